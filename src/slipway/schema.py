@@ -1,0 +1,120 @@
+"""What one row is: names, types, levels, ranges, missingness.
+
+One description drives ingest checks, request decoding, the API's specification, the web form, drift columns and
+sample requests. It needs NumPy only, because the service imports it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+
+from slipway.errors import BundleError
+
+TYPES = ("number", "integer", "category", "date")
+MISSING = -1
+UNSEEN = -2
+EPOCH = datetime(1970, 1, 1)
+
+Columns = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column as training saw it.
+
+    Parameters
+    ----------
+    name : str
+    type : str
+        ``number``, ``integer``, ``category`` or ``date``.
+    levels : tuple of str
+        The levels of a category, sorted.
+    minimum, maximum : float or None
+        The range of a number; for a date in days since 1970-01-01.
+    missing : float
+        Share of missing cells, 0 to 1. Only a field that had some may be null or absent in a request.
+    example : float, int, str or None
+        A typical value: the median of a number or date, the most frequent level.
+    """
+
+    name: str
+    type: str
+    levels: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    missing: float = 0.0
+    example: float | int | str | None = None
+
+    @property
+    def optional(self) -> bool:
+        return self.missing > 0
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The fields of a row, in the order of the table."""
+
+    fields: tuple[Field, ...]
+
+    def __iter__(self) -> Iterator[Field]:
+        return iter(self.fields)
+
+    def __getitem__(self, name: str) -> Field:
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self.fields)
+
+    def to_json(self) -> dict:
+        return {"fields": [asdict(field) | {"levels": list(field.levels)} for field in self.fields]}
+
+    @classmethod
+    def from_json(cls, document: Mapping) -> "Schema":
+        """Read what `to_json` wrote; BundleError when it is something else."""
+        try:
+            fields = tuple(
+                Field(**{**field, "levels": tuple(field["levels"])}) for field in document["fields"]
+            )
+        except (KeyError, TypeError) as error:
+            raise BundleError(f"schema.json: not a schema ({error})") from error
+        return cls(fields)
+
+    def columns_from_rows(self, rows: Sequence[Mapping]) -> Columns:
+        """Turn validated rows (name → JSON value, None or absent = missing) into typed columns."""
+        return {field.name: _column(field, [row.get(field.name) for row in rows]) for field in self.fields}
+
+
+def _column(field: Field, values: Sequence) -> np.ndarray:
+    if field.type == "category":
+        codes = {level: code for code, level in enumerate(field.levels)}
+        codes[None] = MISSING
+        return np.array([codes.get(value, UNSEEN) for value in values], dtype=np.int64)
+    if field.type == "date":
+        values = [None if value is None else parse_date(value) for value in values]
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def parse_date(text: str) -> float:
+    """Days since 1970-01-01 of an ISO 8601 date or date-time; a time zone is converted to UTC.
+
+    Raises
+    ------
+    ValueError
+        When the text is not such a date.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    return (moment - EPOCH) / timedelta(days=1)
+
+
+def show_date(days: float) -> str:
+    """The ISO 8601 text of days since 1970-01-01; a whole day has no time part."""
+    moment = EPOCH + timedelta(days=days)
+    return moment.date().isoformat() if float(days).is_integer() else moment.isoformat(timespec="seconds")

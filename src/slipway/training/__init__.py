@@ -1,0 +1,1 @@
+"""From a frame to a verdict: split, compare, evaluate, export, gate."""

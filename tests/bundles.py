@@ -1,0 +1,90 @@
+"""Small bundles made by hand, one per task, for tests that need a bundle but no training."""
+
+import json
+
+import numpy as np
+
+from slipway.bundle import Bundle
+from slipway.encoding import Encoding, Output
+from slipway.predictor import Predictor, golden_answers
+from slipway.schema import Field, Schema
+from slipway.store import LocalStore
+from slipway.pointer import Pointer
+from slipway.training.export import linear_graph
+
+SCHEMA = Schema((
+    Field("age", "integer", minimum=18, maximum=64, example=39),
+    Field("bmi", "number", minimum=15.96, maximum=53.13, missing=0.1, example=30.4),
+    Field("smoker", "category", levels=("no", "yes"), example="no"),
+    Field("joined", "date", minimum=18262, maximum=19722, example="2022-01-01"),
+))
+ENCODING = Encoding(SCHEMA, (
+    Output("value", "age"),
+    Output("value", "bmi", fill=30.0),
+    Output("level", "smoker", levels=("yes",)),
+    Output("weekday", "joined"),
+))
+ROWS = [
+    {"age": 19, "bmi": 27.9, "smoker": "yes", "joined": "2020-01-01"},
+    {"age": 62, "bmi": None, "smoker": "no", "joined": "2023-06-30"},
+    {"age": 45, "bmi": 33.3, "smoker": "no", "joined": "2021-11-05"},
+    {"age": 33, "bmi": 22.7, "smoker": "yes", "joined": "2022-02-28"},
+]
+TASKS = {
+    "regression": {
+        "target": "charges", "classes": [], "threshold": None, "link": "identity", "base": [1000.0],
+        "weights": [[250.0], [30.0], [23000.0], [1.0]], "metric": "rmse",
+    },
+    "binary": {
+        "target": "approved", "classes": ["N", "Y"], "threshold": 0.5, "link": "sigmoid", "base": [-1.0],
+        "weights": [[0.03], [0.01], [1.5], [0.02]], "metric": "roc_auc",
+    },
+    "multiclass": {
+        "target": "grade", "classes": ["a", "b", "c"], "threshold": None, "link": "softmax", "base": [0.1, 0.0, -0.1],
+        "weights": [[0.03, 0.01, 0.0], [0.0, 0.02, 0.01], [1.0, 0.0, -1.0], [0.1, 0.0, 0.1]], "metric": "log_loss",
+    },
+}
+
+
+def files(task: str, schema: Schema = SCHEMA, encoding: Encoding = ENCODING, rows=ROWS, weights=None) -> dict:
+    """The files of a linear bundle, name → bytes; golden predictions are left for `make_bundle`."""
+    facts = dict(TASKS[task])
+    weights = np.array(facts.pop("weights") if weights is None else weights)
+    metric = facts["metric"]
+    model = facts | {
+        "task": task, "candidate": "linear", "input": "float64", "encoding": encoding.to_json(),
+        "split": {"share": 0.2, "salt": task, "id": []}, "rows": {"training": 80, "holdout": 20, "without target": 0},
+        "libraries": {"scikit-learn": "1.9.1"}, "inputs": "0" * 64, "costs": None,
+    }
+    value = {"value": 0.8, "low": 0.7, "high": 0.9}
+    metrics = {
+        "metric": metric, "greater_is_better": metric == "roc_auc", "confidence": 0.9,
+        "holdout": {"rows": 20, "metrics": {metric: value}, "baseline": {metric: 0.5}},
+        "leaderboard": [{
+            "candidate": "linear", "settings": {"alpha": 1.0}, "mean": 0.8, "error": 0.01,
+            "eligible": True, "reason": "",
+        }],
+        "notes": [],
+    }
+    drift = {"fields": {"age": {"missing": 0.0, "edges": [18, 40, 64], "counts": [50, 50]}}}
+    documents = {
+        "schema.json": schema.to_json(), "model.json": model, "metrics.json": metrics, "drift.json": drift,
+        "golden.json": {"rows": rows, "predictions": []},
+    }
+    content = {name: json.dumps(document).encode() for name, document in documents.items()}
+    content["model.onnx"] = linear_graph(weights)
+    content["report.html"] = b"<!doctype html><title>Report</title><p>A report."
+    content["fit.svg"] = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle r="5"/></svg>'
+    return content
+
+
+def make_bundle(store: LocalStore, task: str, promote: bool = True, **changes) -> Bundle:
+    """A bundle whose golden predictions replay, in `store`; by default its champion."""
+    content = files(task, **changes)
+    draft = Predictor(store.add(task, content))
+    golden = json.loads(content["golden.json"])
+    golden["predictions"] = golden_answers(draft, draft.schema.columns_from_rows(golden["rows"]))
+    bundle = store.add(task, content | {"golden.json": json.dumps(golden).encode()})
+    if promote:
+        store.point(Pointer(bundle.digest, task, {"outcome": "promoted", "reasons": ["it is the first champion"]}))
+    return bundle

@@ -1,0 +1,122 @@
+"""A bundle: the immutable result of a training, named by the SHA-256 of its manifest.
+
+The manifest lists the SHA-256 of every other file, so the digest vouches for all of them. The digest comes from
+outside (the pointer in git); nothing inside a bundle can vouch for the bundle. docs/bundle.md describes the files.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from slipway.errors import BundleError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+DIGEST = re.compile(r"[0-9a-f]{64}")
+FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was verified when it was read.
+
+    Parameters
+    ----------
+    folder : Path
+    digest : str
+        64 hexadecimal digits.
+    manifest : dict
+    """
+
+    folder: Path
+    digest: str
+    manifest: dict
+
+    @property
+    def problem(self) -> str:
+        return self.manifest["problem"]
+
+    def read(self, name: str) -> bytes:
+        """The verified content of one file; BundleError when it is absent or damaged."""
+        listed = self.manifest["files"].get(name)
+        if listed is None:
+            raise BundleError(f"bundle {self.digest[:12]} has no {name}")
+        path = self.folder / name
+        if path.is_symlink():
+            raise BundleError(f"{path}: is a link, not a file of the bundle")
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise BundleError(f"{path}: cannot be read ({error.strerror})", TRAIN_AGAIN) from error
+        if sha256(content).hexdigest() != listed["sha256"]:
+            raise BundleError(f"{path}: is not what the manifest names (SHA-256 differs)", TRAIN_AGAIN)
+        return content
+
+    def json(self, name: str) -> dict:
+        """One file as JSON."""
+        try:
+            return json.loads(self.read(name))
+        except ValueError as error:
+            raise BundleError(f"{self.folder / name}: not JSON ({error})") from error
+
+
+TRAIN_AGAIN = "The bundle is damaged: delete its folder and run slipway train, or fetch it again"
+
+
+def manifest_bytes(problem: str, files: Mapping[str, bytes]) -> bytes:
+    """The manifest of these files; the same files give the same bytes."""
+    for name in files:
+        if not FILE_NAME.fullmatch(name) or name == MANIFEST:
+            raise BundleError(f"{name!r}: not a name for a file of a bundle")
+    document = {
+        "format": FORMAT,
+        "problem": problem,
+        "files": {
+            name: {"sha256": sha256(content).hexdigest(), "bytes": len(content)} for name, content in files.items()
+        },
+    }
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode() + b"\n"
+
+
+def digest_of(manifest: bytes) -> str:
+    """The digest that names a bundle with this manifest."""
+    return sha256(manifest).hexdigest()
+
+
+def read_bundle(folder: Path, digest: str) -> Bundle:
+    """Open the bundle in `folder` and verify every byte of it.
+
+    Raises
+    ------
+    BundleError
+        When a file is missing, damaged, unlisted or a link, or when a newer Slipway wrote the bundle.
+    """
+    bundle = Bundle(folder, digest, _manifest(folder, digest))
+    listed = {MANIFEST, *bundle.manifest["files"]}
+    unlisted = sorted({path.name for path in folder.iterdir()} - listed)
+    if unlisted:
+        raise BundleError(f"{folder / unlisted[0]}: is not in the manifest", "Delete it: a bundle never changes")
+    for name in bundle.manifest["files"]:
+        bundle.read(name)
+    return bundle
+
+
+def _manifest(folder: Path, digest: str) -> dict:
+    path = folder / MANIFEST
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror})", TRAIN_AGAIN) from error
+    if digest_of(content) != digest:
+        raise BundleError(f"{path}: its SHA-256 is not the digest {digest[:12]} asked for", TRAIN_AGAIN)
+    manifest = json.loads(content)
+    if manifest["format"] > FORMAT:
+        raise BundleError(
+            f"{path}: format {manifest['format']} was written by a newer Slipway",
+            f"Upgrade: this version reads formats up to {FORMAT}",
+        )
+    return manifest

@@ -1,0 +1,70 @@
+"""The journal: an append-only record of every verdict, promotion and rollback, one JSON object a line."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.errors import StoreError
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The journal in one file."""
+
+    path: Path
+
+    def append(self, entry: Mapping) -> None:
+        """Add an entry and force it to the disk; a line that a crash cut short is closed off first."""
+        line = json.dumps(entry, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                size = os.fstat(handle).st_size
+                if size and os.pread(handle, 1, size - 1) != b"\n":
+                    line = b"\n" + line
+                os.write(handle, line)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise StoreError(f"{self.path}: cannot be written ({error.strerror})") from error
+
+    def entries(self) -> list[dict]:
+        """All entries, the oldest first; what a crash left half written is passed over."""
+        try:
+            lines = self.path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StoreError(f"{self.path}: cannot be read ({error.strerror})") from error
+        found = []
+        for line in lines:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict):
+                found.append(entry)
+        return found
+
+
+def champions(entries: Iterable[Mapping]) -> list[str]:
+    """Digests of the champions that can be gone back to, the present one last.
+
+    A promotion adds its bundle; a rollback takes the last one away, so that two in a row go back two steps.
+    """
+    history: list[str] = []
+    for entry in entries:
+        digest = entry.get("digest")
+        if entry.get("event") == "rollback":
+            while history and history[-1] != digest:
+                history.pop()
+        elif entry.get("event") in ("verdict", "promote") and entry.get("outcome") == "promoted":
+            if not history or history[-1] != digest:
+                history.append(digest)
+    return history

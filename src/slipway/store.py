@@ -1,0 +1,149 @@
+"""The store: where bundles, the pointer and the journal live."""
+
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.bundle import DIGEST, MANIFEST, Bundle, digest_of, manifest_bytes, read_bundle
+from slipway.errors import BundleError, StoreError
+from slipway.files import replace, sync_folder, write_synced
+from slipway.journal import Journal
+from slipway.pointer import FILE, Pointer
+
+SHORTEST_PREFIX = 6
+UNFINISHED = ".unfinished-"
+
+
+@dataclass(frozen=True)
+class LocalStore:
+    """A store in a folder: ``champion.json``, ``journal.jsonl`` and ``bundles/<digest>/``."""
+
+    root: Path
+
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.root / "journal.jsonl")
+
+    @property
+    def bundles(self) -> Path:
+        return self.root / "bundles"
+
+    def add(self, problem: str, files: Mapping[str, bytes]) -> Bundle:
+        """Write a bundle, all of it or nothing; one that is there and sound is left alone.
+
+        Raises
+        ------
+        StoreError
+            When the folder cannot be written (rights, full disk). Nothing is left behind.
+        """
+        manifest = manifest_bytes(problem, files)
+        digest = digest_of(manifest)
+        try:
+            self.bundles.mkdir(parents=True, exist_ok=True)
+            with _Lock(self.bundles):
+                self._clean()
+                if not self._sound(digest):
+                    self._write(digest, {**files, MANIFEST: manifest})
+        except OSError as error:
+            raise StoreError(f"{error.filename or self.bundles}: cannot be written ({error.strerror})") from error
+        return read_bundle(self.bundles / digest, digest)
+
+    def _sound(self, digest: str) -> bool:
+        try:
+            read_bundle(self.bundles / digest, digest)
+        except BundleError:
+            return False
+        return True
+
+    def _write(self, digest: str, files: Mapping[str, bytes]) -> None:
+        draft = self.bundles / f"{UNFINISHED}{secrets.token_hex(8)}"
+        draft.mkdir()
+        try:
+            for name, content in files.items():
+                write_synced(draft / name, content)
+            sync_folder(draft)
+            final = self.bundles / digest
+            if final.exists():  # damaged, or _sound would have said so
+                final.rename(self.bundles / f"{UNFINISHED}{secrets.token_hex(8)}")
+            draft.rename(final)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+        sync_folder(self.bundles)
+        self._clean()
+
+    def _clean(self) -> None:
+        """Remove what writers left behind; the caller holds the lock, so none of it is being written."""
+        for path in self.bundles.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(path)
+
+    def digests(self) -> list[str]:
+        """Digests of all bundles, sorted."""
+        if not self.bundles.is_dir():
+            return []
+        return sorted(path.name for path in self.bundles.iterdir() if DIGEST.fullmatch(path.name))
+
+    def find(self, prefix: str) -> str:
+        """The one digest that starts with `prefix`; StoreError when there is none, or several."""
+        if len(prefix) < SHORTEST_PREFIX:
+            raise StoreError(f"{prefix!r}: give at least {SHORTEST_PREFIX} digits of the digest")
+        found = [digest for digest in self.digests() if digest.startswith(prefix)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            listed = ", ".join(digest[:12] for digest in found)
+            raise StoreError(f"{prefix}: fits several bundles ({listed})", "Give more digits")
+        raise StoreError(f"{prefix}: no such bundle in {self.bundles}", "slipway status lists those there are")
+
+    def bundle(self, digest: str) -> Bundle:
+        """Read and verify a bundle; BundleError when it is absent or damaged."""
+        folder = self.bundles / digest
+        if not folder.is_dir():
+            raise BundleError(
+                f"bundle {digest[:12]} is not in {self.bundles}", "Run slipway train, or copy the bundle there"
+            )
+        return read_bundle(folder, digest)
+
+    def pointer(self) -> Pointer | None:
+        """The champion, or None before the first promotion."""
+        path = self.root / FILE
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
+        return Pointer.from_bytes(content, str(path))
+
+    def point(self, pointer: Pointer) -> None:
+        """Make `pointer` the champion, in one step."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            replace(self.root / FILE, pointer.to_bytes())
+        except OSError as error:
+            raise StoreError(f"{self.root / FILE}: cannot be written ({error.strerror})") from error
+
+
+class _Lock:
+    """Held by one writer at a time; the system frees it when its process dies."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        self._handle = os.open(self._folder, os.O_RDONLY)
+        fcntl.flock(self._handle, fcntl.LOCK_EX)
+
+    def __exit__(self, *_) -> None:
+        os.close(self._handle)
+
+
+def open_store(location: str, base: Path = Path(".")) -> LocalStore:
+    """The store at `location`, a folder that is relative to `base`."""
+    if "://" in location:
+        raise StoreError(f"store: {location} is not a folder", "This version keeps bundles in a folder")
+    return LocalStore(base / location)

@@ -1,0 +1,83 @@
+"""The champion as the gate meets it: answering the rows that neither it nor the challenger has seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from slipway.cells import read_columns
+from slipway.errors import BundleError, SlipwayError
+from slipway.pointer import Pointer
+from slipway.predictor import Predictor
+from slipway.store import LocalStore
+from slipway.training.split import FEW, Split, held_out
+
+
+class Incomparable(Exception):
+    """The champion works, but cannot be measured on these rows; its text says why."""
+
+
+@dataclass(frozen=True)
+class Champion:
+    """A champion that loads.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    split : Split
+        What it had held out.
+    """
+
+    predictor: Predictor
+    split: Split
+
+    def unseen(self, frame: pd.DataFrame) -> np.ndarray:
+        """Mask of the rows of `frame` that this champion did not learn from."""
+        absent = [name for name in self.split.columns if name not in frame.columns]
+        if absent:
+            raise Incomparable(f"the table has no column {absent[0]}, by which the champion divided its rows")
+        return held_out(frame, self.split)
+
+    def scores(self, frame: pd.DataFrame, task: str, classes: tuple[str, ...]) -> np.ndarray:
+        """Its scores for the rows of `frame`, in the order of `classes`."""
+        predictor = self.predictor
+        if predictor.task != task or not set(predictor.classes) <= set(classes):
+            raise Incomparable(f"the champion solves another task ({predictor.task} of {predictor.target})")
+        absent = [name for name in predictor.schema.names if name not in frame.columns]
+        if absent:
+            raise Incomparable(f"the champion needs the column {absent[0]}, which the table no longer has")
+        try:
+            scores = predictor.scores(read_columns(frame, predictor.schema))
+        except SlipwayError as error:
+            raise Incomparable(f"the champion cannot read the table: {error.cause}") from error
+        return _in_order(scores, predictor.classes, classes)
+
+
+def _in_order(scores: np.ndarray, own: tuple[str, ...], classes: tuple[str, ...]) -> np.ndarray:
+    if own == classes:
+        return scores
+    if len(classes) == 2:
+        return 1 - scores
+    ordered = np.zeros((len(scores), len(classes)))
+    ordered[:, [classes.index(name) for name in own]] = scores
+    return ordered
+
+
+def load_champion(store: LocalStore, pointer: Pointer) -> Champion:
+    """Read and replay the champion; BundleError when it is broken."""
+    predictor = Predictor(store.bundle(pointer.digest))
+    predictor.replay()
+    try:
+        return Champion(predictor, Split.from_json(predictor.model["split"]))
+    except KeyError as error:
+        raise BundleError(f"model.json: split: {error} is missing") from error
+
+
+def common_rows(champion: Champion, frame: pd.DataFrame, held: np.ndarray) -> np.ndarray:
+    """Mask of the rows that both have held out."""
+    common = held & champion.unseen(frame)
+    if common.sum() < min(FEW, held.sum()):
+        raise Incomparable(
+            f"only {common.sum()} rows were held out by both (the champion divided its rows in another way)"
+        )
+    return common

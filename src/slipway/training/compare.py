@@ -1,0 +1,254 @@
+"""Cross-validation of every trial, in worker processes with one thread each, and the leaderboard.
+
+One thread per fit makes the sums, and with them the bundle's digest, independent of the number of cores; all cores
+are used by fitting several trials at once.
+"""
+
+import multiprocessing
+import os
+import signal
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
+
+from slipway.encoding import Encoding
+from slipway.schema import Columns, Schema
+from slipway.training.candidates import CANDIDATES, Trial
+from slipway.training.metrics import METRICS, Scored, best_threshold, value
+
+FOLDS = 5
+SMALL = 1_000
+LARGE = 20_000
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Training rows with a known target.
+
+    Parameters
+    ----------
+    schema : Schema
+    columns : Columns
+    y : ndarray
+        Numbers, or codes of classes.
+    task : str
+    classes : tuple of str
+    """
+
+    schema: Schema
+    columns: Columns
+    y: np.ndarray
+    task: str
+    classes: tuple[str, ...]
+
+    def take(self, rows: np.ndarray) -> "Rows":
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return Rows(self.schema, columns, self.y[rows], self.task, self.classes)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a comparison optimises.
+
+    Parameters
+    ----------
+    metric : str
+    costs : tuple of float or None
+        Declared costs of a false positive and a false negative; they choose the threshold.
+    seed : int
+    """
+
+    metric: str
+    costs: tuple[float, float] | None
+    seed: int
+
+    def scored(self, y: np.ndarray, scores: np.ndarray, threshold: float | None) -> Scored:
+        return Scored(y, scores, threshold, self.costs or (1.0, 1.0))
+
+    def threshold(self, task: str, y: np.ndarray, scores: np.ndarray) -> float | None:
+        """The threshold for out-of-fold probabilities: least declared cost, else one half."""
+        if task != "binary":
+            return None
+        return best_threshold(y, scores, self.costs) if self.costs else 0.5
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the leaderboard.
+
+    Parameters
+    ----------
+    trial : Trial or None
+        None is the baseline that looks at no field.
+    mean, error : float
+        Mean of the metric over folds and its standard error.
+    threshold : float or None
+        Chosen on the out-of-fold probabilities of a binary problem.
+    """
+
+    trial: Trial | None
+    mean: float
+    error: float
+    threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """An estimator with its encoding; answers like the predictor, but through scikit-learn."""
+
+    trial: Trial
+    estimator: object
+    encoding: Encoding
+    classes: int
+
+    def matrix(self, columns: Columns) -> np.ndarray:
+        return self.encoding.encode(columns).astype(CANDIDATES[self.trial.candidate].dtype)
+
+    def scores(self, columns: Columns) -> np.ndarray:
+        if not hasattr(self.estimator, "predict_proba"):
+            raw = self.estimator.predict(self.matrix(columns)).astype(np.float64)
+            return np.expm1(raw) if self.trial.log_target else raw
+        answers = self.estimator.predict_proba(self.matrix(columns))
+        probabilities = np.zeros((len(answers), self.classes))
+        probabilities[:, self.estimator.classes_] = answers  # a fold may lack a rare class
+        return probabilities[:, 1] if self.classes == 2 else probabilities
+
+
+def fit(trial: Trial, rows: Rows, seed: int) -> Fitted:
+    """Learn the encoding and the estimator from these rows."""
+    candidate = CANDIDATES[trial.candidate]
+    encoding = candidate.preprocess(rows.schema, rows.columns)
+    fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed), encoding, len(rows.classes))
+    y = np.log1p(rows.y) if trial.log_target else rows.y
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the comparison judges what came out
+        fitted.estimator.fit(fitted.matrix(rows.columns), y)
+    return fitted
+
+
+def compare(
+    rows: Rows, trials: Sequence[Trial], goal: Goal, jobs: int, progress: Progress
+) -> tuple[list[Entry], bool]:
+    """Cross-validate all trials.
+
+    Returns
+    -------
+    leaderboard : list of Entry
+        The best first; the baseline is among them.
+    whole : bool
+        False when Ctrl-C ended the comparison early.
+    """
+    folds = _folds(rows, goal.seed)
+    work = [(trial, fold) for trial in range(len(trials)) for fold in range(len(folds))]
+    answers: dict[int, dict[int, np.ndarray]] = {}
+    whole = True
+    try:
+        for done, (trial, fold, scores) in enumerate(_run(work, (rows, trials, folds, goal.seed), jobs), start=1):
+            answers.setdefault(trial, {})[fold] = scores
+            progress(done, len(work), trials[trial].candidate)
+    except KeyboardInterrupt:
+        whole = False
+    finished = {number: scores for number, scores in answers.items() if len(scores) == len(folds)}
+    entries = [_entry(trials[number], finished[number], rows, folds, goal) for number in sorted(finished)]
+    entries.append(_entry(None, _baseline(rows, folds), rows, folds, goal))
+    sign = -1 if METRICS[goal.metric].greater_is_better else 1
+    return sorted(entries, key=lambda entry: sign * entry.mean), whole
+
+
+def _folds(rows: Rows, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Five folds; twice on small tables, where one division says little; three on large ones."""
+    number = 3 if len(rows.y) > LARGE else FOLDS
+    repeats = 2 if len(rows.y) < SMALL else 1
+    if rows.task == "regression":
+        splitter = RepeatedKFold(n_splits=number, n_repeats=repeats, random_state=seed)
+    else:
+        splitter = RepeatedStratifiedKFold(n_splits=number, n_repeats=repeats, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # such a class is left out of some folds
+        return list(splitter.split(np.zeros(len(rows.y)), rows.y))
+
+
+def _entry(trial: Trial | None, scores: dict[int, np.ndarray], rows: Rows, folds: list, goal: Goal) -> Entry:
+    everything = np.concatenate([scores[fold] for fold in range(len(folds))])
+    truth = np.concatenate([rows.y[held] for _, held in folds])
+    threshold = goal.threshold(rows.task, truth, everything)
+    values = [
+        value(goal.metric, goal.scored(rows.y[held], scores[number], threshold))
+        for number, (_, held) in enumerate(folds)
+    ]
+    return Entry(trial, float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values))), threshold)
+
+
+def _baseline(rows: Rows, folds: list) -> dict[int, np.ndarray]:
+    return {number: baseline(rows.take(learned), len(held)) for number, (learned, held) in enumerate(folds)}
+
+
+def baseline(rows: Rows, number: int) -> np.ndarray:
+    """What scikit-learn's dummy answers `number` rows: the mean of the target, or the frequency of each class."""
+    nothing = np.zeros((number, 1))
+    if rows.task == "regression":
+        return DummyRegressor().fit(np.zeros((len(rows.y), 1)), rows.y).predict(nothing)
+    dummy = DummyClassifier(strategy="prior").fit(np.zeros((len(rows.y), 1)), rows.y)
+    answers = np.zeros((number, len(rows.classes)))
+    answers[:, dummy.classes_] = dummy.predict_proba(nothing)
+    return answers[:, 1] if rows.task == "binary" else answers
+
+
+_shared: tuple = ()
+
+
+def _share(*everything) -> None:
+    global _shared
+    _shared = everything
+
+
+def _start_worker(*everything) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    _share(*everything)
+
+
+def _fit_fold(job: tuple[int, int]) -> tuple[int, int, np.ndarray]:
+    rows, trials, folds, seed = _shared
+    learned, held = folds[job[1]]
+    fitted = fit(trials[job[0]], rows.take(learned), seed)
+    return *job, fitted.scores(rows.take(held).columns)
+
+
+def _run(work: list, everything: tuple, jobs: int) -> Iterator[tuple[int, int, np.ndarray]]:
+    if jobs == 1:
+        _share(*everything)
+        yield from map(_fit_fold, work)
+        return
+    pool = ProcessPoolExecutor(jobs, _context(), _start_worker, everything)
+    try:
+        for future in as_completed([pool.submit(_fit_fold, job) for job in work]):
+            yield future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _context():
+    """Fork from a server that has the libraries loaded; Windows has none and starts afresh."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def pin_threads() -> None:
+    """One thread per numerical library, here and in workers; call it before those libraries load."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

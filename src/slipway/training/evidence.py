@@ -1,0 +1,106 @@
+"""What a bundle says of itself: golden predictions, drift profile, hold-out metrics, importance of the fields."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from slipway.predictor import Predictor, golden_answers
+from slipway.problem import TASK_METRICS
+from slipway.schema import Columns, Field, Schema, show_date
+from slipway.training.compare import Entry, Goal, Rows, baseline
+from slipway.training.gate import interval
+from slipway.training.metrics import METRICS, Scored, value
+
+GOLDEN = 32
+BINS = 10
+IMPORTANCE_ROWS = 1_000
+
+
+def golden(predictor: Predictor, held: Rows, seed: int) -> dict:
+    """golden.json: a random sample of held-out rows as requests carry them, and the answers to them."""
+    number = min(GOLDEN, len(held.y))
+    chosen = np.sort(np.random.default_rng(seed).choice(len(held.y), number, replace=False))
+    columns = held.take(chosen).columns
+    return {"rows": request_rows(held.schema, columns), "predictions": golden_answers(predictor, columns)}
+
+
+def request_rows(schema: Schema, columns: Columns) -> list[dict]:
+    """Typed columns → rows of JSON values; a missing cell is None."""
+    by_field = [[_request_value(field, cell) for cell in columns[field.name].tolist()] for field in schema]
+    return [dict(zip(schema.names, cells)) for cells in zip(*by_field)]
+
+
+def _request_value(field: Field, cell: float):
+    if field.type == "category":
+        return field.levels[cell] if cell >= 0 else None
+    if np.isnan(cell):
+        return None
+    if field.type == "date":
+        return show_date(cell)
+    return int(cell) if field.type == "integer" else cell
+
+
+def drift_profile(rows: Rows) -> dict:
+    """drift.json: per field the share of missing cells and the distribution that production is compared with."""
+    return {"fields": {field.name: _profile(field, rows.columns[field.name]) for field in rows.schema}}
+
+
+def _profile(field: Field, column: np.ndarray) -> dict:
+    if field.type == "category":
+        counts = np.bincount(column[column >= 0], minlength=len(field.levels)) / len(column)
+        return {"missing": float((column < 0).mean()), "levels": dict(zip(field.levels, counts.tolist()))}
+    known = column[~np.isnan(column)]
+    if not len(known):
+        return {"missing": 1.0, "edges": [], "counts": []}
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)))
+    if len(edges) == 1:
+        edges = np.repeat(edges, 2)
+    counts = np.histogram(known, edges)[0]
+    return {"missing": float(np.isnan(column).mean()), "edges": edges.tolist(), "counts": counts.tolist()}
+
+
+def holdout_metrics(task: str, scored: Scored, rows: Rows, confidence: float, goal: Goal) -> dict:
+    """Every metric of the task on the held-out rows, with its interval, and the baseline's value of it."""
+    names = [name for name in TASK_METRICS[task] if name != "cost" or goal.costs]
+    dummy = goal.scored(scored.y, baseline(rows, len(scored.y)), scored.threshold)
+    intervals = {name: interval(name, scored, confidence, goal.seed) for name in names}
+    return {
+        "rows": len(scored.y),
+        "metrics": {name: {"value": one.value, "low": one.low, "high": one.high} for name, one in intervals.items()},
+        "baseline": {name: value(name, dummy) for name in names},
+    }
+
+
+def importance(predictor: Predictor, held: Rows, goal: Goal) -> list:
+    """How much worse the metric gets when a field is shuffled among the held-out rows; the largest first.
+
+    Source: Breiman, "Random Forests", Machine Learning 45 (2001).
+    """
+    rows = held.take(np.arange(min(IMPORTANCE_ROWS, len(held.y))))
+    sign = 1 if METRICS[goal.metric].greater_is_better else -1
+    order = np.random.default_rng(goal.seed).permutation(len(rows.y))
+
+    def reached(columns: Columns) -> float:
+        return value(goal.metric, goal.scored(rows.y, predictor.scores(columns), predictor.threshold))
+
+    whole = reached(rows.columns)
+    losses = [
+        (name, sign * (whole - reached(rows.columns | {name: column[order]})))
+        for name, column in rows.columns.items()
+    ]
+    return [[name, loss] for name, loss in sorted(losses, key=lambda pair: -pair[1])]
+
+
+def leaderboard(entries: Sequence[Entry], refused: dict[int, str]) -> list[dict]:
+    """The comparison as metrics.json keeps it; `refused` has the reasons by position."""
+    return [
+        {
+            "candidate": entry.trial.candidate if entry.trial else "baseline",
+            "settings": entry.trial.described() if entry.trial else {},
+            "mean": entry.mean,
+            "error": entry.error,
+            "eligible": entry.trial is not None and position not in refused,
+            "reason": refused.get(position, "" if entry.trial else "looks at no field"),
+        }
+        for position, entry in enumerate(entries)
+    ]

@@ -1,0 +1,76 @@
+"""Which rows are held out: by a salted hash of the row, so that no later training ever redraws it.
+
+A row is held out when the hash of its key, taken as a fraction of 1, is below the share. Adding rows moves no other
+row, rows that are alike stay on one side, and a smaller share holds out a subset of what a larger one does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+
+import numpy as np
+import pandas as pd
+
+from slipway.cells import cell_keys
+from slipway.problem import Problem
+
+FEW = 30
+
+
+@dataclass(frozen=True)
+class Split:
+    """How rows are divided.
+
+    Parameters
+    ----------
+    share : float
+        Fraction of rows held out.
+    salt : str
+        Differs between problems, so that they hold out different rows.
+    columns : tuple of str
+        The key: the id columns, else all features.
+    """
+
+    share: float
+    salt: str
+    columns: tuple[str, ...]
+
+    def to_json(self) -> dict:
+        return asdict(self) | {"columns": list(self.columns)}
+
+    @classmethod
+    def from_json(cls, document: dict) -> "Split":
+        return cls(document["share"], document["salt"], tuple(document["columns"]))
+
+
+def split_of(problem: Problem, columns: Sequence[str]) -> Split:
+    """The split that `problem` asks for on a table with these columns."""
+    away = {problem.target, *problem.drop}
+    key = problem.id or sorted(name for name in columns if name not in away)
+    return Split(problem.holdout.share, problem.holdout.salt or problem.name, tuple(key))
+
+
+def held_out(frame: pd.DataFrame, split: Split) -> np.ndarray:
+    """Boolean mask of the rows that `split` holds out."""
+    return below(cell_keys(frame, split.columns), split)
+
+
+def below(keys: Sequence[bytes], split: Split) -> np.ndarray:
+    """Boolean mask of the keys whose hash is below the share."""
+    threshold = int(split.share * 2**64)
+    # blake2b takes a key of at most 64 bytes; a longer salt is hashed to fit
+    salt = blake2b(split.salt.encode(), digest_size=32).digest()
+    hashes = (int.from_bytes(blake2b(key, digest_size=8, key=salt).digest(), "big") for key in keys)
+    return np.fromiter((number < threshold for number in hashes), dtype=bool, count=len(keys))
+
+
+def notes(y: np.ndarray, classes: Sequence[str]) -> list[str]:
+    """What a reader must know of the hold-out: too few rows, of a class or in all."""
+    if not classes:
+        counts = {"rows": len(y)}
+    else:
+        counts = {f"rows of {label}": int((y == code).sum()) for code, label in enumerate(classes)}
+    return [
+        f"only {count} {what} are held out (fewer than {FEW}): the hold-out figures are uncertain"
+        for what, count in counts.items() if count < FEW
+    ]

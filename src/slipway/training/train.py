@@ -1,0 +1,120 @@
+"""One training: table → challenger → bundle → verdict."""
+
+import getpass
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import numpy as np
+
+from slipway.bundle import Bundle
+from slipway.errors import BundleError
+from slipway.pointer import Pointer
+from slipway.predictor import Predictor
+from slipway.problem import Problem
+from slipway.store import LocalStore
+from slipway.training.candidates import skewed, trials
+from slipway.training.challenger import challenger, documents
+from slipway.training.champion import Incomparable, common_rows, load_champion
+from slipway.training.compare import baseline, compare, cores
+from slipway.training.gate import Verdict, judge
+from slipway.training.metrics import Scored, value
+from slipway.training.table import Table, read, remarks
+
+LARGE_CELLS = 4_000_000
+LARGE_TRIALS = 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training ended with.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The challenger.
+    verdict : Verdict
+    champion : str or None
+        Digest of the champion that it met.
+    """
+
+    bundle: Bundle
+    verdict: Verdict
+    champion: str | None
+
+
+def train(
+    problem: Problem, store: LocalStore, inputs: str, jobs: int | None = None,
+    progress: Callable[[int, int, str], None] = lambda done, total, candidate: None,
+) -> Outcome:
+    """Train, write the bundle, pass the gate, and note the verdict in the journal.
+
+    Parameters
+    ----------
+    problem : Problem
+    store : LocalStore
+    inputs : str
+        Fingerprint of what this training starts from (`slipway.training.inputs`), for the journal.
+    jobs : int, optional
+        Worker processes; one per core by default.
+    progress : callable
+        Told (fits done, fits in all, candidate).
+
+    Raises
+    ------
+    TableError
+        When the table does not fit the problem, or no candidate can be exported exactly.
+    """
+    table = read(problem)
+    number = problem.search.trials if table.cells < LARGE_CELLS else min(problem.search.trials, LARGE_TRIALS)
+    log_target = table.rows.task == "regression" and skewed(table.learned.y)
+    compared = trials(problem.candidates, number, problem.seed, log_target)
+    entries, whole = compare(table.learned, compared, table.goal, jobs or cores(), progress)
+    remarked = remarks(table) + ([] if whole else ["the comparison was ended early by Ctrl-C"])
+    draft, refused = challenger(table, entries)
+    bundle = store.add(problem.name, documents(problem, table, draft, entries, refused, remarked))
+    pointer = store.pointer()
+    verdict = _verdict(problem, table, bundle, store, pointer)
+    if verdict.promoted:
+        store.point(Pointer(bundle.digest, problem.name, verdict.to_json()))
+    champion = pointer.digest if pointer else None
+    store.journal.append({
+        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "who": f"{getpass.getuser()}@{socket.gethostname()}",
+        "event": "verdict", "problem": problem.name, "digest": bundle.digest, "champion": champion,
+        "inputs": inputs, **verdict.to_json(),
+    })
+    return Outcome(bundle, verdict, champion)
+
+
+def _verdict(
+    problem: Problem, table: Table, bundle: Bundle, store: LocalStore, pointer: Pointer | None
+) -> Verdict:
+    predictor = Predictor(bundle)
+    if pointer is None:
+        return _judged(problem, table, predictor, None, table.held).because("there is no champion yet")
+    if pointer.digest == bundle.digest:
+        return Verdict("kept", ("the challenger is the champion: same data, same problem, same bundle",))
+    try:
+        champion = load_champion(store, pointer)
+    except BundleError as error:
+        verdict = _judged(problem, table, predictor, None, table.held)
+        return verdict.because(f"the champion {pointer.digest[:12]} is broken ({error.cause})")
+    try:
+        common = common_rows(champion, table.frame, table.held)
+        scores = champion.scores(table.frame[common], table.rows.task, table.rows.classes)
+    except Incomparable as reason:
+        promote = f"to serve it all the same: slipway promote {bundle.digest[:12]}"
+        return Verdict("kept", (f"they cannot be compared: {reason}", promote))
+    rival = table.goal.scored(table.rows.y[common], scores, champion.predictor.threshold)
+    return _judged(problem, table, predictor, rival, common)
+
+
+def _judged(
+    problem: Problem, table: Table, predictor: Predictor, champion: Scored | None, common: np.ndarray
+) -> Verdict:
+    rows, goal = table.rows.take(common), table.goal
+    scored = goal.scored(rows.y, predictor.scores(rows.columns), predictor.threshold)
+    dummy = goal.scored(rows.y, baseline(table.learned, len(rows.y)), predictor.threshold)
+    return judge(goal.metric, scored, champion, value(goal.metric, dummy), problem.gate, goal.seed)

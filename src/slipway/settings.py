@@ -1,0 +1,206 @@
+"""Every setting once: its path, what it may be, its default, and a sentence of help.
+
+The table feeds the validation of slipway.yaml, the overrides by environment variables, and docs/settings.md.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+TASKS = ("regression", "binary", "multiclass")
+CANDIDATES = ("linear", "forest", "boosting")
+TYPES = ("number", "integer", "category", "date")
+POLICIES = ("reject", "warn")
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a value may be.
+
+    Parameters
+    ----------
+    expected : str
+        In words, for messages and the docs.
+    read : callable
+        The value as the program wants it; ValueError when it is not of the kind.
+    """
+
+    expected: str
+    read: Callable[[Any], Any]
+
+
+def _text(value):
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)) or str(value).strip() == "":
+        raise ValueError
+    return str(value)
+
+
+def _texts(value) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    return tuple(_text(each) for each in values)
+
+
+def _number(value) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+        raise ValueError
+    return float(value)
+
+
+def text() -> Kind:
+    return Kind("a text", _text)
+
+
+def texts() -> Kind:
+    return Kind("a text or a list of texts", _texts)
+
+
+def one_of(*choices: str) -> Kind:
+    def read(value):
+        if value not in choices:
+            raise ValueError
+        return value
+
+    return Kind("one of " + ", ".join(choices), read)
+
+
+def some_of(*choices: str) -> Kind:
+    def read(value):
+        values = _texts(value)
+        if not values or not set(values) <= set(choices) or len(set(values)) < len(values):
+            raise ValueError
+        return values
+
+    return Kind("a list of " + ", ".join(choices) + ", each at most once", read)
+
+
+def whole(least: int) -> Kind:
+    def read(value):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError
+        return value
+
+    return Kind(f"a whole number of {least} or more", read)
+
+
+def number(expected: str = "a number", low: float = float("-inf"), high: float = float("inf")) -> Kind:
+    def read(value):
+        if not low <= _number(value) <= high:
+            raise ValueError
+        return float(value)
+
+    return Kind(expected, read)
+
+
+def column_types() -> Kind:
+    def read(value):
+        if not isinstance(value, Mapping) or not set(value.values()) <= set(TYPES):
+            raise ValueError
+        return {_text(name): kind for name, kind in value.items()}
+
+    return Kind("column names with one of " + ", ".join(TYPES), read)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of slipway.yaml; `path` has a dot for each level. `required` ones have no default."""
+
+    path: str
+    kind: Kind
+    default: Any
+    help: str
+    required: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that overrides it."""
+        return "SLIPWAY_" + self.path.replace(".", "_").upper()
+
+
+SETTINGS = (
+    Setting("name", text(), None, "Name of the problem. It salts the split, so changing it redraws the hold-out.", True),
+    Setting("source", texts(), None, "The table: CSV or Parquet files or globs, relative to this file.", True),
+    Setting("target", text(), None, "The column to predict.", True),
+    Setting("positive", text(), None, "For two classes: the label whose probability is answered."),
+    Setting("task", one_of(*TASKS), None, "What kind of answer; inferred from the target when absent."),
+    Setting("id", texts(), (), "Columns that name a row. They decide the split and are not learned from."),
+    Setting("drop", texts(), (), "Columns to leave out: leaks, constants, free text."),
+    Setting("types", column_types(), {}, "Types of columns where the inferred one is wrong."),
+    Setting("missing", texts(), (), "Texts that mean a missing cell, besides the usual ones (empty, NA, NaN, null, ?)."),
+    Setting("metric", text(), None, "What to optimise. Default: rmse; cost or roc_auc; log_loss, by task."),
+    Setting("costs.false_positive", number("a number of 0 or more", 0), None, "Cost of answering positive wrongly."),
+    Setting("costs.false_negative", number("a number of 0 or more", 0), None, "Cost of answering negative wrongly."),
+    Setting("candidates", some_of(*CANDIDATES), CANDIDATES, "Which estimators to compare."),
+    Setting("search.trials", whole(1), 8, "How many settings of each candidate to try."),
+    Setting("holdout.share", number("a number from 0.05 to 0.5", 0.05, 0.5), 0.2, "Share of rows held out for the gate."),
+    Setting("holdout.salt", text(), None, "Salt of the split; the name when absent."),
+    Setting("gate.minimum", number(), None, "The metric that a challenger must reach on held-out rows."),
+    Setting("gate.minimum_gain", number("a number of 0 or more", 0), 0.0,
+            "By how much a challenger must be better than the champion, in units of the metric."),
+    Setting("gate.confidence", number("a number from 0.5 to 0.999", 0.5, 0.999), 0.9,
+            "In what share of bootstrap draws it must be better; also of the intervals shown."),
+    Setting("store", text(), "artifacts", "Where bundles live: a folder, relative to this file."),
+    Setting("seed", whole(0), 0, "Seed of everything random in training."),
+    Setting("serving.unknown_levels", one_of(*POLICIES), "reject",
+            "What to do with a level that training never saw: reject the row, or answer with a warning."),
+    Setting("serving.out_of_range", one_of(*POLICIES), "reject",
+            "What to do with a number outside the range seen in training."),
+    Setting("serving.max_rows", whole(1), 10_000, "Most rows of one call of POST /predict."),
+    Setting("serving.max_body_bytes", whole(1_024), 8 * MEBIBYTE, "Largest body of POST /predict and of the form."),
+    Setting("serving.max_upload_bytes", whole(1_024), 100 * MEBIBYTE, "Largest body of POST /predict/file."),
+    Setting("serving.cors_origins", texts(), (), "Origins whose pages may call the API; none by default."),
+)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A setting that only the environment has."""
+
+    name: str
+    default: str
+    help: str
+
+
+VARIABLES = (
+    Variable("SLIPWAY_PROBLEM", "slipway.yaml", "Path of the problem file."),
+    Variable("SLIPWAY_API_KEYS", "", "Comma-separated keys; when set, predictions need one of them."),
+    Variable("SLIPWAY_TRUSTED_PROXIES", "0", "How many proxies in front may set X-Forwarded-*, prefix included."),
+    Variable("PORT", "8080", "Port of the service."),
+    Variable("WEB_CONCURRENCY", "", "Number of gunicorn workers; by default one per core, 2 to 4."),
+)
+
+
+def override(setting: Setting, value: str) -> Any:
+    """The value of an environment variable, read like one in the file; commas separate the items of a list."""
+    if setting.kind.expected.startswith(("a list", "a text or a list")):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if setting.kind.expected == "a text":
+        return value
+    return yaml.safe_load(value)
+
+
+def settings_page() -> str:
+    """docs/settings.md."""
+    rows = [
+        f"| `{each.path}` | {each.kind.expected} | {_default(each)} | {each.help} |" for each in SETTINGS
+    ]
+    variables = [f"| `{each.name}` | {each.default and f'`{each.default}`'} | {each.help} |" for each in VARIABLES]
+    return "\n".join([
+        "# Settings", "",
+        "Everything `slipway.yaml` may say. `make settings` writes this page from the program's own table.", "",
+        "| setting | what it may be | default | |", "|---|---|---|---|", *rows, "",
+        "Each can be overridden by an environment variable: `SLIPWAY_` and the path in capitals with `_` for dots,",
+        "such as `SLIPWAY_SERVING_MAX_ROWS=500`; commas separate the items of a list.", "",
+        "Only the environment has:", "", "| variable | default | |", "|---|---|---|", *variables, "",
+    ])
+
+
+def _default(setting: Setting) -> str:
+    if setting.required:
+        return "(must be given)"
+    if setting.default is None or setting.default in ((), {}):
+        return ""
+    shown = ", ".join(setting.default) if isinstance(setting.default, tuple) else setting.default
+    return f"`{shown}`"

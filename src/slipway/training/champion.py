@@ -78,6 +78,6 @@ def common_rows(champion: Champion, frame: pd.DataFrame, held: np.ndarray) -> np
     common = held & champion.unseen(frame)
     if common.sum() < min(FEW, held.sum()):
         raise Incomparable(
-            f"only {common.sum()} rows were held out by both (the champion divided its rows in another way)"
+            f"only {common.sum()} rows were held out by both, as the split changed; name an id column, and it stays"
         )
     return common

@@ -1,0 +1,200 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import slipway
+from slipway.errors import TableError
+from slipway.predictor import Predictor
+from slipway.store import LocalStore
+from slipway.training import challenger, compare
+from slipway.training.train import train
+from tables import charges, grades, problem
+
+
+@pytest.fixture
+def store(tmp_path):
+    return LocalStore(tmp_path / "artifacts")
+
+
+def trained(folder, store, frame, target, **settings):
+    return train(problem(folder, frame, target, **settings), store, inputs="0", jobs=1)
+
+
+@pytest.mark.parametrize(("frame", "target", "task"), [
+    (charges(), "charges", "regression"), (grades(), "grade", "binary"), (grades(classes=3), "grade", "multiclass"),
+])
+def test_the_first_useful_model_becomes_champion(tmp_path, store, frame, target, task):
+    outcome = trained(tmp_path, store, frame, target)
+    assert outcome.verdict.outcome == "promoted"
+    assert store.pointer().digest == outcome.bundle.digest
+    predictor = Predictor(store.bundle(outcome.bundle.digest))
+    predictor.replay()
+    assert predictor.task == task
+    assert set(outcome.bundle.manifest["files"]) == {
+        "schema.json", "model.json", "model.onnx", "golden.json", "metrics.json", "drift.json", "report.html", "fit.svg",
+    }
+    entry = store.journal.entries()[-1]
+    assert (entry["event"], entry["outcome"], entry["digest"]) == ("verdict", "promoted", outcome.bundle.digest)
+
+
+def test_the_same_again_is_kept(tmp_path, store):
+    first = trained(tmp_path, store, charges(), "charges")
+    second = trained(tmp_path, store, charges(), "charges")
+    assert second.bundle.digest == first.bundle.digest
+    assert second.verdict.outcome == "kept" and "is the champion" in second.verdict.reasons[0]
+
+
+def test_a_better_model_is_promoted_and_a_worse_one_kept(tmp_path, store):
+    frame = charges(600).assign(row=[f"r{number}" for number in range(600)])
+    poor = trained(tmp_path, store, frame, "charges", id="row", drop=["age"])
+    better = trained(tmp_path, store, frame, "charges", id="row")
+    worse = trained(tmp_path, store, frame, "charges", id="row", drop=["bmi", "age"])
+    assert poor.verdict.promoted
+    assert better.verdict.promoted and "against the champion's" in better.verdict.reasons[0]
+    assert not worse.verdict.promoted and "below the minimum gain" in worse.verdict.reasons[1]
+    assert store.pointer().digest == better.bundle.digest
+
+
+def test_models_meet_only_on_rows_that_neither_has_seen(tmp_path, store):
+    """Without an id column, other features mean another split: what both held out is too little here."""
+    trained(tmp_path, store, charges(600), "charges", drop=["age"])
+    outcome = trained(tmp_path, store, charges(600), "charges")
+    assert not outcome.verdict.promoted and "were held out by both" in outcome.verdict.reasons[0]
+
+
+def test_a_champion_that_needs_a_lost_column_cannot_be_compared(tmp_path, store):
+    keyed = charges(400).assign(row=[f"r{number}" for number in range(400)])
+    champion = trained(tmp_path, store, keyed, "charges", id="row")
+    outcome = trained(tmp_path, store, keyed.drop(columns="region"), "charges", id="row")
+    assert not outcome.verdict.promoted
+    assert "needs the column region" in outcome.verdict.reasons[0]
+    assert f"slipway promote {outcome.bundle.digest[:12]}" in outcome.verdict.reasons[1]
+    assert store.pointer().digest == champion.bundle.digest
+
+
+def test_a_champion_of_another_task_cannot_be_compared(tmp_path, store):
+    keyed = grades(400).assign(row=[f"r{number}" for number in range(400)])
+    trained(tmp_path, store, keyed, "grade", id="row")
+    outcome = trained(tmp_path, store, keyed.assign(grade=keyed["x"]), "grade", id="row", drop=["y"])
+    assert "another task" in outcome.verdict.reasons[0]
+
+
+def test_a_broken_champion_is_replaced(tmp_path, store):
+    first = trained(tmp_path, store, charges(), "charges")
+    model = store.bundles / first.bundle.digest / "model.onnx"
+    model.write_bytes(model.read_bytes()[:-1] + b"x")
+    outcome = trained(tmp_path, store, charges(seed=1), "charges")
+    assert outcome.verdict.promoted and "is broken" in outcome.verdict.reasons[0]
+
+
+def test_an_export_that_answers_otherwise_is_refused(tmp_path, store, monkeypatch):
+    """The parity gate: the best candidate's export is wrong in one leaf, so the next best is taken."""
+    export = challenger.export
+
+    def wrong(estimator, features):
+        graph = export(estimator, features)
+        if type(estimator).__name__ == "HistGradientBoostingRegressor":
+            graph = type(graph)(graph.onnx, graph.input, graph.link, [graph.base[0] * 1.001])
+        return graph
+
+    monkeypatch.setattr(challenger, "export", wrong)
+    outcome = trained(tmp_path, store, charges(), "charges", candidates=["boosting", "linear"])
+    metrics = outcome.bundle.json("metrics.json")
+    assert outcome.bundle.json("model.json")["candidate"] == "linear"
+    refused = [entry for entry in metrics["leaderboard"] if "unlike scikit-learn" in entry["reason"]]
+    assert bool(refused) == (metrics["leaderboard"][0]["candidate"] == "boosting")
+    with pytest.raises(TableError, match="no candidate can be exported exactly"):
+        trained(tmp_path, store, charges(), "charges", candidates=["boosting"])
+
+
+def test_the_threshold_minimises_the_declared_costs(tmp_path, store):
+    frame = grades(600)
+    costs = {"costs.false_positive": 1, "costs.false_negative": 50, "positive": "high"}
+    outcome = trained(tmp_path, store, frame, "grade", **costs)
+    model = outcome.bundle.json("model.json")
+    assert model["metric"] == "cost" and model["threshold"] < 0.3
+
+
+def test_ctrl_c_keeps_the_best_so_far(tmp_path, store, monkeypatch):
+    run = compare._run
+
+    def interrupted(work, everything, jobs):
+        for number, answer in enumerate(run(work, everything, jobs)):
+            if number == 14:
+                raise KeyboardInterrupt
+            yield answer
+
+    monkeypatch.setattr(compare, "_run", interrupted)
+    outcome = trained(tmp_path, store, charges(), "charges", **{"search.trials": 4, "candidates": ["linear"]})
+    metrics = outcome.bundle.json("metrics.json")
+    assert [entry["candidate"] for entry in metrics["leaderboard"]] == ["linear", "baseline"]
+    assert "ended early by Ctrl-C" in metrics["notes"][-1]
+
+
+@pytest.mark.parametrize(("frame", "target", "settings", "message"), [
+    (charges(30), "charges", {}, "at least 40 are needed"),
+    (charges().assign(charges="1"), "charges", {}, "nothing to learn"),
+    (charges(), "chargse", {}, "Did you mean 'charges'"),
+    (grades(), "grade", {"metric": "rmse"}, "does not measure binary"),
+    (charges().assign(row="same"), "charges", {"id": "row"}, "the split holds out"),
+])
+def test_what_cannot_be_trained_is_said(tmp_path, store, frame, target, settings, message):
+    with pytest.raises(TableError, match=message):
+        trained(tmp_path, store, frame, target, **settings)
+    assert store.digests() == [] and store.pointer() is None
+
+
+def test_rows_without_a_target_are_left_out_and_counted(tmp_path, store):
+    frame = charges()
+    frame.loc[:4, "charges"] = ""
+    outcome = trained(tmp_path, store, frame, "charges")
+    assert "5 rows without a target were left out" in outcome.bundle.json("metrics.json")["notes"]
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from slipway.problem import load_problem
+from slipway.store import LocalStore
+from slipway.training.train import train
+if __name__ == "__main__":
+    problem = load_problem("slipway.yaml")
+    print(train(problem, LocalStore(Path("artifacts")), inputs="0", jobs=int(sys.argv[1])).bundle.digest)
+"""
+
+
+def test_the_same_inputs_give_the_same_digest(tmp_path):
+    """Two folders, two clocks, two hash seeds, one worker and two."""
+    digests = []
+    for number, (seed, zone, jobs) in enumerate([("1", "UTC", "1"), ("2", "Asia/Tokyo", "2")]):
+        folder = tmp_path / f"folder{number}"
+        folder.mkdir()
+        problem(folder, grades(), "grade", candidates=["linear", "forest", "boosting"])
+        (folder / "program.py").write_text(PROGRAM)
+        environment = os.environ | {
+            "PYTHONHASHSEED": seed, "TZ": zone, "PYTHONPATH": str(Path(slipway.__file__).parents[1]),
+            "OMP_NUM_THREADS": "1",
+        }
+        run = subprocess.run(
+            [sys.executable, "program.py", jobs], cwd=folder, env=environment, capture_output=True, text=True, check=True
+        )
+        digests.append(run.stdout.strip())
+    assert digests[0] == digests[1]
+
+
+def test_golden_rows_are_requests_and_no_time_or_host_is_in_the_bundle(tmp_path, store):
+    outcome = trained(tmp_path, store, charges(), "charges")
+    golden = outcome.bundle.json("golden.json")
+    assert len(golden["rows"]) == 32
+    assert all(isinstance(row["age"], int) and row["smoker"] in ("yes", "no") for row in golden["rows"])
+    assert any(row["bmi"] is None for row in golden["rows"]) or len(golden["rows"]) < 40
+    journal = store.journal.entries()[-1]
+    everything = b"".join(outcome.bundle.read(name) for name in outcome.bundle.manifest["files"])
+    assert journal["at"][:10].encode() not in everything
+    assert json.dumps(journal["who"].split("@")[1]).encode() not in everything
+    assert np.isfinite(golden["predictions"][0]["prediction"])

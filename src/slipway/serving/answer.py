@@ -1,0 +1,77 @@
+"""What the page says of one answer: the value, how far to trust it, and how it came about."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from slipway.predictor import Predictor
+from slipway.schema import Columns
+from slipway.serving.chart import MOST, Bar, Chart, contribution_chart, number, probability_bars, share
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer, in words.
+
+    Parameters
+    ----------
+    value, exact : str
+        For reading, and with every digit.
+    context : str
+        How far to trust it, or what decided it; may be empty.
+    explanation : str
+        One sentence on the chart.
+    labels : list of Bar
+        The most probable ones; empty for a number.
+    unlisted : int
+        How many labels are not among them.
+    """
+
+    value: str
+    exact: str
+    context: str
+    explanation: str
+    chart: Chart
+    labels: list[Bar]
+    unlisted: int
+    warnings: Sequence[str]
+
+
+def explain(predictor: Predictor, columns: Columns, row: Mapping, warnings: Sequence[str] = ()) -> Answer:
+    """Answer one row and say why."""
+    prediction = predictor.predict(columns)
+    value = prediction.values[0]
+    probable = prediction.probabilities is not None
+    chart = contribution_chart(predictor.contributions(columns), row, probable)
+    if prediction.probabilities is None:
+        shown, labels, context = number(value), [], _typical_error(predictor)
+    else:
+        probabilities = prediction.probabilities[0].tolist()
+        shown, labels = value, probability_bars(predictor.classes, probabilities)
+        context = _decided(predictor, dict(zip(predictor.classes, probabilities)), value)
+    unlisted = max(0, len(predictor.classes) - MOST)
+    return Answer(shown, str(value), context, _explanation(chart), chart, labels, unlisted, warnings)
+
+
+def _typical_error(predictor: Predictor) -> str:
+    measured = predictor.bundle.json("metrics.json")["holdout"]["metrics"]
+    if "mae" not in measured:
+        return ""
+    return f"On rows it had never seen, the model was off by {number(measured['mae']['value'])} on average."
+
+
+def _decided(predictor: Predictor, probabilities: Mapping[str, float], label: str) -> str:
+    if predictor.task == "multiclass":
+        return f"The most probable of {len(predictor.classes)} labels, with {share(probabilities[label])}."
+    return (
+        f"The probability of {predictor.positive} is {share(probabilities[predictor.positive])}; "
+        f"the answer is {predictor.positive} from {share(predictor.threshold)} up."
+    )
+
+
+def _explanation(chart: Chart) -> str:
+    usual = f"The usual {chart.of}" if chart.probability else "The usual answer"
+    points = " by so many percentage points" if chart.probability else ""
+    return (
+        f"{usual}, the mean over held-out rows, is {chart.base}. Each field of this row moved it "
+        f"up (+) or down (−){points}, the strongest first, to {chart.result}."
+    )

@@ -1,0 +1,72 @@
+"""What the model card shows beyond the bundle's own documents."""
+
+from collections.abc import Mapping, Sequence
+
+from slipway.schema import Field, show_date
+from slipway.serving.chart import Bar, number
+from slipway.serving.form import plain, typical
+
+MOST_LEVELS = 12
+MOST_FIELDS = 15
+
+MEANINGS = {
+    "rmse": "typical error, large errors weigh more",
+    "mae": "average size of the error",
+    "r2": "share of the variation that is explained",
+    "roc_auc": "chance that a positive row ranks above a negative one",
+    "pr_auc": "average precision over all thresholds",
+    "log_loss": "how surprised the probabilities are by the truth",
+    "brier": "squared error of the probability",
+    "accuracy": "share of right labels",
+    "balanced_accuracy": "share of right labels, every class weighs the same",
+    "f1": "balance of precision and recall of the positive label",
+    "f1_macro": "balance of precision and recall, mean over the classes",
+    "cost": "average cost of a row, with the declared costs",
+}
+
+PLOTS = {
+    "regression": "Two plots of the held-out rows: actual against predicted values, and the errors.",
+    "binary": "Two plots of the held-out rows: calibration, and probabilities with the threshold.",
+    "multiclass": "Table of the held-out rows: actual against predicted class.",
+}
+
+
+def describe(fields: Sequence[Field]) -> list[tuple[Field, str, str]]:
+    """Each field with its range or levels and a typical value, in words."""
+    return [(field, _allowed(field), typical(field)) for field in fields]
+
+
+def importance_bars(importance: Sequence[tuple[str, float]]) -> list[Bar]:
+    """The fields that the answer depends on most; those it does not depend on are left out."""
+    useful = [(name, loss) for name, loss in importance[:MOST_FIELDS] if loss > 0]
+    return [
+        Bar(name, "", number(loss), 0, round(100 * loss / useful[0][1], 2), True) for name, loss in useful
+    ]
+
+
+def best_of_each(leaderboard: Sequence[Mapping]) -> list[Mapping]:
+    """The first entry of each candidate of a leaderboard, which is sorted."""
+    best: dict[str, Mapping] = {}
+    for entry in leaderboard:
+        best.setdefault(entry["candidate"], entry)
+    return list(best.values())
+
+
+def deciding_first(measured: Mapping[str, Mapping], metric: str) -> list[tuple[str, Mapping]]:
+    """Name and value of each metric; the one that the gate decides by is the first."""
+    return sorted(measured.items(), key=lambda pair: pair[0] != metric)
+
+
+def settings(values: Mapping) -> str:
+    """An estimator's settings in one line."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(values.items()))
+
+
+def _allowed(field: Field) -> str:
+    if field.type == "category":
+        more = len(field.levels) - MOST_LEVELS
+        return ", ".join(field.levels[:MOST_LEVELS]) + (f" and {more} more" if more > 0 else "")
+    if field.minimum is None or field.maximum is None:
+        return ""
+    show = show_date if field.type == "date" else plain
+    return f"{show(field.minimum)} to {show(field.maximum)}"

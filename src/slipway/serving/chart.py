@@ -1,0 +1,120 @@
+"""Numbers for reading and the geometry of the bars on the pages, in per cent of the width of the chart."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from slipway.explain import Contributions
+
+MOST = 10
+THIN = 0.6
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar.
+
+    Parameters
+    ----------
+    label, given, amount : str
+        Name, what the row holds there, and the number in words.
+    x, width : float
+        Left edge and length, 0 to 100.
+    rises : bool
+    """
+
+    label: str
+    given: str
+    amount: str
+    x: float
+    width: float
+    rises: bool
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Diverging bars around a common zero; of a number, or of a probability in percentage points."""
+
+    of: str
+    probability: bool
+    base: str
+    result: str
+    zero: float
+    bars: tuple[Bar, ...]
+
+
+def places(values: Sequence[float]) -> int:
+    """Decimals that give the largest of these numbers four significant digits."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0)
+    return 0 if largest == 0 else max(0, 3 - math.floor(math.log10(largest)))
+
+
+def number(value: float, decimals: int | None = None) -> str:
+    """A number for reading: four significant digits, never fewer than its whole part has."""
+    extreme = value and not 1e-4 <= abs(value) < 1e15
+    if extreme and decimals is None or not math.isfinite(value):
+        return f"{value:.4g}".replace("-", "−")
+    text = f"{value:,.{places([value]) if decimals is None else decimals}f}"
+    if decimals is None and "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text.replace("-", "−")
+
+
+def numbers(values: Sequence[float]) -> list[str]:
+    """Numbers that are read together: as many decimals each as the largest needs."""
+    decimals = min(places(values), 6)
+    return [number(value, decimals) for value in values]
+
+
+def share(value: float) -> str:
+    """A probability in per cent; what is not certain does not read 0 % or 100 %."""
+    if 0 < value < 0.0005:
+        return "<\N{NO-BREAK SPACE}0.1\N{NO-BREAK SPACE}%"
+    if 0.9995 < value < 1:
+        return ">\N{NO-BREAK SPACE}99.9\N{NO-BREAK SPACE}%"
+    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
+
+
+def contribution_chart(found: Contributions, row: Mapping, probability: bool) -> Chart:
+    """The ten largest contributions and the sum of the others."""
+    moved = list(found.fields)
+    if len(moved) > MOST + 1:
+        rest = moved[MOST:]
+        moved[MOST:] = [(f"{len(rest)} other fields", sum(amount for _, amount in rest))]
+    amounts = [amount for _, amount in moved]
+    low = min(0.0, *amounts)
+    span = max(0.0, *amounts) - low or 1.0
+    zero = -low / span * 100
+    decimals = 1 if probability else min(places([found.base, found.result]), 6)
+    bars = tuple(
+        Bar(name, _given(row, name), _signed(100 * amount if probability else amount, decimals),
+            *_extent(amount, span, zero), amount > 0)
+        for name, amount in moved
+    )
+    ends = [share(end) if probability else number(end, decimals) for end in (found.base, found.result)]
+    return Chart(found.of, probability, *ends, round(zero, 2), bars)
+
+
+def probability_bars(classes: Sequence[str], probabilities: Sequence[float]) -> list[Bar]:
+    """The ten most probable labels, the most probable first."""
+    ranked = sorted(zip(classes, probabilities), key=lambda pair: -pair[1])[:MOST]
+    return [Bar(label, "", share(value), 0, round(100 * value, 2), True) for label, value in ranked]
+
+
+def _extent(amount: float, span: float, zero: float) -> tuple[float, float]:
+    """Left edge and width; what is not nothing stays visible."""
+    width = max(abs(amount) / span * 100, THIN) if amount else 0.0
+    return round(zero if amount > 0 else zero - width, 2), round(width, 2)
+
+
+def _signed(amount: float, decimals: int) -> str:
+    text = number(abs(amount), decimals)
+    sign = "" if float(text.replace(",", "")) == 0 else "+" if amount > 0 else "−"
+    return sign + text
+
+
+def _given(row: Mapping, name: str) -> str:
+    if name not in row:
+        return ""
+    value = row[name]
+    return "missing" if value is None else value if isinstance(value, str) else f"{value:,}"

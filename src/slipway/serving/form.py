@@ -1,0 +1,165 @@
+"""The web form of a schema: what each field looks like, and what a filled-in form says as a row.
+
+Reading only turns text into the JSON value that the same person would have sent to the API. Whether that
+value is allowed is the decoder's decision, so the form and the API cannot disagree.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from slipway.schema import Field, Schema, show_date
+
+FEW_LEVELS = 4
+FEW_LETTERS = 40
+FEW_FIELDS = 24
+GROUP = 20
+FIRST = 12
+
+
+@dataclass(frozen=True)
+class Control:
+    """One field of the form.
+
+    Parameters
+    ----------
+    field : Field
+    id : str
+        For ``id`` and ``for`` attributes; a name may hold any character, an id may not.
+    kind : str
+        ``number``, ``radio``, ``select``, ``date`` or ``datetime-local``.
+    low, high : str
+        The range as the browser wants it; empty where there is none.
+    value : str
+        What was typed, or a typical value.
+    error : str
+        What is wrong with it, or empty.
+    """
+
+    field: Field
+    id: str
+    kind: str
+    low: str
+    high: str
+    value: str
+    error: str = ""
+
+    @property
+    def wide(self) -> bool:
+        """Whether it wants a line of its own."""
+        return self.kind == "radio" and sum(map(len, self.field.levels)) > FEW_LETTERS // 2
+
+    @property
+    def target(self) -> str:
+        """The id of the element that a link to this field should focus."""
+        return f"{self.id}-0" if self.kind == "radio" else self.id
+
+    @property
+    def described_by(self) -> str:
+        """The ids of the hint and the error, as far as they are there."""
+        hint = [f"{self.id}-hint"] if self.low or self.high else []
+        return " ".join(hint + ([f"{self.id}-error"] if self.error else []))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Fields shown together; a closed group opens by a click, or because a field in it is wrong."""
+
+    title: str
+    controls: tuple[Control, ...]
+    open: bool
+
+
+def controls(
+    schema: Schema, typed: Mapping[str, str] | None, errors: Mapping[str, str]
+) -> list[Control]:
+    """The fields in the order of the schema, holding what was typed or, without that, a typical row."""
+    found = []
+    for number, field in enumerate(schema):
+        value = typical(field) if typed is None else typed.get(field.name, "")
+        low, high = (_bound(field, bound) for bound in (field.minimum, field.maximum))
+        kind = _kind(field, crowded=len(schema.fields) > FEW_FIELDS)
+        error = errors.get(field.name, "")
+        found.append(Control(field, f"field-{number}", kind, low, high, value, error))
+    return found
+
+
+def groups(controls: Sequence[Control], important: Sequence[str]) -> list[Group]:
+    """One group for a few fields; for many the important ones, then closed groups of twenty."""
+    if len(controls) <= FEW_FIELDS:
+        return [Group("", tuple(controls), True)]
+    ranks = {name: rank for rank, name in enumerate(important[:FIRST])}
+    chosen = [one for one in controls if one.field.name in ranks]
+    first = sorted(chosen, key=lambda one: ranks[one.field.name])
+    others = [one for one in controls if one.field.name not in ranks]
+    found = [Group("What matters most", tuple(first), True)] if first else []
+    for start in range(0, len(others), GROUP):
+        part = tuple(others[start:start + GROUP])
+        title = part[0].field.name if len(part) == 1 else f"{part[0].field.name} to {part[-1].field.name}"
+        found.append(Group(title, part, not found or any(one.error for one in part)))
+    return found
+
+
+def typical(field: Field) -> str:
+    """A typical value as one would type it; empty when the schema has none."""
+    return plain(field.example) if isinstance(field.example, (int, float)) else field.example or ""
+
+
+def plain(number: float) -> str:
+    """A number as one would type it."""
+    whole = float(number).is_integer() and abs(number) < 1e15
+    return str(int(number)) if whole else repr(float(f"{number:.12g}"))
+
+
+def read_row(schema: Schema, typed: Mapping[str, str]) -> dict:
+    """The row that a filled-in form stands for; unknown names are kept, so that the decoder reports them."""
+    row = {field.name: _value(field, typed.get(field.name, "")) for field in schema}
+    return row | {name: text for name, text in typed.items() if name not in row}
+
+
+def _value(field: Field, text: str) -> str | int | float | None:
+    if field.type == "category":
+        # A browser sends every line break as CRLF.
+        levels = {level.replace("\r\n", "\n"): level for level in field.levels}
+        return levels.get(text.replace("\r\n", "\n"), text) if text else None
+    text = text.strip()
+    if not text:
+        return None
+    return text if field.type == "date" else _number(text)
+
+
+def _number(text: str) -> str | int | float:
+    """The JSON number that a text stands for, or the text itself: the decoder then says what it expects."""
+    if "_" in text:
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) else text
+
+
+def _kind(field: Field, crowded: bool) -> str:
+    if field.type == "category":
+        letters = sum(map(len, field.levels))
+        few = len(field.levels) <= FEW_LEVELS and letters <= FEW_LETTERS and not crowded
+        return "radio" if few else "select"
+    if field.type == "date":
+        whole = all(float(day).is_integer() for day in (field.minimum or 0, field.maximum or 0))
+        return "date" if whole else "datetime-local"
+    return "number"
+
+
+def _bound(field: Field, bound: float | None) -> str:
+    if bound is None:
+        return ""
+    return show_date(bound) if field.type == "date" else _exact(bound)
+
+
+def _exact(number: float) -> str:
+    """Every digit: a rounded limit would refuse the limit itself."""
+    return str(int(number)) if float(number).is_integer() else repr(float(number))

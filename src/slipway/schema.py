@@ -92,7 +92,11 @@ class Schema:
 
     def columns_from_rows(self, rows: Sequence[Mapping]) -> Columns:
         """Turn validated rows (name → JSON value, None or absent = missing) into typed columns."""
-        return {field.name: _column(field, [row.get(field.name) for row in rows]) for field in self.fields}
+        return self.columns_from_cells([[row.get(name) for row in rows] for name in self.names])
+
+    def columns_from_cells(self, cells: Sequence[Sequence]) -> Columns:
+        """The same from the values of each field, in the order of the fields; ValueError on a date that is none."""
+        return {field.name: _column(field, values) for field, values in zip(self.fields, cells, strict=True)}
 
 
 def _column(field: Field, values: Sequence) -> np.ndarray:

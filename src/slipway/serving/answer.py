@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from slipway.predictor import Predictor
+from slipway.predictor import Prediction, Predictor
 from slipway.schema import Columns
 from slipway.serving.chart import MOST, Bar, Chart, contribution_chart, number, probability_bars, share
 
@@ -36,9 +36,10 @@ class Answer:
     warnings: Sequence[str]
 
 
-def explain(predictor: Predictor, columns: Columns, row: Mapping, warnings: Sequence[str] = ()) -> Answer:
-    """Answer one row and say why."""
-    prediction = predictor.predict(columns)
+def explain(
+    predictor: Predictor, prediction: Prediction, columns: Columns, row: Mapping, warnings: Sequence[str]
+) -> Answer:
+    """Say what the prediction for one row is, and why."""
     value = prediction.values[0]
     probable = prediction.probabilities is not None
     chart = contribution_chart(predictor.contributions(columns), row, probable)

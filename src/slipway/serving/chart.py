@@ -60,7 +60,7 @@ def number(value: float, decimals: int | None = None) -> str:
     return text.replace("-", "−")
 
 
-def numbers(values: Sequence[float]) -> list[str]:
+def aligned(values: Sequence[float]) -> list[str]:
     """Numbers that are read together: as many decimals each as the largest needs."""
     decimals = min(places(values), 6)
     return [number(value, decimals) for value in values]
@@ -77,19 +77,19 @@ def share(value: float) -> str:
 
 def contribution_chart(found: Contributions, row: Mapping, probability: bool) -> Chart:
     """The ten largest contributions and the sum of the others."""
-    moved = list(found.fields)
+    moved = [(name, _given(row.get(name)), amount) for name, amount in found.fields]
     if len(moved) > MOST + 1:
-        rest = moved[MOST:]
-        moved[MOST:] = [(f"{len(rest)} other fields", sum(amount for _, amount in rest))]
-    amounts = [amount for _, amount in moved]
+        rest = [amount for _, _, amount in moved[MOST:]]
+        moved[MOST:] = [(f"{len(rest)} other fields", "", sum(rest))]
+    amounts = [amount for _, _, amount in moved]
     low = min(0.0, *amounts)
     span = max(0.0, *amounts) - low or 1.0
     zero = -low / span * 100
     decimals = 1 if probability else min(places([found.base, found.result]), 6)
     bars = tuple(
-        Bar(name, _given(row, name), _signed(100 * amount if probability else amount, decimals),
+        Bar(name, given, _signed(100 * amount if probability else amount, decimals),
             *_extent(amount, span, zero), amount > 0)
-        for name, amount in moved
+        for name, given, amount in moved
     )
     ends = [share(end) if probability else number(end, decimals) for end in (found.base, found.result)]
     return Chart(found.of, probability, *ends, round(zero, 2), bars)
@@ -113,8 +113,5 @@ def _signed(amount: float, decimals: int) -> str:
     return sign + text
 
 
-def _given(row: Mapping, name: str) -> str:
-    if name not in row:
-        return ""
-    value = row[name]
+def _given(value: str | int | float | None) -> str:
     return "missing" if value is None else value if isinstance(value, str) else f"{value:,}"

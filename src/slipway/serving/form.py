@@ -45,6 +45,12 @@ class Control:
     error: str = ""
 
     @property
+    def choices(self) -> tuple[str, ...]:
+        """The levels, and what was sent if it is none of them."""
+        levels = self.field.levels
+        return levels if not self.value or self.value in levels else (*levels, self.value)
+
+    @property
     def wide(self) -> bool:
         """Whether it wants a line of its own."""
         return self.kind == "radio" and sum(map(len, self.field.levels)) > FEW_LETTERS // 2
@@ -112,9 +118,14 @@ def plain(number: float) -> str:
 
 
 def read_row(schema: Schema, typed: Mapping[str, str]) -> dict:
-    """The row that a filled-in form stands for; unknown names are kept, so that the decoder reports them."""
-    row = {field.name: _value(field, typed.get(field.name, "")) for field in schema}
-    return row | {name: text for name, text in typed.items() if name not in row}
+    """The row that a filled-in form stands for, without the fields that were left empty.
+
+    Unknown names stay in it, so that the decoder reports them.
+    """
+    fields = {field.name: field for field in schema}
+    row = {name: _value(field, typed.get(name, "")) for name, field in fields.items()}
+    row |= {name: text for name, text in typed.items() if name not in fields}
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _value(field: Field, text: str) -> str | int | float | None:

@@ -14,10 +14,11 @@ from slipway.pointer import Pointer
 from slipway.predictor import Predictor
 from slipway.problem import Problem
 from slipway.store import LocalStore
+from slipway.threads import cores
 from slipway.training.candidates import skewed, trials
 from slipway.training.challenger import challenger, documents
 from slipway.training.champion import Incomparable, common_rows, load_champion
-from slipway.training.compare import baseline, compare, cores
+from slipway.training.compare import baseline, compare
 from slipway.training.gate import Verdict, judge
 from slipway.training.metrics import Scored, value
 from slipway.training.table import Table, read, remarks

@@ -1,0 +1,19 @@
+"""WSGI entry: ``gunicorn app:app``, or ``python app.py`` for the same server."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
+
+from slipway.errors import SlipwayError  # noqa: E402
+from slipway.serving import create_app  # noqa: E402
+
+if __name__ == "__main__":
+    from slipway.serving.server import run
+
+    try:
+        run("app:app")
+    except SlipwayError as error:
+        sys.exit(f"slipway: {error}")
+else:
+    app = create_app()

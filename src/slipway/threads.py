@@ -1,0 +1,14 @@
+"""One thread per numerical library: several only fight over the cores, and make sums depend on their number."""
+
+import os
+
+
+def pin_threads() -> None:
+    """Pin them, here and in child processes; call it before the libraries load."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

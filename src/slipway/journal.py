@@ -1,12 +1,16 @@
 """The journal: an append-only record of every verdict, promotion and rollback, one JSON object a line."""
 
 import fcntl
+import getpass
 import json
 import os
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
+from slipway.bundle import Bundle
 from slipway.errors import StoreError
 
 
@@ -51,6 +55,32 @@ class Journal:
             if isinstance(entry, dict):
                 found.append(entry)
         return found
+
+
+def entry(event: str, bundle: Bundle, champion: str | None, verdict: Mapping, **more) -> dict:
+    """An entry about a bundle, with the time and who made it.
+
+    Parameters
+    ----------
+    event : str
+        ``verdict``, ``promote`` or ``rollback``.
+    champion : str or None
+        Digest of the champion before.
+    verdict : mapping
+        ``outcome`` and ``reasons``.
+    """
+    return {
+        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"), "who": _who(), "event": event,
+        "problem": bundle.problem, "digest": bundle.digest, "champion": champion, **verdict, **more,
+    }
+
+
+def _who() -> str:
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def champions(entries: Iterable[Mapping]) -> list[str]:

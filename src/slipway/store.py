@@ -11,7 +11,7 @@ from pathlib import Path
 from slipway.bundle import DIGEST, MANIFEST, Bundle, digest_of, manifest_bytes, read_bundle
 from slipway.errors import BundleError, StoreError
 from slipway.files import replace, sync_folder, write_synced
-from slipway.journal import Journal
+from slipway.journal import Journal, champions, entry
 from slipway.pointer import FILE, Pointer
 
 SHORTEST_PREFIX = 6
@@ -126,6 +126,24 @@ class LocalStore:
             replace(self.root / FILE, pointer.to_bytes())
         except OSError as error:
             raise StoreError(f"{self.root / FILE}: cannot be written ({error.strerror})") from error
+
+
+    def promote(self, bundle: Bundle, event: str, reason: str) -> None:
+        """Make a verified bundle the champion by hand, and note it in the journal."""
+        before = self.pointer()
+        verdict = {"outcome": "promoted", "reasons": [reason]}
+        self.point(Pointer(bundle.digest, bundle.problem, verdict))
+        self.journal.append(entry(event, bundle, before.digest if before else None, verdict))
+
+    def previous(self) -> str:
+        """Digest of the champion before the present one; StoreError when the journal knows of none."""
+        history = champions(self.journal.entries())
+        pointer = self.pointer()
+        while pointer and pointer.digest in history:  # a git revert may have gone back further than the journal knows
+            history.pop()
+        if not history:
+            raise StoreError(f"{self.journal.path}: knows of no earlier champion", "slipway promote DIGEST names one")
+        return history[-1]
 
 
 class _Lock:

@@ -4,7 +4,7 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 
-from flask import Blueprint, Response, current_app, render_template, request, url_for
+from flask import Blueprint, Response, current_app, g, render_template, request, url_for
 
 from slipway import __version__
 from slipway.serving import card, metrics, snippets
@@ -58,6 +58,7 @@ def ask() -> tuple[str, int]:
     except InvalidRows as error:
         metrics.refused(here.digest, 1)
         return _page(typed, problems=error.problems), 422
+    g.rows = decoded.rows
     metrics.predicted(here.digest, 1)
     warnings = [str(warning) for warning in decoded.warnings]
     return _page(typed, row, explain(here.predictor, prediction, decoded.columns, row, warnings)), 200
@@ -113,20 +114,20 @@ def model() -> str:
     """The card of the model that answers."""
     here = service()
     bundle = here.predictor.bundle
-    metrics = bundle.json("metrics.json")
+    measured = bundle.json("metrics.json")
     return render_template(
         "model.html",
         predictor=here.predictor,
         model=bundle.json("model.json"),
-        metrics=metrics,
+        metrics=measured,
         verdict=here.verdict,
         has_plot="fit.svg" in bundle.manifest["files"],
         plot_says=card.PLOTS[here.predictor.task],
         schema=here.schema,
-        measured=card.deciding_first(metrics["holdout"]["metrics"], metrics["metric"]),
+        measured=card.deciding_first(measured["holdout"]["metrics"], measured["metric"]),
         meanings=card.MEANINGS,
-        importance=card.importance_bars(metrics.get("importance", [])),
-        best=card.best_of_each(metrics["leaderboard"]),
+        importance=card.importance_bars(measured.get("importance", [])),
+        best=card.best_of_each(measured["leaderboard"]),
         fields=card.describe(here.schema.fields),
         reject=here.problem.serving.out_of_range == "reject",
         apidocs=url_for("flasgger.apidocs"),
@@ -149,5 +150,6 @@ def _document(name: str, mimetype: str) -> Response:
     bundle = service().predictor.bundle
     response = Response(bundle.read(name), mimetype=mimetype)
     response.headers["Content-Security-Policy"] = DOCUMENT_POLICY
+    response.headers["Cache-Control"] = "no-cache"
     response.set_etag(bundle.digest)
     return response.make_conditional(request)

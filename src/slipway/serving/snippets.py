@@ -8,12 +8,10 @@ KEY_HEADER = "X-API-Key"
 
 
 def curl(url: str, row: Mapping, key: bool = False) -> str:
-    """A command line for a POSIX shell; every part is quoted."""
-    lines = [f"curl {quote(url)}", "-H 'Content-Type: application/json'"]
-    if key:
-        lines.append(f"-H {quote(KEY_HEADER + ': YOUR-KEY')}")
-    lines.append("-d " + quote(json.dumps(row, indent=2, ensure_ascii=False)))
-    return " \\\n  ".join(lines)
+    """A command for a POSIX shell; every part is quoted."""
+    headers = ["Content-Type: application/json"] + [f"{KEY_HEADER}: YOUR-KEY"] * key
+    body = json.dumps(row, indent=2, ensure_ascii=False)
+    return " ".join(["curl", quote(url), *(f"-H {quote(header)}" for header in headers), "-d", quote(body)])
 
 
 def python(url: str, row: Mapping, key: bool = False) -> str:

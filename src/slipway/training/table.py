@@ -10,7 +10,7 @@ from slipway.cells import cell_keys, read_columns
 from slipway.errors import TableError
 from slipway.inference import Target, infer_schema, read_target
 from slipway.problem import TASK_METRICS, Problem, default_metric
-from slipway.sources import read_table
+from slipway.sources.files import read_table
 from slipway.training.compare import Goal, Rows
 from slipway.training.split import Split, held_out, notes, split_of
 

@@ -1,15 +1,13 @@
 """One training: table → challenger → bundle → verdict."""
 
-import getpass
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 import numpy as np
 
 from slipway.bundle import Bundle
 from slipway.errors import BundleError
+from slipway.journal import entry
 from slipway.pointer import Pointer
 from slipway.predictor import Predictor
 from slipway.problem import Problem
@@ -80,12 +78,7 @@ def train(
     if verdict.promoted:
         store.point(Pointer(bundle.digest, problem.name, verdict.to_json()))
     champion = pointer.digest if pointer else None
-    store.journal.append({
-        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "who": f"{getpass.getuser()}@{socket.gethostname()}",
-        "event": "verdict", "problem": problem.name, "digest": bundle.digest, "champion": champion,
-        "inputs": inputs, **verdict.to_json(),
-    })
+    store.journal.append(entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs))
     return Outcome(bundle, verdict, champion)
 
 

@@ -1,0 +1,87 @@
+"""The command line. Commands load when they are called, so that ``slipway --help`` is instant."""
+
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from slipway import __version__
+from slipway.errors import SlipwayError
+
+# name → (module, what it does)
+COMMANDS = {
+    "init": ("slipway.cli.init", "Write a commented slipway.yaml for a table."),
+    "check": ("slipway.cli.check", "Say per column what is wrong in a table."),
+    "train": ("slipway.cli.train", "Train, compare, and pass the gate."),
+    "serve": ("slipway.cli.serve", "Serve the champion."),
+    "status": ("slipway.cli.status", "Show the champion and the last verdicts."),
+    "promote": ("slipway.cli.promote", "Make a bundle the champion by hand."),
+    "rollback": ("slipway.cli.rollback", "Go back to the champion before."),
+    "sample": ("slipway.cli.sample", "Write a sample table."),
+}
+EPILOG = """\b
+Exit codes: 0 done (a verdict of "kept" is a result, not an error); 1 unexpected; 2 wrong usage;
+3 the problem file or a setting; 4 the table; 5 a bundle or the store; 6 the service; 130 Ctrl-C.
+"""
+
+
+class Lazy(click.Group):
+    """A group whose commands are imported when one of them is called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        return import_module(COMMANDS[name][0]).command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, context: click.Context):
+        try:
+            return super().invoke(context)
+        except SlipwayError as error:
+            if context.params["debug"]:
+                traceback.print_exc()
+            click.echo(f"slipway: {error}", err=True)
+            sys.exit(error.exit_code)
+
+
+@click.group(cls=Lazy, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.version_option(__version__, prog_name="slipway")
+def slipway(debug: bool) -> None:
+    """Take a tabular model from a table to production, and back.
+
+    \b
+    Example:
+      slipway init table.csv --target charges
+      slipway train
+      slipway serve
+    """
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        slipway(standalone_mode=False)
+    except click.exceptions.Exit as exit:
+        sys.exit(exit.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("slipway: interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        click.echo(f"slipway: unexpected {type(error).__name__}: {error}. Run it again with slipway --debug …", err=True)
+        sys.exit(1)

@@ -1,0 +1,8 @@
+"""Options that several commands share."""
+
+import click
+
+problem = click.option(
+    "--problem", "path", type=click.Path(dir_okay=False), metavar="FILE",
+    help="The problem file; by default SLIPWAY_PROBLEM or slipway.yaml.",
+)

@@ -1,0 +1,24 @@
+"""slipway rollback"""
+
+import click
+
+from slipway.cli import options
+
+
+@click.command()
+@options.problem
+def command(path: str | None) -> None:
+    """Go back to the champion before the present one. Twice goes back two.
+
+    \b
+    Example:
+      slipway rollback
+    """
+    from slipway.problem import load_problem
+    from slipway.store import open_store
+
+    problem = load_problem(path)
+    store = open_store(problem.store, problem.folder)
+    bundle = store.bundle(store.previous())
+    store.promote(bundle, "rollback", "rolled back by hand")
+    click.echo(f"{bundle.digest[:12]} is the champion again. Commit {store.root.name}/champion.json to release it.")

@@ -1,0 +1,65 @@
+"""slipway status"""
+
+import json
+
+import click
+
+from slipway.cli import options
+from slipway.errors import BundleError
+
+LAST = 5
+
+
+@click.command()
+@options.problem
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def command(path: str | None, as_json: bool) -> None:
+    """Show the champion, whether it is sound, and the last verdicts.
+
+    \b
+    Example:
+      slipway status
+    """
+    from slipway.problem import load_problem
+    from slipway.store import open_store
+
+    problem = load_problem(path)
+    store = open_store(problem.store, problem.folder)
+    pointer = store.pointer()
+    status = {
+        "problem": problem.name, "store": str(store.root), "bundles": store.digests(),
+        "champion": _champion(store, pointer) if pointer else None,
+        "journal": store.journal.entries()[-LAST:],
+    }
+    click.echo(json.dumps(status, indent=2, ensure_ascii=False) if as_json else "\n".join(_lines(status)))
+
+
+def _champion(store, pointer) -> dict:
+    found = {"digest": pointer.digest, "verdict": dict(pointer.verdict), "sound": True, "holdout": {}}
+    try:
+        bundle = store.bundle(pointer.digest)
+        model, metrics = bundle.json("model.json"), bundle.json("metrics.json")
+    except BundleError as error:
+        return found | {"sound": False, "damage": str(error)}
+    values = {name: one["value"] for name, one in metrics["holdout"]["metrics"].items()}
+    return found | {"candidate": model["candidate"], "target": model["target"], "holdout": values}
+
+
+def _lines(status: dict) -> list[str]:
+    champion = status["champion"]
+    lines = [f"problem   {status['problem']}", f"store     {status['store']} ({len(status['bundles'])} bundles)"]
+    if champion is None:
+        return [*lines, "champion  none yet: run slipway train"]
+    lines.append(f"champion  {champion['digest']}")
+    if champion["sound"]:
+        shown = ", ".join(f"{name} {value:.5g}" for name, value in champion["holdout"].items())
+        lines += [f"          {champion['candidate']} model of {champion['target']}; {shown}", "          sound"]
+    else:
+        lines.append(f"          DAMAGED: {champion['damage']}")
+    lines += [f"          {reason}" for reason in champion["verdict"].get("reasons", [])]
+    if status["journal"]:
+        lines.append("journal")
+    for entry in reversed(status["journal"]):
+        outcome = entry.get("outcome") or entry.get("event", "")
+        lines.append(f"  {entry.get('at', '')}  {entry.get('event', ''):<8}  {outcome:<9} {entry.get('digest', '')[:12]}")
+    return lines

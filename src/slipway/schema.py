@@ -56,6 +56,17 @@ class Field:
     def optional(self) -> bool:
         return self.missing > 0
 
+    @property
+    def range(self) -> str:
+        """The range of a number or date, in words."""
+        return f"{self.show(self.minimum)} to {self.show(self.maximum)}"
+
+    def show(self, value: float) -> str:
+        """A value of this field as one would write it."""
+        if self.type == "date":
+            return show_date(value)
+        return str(int(value)) if float(value).is_integer() else repr(float(value))
+
 
 @dataclass(frozen=True)
 class Schema:

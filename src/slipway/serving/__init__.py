@@ -1,57 +1,31 @@
-"""The service: a Flask app that answers with the champion."""
+"""The service: one bundle behind HTTP. Import this before anything that computes."""
 
 import os
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
+if TYPE_CHECKING:
+    from flask import Flask
 
-from slipway.errors import ServingError
-from slipway.problem import Problem, load_problem
-from slipway.serving import access, docs, headers, problems
-from slipway.serving.api import api
-from slipway.serving.pages import pages
-from slipway.serving.service import Service
+    from slipway.problem import Problem
+
+# Read by OpenMP and OpenBLAS when they load: a worker computes in one thread, for more of them only fight over the cores.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
 
 
-def create_app(problem: Problem | None = None, environ: Mapping[str, str] = os.environ) -> Flask:
-    """The WSGI application.
+def create_app(problem: "Problem | None" = None) -> "Flask":
+    """The WSGI application that serves the champion of `problem`.
 
     Parameters
     ----------
     problem : Problem, optional
-        By default what slipway.yaml (or ``SLIPWAY_PROBLEM``) says.
-    environ : mapping
-        ``SLIPWAY_API_KEYS`` and ``SLIPWAY_TRUSTED_PROXIES`` are read from it.
+        By default what ``SLIPWAY_PROBLEM`` or ./slipway.yaml describes.
 
     Raises
     ------
-    ServingError
-        When there is no champion that can be served.
+    SlipwayError
+        When there is no champion, or its bundle is damaged.
     """
-    problem = problem or load_problem(environ=environ)
-    app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = problem.serving.max_body_bytes
-    app.config["MAX_FORM_MEMORY_SIZE"] = problem.serving.max_body_bytes
-    app.config["API_KEYS"] = tuple(
-        key.strip() for key in environ.get("SLIPWAY_API_KEYS", "").split(",") if key.strip()
-    )
-    app.config["CORS_ORIGINS"] = problem.serving.cors_origins
-    app.extensions["slipway"] = Service(problem)
-    access.install(app)
-    headers.install(app)
-    problems.install(app)
-    app.register_blueprint(api)
-    app.register_blueprint(pages)
-    docs.install(app)
-    _trust_proxies(app, environ.get("SLIPWAY_TRUSTED_PROXIES", "0"))
-    return app
+    from slipway.serving.factory import build
 
-
-def _trust_proxies(app: Flask, number: str) -> None:
-    """Believe X-Forwarded-For, -Proto, -Host and -Prefix of so many proxies in front; of none by default."""
-    if not number.isdigit():
-        raise ServingError(f"SLIPWAY_TRUSTED_PROXIES: expected a whole number, got {number!r}")
-    if int(number):
-        count = int(number)
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_prefix=count)
+    return build(problem)

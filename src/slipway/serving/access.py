@@ -1,48 +1,64 @@
-"""The access log: one JSON object a request on standard output, without query strings and row values."""
+"""The access log: one line of JSON per request on standard output, without values of rows."""
 
-import logging
+import os
+import re
+import secrets
 import sys
 import time
+import traceback
 from datetime import datetime, timezone
 
 import msgspec
 from flask import Flask, Response, current_app, g, request
 
-from slipway.serving import metrics
-
-access_log = logging.getLogger("slipway.access")
-QUIET = ("/healthz", "/readyz", "/metrics")
-
-
-def install(app: Flask) -> None:
-    """Log and count every answer of `app`."""
-    if not access_log.handlers:
-        handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        access_log.addHandler(handler)
-        access_log.setLevel(logging.INFO)
-        access_log.propagate = False
-    app.before_request(_start)
-    app.after_request(_log)
+STDOUT, STDERR = 1, 2
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}", re.ASCII)
+LONGEST_PATH = 200
 
 
-def _start() -> None:
+def watch(app: Flask) -> None:
+    """Give every request an id, and log and count every answer once it is sent."""
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def _begin() -> None:
     g.started = time.perf_counter()
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    g.rows = 0
 
 
-def _log(response: Response) -> Response:
-    seconds = time.perf_counter() - g.get("started", time.perf_counter())
-    digest = current_app.extensions["slipway"].digest
-    call = request.url_rule.rule if request.url_rule else "unknown"
-    metrics.answered(call, request.method, response.status_code, seconds, digest)
-    if response.status_code < 400 and request.path in QUIET:
-        return response
-    line = {
-        "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-        "request_id": g.get("request_id"), "method": request.method, "path": request.path,
-        "status": response.status_code, "ms": round(1000 * seconds, 2), "bundle": digest[:12],
+def _end(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.request_id
+    service = current_app.extensions["slipway"]
+    endpoint = request.url_rule.rule if request.url_rule else "unknown"
+    facts = g._get_current_object()  # the context is gone when a streamed answer ends
+    record = {
+        "id": facts.request_id, "method": request.method, "path": request.path[:LONGEST_PATH],
+        "status": response.status_code, "bundle": service.digest[:12],
     }
-    if "rows" in g:
-        line["rows"] = g.rows
-    access_log.info(msgspec.json.encode(line).decode())
+
+    @response.call_on_close
+    def _sent() -> None:
+        seconds = time.perf_counter() - facts.started
+        service.metrics.count_answer(endpoint, record["method"], record["status"], seconds, facts.rows)
+        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        write_line(STDOUT, {"at": now} | record | {"ms": round(1000 * seconds, 2), "rows": facts.rows})
+
     return response
+
+
+def log_failure(error: Exception, request_id: str | None) -> None:
+    """What failed and where, on standard error; without the message, which may quote a row."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{os.path.basename(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
+    write_line(STDERR, {"id": request_id, "error": type(error).__name__, "trace": places})
+
+
+def write_line(descriptor: int, record: dict) -> None:
+    """One line in one write, so that lines of several workers do not mix; a closed pipe is nobody's failure."""
+    try:
+        os.write(descriptor, msgspec.json.encode(record) + b"\n")
+    except OSError:
+        sys.exc_info()

@@ -1,0 +1,45 @@
+"""slipway check"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from slipway.cli import options
+from slipway.errors import TableError
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@options.problem
+def command(file: Path, path: str | None) -> None:
+    """Say per column what is wrong in FILE, by the champion's schema (before the first champion: the source's).
+
+    \b
+    Example:
+      slipway check new-patients.csv
+    """
+    from slipway.audit import audit
+    from slipway.inference import infer_schema
+    from slipway.problem import load_problem
+    from slipway.schema import Schema
+    from slipway.sources.files import read_file, read_table
+    from slipway.store import open_store
+
+    problem = load_problem(path)
+    if not file.is_file():
+        raise TableError(f"{file}: there is no such file")
+    store = open_store(problem.store, problem.folder)
+    pointer = store.pointer()
+    if pointer:
+        schema, by = Schema.from_json(store.bundle(pointer.digest).json("schema.json")), f"champion {pointer.digest[:12]}"
+    else:
+        schema, by = infer_schema(read_table(problem), problem), ", ".join(problem.source)
+    frame = read_file(file)
+    known = {problem.target, *problem.id, *problem.drop}
+    found = audit(frame, schema, known, problem.missing)
+    for finding in found:
+        click.echo(f"{finding.column}: {finding.says}")
+    click.echo(f"{file}: {len(frame):,} rows, {len(found)} findings by the schema of {by}")
+    if found:
+        sys.exit(TableError.exit_code)

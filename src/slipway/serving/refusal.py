@@ -1,0 +1,134 @@
+"""How a request is refused: RFC 9457 problem details, or a page for a person. Nothing of the data is repeated."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from flask import Response, current_app, g, render_template, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+
+from slipway.errors import SlipwayError
+from slipway.serving.access import log_failure
+
+MEDIA_TYPE = "application/problem+json"
+LISTED = 100
+LONGEST_NAME = 100
+DETAILS = {
+    404: "There is nothing at this address; /apidocs lists what there is.",
+    405: "This address does not answer this method; the Allow header names those it does.",
+    413: "The body is larger than this service accepts.",
+    500: "The service failed. The log has the request id; nothing is wrong with the request as such.",
+}
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """What is wrong with one field of one row.
+
+    Parameters
+    ----------
+    row : int
+        Index in the list, from 0; 0 for a single row.
+    field : str or None
+        None when the row as a whole is wrong.
+    reason : str
+        ``type``, ``missing``, ``unknown_field``, ``unseen_level``, ``out_of_range`` or ``not_finite``.
+    detail : str
+        What was expected, without what was sent.
+    """
+
+    row: int
+    field: str | None
+    reason: str
+    detail: str
+
+    def __str__(self) -> str:
+        return self.detail if self.field is None else f"{self.field}: {self.detail}"
+
+    def to_json(self) -> dict:
+        return {"row": self.row, "field": shown_name(self.field), "reason": self.reason, "detail": self.detail}
+
+
+class Refusal(ValueError):
+    """A request that is answered with a problem.
+
+    Parameters
+    ----------
+    status : int
+    detail : str
+        A sentence for a person.
+    problems : sequence of FieldProblem
+        The first of them.
+    counts : mapping of str to int
+        Number of problems by reason, listed or not.
+    headers : mapping of str to str
+    """
+
+    def __init__(
+        self, status: int, detail: str, problems: Sequence[FieldProblem] = (),
+        counts: Mapping[str, int] | None = None, headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.problems = list(problems)
+        self.counts = dict(counts or {})
+        self.headers = dict(headers or {})
+
+
+def shown_name(name: str | None) -> str | None:
+    """A name from a request as an answer may repeat it: short, and valid as UTF-8."""
+    if name is None:
+        return None
+    short = name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…"
+    return short.encode("utf-8", "replace").decode()
+
+
+def problem_document(status: int, detail: str, problems: Sequence[FieldProblem] = (), total: int = 0) -> dict:
+    """The members of a problem; ``errors`` and their number only where there are some."""
+    document = {"type": "about:blank", "title": HTTP_STATUS_CODES[status], "status": status, "detail": detail}
+    if problems:
+        document |= {"errors": [problem.to_json() for problem in problems], "errors_total": total}
+    return document
+
+
+def answer_refusal(refusal: Refusal) -> Response:
+    """The answer to a refused request."""
+    current_app.extensions["slipway"].metrics.count_rejected(refusal.counts)
+    total = sum(refusal.counts.values())
+    return _answer(problem_document(refusal.status, refusal.detail, refusal.problems, total), refusal.headers)
+
+
+def answer_http_error(error: HTTPException) -> Response:
+    """The answer to what Flask and Werkzeug refuse themselves."""
+    if error.code is None or error.code < 400:  # a redirect travels as an exception too
+        return error.get_response()
+    detail = DETAILS.get(error.code) or error.description or ""
+    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    return _answer(problem_document(error.code, detail), headers)
+
+
+def answer_failure(error: Exception) -> Response:
+    """The answer to anything unexpected; the client's broken body is the client's, the rest is ours."""
+    if type(error).__module__.startswith("gunicorn.http"):
+        return _answer(problem_document(400, "The body did not arrive as announced."))
+    log_failure(error, g.get("request_id"))
+    if isinstance(error, SlipwayError):
+        return _answer(problem_document(503, "The model cannot answer; /readyz says why."))
+    return _answer(problem_document(500, DETAILS[500]))
+
+
+def _answer(document: dict, headers: Mapping[str, str] | None = None) -> Response:
+    status = document["status"]
+    if _for_a_person():
+        page = render_template(
+            "error.html", status=status, title=document["title"], detail=document["detail"],
+        )
+        return Response(page, status, headers, mimetype="text/html")
+    return Response(msgspec.json.encode(document), status, headers, mimetype=MEDIA_TYPE)
+
+
+def _for_a_person() -> bool:
+    """Whether a browser asked for a page; calls of the API are answered as data whatever they accept."""
+    return request.blueprint != "api" and "text/html" in request.headers.get("Accept", "")

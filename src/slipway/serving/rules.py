@@ -1,0 +1,176 @@
+"""What a value of each field must be, in words and as a check."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from slipway.problem import Serving
+from slipway.schema import MISSING, MISSING_MARKERS, UNSEEN, Columns, Field, Schema, parse_date
+from slipway.serving.refusal import LISTED, FieldProblem
+
+ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
+MOST_LEVELS = 12
+ABSENT = object()
+NOT_FINITE = object()  # NaN, Infinity and numbers beyond double precision
+KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a value of one field must be.
+
+    Parameters
+    ----------
+    field : Field
+    closed_levels : bool
+        Whether a level that training never saw is refused.
+    closed_range : bool
+        Whether a number outside the range of training is refused. Dates are not: time goes on.
+    """
+
+    field: Field
+    closed_levels: bool
+    closed_range: bool
+
+    @cached_property
+    def expected(self) -> str:
+        """Such as ``an integer from 18 to 64``."""
+        field = self.field
+        if field.type == "category":
+            if not self.closed_levels:
+                return "a text"
+            listed = ", ".join(field.levels[:MOST_LEVELS])
+            more = len(field.levels) - MOST_LEVELS
+            return f"one of {listed}" + (f" and {more} more" if more > 0 else "")
+        if field.type == "date":
+            return "a date such as 2026-01-31 or 2026-01-31T08:30:00"
+        kind = "an integer" if field.type == "integer" else "a number"
+        return kind + (self._range() if self.closed_range else "")
+
+    def _range(self) -> str:
+        low, high = self.field.minimum, self.field.maximum
+        if low is None or high is None:
+            return ""
+        return f" from {show(low)} to {show(high)}"
+
+    def fault(self, value: Any) -> tuple[str, str] | None:
+        """Reason and detail when this JSON value is wrong."""
+        if value is ABSENT or value is None:
+            return None if self.field.optional else ("missing", f"is missing; expected {self.expected}")
+        if self.field.type == "category":
+            return self._fault_of_level(value)
+        if self.field.type == "date":
+            return self._fault_of_date(value)
+        return self._fault_of_number(value)
+
+    def _fault_of_number(self, value: Any) -> tuple[str, str] | None:
+        if value is NOT_FINITE:
+            return "not_finite", f"is not a finite number; expected {self.expected}"
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return self._fault_of_type(value)
+        if self.field.type == "integer" and value % 1:
+            return "type", f"has a fraction; expected {self.expected}"
+        low, high = bounds(self.field)
+        if self.closed_range and not low <= value <= high:
+            return "out_of_range", f"expected {self.expected}, the range seen in training"
+        return None
+
+    def _fault_of_level(self, value: Any) -> tuple[str, str] | None:
+        if not isinstance(value, str):
+            return self._fault_of_type(value)
+        if self.closed_levels and value not in self.codes:
+            return "unseen_level", f"expected {self.expected}"
+        return None
+
+    def _fault_of_date(self, value: Any) -> tuple[str, str] | None:
+        if not isinstance(value, str):
+            return self._fault_of_type(value)
+        return None if days(value) is not None else ("type", f"expected {self.expected}")
+
+    def _fault_of_type(self, value: Any) -> tuple[str, str]:
+        kind = "a number" if value is NOT_FINITE else KINDS[type(value)]
+        return "type", f"is {kind}; expected {self.expected}"
+
+    @cached_property
+    def codes(self) -> Mapping[str, int]:
+        return {level: code for code, level in enumerate(self.field.levels)}
+
+    def warnings(self, column: np.ndarray) -> tuple[str, str, np.ndarray] | None:
+        """Reason, detail and the rows (from 0) whose value is allowed but unlike training."""
+        if self.field.type == "category":
+            odd, reason, detail = column == UNSEEN, "unseen_level", "a level that training never saw"
+        else:
+            low, high = bounds(self.field)
+            odd, reason = (column < low) | (column > high), "out_of_range"
+            detail = "outside the range seen in training" + ("" if self.field.type == "date" else self._said_range())
+        return (reason, detail, np.flatnonzero(odd)) if odd.any() else None
+
+    def _said_range(self) -> str:
+        said = self._range()
+        return f" ({said.removeprefix(' from ')})" if said else ""
+
+    def read_cell(self, cell: str, extra_markers: frozenset[str]) -> Any:
+        """The JSON value that a cell of a table stands for, read as training reads it; ABSENT when missing."""
+        text = cell.strip()
+        lower = text.lower()
+        if lower in MISSING_MARKERS or lower in extra_markers:
+            return ABSENT
+        if self.field.type == "category":
+            return lower if lower in ("true", "false") else text
+        if self.field.type == "date" or "_" in text:
+            return text
+        try:
+            number = float(text)
+        except ValueError:
+            return text
+        return number if np.isfinite(number) else NOT_FINITE
+
+
+def rules_of(schema: Schema, serving: Serving) -> tuple[Rule, ...]:
+    """The rules of a schema under the problem's policies."""
+    closed_levels, closed_range = serving.unknown_levels == "reject", serving.out_of_range == "reject"
+    return tuple(Rule(field, closed_levels, closed_range) for field in schema)
+
+
+def warnings_of(rules: tuple[Rule, ...], columns: Columns) -> list[FieldProblem]:
+    """What is unlike training in rows that are answered all the same; the first hundred."""
+    found = []
+    for rule in rules:
+        warning = rule.warnings(columns[rule.field.name])
+        if warning is not None:
+            reason, detail, rows = warning
+            found += [FieldProblem(int(row), rule.field.name, reason, detail) for row in rows[:LISTED]]
+    return sorted(found, key=lambda problem: problem.row)[:LISTED]
+
+
+def typed_column(field: Field, values: list) -> np.ndarray:
+    """Checked JSON values, None or ABSENT = missing, as a column."""
+    if field.type == "category":
+        codes = {level: code for code, level in enumerate(field.levels)} | {None: MISSING, ABSENT: MISSING}
+        return np.array([codes.get(value, UNSEEN) for value in values], dtype=np.int64)
+    if field.type == "date":
+        values = [value if value is None or value is ABSENT else days(value) for value in values]
+    return np.array([np.nan if value is None or value is ABSENT else value for value in values], dtype=np.float64)
+
+
+def bounds(field: Field) -> tuple[float, float]:
+    """The range of training; infinite where there is none."""
+    low = -np.inf if field.minimum is None else field.minimum
+    return low, np.inf if field.maximum is None else field.maximum
+
+
+def days(text: str) -> float | None:
+    """Days since 1970-01-01 of an ISO date; None when the text is none."""
+    try:
+        return parse_date(text) if ISO.fullmatch(text) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def show(number: float) -> str:
+    """A bound with every digit."""
+    return str(int(number)) if float(number).is_integer() else repr(float(number))

@@ -1,0 +1,55 @@
+"""A real browser: Debian's Chromium, driven by selenium."""
+
+import os
+import shutil
+import threading
+
+import pytest
+from selenium import webdriver
+from werkzeug.serving import make_server
+
+from page import start
+
+OPTIONS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    """The browser; without one the tests are skipped, unless SLIPWAY_BROWSER=required."""
+    required = os.environ.get("SLIPWAY_BROWSER") == "required"
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (binary and driver) and not required:
+        pytest.skip("needs Chromium: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def browse(chromium, tmp_path):
+    """(what `start` takes) → the browser at the form of that app."""
+    stops = []
+
+    def visit(*args, **kwargs):
+        server = make_server("127.0.0.1", 0, start(tmp_path, *args, **kwargs), threaded=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        stops.append((server, thread))
+        chromium.get_log("browser")
+        chromium.get(f"http://127.0.0.1:{server.port}/")
+        return chromium
+
+    yield visit
+    chromium.get("about:blank")
+    for server, thread in stops:
+        server.shutdown()
+        thread.join()
+        server.server_close()

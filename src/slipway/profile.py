@@ -86,7 +86,7 @@ def _look(cells: Cells, dtype) -> Finding | None:
     if not numeric and not cells.are_dates and is_free_text(cells):
         use = "id" if unique else "drop"
         return Finding(cells.name, use, f"{distinct:,} different texts in {rows:,} rows: a name or free text")
-    if not numeric and distinct > MOST_LEVELS and np.isnan(cells.numbers).mean() > 0.5:
+    if not cells.are_dates and distinct > MOST_LEVELS and np.isnan(cells.numbers).mean() > 0.5:
         return Finding(cells.name, "drop", f"{distinct:,} different texts: too many levels")
     return None
 

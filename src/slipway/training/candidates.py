@@ -52,8 +52,8 @@ class Candidate:
         What its matrix is rounded to.
     fixed : mapping
         Parameters that are not searched.
-    tried : tuple of mapping
-        The settings that are tried first, in this order.
+    tried, tried_on_classes : tuple of mapping
+        The settings that are tried first, in this order, for numbers and for classes.
     drawn : callable
         (random generator) → settings, for the trials after those; None when there are no more.
     seeded : tuple of str
@@ -66,6 +66,7 @@ class Candidate:
     dtype: str
     fixed: Mapping
     tried: tuple[Mapping, ...]
+    tried_on_classes: tuple[Mapping, ...]
     drawn: Callable | None
     seeded: bool
 
@@ -100,10 +101,16 @@ def _drawn_forest(random: np.random.Generator) -> dict:
     }
 
 
+PENALTIES = ({"penalty": 1.0}, {"penalty": 10.0}, {"penalty": 0.1}, {"penalty": 100.0})
+BOOSTS = (
+    {"learning_rate": 0.05, "max_iter": 120, "max_depth": 3, "min_samples_leaf": 10},
+    {"learning_rate": 0.1, "max_iter": 100, "max_leaf_nodes": 31, "min_samples_leaf": 20},
+    {"learning_rate": 0.03, "max_iter": 150, "max_leaf_nodes": 6, "min_samples_leaf": 20},
+    {"learning_rate": 0.05, "max_iter": 80, "max_leaf_nodes": 8, "min_samples_leaf": 20},
+)
 CANDIDATES = {
     "linear": Candidate(
-        Ridge, LogisticRegression, for_linear, "float64", {},
-        ({"penalty": 1.0}, {"penalty": 10.0}, {"penalty": 0.1}, {"penalty": 100.0}), None, False,
+        Ridge, LogisticRegression, for_linear, "float64", {}, PENALTIES, PENALTIES, None, False,
     ),
     "forest": Candidate(
         RandomForestRegressor, RandomForestClassifier, for_trees, "float32", {"n_estimators": 100},
@@ -112,41 +119,40 @@ CANDIDATES = {
             {"min_samples_leaf": 10, "max_features": 0.7},
             {"min_samples_leaf": 1, "max_features": 0.5},
         ),
+        (
+            {"min_samples_leaf": 2, "max_features": "sqrt"},
+            {"min_samples_leaf": 1, "max_features": 0.5},
+            {"min_samples_leaf": 5, "max_features": 0.7},
+        ),
         _drawn_forest, True,
     ),
     "boosting": Candidate(
         HistGradientBoostingRegressor, HistGradientBoostingClassifier, for_trees, "float32",
         {"early_stopping": False},
-        (
-            {"learning_rate": 0.1, "max_iter": 100, "max_leaf_nodes": 31, "min_samples_leaf": 20},
-            {"learning_rate": 0.05, "max_iter": 120, "max_depth": 3, "min_samples_leaf": 10},
-            {"learning_rate": 0.03, "max_iter": 150, "max_leaf_nodes": 6, "min_samples_leaf": 20},
-            {"learning_rate": 0.05, "max_iter": 80, "max_leaf_nodes": 8, "min_samples_leaf": 20},
-        ),
-        _drawn_boosting, True,
+        BOOSTS, BOOSTS, _drawn_boosting, True,
     ),
 }
 
 
-def trials(candidates: tuple[str, ...], number: int, seed: int, log_target: bool) -> list[Trial]:
-    """What to compare: up to `number` settings of each candidate, each also with a log target if asked.
+def trials(candidates: tuple[str, ...], number: int, task: str, seed: int, log_target: bool) -> list[Trial]:
+    """What to compare: up to `number` settings of boosting, half as many of the others, each also with a log target if asked.
 
-    The linear model has no more than its four penalties; the forest gets half as many as boosting, whose settings
-    matter more and which is faster.
+    The settings of boosting matter most, and it is the fastest on large tables.
     """
     found = []
     for name in candidates:
-        share = max(1, number // 2) if name == "forest" else number
-        settings = _settings(CANDIDATES[name], share, seed)
+        share = number if name == "boosting" else max(1, number // 2)
+        settings = _settings(CANDIDATES[name], task, share, seed)
         found += [Trial(name, each) for each in settings]
         if log_target:
             found += [Trial(name, each, True) for each in settings[: max(1, len(settings) // 2)]]
     return found
 
 
-def _settings(candidate: Candidate, number: int, seed: int) -> list[Mapping]:
+def _settings(candidate: Candidate, task: str, number: int, seed: int) -> list[Mapping]:
     random = np.random.default_rng(seed)
-    settings = list(candidate.tried[:number])
+    first = candidate.tried if task == "regression" else candidate.tried_on_classes
+    settings = list(first[:number])
     while candidate.drawn and len(settings) < number:
         settings.append(candidate.drawn(random))
     return settings

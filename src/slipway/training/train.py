@@ -21,8 +21,8 @@ from slipway.training.gate import Verdict, judge
 from slipway.training.metrics import Scored, value
 from slipway.training.table import Table, read, remarks
 
-LARGE_CELLS = 4_000_000
-LARGE_TRIALS = 3
+# Where a table has this many cells, only this part of the trials is made: more rows leave less to tune.
+PARTS = ((2_000_000, 4), (200_000, 2))
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,8 @@ def train(
         When the table does not fit the problem, or no candidate can be exported exactly.
     """
     table = read(problem)
-    number = problem.search.trials if table.cells < LARGE_CELLS else min(problem.search.trials, LARGE_TRIALS)
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
-    compared = trials(problem.candidates, number, problem.seed, log_target)
+    compared = trials(problem.candidates, _number(problem, table), table.rows.task, problem.seed, log_target)
     entries, whole = compare(table.learned, compared, table.goal, jobs or cores(), progress)
     remarked = remarks(table) + ([] if whole else ["the comparison was ended early by Ctrl-C"])
     draft, refused = challenger(table, entries)
@@ -80,6 +79,11 @@ def train(
     champion = pointer.digest if pointer else None
     store.journal.append(entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs))
     return Outcome(bundle, verdict, champion)
+
+
+def _number(problem: Problem, table: Table) -> int:
+    part = next((part for cells, part in PARTS if table.cells >= cells), 1)
+    return max(1, problem.search.trials // part)
 
 
 def _verdict(

@@ -8,12 +8,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
 from slipway.errors import SlipwayError  # noqa: E402
 from slipway.serving import create_app  # noqa: E402
 
-if __name__ == "__main__":
-    from slipway.serving.server import run
+try:
+    if __name__ == "__main__":
+        from slipway.serving.server import run
 
-    try:
         run("app:app")
-    except SlipwayError as error:
-        sys.exit(f"slipway: {error}")
-else:
-    app = create_app()
+    else:
+        app = create_app()
+except SlipwayError as error:
+    sys.exit(f"slipway: {error}")

@@ -1,16 +1,15 @@
 """The service: one bundle behind HTTP. Import this before anything that computes."""
 
-import os
 from typing import TYPE_CHECKING
+
+from slipway.threads import pin_threads
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from slipway.problem import Problem
 
-# Read by OpenMP and OpenBLAS when they load: a worker computes in one thread, for more of them only fight over the cores.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
+pin_threads()
 
 
 def create_app(problem: "Problem | None" = None) -> "Flask":

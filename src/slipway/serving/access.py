@@ -3,9 +3,9 @@
 import os
 import re
 import secrets
-import sys
 import time
 import traceback
+from contextlib import suppress
 from datetime import datetime, timezone
 
 import msgspec
@@ -58,7 +58,5 @@ def log_failure(error: Exception, request_id: str | None) -> None:
 
 def write_line(descriptor: int, record: dict) -> None:
     """One line in one write, so that lines of several workers do not mix; a closed pipe is nobody's failure."""
-    try:
+    with suppress(OSError):
         os.write(descriptor, msgspec.json.encode(record) + b"\n")
-    except OSError:
-        sys.exc_info()

@@ -56,8 +56,8 @@ class Decoder:
         if len(rows) > self.max_rows:
             raise Refusal(413, f"Expected at most {self.max_rows} rows in one call.")
         walk = Walk(self.rules)
-        for index, row in enumerate(rows):
-            walk.check(index, row)
+        for number, row in enumerate(rows, start=1):
+            walk.check(number, row)
         if walk.counts:
             raise Refusal(422, "Some fields are not as expected.", walk.problems, walk.counts)
         return {
@@ -79,18 +79,18 @@ class Walk:
         self.problems: list[FieldProblem] = []
         self.counts: Counter[str] = Counter()
 
-    def check(self, index: int, row: Any) -> None:
+    def check(self, number: int, row: Any) -> None:
         if not isinstance(row, dict):
-            self._add(index, None, "type", "expected an object, field names with their values")
+            self._add(number, None, "type", "expected an object, field names with their values")
             return
         for rule in self._rules:
             fault = rule.fault(row.get(rule.field.name, ABSENT))
             if fault:
-                self._add(index, rule.field.name, *fault)
+                self._add(number, rule.field.name, *fault)
         if not row.keys() <= self._names:
             for name in row:
                 if name not in self._names:
-                    self._add(index, shown_name(name), "unknown_field", "there is no such field")
+                    self._add(number, shown_name(name), "unknown_field", "there is no such field")
 
     def _add(self, row: int, field: str | None, reason: str, detail: str) -> None:
         self.counts[reason] += 1

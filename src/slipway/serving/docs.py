@@ -3,16 +3,15 @@
 Flasgger only shows it: its own validation is off. The page is ours, because Flasgger's loads inline scripts.
 """
 
-from collections.abc import Mapping
-
 from flasgger import Swagger
-from flask import Flask, current_app, request
+from flask import Flask, Response, current_app, redirect, request, url_for
 
 from slipway import __version__
-from slipway.problem import Serving
-from slipway.schema import Field, Schema, show_date
-from slipway.serving.decoder import LARGEST, expectation
-from slipway.serving.problems import MEDIA_TYPE
+from slipway.schema import Field, show_date
+from slipway.serving.examples import answer_example, example_row, example_table
+from slipway.serving.keys import HEADER
+from slipway.serving.refusal import MEDIA_TYPE, problem_document
+from slipway.serving.rules import Rule
 from slipway.serving.service import Service
 
 CONFIG = {
@@ -27,169 +26,198 @@ class ApiDocs(Swagger):
     """Flasgger with a specification that is built at once, not gathered from docstrings."""
 
     def get_apispecs(self, endpoint: str = "apispec") -> dict:
-        service = current_app.extensions["slipway"]
-        return specification(service, request.script_root, bool(current_app.config["API_KEYS"]))
+        return specification(current_app.extensions["slipway"], request.script_root)
 
 
 def install(app: Flask) -> None:
     """Serve ``/apidocs/`` and ``/apispec.json``."""
     ApiDocs(app, config=dict(CONFIG))
+    # Flask's own redirect names the host, which is wrong behind a proxy that does not pass it on.
+    app.add_url_rule("/apidocs", "apidocs", _to_apidocs)
 
 
-def specification(service: Service, prefix: str, keyed: bool) -> dict:
+def _to_apidocs() -> Response:
+    return redirect(url_for("flasgger.apidocs"), 308)
+
+
+def specification(service: Service, prefix: str = "") -> dict:
     """The whole specification; `prefix` is the path in front of the service."""
     document = {
         "swagger": "2.0",
         "info": {
             "title": f"{service.problem.name}: predict {service.predictor.target}",
             "version": __version__,
-            "description": f"Served by bundle {service.digest}. Of a key given twice the last one counts.",
+            "description": (
+                f"Served by bundle {service.digest}. Errors are problem documents (RFC 9457) and name every wrong row "
+                "and field. Of a key given twice the last one counts."
+            ),
         },
         "basePath": prefix or "/",
         "consumes": ["application/json"],
-        "produces": ["application/json"],
+        "produces": ["application/json", MEDIA_TYPE],
         "paths": _paths(service),
         "definitions": _definitions(service),
     }
-    if keyed:
-        document["securityDefinitions"] = {
-            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-        }
-        for path in ("/predict", "/predict/file"):
-            document["paths"][path]["post"]["security"] = [{"key": []}]
-            document["paths"][path]["post"]["responses"]["401"] = _problem("A key is needed")
+    if service.keys.needed:
+        document["securityDefinitions"] = {"key": {"type": "apiKey", "in": "header", "name": HEADER}}
+        for path, method in (("/predict", "post"), ("/predict/file", "post"), ("/metrics", "get")):
+            call = document["paths"][path][method]
+            call["security"] = [{"key": []}]
+            call["responses"]["401"] = _problem(401, "No key, or a wrong one")
     return document
 
 
 def _paths(service: Service) -> dict:
+    status = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
     text = {"description": "Prometheus text format", "schema": {"type": "string"}}
-    plain = {"type": "object", "properties": {"status": {"type": "string"}, "bundle": {"type": "string"}}}
     return {
         "/predict": {"post": _predict(service)},
         "/predict/file": {"post": _predict_file(service)},
-        "/healthz": {"get": _get("Whether the process answers", {"description": "It does", "schema": plain})},
+        "/healthz": {"get": _get("Whether the process answers", _good("It does", status, {"status": "alive"}))},
         "/readyz": {"get": _get(
-            "Whether the bundle answers its golden rows as in training", {"description": "It does", "schema": plain},
-            {"503": _problem("It does not, or cannot be read")},
+            "Whether the bundle answers its golden rows as in training",
+            _good("It does", status, {"status": "ready", "bundle": service.digest}),
+            {"503": _problem(503, "It does not; the detail says why")},
         )},
-        "/metrics": {"get": _get("Metrics of all workers", text) | {"produces": ["text/plain"]}},
+        "/metrics": {"get": _get("Metrics of all workers", text) | {"produces": ["text/plain", MEDIA_TYPE]}},
     }
 
 
-def _get(summary: str, good: dict, more: Mapping = {}) -> dict:  # noqa: B006 (never changed)
-    return {"summary": summary, "tags": ["operations"], "responses": {"200": good, **more}}
+def _get(summary: str, good: dict, more: dict | None = None) -> dict:
+    return {"summary": summary, "tags": ["operations"], "responses": {"200": good, **(more or {})}}
+
+
+def _good(description: str, schema: dict, example) -> dict:
+    return {"description": description, "schema": schema, "examples": {"application/json": example}}
 
 
 def _predict(service: Service) -> dict:
     serving = service.problem.serving
-    many = {"type": "array", "minItems": 1, "maxItems": serving.max_rows, "items": {"$ref": "#/definitions/Row"}}
     return {
         "summary": f"Predict {service.predictor.target} for one row or many",
-        "description": "The body is one row (an object) or a list of rows; the answer has the same form.",
+        "description": (
+            f"The body is one row, or a list of up to {serving.max_rows:,} rows (Rows); for a list the answer is "
+            "an object with the member predictions, a list of such answers in the order of the rows."
+        ),
         "tags": ["predictions"],
-        "parameters": [{
-            "in": "body", "name": "rows", "required": True,
-            "schema": {"$ref": "#/definitions/Row", "x-anyOf": [{"$ref": "#/definitions/Row"}, many]},
-        }],
+        "parameters": [{"in": "body", "name": "row", "required": True, "schema": {"$ref": "#/definitions/Row"}}],
         "responses": {
-            "200": {"description": "The answer, or answers", "schema": {"$ref": "#/definitions/Answer"}},
-            "400": _problem("The body is not JSON in UTF-8"),
-            "413": _problem(f"More than {serving.max_body_bytes:,} bytes or {serving.max_rows:,} rows"),
-            "415": _problem("The body is not application/json"),
-            "422": _problem("Rows do not fit the schema; errors names each row and field"),
+            "200": _good("The answer", {"$ref": "#/definitions/Answer"}, answer_example(service)),
+            "400": _problem(400, "The body is not JSON in UTF-8"),
+            "413": _problem(413, f"More than {serving.max_body_bytes:,} bytes or {serving.max_rows:,} rows"),
+            "415": _problem(415, "The body is not application/json"),
+            "422": _problem(422, "Rows are not as expected; errors names each row and field"),
         },
     }
 
 
 def _predict_file(service: Service) -> dict:
-    row = example_row(service.schema)
-    header, cells = ",".join(map(_quoted, row)), ",".join(_quoted(value) for value in row.values())
+    most = service.problem.serving.max_upload_bytes
     return {
         "summary": f"Predict {service.predictor.target} for every row of a CSV file",
-        "description": "The same rows come back with the columns prediction, one probability per label, and error: "
-                       "why a row was not answered. Further columns of the file are kept.",
+        "description": (
+            "The table comes back with further columns: prediction, one probability_LABEL for each label, warning, and "
+            "error, which says why a row has no prediction. Columns that are not fields are kept. A form with the file "
+            "in the field named file (multipart/form-data) is taken as well."
+        ),
         "tags": ["predictions"],
         "consumes": ["text/csv"],
         "produces": ["text/csv", MEDIA_TYPE],
         "parameters": [{
             "in": "body", "name": "table", "required": True,
-            "schema": {"type": "string", "example": f"{header}\n{cells}\n"},
+            "schema": {"type": "string", "example": example_table(service.schema)},
         }],
         "responses": {
-            "200": {"description": "The table with answers", "schema": {"type": "string"}},
-            "400": _problem("The body is not a CSV table in UTF-8"),
-            "413": _problem(f"More than {service.problem.serving.max_upload_bytes:,} bytes"),
-            "415": _problem("The body is not text/csv"),
-            "422": _problem("The header lacks a field"),
+            "200": {"description": "The table with its predictions", "schema": {"type": "string"}},
+            "400": _problem(400, "The body did not arrive as announced"),
+            "413": _problem(413, f"More than {most:,} bytes"),
+            "415": _problem(415, "The body is not text/csv"),
+            "422": _problem(422, "Not UTF-8, or the header lacks fields; errors names them"),
         },
     }
 
 
-def _quoted(value) -> str:
-    text = "" if value is None else str(value)
-    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\r\n') else text
-
-
-def _problem(description: str) -> dict:
-    return {"description": description, "schema": {"$ref": "#/definitions/Problem"}}
+def _problem(status: int, description: str) -> dict:
+    example = problem_document(status, description)
+    return {
+        "description": description, "schema": {"$ref": "#/definitions/Problem"}, "examples": {MEDIA_TYPE: example},
+    }
 
 
 def _definitions(service: Service) -> dict:
-    answer = {
-        "prediction": {"type": "number"} if service.predictor.task == "regression" else {
-            "type": "string", "enum": list(service.predictor.classes),
-        },
-        "bundle": {"type": "string", "description": "Digest of the bundle that answered"},
-        "predictions": {"type": "array", "items": {"type": "object"}, "description": "For a list of rows"},
-        "warnings": {"type": "array", "items": {"type": "object"}},
-    }
-    if service.predictor.classes:
+    numeric = service.predictor.task == "regression"
+    label = {"type": "string", "enum": list(service.predictor.classes)}
+    answer = {"prediction": {"type": "number"} if numeric else label}
+    if not numeric:
         answer["probabilities"] = {"type": "object", "additionalProperties": {"type": "number"}}
+    errors = {"type": "array", "items": {"$ref": "#/definitions/FieldProblem"}}
+    bundle = {"type": "string", "description": "Digest of the bundle that answered"}
     return {
-        "Row": row_schema(service.schema, service.problem.serving),
-        "Answer": {"type": "object", "required": ["bundle"], "properties": answer},
+        "Row": row_schema(service),
+        "Rows": {
+            "type": "array", "minItems": 1, "maxItems": service.problem.serving.max_rows,
+            "items": {"$ref": "#/definitions/Row"},
+        },
+        "Answer": {
+            "type": "object", "required": [*answer, "bundle"],
+            "properties": answer | {"bundle": bundle, "warnings": errors},
+        },
+        "Answers": {
+            "type": "object", "required": ["predictions", "bundle"],
+            "properties": {
+                "predictions": {"type": "array", "items": {
+                    "type": "object", "required": list(answer), "properties": answer,
+                }},
+                "bundle": bundle, "warnings": errors,
+            },
+        },
         "Problem": {
-            "type": "object",
-            "required": ["type", "title", "status"],
+            "type": "object", "required": ["type", "title", "status", "detail"],
             "properties": {
                 "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
-                "detail": {"type": "string"}, "total": {"type": "integer"},
-                "errors": {"type": "array", "items": {"type": "object", "properties": {
-                    "row": {"type": "integer"}, "field": {"type": "string", "x-nullable": True},
-                    "pointer": {"type": "string"}, "detail": {"type": "string"},
-                }}},
+                "detail": {"type": "string"}, "errors": errors, "errors_total": {"type": "integer"},
+            },
+        },
+        "FieldProblem": {
+            "type": "object", "required": ["row", "field", "reason", "detail"],
+            "properties": {
+                "row": {"type": "integer", "description": "From 1", "x-nullable": True},
+                "field": {"type": "string", "x-nullable": True},
+                "reason": {"type": "string"}, "detail": {"type": "string"},
             },
         },
     }
 
 
-def row_schema(schema: Schema, serving: Serving) -> dict:
-    """The JSON schema of a row under a policy: exactly what the decoder takes."""
-    return {
+def row_schema(service: Service) -> dict:
+    """The JSON schema of a row: what the decoder takes."""
+    document = {
         "type": "object",
         "additionalProperties": False,
-        "required": [field.name for field in schema if not field.optional],
-        "properties": {field.name: _field(field, serving) for field in schema},
-        "example": example_row(schema),
+        "properties": {rule.field.name: _field(rule) for rule in service.decoder.rules},
+        "example": example_row(service.schema),
     }
+    required = [field.name for field in service.schema if not field.optional]
+    return document | ({"required": required} if required else {})
 
 
-def _field(field: Field, serving: Serving) -> dict:
-    described = {"description": expectation(field, serving)} | ({"x-nullable": True} if field.optional else {})
+def _field(rule: Rule) -> dict:
+    field = rule.field
+    described = {"description": rule.expected[0].upper() + rule.expected[1:]}
+    described |= {"x-nullable": True} if field.optional else {}
     if field.type == "category":
-        levels = {"enum": list(field.levels)} if serving.unknown_levels == "reject" else {}
-        return {"type": "string"} | levels | described
+        return {"type": "string"} | ({"enum": list(field.levels)} if rule.closed_levels else {}) | described
     if field.type == "date":
-        return {"type": "string", "format": "date" if _whole(field) else "date-time"} | described
-    low, high = (field.minimum, field.maximum) if serving.out_of_range == "reject" else (-LARGEST, LARGEST)
-    return {"type": field.type, "minimum": low, "maximum": high} | described
+        return {"type": "string", "format": "date" if _whole_days(field) else "date-time"} | described
+    limits = {}
+    if rule.closed_range and field.minimum is not None:
+        limits = {"minimum": _plain(field.minimum), "maximum": _plain(field.maximum)}
+    return {"type": field.type} | limits | described
 
 
-def _whole(field: Field) -> bool:
-    return float(field.minimum).is_integer() and float(field.maximum).is_integer()
+def _whole_days(field: Field) -> bool:
+    return all("T" not in show_date(day) for day in (field.minimum or 0, field.maximum or 0))
 
 
-def example_row(schema: Schema) -> dict:
-    """A typical row that the service takes as it stands."""
-    return {field.name: show_date(field.minimum) if field.example is None and field.type == "date" else field.example
-            for field in schema}
+def _plain(number: float) -> int | float:
+    return int(number) if float(number).is_integer() else number

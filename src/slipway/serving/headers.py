@@ -1,63 +1,63 @@
-"""Headers of every answer: what a browser may do with it, and the request's id."""
+"""Response headers: what a browser may do with an answer, and which other origins may ask."""
 
 import re
-import secrets
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, request
+
+from slipway.errors import ServingError
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-# Swagger UI writes style attributes; nothing else on its page differs.
-DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SECURITY = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+ORIGIN = re.compile(r"https?://[^/*?#\s]+", re.ASCII)
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, X-API-Key, X-Request-ID",
+    "Access-Control-Max-Age": "600",
+}
 
 
-def install(app: Flask) -> None:
-    """Set them on every answer of `app`."""
-    app.before_request(_take_request_id)
+def protect(app: Flask, origins: tuple[str, ...]) -> None:
+    """Set the headers on every answer; `origins` may call the API from their pages.
+
+    Raises
+    ------
+    ServingError
+        When an origin is not scheme and host, or a wildcard.
+    """
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise ServingError(f"serving.cors_origins: {origin!r} is no origin", "Write such as https://example.com")
     app.after_request(_secure)
-    if app.config["CORS_ORIGINS"]:
-        app.after_request(_share)
-        app.before_request(_preflight)
-
-
-def _take_request_id() -> None:
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    app.after_request(_share)
 
 
 def _secure(response: Response) -> Response:
-    headers = response.headers
-    headers.setdefault("Content-Security-Policy", DOCS_POLICY if request.path.startswith("/apidocs") else POLICY)
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["X-Frame-Options"] = "DENY"
-    headers["Referrer-Policy"] = "same-origin"
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
-    headers["X-Request-ID"] = g.get("request_id", "")
-    if not request.path.startswith(("/static/", "/flasgger_static/")):
-        headers.setdefault("Cache-Control", "no-store")
+    for name, value in SECURITY.items():
+        response.headers.setdefault(name, value)
+    if request.blueprint not in ("flasgger", "pages") and request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
 def _share(response: Response) -> Response:
-    """Let the pages of the configured origins read the answer; never with credentials."""
-    response.headers.add("Vary", "Origin")
-    origin = request.headers.get("Origin", "")
-    if origin in current_app.config["CORS_ORIGINS"]:
+    origins = current_app.extensions["slipway"].problem.serving.cors_origins
+    if not origins or request.blueprint != "api":
+        return response
+    response.vary.add("Origin")
+    origin = request.headers.get("Origin")
+    if origin in origins:
         response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Expose-Headers"] = "X-Request-ID, X-Bundle"
+        response.headers["Access-Control-Expose-Headers"] = "X-Request-ID, Slipway-Bundle"
+        if request.method == "OPTIONS":
+            response.headers.update(PREFLIGHT)
     return response
-
-
-def _preflight() -> Response | None:
-    if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
-        return None
-    allowed = {
-        "Access-Control-Allow-Methods": "GET, POST",
-        "Access-Control-Allow-Headers": "Authorization, Content-Type, X-API-Key, X-Request-ID",
-        "Access-Control-Max-Age": "600",
-    }
-    return Response(status=204, headers=allowed)

@@ -1,57 +1,75 @@
-"""The service's Prometheus metrics, right with several workers.
-
-With ``PROMETHEUS_MULTIPROC_DIR`` set (slipway.serving.gunicorn_conf does it) every worker writes its numbers
-to files there, and any of them can answer for all.
-"""
+"""Counters for Prometheus. With several workers each writes its own files and a scrape adds them up."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    REGISTRY,
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    generate_latest,
-    multiprocess,
-)
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-
-_requests = Counter("slipway_requests", "Requests answered.", ["call", "method", "status", "bundle"])
-_seconds = Histogram("slipway_request_seconds", "Time to answer, in seconds.", ["call", "bundle"], buckets=SECONDS)
-_rows = Counter("slipway_rows_predicted", "Rows answered.", ["bundle"])
-_refused = Counter("slipway_rows_refused", "Rows that did not fit the schema.", ["bundle"])
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+METHODS = {"GET", "HEAD", "POST", "OPTIONS"}
 
 
-def answered(call: str, method: str, status: int, seconds: float, bundle: str) -> None:
-    """Count a request; `call` is the route, never the address, so that strangers cannot make new labels."""
-    _requests.labels(call, method, str(status), bundle).inc()
-    _seconds.labels(call, bundle).observe(seconds)
+class Metrics:
+    """The counters of one service, labelled with its bundle.
 
+    Parameters
+    ----------
+    problem : str
+    digest : str
+    """
 
-def predicted(bundle: str, rows: int) -> None:
-    _rows.labels(bundle).inc(rows)
+    def __init__(self, problem: str, digest: str) -> None:
+        self.registry = CollectorRegistry()
+        self._bundle = digest[:12]
+        self._requests = Counter(
+            "slipway_requests", "Answers by address, method and status.",
+            ["endpoint", "method", "status", "bundle"], registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "slipway_request_seconds", "From the request's arrival to the last byte of its answer.",
+            ["endpoint", "bundle"], buckets=SECONDS, registry=self.registry,
+        )
+        self._rows = Counter(
+            "slipway_rows_predicted", "Rows that were answered with a prediction.",
+            ["endpoint", "bundle"], registry=self.registry,
+        )
+        self._rejected = Counter(
+            "slipway_fields_rejected", "Wrong fields of refused rows, by reason.",
+            ["reason", "bundle"], registry=self.registry,
+        )
+        self._warned = Counter(
+            "slipway_fields_warned", "Fields that were unlike training but answered, by reason.",
+            ["reason", "bundle"], registry=self.registry,
+        )
+        Gauge(
+            "slipway_bundle_info", "The bundle that answers.", ["problem", "bundle"],
+            registry=self.registry, multiprocess_mode="max",
+        ).labels(problem, self._bundle).set(1)
 
+    def count_answer(self, endpoint: str, method: str, status: int, seconds: float, rows: int) -> None:
+        """One answer was sent."""
+        method = method if method in METHODS else "other"  # a client must not make labels up
+        self._requests.labels(endpoint, method, status, self._bundle).inc()
+        self._seconds.labels(endpoint, self._bundle).observe(seconds)
+        if rows:
+            self._rows.labels(endpoint, self._bundle).inc(rows)
 
-def refused(bundle: str, rows: int) -> None:
-    _refused.labels(bundle).inc(rows)
+    def count_rejected(self, counts: Mapping[str, int]) -> None:
+        """Fields were refused, by reason."""
+        for reason, count in counts.items():
+            self._rejected.labels(reason, self._bundle).inc(count)
 
+    def count_warned(self, counts: Mapping[str, int]) -> None:
+        """Fields were answered with a warning, by reason."""
+        for reason, count in counts.items():
+            self._warned.labels(reason, self._bundle).inc(count)
 
-def counting(batches: Iterator[tuple[bytes, int, int]], bundle: str) -> Iterator[bytes]:
-    """Pass on what is streamed, counting its rows."""
-    for body, good, bad in batches:
-        predicted(bundle, good)
-        refused(bundle, bad)
-        yield body
-
-
-def exposition() -> bytes:
-    """All metrics as Prometheus reads them."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest(REGISTRY)
-    registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)
-    return generate_latest(registry)
+    def page(self) -> bytes:
+        """What a scrape reads: of all workers, or of this process when it is alone."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)
+        return generate_latest(together)

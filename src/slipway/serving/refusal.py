@@ -17,7 +17,6 @@ LONGEST_NAME = 100
 DETAILS = {
     404: "There is nothing at this address; /apidocs lists what there is.",
     405: "This address does not answer this method; the Allow header names those it does.",
-    413: "The body is larger than this service accepts.",
     500: "The service failed. The log has the request id; nothing is wrong with the request as such.",
 }
 
@@ -28,8 +27,8 @@ class FieldProblem:
 
     Parameters
     ----------
-    row : int
-        Index in the list, from 0; 0 for a single row.
+    row : int or None
+        From 1; None for the header of a table.
     field : str or None
         None when the row as a whole is wrong.
     reason : str
@@ -38,7 +37,7 @@ class FieldProblem:
         What was expected, without what was sent.
     """
 
-    row: int
+    row: int | None
     field: str | None
     reason: str
     detail: str
@@ -47,7 +46,7 @@ class FieldProblem:
         return self.detail if self.field is None else f"{self.field}: {self.detail}"
 
     def to_json(self) -> dict:
-        return {"row": self.row, "field": shown_name(self.field), "reason": self.reason, "detail": self.detail}
+        return {"row": self.row, "field": self.field, "reason": self.reason, "detail": self.detail}
 
 
 class Refusal(ValueError):
@@ -77,10 +76,8 @@ class Refusal(ValueError):
         self.headers = dict(headers or {})
 
 
-def shown_name(name: str | None) -> str | None:
+def shown_name(name: str) -> str:
     """A name from a request as an answer may repeat it: short, and valid as UTF-8."""
-    if name is None:
-        return None
     short = name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…"
     return short.encode("utf-8", "replace").decode()
 
@@ -105,6 +102,8 @@ def answer_http_error(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:  # a redirect travels as an exception too
         return error.get_response()
     detail = DETAILS.get(error.code) or error.description or ""
+    if error.code == 413:
+        detail = f"The body is larger than the {request.max_content_length} bytes accepted here."
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     return _answer(problem_document(error.code, detail), headers)
 

@@ -1,5 +1,6 @@
 """What a value of each field must be, in words and as a check."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,19 +44,16 @@ class Rule:
         if field.type == "category":
             if not self.closed_levels:
                 return "a text"
-            listed = ", ".join(field.levels[:MOST_LEVELS])
+            listed = ", ".join(json.dumps(level, ensure_ascii=False) for level in field.levels[:MOST_LEVELS])
             more = len(field.levels) - MOST_LEVELS
-            return f"one of {listed}" + (f" and {more} more" if more > 0 else "")
+            return f"one of {listed}" + (f" or {more} others" if more > 0 else "")
         if field.type == "date":
             return "a date such as 2026-01-31 or 2026-01-31T08:30:00"
         kind = "an integer" if field.type == "integer" else "a number"
         return kind + (self._range() if self.closed_range else "")
 
     def _range(self) -> str:
-        low, high = self.field.minimum, self.field.maximum
-        if low is None or high is None:
-            return ""
-        return f" from {show(low)} to {show(high)}"
+        return "" if self.field.minimum is None else f" from {self.field.range}"
 
     def fault(self, value: Any) -> tuple[str, str] | None:
         """Reason and detail when this JSON value is wrong."""
@@ -102,16 +100,13 @@ class Rule:
     def warnings(self, column: np.ndarray) -> tuple[str, str, np.ndarray] | None:
         """Reason, detail and the rows (from 0) whose value is allowed but unlike training."""
         if self.field.type == "category":
-            odd, reason, detail = column == UNSEEN, "unseen_level", "a level that training never saw"
-        else:
-            low, high = bounds(self.field)
-            odd, reason = (column < low) | (column > high), "out_of_range"
-            detail = "outside the range seen in training" + ("" if self.field.type == "date" else self._said_range())
-        return (reason, detail, np.flatnonzero(odd)) if odd.any() else None
-
-    def _said_range(self) -> str:
-        said = self._range()
-        return f" ({said.removeprefix(' from ')})" if said else ""
+            odd = np.flatnonzero(column == UNSEEN)
+            return ("unseen_level", "a level that training never saw", odd) if len(odd) else None
+        low, high = bounds(self.field)
+        odd = np.flatnonzero((column < low) | (column > high))
+        kind = "date" if self.field.type == "date" else "number"
+        detail = f"a {kind} outside the range seen in training, {self.field.range}" if len(odd) else ""
+        return ("out_of_range", detail, odd) if len(odd) else None
 
     def read_cell(self, cell: str, extra_markers: frozenset[str]) -> Any:
         """The JSON value that a cell of a table stands for, read as training reads it; ABSENT when missing."""
@@ -136,15 +131,15 @@ def rules_of(schema: Schema, serving: Serving) -> tuple[Rule, ...]:
     return tuple(Rule(field, closed_levels, closed_range) for field in schema)
 
 
-def warnings_of(rules: tuple[Rule, ...], columns: Columns) -> list[FieldProblem]:
-    """What is unlike training in rows that are answered all the same; the first hundred."""
+def warnings_of(rules: tuple[Rule, ...], columns: Columns, limit: int | None = LISTED) -> list[FieldProblem]:
+    """What is unlike training in rows that are answered all the same, by row; the first `limit`."""
     found = []
     for rule in rules:
         warning = rule.warnings(columns[rule.field.name])
         if warning is not None:
             reason, detail, rows = warning
-            found += [FieldProblem(int(row), rule.field.name, reason, detail) for row in rows[:LISTED]]
-    return sorted(found, key=lambda problem: problem.row)[:LISTED]
+            found += [FieldProblem(row + 1, rule.field.name, reason, detail) for row in rows[:limit].tolist()]
+    return sorted(found, key=lambda problem: problem.row)[:limit]
 
 
 def typed_column(field: Field, values: list) -> np.ndarray:
@@ -169,8 +164,3 @@ def days(text: str) -> float | None:
         return parse_date(text) if ISO.fullmatch(text) else None
     except (ValueError, OverflowError):
         return None
-
-
-def show(number: float) -> str:
-    """A bound with every digit."""
-    return str(int(number)) if float(number).is_integer() else repr(float(number))

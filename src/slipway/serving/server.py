@@ -4,8 +4,7 @@ import socket
 import sys
 
 from slipway.errors import ServingError
-from slipway.problem import Problem, load_problem
-from slipway.serving.service import Service
+from slipway.problem import load_problem
 
 CONFIGURATION = "python:slipway.serving.gunicorn_conf"
 
@@ -25,33 +24,31 @@ def run(
 
     Raises
     ------
-    ServingError
+    SlipwayError
         When there is nothing to serve, or the port is taken; said before any worker starts.
     """
     from gunicorn.app.wsgiapp import WSGIApplication
 
-    require_champion(load_problem())
-    arguments = ["gunicorn", "--config", CONFIGURATION]
-    if host is not None and port is not None:
-        _require_free(host, port)
-        arguments += ["--bind", f"{host}:{port}"]
+    from slipway.serving import gunicorn_conf
+    from slipway.serving.service import open_service
+
+    open_service(load_problem()).require_ready()  # workers would only fail one by one
+    usual_host, _, usual_port = gunicorn_conf.bind.rpartition(":")
+    listener = _listen(host or usual_host, int(usual_port) if port is None else port)
+    arguments = ["gunicorn", "--config", CONFIGURATION, "--bind", f"fd://{listener.detach()}"]
     if workers is not None:
         arguments += ["--workers", str(workers)]
     sys.argv = [*arguments, application]
     WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]", prog="gunicorn").run()
 
 
-def require_champion(problem: Problem) -> None:
-    """ServingError unless there is a champion that answers as it should; workers would only fail one by one."""
-    Service(problem).require_ready()
-
-
-def _require_free(host: str, port: int) -> None:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ServingError(
-                f"{host}:{port} cannot be served on ({error.strerror})", "Choose another: slipway serve --port 8081"
-            ) from error
+def _listen(host: str, port: int) -> socket.socket:
+    """The bound socket: gunicorn itself would try a taken port for five seconds, then say little."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ServingError(
+            f"{host}:{port} cannot be served on ({reason})", f"Choose another port: slipway serve --port {port + 1}"
+        ) from error

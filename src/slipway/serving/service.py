@@ -1,69 +1,119 @@
-"""What a running service holds: the problem, the champion's predictor, and the decoder of its requests."""
+"""What the application serves: one problem, its champion's bundle, and what answers from it."""
 
 import os
 import threading
 from collections.abc import Mapping
 
-from slipway.errors import BundleError, ServingError, SlipwayError
-from slipway.predictor import Predictor
+import numpy as np
+
+from slipway.bundle import Bundle
+from slipway.errors import ServingError
+from slipway.predictor import Prediction, Predictor
 from slipway.problem import Problem
-from slipway.schema import Schema
+from slipway.schema import Columns, Schema
 from slipway.serving.decoder import Decoder
+from slipway.serving.keys import Keys
+from slipway.serving.metrics import Metrics
+from slipway.serving.refusal import LISTED, FieldProblem, Refusal
 from slipway.store import open_store
+
+NO_ANSWER = "has no finite answer; its numbers are too far outside the range"
 
 
 class Service:
-    """The champion of a problem, ready to answer.
+    """Found as ``app.extensions["slipway"]``.
+
+    Parameters
+    ----------
+    problem : Problem
+    bundle : Bundle
+        Verified; its model is loaded once in each process, because a session does not survive a fork.
+    verdict : mapping
+        Of the gate, as the pointer tells it.
+    keys : Keys
+    """
+
+    def __init__(self, problem: Problem, bundle: Bundle, verdict: Mapping, keys: Keys) -> None:
+        self.problem = problem
+        self.bundle = bundle
+        self.digest = bundle.digest
+        self.verdict = verdict
+        self.keys = keys
+        self.schema = Schema.from_json(bundle.json("schema.json"))
+        self.decoder = Decoder(self.schema, problem.serving)
+        self.metrics = Metrics(problem.name, bundle.digest)
+        self._lock = threading.Lock()
+        self._predictor: Predictor | None = None
+        self._process = 0
+        self._replayed = False
+
+    @property
+    def predictor(self) -> Predictor:
+        """The loaded model of this process."""
+        if self._process != os.getpid():
+            self.load()
+        return self._predictor
+
+    def load(self) -> None:
+        """Load the model for this process; BundleError when it is broken."""
+        with self._lock:
+            if self._process != os.getpid():
+                self._predictor = Predictor(self.bundle)
+                self._replayed = False
+                self._process = os.getpid()
+
+    def require_ready(self) -> None:
+        """Replay the golden predictions, once per process; BundleError when one differs."""
+        predictor = self.predictor
+        if not self._replayed:
+            predictor.replay()
+            self._replayed = True
+
+    def predict(self, columns: Columns) -> Prediction:
+        """Answer rows; a number too large for double precision becomes infinite without a warning."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.predictor.predict(columns)
+
+    def answers(self, columns: Columns) -> list[dict]:
+        """The answers as JSON has them: ``prediction``, and ``probabilities`` by label; Refusal when one is none."""
+        prediction = self.predict(columns)
+        odd = (rows_without_answer(prediction) + 1).tolist()
+        if odd:
+            problems = [FieldProblem(row, None, "not_finite", NO_ANSWER) for row in odd[:LISTED]]
+            raise Refusal(422, "Some rows have no finite answer.", problems, {"not_finite": len(odd)})
+        if prediction.probabilities is None:
+            return [{"prediction": value} for value in prediction.values]
+        classes = self.predictor.classes
+        return [
+            {"prediction": label, "probabilities": dict(zip(classes, row))}
+            for label, row in zip(prediction.values, prediction.probabilities.tolist())
+        ]
+
+
+def rows_without_answer(prediction: Prediction) -> np.ndarray:
+    """Rows, from 0, whose numbers are so far outside the range that the model's answer is not finite."""
+    numbers = prediction.values if prediction.probabilities is None else prediction.probabilities.sum(axis=1)
+    return np.flatnonzero(~np.isfinite(numbers))
+
+
+def open_service(problem: Problem, environ: Mapping[str, str] = os.environ) -> Service:
+    """The service of a problem's champion.
 
     Raises
     ------
     ServingError
-        When there is no champion, or its bundle cannot be read.
+        When there is no champion, or it is of another problem.
+    BundleError
+        When the champion's bundle is missing or damaged.
     """
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        try:
-            store = open_store(problem.store, problem.folder)
-            pointer = store.pointer()
-            if pointer is None:
-                raise ServingError(f"{store.root}: there is no champion to serve yet", "Run slipway train first")
-            self._bundle = store.bundle(pointer.digest)
-            self._predictor = Predictor(self._bundle)
-        except ServingError:
-            raise
-        except SlipwayError as error:
-            raise ServingError(f"the champion cannot be served: {error.cause}", error.cure) from error
-        self.verdict: Mapping = pointer.verdict
-        self.decoder = Decoder(self.schema, problem.serving)
-        self._replayed = False
-        self._lock = threading.Lock()
-        # An ONNX Runtime session does not survive a fork (gunicorn --preload): the child makes its own.
-        os.register_at_fork(after_in_child=self._renew)
-
-    @property
-    def predictor(self) -> Predictor:
-        return self._predictor
-
-    @property
-    def schema(self) -> Schema:
-        return self._predictor.schema
-
-    @property
-    def digest(self) -> str:
-        return self._predictor.digest
-
-    def _renew(self) -> None:
-        self._lock = threading.Lock()
-        self._predictor = Predictor(self._bundle)
-        self._replayed = False
-
-    def require_ready(self) -> None:
-        """Replay the golden predictions once; BundleError when one differs."""
-        with self._lock:
-            if not self._replayed:
-                try:
-                    self._predictor.replay()
-                except (KeyError, TypeError, ValueError) as error:
-                    raise BundleError(f"golden.json: cannot be replayed ({error!r})") from error
-                self._replayed = True
+    store = open_store(problem.store, problem.folder)
+    pointer = store.pointer()
+    if pointer is None:
+        raise ServingError(f"{problem.name} has no champion in {store.root}", "Run slipway train first")
+    if pointer.problem != problem.name:
+        raise ServingError(
+            f"the champion in {store.root} is of the problem {pointer.problem}, not of {problem.name}",
+            "Run slipway train, or set store to the folder of this problem",
+        )
+    keys = Keys(environ.get("SLIPWAY_API_KEYS"))
+    return Service(problem, store.bundle(pointer.digest), pointer.verdict, keys)

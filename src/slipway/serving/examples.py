@@ -1,0 +1,37 @@
+"""Examples that work as they stand, made from the schema."""
+
+import csv
+import io
+
+from slipway.schema import Field, Schema, show_date
+from slipway.serving.service import Service
+
+
+def example_row(schema: Schema) -> dict:
+    """A typical row; a field that may be missing and has no typical value is left out."""
+    values = {field.name: _typical(field) for field in schema}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _typical(field: Field) -> float | int | str | None:
+    if field.example is not None or field.optional:
+        return field.example
+    if field.type == "category":
+        return field.levels[0] if field.levels else ""
+    if field.type == "date":
+        return show_date(field.minimum or 0)
+    return field.minimum or 0
+
+
+def example_table(schema: Schema) -> str:
+    """The same row as a CSV."""
+    row = example_row(schema)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([schema.names, [row.get(name, "") for name in schema.names]])
+    return text.getvalue()
+
+
+def answer_example(service: Service) -> dict:
+    """What the example row is answered."""
+    columns = service.schema.columns_from_rows([example_row(service.schema)])
+    return service.answers(columns)[0] | {"bundle": service.digest}

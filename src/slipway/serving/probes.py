@@ -1,0 +1,37 @@
+"""What machines ask about the service: is it alive, is it ready, how is it doing."""
+
+import msgspec
+from flask import Blueprint, Response, current_app
+
+from slipway.errors import SlipwayError
+from slipway.serving.metrics import MEDIA_TYPE
+from slipway.serving.refusal import Refusal
+
+probes = Blueprint("probes", __name__)
+
+
+@probes.get("/healthz")
+def healthz() -> Response:
+    """The process answers."""
+    return _json({"status": "alive"})
+
+
+@probes.get("/readyz")
+def readyz() -> Response:
+    """The bundle answers its golden rows as recorded."""
+    service = current_app.extensions["slipway"]
+    try:
+        service.require_ready()
+    except SlipwayError as error:
+        raise Refusal(503, f"The model is not ready: {error.cause}.") from error
+    return _json({"status": "ready", "bundle": service.digest})
+
+
+@probes.get("/metrics")
+def metrics() -> Response:
+    """Counters of all workers, for Prometheus."""
+    return Response(current_app.extensions["slipway"].metrics.page(), content_type=MEDIA_TYPE)
+
+
+def _json(document: dict) -> Response:
+    return Response(msgspec.json.encode(document), mimetype="application/json")

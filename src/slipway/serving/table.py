@@ -1,0 +1,204 @@
+"""A CSV in, the same CSV out with its predictions, in bounded memory.
+
+Cells are read as training reads them. A row that cannot be answered stays, without a prediction and with the reason in
+the column ``error``.
+"""
+
+import codecs
+import csv
+import io
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from slipway.schema import Columns
+from slipway.serving.refusal import LISTED, FieldProblem, Refusal
+from slipway.serving.rules import Rule, typed_column, warnings_of
+from slipway.serving.service import NO_ANSWER, Service, rows_without_answer
+
+SEPARATORS = ",;\t|"
+IN_MEMORY = 1 << 20
+PIECE = 1 << 16
+ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """An uploaded table whose header fits.
+
+    Parameters
+    ----------
+    header : list of str
+    separator, line_end : str
+    places : list of int
+        Index of each rule's column.
+    rows : iterator
+        Cells of each row; None for a row that cannot be read.
+    """
+
+    header: list[str]
+    separator: str
+    line_end: str
+    rules: tuple[Rule, ...]
+    places: list[int]
+    rows: Iterator[list[str] | None]
+
+
+def spool(stream: BinaryIO) -> BinaryIO:
+    """A copy of an upload, so that the answer is not written while the client still sends.
+
+    Raises
+    ------
+    Refusal
+        When it is not UTF-8.
+    """
+    file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)
+    check = codecs.getincrementaldecoder("utf-8")()
+    try:
+        while piece := stream.read(PIECE):
+            check.decode(piece)
+            file.write(piece)
+        check.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        file.close()
+        raise Refusal(422, "The table is not UTF-8.") from error
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
+
+
+def open_sheet(file: BinaryIO, rules: tuple[Rule, ...]) -> Sheet:
+    """Read the header.
+
+    Raises
+    ------
+    Refusal
+        422, naming the columns that are missing or there twice.
+    """
+    lines = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    first = next((line for line in lines if line.strip()), "")
+    if not first:
+        raise Refusal(422, "The table is empty; expected a header and rows.")
+    separator = max(SEPARATORS, key=first.count)
+    header = [name.strip() for name in next(csv.reader([first.rstrip("\r\n")], delimiter=separator))]
+    counts = Counter(header)
+    wrong = [
+        FieldProblem(None, rule.field.name, "missing", "the table has no such column") if not counts[rule.field.name]
+        else FieldProblem(None, rule.field.name, "type", "the table has this column twice")
+        for rule in rules if counts[rule.field.name] != 1
+    ]
+    if wrong:
+        reasons = Counter(problem.reason for problem in wrong)
+        raise Refusal(422, "The header does not name the columns that are needed.", wrong[:LISTED], reasons)
+    places = [header.index(rule.field.name) for rule in rules]
+    line_end = "\r\n" if first.endswith("\r\n") else "\n"
+    return Sheet(header, separator, line_end, rules, places, _rows(csv.reader(lines, delimiter=separator)))
+
+
+def _rows(reader: Iterator[list[str]]) -> Iterator[list[str] | None]:
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:  # a cell beyond the parser's limit; it goes on with the next line
+            row = None
+        if row != []:
+            yield row
+
+
+def answer(sheet: Sheet, service: Service, facts: Any) -> Iterator[bytes]:
+    """The table with its predictions, a thousand rows at a time; counts them in ``facts.rows``."""
+    classes = service.predictor.classes
+    added = ["prediction", *(f"probability_{label}" for label in classes), "warning", "error"]
+    yield _written(sheet, [sheet.header + _fresh(added, sheet.header)])
+    extra_markers = frozenset(marker.strip().lower() for marker in service.problem.missing)
+    rows: list = []
+    for row in sheet.rows:
+        rows.append(row)
+        if len(rows) == ROWS:
+            yield _answer_rows(sheet, rows, service, extra_markers, facts)
+            rows = []
+    if rows:
+        yield _answer_rows(sheet, rows, service, extra_markers, facts)
+
+
+def _fresh(names: Iterable[str], taken: list[str]) -> list[str]:
+    """Names for new columns; one that the table has already gets underscores."""
+    found = []
+    for name in names:
+        while name in taken:
+            name += "_"
+        found.append(name)
+    return found
+
+
+def _answer_rows(sheet: Sheet, rows: list, service: Service, extra_markers: frozenset[str], facts: Any) -> bytes:
+    values, errors = _checked(sheet, rows, extra_markers, service)
+    good = [index for index, error in enumerate(errors) if not error]
+    width = len(service.predictor.classes) + 2
+    added = [[""] * width + [error] for error in errors]
+    if good:
+        columns = {
+            rule.field.name: typed_column(rule.field, [column[index] for index in good])
+            for rule, column in zip(sheet.rules, values)
+        }
+        for index, answered in zip(good, _answers(sheet.rules, columns, service)):
+            added[index] = answered
+            facts.rows += not answered[-1]
+    size = len(sheet.header)
+    return _written(sheet, [((row or []) + [""] * size)[:size] + extra for row, extra in zip(rows, added)])
+
+
+def _checked(sheet: Sheet, rows: list, extra_markers: frozenset[str], service: Service) -> tuple[list, list[str]]:
+    """Values by rule and row, and per row what is wrong with it (empty when nothing is)."""
+    size = len(sheet.header)
+    errors = [_shape_error(row, size) for row in rows]
+    full = [row if not error else None for row, error in zip(rows, errors)]
+    values = []
+    counts: Counter[str] = Counter()
+    for rule, place in zip(sheet.rules, sheet.places):
+        column = [None if row is None else rule.read_cell(row[place], extra_markers) for row in full]
+        values.append(column)
+        for index, value in enumerate(column):
+            fault = rule.fault(value) if full[index] is not None else None
+            if fault:
+                counts[fault[0]] += 1
+                errors[index] += f"{'; ' if errors[index] else ''}{rule.field.name}: {fault[1]}"
+    service.metrics.count_rejected(counts)
+    return values, errors
+
+
+def _shape_error(row: list[str] | None, size: int) -> str:
+    if row is None:
+        return "the row cannot be read: one of its cells is too long"
+    return "" if len(row) == size else f"expected {size} cells, got {len(row)}"
+
+
+def _answers(rules: tuple[Rule, ...], columns: Columns, service: Service) -> list[list]:
+    """Per row the prediction, probabilities, warning and error."""
+    prediction = service.predict(columns)
+    notes = _warnings(rules, columns, len(prediction.values))
+    probabilities = [[]] * len(notes) if prediction.probabilities is None else prediction.probabilities.tolist()
+    answers = [[value, *row, note, ""] for value, row, note in zip(prediction.values, probabilities, notes)]
+    for index in rows_without_answer(prediction).tolist():
+        answers[index] = [""] * (len(answers[index]) - 1) + [NO_ANSWER]
+    return answers
+
+
+def _warnings(rules: tuple[Rule, ...], columns: Columns, count: int) -> list[str]:
+    notes = [""] * count
+    for warning in warnings_of(rules, columns, limit=None):
+        place = warning.row - 1
+        notes[place] += f"{'; ' if notes[place] else ''}{warning}"
+    return notes
+
+
+def _written(sheet: Sheet, rows: Iterable[list]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=sheet.separator, lineterminator=sheet.line_end).writerows(rows)
+    return text.getvalue().encode()

@@ -2,9 +2,12 @@
 
 import csv
 import gzip
+import re
 from pathlib import Path
 
 import pandas as pd
+import pyarrow
+from pyarrow import csv as arrow
 
 from slipway.errors import TableError
 
@@ -24,22 +27,37 @@ def read_csv(path: Path) -> pd.DataFrame:
     """
     try:
         separator, names = _header(path)
-        frame = pd.read_csv(
-            path, sep=separator, dtype=str, header=0, names=range(len(names)), index_col=False,
-            keep_default_na=False, na_filter=False, encoding="utf-8-sig", skip_blank_lines=True,
-            on_bad_lines="error", low_memory=False,
+        numbered = [str(place) for place in range(len(names))]
+        table = arrow.read_csv(
+            path,
+            read_options=arrow.ReadOptions(
+                column_names=numbered, skip_rows_after_names=1, use_threads=False  # threads lose the line of an error
+            ),
+            parse_options=arrow.ParseOptions(delimiter=separator, newlines_in_values=True),
+            convert_options=arrow.ConvertOptions(
+                column_types=dict.fromkeys(numbered, pyarrow.string()), strings_can_be_null=False
+            ),
         )
     except UnicodeDecodeError as error:
         raise TableError(f"{path}: is not UTF-8 text ({error.reason})", "Save it as UTF-8") from error
-    except (pd.errors.ParserError, csv.Error) as error:
-        raise TableError(f"{path}: {_parser_says(error)}", "Every row needs as many cells as the header") from error
+    except (pyarrow.ArrowInvalid, csv.Error) as error:
+        raise _refused(path, error) from error
     except (OSError, EOFError) as error:
         raise TableError(f"{path}: cannot be read ({error})") from error
-    except pd.errors.ParserWarning as error:
-        raise TableError(f"{path}: {error}") from error
-    frame.columns = names
-    _require_full(frame, path)
-    return frame
+    return table.rename_columns(names).to_pandas()
+
+
+def _refused(path: Path, error: Exception) -> TableError:
+    said = " ".join(str(error).removeprefix("CSV parse error: ").split())
+    if "UTF8" in said:
+        return TableError(f"{path}: is not UTF-8 text", "Save it as UTF-8")
+    shape = re.match(r"(Row #(\d+): )?Expected (\d+) columns, got (\d+)", said)
+    if not shape:
+        return TableError(f"{path}: is not CSV ({said[:120]})")
+    where = f", line {shape[2]}" if shape[2] else ""
+    return TableError(
+        f"{path}{where}: has {shape[4]} cells, the header {shape[3]}", "Every row needs as many cells as the header"
+    )
 
 
 def _header(path: Path) -> tuple[str, list[str]]:
@@ -62,16 +80,3 @@ def _header(path: Path) -> tuple[str, list[str]]:
     if twice:
         raise TableError(f"{path}: the column {twice[0]!r} stands in the header twice")
     return separator, names
-
-
-def _require_full(frame: pd.DataFrame, path: Path) -> None:
-    """Refuse rows that are too short: pandas fills them up with NaN, which no cell of text can be."""
-    short = frame.iloc[:, -1].isna()
-    if short.any():
-        row = int(short.to_numpy().argmax()) + 1
-        raise TableError(f"{path}: row {row} has fewer cells than the header ({len(frame.columns)})")
-
-
-def _parser_says(error: Exception) -> str:
-    said = str(error).removeprefix("Error tokenizing data. C error: ").strip()
-    return said[:1].lower() + said[1:]

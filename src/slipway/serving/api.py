@@ -6,6 +6,7 @@ import msgspec
 from flask import Blueprint, Response, current_app, g, request
 
 from slipway.serving import table
+from slipway.serving.body import PIECE, pieces, require_type
 from slipway.serving.decoder import is_single
 from slipway.serving.refusal import Refusal
 
@@ -17,7 +18,7 @@ def predict() -> Response:
     """Answer one row (an object) or many (a list)."""
     require_type("application/json")
     service = current_app.extensions["slipway"]
-    body = request.get_data(cache=False)
+    body = b"".join(pieces())
     columns, warnings = service.decoder.decode(body)
     answers = service.answers(columns)
     g.rows = len(answers)
@@ -44,25 +45,14 @@ def predict_file() -> Response:
     return response
 
 
-def require_type(*expected: str) -> None:
-    """Refuse a body of another media type, charset or encoding."""
-    named = " or ".join(expected)
-    if request.mimetype not in expected:
-        raise Refusal(415, f"Expected the header Content-Type: {named}.")
-    if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
-        raise Refusal(415, f"Expected {named} in UTF-8.")
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise Refusal(415, "Expected a body without Content-Encoding.")
-
-
 def _upload():
     """The table of this request, on disk when it is large; the file has no name, so nothing can be left behind."""
     try:
         if request.mimetype == "text/csv":
-            return table.spool(request.stream)
+            return table.spool(pieces())
         uploaded = request.files.get("file")
         if uploaded is None:
             raise Refusal(422, "Expected the table in the form's field named file.")
-        return table.spool(uploaded.stream)
+        return table.spool(iter(lambda: uploaded.stream.read(PIECE), b""))
     except OSError as error:
         raise Refusal(503, "There is no room for the upload; try a smaller one, or later.") from error

@@ -20,7 +20,6 @@ from slipway.serving.service import NO_ANSWER, Service, rows_without_answer
 
 SEPARATORS = ",;\t|"
 IN_MEMORY = 1 << 20
-PIECE = 1 << 16
 ROWS = 1000
 
 
@@ -46,7 +45,7 @@ class Sheet:
     rows: Iterator[list[str] | None]
 
 
-def spool(stream: BinaryIO) -> BinaryIO:
+def spool(pieces: Iterable[bytes]) -> BinaryIO:
     """A copy of an upload, so that the answer is not written while the client still sends.
 
     Raises
@@ -57,7 +56,7 @@ def spool(stream: BinaryIO) -> BinaryIO:
     file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)
     check = codecs.getincrementaldecoder("utf-8")()
     try:
-        while piece := stream.read(PIECE):
+        for piece in pieces:
             check.decode(piece)
             file.write(piece)
         check.decode(b"", final=True)

@@ -1,0 +1,42 @@
+"""Reading the body of a request: the right type, bounded, and complete."""
+
+from collections.abc import Iterator
+
+from flask import request
+
+from slipway.serving.refusal import Refusal
+
+PIECE = 1 << 16
+
+
+def require_type(*expected: str) -> None:
+    """Refuse a body of another media type, charset or encoding."""
+    named = " or ".join(expected)
+    if request.mimetype not in expected:
+        raise Refusal(415, f"Expected the header Content-Type: {named}.")
+    if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        raise Refusal(415, f"Expected {named} in UTF-8.")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refusal(415, "Expected a body without Content-Encoding.")
+
+
+def pieces() -> Iterator[bytes]:
+    """The body, piece by piece.
+
+    Werkzeug's own ``get_data`` cuts a body without a length at the limit, and does not miss the end of one with a
+    length when the server says that it terminates bodies itself, as gunicorn does. A further ``read`` raises 413.
+
+    Raises
+    ------
+    Refusal
+        400 when the client stopped sending before the announced end.
+    """
+    left = request.content_length
+    while left is None or left > 0:
+        piece = request.stream.read(PIECE if left is None else min(PIECE, left))
+        if not piece:
+            break
+        left = None if left is None else left - len(piece)
+        yield piece
+    if left:
+        raise Refusal(400, "The body ended before the announced Content-Length.")

@@ -1,0 +1,40 @@
+"""An app with a small bundle behind it, and a client of it."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from bundles import make_bundle
+from slipway.problem import load_problem
+from slipway.serving.factory import build
+from slipway.store import LocalStore
+
+
+def make_app(
+    folder: Path, task: str = "regression", serving: str = "", environ: dict[str, str] | None = None, **changes
+) -> Flask:
+    """The app of a test bundle; `serving` is that section of slipway.yaml, `changes` are the bundle's."""
+    make_bundle(LocalStore(folder / "artifacts"), task, **changes)
+    path = folder / "slipway.yaml"
+    path.write_text(f"name: {task}\nsource: table.csv\ntarget: charges\nserving: {{{serving}}}\n")
+    return build(load_problem(path, environ={}), environ or {})
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Callable[..., Flask]:
+    """Make an app of one's own wishes."""
+    return partial(make_app, tmp_path)
+
+
+@pytest.fixture
+def app(serve) -> Flask:
+    return serve()
+
+
+@pytest.fixture
+def client(app) -> FlaskClient:
+    return app.test_client()

@@ -1,0 +1,218 @@
+import json
+
+import hypothesis.strategies as some
+import numpy as np
+import pytest
+from hypothesis import given
+
+from bundles import ROWS, SCHEMA
+from slipway.problem import Serving
+from slipway.schema import UNSEEN, Field, Schema
+from slipway.serving.decoder import Decoder, is_single
+from slipway.serving.refusal import Refusal
+
+ROW = ROWS[0]
+
+
+def serving(levels="reject", ranges="reject", rows=100) -> Serving:
+    return Serving(levels, ranges, rows, 1 << 20, 1 << 20, ())
+
+
+STRICT = Decoder(SCHEMA, serving())
+LENIENT = Decoder(SCHEMA, serving("warn", "warn"))
+
+
+def body(document) -> bytes:
+    return json.dumps(document).encode()
+
+
+def refusal(content: bytes, decoder: Decoder = STRICT) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        decoder.decode(content)
+    return caught.value
+
+
+def test_rows_become_typed_columns():
+    columns, warnings = STRICT.decode(body(ROWS))
+    assert columns["age"].tolist() == [19, 62, 45, 33]
+    assert np.isnan(columns["bmi"]).tolist() == [False, True, False, False]
+    assert columns["smoker"].tolist() == [1, 0, 0, 1]
+    assert columns["joined"].tolist()[0] == 18262
+    assert list(columns) == list(SCHEMA.names)
+    assert warnings == []
+
+
+@pytest.mark.parametrize("text", [
+    '{"age": 19.0, "bmi": 20, "smoker": "no", "joined": "2020-01-01"}',
+    '\ufeff {"age": 1.9e1, "bmi": null, "smoker": "no", "joined": "2020-01-01T00:00:00Z"}\n',
+    '[{"age": 19, "smoker": "no", "joined": "2020-01-01"}]',
+    '{"age": "x", "age": 19, "smoker": "maybe", "smoker": "no", "joined": "2020-01-01"}',
+    '{"\\u0061ge": 19, "smoker": "n\\u006f", "joined": "2020-01-01"}',
+    '{"age": 19, "smoker": "no", "joined": "2031-01-01"}',
+])
+def test_these_are_valid(text):
+    columns, _ = STRICT.decode(text.encode())
+    assert columns["age"].tolist() == [19]
+    assert columns["smoker"].tolist() == [0]
+
+
+@pytest.mark.parametrize("content", [
+    b"", b" \n", b"\xef\xbb\xbf", b"{", b'{"age": 19', b"[1, 2", b"{'age': 19}", b'{"age": 01}', b'{"age": +1}', b'{"age": .5}',
+    b'{"age": 1}}', b"\xff\xfe{\x00}\x00", b'{"smoker": "\xff"}', b"[" * 100_000, b'{"a":' * 100_000,
+    b"[" * 100_000 + b"]" * 100_000, b"nonsense", b'{"smoker": "a\nb"}', b'{"age": 0x10}', b"\x00",
+])
+def test_what_is_not_json_is_refused_with_400(content):
+    assert refusal(content).status == 400
+
+
+@pytest.mark.parametrize("content", [b"19", b'"age"', b"null", b"true", b"[]", b"NaN", b"[[]]", b"[null]", b"[19]"])
+def test_what_is_no_row_is_refused_with_422(content):
+    assert refusal(content).status == 422
+
+
+@pytest.mark.parametrize("field, value, reason, says", [
+    ("age", "19", "type", "is a text; expected an integer from 18 to 64"),
+    ("age", 19.5, "type", "has a fraction; expected an integer from 18 to 64"),
+    ("age", True, "type", "is true or false; expected an integer from 18 to 64"),
+    ("age", [19], "type", "is a list; expected an integer from 18 to 64"),
+    ("age", {"age": 19}, "type", "is an object; expected an integer from 18 to 64"),
+    ("age", None, "missing", "is missing; expected an integer from 18 to 64"),
+    ("age", 17, "out_of_range", "expected an integer from 18 to 64, the range seen in training"),
+    ("age", 10**400, "not_finite", "is not a finite number; expected an integer from 18 to 64"),
+    ("bmi", float("nan"), "not_finite", "is not a finite number; expected a number from 15.96 to 53.13"),
+    ("bmi", float("-inf"), "not_finite", "is not a finite number; expected a number from 15.96 to 53.13"),
+    ("bmi", 53.14, "out_of_range", "expected a number from 15.96 to 53.13, the range seen in training"),
+    ("bmi", -1e308, "out_of_range", "expected a number from 15.96 to 53.13, the range seen in training"),
+    ("smoker", "No", "unseen_level", 'expected one of "no", "yes"'),
+    ("smoker", " no", "unseen_level", 'expected one of "no", "yes"'),
+    ("smoker", "", "unseen_level", 'expected one of "no", "yes"'),
+    ("smoker", "\ud800", "unseen_level", 'expected one of "no", "yes"'),
+    ("smoker", False, "type", 'is true or false; expected one of "no", "yes"'),
+    ("smoker", float("nan"), "type", 'is a number; expected one of "no", "yes"'),
+    ("joined", "2021-02-30", "type", "expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
+    ("joined", "20210201", "type", "expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
+    ("joined", "2021-W01-1", "type", "expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
+    ("joined", "0001-01-01T00:00:00+14:00", "type", "expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
+    ("joined", 18262, "type", "is a number; expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
+    ("height", 1.8, "unknown_field", "there is no such field"),
+])
+def test_a_wrong_value_is_named_with_what_was_expected(field, value, reason, says):
+    refused = refusal(body([ROW, ROW | {field: value}]))
+    assert refused.status == 422
+    assert [problem.to_json() for problem in refused.problems] == [
+        {"row": 2, "field": field, "reason": reason, "detail": says},
+    ]
+    assert refused.counts == {reason: 1}
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 5000, "9" * 900_000, "NaN", "-Infinity"])
+def test_numbers_beyond_double_precision_are_named(number):
+    refused = refusal(body(ROW).replace(b"27.9", number.encode()))
+    assert [(problem.field, problem.reason) for problem in refused.problems] == [("bmi", "not_finite")]
+
+
+def test_every_wrong_row_and_field_is_named():
+    refused = refusal(body([{}, ROW | {"age": "x", "bmi": "x"}, ROW, 7]))
+    assert [(problem.row, problem.field, problem.reason) for problem in refused.problems] == [
+        (1, "age", "missing"), (1, "smoker", "missing"), (1, "joined", "missing"),
+        (2, "age", "type"), (2, "bmi", "type"), (4, None, "type"),
+    ]
+
+
+def test_a_hundred_problems_are_listed_and_all_are_counted():
+    refused = refusal(body([{}] * 90))
+    assert len(refused.problems) == 100
+    assert refused.counts == {"missing": 270}
+
+
+def test_names_from_the_request_are_short_and_valid_utf_8():
+    refused = refusal(body(ROW | {"x" * 5000: 1, "\ud800": 1}))
+    assert [problem.field for problem in refused.problems] == ["x" * 100 + "…", "?"]
+
+
+def test_more_rows_than_allowed_are_refused():
+    assert len(STRICT.decode(body([ROW] * 100))[0]["age"]) == 100
+    assert refusal(body([ROW] * 101)).status == 413
+    assert refusal(body([{}] * 101)).status == 413
+
+
+def test_what_is_unlike_training_is_answered_with_a_warning_when_the_policy_says_so():
+    columns, warnings = LENIENT.decode(body([ROW, ROW | {"age": 70, "smoker": "perhaps"}]))
+    assert columns["smoker"].tolist() == [1, UNSEEN]
+    assert [warning.to_json() for warning in warnings] == [
+        {"row": 2, "field": "age", "reason": "out_of_range",
+         "detail": "a number outside the range seen in training, 18 to 64"},
+        {"row": 2, "field": "smoker", "reason": "unseen_level", "detail": "a level that training never saw"},
+    ]
+
+
+def test_a_date_after_training_is_answered_with_a_warning_always():
+    _, warnings = STRICT.decode(body(ROW | {"joined": "2031-01-01"}))
+    assert [(warning.field, warning.reason) for warning in warnings] == [("joined", "out_of_range")]
+
+
+@pytest.mark.parametrize("content, single", [(b" {}", True), (b"\xef\xbb\xbf\n{", True), (b"[{}]", False)])
+def test_one_object_is_told_from_a_list(content, single):
+    assert is_single(content) is single
+
+
+@pytest.mark.parametrize("name", ["row", "class", "a b", "1", "", "Größe", "it's", 'say "x"', "a\\b", "tab\there", "f0", "__init__"])
+def test_any_name_of_a_field_is_possible(name):
+    decoder = Decoder(Schema((Field(name, "number", minimum=0, maximum=9), Field("f1", "category", levels=("a",)))), serving())
+    columns, _ = decoder.decode(body({name: 5, "f1": "a"}))
+    assert columns[name].tolist() == [5]
+    assert refusal(body({name: 10, "f1": "a"}), decoder).problems[0].field == name
+
+
+def test_many_fields():
+    schema = Schema(tuple(Field(f"x{place}", "number", minimum=-1, maximum=1) for place in range(170)))
+    columns, _ = Decoder(schema, serving()).decode(body([dict.fromkeys(schema.names, 0.5)] * 3))
+    assert all(column.tolist() == [0.5] * 3 for column in columns.values())
+
+
+JSON = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=5),
+    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+VALUES = JSON | some.integers(10, 70) | some.floats(10, 60) | some.sampled_from(["yes", "no", "2021-01-01", "2021"])
+ALMOST_ROWS = some.fixed_dictionaries(
+    {"age": VALUES | some.integers(18, 64), "smoker": VALUES | some.just("no"), "joined": VALUES | some.just("2021-05-05")},
+    optional={"bmi": VALUES, "other": VALUES},
+)
+DOCUMENTS = JSON | ALMOST_ROWS | some.lists(ALMOST_ROWS, max_size=3)
+
+
+def outcome(decode, content: bytes):
+    try:
+        return {name: repr(column.tolist()) for name, column in decode(content).items()}
+    except Refusal as refused:
+        assert refused.status in (400, 413, 422)
+        return refused.status
+
+
+@given(some.binary(max_size=60) | some.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_any_bytes_are_decoded_or_refused(content):
+    outcome(lambda given: STRICT.decode(given)[0], content)
+
+
+@pytest.mark.parametrize("decoder", [STRICT, LENIENT], ids=["reject", "warn"])
+@given(document=DOCUMENTS)
+def test_the_fast_way_agrees_with_the_thorough_one(decoder, document):
+    content = json.dumps(document).encode()
+    fast = decoder._fast.decode(content, decoder.max_rows)
+    thorough = outcome(decoder._thorough, content)
+    if fast is not None:
+        assert {name: repr(column.tolist()) for name, column in fast.items()} == thorough
+    assert outcome(lambda given: decoder.decode(given)[0], content) == thorough
+
+
+@given(some.data())
+def test_the_fast_way_takes_what_is_valid(data):
+    row = data.draw(some.fixed_dictionaries(
+        {"age": some.integers(18, 64) | some.integers(18, 64).map(float), "smoker": some.sampled_from(["no", "yes"]),
+         "joined": some.dates().map(str)},
+        optional={"bmi": some.none() | some.floats(15.96, 53.13)},
+    ))
+    assert STRICT._fast.decode(body(row), 100) is not None
+    assert STRICT._fast.decode(body([row, row]), 100) is not None

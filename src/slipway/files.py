@@ -1,8 +1,21 @@
 """Writes that a crash cannot leave half done."""
 
+import fcntl
 import os
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only writer in `folder`; the system frees it when its process dies."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def sync_folder(folder: Path) -> None:
@@ -24,15 +37,13 @@ def write_synced(path: Path, content: bytes) -> None:
 
 def replace(path: Path, content: bytes) -> None:
     """Put `content` in place of whatever `path` holds: readers see the old or the new, never a part."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-    sync_folder(path.parent)
+    draft = path.with_name(f".{path.name}.unfinished")
+    with locked(path.parent):
+        draft.unlink(missing_ok=True)  # of a writer that was killed; it would hold the lock otherwise
+        try:
+            write_synced(draft, content)
+            os.replace(draft, path)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)

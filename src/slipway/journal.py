@@ -31,7 +31,8 @@ class Journal:
                 size = os.fstat(handle).st_size
                 if size and os.pread(handle, 1, size - 1) != b"\n":
                     line = b"\n" + line
-                os.write(handle, line)
+                while line:  # a disk that is nearly full takes a part, and refuses the next
+                    line = line[os.write(handle, line):]
                 os.fsync(handle)
             finally:
                 os.close(handle)

@@ -1,7 +1,5 @@
 """The store: where bundles, the pointer and the journal live."""
 
-import fcntl
-import os
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -10,7 +8,7 @@ from pathlib import Path
 
 from slipway.bundle import DIGEST, MANIFEST, Bundle, digest_of, manifest_bytes, read_bundle
 from slipway.errors import BundleError, StoreError
-from slipway.files import replace, sync_folder, write_synced
+from slipway.files import locked, replace, sync_folder, write_synced
 from slipway.journal import Journal, champions, entry
 from slipway.pointer import FILE, Pointer
 
@@ -44,7 +42,7 @@ class LocalStore:
         digest = digest_of(manifest)
         try:
             self.bundles.mkdir(parents=True, exist_ok=True)
-            with _Lock(self.bundles):
+            with locked(self.bundles):
                 self._clean()
                 if not self._sound(digest):
                     self._write(digest, {**files, MANIFEST: manifest})
@@ -127,7 +125,6 @@ class LocalStore:
         except OSError as error:
             raise StoreError(f"{self.root / FILE}: cannot be written ({error.strerror})") from error
 
-
     def promote(self, bundle: Bundle, event: str, reason: str) -> None:
         """Make a verified bundle the champion by hand, and note it in the journal."""
         before = self.pointer()
@@ -139,25 +136,12 @@ class LocalStore:
         """Digest of the champion before the present one; StoreError when the journal knows of none."""
         history = champions(self.journal.entries())
         pointer = self.pointer()
-        while pointer and pointer.digest in history:  # a git revert may have gone back further than the journal knows
-            history.pop()
+        if pointer and pointer.digest in history:
+            while history.pop() != pointer.digest:  # later ones were undone by a git revert
+                pass
         if not history:
             raise StoreError(f"{self.journal.path}: knows of no earlier champion", "slipway promote DIGEST names one")
         return history[-1]
-
-
-class _Lock:
-    """Held by one writer at a time; the system frees it when its process dies."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        self._handle = os.open(self._folder, os.O_RDONLY)
-        fcntl.flock(self._handle, fcntl.LOCK_EX)
-
-    def __exit__(self, *_) -> None:
-        os.close(self._handle)
 
 
 def open_store(location: str, base: Path = Path(".")) -> LocalStore:

@@ -1,0 +1,89 @@
+"""Run one write of a store and die at its n-th step, as by kill -9: python killed.py ROOT WRITE N.
+
+A step is an open, a rename, a folder made, a file removed, a sync, and the middle of every write.
+"""
+
+import io
+import os
+import signal
+import sys
+from pathlib import Path
+
+from slipway.pointer import Pointer
+from slipway.store import LocalStore
+
+OLD = {"model.json": b"old", "schema.json": b"{}"}
+NEW = {"model.json": b"new", "schema.json": b"{}", "model.onnx": b"x" * 10_000}
+WRITES = {
+    "add": lambda store: store.add("trial", NEW),
+    "point": lambda store: store.point(Pointer("b" * 64, "trial", {"outcome": "promoted"})),
+    "append": lambda store: store.journal.append({"event": "new", "text": "x" * 5000}),
+}
+AUDITED = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.truncate"}
+_io_open, _write, _fsync = io.open, os.write, os.fsync
+
+
+class Death:
+    """Counts steps and ends the process at the chosen one."""
+
+    def __init__(self, root: str, at: int) -> None:
+        self.root = root
+        self.left = at
+        self.armed = False
+
+    def step(self) -> None:
+        if self.armed:
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def audit(self, event: str, arguments: tuple) -> None:
+        if event in AUDITED and str(arguments[0]).startswith(self.root):
+            self.step()
+
+    def write(self, descriptor: int, content: bytes) -> int:
+        half = _write(descriptor, content[: len(content) // 2])
+        self.step()
+        return half + _write(descriptor, content[half:])
+
+    def fsync(self, descriptor: int) -> None:
+        self.step()
+        _fsync(descriptor)
+        self.step()
+
+    def open(self, path, mode="r", *rest, **named):
+        file = _io_open(path, mode, *rest, **named)
+        return Halting(file, self) if set(mode) & set("wxa") else file
+
+
+class Halting:
+    """A file whose writes can stop in their middle."""
+
+    def __init__(self, file, death: Death) -> None:
+        self._file = file
+        self._death = death
+
+    def __getattr__(self, name: str):
+        return getattr(self._file, name)
+
+    def __enter__(self) -> "Halting":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._file.close()
+
+    def write(self, content: bytes) -> None:
+        self._file.write(content[: len(content) // 2])
+        self._file.flush()
+        self._death.step()
+        self._file.write(content[len(content) // 2:])
+
+
+if __name__ == "__main__":
+    root, name, at = sys.argv[1:]
+    death = Death(root, int(at))
+    io.open, os.write, os.fsync = death.open, death.write, death.fsync
+    sys.addaudithook(death.audit)
+    store = LocalStore(Path(root))
+    death.armed = True
+    WRITES[name](store)

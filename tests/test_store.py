@@ -1,0 +1,239 @@
+import errno
+import itertools
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import killed
+from slipway.bundle import MANIFEST, digest_of, manifest_bytes
+from slipway.errors import BundleError, StoreError
+from slipway.journal import entry
+from slipway.pointer import Pointer
+from slipway.store import LocalStore, open_store
+
+OLD, NEW = killed.OLD, killed.NEW
+POINTER = Pointer("a" * 64, "trial", {"outcome": "promoted"})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "artifacts")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def prepared(root: Path) -> LocalStore:
+    store = LocalStore(root)
+    store.add("trial", OLD)
+    store.point(POINTER)
+    store.journal.append({"event": "old"})
+    return store
+
+
+def killed_at_every_step(write: str, folder: Path):
+    """A prepared store after each death; the last one was written in full."""
+    for step in itertools.count(1):
+        store = prepared(folder / str(step))
+        command = [sys.executable, killed.__file__, str(store.root), write, str(step)]
+        done = subprocess.run(command, timeout=60)
+        assert done.returncode in (0, -signal.SIGKILL)
+        yield store
+        if done.returncode == 0:
+            assert step > 4, "no step was seen"
+            return
+
+
+def test_a_killed_add_leaves_the_old_or_the_new_and_the_next_one_works(tmp_path):
+    seen = set()
+    for store in killed_at_every_step("add", tmp_path):
+        found = [store.bundle(digest).read("model.json") for digest in store.digests()]
+        assert sorted(found, reverse=True) in ([b"old"], [b"old", b"new"])
+        seen.add(len(found))
+        added = store.add("trial", NEW)
+        assert store.bundle(added.digest).read("model.onnx") == NEW["model.onnx"]
+        assert names(store.bundles) == store.digests()
+    assert seen == {1, 2}
+
+
+def test_a_killed_pointing_leaves_the_old_or_the_new_and_the_next_one_works(tmp_path):
+    seen = set()
+    for store in killed_at_every_step("point", tmp_path):
+        seen.add(store.pointer().digest)
+        store.point(Pointer("c" * 64, "trial", {}))
+        assert store.pointer().digest == "c" * 64
+        assert names(store.root) == ["bundles", "champion.json", "journal.jsonl"]
+    assert seen == {"a" * 64, "b" * 64}
+
+
+def test_a_killed_append_keeps_what_was_there_and_the_next_one_works(tmp_path):
+    seen = set()
+    for store in killed_at_every_step("append", tmp_path):
+        before = [found["event"] for found in store.journal.entries()]
+        store.journal.append({"event": "next"})
+        after = [found["event"] for found in store.journal.entries()]
+        assert after == [*before, "next"]
+        seen.add(tuple(before))
+    assert seen == {("old",), ("old", "new")}
+
+
+def test_two_processes_may_add_the_same_bundle_at_once(store):
+    command = [sys.executable, killed.__file__, str(store.root), "add", "0"]
+    writers = [subprocess.Popen(command) for _ in range(4)]
+    assert [writer.wait(60) for writer in writers] == [0] * 4
+    assert names(store.bundles) == store.digests() == [digest_of(manifest_bytes("trial", NEW))]
+
+
+def test_adding_twice_changes_nothing(store):
+    first = store.add("trial", OLD)
+    inode = first.folder.stat().st_ino
+    assert store.add("trial", dict(reversed(OLD.items()))) == first
+    assert first.folder.stat().st_ino == inode
+
+
+@pytest.mark.parametrize("damage", [
+    lambda folder: (folder / "model.json").write_bytes(b"other"),
+    lambda folder: (folder / "model.json").unlink(),
+    lambda folder: (folder / MANIFEST).unlink(),
+    lambda folder: (folder / "stray").write_bytes(b""),
+])
+def test_adding_repairs_a_damaged_bundle(store, damage):
+    bundle = store.add("trial", OLD)
+    damage(bundle.folder)
+    with pytest.raises(BundleError):
+        store.bundle(bundle.digest)
+    store.add("trial", OLD)
+    assert store.bundle(bundle.digest).read("model.json") == b"old"
+    assert names(store.bundles) == [bundle.digest]
+
+
+@pytest.mark.parametrize("call, at", [("fsync", 1), ("fsync", 3), ("rename", 1), ("mkdir", 4)])
+def test_a_full_disk_is_told_and_leaves_nothing(store, monkeypatch, call, at):
+    def full(*arguments, calls=itertools.count(1), real=getattr(os, call), **named):
+        if next(calls) == at:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(*arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, full)
+        with pytest.raises(StoreError, match="cannot be written.*No space left"):
+            store.add("trial", OLD)
+    assert names(store.bundles) == []
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_pointer_stays_when_the_disk_is_full(store, monkeypatch, call):
+    store.point(POINTER)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, full)
+        with pytest.raises(StoreError, match="champion.json: cannot be written.*No space left"):
+            store.point(Pointer("b" * 64, "trial", {}))
+    assert store.pointer() == POINTER
+    assert names(store.root) == ["champion.json"]
+
+
+def test_a_file_in_place_of_the_folder_is_told(tmp_path):
+    (tmp_path / "artifacts").write_text("")
+    store = LocalStore(tmp_path / "artifacts")
+    for write, content in [(store.add, ("trial", OLD)), (store.point, (POINTER,)), (store.journal.append, ({},))]:
+        with pytest.raises(StoreError, match="cannot be written"):
+            write(*content)
+
+
+def test_a_bundle_is_found_by_the_start_of_its_digest(store):
+    digest = store.add("trial", OLD).digest
+    twin = store.bundles / (digest[:8] + "0" * 56)
+    assert store.find(digest[:6]) == store.find(digest) == digest
+    twin.mkdir()
+    assert store.find(digest[:12]) == digest
+    for prefix, says in [
+        (digest[:8], "several"), (digest[:5], "at least 6"), ("", "at least 6"), ("0" * 6, "no such bundle"),
+        ("../../", "no such bundle"), (digest.upper()[:12], "no such bundle"),
+    ]:
+        with pytest.raises(StoreError, match=says):
+            store.find(prefix)
+
+
+def test_a_store_without_anything(store):
+    assert store.digests() == []
+    assert store.pointer() is None
+    assert store.journal.entries() == []
+    with pytest.raises(BundleError, match="bundle aaaaaaaaaaaa is not in"):
+        store.bundle("a" * 64)
+    with pytest.raises(StoreError, match="no earlier champion"):
+        store.previous()
+
+
+def test_where_a_store_is(tmp_path):
+    assert open_store("artifacts", tmp_path).root == tmp_path / "artifacts"
+    assert open_store("/elsewhere", tmp_path).root == Path("/elsewhere")
+    with pytest.raises(StoreError, match="s3://bucket/x is not a folder"):
+        open_store("s3://bucket/x")
+
+
+def promoted(store: LocalStore, *contents: bytes) -> list[str]:
+    """Digests of bundles that were champions, in this order."""
+    digests = []
+    for content in contents:
+        bundle = store.add("trial", {"model.json": content})
+        store.promote(bundle, "promote", "for the test")
+        digests.append(bundle.digest)
+    return digests
+
+
+def roll_back(store: LocalStore) -> str:
+    bundle = store.bundle(store.previous())
+    store.promote(bundle, "rollback", "for the test")
+    return store.pointer().digest
+
+
+def test_two_rollbacks_go_back_two_and_a_third_is_refused(store):
+    one, two, _ = promoted(store, b"1", b"2", b"3")
+    assert [roll_back(store), roll_back(store)] == [two, one]
+    with pytest.raises(StoreError, match="no earlier champion"):
+        store.previous()
+
+
+def test_a_promotion_after_a_rollback_goes_back_to_what_was_rolled_back_to(store):
+    one, two = promoted(store, b"1", b"2")
+    assert roll_back(store) == one
+    promoted(store, b"3")
+    assert roll_back(store) == one
+
+
+def test_a_bundle_that_was_champion_twice(store):
+    one, two, _ = promoted(store, b"1", b"2", b"1")
+    assert [roll_back(store), roll_back(store)] == [two, one]
+
+
+def test_promoting_the_champion_again_is_no_step(store):
+    one, _, _ = promoted(store, b"1", b"2", b"2")
+    assert roll_back(store) == one
+
+
+def test_a_rollback_after_the_pointer_was_reverted_in_git(store):
+    one, two, _ = promoted(store, b"1", b"2", b"3")
+    store.point(Pointer(two, "trial", {"outcome": "promoted", "reasons": []}))
+    assert roll_back(store) == one
+
+
+def test_a_rollback_from_a_champion_that_came_by_git(store):
+    _, two = promoted(store, b"1", b"2")
+    store.point(Pointer("f" * 64, "trial", {}))
+    assert roll_back(store) == two
+
+
+def test_what_was_kept_is_not_gone_back_to(store):
+    one, two = promoted(store, b"1", b"2")
+    kept = store.add("trial", {"model.json": b"3"})
+    store.journal.append(entry("verdict", kept, two, {"outcome": "kept", "reasons": []}))
+    assert roll_back(store) == one

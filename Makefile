@@ -1,0 +1,62 @@
+# make up: train and serve on this machine. make test: the tests. make help: the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8080
+TESTS ?= tests
+JUNIT ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help up test lint lock settings clean python
+
+help:            ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
+
+up: $(VENV)/train.stamp   ## Install, write the sample table, train, and serve on http://localhost:8080
+	@$(BIN)/slipway sample insurance data/insurance.csv
+	$(BIN)/slipway train --if-changed
+	$(BIN)/slipway serve --port $(PORT)
+
+test: $(VENV)/dev.stamp   ## Run all tests that need neither root nor Docker; JUNIT=report.xml writes a report
+	$(BIN)/python -m pytest -m "not browser and not docker" $(if $(JUNIT),--junitxml=$(JUNIT)) $(TESTS)
+
+lint: $(VENV)/dev.stamp   ## flake8, hadolint, shellcheck
+	$(BIN)/flake8
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/shellcheck .ci/run
+
+settings: $(VENV)/train.stamp   ## Write docs/settings.md from the program's own table
+	$(BIN)/python -c 'from slipway.settings import settings_page; print(settings_page(), end="")' > docs/settings.md
+
+lock: $(VENV)/lock.stamp   ## Pin the newest versions of everything in requirements*.in
+	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements-train.in -c requirements.txt -o requirements-train.txt
+	$(LOCK) requirements-dev.in -c requirements-train.txt -o requirements-dev.txt
+
+LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upgrade --universal \
+	--python-version 3.11 --generate-hashes --no-emit-index-url
+
+clean:           ## Remove what make made; bundles stay
+	rm -rf $(VENV) build dist .pytest_cache .hypothesis
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Slipway needs Python 3.11 or newer; $(PYTHON) is not. Name one: make up PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+$(BIN)/python: | python
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/train.stamp: requirements-train.txt setup.py | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-train.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/train.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/lock.stamp: | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	@touch $@

@@ -7,7 +7,7 @@ from flask import Flask
 
 from bundles import make_bundle
 from slipway.problem import load_problem
-from slipway.serving import create_app
+from slipway.serving.factory import build
 from slipway.store import LocalStore
 
 TYPED = {"age": "45", "bmi": "33.3", "smoker": "no", "joined": "2021-11-05"}
@@ -18,8 +18,8 @@ def start(folder: Path, task: str = "regression", settings: str = "", keys: str 
     """The app of a test bundle; `settings` are further lines of slipway.yaml, `changes` are the bundle's."""
     make_bundle(LocalStore(folder / "artifacts"), task, **changes)
     path = folder / "slipway.yaml"
-    path.write_text(f"name: trial\nsource: table.csv\ntarget: charges\n{settings}")
-    return create_app(load_problem(path, environ={}), {"SLIPWAY_API_KEYS": keys})
+    path.write_text(f"name: {task}\nsource: table.csv\ntarget: charges\n{settings}")
+    return build(load_problem(path, environ={}), {"SLIPWAY_API_KEYS": keys})
 
 
 class Page(HTMLParser):

@@ -3,9 +3,9 @@
 from contextlib import contextmanager
 
 import pytest
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
 pytestmark = pytest.mark.browser
@@ -16,11 +16,12 @@ ANSWERS = {"regression": "36,167", "binary": "Y", "multiclass": "a"}
 @contextmanager
 def next_page(browser):
     """Wait until what is done inside has brought another page."""
-    page = browser.find_element(By.TAG_NAME, "html")
+    browser.execute_script("window.isOld = true")
     yield
-    patient = WebDriverWait(browser, 10)
-    patient.until(staleness_of(page))
-    patient.until(lambda _: browser.execute_script("return document.readyState") == "complete")
+    # Between two pages the driver has no document to ask, which it reports in several ways.
+    patient = WebDriverWait(browser, 10, poll_frequency=0.05, ignored_exceptions=[WebDriverException])
+    arrived = "return !window.isOld && document.readyState === 'complete'"
+    patient.until(lambda _: browser.execute_script(arrived))
 
 
 def predict(browser):
@@ -69,7 +70,7 @@ def test_by_keyboard_alone(browse):
         press(browser, Keys.ENTER)
     assert focused(browser) == "answer", "the summary of what is wrong"
     press(browser, Keys.TAB)
-    assert browser.switch_to.active_element.text == "age: expected a whole number from 18 to 64"
+    assert browser.switch_to.active_element.text.startswith("age: expected ")
     press(browser, Keys.ENTER)
     field = browser.switch_to.active_element
     assert field.get_attribute("name") == "age" and field.get_attribute("value") == "9"

@@ -12,7 +12,7 @@ from page import TYPED, Page, start
 from slipway.encoding import Encoding, Output
 from slipway.schema import Field, Schema
 
-HOSTILE = "<script>alert('&amp;')</script>"
+HOSTILE = "<script>alert(\"'&amp;\\\")</script>"
 LEVELS = ("it's", "it's \"new\" \\", "$(id)\n", HOSTILE)
 STRANGE = Schema((
     Field(HOSTILE, "number", minimum=0, maximum=9.5, example=1.5),

@@ -4,19 +4,19 @@ import json
 from collections.abc import Mapping
 from shlex import quote
 
-KEY_HEADER = "X-API-Key"
+from slipway.serving.keys import HEADER
 
 
 def curl(url: str, row: Mapping, key: bool = False) -> str:
     """A command for a POSIX shell; every part is quoted."""
-    headers = ["Content-Type: application/json"] + [f"{KEY_HEADER}: YOUR-KEY"] * key
+    headers = ["Content-Type: application/json"] + [f"{HEADER}: YOUR-KEY"] * key
     body = json.dumps(row, indent=2, ensure_ascii=False)
     return " ".join(["curl", quote(url), *(f"-H {quote(header)}" for header in headers), "-d", quote(body)])
 
 
 def python(url: str, row: Mapping, key: bool = False) -> str:
     """A program that needs the standard library alone."""
-    headers = {"Content-Type": "application/json"} | ({KEY_HEADER: "YOUR-KEY"} if key else {})
+    headers = {"Content-Type": "application/json"} | ({HEADER: "YOUR-KEY"} if key else {})
     fields = "".join(f"    {name!r}: {value!r},\n" for name, value in row.items())
     return f"""import json
 from urllib.request import Request, urlopen

@@ -113,8 +113,18 @@ def _manifest(folder: Path, digest: str) -> dict:
         raise BundleError(f"{path}: cannot be read ({error.strerror})", TRAIN_AGAIN) from error
     if digest_of(content) != digest:
         raise BundleError(f"{path}: its SHA-256 is not the digest {digest[:12]} asked for", TRAIN_AGAIN)
-    manifest = json.loads(content)
-    if manifest["format"] > FORMAT:
+    try:
+        manifest = json.loads(content)
+        newer = manifest["format"] > FORMAT
+        sound = newer or isinstance(manifest["problem"], str) and all(
+            FILE_NAME.fullmatch(name) and isinstance(listed["sha256"], str)
+            for name, listed in manifest["files"].items()
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        newer = sound = False
+    if not sound:  # who names a digest need not have seen what it stands for
+        raise BundleError(f"{path}: not a manifest", "Only slipway train writes bundles")
+    if newer:
         raise BundleError(
             f"{path}: format {manifest['format']} was written by a newer Slipway",
             f"Upgrade: this version reads formats up to {FORMAT}",

@@ -122,7 +122,7 @@ def load_problem(path: str | Path | None = None, environ: Mapping[str, str] = os
 def _overridden(setting: Setting, value: str) -> Any:
     try:
         return override(setting, value)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError is a date that does not exist
         raise ProblemError(f"{setting.variable}: expected {setting.kind.expected}") from error
 
 
@@ -132,8 +132,11 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key is no text", key.start_mark)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} is given twice", key.start_mark)
+                says = f"the key {key.value!r} is given twice"
+                raise yaml.constructor.ConstructorError(None, None, says, key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -164,7 +167,11 @@ def _checked(document: Mapping, path: Path) -> dict[str, Any]:
     groups = {setting.path.partition(".")[0] for setting in SETTINGS if "." in setting.path}
     values = {}
     for key, value in document.items():
+        group, _, inner = str(key).partition(".")
+        if inner and group in groups:
+            raise ProblemError(f"{path}: {key}: no such setting", f"Write {inner} inside the group {group}:")
         if key in groups:
+            value = {} if value is None else value
             if not isinstance(value, Mapping):
                 names = ", ".join(each.removeprefix(f"{key}.") for each in known if each.startswith(f"{key}."))
                 raise ProblemError(f"{path}: {key}: expected a group with {names}, got {_kind_of(value)}")
@@ -187,7 +194,7 @@ def _nearest(name: str, known: list[str]) -> str:
 def _read(setting: Setting, value: Any, where: str) -> Any:
     try:
         return setting.kind.read(value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         cure = 'YAML reads yes, no, on and off as true and false: put the text in quotes, such as "yes"'
         raise ProblemError(
             f"{where}: expected {setting.kind.expected}, got {_kind_of(value)}",

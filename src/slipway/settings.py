@@ -5,6 +5,7 @@ The table feeds the validation of slipway.yaml, the overrides by environment var
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import yaml
@@ -44,7 +45,7 @@ def _texts(value) -> tuple[str, ...]:
 
 
 def _number(value) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
         raise ValueError
     return float(value)
 

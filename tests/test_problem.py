@@ -1,0 +1,230 @@
+from pathlib import Path
+
+import pytest
+
+from slipway.errors import ProblemError
+from slipway.problem import Costs, Gate, Holdout, Search, Serving, default_metric, load_problem
+from slipway.settings import SETTINGS
+
+LEAST = "name: trial\nsource: table.csv\ntarget: charges\n"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "slipway.yaml"
+
+
+def load(path: Path, text: str, **environ):
+    path.write_text(text, encoding="utf-8")
+    return load_problem(path, environ)
+
+
+def test_three_settings_are_enough(path):
+    problem = load(path, LEAST)
+    assert (problem.name, problem.source, problem.target) == ("trial", ("table.csv",), "charges")
+    assert (problem.task, problem.metric, problem.positive, problem.costs) == (None, None, None, None)
+    assert problem.candidates == ("linear", "forest", "boosting")
+    assert (problem.search, problem.holdout) == (Search(8), Holdout(0.2, None))
+    assert problem.gate == Gate(None, 0.0, 0.9)
+    assert problem.serving == Serving("reject", "reject", 10_000, 8 << 20, 100 << 20, ())
+    assert problem.folder == path.parent
+
+
+def test_every_setting_is_read(path):
+    problem = load(path, """
+name: loan
+source: [a.csv, "b/*.parquet"]
+target: approved
+positive: "yes"
+task: binary
+id: [number, 7]
+drop: free text
+types: {zip: category, 2020: number}
+missing: ["-9", unknown]
+metric: cost
+costs: {false_positive: 1, false_negative: 10.5}
+candidates: [boosting, linear]
+search: {trials: 3}
+holdout: {share: 0.3, salt: s}
+gate: {minimum: -1, minimum_gain: 0.5, confidence: 0.95}
+store: /somewhere
+seed: 7
+serving:
+  unknown_levels: warn
+  out_of_range: warn
+  max_rows: 5
+  max_body_bytes: 2048
+  max_upload_bytes: 4096
+  cors_origins: https://example.com
+""")
+    assert problem.source == ("a.csv", "b/*.parquet")
+    assert (problem.target, problem.positive, problem.task, problem.metric) == ("approved", "yes", "binary", "cost")
+    assert (problem.id, problem.drop, problem.missing) == (("number", "7"), ("free text",), ("-9", "unknown"))
+    assert problem.types == {"zip": "category", "2020": "number"}
+    assert problem.costs == Costs(1.0, 10.5)
+    assert problem.candidates == ("boosting", "linear")
+    assert (problem.search, problem.holdout, problem.gate) == (Search(3), Holdout(0.3, "s"), Gate(-1.0, 0.5, 0.95))
+    assert (problem.store, problem.seed) == ("/somewhere", 7)
+    assert problem.serving == Serving("warn", "warn", 5, 2048, 4096, ("https://example.com",))
+
+
+@pytest.mark.parametrize("text", ["gate:\n", "task:\n", "gate: {}\n", "# only a remark\n", "positive: 1\n"])
+def test_these_are_valid_too(path, text):
+    load(path, LEAST + text)
+
+
+def test_a_byte_order_mark_and_windows_lines_are_read(path):
+    path.write_bytes(b"\xef\xbb\xbf" + LEAST.replace("\n", "\r\n").encode())
+    assert load_problem(path, {}).name == "trial"
+
+
+@pytest.mark.parametrize("text, says", [
+    ("trget: x", "trget: no such setting. Did you mean target?"),
+    ("nothing_like_it: x", "nothing_like_it: no such setting. docs/settings.md lists all of them"),
+    ("gate: {minimun: 3}", "gate.minimun: no such setting. Did you mean gate.minimum?"),
+    ("max_rows: 3", "max_rows: no such setting. Did you mean serving.max_rows?"),
+    ("trials: 3", "trials: no such setting. Did you mean search.trials?"),
+    ("gate.minimum: 3", "gate.minimum: no such setting. Write minimum inside the group gate:"),
+    ("7: x", "7: no such setting"),
+    ("gate: {7: x}", "gate.7: no such setting"),
+    ("gate: 0.9", "gate: expected a group with minimum, minimum_gain, confidence, got 0.9"),
+    ("serving: [a]", "serving: expected a group with unknown_levels"),
+    ("positive: no", "positive: expected a text, got false. YAML reads yes, no, on and off as true and false"),
+    ("drop: [a, on]", "drop: expected a text or a list of texts, got a list. YAML reads yes, no"),
+    ("positive: [a]", "positive: expected a text, got a list"),
+    ("positive: ''", "positive: expected a text, got the text ''"),
+    ("seed: '7'", "seed: expected a whole number of 0 or more, got the text '7'"),
+    ("seed: 1.5", "seed: expected a whole number of 0 or more, got 1.5"),
+    ("seed: true", "seed: expected a whole number of 0 or more, got true"),
+    ("seed: -1", "seed: expected a whole number of 0 or more, got -1"),
+    ("search: {trials: 0}", "search.trials: expected a whole number of 1 or more, got 0"),
+    ("holdout: {share: 0.7}", "holdout.share: expected a number from 0.05 to 0.5, got 0.7"),
+    ("holdout: {share: 20%}", "holdout.share: expected a number from 0.05 to 0.5, got the text '20%'"),
+    ("gate: {confidence: .nan}", "gate.confidence: expected a number from 0.5 to 0.999, got nan"),
+    ("gate: {minimum: .nan}", "gate.minimum: expected a number, got nan"),
+    (f"gate: {{minimum: {10**400}}}", "gate.minimum: expected a number, got 1000"),
+    ("gate: {minimum: .inf}", "gate.minimum: expected a number, got inf"),
+    ("gate: {minimum: 2026-01-01}", "gate.minimum: expected a number, got a date"),
+    ("task: regresion", "task: expected one of regression, binary, multiclass, got the text 'regresion'"),
+    ("task: [binary]", "task: expected one of regression, binary, multiclass, got a list"),
+    ("task: {a: b}", "task: expected one of regression, binary, multiclass, got a group"),
+    ("candidates: [linear, linear]", "candidates: expected a list of linear, forest, boosting, each at most once"),
+    ("candidates: []", "candidates: expected a list of"),
+    ("candidates: [tree]", "candidates: expected a list of"),
+    ("types: {age: text}", "types: expected column names with one of number, integer, category, date, got a group"),
+    ("types: {age: [number]}", "types: expected column names with"),
+    ("types: [age]", "types: expected column names with one of number, integer, category, date, got a list"),
+    ("serving: {unknown_levels: ignore}", "serving.unknown_levels: expected one of reject, warn"),
+    ("serving: {max_body_bytes: 10}", "serving.max_body_bytes: expected a whole number of 1024 or more, got 10"),
+    ("costs: {false_positive: 1}", "costs: expected both false_positive and false_negative"),
+    ("costs: {false_positive: 0, false_negative: 0}", "costs: at least one of them must be above 0"),
+    ("costs: {false_positive: -1, false_negative: 0}", "costs.false_positive: expected a number of 0 or more, got -1"),
+    ("costs: {false_positive: .inf, false_negative: 1}", "costs.false_positive: expected a number of 0 or more"),
+    ("task: regression\ncosts: {false_positive: 1, false_negative: 1}", "costs: only a binary task has it"),
+    ("task: multiclass\npositive: a", "positive: only a binary task has it; task says multiclass"),
+    ("task: regression\nmetric: roc_auc", "metric: expected one of rmse, mae, r2, got 'roc_auc'"),
+    ("metric: rsme", "metric: expected one of rmse, mae, r2, roc_auc.* got 'rsme'. Did you mean rmse?"),
+    ("metric: cost", "metric: cost needs costs.false_positive and costs.false_negative"),
+    ("id: [a, charges]", "id: charges is the target. Take it out of id"),
+    ("drop: charges", "drop: charges is the target"),
+    ("id: a\ndrop: [a, b]", "a is in id and in drop"),
+    ("name: twice", "line 4: not valid YAML: the key 'name' is given twice"),
+    ("gate: {minimum: 1, minimum: 2}", "line 4: not valid YAML: the key 'minimum' is given twice"),
+    ("seed: [1", "line 4: not valid YAML"),
+    ("seed: 1\n\tdrop: a", "line 5: not valid YAML"),
+    ("seed: !!python/object:os.system x", "line 4: not valid YAML"),
+    ("seed: *nowhere", "line 4: not valid YAML"),
+    ("? [a]\n: b", "line 4: not valid YAML"),
+    ("gate: {minimum: 2026-02-30}", "not valid YAML"),
+    ("drop: " + "[" * 3000, "not valid YAML"),
+])
+def test_what_is_wrong_is_named(path, text, says):
+    with pytest.raises(ProblemError, match=says.replace("[", r"\[")) as caught:
+        load(path, LEAST + text)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content, says", [
+    (b"", "expected settings such as name, source and target, got nothing"),
+    (b"- a", "expected settings such as name, source and target, got a list"),
+    (b"just a text", "got the text 'just a text'"),
+    (b"name: \xff", "cannot be read as UTF-8 text"),
+    (b"name: a\nsource: b", "target is missing. The column to predict"),
+    (b"name: a\nsource: b\ntarget:", "target is missing"),
+    (b"name: \x00", "not valid YAML"),
+    (b"a: 1\n--- \nb: 2", "not valid YAML"),
+    (LEAST.encode("utf-16"), "cannot be read as UTF-8 text"),
+])
+def test_a_file_of_another_kind(path, content, says):
+    path.write_bytes(content)
+    with pytest.raises(ProblemError, match=says):
+        load_problem(path, {})
+
+
+def test_no_file(path, monkeypatch):
+    with pytest.raises(ProblemError, match="slipway.yaml: there is no such file. Write one with: slipway init"):
+        load_problem(path, {})
+    with pytest.raises(ProblemError, match="cannot be read"):
+        load_problem(path.parent, {})
+    monkeypatch.chdir(path.parent)
+    path.write_text(LEAST)
+    assert load_problem(environ={}).folder == path.parent
+
+
+def test_the_environment_names_the_file(path):
+    path.write_text(LEAST)
+    assert load_problem(environ={"SLIPWAY_PROBLEM": str(path)}).name == "trial"
+
+
+@pytest.mark.parametrize("variable, value, read", [
+    ("NAME", "other", lambda problem: problem.name == "other"),
+    ("NAME", "7", lambda problem: problem.name == "7"),
+    ("POSITIVE", "no", lambda problem: problem.positive == "no"),
+    ("SOURCE", "a.csv, b.csv", lambda problem: problem.source == ("a.csv", "b.csv")),
+    ("CANDIDATES", "linear", lambda problem: problem.candidates == ("linear",)),
+    ("TYPES", "{zip: category}", lambda problem: problem.types == {"zip": "category"}),
+    ("STORE", "/elsewhere", lambda problem: problem.store == "/elsewhere"),
+    ("SEED", "3", lambda problem: problem.seed == 3),
+    ("HOLDOUT_SHARE", "0.5", lambda problem: problem.holdout.share == 0.5),
+    ("GATE_MINIMUM", "0.7", lambda problem: problem.gate.minimum == 0.7),
+    ("GATE_MINIMUM_GAIN", "1", lambda problem: problem.gate.minimum_gain == 1),
+    ("GATE_CONFIDENCE", "0.8", lambda problem: problem.gate.confidence == 0.8),
+    ("SERVING_UNKNOWN_LEVELS", "warn", lambda problem: problem.serving.unknown_levels == "warn"),
+    ("SERVING_OUT_OF_RANGE", "warn", lambda problem: problem.serving.out_of_range == "warn"),
+    ("SERVING_MAX_ROWS", "5", lambda problem: problem.serving.max_rows == 5),
+    ("SERVING_MAX_BODY_BYTES", "5000", lambda problem: problem.serving.max_body_bytes == 5000),
+    ("SERVING_MAX_UPLOAD_BYTES", "5000", lambda problem: problem.serving.max_upload_bytes == 5000),
+    ("SERVING_CORS_ORIGINS", "https://a.de,https://b.de",
+     lambda problem: problem.serving.cors_origins == ("https://a.de", "https://b.de")),
+])
+def test_the_environment_overrides_the_file(path, variable, value, read):
+    assert read(load(path, LEAST + "seed: 1", **{f"SLIPWAY_{variable}": value}))
+
+
+def test_every_serving_and_gate_setting_is_tried_from_the_environment():
+    mark = test_the_environment_overrides_the_file.pytestmark[0]
+    tried = {f"SLIPWAY_{variable}" for variable, _, _ in mark.args[1]}
+    assert tried >= {each.variable for each in SETTINGS if each.path.startswith(("serving.", "gate."))}
+
+
+@pytest.mark.parametrize("variable, value, says", [
+    ("SEED", "many", "SLIPWAY_SEED: expected a whole number of 0 or more, got the text 'many'"),
+    ("SERVING_MAX_ROWS", "0", "SLIPWAY_SERVING_MAX_ROWS: expected a whole number of 1 or more, got 0"),
+    ("SERVING_MAX_ROWS", "[", "SLIPWAY_SERVING_MAX_ROWS: expected a whole number of 1 or more"),
+    ("GATE_CONFIDENCE", "2026-13-45", "SLIPWAY_GATE_CONFIDENCE: expected a number from 0.5 to 0.999"),
+    ("TASK", "anything", "SLIPWAY_TASK: expected one of regression, binary, multiclass"),
+    ("STORE", "", "SLIPWAY_STORE: expected a text, got the text ''"),
+    ("SERVING_OUT_OF_RANGE", "no", "SLIPWAY_SERVING_OUT_OF_RANGE: expected one of reject, warn, got false"),
+])
+def test_a_wrong_override_is_named_by_its_variable(path, variable, value, says):
+    with pytest.raises(ProblemError, match=f"^{says}"):
+        load(path, LEAST, **{f"SLIPWAY_{variable}": value})
+
+
+@pytest.mark.parametrize("task, costs, metric", [
+    ("regression", None, "rmse"), ("binary", None, "roc_auc"), ("binary", Costs(1, 2), "cost"),
+    ("multiclass", None, "log_loss"),
+])
+def test_the_default_metric(task, costs, metric):
+    assert default_metric(task, costs) == metric

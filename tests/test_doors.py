@@ -1,0 +1,126 @@
+"""Which part of the house may import which: one way only, and serving never needs what training needs."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bundles import make_bundle
+from slipway.store import LocalStore
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src"
+MODULES = {
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in SOURCE.rglob("*.py")
+}
+HEAVY = {"pandas", "sklearn", "scipy", "matplotlib", "onnx", "skl2onnx", "pyarrow", "slipway.training", "slipway.sources"}
+
+
+def named(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports name the whole path"
+        return {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return set()
+
+
+def imports(name: str) -> set[str]:
+    """What a module imports, anywhere in it; for a part of Slipway also the packages around it."""
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    found = set().union(*(named(node) for node in ast.walk(tree)))
+    return {each for each in found if not each.startswith("slipway") or each in MODULES} | set(parents(name))
+
+
+def parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def reached(start: str) -> set[str]:
+    """All modules that importing these may lead to, even within functions."""
+    seen, todo = set(), [name for name in MODULES if name == start or name.startswith(f"{start}.")]
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            todo += [each for each in imports(name) if each in MODULES] if name in MODULES else []
+            seen |= {each for each in imports(name) if each not in MODULES}
+    return seen
+
+
+def within(names: set[str], packages: set[str]) -> set[str]:
+    return {name for name in names if any(name == each or name.startswith(f"{each}.") for each in packages)}
+
+
+@pytest.mark.parametrize("part, forbidden", [
+    ("slipway.serving", HEAVY | {"slipway.cli", "slipway.cells", "slipway.inference"}),
+    ("slipway.training", {"slipway.serving", "slipway.cli", "flask", "gunicorn"}),
+    ("slipway.sources", {"slipway.serving", "slipway.training", "slipway.cli", "flask"}),
+    ("slipway.predictor", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem"}),
+    ("slipway.schema", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "onnxruntime"}),
+    ("slipway.store", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "numpy"}),
+    ("slipway.problem", HEAVY | {"slipway.serving", "slipway.cli", "numpy"}),
+])
+def test_doors_that_stay_shut(part, forbidden):
+    assert part in MODULES
+    assert within(reached(part), forbidden) == set()
+
+
+def test_the_command_line_imports_nothing_heavy_before_a_command_is_called():
+    for name in within(set(MODULES), {"slipway.cli"}):
+        tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+        top = set().union(*(named(node) for node in tree.body))
+        assert within(top, HEAVY | {"numpy", "flask", "gunicorn", "slipway.serving", "slipway.inference"}) == set(), name
+
+
+def loaded(code: str, folder: Path, **environ) -> set[str]:
+    """Modules that a fresh interpreter has after running the code."""
+    code += "\nimport json, sys\nprint('\\n' + json.dumps(sorted(sys.modules)))"
+    environ = {**os.environ, "PYTHONPATH": str(SOURCE), **environ}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=True,
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_the_service_answers_without_training_libraries(tmp_path):
+    make_bundle(LocalStore(tmp_path / "artifacts"), "regression")
+    (tmp_path / "slipway.yaml").write_text("name: regression\nsource: table.csv\ntarget: charges\n")
+    code = f"""
+import runpy
+app = runpy.run_path({str(ROOT / "app.py")!r}, run_name="app")["app"]
+client = app.test_client()
+row = {{"age": 19, "bmi": 27.9, "smoker": "yes", "joined": "2020-01-01"}}
+for path in ("/", "/model", "/apidocs/", "/apispec.json", "/metrics", "/readyz"):
+    assert client.get(path).status_code == 200, path
+assert client.post("/predict", json=row).status_code == 200
+assert client.post("/predict/file", data="age,bmi,smoker,joined\\n19,20,no,2020-01-01", content_type="text/csv").data
+"""
+    found = loaded(code, tmp_path, SLIPWAY_PROBLEM=str(tmp_path / "slipway.yaml"))
+    assert {"slipway.serving.factory", "onnxruntime", "flask"} <= found
+    assert within(found, HEAVY) == set()
+
+
+@pytest.mark.parametrize("code, forbidden", [
+    ("import slipway.serving", HEAVY | {"numpy", "flask", "onnxruntime"}),
+    ("import slipway.serving.factory", HEAVY),
+    ("import slipway.problem, slipway.store", HEAVY | {"numpy", "flask"}),
+    ("import sys\nfrom slipway.cli import main\nsys.argv = ['slipway', '--help']\ntry: main()\nexcept SystemExit: pass",
+     HEAVY | {"numpy", "flask", "yaml", "onnxruntime", "slipway.problem"}),
+    ("import sys\nfrom slipway.cli import main\nsys.argv = ['slipway', 'status', '--help']\n"
+     "try: main()\nexcept SystemExit: pass", HEAVY | {"numpy", "flask", "onnxruntime"}),
+])
+def test_a_fresh_interpreter_loads_only_what_is_needed(tmp_path, code, forbidden):
+    assert within(loaded(code, tmp_path), forbidden) == set()
+
+
+def test_what_is_reached_in_several_steps_is_seen():
+    assert {"pandas", "sklearn", "slipway.training.split", "numpy"} <= {
+        name.partition(".")[0] if not name.startswith("slipway") else name for name in reached("slipway.cli")
+    }

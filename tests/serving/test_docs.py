@@ -1,0 +1,171 @@
+import json
+import re
+from types import SimpleNamespace
+
+import hypothesis.strategies as some
+import pytest
+from hypothesis import assume, given
+from jsonschema import Draft202012Validator, FormatChecker
+from schemathesis.specs.openapi.definitions import SWAGGER_20_VALIDATOR
+
+from bundles import SCHEMA
+from slipway.problem import Serving
+from slipway.schema import Field, Schema
+from slipway.serving.decoder import Decoder
+from slipway.serving.docs import row_schema
+from slipway.serving.refusal import Refusal
+
+PREFIX = {"X-Forwarded-Prefix": "/models/a", "X-Forwarded-Host": "example.com", "X-Forwarded-Proto": "https"}
+
+
+def described(schema: Schema, policy: str):
+    """The decoder of a schema, and its row as the specification has it, with null where the extension allows it."""
+    decoder = Decoder(schema, Serving(policy, policy, 100, 1 << 20, 1 << 20, ()))
+    document = json.loads(json.dumps(row_schema(SimpleNamespace(decoder=decoder, schema=schema))))
+    for field in document["properties"].values():
+        if field.get("x-nullable"):
+            field["type"] = [field["type"], "null"]
+            if "enum" in field:
+                field["enum"].append(None)
+    return decoder, Draft202012Validator(document, format_checker=FormatChecker(["date"]))
+
+
+def taken(decoder: Decoder, row) -> bool:
+    try:
+        decoder.decode(json.dumps(row).encode())
+    except Refusal as refused:
+        assert refused.status in (400, 422)
+        return False
+    return True
+
+
+NASTY = Schema((
+    Field("a/b~c", "number", minimum=-0.5, maximum=1e9, example=1.0),
+    Field("class", "integer", minimum=-3, maximum=3, missing=0.5),
+    Field('say "x" \\', "category", levels=("", " ", "Größe", "null"), missing=0.1, example="Größe"),
+    Field(" ", "category", levels=("1", "true"), example="1"),
+))
+PAIRS = {
+    (name, policy): described(schema, policy)
+    for name, schema in [("plain", SCHEMA), ("nasty", NASTY)] for policy in ("reject", "warn")
+}
+NUMBERS = some.integers(-100, 100) | some.floats(allow_nan=False, allow_infinity=False) | some.just(10**30)
+ANYTHING = NUMBERS | some.none() | some.booleans() | some.text(max_size=4) | some.just([]) | some.just({})
+
+
+def values(field: Field):
+    """Mostly such as the field has, and a bit beyond."""
+    if field.type == "category":
+        return some.sampled_from([*field.levels, "other"])
+    if field.type == "date":
+        return some.dates().map(str) | some.sampled_from(["2021-02-29", "21-01-01", "2021-1-1", ""])
+    low, high = int(field.minimum), int(field.maximum)
+    near = some.integers(low - 2, high + 2) | some.floats(low - 2, high + 2)
+    return near | some.sampled_from([field.minimum, field.maximum])
+
+
+@pytest.mark.parametrize("name, policy", PAIRS)
+@given(data=some.data())
+def test_the_specification_and_the_decoder_agree(name, policy, data):
+    decoder, validator = PAIRS[name, policy]
+    row = {}
+    for field in decoder.schema:
+        if data.draw(some.integers(0, 9)):
+            row[field.name] = data.draw(values(field) if data.draw(some.integers(0, 5)) else ANYTHING)
+    if not data.draw(some.integers(0, 9)):
+        row[data.draw(some.text(max_size=3))] = 1
+    dates = [row.get(field.name) for field in decoder.schema if field.type == "date"]
+    assume(not any(isinstance(date, str) and "T" in date for date in dates))  # the decoder takes times of day too
+    assert taken(decoder, row) == validator.is_valid(row), row
+
+
+@pytest.mark.parametrize("name, policy", PAIRS)
+@given(row=some.none() | some.booleans() | some.integers() | some.text() | some.lists(some.integers(), min_size=1))
+def test_what_is_no_row_is_none_for_both(name, policy, row):
+    decoder, validator = PAIRS[name, policy]
+    assert not taken(decoder, row) and not validator.is_valid(row)
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+@pytest.mark.parametrize("keys", ["", "key"])
+@pytest.mark.parametrize("policy", ["reject", "warn"])
+def test_the_specification_is_valid_swagger_2(serve, task, keys, policy):
+    policies = f"unknown_levels: {policy}, out_of_range: {policy}"
+    client = serve(task, policies, {"SLIPWAY_API_KEYS": keys}).test_client()
+    document = client.get("/apispec.json").json
+    SWAGGER_20_VALIDATOR.validate(document)
+    assert set(document["paths"]) == {"/predict", "/predict/file", "/healthz", "/readyz", "/metrics"}
+    for path, calls in document["paths"].items():
+        for method, call in calls.items():
+            assert call["summary"] and call["tags"]
+            guarded = bool(keys) and path in ("/predict", "/predict/file", "/metrics")
+            assert ("security" in call, "401" in call["responses"]) == (guarded, guarded)
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+def test_examples_answer_as_they_stand(serve, task):
+    client = serve(task).test_client()
+    document = client.get("/apispec.json").json
+    definitions = document["definitions"]
+    answer = client.post("/predict", json=definitions["Row"]["example"])
+    assert answer.status_code == 200
+    said = document["paths"]["/predict"]["post"]["responses"]["200"]
+    assert answer.json == said["examples"]["application/json"]
+    assert client.post("/predict", json=[definitions["Row"]["example"]]).status_code == 200
+    table = document["paths"]["/predict/file"]["post"]["parameters"][0]["schema"]["example"]
+    answer = client.post("/predict/file", data=table, content_type="text/csv")
+    assert answer.status_code == 200
+    assert answer.text.splitlines()[1].split(",")[-1] == "", "the example row has an error"
+    for path in ("/healthz", "/readyz"):
+        expected = document["paths"][path]["get"]["responses"]["200"]["examples"]["application/json"]
+        assert client.get(path).json == expected
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+def test_answers_and_problems_are_as_described(serve, task):
+    client = serve(task, "out_of_range: warn").test_client()
+    document = json.loads(client.get("/apispec.json").text.replace('"x-nullable":', '"nullable":'))
+    for name in ("row", "field"):
+        nullable = document["definitions"]["FieldProblem"]["properties"][name]
+        nullable["type"] = [nullable["type"], "null"]
+    row = document["definitions"]["Row"]["example"]
+    for body, definition in [
+        (row, "Answer"), (row | {"age": 99}, "Answer"), ([row] * 3, "Answers"), ([row, row | {"age": 99}], "Answers"),
+        (row | {"age": "x"}, "Problem"), ([7], "Problem"), ([], "Problem"),
+    ]:
+        answer = client.post("/predict", json=body).json
+        Draft202012Validator({"$ref": f"#/definitions/{definition}", **document}).validate(answer)
+        assert set(answer) <= set(document["definitions"][definition]["properties"])
+
+
+def test_every_status_is_described(serve):
+    document = serve(environ={"SLIPWAY_API_KEYS": "key"}).test_client().get("/apispec.json").json
+    for path in ("/predict", "/predict/file"):
+        assert set(document["paths"][path]["post"]["responses"]) >= {"200", "400", "401", "413", "415", "422"}
+
+
+def test_behind_a_prefix_every_address_has_it(serve):
+    client = serve(environ={"SLIPWAY_TRUSTED_PROXIES": "1"}).test_client()
+    assert client.get("/apispec.json", headers=PREFIX).json["basePath"] == "/models/a"
+    page = client.get("/apidocs/", headers=PREFIX).text
+    addresses = re.findall(r"""(?:src|href|action|data-[a-z]+)=["'](/[^"']*)""", page)
+    assert addresses and all(address.startswith("/models/a/") for address in addresses)
+    assert client.get("/apidocs", headers=PREFIX).headers["Location"] == "/models/a/apidocs/"
+
+
+def test_a_prefix_from_anybody_is_not_believed(client):
+    assert client.get("/apispec.json", headers=PREFIX).json["basePath"] == "/"
+    assert "/models/a" not in client.get("/apidocs/", headers=PREFIX).text
+
+
+def test_the_page_loads_nothing_from_elsewhere(client):
+    page = client.get("/apidocs/")
+    assert page.status_code == 200
+    assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//""", page.text)
+    loaded = re.findall(r"""(?:src|href)=["'](/[^"'#]+)""", page.text)
+    assert any("swagger-ui" in address for address in loaded)
+    for address in loaded:
+        with client.get(address) as answer:
+            assert answer.status_code == 200, address
+    assert not re.search(r"<script(?![^>]*src=)[^>]*>\s*\S", page.text), "an inline script, which the policy forbids"
+    assert " style=" not in page.text and "<style" not in page.text

@@ -8,12 +8,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
 from slipway.errors import SlipwayError  # noqa: E402
 from slipway.serving import create_app  # noqa: E402
 
-try:
-    if __name__ == "__main__":
-        from slipway.serving.server import run
+if __name__ == "__main__":
+    from slipway.serving.server import run
 
+    try:
         run("app:app")
-    else:
-        app = create_app()
-except SlipwayError as error:
-    sys.exit(f"slipway: {error}")
+    except SlipwayError as error:
+        print(f"slipway: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+else:
+    app = create_app()

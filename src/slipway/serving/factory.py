@@ -35,7 +35,6 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     for blueprint in (api, probes, pages):
         app.register_blueprint(blueprint)
     docs.install(app)
-    service.load()
     _trust_proxies(app, environ.get("SLIPWAY_TRUSTED_PROXIES", "0"))
     return app
 

@@ -4,10 +4,14 @@ Each worker makes its own app and ONNX session after the fork. Threads answer sl
 numerical libraries get one thread per worker.
 """
 
+import atexit
 import os
 import shutil
+import sys
 import tempfile
 
+from slipway.errors import SlipwayError
+from slipway.problem import load_problem
 from slipway.threads import cores, pin_threads
 
 MEMORY = "/dev/shm"
@@ -31,10 +35,35 @@ control_socket_disable = True  # it would fail on a read-only root, and can shut
 accesslog = None  # slipway.serving.access writes it
 loglevel = "warning"
 
+# A folder of its own for the workers' metrics, empty, in memory where there is one. prometheus_client asks for it when
+# it is imported, so a hook would be too late for an app that is loaded before the fork.
+_metrics = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=f"slipway-metrics-{os.getpid()}-", dir=_memory)
+_master = os.getpid()
+
+
+@atexit.register
+def _remove_metrics() -> None:
+    """Remove the metrics' folder; workers, which inherit this, leave it alone."""
+    if os.getpid() == _master:
+        shutil.rmtree(_metrics, ignore_errors=True)
+
 
 def on_starting(server) -> None:
-    """Give the workers' metrics a folder of their own, in memory where there is one."""
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="slipway-metrics-", dir=_memory)
+    """End here, in one line, when there is nothing to serve: workers would fail one after another."""
+    from slipway.serving.service import open_service
+
+    try:
+        open_service(load_problem())
+    except SlipwayError as error:
+        print(f"slipway: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def post_worker_init(worker) -> None:
+    """Load the model before the first request; a worker whose model is broken ends the server instead of looping."""
+    service = getattr(worker.wsgi, "extensions", {}).get("slipway")
+    if service is not None:
+        service.load()
 
 
 def child_exit(server, worker) -> None:
@@ -42,8 +71,3 @@ def child_exit(server, worker) -> None:
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(worker.pid)
-
-
-def on_exit(server) -> None:
-    """Remove the metrics' folder."""
-    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -1,5 +1,6 @@
 """gunicorn in this process: what `slipway serve` and `python app.py` run."""
 
+import os
 import socket
 import sys
 
@@ -32,7 +33,7 @@ def run(
     from slipway.serving import gunicorn_conf
     from slipway.serving.service import open_service
 
-    open_service(load_problem()).require_ready()  # workers would only fail one by one
+    open_service(load_problem())  # workers would only fail one by one
     usual_host, _, usual_port = gunicorn_conf.bind.rpartition(":")
     listener = _listen(host or usual_host, int(usual_port) if port is None else port)
     arguments = ["gunicorn", "--config", CONFIGURATION, "--bind", f"fd://{listener.detach()}"]
@@ -48,7 +49,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host.strip("[]"), port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         raise ServingError(
             f"{host}:{port} cannot be served on ({reason})", f"Choose another port: slipway serve --port {port + 1}"
         ) from error

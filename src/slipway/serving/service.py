@@ -3,12 +3,12 @@
 import os
 import threading
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from slipway.bundle import Bundle
 from slipway.errors import ServingError
-from slipway.predictor import Prediction, Predictor
 from slipway.problem import Problem
 from slipway.schema import Columns, Schema
 from slipway.serving.decoder import Decoder
@@ -16,6 +16,9 @@ from slipway.serving.keys import Keys
 from slipway.serving.metrics import Metrics
 from slipway.serving.refusal import LISTED, FieldProblem, Refusal
 from slipway.store import open_store
+
+if TYPE_CHECKING:
+    from slipway.predictor import Prediction, Predictor
 
 NO_ANSWER = "has no finite answer; its numbers are too far outside the range"
 
@@ -27,7 +30,7 @@ class Service:
     ----------
     problem : Problem
     bundle : Bundle
-        Verified; its model is loaded once in each process, because a session does not survive a fork.
+        Verified; its model is loaded at first use in each process, because a session does not survive a fork.
     verdict : mapping
         Of the gate, as the pointer tells it.
     keys : Keys
@@ -43,12 +46,12 @@ class Service:
         self.decoder = Decoder(self.schema, problem.serving)
         self.metrics = Metrics(problem.name, bundle.digest)
         self._lock = threading.Lock()
-        self._predictor: Predictor | None = None
+        self._predictor: "Predictor | None" = None
         self._process = 0
         self._replayed = False
 
     @property
-    def predictor(self) -> Predictor:
+    def predictor(self) -> "Predictor":
         """The loaded model of this process."""
         if self._process != os.getpid():
             self.load()
@@ -58,6 +61,9 @@ class Service:
         """Load the model for this process; BundleError when it is broken."""
         with self._lock:
             if self._process != os.getpid():
+                # Here, not above: a process that forks after ONNX Runtime was loaded has workers that abort at their end.
+                from slipway.predictor import Predictor
+
                 self._predictor = Predictor(self.bundle)
                 self._replayed = False
                 self._process = os.getpid()
@@ -69,7 +75,7 @@ class Service:
             predictor.replay()
             self._replayed = True
 
-    def predict(self, columns: Columns) -> Prediction:
+    def predict(self, columns: Columns) -> "Prediction":
         """Answer rows; a number too large for double precision becomes infinite without a warning."""
         with np.errstate(over="ignore", invalid="ignore"):
             return self.predictor.predict(columns)
@@ -90,7 +96,7 @@ class Service:
         ]
 
 
-def rows_without_answer(prediction: Prediction) -> np.ndarray:
+def rows_without_answer(prediction: "Prediction") -> np.ndarray:
     """Rows, from 0, whose numbers are so far outside the range that the model's answer is not finite."""
     numbers = prediction.values if prediction.probabilities is None else prediction.probabilities.sum(axis=1)
     return np.flatnonzero(~np.isfinite(numbers))

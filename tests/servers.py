@@ -1,0 +1,91 @@
+"""The real server, gunicorn with its workers, in a process of its own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DEADLINE = 30
+
+
+@dataclass
+class Server:
+    """A running server; `lines` ends it and tells what it logged."""
+
+    process: subprocess.Popen
+    port: int
+
+    def call(self, method: str, path: str, body=None, **headers):
+        """Status and body of one call on a connection of its own."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
+        try:
+            content = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
+            connection.request(method, path, content, {"Content-Type": "application/json"} | headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), DEADLINE)
+
+    def workers(self) -> list[int]:
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def stop(self) -> tuple[int, str, str]:
+        """Exit code, standard output and standard error, after SIGTERM."""
+        self.process.send_signal(signal.SIGTERM)
+        out, err = self.process.communicate(timeout=DEADLINE)
+        return self.process.returncode, out, err
+
+
+@contextmanager
+def start(folder: Path, *arguments: str, **environ: str) -> Iterator[subprocess.Popen]:
+    """A process of this Python in the repository's root, with the problem of `folder`; ended at the end."""
+    environment = dict(os.environ, SLIPWAY_PROBLEM=str(folder / "slipway.yaml"), PYTHONPATH="src", **environ)
+    process = subprocess.Popen(
+        [sys.executable, *arguments], cwd=ROOT, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):  # the whole session: workers outlive a killed master for a second
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def serve(folder: Path, *arguments: str, **environ: str) -> Iterator[Server]:
+    """A server that answers, killed at the end if it still runs; `arguments` after ``python``, by default app.py."""
+    port = free_port()
+    with start(folder, *(arguments or ("app.py",)), PORT=str(port), **environ) as process:
+        server = Server(process, port)
+        deadline = time.monotonic() + DEADLINE
+        while not _answers(server):
+            assert process.poll() is None and time.monotonic() < deadline, server.stop()
+            time.sleep(0.02)
+        yield server
+
+
+def _answers(server: Server) -> bool:
+    try:
+        return server.call("GET", "/readyz")[0] == 200
+    except OSError:
+        return False

@@ -1,0 +1,37 @@
+"""schemathesis calls the service in the ways its specification allows, and in ways it does not."""
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import load_all_checks
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+load_all_checks()
+ALLOWED, NOT_ALLOWED = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+CALLS = [
+    ("POST", "/predict", ALLOWED), ("POST", "/predict", NOT_ALLOWED), ("POST", "/predict/file", ALLOWED),
+    ("POST", "/predict/file", NOT_ALLOWED), ("GET", "/healthz", ALLOWED), ("GET", "/readyz", ALLOWED),
+    ("GET", "/metrics", ALLOWED),
+]
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+@pytest.mark.parametrize("method, path, mode", CALLS)
+def test_calls_are_answered_as_described(serve, method, path, mode, task):
+    specification = schemathesis.openapi.from_wsgi("/apispec.json", serve(task, "max_rows: 50"))
+    # A schema cannot say which texts are CSV tables of certain columns; the refusals are described all the same.
+    excluded = [positive_data_acceptance] if path == "/predict/file" else []
+
+    @given(case=specification[path][method].as_strategy(generation_mode=mode))
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    def answered(case):
+        case.call_and_validate(excluded_checks=excluded)
+
+    answered()
+
+
+def test_every_call_is_tried(serve):
+    specification = schemathesis.openapi.from_wsgi("/apispec.json", serve())
+    found = {(each.ok().method.upper(), each.ok().path) for each in specification.get_all_operations()}
+    assert found == {(method, path) for method, path, _ in CALLS}

@@ -1,26 +1,29 @@
 # The service and the bundle it answers with: no training library, no root, nothing to download at start.
 ARG BASE=python:3.11-slim
-FROM ${BASE} AS build
+# Only the bundle that the pointer names goes in, and only when it is sound.
+FROM ${BASE} AS champion
+WORKDIR /build
+COPY artifacts artifacts
+WORKDIR /app
+COPY app.py gunicorn.conf.py slipway.yaml ./
+COPY src src
+RUN PYTHONPATH=src python -m slipway.bake /build/artifacts artifacts \
+    && python -m compileall -q . \
+    && chmod -R a+rX .
+
+FROM ${BASE} AS libraries
 WORKDIR /build
 RUN python -m venv /venv
 COPY requirements.txt .
-RUN --mount=type=cache,target=/root/.cache/pip /venv/bin/pip install --require-hashes -r requirements.txt
-COPY slipway.yaml ./
-COPY src src
-COPY artifacts artifacts
-# Only the bundle that the pointer names goes on, and only when it is sound.
-RUN PYTHONPATH=src /venv/bin/python -m slipway.bake artifacts /release \
-    && rm -rf /venv/lib/python3*/site-packages/pip /venv/lib/python3*/site-packages/setuptools /venv/bin/pip* \
-    && /venv/bin/python -m compileall -q src
+RUN /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt \
+    && rm -rf /venv/lib/python3*/site-packages/pip /venv/lib/python3*/site-packages/setuptools /venv/bin/pip*
 
 FROM ${BASE}
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PORT=8080
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PORT=8080 ORT_DISABLE_TELEMETRY=1
 WORKDIR /app
-RUN useradd --system --uid 10001 --no-create-home slipway
-COPY --from=build /venv /venv
-COPY --from=build /build/src src
-COPY --from=build /release artifacts
-COPY app.py gunicorn.conf.py slipway.yaml ./
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin slipway
+COPY --from=libraries /venv /venv
+COPY --from=champion /app .
 USER 10001
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \

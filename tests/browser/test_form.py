@@ -117,6 +117,12 @@ def test_the_copy_button_copies(browse):
     assert copied == browser.find_element(By.ID, "curl").get_attribute("textContent")
 
 
+def require_fit(browser, width, scheme):
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert ground == {"light": "rgb(245, 247, 248)", "dark": "rgb(16, 23, 28)"}[scheme]
+
+
 @pytest.mark.parametrize("width", [360, 390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_its_window_and_follows_the_scheme(browse, width, scheme):
@@ -128,12 +134,14 @@ def test_the_page_fits_its_window_and_follows_the_scheme(browse, width, scheme):
     try:
         predict(browser)
         assert browser.find_element(By.ID, "answer").is_displayed()
-        for path in ("", "model"):
-            assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-            ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
-            assert ground == {"light": "rgb(245, 247, 248)", "dark": "rgb(16, 23, 28)"}[scheme]
-            browser.get(browser.current_url.split("#")[0] + path)
+        require_fit(browser, width, scheme)
+        origin = browser.current_url.partition("#")[0]
+        browser.get(f"{origin}model")
+        require_fit(browser, width, scheme)
         assert browser.execute_script("return document.querySelector('img').naturalWidth") > 0
+        browser.get(f"{origin}apidocs/")
+        WebDriverWait(browser, 10).until(lambda _: browser.find_elements(By.CLASS_NAME, "opblock"))
+        require_fit(browser, width, scheme)
         assert complaints(browser) == []
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -7,10 +7,10 @@ TESTS ?= tests
 JUNIT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint lock settings clean python
+.PHONY: help up test lint lock settings clean
 
 help:            ## Say what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: $(VENV)/train.stamp   ## Install, write the sample table, train, and serve on http://localhost:8080
 	@$(BIN)/slipway sample insurance data/insurance.csv
@@ -39,13 +39,11 @@ LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upg
 clean:           ## Remove what make made; bundles stay
 	rm -rf $(VENV) build dist .pytest_cache .hypothesis
 
-python:
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "Slipway needs Python 3.11 or newer; $(PYTHON) is not. Name one: make up PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-
-$(BIN)/python: | python
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/train.stamp: requirements-train.txt setup.py | $(BIN)/python

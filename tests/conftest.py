@@ -14,6 +14,13 @@ from slipway.serving.factory import build
 from slipway.store import LocalStore
 
 
+class Client(FlaskClient):
+    """A client that reads an answer to its end and closes it, as a real one does."""
+
+    def open(self, *args, buffered: bool = True, **kwargs):
+        return super().open(*args, buffered=buffered, **kwargs)
+
+
 def make_app(
     folder: Path, task: str = "regression", serving: str = "", environ: dict[str, str] | None = None, **changes
 ) -> Flask:
@@ -21,7 +28,9 @@ def make_app(
     make_bundle(LocalStore(folder / "artifacts"), task, **changes)
     path = folder / "slipway.yaml"
     path.write_text(f"name: {task}\nsource: table.csv\ntarget: charges\nserving: {{{serving}}}\n")
-    return build(load_problem(path, environ={}), environ or {})
+    app = build(load_problem(path, environ={}), environ or {})
+    app.test_client_class = Client
+    return app
 
 
 @pytest.fixture

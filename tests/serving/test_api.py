@@ -31,7 +31,8 @@ def test_one_row(client, app):
     answer = post(client, ROW)
     assert answer.status_code == 200
     assert answer.json == {
-        "prediction": pytest.approx(1000 + 250 * 19 + 30 * 27.9 + 23000 + 2), "bundle": app.extensions["slipway"].digest,
+        "prediction": pytest.approx(1000 + 250 * 19 + 30 * 27.9 + 23000 + 2),
+        "bundle": app.extensions["slipway"].digest,
     }
 
 
@@ -76,7 +77,9 @@ def test_another_content_type_is_refused(client, kind):
     assert_problem(post(client, ROW, kind), 415)
 
 
-@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "application/json;charset=UTF-8", "Application/JSON"])
+@pytest.mark.parametrize("kind", [
+    "application/json; charset=utf-8", "application/json;charset=UTF-8", "Application/JSON",
+])
 def test_json_in_utf_8_is_taken(client, kind):
     assert post(client, ROW, kind).status_code == 200
 
@@ -151,7 +154,8 @@ def test_other_addresses_and_methods(client, method, path, status):
 
 
 @pytest.mark.parametrize("accept, kind", [
-    ("text/html,application/xhtml+xml", "text/html"), ("*/*", "application/problem+json"), ("", "application/problem+json"),
+    ("text/html,application/xhtml+xml", "text/html"), ("*/*", "application/problem+json"),
+    ("", "application/problem+json"),
 ])
 def test_a_browser_gets_a_page(client, accept, kind):
     assert client.get("/nothing", headers={"Accept": accept}).mimetype == kind

@@ -57,7 +57,8 @@ def test_these_are_valid(text):
 
 
 @pytest.mark.parametrize("content", [
-    b"", b" \n", b"\xef\xbb\xbf", b"{", b'{"age": 19', b"[1, 2", b"{'age': 19}", b'{"age": 01}', b'{"age": +1}', b'{"age": .5}',
+    b"", b" \n", b"\xef\xbb\xbf", b"{", b'{"age": 19', b"[1, 2",
+    b"{'age': 19}", b'{"age": 01}', b'{"age": +1}', b'{"age": .5}',
     b'{"age": 1}}', b"\xff\xfe{\x00}\x00", b'{"smoker": "\xff"}', b"[" * 100_000, b'{"a":' * 100_000,
     b"[" * 100_000 + b"]" * 100_000, b"nonsense", b'{"smoker": "a\nb"}', b'{"age": 0x10}', b"\x00",
 ])
@@ -156,9 +157,12 @@ def test_one_object_is_told_from_a_list(content, single):
     assert is_single(content) is single
 
 
-@pytest.mark.parametrize("name", ["row", "class", "a b", "1", "", "Größe", "it's", 'say "x"', "a\\b", "tab\there", "f0", "__init__"])
+@pytest.mark.parametrize("name", [
+    "row", "class", "a b", "1", "", "Größe", "it's", 'say "x"', "a\\b", "tab\there", "f0", "__init__",
+])
 def test_any_name_of_a_field_is_possible(name):
-    decoder = Decoder(Schema((Field(name, "number", minimum=0, maximum=9), Field("f1", "category", levels=("a",)))), serving())
+    fields = Field(name, "number", minimum=0, maximum=9), Field("f1", "category", levels=("a",))
+    decoder = Decoder(Schema(fields), serving())
     columns, _ = decoder.decode(body({name: 5, "f1": "a"}))
     assert columns[name].tolist() == [5]
     assert refusal(body({name: 10, "f1": "a"}), decoder).problems[0].field == name
@@ -177,7 +181,10 @@ JSON = some.recursive(
 )
 VALUES = JSON | some.integers(10, 70) | some.floats(10, 60) | some.sampled_from(["yes", "no", "2021-01-01", "2021"])
 ALMOST_ROWS = some.fixed_dictionaries(
-    {"age": VALUES | some.integers(18, 64), "smoker": VALUES | some.just("no"), "joined": VALUES | some.just("2021-05-05")},
+    {
+        "age": VALUES | some.integers(18, 64), "smoker": VALUES | some.just("no"),
+        "joined": VALUES | some.just("2021-05-05"),
+    },
     optional={"bmi": VALUES, "other": VALUES},
 )
 DOCUMENTS = JSON | ALMOST_ROWS | some.lists(ALMOST_ROWS, max_size=3)

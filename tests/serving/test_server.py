@@ -17,6 +17,11 @@ from slipway.store import LocalStore
 ROW = ROWS[0]
 
 
+def head(path: str, kind: str, *headers: str) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Type: {kind}", *headers, "", ""]
+    return "\r\n".join(lines).encode()
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("served")
@@ -53,21 +58,20 @@ def test_metrics_add_up_over_workers(server):
 def test_half_a_body_leaves_the_service_as_it_was(server):
     for kind in ("application/json", "text/csv"):
         path = "/predict" if kind == "application/json" else "/predict/file"
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 100\r\n\r\n"
+        sent = head(path, kind, "Content-Length: 100") + b"[1"
         with server.connect() as half:
-            half.sendall(head.encode() + b"[1")
+            half.sendall(sent)
             half.shutdown(1)
             assert half.makefile("rb").readline() == b"HTTP/1.1 400 BAD REQUEST\r\n"
         with server.connect() as gone:
-            gone.sendall(head.encode() + b"[1")
+            gone.sendall(sent)
     assert server.call("POST", "/predict", ROW)[0] == 200
 
 
 @pytest.mark.parametrize("chunks", [b"5\r\n[1", b"zz\r\n[1]\r\n0\r\n\r\n", b"3\r\n[1]0\r\n\r\n"])
 def test_a_broken_chunk_is_the_clients_failure(server, chunks):
     with server.connect() as connection:
-        head = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-        connection.sendall(head.encode() + chunks)
+        connection.sendall(head("/predict", "application/json", "Transfer-Encoding: chunked") + chunks)
         connection.shutdown(1)
         assert b" 400 " in connection.makefile("rb").readline()
 
@@ -79,8 +83,7 @@ def test_a_body_in_chunks_is_answered(server):
 
 def test_a_body_beyond_the_limit_is_not_waited_for(server):
     with server.connect() as connection:
-        head = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99000000000\r\n\r\n"
-        connection.sendall(head.encode())
+        connection.sendall(head("/predict", "application/json", "Content-Length: 99000000000"))
         assert b" 413 " in connection.makefile("rb").readline()
 
 
@@ -88,8 +91,7 @@ def test_a_client_that_leaves_during_a_long_answer_leaves_nothing(server):
     line = b"19,27.9,yes,2020-01-01\n"
     table = b"age,bmi,smoker,joined\n" + line * 200_000
     with server.connect() as connection:
-        head = f"POST /predict/file HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: {len(table)}\r\n\r\n"
-        connection.sendall(head.encode() + table)
+        connection.sendall(head("/predict/file", "text/csv", f"Content-Length: {len(table)}") + table)
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
     deadline = time.monotonic() + DEADLINE
     while open_temporary_files(server) and time.monotonic() < deadline:
@@ -127,8 +129,7 @@ def test_a_stop_lets_the_running_answer_end_and_cleans_up(own):
     assert len(metrics_folders(own)) == 1
     body = json.dumps(ROW).encode()
     with own.connect() as connection:
-        head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        connection.sendall(head.encode() + body[:10])
+        connection.sendall(head("/predict", "application/json", f"Content-Length: {len(body)}") + body[:10])
         own.call("GET", "/healthz")
         own.process.send_signal(signal.SIGTERM)
         connection.sendall(body[10:])

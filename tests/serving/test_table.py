@@ -13,7 +13,8 @@ GOOD = "19,27.9,yes,2020-01-01"
 
 
 def post(client, content, kind="text/csv"):
-    return client.post("/predict/file", data=content if isinstance(content, bytes) else content.encode(), content_type=kind)
+    data = content if isinstance(content, bytes) else content.encode()
+    return client.post("/predict/file", data=data, content_type=kind)
 
 
 def rows(answer, separator=","):
@@ -167,4 +168,4 @@ def test_memory_is_bounded(client):
     tracemalloc.stop()
     answer.close()
     assert size > len(content)
-    assert peak < len(content) * 1.2  # 12 MB with a thousand rows at a time; all at once would be several times the table
+    assert peak < len(content) * 1.2  # a thousand rows at a time; all at once would be several times the table

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 
-from slipway.bundle import Bundle
+from slipway.bundle import TRAIN_AGAIN, Bundle
 from slipway.encoding import Encoding
 from slipway.errors import BundleError
 from slipway.explain import Contributions, contributions
@@ -53,14 +53,17 @@ class Predictor:
         self.digest = bundle.digest
         self.model = model
         self.schema = Schema.from_json(bundle.json("schema.json"))
-        self.encoding = Encoding.from_json(model["encoding"], self.schema)
-        self.task: str = model["task"]
-        self.target: str = model["target"]
-        self.classes = tuple(model["classes"])
-        self.threshold: float | None = model["threshold"]
-        self._base = np.array(model["base"], dtype=np.float64)
-        self._link = LINKS[model["link"]]
-        self._dtype = np.dtype(model["input"])
+        try:
+            self.encoding = Encoding.from_json(model["encoding"], self.schema)
+            self.task: str = model["task"]
+            self.target: str = model["target"]
+            self.classes = tuple(model["classes"])
+            self.threshold: float | None = model["threshold"]
+            self._base = np.array(model["base"], dtype=np.float64)
+            self._link = LINKS[model["link"]]
+            self._dtype = np.dtype(model["input"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleError(f"{bundle.folder / 'model.json'}: not a model ({error!r})", TRAIN_AGAIN) from error
         self._session = _session(bundle.read("model.onnx"))
 
     @property

@@ -1,0 +1,157 @@
+"""The image, built and run by a Docker engine, as careful people run one: read-only, without rights."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bundles import ROWS, make_bundle
+from slipway.store import LocalStore
+
+pytestmark = pytest.mark.docker
+ROOT = Path(__file__).resolve().parents[2]
+BASE = "python:3.11-slim"
+MEGABYTE = 1_000_000
+DEADLINE = 30
+
+
+class Docker:
+    """The engine's client."""
+
+    def __call__(self, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess:
+        environment = os.environ | {"DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
+        done = subprocess.run(["docker", *arguments], env=environment, capture_output=True, text=True, timeout=600)
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def inspect(self, name: str) -> dict:
+        return json.loads(self("inspect", name).stdout)[0]
+
+
+@pytest.fixture(scope="module")
+def docker() -> Docker:
+    """The engine; without one the tests are skipped, unless SLIPWAY_E2E=required."""
+    if shutil.which("docker") and Docker()("info", check=False).returncode == 0:
+        return Docker()
+    message = "needs a running Docker engine"
+    if os.environ.get("SLIPWAY_E2E") == "required":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def checkout(folder: Path) -> LocalStore:
+    """The files of a commit as they are now, with another problem; its empty store."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file() and name != "artifacts/champion.json":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    (folder / "slipway.yaml").write_text("name: regression\nsource: table.csv\ntarget: charges\n")
+    return LocalStore(folder / "artifacts")
+
+
+@pytest.fixture(scope="module")
+def image(docker, tmp_path_factory) -> Iterator[str]:
+    """An image with a champion, from a store that holds another bundle too."""
+    folder = tmp_path_factory.mktemp("image")
+    store = checkout(folder)
+    make_bundle(store, "binary", promote=False)
+    make_bundle(store, "regression")
+    tag = f"slipway-test:{os.getpid()}"
+    docker("build", "--tag", tag, folder)
+    yield tag
+    docker("image", "rm", "--force", tag)
+
+
+@pytest.fixture
+def container(docker, image) -> Iterator[str]:
+    """A container that answers, on a port other than the usual."""
+    name = docker(
+        "run", "--detach", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
+        "--env", "PORT=9000", "--publish", "127.0.0.1::9000", image,
+    ).stdout.strip()
+    try:
+        wait_until_ready(docker, name)
+        yield name
+    finally:
+        docker("rm", "--force", name)
+
+
+def wait_until_ready(docker: Docker, name: str) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        try:
+            assert call(docker, name, "/readyz").status == 200
+            return
+        except (urllib.error.URLError, ConnectionError):
+            running = docker.inspect(name)["State"]["Running"]
+            assert running and time.monotonic() < deadline, docker("logs", name).stderr
+            time.sleep(0.05)
+
+
+def call(docker: Docker, name: str, path: str, body: object = None):
+    address = docker("port", name, "9000/tcp").stdout.split()[0]
+    content = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"http://{address}{path}", content, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=DEADLINE) as answer:
+        answer.document = json.load(answer)
+        return answer
+
+
+def test_without_a_champion_the_build_stops_and_says_what_to_run(docker, tmp_path):
+    checkout(tmp_path)
+    done = docker("build", tmp_path, check=False)
+    assert done.returncode != 0
+    assert "no champion" in done.stderr and "Run slipway train" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_with_a_damaged_bundle_the_build_stops(docker, tmp_path):
+    bundle = make_bundle(checkout(tmp_path), "regression")
+    path = bundle.folder / "model.onnx"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    done = docker("build", tmp_path, check=False)
+    assert done.returncode != 0
+    assert "model.onnx" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_it_answers_read_only_and_without_rights(docker, container):
+    answer = call(docker, container, "/predict", ROWS[0]).document
+    assert isinstance(answer["prediction"], float)
+    champion = docker("exec", container, "cat", "artifacts/champion.json").stdout
+    assert answer["bundle"] == json.loads(champion)["digest"]
+    assert docker("exec", container, "id", "--user").stdout.strip() == "10001"
+
+
+def test_it_holds_the_champion_alone_and_no_training_library(docker, container):
+    bundles = docker("exec", container, "ls", "artifacts/bundles").stdout.split()
+    assert bundles == [call(docker, container, "/predict", ROWS[0]).document["bundle"]]
+    look = "from importlib.util import find_spec; print([n for n in ('pandas', 'sklearn', 'onnx', 'pip') if find_spec(n)])"
+    found = docker("exec", container, "/venv/bin/python", "-I", "-c", look).stdout.strip()
+    assert found == "[]"
+
+
+def test_its_health_check_passes_on_another_port(docker, container):
+    kind, *command = docker.inspect(container)["Config"]["Healthcheck"]["Test"]
+    assert kind == "CMD"
+    docker("exec", container, *command)
+
+
+def test_it_stops_gracefully(docker, container):
+    call(docker, container, "/predict", ROWS)
+    start = time.monotonic()
+    docker("stop", container)
+    assert time.monotonic() - start < 10
+    assert docker.inspect(container)["State"]["ExitCode"] == 0
+    assert "Traceback" not in docker("logs", container).stderr
+
+
+def test_it_is_small(docker, image):
+    assert docker.inspect(image)["Size"] - docker.inspect(BASE)["Size"] <= 250 * MEGABYTE

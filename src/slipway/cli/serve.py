@@ -24,5 +24,8 @@ def command(path: str | None, host: str, port: int, workers: int | None) -> None
         os.environ["SLIPWAY_PROBLEM"] = path
     from slipway.serving.server import run
 
-    click.echo(f"Serving on http://{'localhost' if host == '127.0.0.1' else host}:{port} (Ctrl-C ends it)", err=True)
-    run(host=host, port=port, workers=workers)
+    address = f"http://{'localhost' if host == '127.0.0.1' else host}:{port}"
+    run(
+        host=host, port=port, workers=workers,
+        ready=lambda: click.echo(f"Serving on {address} (Ctrl-C ends it)", err=True),
+    )

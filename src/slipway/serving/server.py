@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from collections.abc import Callable
 
 from slipway.errors import ServingError
 from slipway.problem import load_problem
@@ -12,7 +13,7 @@ CONFIGURATION = "python:slipway.serving.gunicorn_conf"
 
 def run(
     application: str = "slipway.serving:create_app()", host: str | None = None, port: int | None = None,
-    workers: int | None = None,
+    workers: int | None = None, ready: Callable[[], None] | None = None,
 ) -> None:
     """Serve until a signal ends it.
 
@@ -22,6 +23,8 @@ def run(
         As gunicorn names it.
     host, port, workers
         By default what slipway.serving.gunicorn_conf says.
+    ready : callable, optional
+        Called when there is something to serve and the port is ours.
 
     Raises
     ------
@@ -40,6 +43,8 @@ def run(
     if workers is not None:
         arguments += ["--workers", str(workers)]
     sys.argv = [*arguments, application]
+    if ready is not None:
+        ready()
     WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]", prog="gunicorn").run()
 
 

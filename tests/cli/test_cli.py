@@ -1,0 +1,241 @@
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bundles import ROWS, make_bundle
+from servers import DEADLINE, serve, start
+from slipway import __version__
+from slipway.cli import COMMANDS, main
+from slipway.store import LocalStore
+from tables import charges, problem
+
+SETTINGS = "name: regression\nsource: table.csv\ntarget: charges\n"
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Call ``slipway`` in a folder with a problem file."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("SLIPWAY_")] + ["PORT"]:
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "slipway.yaml").write_text(SETTINGS)
+
+    def call(*arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["slipway", *arguments])
+        capsys.readouterr()
+        try:
+            code = main()
+        except SystemExit as end:
+            code = end.code
+        return Result(code or 0, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def store(tmp_path) -> LocalStore:
+    return LocalStore(tmp_path / "artifacts")
+
+
+def assert_one_line(result: Result, code: int, says: str) -> None:
+    assert result.code == code
+    assert result.out == ""
+    assert re.fullmatch(rf"slipway: .*{says}.*\n", result.err), result.err
+
+
+def test_help_names_every_command_and_the_exit_codes(run):
+    result = run("--help")
+    assert result.code == 0
+    for name in COMMANDS:
+        assert re.search(rf"^  {name} +\w", result.out, re.MULTILINE)
+    for code in (0, 1, 2, 3, 4, 5, 6, 130):
+        assert f" {code} " in result.out or f"\n{code} " in result.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(run, name):
+    for option in ("--help", "-h"):
+        result = run(name, option)
+        assert result.code == 0
+        assert "Example:" in result.out and f"slipway {name}" in result.out.split("Example:")[1]
+
+
+def test_version(run):
+    assert run("--version").out == f"slipway, version {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (("trian",), "No such command 'trian'"), (("train", "--fast"), "No such option"), (("promote",), "Missing argument"),
+    (("serve", "--port", "0"), "Invalid value"), (("serve", "--port", "http"), "Invalid value"),
+    (("init", "table.csv"), "Missing option"), (("sample", "cats", "x.csv"), "Invalid value"),
+])
+def test_wrong_usage(run, arguments, says):
+    result = run(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert says in result.err and "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("command", [("train",), ("status",), ("serve",), ("rollback",), ("promote", "a" * 12), ("check", "x")])
+def test_a_wrong_problem_file_is_one_line(run, tmp_path, command):
+    (tmp_path / "slipway.yaml").write_text(SETTINGS + "trget: x\n")
+    assert_one_line(run(*command), 3, "slipway.yaml: trget: no such setting. Did you mean target?")
+    (tmp_path / "slipway.yaml").unlink()
+    assert_one_line(run(*command), 3, "slipway.yaml: there is no such file. Write one with: slipway init")
+    assert_one_line(run(*command, "--problem", "other.yaml"), 3, "other.yaml: there is no such file")
+
+
+@pytest.mark.parametrize("content, says", [
+    (None, "table.csv.*no such file"), ("", "table.csv"), ("age,bmi\n1,2\n", "charges"),
+    ("age,charges\n1,2\n3\n", "table.csv, line 3"),
+])
+def test_a_table_that_cannot_be_read_is_one_line(run, tmp_path, content, says):
+    if content is not None:
+        (tmp_path / "table.csv").write_text(content)
+    result = run("train")
+    assert (result.code, result.out) == (4, "")
+    assert re.search(rf"^slipway: .*{says}.*\n\Z", result.err, re.MULTILINE), result.err
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("command, code, says", [
+    (("promote", "abc"), 5, "at least 6"), (("promote", "abcdef"), 5, "no such bundle"),
+    (("rollback",), 5, "knows of no earlier champion"),
+    (("serve",), 6, "regression has no champion in .*artifacts. Run slipway train first"),
+])
+def test_an_empty_store(run, command, code, says):
+    assert_one_line(run(*command), code, says)
+
+
+def test_a_traceback_only_on_request(run):
+    assert "Traceback" not in run("rollback").err
+    result = run("--debug", "rollback")
+    assert result.code == 5
+    assert "Traceback" in result.err and "StoreError" in result.err
+
+
+def test_what_is_unexpected_is_one_line(run, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("a surprise")
+
+    monkeypatch.setattr("slipway.problem.load_problem", fail)
+    assert_one_line(run("status"), 1, "unexpected RuntimeError: a surprise. Run it again with slipway --debug")
+    with pytest.raises(RuntimeError):
+        run("--debug", "status")
+
+
+def test_ctrl_c(run, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("slipway.problem.load_problem", interrupt)
+    result = run("status")
+    assert (result.code, result.err.strip()) == (130, "slipway: interrupted")
+
+
+def test_status_promote_and_rollback(run, store):
+    assert "none yet: run slipway train" in run("status").out
+    one = make_bundle(store, "regression", promote=False).digest
+    two = make_bundle(store, "regression", promote=False, weights=[[1.0], [1.0], [1.0], [1.0]]).digest
+    for digest in (one, two):
+        result = run("promote", digest[:12].upper())
+        assert (result.code, result.err) == (0, "")
+        assert result.out.startswith(f"{digest[:12]} is the champion. Commit artifacts/champion.json")
+    shown = run("status").out
+    assert f"champion  {two}" in shown and "sound" in shown and "rmse 0.8" in shown
+    assert run("rollback").out.startswith(f"{one[:12]} is the champion again")
+    assert store.pointer().digest == one
+    assert_one_line(run("rollback"), 5, "knows of no earlier champion. slipway promote DIGEST names one")
+    status = json.loads(run("status", "--json").out)
+    assert status["champion"]["digest"] == one and status["champion"]["sound"] is True
+    assert [entry["event"] for entry in status["journal"]] == ["promote", "promote", "rollback"]
+    assert two in status["bundles"]
+
+
+def test_a_damaged_champion_is_shown_and_not_served_or_promoted(run, store):
+    bundle = make_bundle(store, "regression")
+    (bundle.folder / "model.onnx").write_bytes(b"other")
+    result = run("status")
+    assert result.code == 0 and "DAMAGED" in result.out and "model.onnx" in result.out
+    assert json.loads(run("status", "--json").out)["champion"]["sound"] is False
+    assert_one_line(run("promote", bundle.digest), 5, "model.onnx")
+    assert_one_line(run("serve"), 5, "model.onnx")
+
+
+def test_a_pointer_with_a_merge_conflict_is_one_line(run, store):
+    make_bundle(store, "regression")
+    (store.root / "champion.json").write_text("<<<<<<< HEAD\n")
+    assert_one_line(run("status"), 5, "champion.json: not JSON.*Restore it from git, or run slipway train")
+
+
+def test_train_tells_the_verdict_and_does_it_once(run, tmp_path):
+    problem(tmp_path, charges(), "charges")
+    result = run("train", "--jobs", "1")
+    assert result.code == 0, result.err
+    assert "Verdict: promoted" in result.out and "Next: slipway serve" in result.out
+    assert re.search(r"^boosting +\d", result.out, re.MULTILINE) and re.search(r"^baseline +\d", result.out, re.MULTILINE)
+    assert "\r" not in result.err and "\x1b" not in result.out + result.err, "not plain on a pipe"
+    assert "Comparing: " in result.err
+    before = (tmp_path / "artifacts" / "champion.json").read_bytes()
+    assert run("train", "--if-changed").out == "Nothing changed since the last training; the champion stays.\n"
+    again = run("train", "--jobs", "1")
+    assert again.code == 0 and "Verdict: kept" in again.out, "kept is a result, not an error"
+    assert (tmp_path / "artifacts" / "champion.json").read_bytes() == before
+
+
+def test_a_sample_is_written_once(run, tmp_path):
+    assert run("sample", "insurance", "data/a.csv", "--rows", "20").code == 0
+    written = (tmp_path / "data" / "a.csv").read_bytes()
+    assert written.count(b"\n") == 21 and written.startswith(b"age,sex,bmi,children,smoker,region,charges\n")
+    assert_one_line(run("sample", "insurance", "data/a.csv", "--rows", "20"), 4, "is there already. Add --force")
+    assert "is there already" in run("sample", "insurance", "data/a.csv").out
+    assert run("sample", "insurance", "data/a.csv", "--rows", "20", "--force").code == 0
+    assert (tmp_path / "data" / "a.csv").read_bytes() == written
+
+
+def test_serve_answers_and_tells_where(run, tmp_path, store):
+    make_bundle(store, "regression")
+    with serve(tmp_path, "-m", "slipway", "serve", "--workers", "1") as server:
+        assert len(server.workers()) == 1
+        assert server.call("POST", "/predict", ROWS[0])[0] == 200
+        code, out, err = server.stop()
+        assert (code, err) == (0, f"Serving on http://localhost:{server.port} (Ctrl-C ends it)\n")
+    assert all(json.loads(line)["status"] == 200 for line in out.splitlines())
+
+
+def test_serve_on_a_taken_port_is_one_line(run, tmp_path, store):
+    make_bundle(store, "regression")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert_one_line(run("serve", "--port", str(port)), 6, f"127.0.0.1:{port} cannot be served on .Address already in use")
+        with start(tmp_path, "-m", "slipway", "serve", PORT=str(port)) as process:
+            _, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 6
+    assert re.fullmatch(r"slipway: .*Address already in use.*Choose another port: slipway serve --port \d+\n", err)
+
+
+def test_a_closed_pipe_is_no_traceback(tmp_path):
+    (tmp_path / "slipway.yaml").write_text(SETTINGS)
+    make_bundle(LocalStore(tmp_path / "artifacts"), "regression")
+    environ = dict(os.environ, PYTHONPATH=str(Path(__file__).resolve().parents[2] / "src"))
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-u", "-m", "slipway", "status"], cwd=tmp_path, env=environ, stdout=writing,
+        stderr=subprocess.PIPE, text=True, timeout=60,
+    )
+    os.close(writing)
+    assert "Traceback" not in done.stderr

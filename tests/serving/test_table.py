@@ -39,7 +39,7 @@ def test_labels_come_with_probabilities(serve):
 
 @pytest.mark.parametrize("content, separator", [
     (f"{HEADER}\r\n{GOOD}\r\n", ","), (f"{HEADER}\n{GOOD}", ","), (f"\ufeff{HEADER}\n{GOOD}\n", ","),
-    (f'\n"age","bmi","smoker","joined"\n\n"19","27.9","yes","2020-01-01"\n\n', ","),
+    ('\n"age","bmi","smoker","joined"\n\n"19","27.9","yes","2020-01-01"\n\n', ","),
     (f"{HEADER}\n{GOOD}\n".replace(",", ";"), ";"), (f"{HEADER}\n{GOOD}\n".replace(",", "\t"), "\t"),
     (" age , bmi,smoker ,joined\n 19, 27.9 , yes,2020-01-01 \n", ","), (f"{HEADER}\r{GOOD}\r", ","),
     ("joined,smoker,bmi,age,id\n2020-01-01,yes,27.9,19.0,7\n", ","),

@@ -14,7 +14,7 @@ import numpy as np
 from slipway.problem import Serving
 from slipway.schema import MISSING, UNSEEN, Columns, Schema
 from slipway.serving.refusal import LISTED, FieldProblem, Refusal, shown_name
-from slipway.serving.rules import ABSENT, NOT_FINITE, Rule, bounds, days, rules_of, typed_column, warnings_of
+from slipway.serving.rules import ABSENT, NOT_FINITE, Rule, Watch, bounds, days, rules_of, typed_column
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 UNSAFE_IN_NAMES = set('"\\')
@@ -34,6 +34,7 @@ class Decoder:
     def __init__(self, schema: Schema, serving: Serving) -> None:
         self.schema = schema
         self.rules = rules_of(schema, serving)
+        self.watch = Watch(self.rules)
         self.max_rows = serving.max_rows
         self._fast = _Fast(self.rules) if _fit_for_struct(schema) else None
 
@@ -49,7 +50,7 @@ class Decoder:
         columns = self._fast.decode(body, self.max_rows) if self._fast else None
         if columns is None:
             columns = self._thorough(body)
-        return columns, warnings_of(self.rules, columns)
+        return columns, self.watch.warnings(columns)
 
     def _thorough(self, body: bytes) -> Columns:
         rows = _rows(parse(body))

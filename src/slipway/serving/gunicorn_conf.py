@@ -37,8 +37,9 @@ loglevel = "warning"
 
 # A folder of its own for the workers' metrics, empty, in memory where there is one. prometheus_client asks for it when
 # it is imported, so a hook would be too late for an app that is loaded before the fork.
-_metrics = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=f"slipway-metrics-{os.getpid()}-", dir=_memory)
 _master = os.getpid()
+_metrics = tempfile.mkdtemp(prefix=f"slipway-metrics-{_master}-", dir=_memory)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics
 
 
 @atexit.register

@@ -17,6 +17,7 @@ ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:
 MOST_LEVELS = 12
 ABSENT = object()
 NOT_FINITE = object()  # NaN, Infinity and numbers beyond double precision
+UNSEEN_LEVEL = "a level that training never saw"
 KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
 
 
@@ -97,17 +98,6 @@ class Rule:
     def codes(self) -> Mapping[str, int]:
         return {level: code for code, level in enumerate(self.field.levels)}
 
-    def warnings(self, column: np.ndarray) -> tuple[str, str, np.ndarray] | None:
-        """Reason, detail and the rows (from 0) whose value is allowed but unlike training."""
-        if self.field.type == "category":
-            odd = np.flatnonzero(column == UNSEEN)
-            return ("unseen_level", "a level that training never saw", odd) if len(odd) else None
-        low, high = bounds(self.field)
-        odd = np.flatnonzero((column < low) | (column > high))
-        kind = "date" if self.field.type == "date" else "number"
-        detail = f"a {kind} outside the range seen in training, {self.field.range}" if len(odd) else ""
-        return ("out_of_range", detail, odd) if len(odd) else None
-
     def read_cell(self, cell: str, extra_markers: frozenset[str]) -> Any:
         """The JSON value that a cell of a table stands for, read as training reads it; ABSENT when missing."""
         text = cell.strip()
@@ -131,15 +121,42 @@ def rules_of(schema: Schema, serving: Serving) -> tuple[Rule, ...]:
     return tuple(Rule(field, closed_levels, closed_range) for field in schema)
 
 
-def warnings_of(rules: tuple[Rule, ...], columns: Columns, limit: int | None = LISTED) -> list[FieldProblem]:
-    """What is unlike training in rows that are answered all the same, by row; the first `limit`."""
-    found = []
-    for rule in rules:
-        warning = rule.warnings(columns[rule.field.name])
-        if warning is not None:
-            reason, detail, rows = warning
-            found += [FieldProblem(row + 1, rule.field.name, reason, detail) for row in rows[:limit].tolist()]
-    return sorted(found, key=lambda problem: problem.row)[:limit]
+class Watch:
+    """Finds what is unlike training in rows that are answered all the same.
+
+    Parameters
+    ----------
+    rules : tuple of Rule
+        Those that refuse what training never saw need no watching.
+    """
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self._order = {rule.field.name: place for place, rule in enumerate(rules)}
+        categories = [rule for rule in rules if rule.field.type == "category"]
+        self._open = [rule.field for rule in categories if not rule.closed_levels]
+        self._ranged = [
+            rule.field for rule in rules
+            if rule.field.type == "date" or rule not in categories and not rule.closed_range
+        ]
+        limits = np.array([bounds(field) for field in self._ranged]).reshape(-1, 2, 1)
+        self._low, self._high = limits[:, 0], limits[:, 1]
+
+    def warnings(self, columns: Columns, limit: int | None = LISTED) -> list[FieldProblem]:
+        """The first `limit`, by row and field."""
+        found = []
+        for field in self._open:
+            rows = np.flatnonzero(columns[field.name] == UNSEEN)[:limit] + 1
+            found += [FieldProblem(row, field.name, "unseen_level", UNSEEN_LEVEL) for row in rows.tolist()]
+        if self._ranged:
+            matrix = np.array([columns[field.name] for field in self._ranged])  # at once: one call, however many fields
+            odd = (matrix < self._low) | (matrix > self._high)
+            for place in np.flatnonzero(odd.any(axis=1)).tolist():
+                field = self._ranged[place]
+                kind = "date" if field.type == "date" else "number"
+                detail = f"a {kind} outside the range seen in training, {field.range}"
+                rows = np.flatnonzero(odd[place])[:limit] + 1
+                found += [FieldProblem(row, field.name, "out_of_range", detail) for row in rows.tolist()]
+        return sorted(found, key=lambda problem: (problem.row, self._order[problem.field]))[:limit]
 
 
 def typed_column(field: Field, values: list) -> np.ndarray:

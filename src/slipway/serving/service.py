@@ -61,7 +61,7 @@ class Service:
         """Load the model for this process; BundleError when it is broken."""
         with self._lock:
             if self._process != os.getpid():
-                # Here, not above: a process that forks after ONNX Runtime was loaded has workers that abort at their end.
+                # Here, not above: once ONNX Runtime is loaded a process must not fork; its workers abort at their end.
                 from slipway.predictor import Predictor
 
                 self._predictor = Predictor(self.bundle)

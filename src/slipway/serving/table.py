@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from slipway.schema import Columns
 from slipway.serving.refusal import LISTED, FieldProblem, Refusal
-from slipway.serving.rules import Rule, typed_column, warnings_of
+from slipway.serving.rules import Rule, Watch, typed_column
 from slipway.serving.service import NO_ANSWER, Service, rows_without_answer
 
 SEPARATORS = ",;\t|"
@@ -146,7 +146,7 @@ def _answer_rows(sheet: Sheet, rows: list, service: Service, extra_markers: froz
             rule.field.name: typed_column(rule.field, [column[index] for index in good])
             for rule, column in zip(sheet.rules, values)
         }
-        for index, answered in zip(good, _answers(sheet.rules, columns, service)):
+        for index, answered in zip(good, _answers(columns, service)):
             added[index] = answered
             facts.rows += not answered[-1]
     size = len(sheet.header)
@@ -178,10 +178,10 @@ def _shape_error(row: list[str] | None, size: int) -> str:
     return "" if len(row) == size else f"expected {size} cells, got {len(row)}"
 
 
-def _answers(rules: tuple[Rule, ...], columns: Columns, service: Service) -> list[list]:
+def _answers(columns: Columns, service: Service) -> list[list]:
     """Per row the prediction, probabilities, warning and error."""
     prediction = service.predict(columns)
-    notes = _warnings(rules, columns, len(prediction.values))
+    notes = _warnings(service.decoder.watch, columns, len(prediction.values))
     probabilities = [[]] * len(notes) if prediction.probabilities is None else prediction.probabilities.tolist()
     answers = [[value, *row, note, ""] for value, row, note in zip(prediction.values, probabilities, notes)]
     for index in rows_without_answer(prediction).tolist():
@@ -189,9 +189,9 @@ def _answers(rules: tuple[Rule, ...], columns: Columns, service: Service) -> lis
     return answers
 
 
-def _warnings(rules: tuple[Rule, ...], columns: Columns, count: int) -> list[str]:
+def _warnings(watch: Watch, columns: Columns, count: int) -> list[str]:
     notes = [""] * count
-    for warning in warnings_of(rules, columns, limit=None):
+    for warning in watch.warnings(columns, limit=None):
         place = warning.row - 1
         notes[place] += f"{'; ' if notes[place] else ''}{warning}"
     return notes

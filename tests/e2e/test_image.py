@@ -133,7 +133,8 @@ def test_it_answers_read_only_and_without_rights(docker, container):
 def test_it_holds_the_champion_alone_and_no_training_library(docker, container):
     bundles = docker("exec", container, "ls", "artifacts/bundles").stdout.split()
     assert bundles == [call(docker, container, "/predict", ROWS[0]).document["bundle"]]
-    look = "from importlib.util import find_spec; print([n for n in ('pandas', 'sklearn', 'onnx', 'pip') if find_spec(n)])"
+    names = ("pandas", "sklearn", "onnx", "pip")
+    look = f"from importlib.util import find_spec; print([name for name in {names} if find_spec(name)])"
     found = docker("exec", container, "/venv/bin/python", "-I", "-c", look).stdout.strip()
     assert found == "[]"
 

@@ -1,6 +1,7 @@
 """Response headers: what a browser may do with an answer, and which other origins may ask."""
 
 import re
+from collections.abc import Callable
 
 from flask import Flask, Response, current_app, request
 
@@ -37,13 +38,27 @@ def protect(app: Flask, origins: tuple[str, ...]) -> None:
     for origin in origins:
         if not ORIGIN.fullmatch(origin):
             raise ServingError(f"serving.cors_origins: {origin!r} is no origin", "Write such as https://example.com")
-    app.after_request(_secure)
+    app.wsgi_app = _Secured(app.wsgi_app)
+    app.after_request(_forbid_storing)
     app.after_request(_share)
 
 
-def _secure(response: Response) -> Response:
-    for name, value in SECURITY.items():
-        response.headers.setdefault(name, value)
+class _Secured:
+    """Adds the headers that an answer does not have yet; below Flask, where it takes a tenth of the time."""
+
+    def __init__(self, application: Callable) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict, start_response: Callable):
+        def start(status: str, headers: list[tuple[str, str]], failure=None):
+            present = {name.lower() for name, _ in headers}
+            added = [(name, value) for name, value in SECURITY.items() if name.lower() not in present]
+            return start_response(status, headers + added, failure)
+
+        return self._application(environ, start)
+
+
+def _forbid_storing(response: Response) -> Response:
     if request.blueprint not in ("flasgger", "pages") and request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -240,7 +240,8 @@ def _family(pid: int) -> list[int]:
 def _line(one: dict) -> str:
     return (
         f"{one['rate']:,.0f} answers/s, p50 {one['p50']:.1f} ms, p99 {one['p99']:.1f} ms, "
-        f"first answer {one['start']:.2f} s, {one['resident']:.0f} MB resident, {one['proportional']:.0f} MB proportional"
+        f"first answer {one['start']:.2f} s, {one['resident']:.0f} MB resident, "
+        f"{one['proportional']:.0f} MB proportional"
     )
 
 
@@ -253,7 +254,8 @@ def _report(found: dict[str, list[dict]]) -> None:
     ours, theirs = middle["slipway"], middle["by hand"]
     print(
         f"slipway answers {ours['rate'] / theirs['rate']:.1f} times as many, starts in "
-        f"{ours['start'] / theirs['start']:.2f} of the time and takes {ours['proportional'] / max(theirs['proportional'], 1):.2f} of the memory"
+        f"{ours['start'] / theirs['start']:.2f} of the time "
+        f"and takes {ours['proportional'] / max(theirs['proportional'], 1):.2f} of the memory"
     )
 
 

@@ -55,7 +55,7 @@ def frame_of(schema: Schema, columns: dict) -> pd.DataFrame:
     for field in schema:
         column = columns[field.name]
         if field.type == "category":
-            levels = np.array([*field.levels, None], dtype=object)
+            levels = np.array([*field.levels, np.nan], dtype=object)
             column = levels[column]
         cells[field.name] = column
     return pd.DataFrame(cells)
@@ -69,7 +69,7 @@ def by_hand(estimator, schema: Schema):
         make_column_transformer(
             (make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
             (make_pipeline(
-                SimpleImputer(strategy="most_frequent", missing_values=None),
+                SimpleImputer(strategy="most_frequent"),
                 OneHotEncoder(handle_unknown="ignore", sparse_output=False)), levels),
         ),
         estimator,

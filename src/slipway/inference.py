@@ -16,6 +16,8 @@ FREE_TEXT_LEVELS = 200
 MOST_LEVELS = 1_000
 MOST_CLASSES = 50
 FEW_NUMBERS = 20
+MANY_NUMBERS = 20
+FEW_TEXTS = 5
 POSITIVE = ("yes", "y", "true", "1", "pos", "positive", "bad", "fraud", "default", "approved", "churn", "t", ">50k")
 
 
@@ -104,10 +106,17 @@ def infer_type(cells: Cells, dtype=None) -> str:
         # A float column without missing cells was meant as one; with some, it may be integers that lost their type
         typed_float = dtype is not None and getattr(dtype, "kind", "") == "f" and not cells.missing.any()
         return "number" if fractions or typed_float else "integer"
-    share = np.isin(cells.codes, np.nonzero(numeric)[0]).sum() / max(1, (~cells.missing).sum())
-    if share >= MOSTLY:
+    if mostly_numbers(cells):
         raise TableError(f"column {cells.name!r}: nearly all cells are numbers, but {junk_says(cells, ~numeric)}", JUNK_CURE)
     return "category"
+
+
+def mostly_numbers(cells: Cells) -> bool:
+    """Whether a column of numbers has a few odd texts: 95 % of the cells, or all but a handful of many different ones."""
+    numeric = ~np.isnan(cells.numbers)
+    share = np.isin(cells.codes, np.nonzero(numeric)[0]).sum() / max(1, (~cells.missing).sum())
+    many = numeric.sum() >= MANY_NUMBERS and (~numeric).sum() <= FEW_TEXTS
+    return share >= MOSTLY or (many and share >= 0.5)
 
 
 def _category(cells: Cells, missing: float) -> Field:
@@ -159,8 +168,7 @@ def infer_task(cells: Cells, problem: Problem) -> str:
         whole = (numbers == np.round(numbers)).all() and len(numbers) <= FEW_NUMBERS
         often = len(cells.codes) >= 20 * len(numbers)
         return "multiclass" if whole and often else "regression"
-    share = np.isin(cells.codes, np.nonzero(~np.isnan(numbers))[0]).sum() / max(1, (~cells.missing).sum())
-    return "regression" if share >= MOSTLY else "multiclass"
+    return "regression" if mostly_numbers(cells) else "multiclass"
 
 
 def _classes(cells: Cells, task: str, problem: Problem) -> tuple[str, ...]:

@@ -9,14 +9,13 @@ import pandas as pd
 
 from slipway.cells import Cells, cells_of
 from slipway.errors import TableError
-from slipway.inference import MOST_LEVELS, Target, infer_field, is_free_text
+from slipway.inference import FEW_TEXTS, MOST_LEVELS, Target, infer_field, is_free_text, mostly_numbers
 from slipway.leaks import LEAK, SUSPICIOUS, tells
 from slipway.schema import MISSING_MARKERS, Field
 from slipway.sources.csv import INDEX
 
 ID_NAME = re.compile(r"(^|.*[_\W])(id|uuid|guid|key|nr|no|number|index)$|.*[a-z]I[dD]$", re.IGNORECASE)
 UNIQUE = 0.99
-FEW_TEXTS = 5
 RARE = 0.1
 
 
@@ -83,10 +82,10 @@ def _look(cells: Cells, dtype) -> Finding | None:
         return Finding(cells.name, "id", "different in every row, and named like an id")
     if unique and numeric and _counts_up(cells):
         return Finding(cells.name, "drop", "counts the rows")
-    if not numeric and not cells.are_dates and is_free_text(cells):
+    if not numeric and not cells.are_dates and is_free_text(cells) and not mostly_numbers(cells):
         use = "id" if unique else "drop"
         return Finding(cells.name, use, f"{distinct:,} different texts in {rows:,} rows: a name or free text")
-    if not cells.are_dates and distinct > MOST_LEVELS and np.isnan(cells.numbers).mean() > 0.5:
+    if not numeric and not cells.are_dates and distinct > MOST_LEVELS and not mostly_numbers(cells):
         return Finding(cells.name, "drop", f"{distinct:,} different texts: too many levels")
     return None
 

@@ -19,7 +19,7 @@ EPOCH = datetime(1970, 1, 1)
 
 # Cells of a table that mean "missing", in lower case and without blanks around them.
 MISSING_MARKERS = frozenset({
-    "", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "#na", "null", "none", "?", "-", "--", "nil", "missing",
+    "", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "-nan", "#na", "null", "none", "?", "-", "--", "nil", "missing",
 })
 
 Columns = dict[str, np.ndarray]

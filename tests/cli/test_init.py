@@ -1,0 +1,142 @@
+import csv
+import io
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from slipway.cli import slipway
+from slipway.problem import load_problem
+from slipway.samples import SAMPLES
+
+RANDOM = np.random.default_rng(5)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(slipway, arguments)
+
+
+def lending(rows=900) -> pd.DataFrame:
+    """A loan book with a date, an id, a constant, free text, and two columns that were written after the outcome."""
+    bad = RANDOM.random(rows) < 0.3
+    amount = RANDOM.integers(1_000, 40_000, rows)
+    days = pd.to_timedelta(RANDOM.integers(0, 1_500, rows), unit="D")
+    return pd.DataFrame({
+        "member_id": [f"m{number}" for number in range(rows)],
+        "amount": amount,
+        "grade": RANDOM.choice([" A", " B", " ?"], rows),
+        "ratio": np.where(RANDOM.random(rows) < 0.05, "unknown", np.round(RANDOM.uniform(0, 40, rows), 2).astype(str)),
+        "issued": (pd.Timestamp("2015-01-01") + days).strftime("%Y-%m-%d"),
+        "country": "us",
+        "title": [f"title {number}" for number in RANDOM.permutation(rows)],
+        "recoveries": np.where(bad, amount // 3, 0),
+        "collected_on": np.where(bad, "2019-05-01", ""),
+        "status": np.where(bad, "Charged Off", "Fully Paid"),
+    })
+
+
+def test_a_table_of_every_habit_needs_no_edit(run, tmp_path):
+    lending().to_csv("book.csv", index=False)
+    done = run("init", "book.csv", "--target", "status")
+    assert done.exit_code == 0, done.output
+    problem = load_problem("slipway.yaml", environ={})
+    assert problem.id == ("member_id",)
+    assert set(problem.drop) == {"country", "title", "recoveries", "collected_on"}
+    assert problem.missing == ("unknown",)
+    assert (problem.task, problem.positive, problem.metric) == ("binary", "Charged Off", "roc_auc")
+    assert "recoveries: SUSPECTED LEAK" in done.output and "collected_on: SUSPECTED LEAK" in done.output
+    text = (tmp_path / "slipway.yaml").read_text()
+    assert "constant: always 'us'" in text and "take it out of this list" in text
+    assert re.search(r"# +issued +date", text) and "read as missing by themselves" in text.lower()
+
+
+@pytest.mark.parametrize(("name", "target", "task", "metric", "said"), [
+    ("insurance", "charges", "regression", "rmse", "6 columns"),
+    ("loan", "Loan_Status", "binary", "roc_auc", "11 columns"),
+    ("truck", "class", "binary", "pr_auc", "170 columns"),
+])
+def test_the_samples_are_understood(run, name, target, task, metric, said):
+    assert run("sample", name, "table.csv", "--rows", "600").exit_code == 0
+    done = run("init", "table.csv", "--target", target)
+    assert done.exit_code == 0 and said in done.output, done.output
+    problem = load_problem("slipway.yaml", environ={})
+    assert (problem.task, problem.metric) == (task, metric)
+
+
+@pytest.mark.parametrize(("content", "target", "task"), [
+    ("a;b\r\n1;x\r\n2;y\r\n3;z\r\n" + "1;x\r\n2;y\r\n3;z\r\n" * 40, "b", "multiclass"),
+    ("\ufeffa,b\n" + "\n".join(f"{n},{n / 7}" for n in range(60)), "b", "regression"),
+])
+def test_other_habits_of_files(run, tmp_path, content, target, task):
+    (tmp_path / "t.csv").write_bytes(content.encode())
+    assert run("init", "t.csv", "--target", target).exit_code == 0
+    assert load_problem("slipway.yaml", environ={}).task == task
+
+
+def test_what_is_refused(run, tmp_path):
+    lending().to_csv("book.csv", index=False)
+    wrong = run("init", "book.csv", "--target", "statsu")
+    assert wrong.exit_code == 4 and "Did you mean 'status'?" in wrong.output
+    assert not (tmp_path / "slipway.yaml").exists()
+    (tmp_path / "slipway.yaml").write_text("mine")
+    again = run("init", "book.csv", "--target", "status")
+    assert again.exit_code == 3 and "--force" in again.output
+    assert (tmp_path / "slipway.yaml").read_text() == "mine"
+    absent = run("init", "absent.csv", "--target", "status", "--force")
+    assert absent.exit_code == 4 and "absent.csv" in absent.output
+
+
+def test_hostile_names_and_labels_survive_the_file(run):
+    frame = pd.DataFrame({
+        "yes": RANDOM.normal(size=80), 'q"uote: #1': RANDOM.choice(["on", "off"], 80), "t": RANDOM.choice(["no", "yes"], 80),
+        "constant: x # y": "c\nd",
+    })
+    frame.to_csv("t.csv", index=False)
+    done = run("init", "t.csv", "--target", "t", "--name", "no")
+    assert done.exit_code == 0, done.output
+    problem = load_problem("slipway.yaml", environ={})
+    assert (problem.name, problem.positive, problem.drop) == ("no", "yes", ("constant: x # y",))
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_samples_are_the_same_every_time_and_have_the_rows_asked_for(name):
+    assert SAMPLES[name](50) == SAMPLES[name](50)
+    assert len(SAMPLES[name](50)) == 51
+
+
+def test_a_sample_does_not_overwrite(run, tmp_path):
+    assert run("sample", "insurance", "data/i.csv").exit_code == 0
+    rows = list(csv.reader(io.StringIO((tmp_path / "data/i.csv").read_text())))
+    assert len(rows) == 1_339 and rows[0] == ["age", "sex", "bmi", "children", "smoker", "region", "charges"]
+    (tmp_path / "data/i.csv").write_text("mine")
+    assert run("sample", "insurance", "data/i.csv").exit_code == 0
+    assert (tmp_path / "data/i.csv").read_text() == "mine"
+    assert run("sample", "insurance", "data/i.csv", "--force").exit_code == 0
+    assert (tmp_path / "data/i.csv").read_text() != "mine"
+
+
+def test_check_says_what_is_wrong_by_column(run):
+    run("sample", "loan", "loan.csv")
+    run("init", "loan.csv", "--target", "Loan_Status")
+    clean = run("check", "loan.csv")
+    assert clean.exit_code == 0 and "0 findings" in clean.output
+    frame = pd.read_csv("loan.csv", dtype=str, keep_default_na=False)
+    frame.loc[0, "Property_Area"] = "Moon"
+    frame.loc[1, "ApplicantIncome"] = "-5"
+    frame.loc[2, "LoanAmount"] = "lots"
+    frame.loc[3, "Education"] = ""
+    frame.drop(columns="Gender").rename(columns={"Married": "Maried"}).to_csv("new.csv", index=False)
+    done = run("check", "new.csv")
+    assert done.exit_code == 4
+    for says in (
+        "Property_Area: 1 cells say 'Moon' (row 1), which training never saw",
+        "ApplicantIncome: 1 cells are outside the range", "(first in row 2)",
+        "LoanAmount: 1 cells say 'lots' (row 3), expected a integer",
+        "Education: 1 cells are missing (first in row 4); training had none",
+        "Gender: is not in the table", "Married: is not in the table; is it 'Maried'?", "Maried: is not a field",
+    ):
+        assert says in done.output, done.output

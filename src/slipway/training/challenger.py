@@ -96,7 +96,8 @@ def documents(
     predictor, goal, unseen = Predictor(draft), table.goal, table.unseen
     scored = goal.scored(unseen.y, predictor.scores(unseen.columns), predictor.threshold)
     metrics = {
-        "metric": goal.metric, "greater_is_better": METRICS[goal.metric].greater_is_better, "confidence": problem.gate.confidence,
+        "metric": goal.metric, "greater_is_better": METRICS[goal.metric].greater_is_better,
+        "confidence": problem.gate.confidence,
         "holdout": evidence.holdout_metrics(table.rows.task, scored, table.learned, problem.gate.confidence, goal),
         "importance": evidence.importance(predictor, unseen, goal),
         "leaderboard": evidence.leaderboard(entries, refused), "notes": remarks,

@@ -49,8 +49,9 @@ def test_commands_exist():
 
 
 def slipway(line: str, folder: Path) -> str:
+    usual = {name: value for name, value in os.environ.items() if not name.startswith("SLIPWAY_")}
     done = subprocess.run(
-        [sys.executable, "-m", *shlex.split(line)], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        [sys.executable, "-m", *shlex.split(line)], cwd=folder, env=usual | {"PYTHONPATH": str(ROOT / "src")},
         capture_output=True, text=True, timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -120,20 +120,32 @@ def test_the_threshold_minimises_the_declared_costs(tmp_path, store):
     assert model["metric"] == "cost" and model["threshold"] < 0.3
 
 
-def test_ctrl_c_keeps_the_best_so_far(tmp_path, store, monkeypatch):
+def interrupted_after(number, monkeypatch):
+    """Let Ctrl-C come after so many fits."""
     run = compare._run
 
     def interrupted(work, everything, jobs):
-        for number, answer in enumerate(run(work, everything, jobs)):
-            if number == 14:
+        for done, answer in enumerate(run(work, everything, jobs)):
+            if done == number:
                 raise KeyboardInterrupt
             yield answer
 
     monkeypatch.setattr(compare, "_run", interrupted)
+
+
+def test_ctrl_c_keeps_the_best_so_far(tmp_path, store, monkeypatch):
+    interrupted_after(14, monkeypatch)
     outcome = trained(tmp_path, store, charges(), "charges", **{"search.trials": 4, "candidates": ["linear"]})
     metrics = outcome.bundle.json("metrics.json")
     assert [entry["candidate"] for entry in metrics["leaderboard"]] == ["linear", "baseline"]
     assert "ended early by Ctrl-C" in metrics["notes"][-1]
+
+
+def test_ctrl_c_before_the_first_result_leaves_nothing(tmp_path, store, monkeypatch):
+    interrupted_after(3, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path, store, charges(), "charges")
+    assert store.digests() == [] and store.journal.entries() == []
 
 
 @pytest.mark.parametrize(("frame", "target", "settings", "message"), [

@@ -143,6 +143,11 @@ def compare(
         The best first; the baseline is among them.
     whole : bool
         False when Ctrl-C ended the comparison early.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When Ctrl-C came before the first trial was done.
     """
     folds = _folds(rows, goal.seed)
     work = [(trial, fold) for trial in range(len(trials)) for fold in range(len(folds))]
@@ -155,6 +160,8 @@ def compare(
     except KeyboardInterrupt:
         whole = False
     finished = {number: scores for number, scores in answers.items() if len(scores) == len(folds)}
+    if not finished:
+        raise KeyboardInterrupt
     entries = [_entry(trials[number], finished[number], rows, folds, goal) for number in sorted(finished)]
     entries.append(_entry(None, _baseline(rows, folds), rows, folds, goal))
     sign = -1 if METRICS[goal.metric].greater_is_better else 1

@@ -1,4 +1,4 @@
-"""Run one write of a store and die at its n-th step, as by kill -9: python killed.py ROOT WRITE N.
+"""Run one write of a store and die at its n-th step, as by kill -9: python killed.py ROOT WRITE N SIGNAL.
 
 A step is an open, a rename, a folder made, a file removed, a sync, and the middle of every write.
 """
@@ -6,9 +6,11 @@ A step is an open, a rename, a folder made, a file removed, a sync, and the midd
 import io
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
+import slipway
 from slipway.pointer import Pointer
 from slipway.store import LocalStore
 
@@ -23,19 +25,26 @@ AUDITED = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod",
 _io_open, _write, _fsync = io.open, os.write, os.fsync
 
 
-class Death:
-    """Counts steps and ends the process at the chosen one."""
+def start(root: Path, write: str, at: int = 0, by: signal.Signals = signal.SIGKILL) -> subprocess.Popen:
+    """This program, in a process of its own; it lives when `at` is 0."""
+    environ = os.environ | {"PYTHONPATH": str(Path(slipway.__file__).parent.parent)}
+    return subprocess.Popen([sys.executable, __file__, str(root), write, str(at), str(int(by))], env=environ)
 
-    def __init__(self, root: str, at: int) -> None:
+
+class Death:
+    """Counts steps and sends the process the signal at the chosen one."""
+
+    def __init__(self, root: str, at: int, by: int) -> None:
         self.root = root
         self.left = at
+        self.by = by
         self.armed = False
 
     def step(self) -> None:
         if self.armed:
             self.left -= 1
             if self.left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), self.by)
 
     def audit(self, event: str, arguments: tuple) -> None:
         if event in AUDITED and str(arguments[0]).startswith(self.root):
@@ -80,8 +89,8 @@ class Halting:
 
 
 if __name__ == "__main__":
-    root, name, at = sys.argv[1:]
-    death = Death(root, int(at))
+    root, name, at, by = sys.argv[1:]
+    death = Death(root, int(at), int(by))
     io.open, os.write, os.fsync = death.open, death.write, death.fsync
     sys.addaudithook(death.audit)
     store = LocalStore(Path(root))

@@ -1,4 +1,6 @@
 import json
+import os
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -54,7 +56,8 @@ def test_one_changed_byte_of_any_file_is_named(bundle):
 
 
 def test_a_file_that_changes_after_the_bundle_was_read_is_refused(bundle):
-    (bundle.folder / "golden.json").write_bytes(b"{}")
+    path = bundle.folder / "golden.json"
+    path.write_bytes(path.read_bytes().swapcase())
     with pytest.raises(BundleError, match="golden.json: .*SHA-256 differs"):
         bundle.json("golden.json")
 
@@ -65,9 +68,9 @@ def link(path: Path) -> None:
     path.symlink_to(aside)
 
 
-def hide(path: Path) -> None:
+def hide(path: Path, behind: Callable[[Path], None]) -> None:
     path.unlink()
-    path.mkdir()
+    behind(path)
 
 
 @pytest.mark.parametrize("damage, says", [
@@ -75,9 +78,11 @@ def hide(path: Path) -> None:
     (lambda folder: (folder / ".hidden").mkdir(), ".hidden: is not in the manifest"),
     (lambda folder: (folder / "model.onnx").unlink(), "model.onnx: cannot be read .No such file"),
     (lambda folder: (folder / MANIFEST).unlink(), "manifest.json: cannot be read .No such file"),
-    (lambda folder: link(folder / "model.json"), "model.json: is a link"),
-    (lambda folder: hide(folder / "model.json"), "model.json: cannot be read .Is a directory"),
-    (lambda folder: (folder / "model.json").write_bytes(b""), "model.json: .*SHA-256 differs"),
+    (lambda folder: link(folder / "model.json"), "model.json: is not a plain file"),
+    (lambda folder: link(folder / MANIFEST), "manifest.json: is not a plain file"),
+    (lambda folder: hide(folder / "model.json", os.mkdir), "model.json: is not a plain file"),
+    (lambda folder: hide(folder / "model.json", os.mkfifo), "model.json: is not a plain file"),
+    (lambda folder: (folder / "model.json").write_bytes(b""), "model.json: .*0 bytes instead of"),
 ])
 def test_a_damaged_bundle_is_refused(bundle, damage, says):
     damage(bundle.folder)
@@ -105,6 +110,7 @@ def test_a_newer_format_is_told(tmp_path):
 @pytest.mark.parametrize("document", [
     b"nonsense", b"[]", b"{}", b'{"format": "1"}', b'{"format": 1, "problem": "x", "files": []}',
     b'{"format": 1, "problem": 1, "files": {}}', b'{"format": 1, "problem": "x", "files": {"a": {}}}',
+    b'{"format": 0, "problem": "x", "files": {}}', b'{"format": 1, "problem": "x", "files": {"a": {"sha256": ""}}}',
     b'{"format": 1, "problem": "x", "files": {"../secret": {"sha256": "", "bytes": 0}}}',
 ])
 def test_a_manifest_of_another_kind_is_refused(tmp_path, document):

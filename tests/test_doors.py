@@ -18,7 +18,9 @@ MODULES = {
     ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
     for path in SOURCE.rglob("*.py")
 }
-HEAVY = {"pandas", "sklearn", "scipy", "matplotlib", "onnx", "skl2onnx", "pyarrow", "slipway.training", "slipway.sources"}
+HEAVY = {
+    "pandas", "sklearn", "scipy", "matplotlib", "onnx", "skl2onnx", "pyarrow", "slipway.training", "slipway.sources",
+}
 
 
 def named(node: ast.AST) -> set[str]:
@@ -72,11 +74,21 @@ def test_doors_that_stay_shut(part, forbidden):
     assert within(reached(part), forbidden) == set()
 
 
+@pytest.mark.parametrize("part", sorted(
+    {"slipway.store", "slipway.bundle", "slipway.files", "slipway.journal", "slipway.pointer", "slipway.schema"}
+    | {"slipway.release"} & set(MODULES)
+))
+def test_parts_that_need_the_standard_library_alone(part):
+    allowed = {"slipway", "numpy"} if part == "slipway.schema" else {"slipway"}
+    assert {name.partition(".")[0] for name in reached(part)} <= allowed | sys.stdlib_module_names
+
+
 def test_the_command_line_imports_nothing_heavy_before_a_command_is_called():
     for name in within(set(MODULES), {"slipway.cli"}):
         tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
         top = set().union(*(named(node) for node in tree.body))
-        assert within(top, HEAVY | {"numpy", "flask", "gunicorn", "slipway.serving", "slipway.inference"}) == set(), name
+        heavy = HEAVY | {"numpy", "flask", "gunicorn", "slipway.serving", "slipway.inference"}
+        assert within(top, heavy) == set(), name
 
 
 def loaded(code: str, folder: Path, **environ) -> set[str]:

@@ -1,7 +1,5 @@
 import errno
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,7 +22,9 @@ def test_entries_come_back_in_order(journal):
     assert journal.entries() == entries
 
 
-@pytest.mark.parametrize("torn", [b'{"event": "to', b'{"event": "\xc3', b"{", b"\x00\x00\x00", b'{"event": "torn"}'[:-1]])
+@pytest.mark.parametrize("torn", [
+    b'{"event": "to', b'{"event": "\xc3', b"{", b"\x00\x00\x00", b'{"event": "torn"}'[:-1],
+])
 def test_a_torn_line_costs_only_itself(journal, torn):
     journal.append({"event": "old"})
     with journal.path.open("ab") as file:
@@ -50,8 +50,7 @@ def test_what_is_no_entry_is_passed_over(journal):
 
 
 def test_processes_may_append_at_once(tmp_path):
-    command = [sys.executable, killed.__file__, str(tmp_path), "append", "0"]
-    writers = [subprocess.Popen(command) for _ in range(5)]
+    writers = [killed.start(tmp_path, "append") for _ in range(5)]
     assert [writer.wait(60) for writer in writers] == [0] * 5
     assert len(Journal(tmp_path / "journal.jsonl").entries()) == 5
 
@@ -91,11 +90,14 @@ def test_an_entry_says_who_and_when(monkeypatch):
 
 @pytest.mark.parametrize("steps, expected", [
     ("", ""), ("+a", "a"), ("+a +b", "ab"), ("+a +a", "a"), ("+a -b", "a"), ("+a +b +c <b", "ab"),
-    ("+a +b +c <b <a", "a"), ("+a +b <a +c", "ac"), ("+a +b +a", "aba"), ("<x +a", "a"),
+    ("+a +b +c <b <a", "a"), ("+a +b <a +c", "ac"), ("+a +b +a", "aba"), ("<x +a", "xa"),
+    ("+bx", "xb"), ("-bx", ""), ("+a +b +c +da", "ad"), ("+a +bx", "axb"), ("+a +ba +cb", "abc"),
 ])
 def test_champions_that_can_be_gone_back_to(steps, expected):
     kinds = {"+": ("promote", "promoted"), "-": ("verdict", "kept"), "<": ("rollback", "promoted")}
     entries = [
-        {"event": kinds[step[0]][0], "outcome": kinds[step[0]][1], "digest": step[1]} for step in steps.split()
+        {"event": kinds[step[0]][0], "outcome": kinds[step[0]][1], "digest": step[1], "champion": step[2:] or None}
+        for step in steps.split()
     ]
-    assert champions([{}, *entries]) == list(expected)
+    strange = [{}, {"event": "promote", "outcome": "promoted"}, {"event": "rollback", "digest": 7}]
+    assert champions([*strange, *entries]) == list(expected)

@@ -28,6 +28,7 @@ def test_the_same_decision_is_the_same_file_made_for_a_diff():
     (b"{}", "expected the keys"),
     (DOCUMENT | {"more": 1}, "expected the keys"),
     (DOCUMENT | {"format": 2}, "format 2 is unknown. Upgrade"),
+    ({"format": 2, "champion": "ab" * 32}, "format 2 is unknown. Upgrade"),
     (DOCUMENT | {"digest": "ab"}, "digest: expected 64 hexadecimal digits"),
     (DOCUMENT | {"digest": "AB" * 32}, "digest: expected 64 hexadecimal digits"),
     (DOCUMENT | {"digest": "../" + "ab" * 31}, "digest: expected 64 hexadecimal digits"),

@@ -1,9 +1,9 @@
 import errno
+import fcntl
 import itertools
 import os
+import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -36,15 +36,15 @@ def prepared(root: Path) -> LocalStore:
     return store
 
 
-def killed_at_every_step(write: str, folder: Path):
+def killed_at_every_step(write: str, folder: Path, prepare=lambda store: None):
     """A prepared store after each death; the last one was written in full."""
     for step in itertools.count(1):
         store = prepared(folder / str(step))
-        command = [sys.executable, killed.__file__, str(store.root), write, str(step)]
-        done = subprocess.run(command, timeout=60)
-        assert done.returncode in (0, -signal.SIGKILL)
+        prepare(store)
+        status = killed.start(store.root, write, step).wait(60)
+        assert status in (0, -signal.SIGKILL)
         yield store
-        if done.returncode == 0:
+        if status == 0:
             assert step > 4, "no step was seen"
             return
 
@@ -59,6 +59,23 @@ def test_a_killed_add_leaves_the_old_or_the_new_and_the_next_one_works(tmp_path)
         assert store.bundle(added.digest).read("model.onnx") == NEW["model.onnx"]
         assert names(store.bundles) == store.digests()
     assert seen == {1, 2}
+
+
+def test_a_killed_repair_is_done_by_the_next_add(tmp_path):
+    digest = digest_of(manifest_bytes("trial", NEW))
+
+    def damage(store: LocalStore) -> None:
+        (store.add("trial", NEW).folder / "model.json").write_bytes(b"bad")
+
+    seen = set()
+    for store in killed_at_every_step("add", tmp_path, damage):
+        try:
+            seen.add(store.bundle(digest).read("model.json"))
+        except BundleError as error:
+            seen.add("damaged" if "manifest names" in str(error) else "absent")
+        assert store.add("trial", NEW).read("model.json") == b"new"
+        assert names(store.bundles) == store.digests()
+    assert seen == {"damaged", "absent", b"new"}
 
 
 def test_a_killed_pointing_leaves_the_old_or_the_new_and_the_next_one_works(tmp_path):
@@ -83,10 +100,27 @@ def test_a_killed_append_keeps_what_was_there_and_the_next_one_works(tmp_path):
 
 
 def test_two_processes_may_add_the_same_bundle_at_once(store):
-    command = [sys.executable, killed.__file__, str(store.root), "add", "0"]
-    writers = [subprocess.Popen(command) for _ in range(4)]
+    writers = [killed.start(store.root, "add") for _ in range(4)]
     assert [writer.wait(60) for writer in writers] == [0] * 4
     assert names(store.bundles) == store.digests() == [digest_of(manifest_bytes("trial", NEW))]
+
+
+def test_a_living_writer_is_waited_for(store):
+    store.add("trial", OLD)
+    slow = killed.start(store.root, "add", 10, by=signal.SIGSTOP)
+    try:
+        assert os.WIFSTOPPED(os.waitpid(slow.pid, os.WUNTRACED)[1])
+        assert len(names(store.bundles)) == 2, "stopped before its folder is made or after it is renamed"
+        handle = os.open(store.bundles, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(handle)
+        other = killed.start(store.root, "add")
+        slow.send_signal(signal.SIGCONT)
+        assert [slow.wait(60), other.wait(60)] == [0, 0]
+    finally:
+        slow.kill()
+    assert len(names(store.bundles)) == len(store.digests()) == 2
 
 
 def test_adding_twice_changes_nothing(store):
@@ -101,6 +135,8 @@ def test_adding_twice_changes_nothing(store):
     lambda folder: (folder / "model.json").unlink(),
     lambda folder: (folder / MANIFEST).unlink(),
     lambda folder: (folder / "stray").write_bytes(b""),
+    lambda folder: (shutil.rmtree(folder), folder.write_text("a file")),
+    lambda folder: (shutil.rmtree(folder), folder.symlink_to("nowhere")),
 ])
 def test_adding_repairs_a_damaged_bundle(store, damage):
     bundle = store.add("trial", OLD)
@@ -121,7 +157,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(store, monkeypatch, call, at):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, call, full)
-        with pytest.raises(StoreError, match="cannot be written.*No space left"):
+        with pytest.raises(StoreError, match="cannot be written.*No space left.*Make room"):
             store.add("trial", OLD)
     assert names(store.bundles) == []
 
@@ -141,12 +177,30 @@ def test_a_pointer_stays_when_the_disk_is_full(store, monkeypatch, call):
     assert names(store.root) == ["champion.json"]
 
 
+def test_a_store_without_the_right_to_write_is_told(store, monkeypatch):
+    store.add("trial", OLD)
+
+    def refused(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "mkdir", refused)
+        patch.setattr(os, "write", refused)
+        patch.setattr(os, "replace", refused)
+        assert store.add("trial", OLD).read("model.json") == b"old"
+        for write, content in [(store.add, ("trial", NEW)), (store.point, (POINTER,)), (store.journal.append, ({},))]:
+            with pytest.raises(StoreError, match="cannot be written .Read-only file system.. Get the right"):
+                write(*content)
+
+
 def test_a_file_in_place_of_the_folder_is_told(tmp_path):
     (tmp_path / "artifacts").write_text("")
     store = LocalStore(tmp_path / "artifacts")
     for write, content in [(store.add, ("trial", OLD)), (store.point, (POINTER,)), (store.journal.append, ({},))]:
         with pytest.raises(StoreError, match="cannot be written"):
             write(*content)
+    with pytest.raises(StoreError, match="cannot be read"):
+        store.digests()
 
 
 def test_a_bundle_is_found_by_the_start_of_its_digest(store):
@@ -163,6 +217,21 @@ def test_a_bundle_is_found_by_the_start_of_its_digest(store):
             store.find(prefix)
 
 
+def test_who_asks_for_another_bundle_is_told_which_there_are(store):
+    with pytest.raises(StoreError, match="There is none yet: run slipway train"):
+        store.find("0" * 6)
+    digest = store.add("trial", OLD).digest
+    twin = digest[:15] + ("1" if digest[15] == "0" else "0") + "0" * 48
+    (store.bundles / twin).mkdir()
+    with pytest.raises(StoreError, match="Those there are: ") as caught:
+        store.find("0" * 6)
+    assert digest[:16] in str(caught.value) and twin[:16] in str(caught.value)
+    for number in range(10):
+        (store.bundles / f"{number:064x}").mkdir()
+    with pytest.raises(StoreError, match=" and 2 more"):
+        store.find("f" * 6)
+
+
 def test_a_store_without_anything(store):
     assert store.digests() == []
     assert store.pointer() is None
@@ -171,6 +240,14 @@ def test_a_store_without_anything(store):
         store.bundle("a" * 64)
     with pytest.raises(StoreError, match="no earlier champion"):
         store.previous()
+
+
+@pytest.mark.parametrize("digest", ["", ".", "..", "../bundles", "a" * 63])
+def test_what_is_no_digest_names_no_folder(store, digest):
+    store.add("trial", OLD)
+    (store.bundles / ("a" * 63)).mkdir()
+    with pytest.raises(BundleError, match="is not in"):
+        store.bundle(digest)
 
 
 def test_where_a_store_is(tmp_path):
@@ -224,6 +301,20 @@ def test_a_rollback_after_the_pointer_was_reverted_in_git(store):
     one, two, _ = promoted(store, b"1", b"2", b"3")
     store.point(Pointer(two, "trial", {"outcome": "promoted", "reasons": []}))
     assert roll_back(store) == one
+
+
+def test_a_promotion_after_the_pointer_was_reverted_in_git(store):
+    one, two, _ = promoted(store, b"1", b"2", b"3")
+    store.point(Pointer(two, "trial", {"outcome": "promoted", "reasons": []}))
+    promoted(store, b"4")
+    assert [roll_back(store), roll_back(store)] == [two, one]
+
+
+def test_a_rollback_to_a_champion_that_came_by_git(store):
+    cloned = store.add("trial", {"model.json": b"1"})
+    store.point(Pointer(cloned.digest, "trial", {}))
+    promoted(store, b"2")
+    assert roll_back(store) == cloned.digest
 
 
 def test_a_rollback_from_a_champion_that_came_by_git(store):

@@ -6,6 +6,7 @@ outside (the pointer in git); nothing inside a bundle can vouch for the bundle. 
 
 import json
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -45,12 +46,7 @@ class Bundle:
         if listed is None:
             raise BundleError(f"bundle {self.digest[:12]} has no {name}")
         path = self.folder / name
-        if path.is_symlink():
-            raise BundleError(f"{path}: is a link, not a file of the bundle")
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise BundleError(f"{path}: cannot be read ({error.strerror})", TRAIN_AGAIN) from error
+        content = _content(path, listed["bytes"])
         if sha256(content).hexdigest() != listed["sha256"]:
             raise BundleError(f"{path}: is not what the manifest names (SHA-256 differs)", TRAIN_AGAIN)
         return content
@@ -97,7 +93,10 @@ def read_bundle(folder: Path, digest: str) -> Bundle:
     """
     bundle = Bundle(folder, digest, _manifest(folder, digest))
     listed = {MANIFEST, *bundle.manifest["files"]}
-    unlisted = sorted({path.name for path in folder.iterdir()} - listed)
+    try:
+        unlisted = sorted({path.name for path in folder.iterdir()} - listed)
+    except OSError as error:
+        raise BundleError(f"{folder}: cannot be read ({error.strerror})", TRAIN_AGAIN) from error
     if unlisted:
         raise BundleError(f"{folder / unlisted[0]}: is not in the manifest", "Delete it: a bundle never changes")
     for name in bundle.manifest["files"]:
@@ -105,19 +104,31 @@ def read_bundle(folder: Path, digest: str) -> Bundle:
     return bundle
 
 
-def _manifest(folder: Path, digest: str) -> dict:
-    path = folder / MANIFEST
+def _content(path: Path, size: int | None = None) -> bytes:
+    """What a plain file of `size` bytes holds: a link could lead anywhere, a pipe would never end."""
     try:
-        content = path.read_bytes()
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise BundleError(f"{path}: is not a plain file", TRAIN_AGAIN)
+        if size is not None and found.st_size != size:
+            raise BundleError(
+                f"{path}: is not what the manifest names ({found.st_size} bytes instead of {size})", TRAIN_AGAIN
+            )
+        return path.read_bytes()
     except OSError as error:
         raise BundleError(f"{path}: cannot be read ({error.strerror})", TRAIN_AGAIN) from error
+
+
+def _manifest(folder: Path, digest: str) -> dict:
+    path = folder / MANIFEST
+    content = _content(path)
     if digest_of(content) != digest:
         raise BundleError(f"{path}: its SHA-256 is not the digest {digest[:12]} asked for", TRAIN_AGAIN)
     try:
         manifest = json.loads(content)
         newer = manifest["format"] > FORMAT
-        sound = newer or isinstance(manifest["problem"], str) and all(
-            FILE_NAME.fullmatch(name) and isinstance(listed["sha256"], str)
+        sound = newer or manifest["format"] == FORMAT and isinstance(manifest["problem"], str) and all(
+            FILE_NAME.fullmatch(name) and isinstance(listed["sha256"], str) and isinstance(listed["bytes"], int)
             for name, listed in manifest["files"].items()
         )
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -1,10 +1,24 @@
 """Writes that a crash cannot leave half done."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from slipway.errors import StoreError
+
+NO_RIGHT = "Get the right to write there, or set store in slipway.yaml to another folder"
+FULL = "Make room on the disk and run it again"
+CURES = {
+    errno.EACCES: NO_RIGHT, errno.EPERM: NO_RIGHT, errno.EROFS: NO_RIGHT, errno.ENOSPC: FULL, errno.EDQUOT: FULL,
+}
+
+
+def unwritable(path: Path, error: OSError) -> StoreError:
+    """The error of a write to `path` that the system refused, with what to do."""
+    return StoreError(f"{path}: cannot be written ({error.strerror})", CURES.get(error.errno, ""))
 
 
 @contextmanager

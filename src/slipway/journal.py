@@ -12,6 +12,7 @@ from pathlib import Path
 
 from slipway.bundle import Bundle
 from slipway.errors import StoreError
+from slipway.files import sync_folder, unwritable
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,10 @@ class Journal:
                 os.fsync(handle)
             finally:
                 os.close(handle)
+            if not size:  # a file made just now is lost in a power cut unless its folder knows it
+                sync_folder(self.path.parent)
         except OSError as error:
-            raise StoreError(f"{self.path}: cannot be written ({error.strerror})") from error
+            raise unwritable(self.path, error) from error
 
     def entries(self) -> list[dict]:
         """All entries, the oldest first; what a crash left half written is passed over."""
@@ -87,15 +90,27 @@ def _who() -> str:
 def champions(entries: Iterable[Mapping]) -> list[str]:
     """Digests of the champions that can be gone back to, the present one last.
 
-    A promotion adds its bundle; a rollback takes the last one away, so that two in a row go back two steps.
+    A promotion adds its bundle; a rollback takes the last one away, so that two in a row go back two steps. The
+    champion that a promotion found counts too: it may have come, or come back, with a commit.
     """
     history: list[str] = []
     for entry in entries:
-        digest = entry.get("digest")
+        digest, before = entry.get("digest"), entry.get("champion")
+        if not isinstance(digest, str):
+            continue
         if entry.get("event") == "rollback":
-            while history and history[-1] != digest:
-                history.pop()
+            _return_to(digest, history)
         elif entry.get("event") in ("verdict", "promote") and entry.get("outcome") == "promoted":
+            if isinstance(before, str):
+                _return_to(before, history)
             if not history or history[-1] != digest:
                 history.append(digest)
     return history
+
+
+def _return_to(digest: str, history: list[str]) -> None:
+    if digest in history:
+        while history[-1] != digest:
+            history.pop()
+    else:
+        history.append(digest)

@@ -43,10 +43,10 @@ class Pointer:
             document = json.loads(content)
         except ValueError as error:
             raise StoreError(f"{where}: not JSON ({error})", restore) from error
+        if isinstance(document, dict) and document.get("format", FORMAT) != FORMAT:  # its keys may be others
+            raise StoreError(f"{where}: format {document['format']!r} is unknown", "Upgrade Slipway")
         if not isinstance(document, dict) or set(document) != KEYS:
             raise StoreError(f"{where}: expected the keys {', '.join(sorted(KEYS))}", restore)
-        if document["format"] != FORMAT:
-            raise StoreError(f"{where}: format {document['format']!r} is unknown", "Upgrade Slipway")
         if not isinstance(document["digest"], str) or not DIGEST.fullmatch(document["digest"]):
             raise StoreError(f"{where}: digest: expected 64 hexadecimal digits", restore)
         if not isinstance(document["problem"], str) or not isinstance(document["verdict"], dict):

@@ -1,5 +1,6 @@
 """The store: where bundles, the pointer and the journal live."""
 
+import os
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -8,11 +9,12 @@ from pathlib import Path
 
 from slipway.bundle import DIGEST, MANIFEST, Bundle, digest_of, manifest_bytes, read_bundle
 from slipway.errors import BundleError, StoreError
-from slipway.files import locked, replace, sync_folder, write_synced
+from slipway.files import locked, replace, sync_folder, unwritable, write_synced
 from slipway.journal import Journal, champions, entry
 from slipway.pointer import FILE, Pointer
 
 SHORTEST_PREFIX = 6
+LISTED = 10
 UNFINISHED = ".unfinished-"
 
 
@@ -41,13 +43,15 @@ class LocalStore:
         manifest = manifest_bytes(problem, files)
         digest = digest_of(manifest)
         try:
-            self.bundles.mkdir(parents=True, exist_ok=True)
+            if not self.bundles.is_dir():
+                self.bundles.mkdir(parents=True, exist_ok=True)
+                sync_folder(self.root)
             with locked(self.bundles):
                 self._clean()
                 if not self._sound(digest):
                     self._write(digest, {**files, MANIFEST: manifest})
         except OSError as error:
-            raise StoreError(f"{error.filename or self.bundles}: cannot be written ({error.strerror})") from error
+            raise unwritable(self.bundles, error) from error
         return read_bundle(self.bundles / digest, digest)
 
     def _sound(self, digest: str) -> bool:
@@ -65,7 +69,7 @@ class LocalStore:
                 write_synced(draft / name, content)
             sync_folder(draft)
             final = self.bundles / digest
-            if final.exists():  # damaged, or _sound would have said so
+            if os.path.lexists(final):  # damaged, or _sound would have said so
                 final.rename(self.bundles / f"{UNFINISHED}{secrets.token_hex(8)}")
             draft.rename(final)
         except BaseException:
@@ -75,32 +79,42 @@ class LocalStore:
         self._clean()
 
     def _clean(self) -> None:
-        """Remove what writers left behind; the caller holds the lock, so none of it is being written."""
+        """Remove what writers left behind; the caller holds the lock, so none of it is being written.
+
+        What cannot be removed (another user's) stays: it is no bundle, and no reason to refuse one.
+        """
         for path in self.bundles.glob(f"{UNFINISHED}*"):
-            shutil.rmtree(path)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def digests(self) -> list[str]:
         """Digests of all bundles, sorted."""
-        if not self.bundles.is_dir():
+        try:
+            return sorted(path.name for path in self.bundles.iterdir() if DIGEST.fullmatch(path.name))
+        except FileNotFoundError:
             return []
-        return sorted(path.name for path in self.bundles.iterdir() if DIGEST.fullmatch(path.name))
+        except OSError as error:
+            raise StoreError(f"{self.bundles}: cannot be read ({error.strerror})") from error
 
     def find(self, prefix: str) -> str:
         """The one digest that starts with `prefix`; StoreError when there is none, or several."""
         if len(prefix) < SHORTEST_PREFIX:
             raise StoreError(f"{prefix!r}: give at least {SHORTEST_PREFIX} digits of the digest")
-        found = [digest for digest in self.digests() if digest.startswith(prefix)]
+        there = self.digests()
+        found = [digest for digest in there if digest.startswith(prefix)]
         if len(found) == 1:
             return found[0]
         if found:
-            listed = ", ".join(digest[:12] for digest in found)
-            raise StoreError(f"{prefix}: fits several bundles ({listed})", "Give more digits")
-        raise StoreError(f"{prefix}: no such bundle in {self.bundles}", "slipway status lists those there are")
+            raise StoreError(f"{prefix}: fits several bundles ({_listed(found)})", "Give more digits")
+        cure = f"Those there are: {_listed(there)}" if there else "There is none yet: run slipway train"
+        raise StoreError(f"{prefix}: no such bundle in {self.bundles}", cure)
 
     def bundle(self, digest: str) -> Bundle:
         """Read and verify a bundle; BundleError when it is absent or damaged."""
         folder = self.bundles / digest
-        if not folder.is_dir():
+        if not DIGEST.fullmatch(digest) or not folder.is_dir():
             raise BundleError(
                 f"bundle {digest[:12]} is not in {self.bundles}", "Run slipway train, or copy the bundle there"
             )
@@ -123,7 +137,7 @@ class LocalStore:
             self.root.mkdir(parents=True, exist_ok=True)
             replace(self.root / FILE, pointer.to_bytes())
         except OSError as error:
-            raise StoreError(f"{self.root / FILE}: cannot be written ({error.strerror})") from error
+            raise unwritable(self.root / FILE, error) from error
 
     def promote(self, bundle: Bundle, event: str, reason: str) -> None:
         """Make a verified bundle the champion by hand, and note it in the journal."""
@@ -142,6 +156,15 @@ class LocalStore:
         if not history:
             raise StoreError(f"{self.journal.path}: knows of no earlier champion", "slipway promote DIGEST names one")
         return history[-1]
+
+
+def _listed(digests: list[str]) -> str:
+    """The first digests, as far as they have to be shown to tell them apart."""
+    length = 12
+    while len({digest[:length] for digest in digests}) < len(digests):
+        length += 1
+    more = f" and {len(digests) - LISTED} more" if len(digests) > LISTED else ""
+    return ", ".join(digest[:length] for digest in digests[:LISTED]) + more
 
 
 def open_store(location: str, base: Path = Path(".")) -> LocalStore:

@@ -4,14 +4,12 @@ Each worker makes its own app and ONNX session after the fork. Threads answer sl
 numerical libraries get one thread per worker.
 """
 
-import atexit
 import os
-import shutil
 import sys
-import tempfile
 
 from slipway.errors import SlipwayError
 from slipway.problem import load_problem
+from slipway.serving.scratch import make_scratch
 from slipway.threads import cores, pin_threads
 
 MEMORY = "/dev/shm"
@@ -35,18 +33,8 @@ control_socket_disable = True  # it would fail on a read-only root, and can shut
 accesslog = None  # slipway.serving.access writes it
 loglevel = "warning"
 
-# A folder of its own for the workers' metrics, empty, in memory where there is one. prometheus_client asks for it when
-# it is imported, so a hook would be too late for an app that is loaded before the fork.
-_master = os.getpid()
-_metrics = tempfile.mkdtemp(prefix=f"slipway-metrics-{_master}-", dir=_memory)
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics
-
-
-@atexit.register
-def _remove_metrics() -> None:
-    """Remove the metrics' folder; workers, which inherit this, leave it alone."""
-    if os.getpid() == _master:
-        shutil.rmtree(_metrics, ignore_errors=True)
+# prometheus_client asks for it when it is imported: a hook would be too late for an app that is loaded before the fork.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = make_scratch(_memory)
 
 
 def on_starting(server) -> None:

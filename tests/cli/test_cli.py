@@ -32,6 +32,7 @@ def run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("SLIPWAY_")] + ["PORT"]:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SLIPWAY_PROBLEM", "slipway.yaml")  # serve sets it for its workers: what it leaves is undone
     (tmp_path / "slipway.yaml").write_text(SETTINGS)
 
     def call(*arguments: str) -> Result:

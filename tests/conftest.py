@@ -1,8 +1,10 @@
 """An app with a small bundle behind it, and a client of it."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from flask import Flask
@@ -12,6 +14,17 @@ from bundles import make_bundle
 from slipway.problem import load_problem
 from slipway.serving.factory import build
 from slipway.store import LocalStore
+
+ASKED = ("SLIPWAY_BROWSER", "SLIPWAY_E2E")  # what .ci/run asks of the tests themselves
+
+
+@pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """No setting of the shell reaches a test, and what a test sets in the environment ends with it."""
+    with patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith("SLIPWAY_") and name not in ASKED]:
+            del os.environ[name]
+        yield
 
 
 class Client(FlaskClient):

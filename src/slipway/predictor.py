@@ -3,10 +3,10 @@
 Both the service and the gate use it, so a model is judged by exactly what will answer in production.
 """
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
-import onnxruntime
 
 from slipway.bundle import TRAIN_AGAIN, Bundle
 from slipway.encoding import Encoding
@@ -139,7 +139,11 @@ def close(expected, answer):
     return np.abs(answer - expected) <= np.maximum(ABSOLUTE, RELATIVE * np.abs(expected))
 
 
-def _session(model: bytes) -> onnxruntime.InferenceSession:
+def _session(model: bytes):
+    """An ONNX Runtime session; the library loads here, because a process that has loaded it must not fork."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it reports to its maker by default
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # one thread a worker; more only fight over the cores
     options.inter_op_num_threads = 1

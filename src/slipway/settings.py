@@ -147,7 +147,7 @@ SETTINGS = (
     Setting("serving.unknown_levels", one_of(*POLICIES), "reject",
             "What to do with a level that training never saw: reject the row, or answer with a warning."),
     Setting("serving.out_of_range", one_of(*POLICIES), "reject",
-            "What to do with a number outside the range seen in training."),
+            "What to do with a number outside the range seen in training; a date outside it only warns."),
     Setting("serving.max_rows", whole(1), 10_000, "Most rows of one call of POST /predict."),
     Setting("serving.max_body_bytes", whole(1_024), 8 * MEBIBYTE, "Largest body of POST /predict and of the form."),
     Setting("serving.max_upload_bytes", whole(1_024), 100 * MEBIBYTE, "Largest body of POST /predict/file."),
@@ -166,7 +166,7 @@ class Variable:
 
 VARIABLES = (
     Variable("SLIPWAY_PROBLEM", "slipway.yaml", "Path of the problem file."),
-    Variable("SLIPWAY_API_KEYS", "", "Comma-separated keys; when set, predictions need one of them."),
+    Variable("SLIPWAY_API_KEYS", "", "Comma-separated keys; when set, predictions and /metrics need one of them."),
     Variable("SLIPWAY_TRUSTED_PROXIES", "0", "How many proxies in front may set X-Forwarded-*, prefix included."),
     Variable("PORT", "8080", "Port of the service."),
     Variable("WEB_CONCURRENCY", "", "Number of gunicorn workers; by default one per core, 2 to 4."),

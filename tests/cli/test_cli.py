@@ -90,7 +90,9 @@ def test_wrong_usage(run, arguments, says):
     assert says in result.err and "Traceback" not in result.err
 
 
-@pytest.mark.parametrize("command", [("train",), ("status",), ("serve",), ("rollback",), ("promote", "a" * 12), ("check", "x")])
+@pytest.mark.parametrize("command", [
+    ("train",), ("status",), ("serve",), ("rollback",), ("promote", "a" * 12), ("check", "x"),
+])
 def test_a_wrong_problem_file_is_one_line(run, tmp_path, command):
     (tmp_path / "slipway.yaml").write_text(SETTINGS + "trget: x\n")
     assert_one_line(run(*command), 3, "slipway.yaml: trget: no such setting. Did you mean target?")

@@ -4,7 +4,6 @@ What a cell says does not depend on where it was read from: ``1``, ``1.0`` and a
 typed true one level, a midnight timestamp and its date one date.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,9 +12,8 @@ import numpy as np
 import pandas as pd
 
 from slipway.errors import TableError
-from slipway.schema import MISSING, MISSING_MARKERS, UNSEEN, Columns, Field, Schema, parse_date, show_date
+from slipway.schema import ISO, MISSING, MISSING_MARKERS, UNSEEN, Columns, Field, Schema, parse_date, show_date
 
-ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?")
 SHOWN = 3
 
 

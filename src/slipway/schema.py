@@ -4,6 +4,7 @@ One description drives ingest checks, request decoding, the API's specification,
 sample requests. It needs NumPy only, because the service imports it.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
@@ -21,6 +22,11 @@ EPOCH = datetime(1970, 1, 1)
 MISSING_MARKERS = frozenset({
     "", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "-nan", "#na", "null", "none", "?", "-", "--", "nil", "missing",
 })
+
+# What separates the cells of a CSV file: the one of these that its header has most of.
+SEPARATORS = ",;\t|"
+
+ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 
 Columns = dict[str, np.ndarray]
 

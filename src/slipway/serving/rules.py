@@ -1,7 +1,6 @@
 """What a value of each field must be, in words and as a check."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from slipway.problem import Serving
-from slipway.schema import MISSING, MISSING_MARKERS, UNSEEN, Columns, Field, Schema, parse_date
+from slipway.schema import ISO, MISSING, MISSING_MARKERS, UNSEEN, Columns, Field, Schema, parse_date
 from slipway.serving.refusal import LISTED, FieldProblem
 
-ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 MOST_LEVELS = 12
 ABSENT = object()
 NOT_FINITE = object()  # NaN, Infinity and numbers beyond double precision

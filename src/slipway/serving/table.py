@@ -13,12 +13,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from slipway.schema import Columns
+from slipway.schema import SEPARATORS, Columns
 from slipway.serving.refusal import LISTED, FieldProblem, Refusal
 from slipway.serving.rules import Rule, Watch, typed_column
 from slipway.serving.service import NO_ANSWER, Service, rows_without_answer
 
-SEPARATORS = ",;\t|"
 IN_MEMORY = 1 << 20
 ROWS = 1000
 

@@ -10,8 +10,8 @@ import pyarrow
 from pyarrow import csv as arrow
 
 from slipway.errors import TableError
+from slipway.schema import SEPARATORS
 
-SEPARATORS = ",;\t|"
 INDEX = "Unnamed: 0"
 
 

@@ -64,7 +64,7 @@ def truck(rows: int) -> list[list[str]]:
     header, columns = ["class"], [np.where(fault, "pos", "neg")]
     for sensor in range(SENSORS):
         scale = 10 ** random.uniform(1, 5)
-        signal = random.choice([0, 0, 0, 0.4, 1.1])
+        signal = random.choice([0.0] * 12 + [0.3, 0.6])
         readings = np.round(scale * random.lognormal(0, 0.8, rows) * np.exp(signal * fault))
         header.append(f"{chr(97 + sensor // 10)}{chr(97 + sensor % 7)}_{sensor:03d}")
         columns.append(_holes(random, readings.astype(np.int64), random.choice([0.0, 0.01, 0.08, 0.4]), "na"))

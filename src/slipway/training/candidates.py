@@ -120,9 +120,9 @@ CANDIDATES = {
             {"min_samples_leaf": 1, "max_features": 0.5},
         ),
         (
+            {"min_samples_leaf": 1, "max_features": "sqrt"},
             {"min_samples_leaf": 2, "max_features": "sqrt"},
             {"min_samples_leaf": 1, "max_features": 0.5},
-            {"min_samples_leaf": 5, "max_features": 0.7},
         ),
         _drawn_forest, True,
     ),

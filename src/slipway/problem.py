@@ -80,6 +80,7 @@ class Problem:
     holdout: Holdout
     gate: Gate
     store: str
+    remote: str | None
     seed: int
     serving: Serving
     folder: Path
@@ -108,7 +109,7 @@ def load_problem(path: str | Path | None = None, environ: Mapping[str, str] = os
     path = Path(path or environ.get("SLIPWAY_PROBLEM") or FILE)
     values = _checked(_document(path), path)
     for setting in SETTINGS:
-        if setting.variable in environ:
+        if environ.get(setting.variable):  # an empty one is as good as none: workflows set them so
             value = _overridden(setting, environ[setting.variable])
             values[setting.path] = _read(setting, value, setting.variable)
     for setting in SETTINGS:

@@ -3,6 +3,7 @@
 The table feeds the validation of slipway.yaml, the overrides by environment variables, and docs/settings.md.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -95,6 +96,15 @@ def number(expected: str = "a number", low: float = float("-inf"), high: float =
     return Kind(expected, read)
 
 
+def remote() -> Kind:
+    def read(value):
+        if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/\s]+)*/?", _text(value)):
+            raise ValueError
+        return value.rstrip("/")
+
+    return Kind("s3://bucket/prefix", read)
+
+
 def column_types() -> Kind:
     def read(value):
         if not isinstance(value, Mapping) or not set(value.values()) <= set(TYPES):
@@ -143,6 +153,8 @@ SETTINGS = (
     Setting("gate.confidence", number("a number from 0.5 to 0.999", 0.5, 0.999), 0.9,
             "In what share of bootstrap draws it must be better; also of the intervals shown."),
     Setting("store", text(), "artifacts", "Where bundles live: a folder, relative to this file."),
+    Setting("remote", remote(), None, "Where bundles and the journal are kept besides: s3://bucket/prefix. "
+            "slipway push and pull copy."),
     Setting("seed", whole(0), 0, "Seed of everything random in training."),
     Setting("serving.unknown_levels", one_of(*POLICIES), "reject",
             "What to do with a level that training never saw: reject the row, or answer with a warning."),

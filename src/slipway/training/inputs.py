@@ -41,7 +41,7 @@ def fingerprint(problem: Problem) -> str:
         When a file of the source is not there.
     """
     asked = asdict(problem)
-    for name in ("serving", "store", "folder", "source"):
+    for name in ("serving", "store", "remote", "folder", "source"):
         asked.pop(name)
     total = sha256(repr(sorted(asked.items())).encode())
     for path in source_files(problem):
@@ -49,7 +49,7 @@ def fingerprint(problem: Problem) -> str:
     for name in LIBRARIES:
         total.update(f"{name} {_version(name)}".encode())
     for path in sorted(Path(slipway.__file__).parent.rglob("*.py")):
-        if "serving" not in path.parts and "cli" not in path.parts:
+        if not {"serving", "cli", "release"} & set(path.parts):
             total.update(_of_file(path))
     return total.hexdigest()
 

@@ -109,9 +109,9 @@ def load_problem(path: str | Path | None = None, environ: Mapping[str, str] = os
     path = Path(path or environ.get("SLIPWAY_PROBLEM") or FILE)
     values = _checked(_document(path), path)
     for setting in SETTINGS:
-        if environ.get(setting.variable):  # an empty one is as good as none: workflows set them so
-            value = _overridden(setting, environ[setting.variable])
-            values[setting.path] = _read(setting, value, setting.variable)
+        value = environ.get(setting.variable)
+        if value or value == "" and (setting.required or setting.default is not None):  # a workflow's unset ones are empty
+            values[setting.path] = _read(setting, _overridden(setting, value), setting.variable)
     for setting in SETTINGS:
         if setting.required and setting.path not in values:
             raise ProblemError(f"{path}: {setting.path} is missing", setting.help)

@@ -48,3 +48,9 @@ class ServingError(SlipwayError):
     """The service cannot be started."""
 
     exit_code = 6
+
+
+class ReleaseError(SlipwayError):
+    """A release cannot be made, or cannot go live."""
+
+    exit_code = 7

@@ -180,6 +180,8 @@ VARIABLES = (
     Variable("SLIPWAY_PROBLEM", "slipway.yaml", "Path of the problem file."),
     Variable("SLIPWAY_API_KEYS", "", "Comma-separated keys; when set, predictions and /metrics need one of them."),
     Variable("SLIPWAY_TRUSTED_PROXIES", "0", "How many proxies in front may set X-Forwarded-*, prefix included."),
+    Variable("SLIPWAY_RELEASE", "", "Name of the release; set on a box, told by /readyz and a header of every answer."),
+    Variable("SLIPWAY_COMMIT", "", "The commit it was made from; set on a box, told by /readyz."),
     Variable("PORT", "8080", "Port of the service."),
     Variable("WEB_CONCURRENCY", "", "Number of gunicorn workers; by default one per core, 2 to 4."),
 )

@@ -2,59 +2,21 @@
 
 import json
 import os
-import shutil
-import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from bundles import ROWS, make_bundle
-from slipway.store import LocalStore
+from images import checkout
+from rehearsal.containers import Docker
 
 pytestmark = pytest.mark.docker
-ROOT = Path(__file__).resolve().parents[2]
 BASE = "python:3.11-slim"
 MEGABYTE = 1_000_000
 DEADLINE = 30
-
-
-class Docker:
-    """The engine's client."""
-
-    def __call__(self, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess:
-        environment = os.environ | {"DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
-        done = subprocess.run(["docker", *arguments], env=environment, capture_output=True, text=True, timeout=600)
-        assert not check or done.returncode == 0, done.stdout + done.stderr
-        return done
-
-    def inspect(self, name: str) -> dict:
-        return json.loads(self("inspect", name).stdout)[0]
-
-
-@pytest.fixture(scope="module")
-def docker() -> Docker:
-    """The engine; without one the tests are skipped, unless SLIPWAY_E2E=required."""
-    if shutil.which("docker") and Docker()("info", check=False).returncode == 0:
-        return Docker()
-    message = "needs a running Docker engine"
-    if os.environ.get("SLIPWAY_E2E") == "required":
-        pytest.fail(message)
-    pytest.skip(message)
-
-
-def checkout(folder: Path) -> LocalStore:
-    """The files of a commit as they are now, with another problem; its empty store."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file() and name != "artifacts/champion.json":
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    (folder / "slipway.yaml").write_text("name: regression\nsource: table.csv\ntarget: charges\n")
-    return LocalStore(folder / "artifacts")
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     access.watch(app)
     app.before_request(_limit_waiting)
     keys.guard(app)
-    headers.protect(app, problem.serving.cors_origins)
+    headers.protect(app, problem.serving.cors_origins, service.release)
     app.register_error_handler(refusal.Refusal, refusal.answer_refusal)
     app.register_error_handler(HTTPException, refusal.answer_http_error)
     app.register_error_handler(Exception, refusal.answer_failure)

@@ -24,7 +24,8 @@ def readyz() -> Response:
         service.require_ready()
     except SlipwayError as error:
         raise Refusal(503, f"The model is not ready: {error.cause}.") from error
-    return _json({"status": "ready", "bundle": service.digest})
+    names = {"release": service.release, "commit": service.commit}
+    return _json({"status": "ready", "bundle": service.digest} | {name: text for name, text in names.items() if text})
 
 
 @probes.get("/metrics")

@@ -34,14 +34,20 @@ class Service:
     verdict : mapping
         Of the gate, as the pointer tells it.
     keys : Keys
+    release, commit : str
+        What the release program says it runs; empty elsewhere.
     """
 
-    def __init__(self, problem: Problem, bundle: Bundle, verdict: Mapping, keys: Keys) -> None:
+    def __init__(
+        self, problem: Problem, bundle: Bundle, verdict: Mapping, keys: Keys, release: str = "", commit: str = ""
+    ) -> None:
         self.problem = problem
         self.bundle = bundle
         self.digest = bundle.digest
         self.verdict = verdict
         self.keys = keys
+        self.release = release
+        self.commit = commit
         self.schema = Schema.from_json(bundle.json("schema.json"))
         self.decoder = Decoder(self.schema, problem.serving)
         self.metrics = Metrics(problem.name, bundle.digest)
@@ -122,4 +128,5 @@ def open_service(problem: Problem, environ: Mapping[str, str] = os.environ) -> S
             "Run slipway train, or set store to the folder of this problem",
         )
     keys = Keys(environ.get("SLIPWAY_API_KEYS"))
-    return Service(problem, store.bundle(pointer.digest), pointer.verdict, keys)
+    release, commit = environ.get("SLIPWAY_RELEASE", ""), environ.get("SLIPWAY_COMMIT", "")
+    return Service(problem, store.bundle(pointer.digest), pointer.verdict, keys, release, commit)

@@ -1,0 +1,54 @@
+"""What a workflow asks before and after it builds an image: python -m slipway.release …"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from slipway.errors import SlipwayError
+from slipway.release.key import earlier_keys, release_key
+from slipway.release.labels import labels
+from slipway.release.pack import build
+from slipway.release.registry import find_image
+from slipway.store import LocalStore
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m slipway.release", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("key", help="the release key of this commit: the tag of its image")
+    commands.add_parser("labels", help="the labels of the champion's image, one a line")
+    found = commands.add_parser("find", help="the digest of this commit's image in the registry; nothing when it is not there")
+    cache = commands.add_parser("cache", help="the newest image in the registry of an earlier commit; nothing without one")
+    for command in (found, cache):
+        command.add_argument("registry", help="host, such as AWS_ECR_LOGIN_URI")
+        command.add_argument("name", help="repository, such as ECR_REPOSITORY_NAME")
+    made = commands.add_parser("build", help="write the release program for the box")
+    made.add_argument("target", type=Path)
+    asked = parser.parse_args()
+    try:
+        for line in _answer(asked):
+            print(line)
+    except SlipwayError as error:
+        print(f"slipway: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def _answer(asked: argparse.Namespace) -> list[str]:
+    here = Path()
+    if asked.command == "key":
+        return [release_key(here)]
+    if asked.command == "labels":
+        return [f"{name}={value}" for name, value in labels(LocalStore(here / "artifacts")).items()]
+    if asked.command == "find":
+        digest = find_image(asked.registry, asked.name, release_key(here))
+        return [digest] if digest else []
+    if asked.command == "cache":
+        keys = (key for key in earlier_keys(here) if find_image(asked.registry, asked.name, key))
+        return [f"{asked.registry}/{asked.name}:{key}" for key in keys][:1]
+    build(asked.target)
+    return []
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The engine of the box, through its own command line."""
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from slipway.errors import ReleaseError
+
+SECONDS = 600
+LAST_LINES = 40
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Docker.
+
+    Parameters
+    ----------
+    program : str
+        Name or path of its client.
+    settings : str
+        Folder of the client's settings (``DOCKER_CONFIG``): how to log in at the registry.
+    """
+
+    program: str = "docker"
+    settings: str = "/etc/slipway/docker"
+
+    def run(self, arguments: Sequence[str], seconds: float = SECONDS) -> str:
+        """Standard output of a command; ReleaseError with what the engine said when it fails."""
+        environ = os.environ | {"DOCKER_CONFIG": self.settings}
+        try:
+            done = subprocess.run(
+                [self.program, *arguments], env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                errors="replace", timeout=seconds,
+            )
+        except FileNotFoundError as error:
+            raise ReleaseError(f"{self.program} is not installed", "Run deploy/ec2/bootstrap") from error
+        except subprocess.TimeoutExpired as error:
+            raise ReleaseError(f"docker {arguments[0]} took longer than {seconds:g} s") from error
+        if done.returncode:
+            said = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
+            raise ReleaseError(f"docker {arguments[0]} failed: {' '.join(said[-3:])}", cure_of(" ".join(said)))
+        return done.stdout
+
+    def containers(self, label: str) -> dict[str, str]:
+        """State (``running``, ``exited`` …) of every release with a container that has this label, by its id."""
+        shown = '{{.Label "slipway.release"}}\t{{.State}}'
+        listed = self.run(("ps", "--all", "--filter", f"label={label}", "--format", shown))
+        return dict(line.split("\t", 1) for line in listed.splitlines() if line.strip())
+
+    def images(self, repository: str) -> list[str]:
+        """Digests of a repository's images on this machine."""
+        listed = self.run(("image", "ls", "--digests", "--no-trunc", "--format", "{{.Digest}}", repository))
+        return sorted({line for line in listed.split() if line.startswith("sha256:")})
+
+    def labels(self, image: str) -> dict[str, str]:
+        """Labels of an image."""
+        return self._inspected("{{json .Config.Labels}}", image) or {}
+
+    def state(self, container: str) -> dict[str, Any]:
+        """``Running``, ``ExitCode``, ``OOMKilled`` of a container."""
+        return self._inspected("{{json .State}}", container)
+
+    def last_lines(self, container: str) -> list[str]:
+        """What a container wrote last, at most 40 lines."""
+        environ = os.environ | {"DOCKER_CONFIG": self.settings}
+        done = subprocess.run(
+            [self.program, "logs", "--tail", str(LAST_LINES), container], env=environ, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=30,
+        )
+        return done.stdout.splitlines()
+
+    def _inspected(self, shown: str, name: str) -> Any:
+        return json.loads(self.run(("inspect", "--format", shown, name)))
+
+
+def cure_of(said: str) -> str:
+    """What to do about what the engine said."""
+    for part, cure in (
+        ("no space left", "Make room: slipway-release status shows what is there; docker system df says what takes it"),
+        ("no basic auth", "The box may not pull: check its instance role and /etc/slipway/docker/config.json"),
+        ("denied", "The box may not pull: check its instance role and /etc/slipway/docker/config.json"),
+        ("manifest unknown", "The image is not in the registry (any more): run the workflow again"),
+        ("Cannot connect to the Docker daemon", "systemctl start docker"),
+        ("connection refused", "Is the registry reachable from this box?"),
+        ("no such host", "Is the registry reachable from this box?"),
+        ("i/o timeout", "Is the registry reachable from this box?"),
+    ):
+        if part.lower() in said.lower():
+            return cure
+    return ""

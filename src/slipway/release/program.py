@@ -1,0 +1,146 @@
+"""slipway-release: the program on the box.
+
+    slipway-release < request     make a release live: {"digest": "sha256:…", "commit": "…", "run_number": N}
+    slipway-release --dry-run < request
+    slipway-release status | history | rollback
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from slipway.errors import ReleaseError, SlipwayError
+from slipway.release.box import Box
+from slipway.release.configuration import FILE, Configuration, read_configuration
+from slipway.release.engine import Engine
+from slipway.release.execution import Execution
+from slipway.release.plan import ENVIRONMENT
+from slipway.release.request import MOST_BYTES, read_request
+from slipway.release.swap import Swap
+
+SHOWN = 20
+
+
+class Log:
+    """Lines on standard output; where that is no terminal, in the groups that GitHub's log folds."""
+
+    def __init__(self) -> None:
+        self._folds = not sys.stdout.isatty()
+        self._open = False
+
+    def say(self, line: str) -> None:
+        print(line, flush=True)
+
+    def heading(self, name: str | None) -> None:
+        if self._open and self._folds:
+            print("::endgroup::", flush=True)
+        self._open = name is not None
+        if name is not None:
+            print(f"::group::{name}" if self._folds else name, flush=True)
+
+    def done(self, step: object, seconds: float) -> None:
+        print(f"  {seconds:6.2f} s  {step}", flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; it ends the process."""
+    parser = argparse.ArgumentParser(prog="slipway-release", description="Make a release live on this box.")
+    parser.add_argument("command", nargs="?", choices=("status", "history", "rollback"),
+                        help="without one, the request is read from standard input")
+    parser.add_argument("--dry-run", action="store_true", help="show the steps, do nothing")
+    asked = parser.parse_args(arguments)
+    if asked.dry_run and asked.command:
+        parser.error("--dry-run is for a request")
+    start = time.monotonic()
+    log, box = Log(), Box()
+    configuration = None
+    try:
+        if asked.command == "history":
+            return print("\n".join(history_lines(box)))
+        configuration = read_configuration(FILE)
+        swap = make_swap(configuration, box, log)
+        if asked.command == "status":
+            return print("\n".join(status_lines(swap)))
+        if asked.command is None and asked.dry_run:
+            return print(swap.plan(_request()))
+        result = swap.rollback() if asked.command == "rollback" else swap.deploy(_request())
+    except (SlipwayError, OSError) as error:
+        log.heading(None)
+        log.say(f"Result: FAILED: {error}")
+        _tell(configuration, log, False, str(error))
+        sys.exit(error.exit_code if isinstance(error, SlipwayError) else 1)
+    log.say(f"Result: {result} ({time.monotonic() - start:.2f} s)")
+    _tell(configuration, log, True, result)
+
+
+def make_swap(configuration: Configuration, box: Box, log: Log) -> Swap:
+    """The swap of this box, talking to `log`."""
+    execution = Execution(configuration, box, Engine(), api_key(Path(ENVIRONMENT)), log.done)
+    return Swap(execution, log.say, log.heading)
+
+
+def api_key(path: Path) -> str:
+    """The first of the service's API keys, so that this program may ask it too; empty when it wants none."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise ReleaseError(f"{path}: is not there", f"touch {path}; chmod 600 {path}") from error
+    values = [line.partition("=")[2] for line in lines if line.startswith("SLIPWAY_API_KEYS=")]
+    return next((key.strip() for key in ",".join(values).split(",") if key.strip()), "")
+
+
+def status_lines(swap: Swap) -> list[str]:
+    """What is live, what can be gone back to, and what else is there."""
+    box, configuration = swap.box, swap.execution.configuration
+    engine = swap.execution.engine
+    states = engine.containers(f"slipway.repository={configuration.repository}")
+    chain = box.chain()
+    lines = [f"repository  {configuration.repository}"]
+    if not chain:
+        lines.append("live        nothing yet" if box.live() is None else f"live        {box.live()}, without a record")
+    for place, each in zip(("live", "previous", *("earlier" for _ in chain)), chain):
+        ready = "ready" if swap.execution.ready(each.id) else states.get(each.id, "stopped")
+        lines.append(f"{place:<10}  {each.id}  run {each.run_number}  {each.commit[:12]}  {each.digest[:19]}  {ready}")
+    strays = sorted(set(states) - {each.id for each in chain[:2]})
+    lines += [f"stray       {each}: the next release removes it" for each in strays]
+    images, room = engine.images(configuration.repository), os.statvfs(box.state)
+    lines.append(f"images      {len(images)} of {configuration.keep} to keep")
+    lines.append(f"disk        {room.f_bavail * room.f_frsize / 1e9:.1f} GB free")
+    return lines
+
+
+def history_lines(box: Box) -> list[str]:
+    """The last releases, the newest last."""
+    from slipway.journal import Journal
+
+    entries = Journal(box.history).entries()[-SHOWN:]
+    return [
+        f"{each.get('at', '')}  {each.get('event', ''):<8}  {each.get('release', '')}  run {each.get('run_number', '')}  "
+        f"{str(each.get('commit', ''))[:12]}  {str(each.get('digest', ''))[:19]}  {each.get('reason', '')}".rstrip()
+        for each in entries
+    ] or ["nothing yet"]
+
+
+def _request():
+    return read_request(sys.stdin.buffer.read(MOST_BYTES + 1))
+
+
+def _tell(configuration: Configuration | None, log: Log, good: bool, text: str) -> None:
+    """Tell the webhook, when there is one; a webhook that is down is no reason to fail."""
+    if configuration is None or not configuration.webhook:
+        return
+    from urllib.request import Request, urlopen
+
+    content = json.dumps({"text": f"{configuration.service}: {text}", "ok": good}).encode()
+    try:
+        urlopen(Request(configuration.webhook, content, {"Content-Type": "application/json"}), timeout=5).close()
+    except (OSError, ValueError) as error:
+        log.say(f"warning: the webhook could not be told ({type(error).__name__})")
+
+
+if __name__ == "__main__":
+    main()

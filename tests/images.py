@@ -1,0 +1,45 @@
+"""Images of releases, made of this checkout and a small bundle, as main.yaml makes them."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from rehearsal.containers import Docker
+from slipway.release.labels import labels
+from slipway.store import LocalStore
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def checkout(folder: Path) -> LocalStore:
+    """The files of a commit as they are now, with another problem; its empty store."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file() and name != "artifacts/champion.json":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    (folder / "slipway.yaml").write_text("name: regression\nsource: table.csv\ntarget: charges\n")
+    return LocalStore(folder / "artifacts")
+
+
+def build_release(docker: Docker, folder: Path, tag: str) -> None:
+    """The image of a checkout, with the labels that the box asks for."""
+    named = [part for name, value in labels(LocalStore(folder / "artifacts")).items() for part in ("--label", f"{name}={value}")]
+    docker("build", "--tag", tag, *named, folder)
+
+
+def derive(docker: Docker, folder: Path, tag: str, base: str, *lines: str) -> None:
+    """An image made of another one, wrong on purpose."""
+    (folder / "Dockerfile").write_text("\n".join([f"FROM {base}", *lines, ""]))
+    docker("build", "--tag", tag, folder)
+
+
+def push(docker: Docker, tag: str) -> str:
+    """Push an image; the digest that names it from now on."""
+    docker("push", tag)
+    name = tag.rpartition(":")[0]
+    found = docker.inspect(tag)["RepoDigests"]
+    return next(each.partition("@")[2] for each in found if each.startswith(f"{name}@"))

@@ -7,19 +7,31 @@ from slipway.cli import options
 
 @click.command()
 @click.argument("digest")
+@click.option(
+    "--in-git", is_flag=True,
+    help="Stage the bundle for the next commit too, up to 1 MB: a release then needs no store. One bundle at a time.",
+)
 @options.problem
-def command(digest: str, path: str | None) -> None:
+def command(digest: str, in_git: bool, path: str | None) -> None:
     """Make the bundle DIGEST (six digits or more) the champion, whatever the gate said.
 
     \b
     Example:
       slipway promote 4fd1a2c07b9e
+      slipway promote 4fd1a2c07b9e --in-git && git commit -m "New champion"
     """
+    from slipway.checkout import Checkout
     from slipway.problem import load_problem
     from slipway.store import open_store
 
     problem = load_problem(path)
     store = open_store(problem.store, problem.folder)
     bundle = store.bundle(store.find(digest.lower()))
+    if in_git:
+        Checkout(store.root).keep(store, bundle)
     store.promote(bundle, "promote", "promoted by hand")
-    click.echo(f"{bundle.digest[:12]} is the champion. Commit {store.root.name}/champion.json to release it.")
+    if in_git:
+        Checkout(store.root).stage_pointer(store)
+        click.echo(f"{bundle.digest[:12]} is the champion, and staged with its pointer. Run git commit to release it.")
+    else:
+        click.echo(f"{bundle.digest[:12]} is the champion. Commit {store.root.name}/champion.json to release it.")

@@ -1,0 +1,86 @@
+"""slipway doctor"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from slipway.cli import options
+
+if TYPE_CHECKING:
+    from slipway.doctor.finding import Finding
+
+
+@click.command()
+@options.problem
+def command(path: str | None) -> None:
+    """Check checkout, GitHub, credentials, store and box, and say what is missing and what to do.
+
+    What is missing may not be needed on your road to production; what failed is wrong or dangerous, and ends with
+    exit code 7. Nothing is changed, and no secret is shown.
+
+    \b
+    Example:
+      slipway doctor
+    """
+    from slipway.doctor.finding import FAILED, MISSING
+    from slipway.errors import ReleaseError
+
+    groups = examine(path, os.environ, Path("/"))
+    for name, findings in groups.items():
+        click.echo(name)
+        for each in findings:
+            click.echo(f"  {each.state:<8} {each.what:<20} {each.says}")
+            if each.cure:
+                click.echo(f"{'':<31} → {each.cure}")
+    states = [each.state for findings in groups.values() for each in findings]
+    click.echo(f"\n{states.count(FAILED)} failed, {states.count(MISSING)} missing")
+    if FAILED in states:
+        sys.exit(ReleaseError.exit_code)
+
+
+def examine(path: str | None, environ: Mapping[str, str], root: Path) -> dict[str, list["Finding"]]:
+    """All findings by group; `root` is where the file system of the box starts."""
+    from slipway.doctor import checkout, credentials, github, store
+    from slipway.errors import ProblemError
+    from slipway.problem import load_problem
+    from slipway.store import open_store
+
+    problem = refused = local = None
+    try:
+        problem = load_problem(path, environ)
+        local = open_store(problem.store, problem.folder)
+    except ProblemError as error:
+        refused = error
+    folder = problem.folder if problem else Path.cwd()
+    facts = checkout.gather(folder, local)
+    seen = store.look(problem, facts.champion)
+    registry = environ.get("AWS_ECR_LOGIN_URI")
+    unanswered = credentials.answers(registry) if credentials.well_formed(registry) else ""
+    return {
+        "checkout": checkout.check(facts, refused, seen.bundle),
+        "GitHub": _github(folder, facts.workflows, environ, github),
+        "credentials": credentials.check(credentials.identity(environ), environ, unanswered),
+        "store": store.check(seen, facts.champion),
+        "box": _box(root),
+    }
+
+
+def _github(folder: Path, workflows: Mapping[str, str], environ: Mapping[str, str], github) -> list["Finding"]:
+    from slipway.checkout import Checkout
+
+    name = github.name_of(Checkout(folder).git("remote", "get-url", "origin"), environ)
+    return github.check(github.look(name, environ) if name else None, github.on_own_machine(workflows))
+
+
+def _box(root: Path) -> list["Finding"]:
+    from slipway.doctor import box
+    from slipway.doctor.finding import SKIPPED, Finding
+
+    try:
+        return box.check(box.gather(root))
+    except PermissionError as error:
+        return [Finding("box", SKIPPED, f"{error.filename} is root's to read", "sudo slipway doctor")]

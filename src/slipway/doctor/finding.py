@@ -1,0 +1,29 @@
+"""What one check found."""
+
+from dataclasses import dataclass
+
+OK = "ok"
+MISSING = "missing"  # not set up yet; whether it is needed depends on the road to production
+FAILED = "failed"  # set up, and it will not work, or is dangerous
+SKIPPED = "skipped"  # cannot be told from here
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the table.
+
+    Parameters
+    ----------
+    what : str
+        What was checked, in a word or two.
+    state : str
+        `OK`, `MISSING`, `FAILED` or `SKIPPED`.
+    says : str
+    cure : str
+        What to do; empty when there is nothing to do. No finding ever holds a secret.
+    """
+
+    what: str
+    state: str
+    says: str
+    cure: str = ""

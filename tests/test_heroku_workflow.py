@@ -1,0 +1,146 @@
+"""heroku.yaml: what must hold for it, and its steps run with stand-ins for Docker's client and Heroku's API."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bundles import make_bundle
+from slipway.store import LocalStore
+from web import Web, serve_web
+
+WORKFLOW = Path(__file__).resolve().parent.parent / ".github" / "workflows" / "heroku.yaml"
+TEXT = WORKFLOW.read_text(encoding="utf-8")
+JOB = yaml.safe_load(TEXT)["jobs"]["release"]
+SECRETS = {"HEROKU_API_KEY": "hidden-key", "HEROKU_APP_NAME": "my-app", "HEROKU_EMAIL": "me@example.org"}
+IMAGE = f"sha256:{'c' * 64}"
+DOCKER = """#!/bin/sh
+printf '%s\\n' "$*" >> "$CALLS"
+case "$1" in
+  login) printf 'stdin: %s\\n' "$(cat)" >> "$CALLS" ;;
+  buildx) echo '{"containerimage.config.digest": "IMAGE"}' > "$RUNNER_TEMP/image.json" ;;
+esac
+""".replace("IMAGE", IMAGE)
+CURL = """#!/bin/sh
+printf 'curl %s\\n' "$*" >> "$CALLS"
+exec REAL "$@"
+"""
+
+
+def test_it_is_started_by_hand_and_may_only_read():
+    document = yaml.safe_load(TEXT)
+    assert document[True] == {"workflow_dispatch": None}  # YAML reads the key "on" as true
+    assert document["permissions"] == {} and JOB["permissions"] == {"contents": "read"}
+    assert document["concurrency"]["cancel-in-progress"] is False
+    assert JOB["timeout-minutes"] <= 30
+
+
+def test_its_steps_are_plain_shell_and_one_pinned_action():
+    [action] = [step for step in JOB["steps"] if "uses" in step]
+    assert re.fullmatch(r"actions/checkout@[0-9a-f]{40}", action["uses"])
+    assert action["with"]["persist-credentials"] is False
+    scripts = [step["run"] for step in JOB["steps"] if "run" in step]
+    assert len(scripts) == 4 and not any("${{" in script for script in scripts)
+
+
+def test_every_step_gets_only_the_secrets_that_it_names():
+    for step in JOB["steps"]:
+        for name, value in step.get("env", {}).items():
+            if "HEROKU" in name:
+                assert name in step["run"] and value == f"${{{{ secrets.{name} }}}}"
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    with serve_web() as web:
+        web.pages["/apps/my-app"] = (200, {"web_url": f"{web.url}/"})
+        web.pages["/apps/my-app/formation"] = (200, [{"type": "web"}])
+        yield web
+
+
+class Runner:
+    """A machine of GitHub's with this checkout on it."""
+
+    def __init__(self, folder: Path, web: Web) -> None:
+        self.folder, self.web, self.calls = folder, web, folder / "calls"
+        for name, script in (("docker", DOCKER), ("curl", CURL.replace("REAL", shutil.which("curl")))):
+            (folder / "bin").mkdir(exist_ok=True)
+            (folder / "bin" / name).write_text(script)
+            (folder / "bin" / name).chmod(0o755)
+        self.calls.touch()
+
+    def run(self, name: str, **secrets: str) -> subprocess.CompletedProcess:
+        """Run one step as the runner does."""
+        [step] = [step for step in JOB["steps"] if step.get("name", "").startswith(name)]
+        given = SECRETS | secrets
+        environ = {
+            "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "HOME": str(self.folder), "CALLS": str(self.calls),
+            "RUNNER_TEMP": str(self.folder), "GITHUB_STEP_SUMMARY": str(self.folder / "summary"), **JOB["env"],
+            **{name: given.get(name, "") for name in step.get("env", {})},
+            "HEROKU_APP_NAME": given["HEROKU_APP_NAME"], "API": self.web.url,
+        }
+        script = self.folder / "step.sh"
+        script.write_text(step["run"])
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", script]
+        return subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def runner(tmp_path, web) -> Runner:
+    for program in ("curl", "jq"):
+        if not shutil.which(program):
+            pytest.skip(f"needs {program}")
+    return Runner(tmp_path, web)
+
+
+@pytest.mark.parametrize("absent", [("HEROKU_EMAIL",), ("HEROKU_API_KEY", "HEROKU_APP_NAME")])
+def test_a_missing_secret_is_named_with_where_to_set_it(runner, absent):
+    done = runner.run("Name the secrets", **dict.fromkeys(absent, ""))
+    assert done.returncode == 1
+    assert f"Missing secrets: {' '.join(absent)}. Set them under Settings, Secrets and variables" in done.stdout
+    assert runner.run("Name the secrets").returncode == 0
+
+
+def test_a_bundle_in_the_commit_is_not_fetched(runner):
+    make_bundle(LocalStore(runner.folder / "artifacts"), "regression")
+    assert runner.run("Fetch the champion").returncode == 0
+    assert not (runner.folder / "venv").exists()
+
+
+def test_the_image_is_pushed_in_docker_s_own_format_and_the_key_is_on_no_command_line(runner):
+    done = runner.run("Build the image")
+    assert done.returncode == 0, done.stderr
+    login, given, create, build = runner.calls.read_text().splitlines()
+    assert login == "login --username me@example.org --password-stdin registry.heroku.com"
+    assert given == "stdin: hidden-key"
+    assert create == "buildx create --use"
+    assert "name=registry.heroku.com/my-app/web,push=true,oci-mediatypes=false" in build and "--provenance=false" in build
+
+
+def test_the_image_is_released_and_has_to_answer(runner, web):
+    digest = make_bundle(LocalStore(runner.folder / "artifacts"), "regression").digest
+    web.pages["/readyz"] = (200, {"status": "ready", "bundle": digest})
+    (runner.folder / "image.json").write_text(json.dumps({"containerimage.config.digest": IMAGE}))
+    done = runner.run("Release it")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert web.calls == [
+        ("/apps/my-app/formation", "Bearer hidden-key"), ("/apps/my-app", "Bearer hidden-key"), ("/readyz", None),
+    ]
+    assert json.loads(web.sent["/apps/my-app/formation"]) == {"updates": [{"type": "web", "docker_image": IMAGE}]}
+    assert digest in (runner.folder / "summary").read_text()
+    assert "hidden-key" not in runner.calls.read_text() + done.stdout + done.stderr
+
+
+def test_a_release_that_heroku_refuses_ends_the_run(runner, web):
+    make_bundle(LocalStore(runner.folder / "artifacts"), "regression")
+    (runner.folder / "image.json").write_text(json.dumps({"containerimage.config.digest": IMAGE}))
+    web.pages["/apps/my-app/formation"] = (403, {"message": "You do not have access to the app."})
+    done = runner.run("Release it")
+    assert done.returncode != 0 and "You do not have access" in done.stdout
+    assert not (runner.folder / "summary").exists()

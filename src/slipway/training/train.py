@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slipway.bundle import Bundle
+from slipway.changes import changes
 from slipway.errors import BundleError
 from slipway.journal import entry
 from slipway.pointer import Pointer
@@ -75,10 +76,18 @@ def train(
     pointer = store.pointer()
     verdict = _verdict(problem, table, bundle, store, pointer)
     if verdict.promoted:
-        store.point(Pointer(bundle.digest, problem.name, verdict.to_json()))
+        told = {"changes": {"against": pointer.digest if pointer else None} | changes(_readable(store, pointer), bundle)}
+        store.point(Pointer(bundle.digest, problem.name, verdict.to_json() | told))
     champion = pointer.digest if pointer else None
     store.journal.append(entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs))
     return Outcome(bundle, verdict, champion)
+
+
+def _readable(store: LocalStore, pointer: Pointer | None) -> Bundle | None:
+    try:
+        return store.bundle(pointer.digest) if pointer else None
+    except BundleError:
+        return None
 
 
 def _number(problem: Problem, table: Table) -> int:

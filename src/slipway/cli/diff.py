@@ -1,0 +1,69 @@
+"""slipway diff"""
+
+import subprocess
+
+import click
+
+from slipway.cli import options
+
+
+@click.command()
+@click.argument("base")
+@options.problem
+def command(base: str, path: str | None) -> None:
+    """Say in Markdown how the model of this checkout differs from that of the commit BASE.
+
+    Metrics and golden predictions, before and after; when the bundle is here, its golden rows are answered again by this
+    checkout's code.
+
+    \b
+    Example:
+      slipway diff origin/main
+    """
+    from slipway.changes import as_markdown, golden_lines, replayed
+    from slipway.errors import BundleError
+    from slipway.pointer import FILE
+    from slipway.problem import load_problem
+    from slipway.store import open_store
+
+    problem = load_problem(path)
+    store = open_store(problem.store, problem.folder)
+    old, new = _pointer_of(base, store.root / FILE), store.pointer()
+    click.echo(f"### Model of {problem.name}\n")
+    if new is None:
+        click.echo("No champion.")
+        return
+    if old is not None and old.digest == new.digest:
+        click.echo(f"The same bundle as in `{base}`: {new.digest[:12]}.\n")
+    else:
+        click.echo(f"{old.digest[:12] if old else 'none'} → **{new.digest[:12]}**\n")
+        for line in [f"- {reason}" for reason in new.verdict.get("reasons", [])] + [""] + as_markdown(_told(old, new)):
+            click.echo(line)
+        click.echo()
+    try:
+        bundle = store.bundle(new.digest)
+    except BundleError:
+        click.echo("The bundle is not in this checkout, so its golden rows were not answered by this code; the box does it.")
+        return
+    click.echo("\n".join(["By the code of this checkout:", "", *golden_lines(replayed(bundle))]))
+
+
+def _told(old, new) -> dict | None:
+    """The changes that the pointer tells, when they are against the same champion."""
+    found = new.verdict.get("changes")
+    against = old.digest if old else None
+    return found if isinstance(found, dict) and found.get("against") == against else None
+
+
+def _pointer_of(commit: str, path):
+    """The pointer in a commit; None when it has none."""
+    from slipway.errors import ProblemError
+    from slipway.pointer import Pointer
+
+    folder = path.parent if path.parent.is_dir() else path.parent.parent
+    git = ("git", "-C", str(folder))
+    known = subprocess.run([*git, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"], capture_output=True)
+    if known.returncode:
+        raise ProblemError(f"{commit}: git knows no such commit here", "git fetch it first")
+    shown = subprocess.run([*git, "show", f"{commit}:./{path.relative_to(folder)}"], capture_output=True)
+    return None if shown.returncode else Pointer.from_bytes(shown.stdout, f"{commit}:{path.name}")

@@ -1,0 +1,70 @@
+"""slipway diff"""
+
+import subprocess
+
+import pytest
+from click.testing import CliRunner
+
+from bundles import make_bundle
+from slipway.changes import changes
+from slipway.cli import slipway
+from slipway.pointer import Pointer
+from slipway.store import LocalStore
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch) -> LocalStore:
+    """A repository whose first commit points to a bundle; the champion is another one now."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "slipway.yaml").write_text("name: regression\nsource: table.csv\ntarget: charges\n")
+    store = LocalStore(tmp_path / "artifacts")
+    before = make_bundle(store, "regression")
+    git("init", "--quiet")
+    git("add", "artifacts/champion.json")
+    git("commit", "--quiet", "--message", "first")
+    after = make_bundle(store, "regression", weights=[[251.0], [30.0], [23000.0], [1.0]], promote=False)
+    told = {"changes": {"against": before.digest} | changes(before, after)}
+    store.point(Pointer(after.digest, "regression", {"outcome": "promoted", "reasons": ["rmse 1 against 2"]} | told))
+    return store
+
+
+def git(*arguments: str) -> None:
+    command = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com", *arguments]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def diff(base: str):
+    return CliRunner().invoke(slipway, ["diff", base])
+
+
+def test_what_the_pointer_tells_is_shown(store):
+    done = diff("HEAD")
+    assert done.exit_code == 0, done.output
+    assert "- rmse 1 against 2" in done.output
+    assert "Golden predictions: 4 of 4 change." in done.output
+    assert done.output.rstrip().endswith("Golden predictions: all 4 stay.")   # this code answers its own bundle as recorded
+
+
+def test_without_the_bundle_it_says_so(store, tmp_path):
+    (tmp_path / "artifacts/bundles").rename(tmp_path / "elsewhere")
+    assert "The bundle is not in this checkout" in diff("HEAD").output
+
+
+def test_the_same_bundle_is_said_to_be_the_same(store):
+    git("add", "artifacts/champion.json")
+    git("commit", "--quiet", "--message", "second")
+    assert "The same bundle as in `HEAD`" in diff("HEAD").output
+    assert "against" in diff("HEAD~1").output
+
+
+def test_changes_against_another_champion_are_not_passed_off_as_these(store):
+    pointer = store.pointer()
+    told = dict(pointer.verdict["changes"]) | {"against": "f" * 64}
+    store.point(Pointer(pointer.digest, "regression", dict(pointer.verdict) | {"changes": told}))
+    assert "The pointer tells no changes" in diff("HEAD").output
+
+
+def test_an_unknown_commit_is_an_error(store):
+    done = diff("no-such-branch")
+    assert done.exit_code == 3
+    assert "git knows no such commit" in done.output

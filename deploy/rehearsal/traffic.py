@@ -51,11 +51,13 @@ class Traffic:
         """Requests a second."""
         if len(self.requests) < 2:
             return 0.0
-        return len(self.requests) / (max(each.answered for each in self.requests) - min(each.sent for each in self.requests))
+        first, last = min(each.sent for each in self.requests), max(each.answered for each in self.requests)
+        return len(self.requests) / (last - first)
 
     def bundles(self) -> list[str]:
         """Digests of the bundles that answered, in the order they were first seen."""
-        return list(dict.fromkeys(each.bundle for each in sorted(self.requests, key=lambda each: each.answered) if each.bundle))
+        ordered = sorted(self.requests, key=lambda each: each.answered)
+        return list(dict.fromkeys(each.bundle for each in ordered if each.bundle))
 
 
 @contextmanager

@@ -1,14 +1,16 @@
 """What a workflow asks before and after it builds an image: python -m slipway.release …"""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
-from slipway.errors import SlipwayError
+from slipway.errors import ReleaseError, SlipwayError
 from slipway.release.key import earlier_keys, release_key
 from slipway.release.labels import labels
 from slipway.release.pack import build
 from slipway.release.registry import find_image
+from slipway.release.settings import require_settings
 from slipway.store import LocalStore
 
 
@@ -18,7 +20,10 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("key", help="the release key of this commit: the tag of its image")
     commands.add_parser("labels", help="the labels of the champion's image, one a line")
+    told = commands.add_parser("settings", help="fail when a setting of the workflow is missing, and say where it goes")
+    told.add_argument("--store", action="store_true", help="only those of the remote store")
     found = commands.add_parser("find", help="the digest of this commit's image in the registry; nothing when it is not there")
+    found.add_argument("--required", action="store_true", help="fail when it is not there")
     cache = commands.add_parser("cache", help="the newest image in the registry of an earlier commit; nothing without one")
     for command in (found, cache):
         command.add_argument("registry", help="host, such as AWS_ECR_LOGIN_URI")
@@ -30,7 +35,9 @@ def main() -> None:
         for line in _answer(asked):
             print(line)
     except SlipwayError as error:
-        print(f"slipway: {error}", file=sys.stderr)
+        mark = "::error::" if "GITHUB_ACTIONS" in os.environ else "slipway: "
+        for line in str(error).splitlines():
+            print(f"{mark}{line}", file=sys.stderr)
         sys.exit(error.exit_code)
 
 
@@ -41,8 +48,16 @@ def _answer(asked: argparse.Namespace) -> list[str]:
     if asked.command == "labels":
         return [f"{name}={value}" for name, value in labels(LocalStore(here / "artifacts")).items()]
     if asked.command == "find":
-        digest = find_image(asked.registry, asked.name, release_key(here))
+        key = release_key(here)
+        digest = find_image(asked.registry, asked.name, key)
+        if asked.required and not digest:
+            raise ReleaseError(f"{asked.registry}/{asked.name}:{key} is not in the registry")
         return [digest] if digest else []
+    if asked.command == "settings":
+        store = LocalStore(here / "artifacts")
+        pointer = store.pointer()
+        require_settings(os.environ, bool(pointer and pointer.digest in store.digests()), asked.store)
+        return []
     if asked.command == "cache":
         keys = (key for key in earlier_keys(here) if find_image(asked.registry, asked.name, key))
         return [f"{asked.registry}/{asked.name}:{key}" for key in keys][:1]

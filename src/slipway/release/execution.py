@@ -1,5 +1,6 @@
 """Carries out a plan on a box, step by step."""
 
+import errno
 import json
 import math
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from slipway.errors import ReleaseError
+from slipway.files import FULL
 from slipway.release import plan as steps
 from slipway.release.box import SOCKET, Box, Release
 from slipway.release.configuration import Configuration
@@ -70,7 +72,8 @@ class Execution:
         try:
             self._perform[type(step)](step)
         except OSError as error:
-            raise ReleaseError(f"could not {step} ({error.strerror or error})") from error
+            cure = FULL if error.errno == errno.ENOSPC else ""
+            raise ReleaseError(f"could not {step} ({error.strerror or error})", cure) from error
         self._done(step, time.monotonic() - start)
 
     def ready(self, id: str, seconds: float = 1) -> bool:

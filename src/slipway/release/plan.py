@@ -170,9 +170,14 @@ def _after(release: Release, configuration: Configuration, present: Sequence[str
 
 def remove_steps(id: str, seconds: int) -> list[Step]:
     """How a release that no new connection reaches is ended without cutting off an answer."""
-    name = f"slipway-{id}"
-    stop = Docker(("stop", "--time", str(STOP_SECONDS), name))
-    return [AwaitIdle(id, seconds), stop, Docker(("rm", "--force", name)), Leave(id)]
+    stop = Docker(("stop", "--time", str(STOP_SECONDS), f"slipway-{id}"))
+    idle, *rest = discard_steps(id, seconds)
+    return [idle, stop, *rest]
+
+
+def discard_steps(id: str, seconds: int) -> list[Step]:
+    """The same for one that failed, and may not listen to a signal."""
+    return [AwaitIdle(id, seconds), Docker(("rm", "--force", f"slipway-{id}")), Leave(id)]
 
 
 def clean_steps(configuration: Configuration, keep: Sequence[Release], images: Sequence[str], known: Sequence[str]) -> Group:

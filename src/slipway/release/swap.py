@@ -147,7 +147,7 @@ class Swap:
 
     def _remove(self, id: str) -> None:
         if id in self._present():
-            for step in steps.remove_steps(id, self.execution.configuration.drain_seconds):
+            for step in steps.discard_steps(id, self.execution.configuration.drain_seconds):
                 self.execution.perform(step)
         self.box.leave(id)
 

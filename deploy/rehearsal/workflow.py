@@ -1,0 +1,171 @@
+"""Runs the repository's own workflows with act, on this machine; GitHub's actions are replaced by stand-ins."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rehearsal.aws import REGION, Aws
+from rehearsal.box import Box
+from rehearsal.project import Project
+
+SECONDS = 1_500
+MUCH_LATER = 4_102_444_800   # 2100-01-01
+USES = re.compile(r"^\s*(?:- )?uses:\s*(?P<name>[^@\s]+)@(?P<ref>\S+)", re.MULTILINE)
+NOTHING = 'name: {name}\ndescription: Does nothing here\nruns:\n  using: composite\n  steps: [{shell: bash, run: "true"}]\n'
+CREDENTIALS = """name: aws-actions/configure-aws-credentials
+description: Hands the keys to the steps that follow
+inputs: {aws-region: {}, role-to-assume: {}, aws-access-key-id: {}, aws-secret-access-key: {}}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env:
+        KEY: ${{ inputs.aws-access-key-id }}
+        SECRET: ${{ inputs.aws-secret-access-key }}
+        REGION: ${{ inputs.aws-region }}
+      run: |
+        printf 'AWS_ACCESS_KEY_ID=%s\\nAWS_SECRET_ACCESS_KEY=%s\\nAWS_REGION=%s\\nAWS_DEFAULT_REGION=%s\\n' \\
+          "$KEY" "$SECRET" "$REGION" "$REGION" >> "$GITHUB_ENV"
+"""
+STAND_INS = {
+    "actions/checkout": NOTHING,   # act works in place
+    "actions/setup-python": NOTHING,
+    "aws-actions/configure-aws-credentials": CREDENTIALS,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of a workflow ended with; `jobs` are those that ran, by name."""
+
+    code: int
+    log: str
+
+    @property
+    def jobs(self) -> list[str]:
+        found = re.findall(r"^\[\w+/([^\]]+?)\s*\] .*(?:Job succeeded|Job failed)", self.log, re.MULTILINE)
+        return list(dict.fromkeys(found))
+
+    def ran(self, step: str) -> bool:
+        """Whether a step ran."""
+        return f"⭐ Run Main {step}\n" in self.log
+
+
+@dataclass(frozen=True)
+class Runner:
+    """What runs workflows.
+
+    Parameters
+    ----------
+    place : Path
+        An empty folder for its own files.
+    secrets, variables : mapping
+        Of the repository.
+    environ : mapping
+        Added to the environment of the jobs.
+    """
+
+    place: Path
+    secrets: Mapping[str, str]
+    variables: Mapping[str, str]
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def run(
+        self, project: Project, number: int, workflow: str = "main.yaml", event: str = "push", payload: dict | None = None,
+    ) -> Run:
+        """Run a workflow on the project's present commit.
+
+        Parameters
+        ----------
+        number : int
+            The run's number.
+        """
+        path = project.folder / ".github/workflows" / workflow
+        command = [
+            str(Path(sys.executable).parent / "act"), event, "--workflows", str(path), "--action-offline-mode",
+            "--eventpath", self._file("event.json", json.dumps(payload or {})),
+            "--secret-file", self._file("secrets", _lines(self.secrets)),
+            "--var-file", self._file("vars", _lines(self.variables)),
+            "--env", f"GITHUB_RUN_NUMBER={number}",
+            *[part for label in ("ubuntu-latest", "self-hosted", "slipway") for part in ("-P", f"{label}=-self-hosted")],
+            *self._stand_ins(path.read_text()),
+        ]
+        done = subprocess.run(
+            command, cwd=project.folder, env=self._environ(), capture_output=True, text=True, timeout=SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
+        return Run(done.returncode, done.stdout + done.stderr)
+
+    def _environ(self) -> dict[str, str]:
+        (self.place / "config/act").mkdir(parents=True, exist_ok=True)
+        (self.place / "config/act/actrc").touch()
+        homes = {"XDG_CONFIG_HOME": "config", "XDG_CACHE_HOME": "cache", "HOME": "home"}
+        own = {name: str(self.place / folder) for name, folder in homes.items()}
+        (self.place / "home").mkdir(exist_ok=True)
+        return os.environ | own | dict(self.environ)
+
+    def _file(self, name: str, content: str) -> str:
+        path = self.place / name
+        path.touch(mode=0o600)
+        path.write_text(content)
+        return str(path)
+
+    def _stand_ins(self, workflow: str) -> Sequence[str]:
+        arguments: list[str] = []
+        for name, ref in sorted(set(USES.findall(workflow))):
+            if name not in STAND_INS:
+                raise RuntimeError(f"{name} has no stand-in, so this workflow cannot be rehearsed")
+            folder = self.place / "actions" / name
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "action.yml").write_text(STAND_INS[name].replace("{name}", name))
+            arguments += ["--local-repository", f"{name}@{ref}={folder}"]
+        return arguments
+
+
+def _lines(values: Mapping[str, str]) -> str:
+    return "".join(f"{name}={value}\n" for name, value in values.items())
+
+
+def make_runner(place: Path, aws: Aws, registry: str, name: str, box: Box, tests: str) -> Runner:
+    """A runner whose jobs reach the stand-ins of AWS, the local registry, and the box through ``sudo``.
+
+    Parameters
+    ----------
+    tests : str
+        Which tests the job Continuous Integration runs; all take minutes, and were run before.
+    """
+    programs = place / "bin"
+    programs.mkdir()
+    sudo = programs / "sudo"
+    sudo.write_text(f'#!/bin/sh\nexec docker exec --interactive --user runner {box.name} sudo "$@"\n')
+    sudo.chmod(0o755)
+    venv = installed(place)
+    secrets = {name: value for name, value in aws.environ.items() if name.endswith(("KEY_ID", "ACCESS_KEY"))}
+    variables = {
+        "AWS_REGION": REGION, "AWS_ECR_LOGIN_URI": registry, "ECR_REPOSITORY_NAME": name, "SLIPWAY_REMOTE": aws.remote,
+    }
+    environ = {
+        "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": "src",
+        "AWS_ENDPOINT_URL": aws.url, "VENV": str(venv), "TESTS": tests, "DOCKER_CONFIG": str(place / "docker"),
+        "OMP_NUM_THREADS": "1",
+    }
+    return Runner(place, secrets, variables, environ)
+
+
+def installed(place: Path) -> Path:
+    """A view of the environment that runs this, in which make finds everything installed, whatever the age of its files."""
+    own, view = Path(sys.executable).parent.parent, place / "venv"
+    view.mkdir()
+    for path in own.iterdir():
+        if path.suffix != ".stamp":
+            (view / path.name).symlink_to(path)
+    for name in ("train", "dev", "lint"):
+        stamp = view / f"{name}.stamp"
+        stamp.touch()
+        os.utime(stamp, (MUCH_LATER, MUCH_LATER))
+    return view

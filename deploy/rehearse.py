@@ -1,0 +1,173 @@
+"""make rehearse: the whole way to production on this machine, under traffic, without an account."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "deploy")]
+
+from rehearsal.aws import PASSWORD, Aws, make_aws  # noqa: E402
+from rehearsal.box import Box, build_box, make_box  # noqa: E402
+from rehearsal.containers import Docker  # noqa: E402
+from rehearsal.project import Project, make_project  # noqa: E402
+from rehearsal.registry import USER, Registry, make_registry  # noqa: E402
+from rehearsal.traffic import Traffic, traffic  # noqa: E402
+from rehearsal.workflow import Run, Runner, make_runner  # noqa: E402
+from slipway.store import LocalStore  # noqa: E402
+
+NAME = "rehearsal"
+RATE = 240
+QUICK_TESTS = "tests/test_pointer.py tests/test_bundle.py"
+
+
+@dataclass
+class Row:
+    """One line of the table at the end."""
+
+    what: str
+    seconds: float
+    found: Traffic | None
+    digest: str
+    bundle: str
+
+
+def main() -> None:
+    """Play it, and print what happened."""
+    docker = Docker()
+    missing = [name for name in ("docker", "node", "npm", "git") if shutil.which(name) is None]
+    if missing:
+        sys.exit(f"rehearse: {', '.join(missing)} not found. Install it first.")
+    if not docker.reachable():
+        sys.exit("rehearse: the Docker engine does not answer. Start it first.")
+    with tempfile.TemporaryDirectory(prefix="slipway-rehearsal-", ignore_cleanup_errors=True) as place, ExitStack() as stack:
+        rows = play(docker, Path(place), stack)
+    print(table(rows))
+    if any(row.found and row.found.failed for row in rows):
+        sys.exit("rehearse: requests failed")
+
+
+def play(docker: Docker, place: Path, stack: ExitStack) -> list[Row]:
+    """Push a commit, change the model under traffic, revert under traffic."""
+    say("A registry for ECR, a server for S3 and STS, a box with nginx and the release program")
+    build_box(docker)
+    aws = stack.enter_context(make_aws(free_port()))
+    registry = stack.enter_context(make_registry(docker, PASSWORD, free_port()))
+    box = stack.enter_context(make_box(docker, f"{registry.host}/{NAME}", (registry.host, USER, PASSWORD)))
+    stack.callback(forget_images, docker, registry)
+    say("A throw-away clone, and two models")
+    project = make_project(place / "project")
+    models = train_two(project, aws)
+    runner = new_runner(place, aws, registry, box)
+    row = golden_row(project, models[0])
+    commit(project, models[0], "The first model")
+    rows = [push("first push", runner, project, box, 1, None)]
+    for number, (what, change) in enumerate((("another model", models[1]), ("git revert", None)), start=2):
+        if change:
+            commit(project, change, "Another model")
+        else:
+            project.git("revert", "--no-edit", "HEAD")
+        with traffic("127.0.0.1", box.port, row, RATE) as found:
+            rows.append(push(what, runner, project, box, number, found))
+    say("The emergency's command on the box: slipway-release rollback")
+    with traffic("127.0.0.1", box.port, row, RATE) as found:
+        start = time.monotonic()
+        box.rollback()
+        rows.append(line("slipway-release rollback", time.monotonic() - start, found, box))
+    return rows
+
+
+def push(what: str, runner: Runner, project: Project, box: Box, number: int, found: Traffic | None) -> Row:
+    """Run main.yaml on the commit; a line of the table."""
+    say(f"{what}: act runs main.yaml")
+    start = time.monotonic()
+    run: Run = runner.run(project, number)
+    if run.code:
+        sys.exit(f"{run.log}\nrehearse: main.yaml failed")
+    built = "an image was built" if run.ran("Build") else "no image was built"
+    print(f"  {', '.join(run.jobs)}; {built}", flush=True)
+    return line(what, time.monotonic() - start, found, box)
+
+
+def line(what: str, seconds: float, found: Traffic | None, box: Box) -> Row:
+    record = json.loads(box.run("cat", f"/var/lib/slipway/releases/{box.live()}.json").stdout)
+    with urlopen(f"http://127.0.0.1:{box.port}/readyz") as answer:
+        return Row(what, seconds, found, record["digest"], json.load(answer)["bundle"])
+
+
+def train_two(project: Project, aws: Aws) -> list[str]:
+    """Digests of two bundles of the sample problem, both in the remote store, neither in git."""
+    environ = os.environ | aws.environ | {"SLIPWAY_REMOTE": aws.remote, "PYTHONPATH": str(project.folder / "src")}
+
+    def slipway(*arguments: str, **more: str) -> None:
+        command = [sys.executable, "-m", "slipway", *arguments]
+        done = subprocess.run(command, cwd=project.folder, env=environ | more, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"rehearse: slipway {arguments[0]} failed: {done.stderr}")
+
+    shutil.copy(ROOT / "slipway.yaml", project.folder / "slipway.yaml")
+    slipway("sample", "insurance", "data/insurance.csv")
+    store = LocalStore(project.folder / "artifacts")
+    for candidate in ("linear", "boosting"):
+        slipway("train", SLIPWAY_CANDIDATES=candidate, SLIPWAY_SEARCH_TRIALS="2")
+        slipway("push")
+    digests = [entry["digest"] for entry in store.journal.entries() if entry["event"] == "verdict"]
+    (project.folder / "artifacts/champion.json").unlink()
+    return digests
+
+
+def commit(project: Project, digest: str, message: str) -> None:
+    """Point to a model, as slipway promote does, and commit that."""
+    store = LocalStore(project.folder / "artifacts")
+    store.promote(store.bundle(digest), "promote", message)
+    project.commit(message)
+
+
+def golden_row(project: Project, digest: str) -> dict:
+    return LocalStore(project.folder / "artifacts").bundle(digest).json("golden.json")["rows"][0]
+
+
+def new_runner(place: Path, aws: Aws, registry: Registry, box: Box) -> Runner:
+    folder = place / "runner"
+    folder.mkdir()
+    return make_runner(folder, aws, registry.host, NAME, box, QUICK_TESTS)
+
+
+def forget_images(docker: Docker, registry: Registry) -> None:
+    """Remove the images that the workflow built here."""
+    listed = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", f"{registry.host}/{NAME}", check=False)
+    for name in listed.stdout.split():
+        docker("image", "rm", "--force", name, check=False)
+
+
+def table(rows: list[Row]) -> str:
+    """What happened, as a table for people."""
+    lines = ["", f"{'':<26}{'push to live':>13}{'requests':>10}{'failed':>8}  {'image':<20}model"]
+    for row in rows:
+        sent = f"{len(row.found.requests):,}" if row.found else "–"
+        failed = str(len(row.found.failed)) if row.found else "–"
+        lines.append(f"{row.what:<26}{row.seconds:>11.1f} s{sent:>10}{failed:>8}  {row.digest[7:19]:<20}{row.bundle[:12]}")
+    return "\n".join(lines)
+
+
+def say(text: str) -> None:
+    print(f"== {text}", flush=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+if __name__ == "__main__":
+    main()

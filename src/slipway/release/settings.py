@@ -1,0 +1,67 @@
+"""Whether a workflow was told everything that it needs, and where to say it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from slipway.errors import ReleaseError
+
+PLACE = "Settings → Secrets and variables → Actions, or: gh {kind} set {name}"
+
+
+@dataclass(frozen=True)
+class Need:
+    """A setting of the repository on GitHub."""
+
+    name: str
+    kind: str
+    what: str
+    form: str = ".+"
+
+
+REGION = Need("AWS_REGION", "variable", "the region, such as eu-west-1", r"[a-z]{2}(-[a-z]+)+-[0-9]")
+REGISTRY = Need(
+    "AWS_ECR_LOGIN_URI", "variable", "the registry's host, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com, "
+    "without https:// and without the repository", r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?",
+)
+NAME = Need("ECR_REPOSITORY_NAME", "variable", "the image repository's name", r"[a-z0-9]+([._/-]+[a-z0-9]+)*")
+REMOTE = Need("SLIPWAY_REMOTE", "variable", "where bundles are kept, s3://bucket/prefix", r"s3://\S+")
+KEYS = (
+    Need("AWS_ACCESS_KEY_ID", "secret", "the access key, unless AWS_ROLE_ARN names a role"),
+    Need("AWS_SECRET_ACCESS_KEY", "secret", "its secret, unless AWS_ROLE_ARN names a role"),
+)
+
+
+def require_settings(environ: Mapping[str, str], bundle_in_git: bool, store_only: bool = False) -> None:
+    """Check what a job was told.
+
+    Parameters
+    ----------
+    environ : mapping
+        Of the job.
+    bundle_in_git : bool
+        Whether the champion's bundle is committed: then no remote is needed.
+    store_only : bool
+        Whether only the remote is used, and no registry.
+
+    Raises
+    ------
+    ReleaseError
+        Naming every setting that is missing or of the wrong form, and where to set it.
+    """
+    needs = [REGION] if store_only else [REGION, REGISTRY, NAME]
+    needs += [] if bundle_in_git and not store_only else [REMOTE]
+    needs += [] if environ.get("AWS_ROLE_ARN") else KEYS
+    problems = [problem for need in needs if (problem := _problem(need, environ.get(need.name, "")))]
+    if problems:
+        raise ReleaseError("\n".join(problems))
+
+
+def _problem(need: Need, value: str) -> str:
+    place = PLACE.format(kind=need.kind, name=need.name)
+    if not value:
+        return f"{need.name} is not set: {need.what}. {place}"
+    if not re.fullmatch(need.form, value):
+        shown = "" if need.kind == "secret" else f" ({value!r})"
+        return f"{need.name} is of another form{shown}: expected {need.what}. {place}"
+    return ""

@@ -1,0 +1,225 @@
+"""main.yaml and retrain.yaml themselves, run by act, from a push to a swapped container."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+
+from bundles import ROWS, make_bundle
+from rehearsal.aws import KEYS, PASSWORD, Aws, make_aws
+from rehearsal.box import Box, make_box
+from rehearsal.project import Project, make_project
+from rehearsal.registry import Registry, make_registry
+from rehearsal.traffic import traffic
+from rehearsal.workflow import Run, Runner, make_runner
+from servers import free_port
+from slipway.store import LocalStore
+
+pytestmark = pytest.mark.docker
+NAME = "insurance"
+JOBS = ["Continuous Integration", "Continuous Delivery", "Continuous Deployment"]
+TESTS = "tests/test_pointer.py"
+
+
+@dataclass
+class Way:
+    """The way from a commit to the box."""
+
+    aws: Aws
+    registry: Registry
+    box: Box
+    project: Project
+    runner: Runner
+    number: int = 0
+
+    def slipway(self, *arguments: str) -> None:
+        environ = os.environ | self.aws.environ | {"SLIPWAY_REMOTE": self.aws.remote, "PYTHONPATH": "src"}
+        command = [sys.executable, "-m", "slipway", *arguments]
+        done = subprocess.run(command, cwd=self.project.folder, env=environ, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    def model(self, change: float) -> str:
+        """Make another model the champion and keep its bundle in the remote store, not in git; its digest."""
+        store = LocalStore(self.project.folder / "artifacts")
+        bundle = make_bundle(store, "regression", weights=[[250.0 + change], [30.0], [23000.0], [1.0]])
+        self.slipway("push")
+        return bundle.digest
+
+    def push(self, **options) -> Run:
+        self.number += 1
+        return self.runner.run(self.project, self.number, **options)
+
+    def digest(self) -> str:
+        """Of the image that is live."""
+        return json.loads(self.box.run("cat", f"/var/lib/slipway/releases/{self.box.live()}.json").stdout)["digest"]
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Aws]:
+    with make_aws(free_port()) as aws:
+        yield aws
+
+
+@pytest.fixture
+def way(docker, box_image, aws, tmp_path) -> Iterator[Way]:
+    with make_registry(docker, PASSWORD, free_port()) as registry:
+        repository = f"{registry.host}/{NAME}"
+        with make_box(docker, repository, (registry.host, "AWS", registry.password)) as box:
+            project = make_project(tmp_path / "project")
+            (project.folder / "slipway.yaml").write_text("name: regression\nsource: table.csv\ntarget: charges\n")
+            place = tmp_path / "runner"
+            place.mkdir()
+            yield Way(aws, registry, box, project, make_runner(place, aws, registry.host, NAME, box, TESTS))
+        listed = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", repository).stdout.split()
+        for name in listed:
+            docker("image", "rm", "--force", name, check=False)
+
+
+def test_first_deployment_a_model_change_and_a_revert(way):
+    """Nobody notices; the revert brings back the same image, without building one."""
+    first = way.model(0)
+    way.project.commit("The first model")
+    run = way.push()
+    assert run.code == 0, run.log
+    assert run.jobs == JOBS
+    assert run.ran("Build") and run.ran("Push")
+    before = way.digest()
+    with traffic("127.0.0.1", way.box.port, ROWS[0], 240) as found:
+        second = way.model(1)
+        way.project.commit("Another model")
+        run = way.push()
+        assert run.code == 0, run.log
+        assert way.digest() != before
+        way.project.git("revert", "--no-edit", "HEAD")
+        run = way.push()
+        assert run.code == 0, run.log
+    assert run.jobs == JOBS
+    assert not run.ran("Build") and not run.ran("Push")
+    assert "Nothing to build" in run.log
+    assert way.digest() == before
+    assert [each for each in found.failed] == []
+    assert found.rate >= 200
+    assert found.bundles() == [first, second]
+    after_revert = [each.bundle for each in sorted(found.requests, key=lambda each: each.sent)][-1]
+    assert after_revert == first
+    assert_no_secret(run.log)
+    journal = read_journal(way.aws)
+    assert [entry["bundle"] for entry in journal if entry["event"] == "release"] == [first, second, first]
+
+
+def assert_no_secret(log: str) -> None:
+    for value in (*KEYS.values(), PASSWORD):
+        assert value not in log
+
+
+def client(aws: Aws):
+    return boto3.client(
+        "s3", endpoint_url=aws.url, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x",
+    )
+
+
+def read_journal(aws: Aws) -> list[dict]:
+    bucket, _, prefix = aws.remote.removeprefix("s3://").partition("/")
+    content = client(aws).get_object(Bucket=bucket, Key=f"{prefix}/journal.jsonl")["Body"].read()
+    return [json.loads(line) for line in content.splitlines()]
+
+
+def test_a_pull_request_is_tested_and_told_what_changes_but_never_delivered(way):
+    way.model(0)
+    way.project.commit("The first model")
+    way.project.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    way.project.git("switch", "--quiet", "--create", "proposal")
+    way.model(1)
+    way.project.commit("Another model")
+    payload = {"pull_request": {"head": {"ref": "proposal"}, "base": {"ref": "main"}}}
+    run = way.push(event="pull_request", payload=payload)
+    assert run.code == 0, run.log
+    assert run.jobs == JOBS[:1]
+    assert "Model of regression" in run.log
+    assert way.box.releases() == []
+
+
+def test_a_failing_test_stops_everything(way):
+    way.model(0)
+    (way.project.folder / "tests/test_pointer.py").write_text("def test_that_fails():\n    assert False\n")
+    way.project.commit("A broken commit")
+    run = way.push()
+    assert run.code != 0
+    assert run.jobs == JOBS[:1]
+    assert "0 passed, 1 failed" in run.log
+    assert way.box.releases() == []
+
+
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_ECR_LOGIN_URI", "ECR_REPOSITORY_NAME", "SLIPWAY_REMOTE"])
+def test_a_missing_setting_is_named_with_where_to_set_it(way, name):
+    way.model(0)
+    way.project.commit("The first model")
+    del way.runner.variables[name]
+    run = way.push()
+    assert run.code != 0
+    assert f"{name} is not set" in run.log and f"gh variable set {name}" in run.log
+    assert run.jobs == JOBS[:2]
+
+
+def test_a_bundle_that_nobody_pushed_stops_the_delivery_with_the_cure(way):
+    make_bundle(LocalStore(way.project.folder / "artifacts"), "regression", weights=[[1.0], [2.0], [3.0], [4.0]])
+    way.project.commit("A model that is on one machine only")
+    run = way.push()
+    assert run.code != 0
+    assert "slipway push" in run.log
+    assert way.box.releases() == []
+
+
+GH = """#!/bin/sh
+# Notes what it was asked; there is no pull request yet.
+printf '%s\\n' "$*" >> "$GH_NOTES"
+for word in "$@"; do [ "$previous" = --body-file ] && cat "$word" >> "$GH_NOTES"; previous=$word; done
+exit 0
+"""
+
+
+def test_retraining_proposes_the_pointer_alone_with_the_numbers(way, tmp_path):
+    prepare_retraining(way, tmp_path)
+    run = way.push(workflow="retrain.yaml", event="workflow_dispatch")
+    assert run.code == 0, run.log
+    notes = Path(way.runner.environ["GH_NOTES"]).read_text()
+    assert "pr create --head slipway/retrain --base main --title Serve model" in notes
+    assert "held-out rows" in notes and "Golden predictions" in notes
+    assert "workflow run main.yaml --ref slipway/retrain" in notes
+    origin = Project(tmp_path / "origin.git")
+    assert origin.git("diff", "--name-only", "main", "slipway/retrain") == "artifacts/champion.json"
+    pointer = json.loads(origin.git("show", "slipway/retrain:artifacts/champion.json"))
+    assert f"/{pointer['digest']}/manifest.json" in "".join(keys(way.aws))
+    assert_no_secret(run.log)
+    notes_before = len(notes)
+    again = way.push(workflow="retrain.yaml", event="workflow_dispatch")
+    assert again.code == 0, again.log
+    assert "Serve model" in Path(way.runner.environ["GH_NOTES"]).read_text()[notes_before:]
+
+
+def prepare_retraining(way: Way, place: Path) -> None:
+    """A source in the repository, a remote called origin, and a stand-in for GitHub's command line."""
+    folder = way.project.folder
+    (folder / "slipway.yaml").write_text(
+        "name: insurance\nsource: patients.csv\ntarget: charges\ncandidates: [linear]\nsearch: {trials: 1}\n")
+    way.slipway("sample", "insurance", "patients.csv")
+    (folder / "artifacts").mkdir(exist_ok=True)
+    commit = way.project.commit("A problem without a champion")
+    subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch", "main", place / "origin.git"], check=True)
+    way.project.git("remote", "add", "origin", str(place / "origin.git"))
+    way.project.git("push", "--quiet", "origin", f"{commit}:refs/heads/main")
+    program = way.runner.place / "bin/gh"
+    program.write_text(GH)
+    program.chmod(0o755)
+    way.runner.environ["GH_NOTES"] = str(place / "notes")
+
+
+def keys(aws: Aws) -> list[str]:
+    bucket = aws.remote.removeprefix("s3://").partition("/")[0]
+    return [each["Key"] for each in client(aws).list_objects_v2(Bucket=bucket)["Contents"]]

@@ -1,0 +1,127 @@
+"""What act cannot simulate of the workflows, asserted on the files: rights, pins, order, limits."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / ".github/workflows"
+WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))}
+JOBS = [(name, job) for name, workflow in WORKFLOWS.items() for job in workflow["jobs"]]
+MAIN = WORKFLOWS["main.yaml"]
+# action → (tag, commit), read from the actions' repositories
+PINS = {
+    "actions/checkout": ("v7.0.1", "3d3c42e5aac5ba805825da76410c181273ba90b1"),
+    "actions/setup-python": ("v7.0.0", "5fda3b95a4ea91299a34e894583c3862153e4b97"),
+    "aws-actions/configure-aws-credentials": ("v6.2.3", "e6de054238d6b7531b4efff3b6587d9aade6a06c"),
+}
+
+
+def triggers(workflow: dict) -> dict:
+    return workflow[True]   # YAML 1.1 reads the key `on` as true
+
+
+def steps(workflow: dict) -> list[dict]:
+    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_only_pinned_actions_that_must_be_actions(name):
+    text = (FOLDER / name).read_text()
+    used = re.findall(r"uses: (\S+)@(\S+) # (\S+)", text)
+    assert len(used) == text.count("uses:")
+    for action, commit, tag in used:
+        assert (tag, commit) == PINS[action]
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_no_expression_inside_a_script(name):
+    assert [step["run"] for step in steps(WORKFLOWS[name]) if "${{" in step.get("run", "")] == []
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_nothing_is_allowed_unless_a_job_asks_for_it(name):
+    assert WORKFLOWS[name]["permissions"] == {}
+    assert all("permissions" in job for job in WORKFLOWS[name]["jobs"].values())
+
+
+@pytest.mark.parametrize("name, job, rights", [
+    ("main.yaml", "integration", {"contents": "read"}),
+    ("main.yaml", "delivery", {"contents": "read", "id-token": "write"}),
+    ("main.yaml", "deployment", {}),
+    ("retrain.yaml", "retrain",
+     {"contents": "write", "pull-requests": "write", "actions": "write", "id-token": "write"}),
+])
+def test_rights_are_the_least(name, job, rights):
+    assert WORKFLOWS[name]["jobs"][job]["permissions"] == rights
+
+
+@pytest.mark.parametrize("name, job", JOBS)
+def test_every_job_ends_some_day(name, job):
+    assert 0 < WORKFLOWS[name]["jobs"][job]["timeout-minutes"] <= 120
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_checkout_leaves_no_credential_behind(name):
+    found = [step for step in steps(WORKFLOWS[name]) if step.get("uses", "").startswith("actions/checkout@")]
+    assert found and all(step["with"]["persist-credentials"] is False for step in found)
+    assert all(not {"ref", "repository"} & set(step["with"]) for step in found)
+
+
+def test_the_jobs_have_the_names_that_people_know_and_come_one_after_the_other():
+    assert {name: job["name"] for name, job in MAIN["jobs"].items()} == {
+        "integration": "Continuous Integration", "delivery": "Continuous Delivery", "deployment": "Continuous Deployment",
+    }
+    assert MAIN["jobs"]["delivery"]["needs"] == "integration"
+    assert MAIN["jobs"]["deployment"]["needs"] == "delivery"
+
+
+@pytest.mark.parametrize("job", ["delivery", "deployment"])
+def test_a_pull_request_and_another_branch_never_deploy(job):
+    assert MAIN["jobs"][job]["if"] == "github.event_name != 'pull_request' && github.ref == 'refs/heads/main'"
+
+
+def test_only_what_is_in_the_image_deploys():
+    assert triggers(MAIN)["push"] == {
+        "branches": ["main"], "paths-ignore": ["**.md", "docs/**", "examples/**", "LICENSE"],
+    }
+    from slipway.release.key import INPUTS
+
+    assert not any(name.endswith(".md") or name.startswith(("docs", "examples", "LICENSE")) for name in INPUTS)
+
+
+def test_the_box_gets_no_code_no_secret_and_one_command():
+    job = MAIN["jobs"]["deployment"]
+    assert job["runs-on"] == ["self-hosted", "slipway"]
+    assert job["environment"] == "production"
+    assert [list(step) for step in job["steps"]] == [["name", "env", "run"]]
+    [step] = job["steps"]
+    assert step["env"] == {"DIGEST": "${{ needs.delivery.outputs.digest }}"}
+    assert "sudo --non-interactive /usr/local/sbin/slipway-release |" in step["run"]
+    assert "secrets." not in yaml.safe_dump(job)
+
+
+def test_no_deployment_is_cut_off_by_the_next():
+    assert MAIN["jobs"]["deployment"]["concurrency"] == {"group": "deployment", "cancel-in-progress": False}
+    assert MAIN["concurrency"]["cancel-in-progress"] == "${{ github.event_name == 'pull_request' }}"
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_only_the_deployment_runs_on_a_machine_of_ours(name):
+    for job_name, job in WORKFLOWS[name]["jobs"].items():
+        assert job["runs-on"] == "ubuntu-latest" or (name, job_name) == ("main.yaml", "deployment")
+
+
+def test_every_setting_of_the_tutorials_works_as_a_secret():
+    text = (FOLDER / "main.yaml").read_text() + (FOLDER / "retrain.yaml").read_text()
+    for name in (
+        "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ECR_LOGIN_URI", "ECR_REPOSITORY_NAME", "MONGO_DB_URL",
+    ):
+        assert f"secrets.{name} }}}}" in text
+
+
+def test_retraining_is_scheduled_and_can_be_started_by_hand():
+    assert set(triggers(WORKFLOWS["retrain.yaml"])) == {"schedule", "workflow_dispatch"}
+    assert WORKFLOWS["retrain.yaml"]["jobs"]["retrain"]["if"] == "github.ref == 'refs/heads/main'"

@@ -67,6 +67,8 @@ def within(names: set[str], packages: set[str]) -> set[str]:
     ("slipway.predictor", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem"}),
     ("slipway.schema", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "onnxruntime"}),
     ("slipway.store", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "numpy"}),
+    ("slipway.transfer", HEAVY | {"slipway.serving", "slipway.cli", "numpy", "flask"}),
+    ("slipway.release", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "slipway.remote", "numpy", "yaml"}),
     ("slipway.problem", HEAVY | {"slipway.serving", "slipway.cli", "numpy"}),
 ])
 def test_doors_that_stay_shut(part, forbidden):

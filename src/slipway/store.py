@@ -41,7 +41,10 @@ class LocalStore:
             When the folder cannot be written (rights, full disk). Nothing is left behind.
         """
         manifest = manifest_bytes(problem, files)
-        digest = digest_of(manifest)
+        return self.keep(digest_of(manifest), {**files, MANIFEST: manifest})
+
+    def keep(self, digest: str, files: Mapping[str, bytes]) -> Bundle:
+        """Write the bundle `digest` from its files, manifest among them, as `add` does; BundleError when they differ."""
         try:
             if not self.bundles.is_dir():
                 self.bundles.mkdir(parents=True, exist_ok=True)
@@ -49,7 +52,7 @@ class LocalStore:
             with locked(self.bundles):
                 self._clean()
                 if not self._sound(digest):
-                    self._write(digest, {**files, MANIFEST: manifest})
+                    self._write(digest, files)
         except OSError as error:
             raise unwritable(self.bundles, error) from error
         return read_bundle(self.bundles / digest, digest)
@@ -69,6 +72,10 @@ class LocalStore:
                 write_synced(draft / name, content)
             sync_folder(draft)
             final = self.bundles / digest
+            try:
+                read_bundle(draft, digest)
+            except BundleError as error:
+                raise BundleError(error.cause.replace(str(draft), str(final)), error.cure) from error
             if os.path.lexists(final):  # damaged, or _sound would have said so
                 final.rename(self.bundles / f"{UNFINISHED}{secrets.token_hex(8)}")
             draft.rename(final)

@@ -17,12 +17,17 @@ COMMANDS = {
     "serve": ("slipway.cli.serve", "Serve the champion."),
     "status": ("slipway.cli.status", "Show the champion and the last verdicts."),
     "promote": ("slipway.cli.promote", "Make a bundle the champion by hand."),
+    "diff": ("slipway.cli.diff", "Say how the model differs from another commit's."),
     "rollback": ("slipway.cli.rollback", "Go back to the champion before."),
+    "push": ("slipway.cli.push", "Copy the champion and the journal to the remote store."),
+    "pull": ("slipway.cli.pull", "Fetch a bundle from the remote store."),
+    "doctor": ("slipway.cli.doctor", "Say what is missing on the way to production."),
     "sample": ("slipway.cli.sample", "Write a sample table."),
 }
 EPILOG = """\b
 Exit codes: 0 done (a verdict of "kept" is a result, not an error); 1 unexpected; 2 wrong usage;
-3 the problem file or a setting; 4 the table; 5 a bundle or the store; 6 the service; 130 Ctrl-C.
+3 the problem file or a setting; 4 the table; 5 a bundle or the store; 6 the service; 7 a release, or what
+slipway doctor found; 130 Ctrl-C.
 """
 
 

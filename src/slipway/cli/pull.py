@@ -1,0 +1,41 @@
+"""slipway pull"""
+
+import click
+
+from slipway.cli import options
+
+
+@click.command()
+@click.argument("digest", required=False)
+@options.problem
+def command(digest: str | None, path: str | None) -> None:
+    """Fetch the bundle DIGEST (six digits or more; by default the champion's) from the remote store.
+
+    It is here entirely and verified, or not at all. One that is damaged here is replaced.
+
+    \b
+    Example:
+      slipway pull
+      slipway pull 4fd1a2c07b9e
+    """
+    from slipway.bundle import DIGEST
+    from slipway.cli.push import Progress
+    from slipway.errors import StoreError
+    from slipway.problem import load_problem
+    from slipway.remote import open_remote
+    from slipway.store import open_store
+    from slipway.transfer import pull
+
+    problem = load_problem(path)
+    store, remote = open_store(problem.store, problem.folder), open_remote(problem)
+    if digest is None:
+        pointer = store.pointer()
+        if pointer is None:
+            raise StoreError(f"{store.root}: there is no champion to pull", "Name a bundle: slipway pull DIGEST")
+        digest = pointer.digest
+    digest = digest.lower()
+    if not DIGEST.fullmatch(digest):
+        digest = remote.find(digest)
+    with Progress() as progress:
+        how = pull(store, remote, digest, progress)
+    click.echo(f"{digest[:12]} is in {store.root}, {how}.")

@@ -1,0 +1,70 @@
+"""slipway push"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from slipway.cli import options
+
+
+@click.command()
+@click.option(
+    "--release", "release", type=click.Path(path_type=Path), metavar="FILE",
+    help="Note in the remote journal the release that this JSON file tells of.",
+)
+@options.problem
+def command(release: Path | None, path: str | None) -> None:
+    """Copy the champion's bundle, and what the journal has to add, to the remote store.
+
+    What is there is skipped, so a push that was cut off is finished by the next one.
+
+    \b
+    Example:
+      slipway push
+    """
+    from slipway.errors import StoreError
+    from slipway.problem import load_problem
+    from slipway.remote import open_remote
+    from slipway.store import open_store
+    from slipway.transfer import add_entries, push, released
+
+    problem = load_problem(path)
+    store, remote = open_store(problem.store, problem.folder), open_remote(problem)
+    pointer = store.pointer()
+    if pointer is None:
+        raise StoreError(f"{store.root}: there is no champion to push", "Run slipway train first")
+    entries = store.journal.entries()
+    if release:
+        try:
+            content = release.read_bytes()
+        except OSError as error:
+            raise StoreError(f"{release}: cannot be read ({error.strerror})") from error
+        entries.append(released(store.bundle(pointer.digest), content, str(release)))
+    with Progress() as progress:
+        push(store, remote, pointer.digest, progress)
+    added = add_entries(remote, entries)
+    click.echo(f"{pointer.digest[:12]} is in {remote}; {added} new in its journal.")
+
+
+class Progress:
+    """A line for each file: redrawn on a terminal, one below the other elsewhere."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._drawn = False
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._drawn:
+            click.echo(err=True)
+
+    def __call__(self, number: int, total: int, name: str, size: int, what: str) -> None:
+        line = f"{number}/{total} {name}, {size:,} bytes: {what}"
+        if self._terminal:
+            self._drawn = not what.endswith("replaced")  # that stays to be read
+            click.echo(f"\r\033[K{line}", err=True, nl=not self._drawn)
+        elif not what.endswith("…"):
+            click.echo(line, err=True)

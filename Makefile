@@ -34,7 +34,7 @@ lint: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, workflows, Dockerfiles, sh
 SCRIPTS = .ci/run .github/propose $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" deploy/ec2/*)
 
 diff: $(VENV)/train.stamp   ## Say how the model differs from that of BASE (a commit)
-	@$(BIN)/slipway diff $(BASE)
+	@$(BIN)/python -m slipway diff $(BASE)
 
 rehearse: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Play the whole way to production on this machine; needs Docker and Node, no account
 	$(BIN)/python deploy/rehearse.py

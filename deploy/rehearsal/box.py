@@ -112,8 +112,10 @@ def make_box(docker: Docker, repository: str, login: tuple[str, str, str], *opti
             registry, user, password = login
             box.run("docker", "--config", "/etc/slipway/docker", "login", "--username", user, "--password-stdin", registry,
                     text=password)
-            yield box
-            remove(docker, box)
+            try:
+                yield box
+            finally:
+                remove(docker, box)
     finally:
         docker("volume", "rm", "--force", volume, check=False)
 

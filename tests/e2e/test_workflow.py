@@ -156,14 +156,13 @@ def test_a_failing_test_stops_everything(way):
     assert way.box.releases() == []
 
 
-@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_ECR_LOGIN_URI", "ECR_REPOSITORY_NAME", "SLIPWAY_REMOTE"])
-def test_a_missing_setting_is_named_with_where_to_set_it(way, name):
+def test_a_missing_setting_is_named_with_where_to_set_it(way):
     way.model(0)
     way.project.commit("The first model")
-    del way.runner.variables[name]
+    del way.runner.variables["AWS_ECR_LOGIN_URI"]
     run = way.push()
     assert run.code != 0
-    assert f"{name} is not set" in run.log and f"gh variable set {name}" in run.log
+    assert "AWS_ECR_LOGIN_URI is not set" in run.log and "gh variable set AWS_ECR_LOGIN_URI" in run.log
     assert run.jobs == JOBS[:2]
 
 

@@ -86,8 +86,8 @@ def test_the_live_and_the_previous_one_stay_and_older_ones_by_their_images(count
 def test_images_are_cleaned_by_digest_and_only_those_of_the_repository():
     keep = [release("a", "1", "b"), release("b", "2", None)]
     images = [f"sha256:{digit * 64}" for digit in "1234"]
-    group = steps.clean_steps(CONFIGURATION, keep, images, ["a" * 12, "f" * 12])
+    group = steps.clean_steps(CONFIGURATION, keep, images, ["c" * 12], ["a" * 12, "f" * 12])
     assert [str(step) for step in group.steps] == [
         f"docker image rm {REPOSITORY}@sha256:{'3' * 64}", f"docker image rm {REPOSITORY}@sha256:{'4' * 64}",
-        f"remove the record of {'f' * 12}",
+        f"remove the folder of {'c' * 12}", f"remove the record of {'f' * 12}",
     ]

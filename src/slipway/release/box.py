@@ -142,9 +142,12 @@ class Box:
         (self.records / f"{id}.json").unlink(missing_ok=True)
 
     def folders(self) -> list[str]:
-        """Ids of all releases with a folder or a record."""
-        found = {path.name for path in self.sockets.iterdir()} | {path.stem for path in self.records.glob("*.json")}
-        return sorted(each for each in found if ID.fullmatch(each))
+        """Ids of all releases with a folder."""
+        return sorted(path.name for path in self.sockets.iterdir() if ID.fullmatch(path.name))
+
+    def recorded(self) -> list[str]:
+        """Ids of all releases with a record, sound or not."""
+        return sorted(path.stem for path in self.records.glob("*.json") if ID.fullmatch(path.stem))
 
 
 def _is_id(value: object) -> bool:

@@ -180,8 +180,11 @@ def discard_steps(id: str, seconds: int) -> list[Step]:
     return [AwaitIdle(id, seconds), Docker(("rm", "--force", f"slipway-{id}")), Leave(id)]
 
 
-def clean_steps(configuration: Configuration, keep: Sequence[Release], images: Sequence[str], known: Sequence[str]) -> Group:
-    """Remove what cannot be gone back to: images of this repository alone, and records.
+def clean_steps(
+    configuration: Configuration, keep: Sequence[Release], images: Sequence[str], folders: Sequence[str],
+    records: Sequence[str],
+) -> Group:
+    """Remove what cannot be gone back to: images of this repository alone, folders and records.
 
     Parameters
     ----------
@@ -189,12 +192,13 @@ def clean_steps(configuration: Configuration, keep: Sequence[Release], images: S
         What stays; see `slipway.release.box.kept`.
     images : sequence of str
         Digests of the repository's images on this machine.
-    known : sequence of str
-        Ids with a folder or a record.
+    folders, records : sequence of str
+        Ids of releases without a container that have one.
     """
     digests, ids = {each.digest for each in keep}, {each.id for each in keep}
     unused = [Docker(("image", "rm", f"{configuration.repository}@{each}")) for each in images if each not in digests]
-    return Group("Clean old images", (*unused, *(Forget(id) for id in known if id not in ids)))
+    left = (Leave(id) for id in folders)
+    return Group("Clean old images", (*unused, *left, *(Forget(id) for id in records if id not in ids)))
 
 
 def run_arguments(release: Release, configuration: Configuration, box: Box) -> tuple[str, ...]:

@@ -159,7 +159,9 @@ class Swap:
             configuration = self.execution.configuration
             keep = kept(self.box.chain(), configuration.keep)
             images = self.execution.engine.images(configuration.repository)
-            self._try(steps.clean_steps(configuration, keep, images, self.box.folders()))
+            present = self._present()   # what could not be stopped keeps its folder
+            folders, records = ([id for id in ids if id not in present] for ids in (self.box.folders(), self.box.recorded()))
+            self._try(steps.clean_steps(configuration, keep, images, folders, records))
         except (SlipwayError, OSError) as error:
             self.say(f"warning: {error}")
         except Cancelled:

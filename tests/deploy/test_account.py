@@ -1,0 +1,178 @@
+"""`up` and `teardown` with the real command line of AWS, against a server of AWS (moto) as far as that goes.
+
+It makes no bucket policy and no identity provider by template and runs no commands on instances: test_templates.py reads the
+former, tests/e2e/test_bootstrap.py runs what the latter would.
+"""
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import boto3
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EC2 = ROOT / "deploy" / "ec2"
+TOKEN = "AAAATOKEN"
+STACK = "try-it"
+
+
+def run(program: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess:
+    """A program of deploy/ec2 with this Python and its `aws`, without `gh`."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])
+    environment = os.environ | {"PATH": path, "STACK": STACK} | environ
+    return subprocess.run([EC2 / program, *arguments], env=environment, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture
+def up(account, tmp_path):
+    """Run `up` for a repository, on a machine image that the server has."""
+    assert shutil.which("aws", path=str(Path(sys.executable).parent)), "awscli is in requirements-dev.txt"
+    image = boto3.client("ec2").describe_images()["Images"][0]["ImageId"]
+
+    def make(**environ: str) -> subprocess.CompletedProcess:
+        return run("up", GITHUB_REPOSITORY="acme/insurance", IMAGE=image, **environ)
+    return make
+
+
+def outputs(stack: str) -> dict[str, str]:
+    [found] = boto3.client("cloudformation").describe_stacks(StackName=f"{STACK}-{stack}")["Stacks"]
+    return {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}
+
+
+def parameters() -> dict[str, str]:
+    found = boto3.client("ssm").get_parameters_by_path(Path="/slipway", Recursive=True, WithDecryption=True)["Parameters"]
+    return {each["Name"]: each["Value"] for each in found}
+
+
+def test_up_makes_it_all_and_teardown_leaves_nothing(up, tmp_path):
+    provider = boto3.client("iam").create_open_id_connect_provider(
+        Url="https://token.actions.githubusercontent.com", ClientIDList=["sts.amazonaws.com"],
+    )["OpenIDConnectProviderArn"]
+    done = up(DOMAIN="api.example.org", RUNNER_TOKEN=TOKEN)
+    assert done.returncode == 0, done.stderr
+    [stack] = boto3.client("cloudformation").describe_stacks(StackName=f"{STACK}-foundation")["Stacks"]
+    assert {"ParameterKey": "OidcProviderArn", "ParameterValue": provider} in stack["Parameters"], "an account has one only"
+    made, box = outputs("foundation"), outputs("box")
+    assert_ready_lines(done.stdout, made)
+    assert TOKEN not in done.stdout + done.stderr
+    assert "A record of api.example.org" in done.stdout and box["Address"] in done.stdout
+    assert_archive(made["BucketName"], tmp_path)
+    assert_first_boot(box["InstanceId"], tmp_path / "box")
+    s3 = boto3.client("s3")
+    # as the template asks, which this server does not read
+    s3.put_bucket_versioning(Bucket=made["BucketName"], VersioningConfiguration={"Status": "Enabled"})
+    [repository] = boto3.client("ecr").describe_repositories()["repositories"]
+    assert (repository["repositoryName"], repository["imageTagMutability"]) == (STACK, "IMMUTABLE")
+    [reservation] = boto3.client("ec2").describe_instances(InstanceIds=[box["InstanceId"]])["Reservations"]
+    assert reservation["Instances"][0]["InstanceType"] == "t3.small"
+
+    again = up(DOMAIN="api.example.org")
+    assert again.returncode == 0, again.stderr
+    assert outputs("box") == box
+
+    for body in (b"1", b"2"):
+        s3.put_object(Bucket=made["BucketName"], Key="artifacts/journal.jsonl", Body=body)
+    wrong = run("teardown", "--yes", "something")
+    assert wrong.returncode == 1 and "Nothing was deleted" in wrong.stderr
+    assert outputs("foundation") == made
+    gone = run("teardown", "--yes", STACK)
+    assert gone.returncode == 0, gone.stderr
+    assert "4 objects and versions" in gone.stderr  # the archive of either run, and two of the journal
+    assert s3.list_buckets()["Buckets"] == [] and parameters() == {}
+    assert boto3.client("ecr").describe_repositories()["repositories"] == []
+    states = {each["StackStatus"] for each in boto3.client("cloudformation").list_stacks()["StackSummaries"]}
+    assert states == {"DELETE_COMPLETE"}
+
+
+def assert_ready_lines(printed: str, made: dict[str, str]) -> None:
+    """Every name that the workflows read, as a line to copy."""
+    values = {
+        "AWS_REGION": os.environ["AWS_REGION"], "AWS_ROLE_ARN": made["DeliveryRoleArn"],
+        "AWS_ECR_LOGIN_URI": made["Registry"], "ECR_REPOSITORY_NAME": STACK,
+        "SLIPWAY_REMOTE": f"s3://{made['BucketName']}/artifacts",
+    }
+    lines = [line.strip() for line in printed.splitlines()]
+    for name, value in values.items():
+        assert f"gh variable set {name} --repo acme/insurance --body {value}" in lines
+    assert any(line.startswith("gh secret set MONGO_DB_URL --repo acme/insurance") for line in lines)
+
+
+def assert_archive(bucket: str, folder: Path) -> None:
+    """What a box reads names an archive by its SHA-256 and the settings; the runner's token is gone."""
+    [(name, value)] = parameters().items()
+    assert name == f"/slipway/{STACK}-foundation/bootstrap"
+    key, *settings = value.split(" ")
+    registry = outputs("foundation")["Registry"]
+    assert settings == [
+        f"REPOSITORY={registry}/{STACK}", "RUNNER_URL=https://github.com/acme/insurance", "DOMAIN=api.example.org",
+    ]
+    boto3.client("s3").download_file(bucket, key, str(folder / "archive"))
+    content = (folder / "archive").read_bytes()
+    assert key == f"bootstrap/{hashlib.sha256(content).hexdigest()}.tar.gz"
+    with tarfile.open(folder / "archive") as archive:
+        assert {"bootstrap", "nginx.conf", "slipway-release"} <= set(archive.getnames())
+
+
+def assert_first_boot(instance: str, folder: Path) -> None:
+    """The program in the user data fetches, checks and unpacks the archive, and writes the settings with the token."""
+    found = boto3.client("ec2").describe_instance_attribute(InstanceId=instance, Attribute="userData")
+    script = base64.b64decode(found["UserData"]["Value"]).decode()
+    called = re.search(r"^python3 -I - (\S+) (\S+) (\S+) <<'END'\n(.*?)^END$", script, re.M | re.S)
+    *arguments, program = called.groups()
+    ssm, name = boto3.client("ssm"), f"/slipway/{STACK}-foundation/runner-token"
+    ssm.put_parameter(Name=name, Type="SecureString", Value=TOKEN)
+    folder.mkdir()
+
+    def boot() -> subprocess.CompletedProcess:
+        given = [sys.executable, "-I", "-", *arguments]
+        return subprocess.run(given, input=program, cwd=folder, capture_output=True, text=True, timeout=60)
+
+    assert boot().returncode == 0
+    assert f"export RUNNER_TOKEN='{TOKEN}'\n" in (folder / "settings").read_text()
+    assert os.access(folder / "bootstrap", os.X_OK) and (folder / "slipway-release").exists()
+    ssm.delete_parameter(Name=name)
+    assert boot().returncode == 0
+    settings = (folder / "settings").read_text()
+    assert "RUNNER_TOKEN" not in settings and "export DOMAIN='api.example.org'\n" in settings
+    key = parameters()[f"/slipway/{STACK}-foundation/bootstrap"].split(" ")[0]
+    whole = boto3.client("s3").get_object(Bucket=arguments[1], Key=key)["Body"].read()
+    boto3.client("s3").put_object(Bucket=arguments[1], Key=key, Body=whole + b"!")
+    refused = boot()
+    assert refused.returncode == 1 and "Run up again" in refused.stderr
+
+
+@pytest.mark.parametrize(("environ", "told"), [
+    ({}, "Put GITHUB_REPOSITORY=owner/name in front"),
+    ({"GITHUB_REPOSITORY": "https://github.com/a/b"}, "Put GITHUB_REPOSITORY=owner/name in front"),
+    ({"GITHUB_REPOSITORY": "a/b", "STACK": "Of Mine"}, "Use lower-case letters, digits and hyphens"),
+])
+def test_what_is_missing_is_said_before_anything_is_made(environ, told):
+    done = run("up", **environ)
+    assert done.returncode == 1
+    assert told in done.stderr
+
+
+def test_without_a_region_nothing_is_made(monkeypatch, tmp_path):
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    done = run("up", GITHUB_REPOSITORY="a/b", HOME=str(tmp_path))
+    assert done.returncode == 1 and "no region is set" in done.stderr
+
+
+def test_teardown_of_what_is_not_there_says_so(account):
+    done = run("teardown", "--yes", STACK)
+    assert done.returncode == 1 and f"there is no {STACK}" in done.stderr
+
+
+def test_the_archive_is_the_same_for_the_same_files(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for path in (first, second):
+        subprocess.run([EC2 / "pack", path], check=True, timeout=60)
+    assert first.read_bytes() == second.read_bytes()

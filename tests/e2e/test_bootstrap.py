@@ -1,0 +1,235 @@
+"""The bootstrap on a bare Debian machine: once, and again. No systemd runs there, so nothing of it is started."""
+
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.docker
+ROOT = Path(__file__).resolve().parents[2]
+BASE = "python:3.11-slim-bookworm"
+REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+REPOSITORY = f"{REGISTRY}/insurance"
+DOMAIN = "api.example.org"
+PROGRAM = "/usr/local/sbin/slipway-release"
+# Names, kinds, modes, owners, targets and content.
+STATE = """
+find /etc /usr/local /var/lib/slipway -printf '%p %y %m %u:%g %l\\n' | sort
+find /etc /usr/local /var/lib/slipway -type f -print0 | sort -z | xargs -0 sha256sum
+"""
+# A server at the address of the metadata service: python3 -c METADATA
+METADATA = """
+import fcntl, socket, struct, sys, threading
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+for request, address in ((0x8916, "169.254.169.254"), (0x891c, "255.255.255.255")):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any:
+        value = struct.pack("16sH2x4s8x", b"lo:1", socket.AF_INET, socket.inet_aton(address))
+        fcntl.ioctl(any, request, value)
+server = HTTPServer(("169.254.169.254", 80), SimpleHTTPRequestHandler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+class Machine:
+    """A bare machine with the archive unpacked; `set_up` runs the bootstrap."""
+
+    def __init__(self, docker, name: str) -> None:
+        self.docker, self.name = docker, name
+
+    def run(self, command: str, check: bool = True, user: str = "root") -> subprocess.CompletedProcess:
+        return self.docker("exec", "--user", user, self.name, "bash", "-c", command, check=check)
+
+    def read(self, command: str) -> str:
+        return self.run(command).stdout.strip()
+
+    def set_up(self, check: bool = True, **settings: str) -> subprocess.CompletedProcess:
+        said = " ".join(f"{name}='{value}'" for name, value in ({"REPOSITORY": REPOSITORY} | settings).items())
+        return self.run(f"{said} /root/box/bootstrap", check=check)
+
+    @contextmanager
+    def serving(self, *command: str) -> Iterator[None]:
+        """A server inside that says when it is ready, and ends with its standard input."""
+        arguments = ["docker", "exec", "--interactive", self.name, *command]
+        with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout.readline() == "ready\n"
+            yield
+
+    def state(self) -> str:
+        return self.read(STATE)
+
+
+@pytest.fixture(scope="module")
+def make_machine(docker, tmp_path_factory) -> Callable[[], Machine]:
+    folder = tmp_path_factory.mktemp("box")
+    subprocess.run([ROOT / "deploy" / "ec2" / "pack", folder / "box.tar.gz"], check=True, timeout=60)
+    with tarfile.open(folder / "box.tar.gz") as archive:
+        archive.extractall(folder / "box")
+
+    def copy(name: str) -> Machine:
+        docker("cp", folder / "box", f"{name}:/root/box")
+        docker("cp", Path(__file__).with_name("github.py"), f"{name}:/root/github.py")
+        return Machine(docker, name)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def machine(docker, make_machine) -> Iterator[Machine]:
+    """A machine that the bootstrap has run on, and that takes itself for GitHub."""
+    hosts = [f"--add-host={name}:127.0.0.1" for name in ("github.com", "api.github.com")]
+    with docker.running("--cap-add", "NET_ADMIN", *hosts, BASE, "sleep", "infinity") as name:
+        machine = make_machine(name)
+        machine.set_up()
+        yield machine
+
+
+def test_a_second_run_changes_nothing(machine):
+    before = machine.state()
+    said = machine.set_up().stdout
+    assert machine.state() == before
+    assert "wrote" not in said and "made" not in said and "installing" not in said
+    assert "systemd does not run here" in said
+
+
+@pytest.mark.parametrize(("path", "expected"), [
+    (PROGRAM, "755 root:root"),
+    ("/etc/slipway", "700 root:root"),
+    ("/etc/slipway/release.toml", "600 root:root"),
+    ("/etc/slipway/service.env", "600 root:root"),
+    ("/etc/slipway/docker/config.json", "600 root:root"),
+    ("/etc/sudoers.d/slipway", "440 root:root"),
+    ("/etc/docker/daemon.json", "644 root:root"),
+    ("/etc/nginx/conf.d/slipway.conf", "644 root:root"),
+    ("/var/lib/slipway", "711 root:root"),
+    ("/var/lib/slipway/sockets", "750 root:www-data"),
+])
+def test_modes_and_owners(machine, path, expected):
+    assert machine.read(f"stat -c '%a %U:%G' {path}") == expected
+
+
+def test_the_runner_may_run_one_program_without_arguments_and_nothing_else(machine):
+    rules = machine.read("sudo -l -U runner").partition("may run the following commands")[2].splitlines()[1:]
+    assert [rule.strip() for rule in rules] == [f'(root) NOPASSWD: {PROGRAM} ""']
+    assert machine.read("id -nG runner") == "runner"
+
+
+@pytest.mark.parametrize("command", [f"{PROGRAM} status", f"{PROGRAM} --dry-run", "/bin/sh", "/usr/bin/docker ps"])
+def test_sudo_refuses_the_runner_everything_else(machine, command):
+    done = machine.run(f"sudo -n {command} </dev/null", check=False, user="runner")
+    assert done.returncode == 1 and "a password is required" in done.stderr
+
+
+def test_the_release_program_runs_and_reads_its_configuration(machine):
+    done = machine.run(f"sudo -n {PROGRAM} <<<'no request'", check=False, user="runner")
+    assert "is not JSON" in done.stdout + done.stderr
+    # As far as the engine, which does not run here: the configuration was read and taken.
+    assert "Cannot connect to the Docker daemon" in machine.run(f"{PROGRAM} status", check=False).stdout
+
+
+def test_passwords_of_the_registry_come_from_the_instance_role(machine):
+    assert f'"{REGISTRY}": "ecr-login"' in machine.read("cat /etc/slipway/docker/config.json")
+    machine.run("command -v docker-credential-ecr-login")
+
+
+def test_logs_stay_bounded(machine):
+    assert '"max-size": "10m"' in machine.read("cat /etc/docker/daemon.json")
+    machine.run("logrotate --debug /etc/logrotate.d/nginx")
+
+
+def test_nginx_takes_the_site_and_not_its_welcome_page(machine):
+    machine.run("nginx -t")
+    machine.run("test ! -e /etc/nginx/sites-enabled/default")
+
+
+def test_what_a_person_edited_survives_and_the_repository_follows(machine):
+    machine.run("sed -i 's/^keep = 3 .*/keep = 5   # mine/' /etc/slipway/release.toml")
+    machine.run("echo SLIPWAY_API_KEYS=secret >> /etc/slipway/service.env; echo '{}' > /etc/docker/daemon.json")
+    machine.set_up(REPOSITORY=f"{REGISTRY}/other")
+    settings = machine.read("cat /etc/slipway/release.toml").splitlines()
+    assert f'repository = "{REGISTRY}/other"' in settings and "keep = 5   # mine" in settings
+    assert machine.read("tail -n 1 /etc/slipway/service.env") == "SLIPWAY_API_KEYS=secret"
+    assert machine.read("cat /etc/docker/daemon.json") == "{}"
+    machine.set_up()
+    assert f'repository = "{REPOSITORY}"' in machine.read("cat /etc/slipway/release.toml").splitlines()
+
+
+def test_what_nginx_refuses_is_taken_back(machine):
+    before = machine.state()
+    machine.run("cp /root/box/service.conf /root/sound; echo 'no_such_directive on;' >> /root/box/service.conf")
+    done = machine.set_up(check=False)
+    assert done.returncode == 1 and "no_such_directive" in done.stderr and "back in place" in done.stderr
+    machine.run("nginx -t && cp /root/sound /root/box/service.conf")
+    machine.set_up()
+    assert machine.state() == before
+
+
+def test_the_runner_is_kept_from_the_instance_role(machine):
+    machine.docker("exec", machine.name, "nft", "-f", "/etc/slipway/metadata.nft")
+    machine.docker("exec", machine.name, "nft", "-f", "/etc/slipway/metadata.nft")  # as after a restart
+    ask = "curl --silent --max-time 20 --output /dev/null http://169.254.169.254/"
+    with machine.serving("python3", "-c", METADATA):
+        assert machine.run(ask, check=False).returncode == 0
+        assert machine.run(ask, check=False, user="runner").returncode == 7, "not refused at once"
+
+
+def test_the_runner_is_downloaded_checked_and_registered_once(machine):
+    assert "RUNNER_TOKEN is not set" in machine.set_up(RUNNER_URL="https://github.com/acme/insurance").stdout
+    machine.run(
+        "mkdir -p /root/tls && cd /root/tls && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout key.pem"
+        " -out certificate.pem -subj /CN=github.com -addext subjectAltName=DNS:github.com,DNS:api.github.com"
+        " && cp certificate.pem /usr/local/share/ca-certificates/stand-in.crt && update-ca-certificates"
+    )
+    asked = {"RUNNER_URL": "https://github.com/acme/insurance", "RUNNER_TOKEN": "AAAA"}
+    with machine.serving("python3", "/root/github.py", "/root/tls"):
+        wrong = machine.set_up(check=False, RUNNER_VERSION="9.8.7", RUNNER_SHA256="0" * 64, **asked)
+        assert wrong.returncode == 1 and "another SHA-256" in wrong.stderr
+        machine.run("test ! -e /opt/actions-runner")
+        machine.set_up(**asked)
+    user, token, *arguments, _ = machine.read("cat /opt/actions-runner/asked").split("|")
+    assert (user, token) == ("runner", "AAAA")
+    assert "AAAA" not in arguments and "--unattended" in arguments
+    assert arguments[arguments.index("--labels") + 1] == "slipway"
+    assert machine.read("stat -c %U /opt/actions-runner /opt/actions-runner/dependencies").split() == ["runner"] * 2
+    assert machine.read("stat -c %U:%a /etc/systemd/system/slipway-runner.service") == "root:644"
+    assert "already registered" in machine.set_up(**asked).stdout
+
+
+def test_a_domain_name_brings_https(machine):
+    folder = f"/etc/letsencrypt/live/{DOMAIN}"
+    assert "no certificate was asked for" in machine.set_up(DOMAIN=DOMAIN, EMAIL="a@example.org").stdout
+    machine.run("nginx -t")
+    machine.run(
+        f"mkdir -p {folder} && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={DOMAIN}"
+        f" -keyout {folder}/privkey.pem -out {folder}/fullchain.pem"
+    )
+    machine.set_up(DOMAIN=DOMAIN, EMAIL="a@example.org")
+    before = machine.state()
+    machine.set_up(DOMAIN=DOMAIN, EMAIL="a@example.org")
+    assert machine.state() == before
+    machine.run("nginx -t && nginx")
+    to = f"curl --silent --insecure --resolve {DOMAIN}:80:127.0.0.1 --resolve {DOMAIN}:443:127.0.0.1"
+    to += " --output /dev/null --write-out"
+    plain = machine.read(f"{to} '%{{http_code}} %{{redirect_url}}' 'http://{DOMAIN}/predict?a=1'")
+    assert plain == f"308 https://{DOMAIN}/predict?a=1"
+    # There is no release yet, and the site says so in its own words.
+    assert machine.read(f"{to} '%{{content_type}}' https://{DOMAIN}/predict") == "application/problem+json"
+    machine.run("mkdir -p /var/lib/slipway/acme/.well-known/acme-challenge && cd /var/lib/slipway/acme && echo yes >"
+                " .well-known/acme-challenge/x")
+    assert machine.read(f"{to} '%{{http_code}}' http://{DOMAIN}/.well-known/acme-challenge/x") == "200"
+
+
+@pytest.mark.parametrize(("settings", "told"), [
+    ({"REPOSITORY": ""}, "REPOSITORY is not set"),
+    ({"REPOSITORY": "https://x/y"}, "Leave out https://"),
+    ({"DOMAIN": "a b; rm"}, "not a name such as"),
+    ({"RUNNER_TOKEN": "AAAA"}, "RUNNER_URL is not"),
+])
+def test_wrong_settings_are_refused_before_anything_changes(machine, settings, told):
+    before = machine.state()
+    done = machine.set_up(check=False, **settings)
+    assert done.returncode == 1 and told in done.stderr
+    assert machine.state() == before

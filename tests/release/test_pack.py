@@ -3,10 +3,11 @@
 import stat
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
-from slipway.release.pack import build
+from slipway.release.pack import build, compiled
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,23 @@ def test_it_needs_no_library(program):
     done = run(program, "--help")
     assert done.returncode == 0, done.stderr
     assert "rollback" in done.stdout
+
+
+def test_with_byte_code_it_runs_without_a_line_of_source(program, tmp_path):
+    full, bare = tmp_path / "full", tmp_path / "bare"
+    full.write_bytes(compiled(program.read_bytes()))
+    with zipfile.ZipFile(full) as file, zipfile.ZipFile(bare, "w") as kept:
+        for name in file.namelist():
+            if name == "__main__.py" or name.endswith(".pyc"):
+                kept.writestr(name, file.read(name))
+    assert run(full, "--help").stdout == run(bare, "--help").stdout == run(program, "--help").stdout
+
+
+def test_byte_code_of_another_python_is_passed_over(program, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.MAGIC_NUMBER", b"\x01\x02\r\n")
+    other = tmp_path / "other"
+    other.write_bytes(compiled(program.read_bytes()))
+    assert run(other, "--help").stdout == run(program, "--help").stdout
 
 
 @pytest.mark.parametrize("arguments", [("deploy",), ("status", "extra"), ("status", "--dry-run"), ("--force",)])

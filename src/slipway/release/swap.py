@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -108,7 +107,7 @@ class Swap:
 
     def new_release(self, request: Request) -> Release:
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        id = secrets.token_hex(6)
+        id = os.urandom(6).hex()
         return Release(id, request.digest, request.commit, request.run_number, self.box.live(), now)
 
     def _go_live(self, release: Release, plan: steps.Plan, event: str = "live") -> None:

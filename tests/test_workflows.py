@@ -51,6 +51,7 @@ def test_nothing_is_allowed_unless_a_job_asks_for_it(name):
     ("main.yaml", "integration", {"contents": "read"}),
     ("main.yaml", "delivery", {"contents": "read", "id-token": "write"}),
     ("main.yaml", "deployment", {}),
+    ("main.yaml", "journal", {"contents": "read", "id-token": "write"}),
     ("retrain.yaml", "retrain",
      {"contents": "write", "pull-requests": "write", "actions": "write", "id-token": "write"}),
 ])
@@ -73,12 +74,19 @@ def test_a_checkout_leaves_no_credential_behind(name):
 def test_the_jobs_have_the_names_that_people_know_and_come_one_after_the_other():
     assert {name: job["name"] for name, job in MAIN["jobs"].items()} == {
         "integration": "Continuous Integration", "delivery": "Continuous Delivery", "deployment": "Continuous Deployment",
+        "journal": "Release journal",
     }
     assert MAIN["jobs"]["delivery"]["needs"] == "integration"
-    assert MAIN["jobs"]["deployment"]["needs"] == "delivery"
+    assert MAIN["jobs"]["deployment"]["needs"] == MAIN["jobs"]["journal"]["needs"] == "delivery"
 
 
-@pytest.mark.parametrize("job", ["delivery", "deployment"])
+def test_a_revert_goes_live_without_the_store():
+    """Once the image is found, no step before the deployment installs anything or asks S3."""
+    later = [step for step in MAIN["jobs"]["delivery"]["steps"] if re.search("pip|slipway pull", step.get("run", ""))]
+    assert later and all(step.get("if") == "steps.found.outputs.digest == ''" for step in later)
+
+
+@pytest.mark.parametrize("job", ["delivery", "deployment", "journal"])
 def test_a_pull_request_and_another_branch_never_deploy(job):
     assert MAIN["jobs"][job]["if"] == "github.event_name != 'pull_request' && github.ref == 'refs/heads/main'"
 

@@ -16,7 +16,18 @@ from slipway.store import LocalStore
 
 OLD = {"model.json": b"old", "schema.json": b"{}"}
 NEW = {"model.json": b"new", "schema.json": b"{}", "model.onnx": b"x" * 10_000}
+
+
+def keep(store: LocalStore) -> None:
+    import pyarrow
+
+    from slipway.sources.kept import KeptData
+
+    KeptData(store.root / "data").keep(pyarrow.table({"a": ["x"]}), {"seen": 1})
+
+
 WRITES = {
+    "keep": keep,
     "add": lambda store: store.add("trial", NEW),
     "point": lambda store: store.point(Pointer("b" * 64, "trial", {"outcome": "promoted"})),
     "append": lambda store: store.journal.append({"event": "new", "text": "x" * 5000}),

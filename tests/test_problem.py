@@ -1,9 +1,11 @@
+import re
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from slipway.errors import ProblemError
-from slipway.problem import Costs, Gate, Holdout, Search, Serving, default_metric, load_problem
+from slipway.problem import Collection, Costs, Gate, Holdout, Search, Serving, default_metric, load_problem
 from slipway.settings import SETTINGS
 
 LEAST = "name: trial\nsource: table.csv\ntarget: charges\n"
@@ -228,3 +230,48 @@ def test_a_wrong_override_is_named_by_its_variable(path, variable, value, says):
 ])
 def test_the_default_metric(task, costs, metric):
     assert default_metric(task, costs) == metric
+
+
+def test_a_mongodb_collection(path):
+    assert load(path, LEAST).mongodb == Collection("MONGO_DB_URL", None, None, {}, {})
+    problem = load(path, """
+name: trial
+source: mongodb
+target: charges
+mongodb:
+  url: SHOP_URL
+  database: shop
+  collection: patients
+  filter: {joined: {$gte: 2020-01-01}, $or: [{age: 5}, {at: 2020-01-01T10:00:00Z}]}
+  fields: {charges: charges, bmi: body.bmi}
+""")
+    assert problem.mongodb == Collection("SHOP_URL", "shop", "patients", {
+        "joined": {"$gte": datetime(2020, 1, 1)}, "$or": [{"age": 5}, {"at": datetime(2020, 1, 1, 10, tzinfo=timezone.utc)}],
+    }, {"charges": "charges", "bmi": "body.bmi"})
+    assert load(path, LEAST, SLIPWAY_MONGODB_DATABASE="other", SLIPWAY_MONGODB_FILTER="{a: 1}").mongodb.filter == {"a": 1}
+
+
+@pytest.mark.parametrize("text, says", [
+    ("source: mongodb", "mongodb.database is missing. source: mongodb needs it"),
+    ("source: mongodb\nmongodb: {database: a}", "mongodb.collection is missing. source: mongodb needs it"),
+    ("source: [mongodb, a.csv]\nmongodb: {database: a, collection: b}", "source: mongodb cannot be one table"),
+    ("source: a\nmongodb: {filter: age}", "mongodb.filter: expected a filter of MongoDB, got the text 'age'"),
+    ("source: a\nmongodb: {fields: [age]}", "mongodb.fields: expected column names with the dotted path"),
+    ("source: a\nmongodb: {fields: {age: a..b}}", "mongodb.fields: expected column names"),
+    ("source: a\nmongodb: {fields: {age: $a}}", "mongodb.fields: expected column names"),
+    ("source: a\nmongodb: {uri: X}", "mongodb.uri: no such setting. Did you mean mongodb.url?"),
+])
+def test_a_mongodb_collection_that_is_none(path, text, says):
+    with pytest.raises(ProblemError, match=re.escape(says)):
+        load(path, f"name: trial\ntarget: charges\n{text}\n")
+
+
+@pytest.mark.parametrize("url", ["mongodb://u:hunter2@host/", "u:hunter2@host"])
+def test_a_url_in_the_file_is_refused_and_not_repeated(path, url):
+    says = "mongodb.url: expected the name of an environment variable. The value itself may be a secret, such as a URL with a "
+    with pytest.raises(ProblemError, match=says) as caught:
+        load(path, f"{LEAST}mongodb: {{url: '{url}'}}\n")
+    assert "hunter2" not in str(caught.value) and caught.value.__cause__ is None
+    with pytest.raises(ProblemError, match=f"SLIPWAY_MONGODB_URL.*{says.partition(':')[2]}") as caught:
+        load(path, LEAST, SLIPWAY_MONGODB_URL=url)
+    assert "hunter2" not in str(caught.value)

@@ -41,6 +41,12 @@ class Cells:
     @cached_property
     def numbers(self) -> np.ndarray:
         """The number that each distinct text says; NaN where it says none."""
+        try:
+            plain = np.array(list(map(float, self.texts)), dtype=np.float64)
+        except ValueError:
+            plain = np.array([np.nan])
+        if np.isfinite(plain).all() and "_" not in "".join(self.texts):
+            return plain
         return np.array([_number(text) for text in self.texts], dtype=np.float64)
 
     @cached_property
@@ -60,11 +66,16 @@ def cells_of(column: pd.Series, extra_markers: Iterable[str] = ()) -> Cells:
     """Read one column; `extra_markers` are further texts that mean a missing cell."""
     codes, distinct = pd.factorize(_plain(column), use_na_sentinel=True)
     markers = MISSING_MARKERS | {marker.strip().lower() for marker in extra_markers}
+    if column.dtype == "str":
+        texts = [text.strip() for text in distinct.tolist()]
+        lower = {text.lower() for text in texts}
+        if len(set(texts)) == len(texts) and lower.isdisjoint(markers) and lower.isdisjoint(("true", "false")):
+            return Cells(str(column.name), texts, codes)  # a million different ones in a fraction of the time
     place: dict[str, int] = {}
     moved = np.empty(len(distinct) + 1, dtype=np.int64)
     moved[-1] = MISSING
     for code, cell in enumerate(distinct):
-        text = _text(cell)
+        text = text_of(cell)
         moved[code] = MISSING if text.lower() in markers else place.setdefault(text, len(place))
     return Cells(str(column.name), list(place), moved[codes])
 
@@ -75,7 +86,7 @@ def _plain(column: pd.Series) -> pd.Series:
     return column
 
 
-def _text(cell) -> str:
+def text_of(cell) -> str:
     """The canonical text of a typed or textual cell."""
     if isinstance(cell, str):
         stripped = cell.strip()
@@ -153,9 +164,15 @@ def cell_keys(frame: pd.DataFrame, columns: Sequence[str]) -> list[bytes]:
         if name not in frame.columns:
             raise TableError(f"column {name!r} is not in the table")
         cells = cells_of(frame[name])
-        canonical = np.array([_canonical(text) for text in cells.texts] + [""], dtype=object)
+        canonical = np.array([*_canonicals(cells), ""], dtype=object)
         texts.append(canonical[cells.codes])
     return ["\x1f".join(row).encode("utf-8", "surrogatepass") for row in zip(*texts)]
+
+
+def _canonicals(cells: Cells) -> list[str]:
+    if np.isnan(cells.numbers).any():
+        return [_canonical(text) for text in cells.texts]
+    return list(map(repr, (cells.numbers + 0.0).tolist()))
 
 
 def _canonical(text: str) -> str:

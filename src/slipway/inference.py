@@ -9,7 +9,7 @@ import pandas as pd
 from slipway.cells import JUNK_CURE, Cells, cells_of, junk_says, typed
 from slipway.errors import TableError
 from slipway.problem import Problem
-from slipway.schema import Field, Schema, show_date
+from slipway.schema import Columns, Field, Schema, show_date
 
 MOSTLY = 0.95
 FREE_TEXT_LEVELS = 200
@@ -63,13 +63,20 @@ def _require(frame: pd.DataFrame, name: str, setting: str) -> None:
 
 def infer_schema(frame: pd.DataFrame, problem: Problem) -> Schema:
     """The schema of the feature columns; TableError when a column is not fit to learn from."""
+    return infer_columns(frame, problem)[0]
+
+
+def infer_columns(frame: pd.DataFrame, problem: Problem) -> tuple[Schema, Columns]:
+    """The same, and the typed columns."""
     names = features(frame, problem)
     if not names:
         raise TableError("the table has no column to learn from besides the target")
-    return Schema(tuple(
-        infer_field(cells_of(frame[name], problem.missing), frame[name].dtype, problem.types.get(name))
-        for name in names
-    ))
+    fields, columns = [], {}
+    for name in names:
+        cells = cells_of(frame[name], problem.missing)
+        fields.append(infer_field(cells, frame[name].dtype, problem.types.get(name)))
+        columns[name] = typed(cells, fields[-1])
+    return Schema(tuple(fields)), columns
 
 
 def infer_field(cells: Cells, dtype=None, kind: str | None = None) -> Field:

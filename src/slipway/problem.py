@@ -13,6 +13,7 @@ from slipway.errors import ProblemError
 from slipway.settings import SETTINGS, Setting, override
 
 FILE = "slipway.yaml"
+MONGODB = "mongodb"  # as the source: the collection that the section of this name tells
 TASK_METRICS = {
     "regression": ("rmse", "mae", "r2"),
     "binary": ("roc_auc", "pr_auc", "log_loss", "brier", "accuracy", "f1", "cost"),
@@ -29,8 +30,34 @@ class Costs:
 
 
 @dataclass(frozen=True)
+class Collection:
+    """A MongoDB collection; `url` is the name of the variable that has the server's, `fields` has column → dotted path."""
+
+    url: str
+    database: str | None
+    collection: str | None
+    filter: Mapping[str, Any]
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Search:
     trials: int
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How much of a large table training holds in memory."""
+
+    cells: int
+
+
+@dataclass(frozen=True)
+class Data:
+    """How many of the tables that trainings read are kept, and how many bytes of them."""
+
+    keep: int
+    max_bytes: int
 
 
 @dataclass(frozen=True)
@@ -66,6 +93,7 @@ class Problem:
 
     name: str
     source: tuple[str, ...]
+    mongodb: Collection
     target: str
     positive: str | None
     task: str | None
@@ -77,6 +105,8 @@ class Problem:
     costs: Costs | None
     candidates: tuple[str, ...]
     search: Search
+    sample: Sampling
+    data: Data
     holdout: Holdout
     gate: Gate
     store: str
@@ -196,6 +226,8 @@ def _read(setting: Setting, value: Any, where: str) -> Any:
     try:
         return setting.kind.read(value)
     except (ValueError, TypeError, OverflowError) as error:
+        if setting.kind.secret:
+            raise ProblemError(f"{where}: expected {setting.kind.expected}", setting.kind.secret) from None
         cure = 'YAML reads yes, no, on and off as true and false: put the text in quotes, such as "yes"'
         raise ProblemError(
             f"{where}: expected {setting.kind.expected}, got {_kind_of(value)}",
@@ -218,7 +250,10 @@ def _kind_of(value: Any) -> str:
 
 
 def _problem(values: dict[str, Any], path: Path) -> Problem:
-    groups = {"search": Search, "holdout": Holdout, "gate": Gate, "serving": Serving, "costs": Costs}
+    groups = {
+        "mongodb": Collection, "search": Search, "sample": Sampling,
+        "data": Data, "holdout": Holdout, "gate": Gate, "serving": Serving, "costs": Costs,
+    }
     built = {name: value for name, value in values.items() if "." not in name}
     for name, group in groups.items():
         built[name] = group(**{each.name: values[f"{name}.{each.name}"] for each in fields(group)})
@@ -232,6 +267,8 @@ def _problem(values: dict[str, Any], path: Path) -> Problem:
 
 def _check_together(problem: Problem, path: Path) -> None:
     """Refuse settings that exclude one another."""
+    if MONGODB in problem.source:
+        _check_collection(problem, path)
     for name in ("id", "drop"):
         if problem.target in getattr(problem, name):
             raise ProblemError(f"{path}: {name}: {problem.target} is the target", f"Take it out of {name}")
@@ -253,3 +290,11 @@ def _check_together(problem: Problem, path: Path) -> None:
         raise ProblemError(f"{path}: metric: expected one of {expected}, got {problem.metric!r}", hint)
     if problem.metric == "cost" and problem.costs is None:
         raise ProblemError(f"{path}: metric: cost needs costs.false_positive and costs.false_negative")
+
+
+def _check_collection(problem: Problem, path: Path) -> None:
+    if len(problem.source) > 1:
+        raise ProblemError(f"{path}: source: mongodb cannot be one table together with files", "Name only mongodb")
+    for name in ("database", "collection"):
+        if getattr(problem.mongodb, name) is None:
+            raise ProblemError(f"{path}: mongodb.{name} is missing", "source: mongodb needs it")

@@ -231,14 +231,18 @@ def open_remote(problem: Problem) -> S3Store:
     if problem.remote is None:
         raise StoreError("remote is not set", "Set remote in slipway.yaml, or SLIPWAY_REMOTE, to s3://bucket/prefix")
     bucket, _, prefix = problem.remote.removeprefix("s3://").partition("/")
+    return S3Store(connect(problem.remote), bucket, f"{prefix}/" if prefix else "")
+
+
+def connect(where: str) -> Any:
+    """A client of S3 as the environment says; StoreError naming `where` when that cannot be used."""
     config = Config(
         connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         s3={"addressing_style": "path" if os.environ.get("AWS_ENDPOINT_URL") else "auto"},  # bucket.host is AWS's own
     )
-    with explained(problem.remote, ""):
+    with explained(where, ""):
         try:
-            client = boto3.Session().client("s3", region_name=os.environ.get("AWS_REGION") or None, config=config)
+            return boto3.Session().client("s3", region_name=os.environ.get("AWS_REGION") or None, config=config)
         except ValueError as error:
-            raise StoreError(f"{problem.remote}: {_line(error)}", ENDPOINT) from error
-    return S3Store(client, bucket, f"{prefix}/" if prefix else "")
+            raise StoreError(f"{where}: {_line(error)}", ENDPOINT) from error

@@ -6,6 +6,7 @@ The table feeds the validation of slipway.yaml, the overrides by environment var
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from math import isfinite
 from typing import Any
 
@@ -28,10 +29,13 @@ class Kind:
         In words, for messages and the docs.
     read : callable
         The value as the program wants it; ValueError when it is not of the kind.
+    secret : str
+        Why a refused value is not repeated in the message; empty when it is.
     """
 
     expected: str
     read: Callable[[Any], Any]
+    secret: str = ""
 
 
 def _text(value):
@@ -105,6 +109,48 @@ def remote() -> Kind:
     return Kind("s3://bucket/prefix", read)
 
 
+def variable() -> Kind:
+    def read(value):
+        if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+            raise ValueError
+        return value
+
+    secret = "The value itself may be a secret, such as a URL with a password, and secrets do not belong in git"
+    return Kind("the name of an environment variable", read, secret)
+
+
+def query() -> Kind:
+    def read(value):
+        if not isinstance(value, Mapping):
+            raise ValueError
+        return _encodable(value)
+
+    return Kind("a filter of MongoDB", read)
+
+
+def _encodable(value):
+    """The same with YAML's dates as date-times, because BSON has no others."""
+    if isinstance(value, Mapping):
+        return {str(key): _encodable(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_encodable(each) for each in value]
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)
+    return value
+
+
+def dotted_paths() -> Kind:
+    def read(value):
+        if not isinstance(value, Mapping):
+            raise ValueError
+        paths = {_text(name): _text(path) for name, path in value.items()}
+        if any("" in path.split(".") or "$" in path for path in paths.values()):
+            raise ValueError
+        return paths
+
+    return Kind("column names with the dotted path of a field each", read)
+
+
 def column_types() -> Kind:
     def read(value):
         if not isinstance(value, Mapping) or not set(value.values()) <= set(TYPES):
@@ -132,7 +178,14 @@ class Setting:
 
 SETTINGS = (
     Setting("name", text(), None, "Name of the problem. It salts the split, so changing it redraws the hold-out.", True),
-    Setting("source", texts(), None, "The table: CSV or Parquet files or globs, relative to this file.", True),
+    Setting("source", texts(), None,
+            "The table: CSV or Parquet files or globs, relative to this file; s3://bucket/glob; or mongodb.", True),
+    Setting("mongodb.url", variable(), "MONGO_DB_URL", "The environment variable that has the URL of the MongoDB server."),
+    Setting("mongodb.database", text(), None, "The database of source: mongodb."),
+    Setting("mongodb.collection", text(), None, "The collection, or view, of source: mongodb."),
+    Setting("mongodb.filter", query(), {}, "Which documents to read, as find() takes it; by default all."),
+    Setting("mongodb.fields", dotted_paths(), {},
+            "The columns, and where each is in a document; by default all fields of its top."),
     Setting("target", text(), None, "The column to predict.", True),
     Setting("positive", text(), None, "For two classes: the label whose probability is answered."),
     Setting("task", one_of(*TASKS), None, "What kind of answer; inferred from the target when absent."),
@@ -145,6 +198,10 @@ SETTINGS = (
     Setting("costs.false_negative", number("a number of 0 or more", 0), None, "Cost of answering negative wrongly."),
     Setting("candidates", some_of(*CANDIDATES), CANDIDATES, "Which estimators to compare."),
     Setting("search.trials", whole(1), 8, "How many settings of each candidate to try."),
+    Setting("sample.cells", whole(100_000), 10_000_000,
+            "Most cells (rows times columns) that training holds; of a larger table it takes rows by their hash."),
+    Setting("data.keep", whole(0), 5, "How many of the tables that trainings read are kept in the store; 0 keeps none."),
+    Setting("data.max_bytes", whole(0), 2048 * MEBIBYTE, "Most bytes of them. The champion's is never removed."),
     Setting("holdout.share", number("a number from 0.05 to 0.5", 0.05, 0.5), 0.2, "Share of rows held out for the gate."),
     Setting("holdout.salt", text(), None, "Salt of the split; the name when absent."),
     Setting("gate.minimum", number(), None, "The metric that a challenger must reach on held-out rows."),

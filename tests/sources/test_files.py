@@ -5,12 +5,13 @@ import pytest
 
 from slipway.errors import TableError
 from slipway.problem import load_problem
-from slipway.sources.files import read_table
+from slipway.sources import csv
+from slipway.sources.batches import frame_of, open_location, open_source
 
 
 def table(folder, source="table.csv"):
     (folder / "slipway.yaml").write_text(f"name: t\nsource: {source}\ntarget: b\n")
-    return read_table(load_problem(folder / "slipway.yaml", environ={}))
+    return frame_of(open_source(load_problem(folder / "slipway.yaml", environ={})), source)
 
 
 @pytest.mark.parametrize("content", [
@@ -52,7 +53,7 @@ def test_parquet_keeps_its_types(tmp_path):
 
 @pytest.mark.parametrize(("content", "message"), [
     (b"", "is empty"),
-    (b"a,b\n", "has a header but no rows"),
+    (b"a,b\n", "has columns but no rows"),
     (b"a,b\n1,2\n1,2,3\n", "line 3: has 3 cells, the header 2"),
     (b"a,b\n1,2\n1\n", "line 3: has 1 cells, the header 2"),
     (b"a,a\n1,2\n", "'a' stands in the header twice"),
@@ -71,7 +72,7 @@ def test_what_cannot_be_read_is_said_with_its_place(tmp_path, content, message):
     ("absent.csv", "no such file"),
     ("*.csv", "no such file"),
     ("table.xls", "neither CSV"),
-    ("s3://bucket/table.csv", "s3:// is not read by this version"),
+    ("gs://bucket/table.csv", "gs:// is not read by this version"),
 ])
 def test_sources_that_are_not_there(tmp_path, source, message):
     (tmp_path / "table.xls").write_text("a")
@@ -90,3 +91,70 @@ def test_a_parquet_file_that_is_none(tmp_path):
     (tmp_path / "table.parquet").write_bytes(b"nope")
     with pytest.raises(TableError, match="cannot be read as Parquet"):
         table(tmp_path, "table.parquet")
+
+
+def text(rows: int) -> bytes:
+    return b"a,b\n" + b"".join(b"%d,\"x\ny %d\"\n" % (row, row) for row in range(rows))
+
+
+def test_a_large_file_is_read_in_small_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv, "BLOCK", 10_000)
+    (tmp_path / "table.csv").write_bytes(text(20_000))
+    batches = open_location("table.csv", tmp_path)
+    read = list(batches.read())
+    assert max(batch.nbytes for batch in read) < 40_000
+    assert [cell for batch in read for cell in batch["b"].to_pylist()] == [f"x\ny {row}" for row in range(20_000)]
+    assert abs(batches.rows - 20_000) < 40_000  # a row may have several lines
+
+
+@pytest.mark.parametrize("ending", [b"1,2,3\n", b"1\n"])
+def test_the_line_of_a_bad_row_is_told_however_far_down_it_is(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr(csv, "BLOCK", 10_000)
+    (tmp_path / "table.csv").write_bytes(b"a,b\n" + b"1,2\n" * 50_000 + ending)
+    with pytest.raises(TableError, match="table.csv, line 50002: has"):
+        table(tmp_path)
+
+
+def test_text_that_is_not_utf8_is_told_with_its_line(tmp_path):
+    (tmp_path / "table.csv").write_bytes(b"a,b\n" + b"1,2\n" * 50_000 + b"1,caf\xe9\n")
+    with pytest.raises(TableError, match="table.csv, line 50002: is not UTF-8"):
+        table(tmp_path)
+
+
+def test_a_quote_that_is_never_closed_does_not_fill_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv, "BLOCK", 10_000)
+    (tmp_path / "table.csv").write_bytes(b'a,b\n1,"2\n' + b"1,2\n" * 50_000)
+    with pytest.raises(TableError, match="never closed"):
+        table(tmp_path)
+
+
+def test_a_packed_file_that_ends_early_is_an_error(tmp_path):
+    (tmp_path / "table.csv.gz").write_bytes(gzip.compress(text(50_000))[:-2_000])
+    with pytest.raises(TableError, match="table.csv.gz: cannot be read"):
+        table(tmp_path, "table.csv.gz")
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.csv.gz", "table.parquet"])
+def test_only_the_columns_asked_for_are_read_in_the_order_of_the_table(tmp_path, name):
+    frame = pd.DataFrame({"a": ["1"], "b": ["2"], "c": ["3"]})
+    frame.to_parquet(tmp_path / name) if name.endswith("parquet") else frame.to_csv(tmp_path / name, index=False)
+    batches = open_location(name, tmp_path, {"c", "a"})
+    assert batches.names == ("a", "c") and batches.rows in (1, None)
+    assert frame_of(batches, name).to_numpy().tolist() == [["1", "3"]]
+
+
+def test_parquet_is_read_batch_by_batch_and_each_call_starts_anew(tmp_path):
+    pd.DataFrame({"a": range(200_000)}).to_parquet(tmp_path / "t.parquet", row_group_size=50_000)
+    batches = open_location("t.parquet", tmp_path)
+    assert max(batch.num_rows for batch in batches.read()) <= 1 << 16
+    assert sum(batch.num_rows for batch in batches.read()) == batches.rows == 200_000
+
+
+def test_the_index_that_pandas_hides_in_parquet_is_no_column(tmp_path):
+    pd.DataFrame({"a": [1, 2, 3]})[1:].to_parquet(tmp_path / "t.parquet")
+    assert open_location("t.parquet", tmp_path).names == ("a",)
+
+
+def test_empty_lines_before_the_header_do_not_count(tmp_path):
+    (tmp_path / "table.csv").write_bytes(b"\n\na,b\n1,2\n")
+    assert table(tmp_path).to_numpy().tolist() == [["1", "2"]]

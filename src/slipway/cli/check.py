@@ -23,7 +23,7 @@ def command(file: Path, path: str | None) -> None:
     from slipway.inference import infer_schema
     from slipway.problem import load_problem
     from slipway.schema import Schema
-    from slipway.sources.files import read_file, read_table
+    from slipway.sources.batches import frame_of, open_location, open_source
     from slipway.store import open_store
 
     problem = load_problem(path)
@@ -34,8 +34,9 @@ def command(file: Path, path: str | None) -> None:
     if pointer:
         schema, by = Schema.from_json(store.bundle(pointer.digest).json("schema.json")), f"champion {pointer.digest[:12]}"
     else:
-        schema, by = infer_schema(read_table(problem), problem), ", ".join(problem.source)
-    frame = read_file(file)
+        by = ", ".join(problem.source)
+        schema = infer_schema(frame_of(open_source(problem), by), problem)
+    frame = frame_of(open_location(str(file), Path()), str(file))
     known = {problem.target, *problem.id, *problem.drop}
     found = audit(frame, schema, known, problem.missing)
     for finding in found:

@@ -24,7 +24,7 @@ RESERVED = {"yes", "no", "on", "off", "true", "false", "null", "y", "n"}
 def command(
     table: str, target: str, ids: tuple[str, ...], positive: str | None, name: str | None, output: Path, force: bool
 ) -> None:
-    """Look at TABLE (a CSV or Parquet file, or a quoted glob) and write a commented slipway.yaml for it.
+    """Look at TABLE (a CSV or Parquet file, a quoted glob, or s3://bucket/key) and write a commented slipway.yaml for it.
 
     \b
     Example:
@@ -36,13 +36,16 @@ def command(
     from slipway.inference import read_target
     from slipway.problem import load_problem
     from slipway.profile import profile, usual_markers
-    from slipway.sources.files import read_table
+    from slipway.sources.batches import open_source
+    from slipway.training.sample import draw
 
     folder = output.resolve().parent
-    source = Path(os.path.relpath(Path(table).resolve(), folder)).as_posix()
+    source = table if "://" in table else Path(os.path.relpath(Path(table).resolve(), folder)).as_posix()
     name = name or re.sub(r"\W+", "-", Path(table).name.split(".")[0]).strip("-") or "problem"
     draft = _draft(load_problem, folder, {"name": name, "source": source, "target": target, "positive": positive})
-    frame = read_table(draft)
+    batches = open_source(draft)
+    sample = draw(batches, batches.names, draft.sample.cells // len(batches.names), source)
+    frame = sample.table.to_pandas()
     read = read_target(frame, draft)
     findings = profile(frame, read, ids)
     text = _text(name, source, read, findings, positive, usual_markers(frame), _balance(read))
@@ -51,7 +54,7 @@ def command(
     except OSError as error:
         raise ProblemError(f"{output}: cannot be written ({error.strerror})") from error
     load_problem(output, environ={})
-    _say(output, frame, read, findings)
+    _say(output, sample.seen, read, findings)
 
 
 def _draft(load_problem, folder: Path, settings: dict):
@@ -138,9 +141,9 @@ def _comment(text: str) -> str:
     return " ".join(text.split())
 
 
-def _say(output: Path, frame, target, findings) -> None:
+def _say(output: Path, rows: int, target, findings) -> None:
     kinds = {use: [finding for finding in findings if finding.use == use] for use in ("feature", "id", "drop")}
-    click.echo(f"Read {len(frame):,} rows: {len(kinds['feature'])} columns to learn {target.name} from ({target.task}).")
+    click.echo(f"Read {rows:,} rows: {len(kinds['feature'])} columns to learn {target.name} from ({target.task}).")
     for use in ("id", "drop"):
         for finding in kinds[use]:
             mark = "SUSPECTED LEAK, left out" if finding.leak else {"id": "id", "drop": "left out"}[use]

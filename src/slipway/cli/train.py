@@ -8,23 +8,29 @@ from slipway.cli import options
 from slipway.threads import cores, pin_threads
 
 SHOWN = 8
+FEW = 200_000  # rows that are read before one asks how far it is
 
 
 @click.command()
 @options.problem
 @click.option("--if-changed", is_flag=True, help="Do nothing when no input changed since the last training.")
 @click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes; by default one per core.")
-def command(path: str | None, if_changed: bool, jobs: int | None) -> None:
+@click.option("--data", metavar="FINGERPRINT", help="Learn from what an earlier training read; its first digits do.")
+def command(path: str | None, if_changed: bool, jobs: int | None, data: str | None) -> None:
     """Train, compare, and pass the gate.
 
     Compares the candidates by cross-validation, writes the best as a bundle, and promotes it when it is better than the
-    champion on rows that neither has seen. Ctrl-C ends the comparison and keeps the best so far.
+    champion on rows that neither has seen. Ctrl-C ends the comparison and keeps the best so far. What was read is kept in
+    the store, so that --data repeats a training after its source has moved on.
 
     \b
     Example:
       slipway train
       slipway train --if-changed
+      slipway train --data 3f2a9c81
     """
+    if if_changed and data:
+        raise click.UsageError("--if-changed asks the source, --data leaves it alone: give one of them")
     pin_threads()
     from slipway.problem import load_problem
     from slipway.store import open_store
@@ -32,15 +38,34 @@ def command(path: str | None, if_changed: bool, jobs: int | None) -> None:
 
     problem = load_problem(path)
     store = open_store(problem.store, problem.folder)
-    inputs = fingerprint(problem)
+    inputs = None if data else fingerprint(problem)
+    if if_changed and inputs is None:
+        click.echo(f"{', '.join(problem.source)} does not tell whether it changed: training.", err=True)
     if if_changed and unchanged(store, inputs):
         click.echo("Nothing changed since the last training; the champion stays.")
         return
-    click.echo(f"Reading {', '.join(problem.source)}", err=True)
+    from slipway.sources.kept import KeptData
     from slipway.training.train import train
 
-    outcome = train(problem, store, inputs, jobs or cores(), _Progress())
+    named = KeptData(store.root / "data").find(data) if data else None
+    click.echo(f"Reading {f'data {named[:12]}' if named else ', '.join(problem.source)}", err=True)
+    outcome = train(problem, store, inputs, jobs or cores(), _Progress(), _Reading(), named)
     _show(outcome)
+
+
+class _Reading:
+    """A line that counts rows: redrawn on a terminal; elsewhere every tenth part, or as many rows again as before."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._next = FEW
+
+    def __call__(self, done: int, total: int | None) -> None:
+        if done < self._next:
+            return
+        self._next = done + 1 if self._terminal else max(done + (total or 0) // 10, 0 if total else 2 * done)
+        of = f" of about {total:,}" if total else ""
+        click.echo(f"{chr(13) if self._terminal else ''}Reading: {done:,}{of} rows", err=True, nl=not self._terminal)
 
 
 class _Progress:

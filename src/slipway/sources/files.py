@@ -1,49 +1,84 @@
-"""CSV and Parquet files, and globs of them, as one frame."""
+"""CSV and Parquet files, on the disk or elsewhere, several of them as one table."""
 
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import pyarrow
 
 from slipway.errors import TableError
-from slipway.problem import Problem
-from slipway.sources.csv import read_csv
-from slipway.sources.paths import source_files
+from slipway.sources.batches import Batches
+from slipway.sources.csv import open_csv
+from slipway.sources.parquet import open_parquet
 
 CSV = (".csv", ".csv.gz", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
 
 
-def read_table(problem: Problem) -> pd.DataFrame:
-    """All files of the source as one frame: the cells of CSV as text, those of Parquet as they are typed.
+@dataclass(frozen=True)
+class Part:
+    """One file of a table.
+
+    Parameters
+    ----------
+    where : str
+        Its path or address, for messages; the name tells what it holds.
+    size : int
+        In bytes.
+    open : callable
+        () → the file, at its start.
+    """
+
+    where: str
+    size: int
+    open: Callable[[], pyarrow.NativeFile]
+
+
+def file_parts(paths: Sequence[Path]) -> list[Part]:
+    """Files on the disk."""
+    return [_part(path) for path in paths]
+
+
+def _part(path: Path) -> Part:
+    try:
+        return Part(str(path), path.stat().st_size, lambda: pyarrow.OSFile(str(path)))
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def open_parts(parts: Sequence[Part], columns: Collection[str] | None = None) -> Batches:
+    """These parts as one table, with the columns of the first in its order.
 
     Raises
     ------
     TableError
-        Naming the file, and the line or column where it is known.
+        Naming the part, and the line or column where it is known.
     """
-    paths = source_files(problem)
-    frames = [read_file(path) for path in paths]
-    columns = list(frames[0].columns)
-    for path, frame in zip(paths[1:], frames[1:]):
-        odd = sorted(set(columns) ^ set(frame.columns))
+    opened = [_opened(part) for part in parts]
+    names = opened[0].names
+    for part, one in zip(parts[1:], opened[1:]):
+        odd = sorted(set(names) ^ set(one.names))
         if odd:
-            where = path if odd[0] in columns else paths[0]
+            where = part.where if odd[0] in names else parts[0].where
             raise TableError(f"{where}: has no column {odd[0]!r}, unlike the other files of the source")
-    frame = pd.concat([each[columns] for each in frames], ignore_index=True) if len(frames) > 1 else frames[0]
-    if frame.empty:
-        raise TableError(f"{paths[0]}: has a header but no rows")
-    return frame
+    chosen = tuple(name for name in names if columns is None or name in columns)
+    if not chosen:
+        raise TableError(f"{parts[0].where}: has none of the columns {', '.join(sorted(columns))}")
+    counts = [one.rows for one in opened]
+
+    def read() -> Iterator[pyarrow.RecordBatch]:
+        for one in opened:
+            yield from one.read(chosen)
+
+    return Batches(chosen, None if None in counts else sum(counts), read)
 
 
-def read_file(path: Path) -> pd.DataFrame:
-    """One file as a frame."""
-    name = path.name.lower()
+def _opened(part: Part):
+    name = part.where.lower()
     if name.endswith(PARQUET):
-        try:
-            return pd.read_parquet(path)
-        except (pyarrow.ArrowException, OSError) as error:
-            raise TableError(f"{path}: cannot be read as Parquet ({error})") from error
+        return open_parquet(part.where, part.open)
     if name.endswith(CSV):
-        return read_csv(path)
-    raise TableError(f"{path}: is neither CSV ({', '.join(CSV)}) nor Parquet ({', '.join(PARQUET)}) by its name")
+        return open_csv(part.where, part.open, part.size)
+    raise TableError(
+        f"{part.where}: is neither CSV ({', '.join(CSV)}) nor Parquet ({', '.join(PARQUET)}) by its name"
+    )

@@ -6,23 +6,30 @@ from pathlib import Path
 from slipway.errors import TableError
 from slipway.problem import Problem
 
+S3 = "s3://"
 
-def source_files(problem: Problem) -> list[Path]:
-    """The files that the problem's source names, globs in sorted order; TableError when there is none."""
-    found = []
-    for source in problem.source:
-        if "://" in source:
-            raise TableError(f"source: {source.split('://')[0]}:// is not read by this version", "Name a file")
-        pattern = str(problem.folder / source)
-        paths = sorted(glob(pattern, recursive=True)) if has_magic(source) else [pattern]
-        missing = not paths or not Path(paths[0]).is_file()
-        if missing:
-            raise TableError(f"source: {source}: there is no such file in {problem.folder}", _hint(problem, source))
-        found += [Path(path) for path in paths]
-    return found
+
+def source_files(problem: Problem, source: str) -> list[Path]:
+    """The files that one entry of the problem's source names, globs in sorted order; TableError when there is none."""
+    try:
+        return files_at(source, problem.folder)
+    except TableError as error:
+        raise TableError(f"source: {error.cause}", _hint(problem, source) or error.cure) from error
+
+
+def files_at(location: str, folder: Path) -> list[Path]:
+    """The files of one path or glob relative to `folder`, sorted; TableError when there is none."""
+    if "://" in location:
+        raise TableError(f"{location.split('://')[0]}:// is not read by this version", "Name files, or s3://bucket/key")
+    pattern = str(folder / location)
+    plain = not has_magic(location) or Path(pattern).is_file()
+    paths = [pattern] if plain else sorted(glob(pattern, recursive=True))
+    if not paths or not Path(paths[0]).is_file():
+        raise TableError(f"{location}: there is no such file in {folder}", "Paths are relative to that folder")
+    return [Path(path) for path in paths]
 
 
 def _hint(problem: Problem, source: str) -> str:
     if (problem.name, source) == ("insurance", "data/insurance.csv"):
         return "Write the sample table with: slipway sample insurance data/insurance.csv"
-    return "Paths are relative to the problem file"
+    return ""

@@ -15,6 +15,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from slipway.training.preprocessing import for_linear, for_trees
 
 SKEWED = 1.0
+MANY = 100_000
+TREE_ROWS = 20_000  # of many, each drawn anew: a forest of large trees would be slow to grow, to export and to ask
 
 
 @dataclass(frozen=True)
@@ -134,15 +136,20 @@ CANDIDATES = {
 }
 
 
-def trials(candidates: tuple[str, ...], number: int, task: str, seed: int, log_target: bool) -> list[Trial]:
+def trials(
+    candidates: tuple[str, ...], number: int, task: str, seed: int, log_target: bool, rows: int = 0
+) -> list[Trial]:
     """What to compare: up to `number` settings of boosting, half as many of the others, each also with a log target if asked.
 
-    The settings of boosting matter most, and it is the fastest on large tables.
+    The settings of boosting matter most, and it is the fastest on large tables; of more than 100,000 rows each tree of a
+    forest sees 20,000.
     """
     found = []
     for name in candidates:
         share = number if name == "boosting" else max(1, number // 2)
         settings = _settings(CANDIDATES[name], task, share, seed)
+        if name == "forest" and rows > MANY:
+            settings = [{**each, "max_samples": TREE_ROWS} for each in settings]
         found += [Trial(name, each) for each in settings]
         if log_target:
             found += [Trial(name, each, True) for each in settings[: max(1, len(settings) // 2)]]

@@ -79,7 +79,7 @@ def _draft(table: Table, entry: Entry, fitted: Fitted) -> Draft:
         "input": graph.input, "link": "expm1" if entry.trial.log_target else graph.link, "base": graph.base,
         "encoding": fitted.encoding.to_json(), "split": table.split.to_json(),
         "rows": {
-            "training": int((~table.held).sum()), "holdout": int(table.held.sum()),
+            "training": int(table.used.sum()), "holdout": int(table.held.sum()),
             "without target": int((~table.target.rows).sum()),
         },
         "data": table.fingerprint, "libraries": {name: version(name) for name in LIBRARIES},

@@ -1,5 +1,6 @@
 """The champion as the gate meets it: answering the rows that neither it nor the challenger has seen."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +39,10 @@ class Champion:
             raise Incomparable(f"the table has no column {absent[0]}, by which the champion divided its rows")
         return held_out(frame, self.split)
 
-    def scores(self, frame: pd.DataFrame, task: str, classes: tuple[str, ...]) -> np.ndarray:
-        """Its scores for the rows of `frame`, in the order of `classes`."""
+    def scores(
+        self, frame: pd.DataFrame, task: str, classes: tuple[str, ...], markers: Collection[str] = ()
+    ) -> np.ndarray:
+        """Its scores for the rows of `frame`, in the order of `classes`; `markers` are texts that mean a missing cell."""
         predictor = self.predictor
         if predictor.task != task or not set(predictor.classes) <= set(classes):
             raise Incomparable(f"the champion solves another task ({predictor.task} of {predictor.target})")
@@ -47,7 +50,7 @@ class Champion:
         if absent:
             raise Incomparable(f"the champion needs the column {absent[0]}, which the table no longer has")
         try:
-            scores = predictor.scores(read_columns(frame, predictor.schema))
+            scores = predictor.scores(read_columns(frame, predictor.schema, markers))
         except SlipwayError as error:
             raise Incomparable(f"the champion cannot read the table: {error.cause}") from error
         return _in_order(scores, predictor.classes, classes)
@@ -73,10 +76,20 @@ def load_champion(store: LocalStore, pointer: Pointer) -> Champion:
         raise BundleError(f"model.json: split: {error} is missing") from error
 
 
-def common_rows(champion: Champion, frame: pd.DataFrame, held: np.ndarray) -> np.ndarray:
-    """Mask of the rows that both have held out."""
-    common = held & champion.unseen(frame)
-    if common.sum() < min(FEW, held.sum()):
+def columns_needed(store: LocalStore) -> set[str]:
+    """The columns by which the champion can be compared; none when there is no champion, or it is broken."""
+    try:
+        pointer = store.pointer()
+        champion = load_champion(store, pointer) if pointer else None
+    except SlipwayError:
+        return set()
+    return {*champion.predictor.schema.names, *champion.split.columns} if champion else set()
+
+
+def common_rows(champion: Champion, frame: pd.DataFrame) -> np.ndarray:
+    """Mask of the rows, all of them held out by the challenger, that the champion has held out too."""
+    common = champion.unseen(frame)
+    if common.sum() < min(FEW, len(frame)):
         raise Incomparable(
             f"only {common.sum()} rows were held out by both, as the split changed; name an id column, and it stays"
         )

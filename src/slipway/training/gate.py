@@ -96,11 +96,7 @@ def judge(
 
 
 def _duel(metric: str, sign: int, challenger: Scored, champion: Scored, gate: Gate, seed: int) -> Verdict:
-    compute = METRICS[metric].compute
-    gains = sign * np.concatenate([
-        compute(challenger, weights) - compute(champion, weights)
-        for weights in _draws(len(challenger.y), seed)
-    ])
+    gains = drawn_gains(metric, challenger, champion, seed)
     new, old = value(metric, challenger), value(metric, champion)
     gain = sign * (new - old)
     better = float(np.mean(gains[~np.isnan(gains)] > 0))
@@ -113,6 +109,12 @@ def _duel(metric: str, sign: int, challenger: Scored, champion: Scored, gate: Ga
     if better < gate.confidence:
         return Verdict("kept", (figures, f"that is less sure than the asked {gate.confidence:.1%}"))
     return Verdict("promoted", (figures,))
+
+
+def drawn_gains(metric: str, one: Scored, other: Scored, seed: int) -> np.ndarray:
+    """By how much `one` is better than `other`, on each bootstrap draw of the rows of both."""
+    sign, compute = 1 if METRICS[metric].greater_is_better else -1, METRICS[metric].compute
+    return sign * np.concatenate([compute(one, weights) - compute(other, weights) for weights in _draws(len(one.y), seed)])
 
 
 def _draws(rows: int, seed: int) -> Iterator[np.ndarray]:

@@ -1,5 +1,6 @@
 """Whether anything a training depends on has changed since the last one, told without reading the table."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -7,18 +8,18 @@ from pathlib import Path
 
 import slipway
 from slipway.errors import SlipwayError
-from slipway.problem import Problem
-from slipway.sources.paths import source_files
+from slipway.problem import MONGODB, Problem
+from slipway.sources.paths import S3, source_files
 from slipway.store import LocalStore
 
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "onnx", "onnxruntime")
 BLOCK = 1 << 20
 
 
-def unchanged(store: LocalStore, inputs: str) -> bool:
+def unchanged(store: LocalStore, inputs: str | None) -> bool:
     """Whether the last training started from just these inputs, and its bundle and the champion are sound."""
     trainings = [entry for entry in store.journal.entries() if entry.get("event") == "verdict"]
-    if not trainings or trainings[-1].get("inputs") != inputs:
+    if inputs is None or not trainings or trainings[-1].get("inputs") != inputs:
         return False
     try:
         pointer = store.pointer()
@@ -28,8 +29,11 @@ def unchanged(store: LocalStore, inputs: str) -> bool:
         return False
 
 
-def fingerprint(problem: Problem) -> str:
-    """SHA-256 over the source files' bytes, what the problem asks of training, this program and its libraries.
+def fingerprint(problem: Problem) -> str | None:
+    """SHA-256 over the source, what the problem asks of training, this program and its libraries.
+
+    Of files it is their bytes, of objects in S3 their names, ETags and sizes. None when the source is a MongoDB
+    collection, which cannot tell whether it changed.
 
     Parameters
     ----------
@@ -40,18 +44,27 @@ def fingerprint(problem: Problem) -> str:
     TableError
         When a file of the source is not there.
     """
+    if MONGODB in problem.source:
+        return None
     asked = asdict(problem)
-    for name in ("serving", "store", "remote", "folder", "source"):
+    for name in ("serving", "store", "remote", "folder", "source", "data"):
         asked.pop(name)
     total = sha256(repr(sorted(asked.items())).encode())
-    for path in source_files(problem):
-        total.update(_of_file(path))
+    for source in problem.source:
+        for part in _of_objects(source) if source.startswith(S3) else map(_of_file, source_files(problem, source)):
+            total.update(part)
     for name in LIBRARIES:
         total.update(f"{name} {_version(name)}".encode())
     for path in sorted(Path(slipway.__file__).parent.rglob("*.py")):
-        if not {"serving", "cli", "release"} & set(path.parts):
+        if not {"serving", "cli", "release", "batch"} & set(path.parts):
             total.update(_of_file(path))
     return total.hexdigest()
+
+
+def _of_objects(location: str) -> Iterator[bytes]:
+    from slipway.sources.s3 import objects  # boto3 takes a while
+
+    return (f"{each.key} {each.etag} {each.size}\n".encode() for each in objects(location))
 
 
 def _of_file(path: Path) -> bytes:

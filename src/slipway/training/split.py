@@ -15,6 +15,7 @@ from slipway.cells import cell_keys
 from slipway.problem import Problem
 
 FEW = 30
+ROWS = 50_000  # whose keys, which are long texts, are in memory at a time
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ def split_of(problem: Problem, columns: Sequence[str]) -> Split:
 
 def held_out(frame: pd.DataFrame, split: Split) -> np.ndarray:
     """Boolean mask of the rows that `split` holds out."""
-    return below(cell_keys(frame, split.columns), split)
+    parts = [
+        below(cell_keys(frame.iloc[start:start + ROWS], split.columns), split) for start in range(0, len(frame), ROWS)
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)
 
 
 def below(keys: Sequence[bytes], split: Split) -> np.ndarray:

@@ -1,20 +1,23 @@
 """The problem's table, read, typed and divided into training rows and held-out rows."""
 
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from slipway.cells import cell_keys, read_columns
-from slipway.errors import TableError
-from slipway.inference import Target, infer_schema, read_target
+from slipway.errors import StoreError, TableError
+from slipway.inference import Target, features, infer_columns, read_target
 from slipway.problem import TASK_METRICS, Problem, default_metric
-from slipway.sources.files import read_table
+from slipway.sources.batches import open_source
+from slipway.sources.hashing import fingerprint
+from slipway.sources.kept import KeptData
 from slipway.training.compare import Goal, Rows
+from slipway.training.sample import Sample, draw
 from slipway.training.split import Split, held_out, notes, split_of
 
 FEWEST_ROWS = 40
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -24,46 +27,108 @@ class Table:
     Parameters
     ----------
     frame : DataFrame
-        Rows with a target, cells as the source has them.
+        The rows held out, cells as the source has them.
     target : Target
     rows : Rows
         All of them, typed.
     held : ndarray of bool
+        The rows held out.
+    used : ndarray of bool
+        The rows learned from: all others, or of a large table the first of them.
     split : Split
     goal : Goal
     fingerprint : str
-        SHA-256 of the data, wherever it was read from.
+        SHA-256 of the columns that were read, the target among them.
+    seen : int
+        How many rows the source has.
+    consistent : str
+        Empty, or why the source gave no consistent snapshot.
     """
 
     frame: pd.DataFrame
     target: Target
     rows: Rows
     held: np.ndarray
+    used: np.ndarray
     split: Split
     goal: Goal
     fingerprint: str
+    seen: int
+    consistent: str
 
     @property
     def learned(self) -> Rows:
-        return self.rows.take(~self.held)
+        return self.rows.take(self.used)
 
     @property
     def cells(self) -> int:
-        return len(self.held) * len(self.rows.schema.names)
+        return int(self.held.sum() + self.used.sum()) * len(self.rows.schema.names)
 
     @property
     def unseen(self) -> Rows:
         return self.rows.take(self.held)
 
 
-def read(problem: Problem) -> Table:
-    """Read the problem's table, type it and divide it; TableError when it does not fit."""
-    frame = read_table(problem)
+def read(
+    problem: Problem, also: Collection[str] = (), kept: KeptData | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Table:
+    """Read the problem's table in one pass, type it and divide it.
+
+    Parameters
+    ----------
+    problem : Problem
+    also : collection of str
+        Columns to read although the problem drops them: those of the champion.
+    kept : KeptData, optional
+        Where to keep what was read.
+    progress : callable
+        Told (rows read, about how many there are).
+
+    Raises
+    ------
+    TableError
+        When the table cannot be read or does not fit.
+    """
+    batches = open_source(problem)
+    own = _own(problem, batches.names)
+    wanted = [name for name in batches.names if name in own or name in also]
+    if len(wanted) < len(batches.names):
+        batches = open_source(problem, wanted)
+    sample = draw(batches, problem.id or own, max(1, problem.sample.cells // len(own)), ", ".join(problem.source), progress)
+    learned = sample.table.select(own)
+    if kept is None:
+        return _divided(problem, sample, own, fingerprint(learned))
+    return _divided(problem, sample, own, kept.keep(learned, {"seen": sample.seen, "consistent": sample.consistent}))
+
+
+def read_kept(problem: Problem, kept: KeptData, named: str) -> Table:
+    """The same from what an earlier training read; StoreError when that is absent, damaged or of other columns."""
+    table, about = kept.read(named)
+    try:
+        own = _own(problem, table.column_names)
+    except TableError as error:
+        raise StoreError(f"data {named[:12]}: {error.cause}", "It was read for another slipway.yaml") from error
+    return _divided(problem, Sample(table, about["seen"], about["consistent"]), own, named)
+
+
+def _own(problem: Problem, names: Collection[str]) -> list[str]:
+    """The columns that the problem is about; TableError when it names one that is absent."""
+    nothing = pd.DataFrame(columns=list(names))
+    if problem.target not in nothing.columns:
+        read_target(nothing, problem)
+    features(nothing, problem)
+    return [name for name in names if name not in problem.drop]
+
+
+def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Table:
+    frame = sample.table.to_pandas()
     target = read_target(frame, problem)
-    frame = frame[target.rows].reset_index(drop=True)
-    schema = infer_schema(frame, problem)
-    rows = Rows(schema, read_columns(frame, schema), target.y, target.task, target.classes)
-    split = split_of(problem, frame.columns)
+    if not target.rows.all():
+        frame = frame[target.rows].reset_index(drop=True)
+    schema, columns = infer_columns(frame[own], replace(problem, drop=()))
+    rows = Rows(schema, columns, target.y, target.task, target.classes)
+    split = split_of(problem, own)
     held = held_out(frame, split)
     _require_enough(rows, held)
     costs = problem.costs and (problem.costs.false_positive, problem.costs.false_negative)
@@ -73,9 +138,9 @@ def read(problem: Problem) -> Table:
             f"metric: {metric} does not measure {target.task}, which the target {problem.target} asks for",
             f"Choose one of {', '.join(TASK_METRICS[target.task])}, or set task",
         )
-    keys = cell_keys(frame, sorted([*schema.names, *problem.id, problem.target]))
-    fingerprint = sha256(b"\n".join(keys)).hexdigest()
-    return Table(frame, target, rows, held, split, Goal(metric, costs, problem.seed), fingerprint)
+    goal = Goal(metric, costs, problem.seed)
+    frame = frame[held].reset_index(drop=True)
+    return Table(frame, target, rows, held, ~held, split, goal, named, sample.seen, sample.consistent)
 
 
 def _require_enough(rows: Rows, held: np.ndarray) -> None:
@@ -98,4 +163,5 @@ def remarks(table: Table) -> list[str]:
     """What a reader of the results must know of the table."""
     without = int((~table.target.rows).sum())
     lost = [f"{without} rows without a target were left out"] if without else []
-    return lost + notes(table.unseen.y, table.rows.classes)
+    moving = [table.consistent.rstrip(".")] if table.consistent else []
+    return lost + moving + notes(table.unseen.y, table.rows.classes)

@@ -12,15 +12,17 @@ from slipway.journal import entry
 from slipway.pointer import Pointer
 from slipway.predictor import Predictor
 from slipway.problem import Problem
+from slipway.sources.kept import KeptData
 from slipway.store import LocalStore
 from slipway.threads import cores
 from slipway.training.candidates import skewed, trials
 from slipway.training.challenger import challenger, documents
-from slipway.training.champion import Incomparable, common_rows, load_champion
+from slipway.training.champion import Incomparable, columns_needed, common_rows, load_champion
 from slipway.training.compare import baseline, compare
+from slipway.training.curve import worth_learning
 from slipway.training.gate import Verdict, judge
 from slipway.training.metrics import Scored, value
-from slipway.training.table import Table, read, remarks
+from slipway.training.table import Table, read, read_kept, remarks
 
 # Where a table has this many cells, only this part of the trials is made: more rows leave less to tune.
 PARTS = ((2_000_000, 4), (200_000, 2))
@@ -45,32 +47,44 @@ class Outcome:
 
 
 def train(
-    problem: Problem, store: LocalStore, inputs: str, jobs: int | None = None,
+    problem: Problem, store: LocalStore, inputs: str | None, jobs: int | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, candidate: None,
+    reading: Callable[[int, int | None], None] = lambda done, total: None, data: str | None = None,
 ) -> Outcome:
-    """Train, write the bundle, pass the gate, and note the verdict in the journal.
+    """Train, keep what was read, write the bundle, pass the gate, and note the verdict in the journal.
 
     Parameters
     ----------
     problem : Problem
     store : LocalStore
-    inputs : str
-        Fingerprint of what this training starts from (`slipway.training.inputs`), for the journal.
+    inputs : str or None
+        Fingerprint of what this training starts from (`slipway.training.inputs`), for the journal; None when the source
+        has none.
     jobs : int, optional
         Worker processes; one per core by default.
     progress : callable
         Told (fits done, fits in all, candidate).
+    reading : callable
+        Told (rows read, about how many there are).
+    data : str, optional
+        Fingerprint of data that an earlier training kept, to learn from it instead of the source.
 
     Raises
     ------
     TableError
         When the table does not fit the problem, or no candidate can be exported exactly.
     """
-    table = read(problem)
+    kept = KeptData(store.root / "data")
+    if data:
+        table = read_kept(problem, kept, data)
+    else:
+        table = read(problem, columns_needed(store), kept if problem.data.keep else None, reading)
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
-    compared = trials(problem.candidates, _number(problem, table), table.rows.task, problem.seed, log_target)
+    table, learned = worth_learning(table, problem.candidates, log_target)
+    tried = _number(problem, table), table.rows.task, problem.seed, log_target, int(table.used.sum())
+    compared = trials(problem.candidates, *tried)
     entries, whole = compare(table.learned, compared, table.goal, jobs or cores(), progress)
-    remarked = remarks(table) + ([] if whole else ["the comparison was ended early by Ctrl-C"])
+    remarked = remarks(table) + learned + ([] if whole else ["the comparison was ended early by Ctrl-C"])
     draft, refused = challenger(table, entries)
     bundle = store.add(problem.name, documents(problem, table, draft, entries, refused, remarked))
     pointer = store.pointer()
@@ -80,7 +94,13 @@ def train(
         store.point(Pointer(bundle.digest, problem.name, verdict.to_json() | told))
     champion = pointer.digest if pointer else None
     store.journal.append(entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs))
+    kept.prune(problem.data.keep, problem.data.max_bytes, _champions_data(store))
     return Outcome(bundle, verdict, champion)
+
+
+def _champions_data(store: LocalStore) -> set[str]:
+    champion = _readable(store, store.pointer())
+    return {champion.json("model.json")["data"]} if champion else set()
 
 
 def _readable(store: LocalStore, pointer: Pointer | None) -> Bundle | None:
@@ -109,11 +129,13 @@ def _verdict(
         verdict = _judged(problem, table, predictor, None, table.held)
         return verdict.because(f"the champion {pointer.digest[:12]} is broken ({error.cause})")
     try:
-        common = common_rows(champion, table.frame, table.held)
-        scores = champion.scores(table.frame[common], table.rows.task, table.rows.classes)
+        both = common_rows(champion, table.frame)
+        scores = champion.scores(table.frame[both], table.rows.task, table.rows.classes, problem.missing)
     except Incomparable as reason:
         promote = f"to serve it all the same: slipway promote {bundle.digest[:12]}"
         return Verdict("kept", (f"they cannot be compared: {reason}", promote))
+    common = table.held.copy()
+    common[table.held] = both
     rival = table.goal.scored(table.rows.y[common], scores, champion.predictor.threshold)
     return _judged(problem, table, predictor, rival, common)
 

@@ -1,0 +1,117 @@
+"""Hashes of what cells say, however they lie in memory: one per row to sample by, and one of a whole table.
+
+Numbers of any width are hashed as doubles, dates as microseconds, all else as text in UTF-8; a missing cell is the same in
+every type. The hash of a row is no secret and no checksum: 64 bits by the finalizer of MurmurHash3 (Appleby, 2011).
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+import numpy as np
+import pyarrow
+from pyarrow import compute, types
+
+FIRST, SECOND, HALF = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53), np.uint64(33)
+NEXT = np.uint64(0x9E3779B97F4A7C15)
+MISSING = np.uint64(0x6D697373696E6700)
+WORD = 8
+KEPT_BYTES = np.array([(1 << 8 * count) - 1 for count in range(WORD + 1)], dtype=np.uint64)
+
+
+def row_hashes(batch: pyarrow.RecordBatch | pyarrow.Table, names: Sequence[str]) -> np.ndarray:
+    """One unsigned 64-bit hash per row of these columns, in whatever order they are given."""
+    total = np.zeros(batch.num_rows, dtype=np.uint64)
+    for name in sorted(names):
+        column = batch.column(name)
+        column = column.combine_chunks() if isinstance(column, pyarrow.ChunkedArray) else column
+        total = _mixed(total * NEXT + _hashes(column))
+    return total
+
+
+def fingerprint(table: pyarrow.Table) -> str:
+    """SHA-256 of a table: the names and types of its columns in order, and all cells."""
+    total = sha256(f"{table.num_rows}\n".encode())
+    for name, column in zip(table.column_names, table.columns):
+        kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+        total.update(f"{name}\n{kind}\n".encode())
+        for values in _buffers(column.combine_chunks()):
+            total.update(np.ascontiguousarray(values).data)
+    return total.hexdigest()
+
+
+def _hashes(column: pyarrow.Array) -> np.ndarray:
+    column = _plain(column)
+    if types.is_string(column.type) or types.is_large_string(column.type):
+        found = _text_hashes(column)
+    elif types.is_null(column.type):
+        return np.full(len(column), MISSING)
+    else:
+        found = _mixed(_numbers(column).view(np.uint64) + NEXT)
+    if column.null_count:
+        found[column.is_null().to_numpy(zero_copy_only=False)] = MISSING
+    return found
+
+
+def _text_hashes(column: pyarrow.Array) -> np.ndarray:
+    """Eight bytes of every text at a time: all first words, then the second words of those that have one, and so on."""
+    starts, lengths, content = _text(column)
+    padded = np.concatenate([content, np.zeros(WORD, dtype=np.uint8)])
+    words = np.ndarray((len(padded) - WORD + 1,), dtype="<u8", buffer=padded, strides=(1,))
+    found = _mixed(lengths.astype(np.uint64) + FIRST)
+    rows, at = np.nonzero(lengths)[0], 0
+    while len(rows):
+        word = words[starts[rows] + at] & KEPT_BYTES[np.minimum(lengths[rows] - at, WORD)]
+        found[rows] = _mixed(found[rows] ^ word)
+        at += WORD
+        rows = rows[lengths[rows] > at]
+    return found
+
+
+def _buffers(column: pyarrow.Array) -> list[np.ndarray]:
+    column = _plain(column)
+    present = column.is_valid().to_numpy(zero_copy_only=False)
+    if types.is_null(column.type):
+        return [present]
+    if types.is_string(column.type) or types.is_large_string(column.type):
+        _, lengths, content = _text(column.fill_null(""))
+        return [present, lengths.astype("<i8"), content]
+    if types.is_integer(column.type):  # a double would not tell large ones apart
+        return [present, column.fill_null(0).to_numpy(zero_copy_only=False)]
+    return [present, _numbers(column)]
+
+
+def _plain(column: pyarrow.Array) -> pyarrow.Array:
+    """The column as text, numbers, or nothing at all."""
+    kind = column.type
+    if types.is_dictionary(kind):
+        return _plain(column.dictionary_decode())
+    if types.is_boolean(kind):
+        return column.cast(pyarrow.uint8())
+    if types.is_date(kind) or types.is_timestamp(kind):
+        return column.cast(pyarrow.timestamp("us"), safe=False).cast(pyarrow.int64())
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_null(kind) or types.is_string(kind) \
+            or types.is_large_string(kind):
+        return column
+    return pyarrow.array([None if cell is None else str(cell) for cell in column.to_pylist()], pyarrow.string())
+
+
+def _numbers(column: pyarrow.Array) -> np.ndarray:
+    doubles = compute.cast(column, pyarrow.float64(), safe=False).fill_null(0.0).to_numpy(zero_copy_only=False)
+    return np.where(np.isnan(doubles), np.nan, doubles) + 0.0  # one kind of NaN, and no negative zero
+
+
+def _text(column: pyarrow.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where each text starts in the bytes of all, how long it is, and these bytes."""
+    wide = np.int64 if types.is_large_string(column.type) else np.int32
+    _, offsets, content = column.buffers()
+    if not len(column):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.uint8)
+    bounds = np.frombuffer(offsets, dtype=wide)[column.offset:column.offset + len(column) + 1].astype(np.int64)
+    everything = np.frombuffer(content, dtype=np.uint8) if content else np.zeros(0, np.uint8)
+    return bounds[:-1] - bounds[0], np.diff(bounds), everything[bounds[0]:bounds[-1]]
+
+
+def _mixed(values: np.ndarray) -> np.ndarray:
+    values = (values ^ (values >> HALF)) * FIRST
+    values = (values ^ (values >> HALF)) * SECOND
+    return values ^ (values >> HALF)

@@ -1,0 +1,119 @@
+"""A table in bounded memory: all of its rows, or those with the smallest hashes.
+
+Which rows these are does not depend on their order, and a table that grows keeps of its earlier rows those that still
+fit. Rows of one id stay together.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow
+
+from slipway.errors import TableError
+from slipway.sources.batches import Batches, one_table
+from slipway.sources.hashing import row_hashes
+
+WHOLE = 100_000  # rows up to which a table is learned from as it is
+FEWEST = 1_000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows that were read.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Of a table of more than 100,000 rows in the order of their hashes, else as they came.
+    seen : int
+        How many rows the source has.
+    consistent : str
+        Empty, or why the source gave no consistent snapshot.
+    """
+
+    table: pyarrow.Table
+    seen: int
+    consistent: str = ""
+
+
+class Reservoir:
+    """The rows with the smallest hashes among those that were offered, at most so many of them.
+
+    Parameters
+    ----------
+    most : int
+    key : sequence of str
+        Columns whose hash decides; rows alike in them are kept or left out together.
+    """
+
+    def __init__(self, most: int, key: Sequence[str]) -> None:
+        self._most = most
+        self._key = key
+        self._limit = np.uint64(2**64 - 1)
+        self._kept: list[tuple[pyarrow.RecordBatch, np.ndarray]] = []
+
+    def offer(self, batch: pyarrow.RecordBatch) -> None:
+        self._add(batch, row_hashes(batch, self._key))
+        if sum(len(hashes) for _, hashes in self._kept) > self._most + self._most // 4:
+            self._tighten()
+
+    def _add(self, batch: pyarrow.RecordBatch, hashes: np.ndarray) -> None:
+        below = hashes < self._limit
+        if below.all():
+            self._kept.append((batch, hashes))
+        elif below.any():
+            self._kept.append((batch.filter(pyarrow.array(below)), hashes[below]))
+
+    def _tighten(self) -> None:
+        if sum(len(hashes) for _, hashes in self._kept) > self._most:
+            hashes = np.concatenate([each for _, each in self._kept])
+            self._limit = np.partition(hashes, self._most)[self._most]
+            kept, self._kept = self._kept, []
+            while kept:
+                self._add(*kept.pop(0))
+
+    def rows(self, names: Sequence[str], where: str) -> pyarrow.Table:
+        """What was kept, in the order of the hashes; TableError when nearly all rows are alike."""
+        self._tighten()
+        number = sum(len(hashes) for _, hashes in self._kept)
+        if number < min(FEWEST, self._most):
+            raise TableError(
+                f"{where}: a sample by hash has {number} rows, as most rows are alike in {', '.join(self._key[:5])}",
+                "Name in id a column that differs between rows, or set sample.cells higher",
+            )
+        table = one_table([batch for batch, _ in self._kept], names, where)
+        hashes = np.concatenate([each for _, each in self._kept])
+        self._kept = []
+        # the whole row decides among those of one id
+        return table.take(pyarrow.array(np.lexsort((row_hashes(table, names), hashes))))
+
+
+def draw(
+    batches: Batches, key: Sequence[str], most: int, where: str,
+    progress: Callable[[int, int | None], None] = lambda done, total: None,
+) -> Sample:
+    """Read a table once, and keep of it at most `most` rows.
+
+    Parameters
+    ----------
+    batches : Batches
+    key : sequence of str
+        The columns whose hash decides which.
+    most : int
+    where : str
+        What is read, for messages.
+    progress : callable
+        Told (rows read, about how many there are).
+    """
+    seen, waiting, reservoir = 0, [], None
+    for batch in batches.read():
+        seen += batch.num_rows
+        waiting.append(batch)
+        if seen > min(WHOLE, most):
+            reservoir = reservoir or Reservoir(most, key)
+            while waiting:
+                reservoir.offer(waiting.pop(0))
+        progress(seen, batches.rows)
+    table = reservoir.rows(batches.names, where) if reservoir else one_table(waiting, batches.names, where)
+    return Sample(table, seen, batches.consistent)

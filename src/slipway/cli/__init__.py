@@ -13,8 +13,10 @@ from slipway.errors import SlipwayError
 COMMANDS = {
     "init": ("slipway.cli.init", "Write a commented slipway.yaml for a table."),
     "check": ("slipway.cli.check", "Say per column what is wrong in a table."),
+    "load": ("slipway.cli.load", "Fill a MongoDB collection from a table."),
     "train": ("slipway.cli.train", "Train, compare, and pass the gate."),
     "serve": ("slipway.cli.serve", "Serve the champion."),
+    "predict": ("slipway.cli.predict", "Score a table with the champion."),
     "status": ("slipway.cli.status", "Show the champion and the last verdicts."),
     "promote": ("slipway.cli.promote", "Make a bundle the champion by hand."),
     "diff": ("slipway.cli.diff", "Say how the model differs from another commit's."),

@@ -1,0 +1,198 @@
+"""From a table to the documents of a MongoDB collection; a second run of the same table changes nothing.
+
+The _id of a document comes from its row: it is the cells of the id columns, or else a hash of the row, so that a run that was
+cut off is finished by the next one. Equal rows are numbered, so that true duplicates are kept.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import islice
+
+import numpy as np
+import pyarrow
+from bson import Decimal128, ObjectId
+from pyarrow import types
+from pymongo import ReplaceOne
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError
+
+from slipway.errors import TableError
+from slipway.schema import MISSING_MARKERS
+from slipway.sources.batches import Batches
+from slipway.texts import Texts
+
+WRITTEN = 1_000  # documents of one call
+DUPLICATE = 11000  # code of an _id, or of another unique key, that is there
+PLAIN = (
+    types.is_integer, types.is_floating, types.is_boolean, types.is_string, types.is_large_string, types.is_string_view,
+    types.is_null,
+)
+Columns = dict[str, list]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """How many rows became new documents, changed those there were, or were there already."""
+
+    new: int
+    changed: int
+    same: int
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a first look at the whole table tells: its rows, its columns of text, and the short hashes that rows share."""
+
+    rows: int
+    texts: dict[str, Texts]
+    shared: frozenset[int]
+
+
+def load(
+    batches: Batches, collection: Collection, ids: Sequence[str], typed: bool, progress: Callable[[int, int], None]
+) -> Loaded:
+    """Write each row of a table as a document.
+
+    Parameters
+    ----------
+    batches : Batches
+        Read twice: nobody knows before the end of a column of text whether all of it is numbers.
+    collection : Collection
+    ids : sequence of str
+        Columns that name a row; without any, a row is named by all of its cells.
+    typed : bool
+        Whether the cells are typed already; those of CSV are text, which becomes numbers and dates.
+    progress : callable
+        (rows written, rows) → None.
+
+    Raises
+    ------
+    TableError
+        Before anything is written: a column that no document can have, a row without id, two rows with one id.
+        PyMongoError when the server refuses or is lost.
+    """
+    _check_names(batches.names, ids)
+    survey = _survey(batches, ids, typed)
+    new = changed = done = 0
+    documents = _documents(batches, survey, ids)
+    while part := list(islice(documents, WRITTEN)):
+        added, replaced = _write(collection, part)
+        new, changed, done = new + added, changed + replaced, done + len(part)
+        progress(done, survey.rows)
+    return Loaded(new, changed, done - new - changed)
+
+
+def _write(collection: Collection, documents: list[dict]) -> tuple[int, int]:
+    """Insert the documents, and replace those that are there (which alone would be several times slower)."""
+    try:
+        return len(collection.insert_many(documents, ordered=False).inserted_ids), 0
+    except BulkWriteError as error:
+        refused = error.details["writeErrors"]
+        if any(each["code"] != DUPLICATE for each in refused):
+            raise
+    there = [documents[each["index"]] for each in refused]
+    result = collection.bulk_write([ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in there], ordered=False)
+    return len(documents) - len(there) + result.upserted_count, result.modified_count
+
+
+def _check_names(names: Sequence[str], ids: Sequence[str]) -> None:
+    for name in ids:
+        if name not in names:
+            raise TableError(f"--id: the table has no column {name!r}", f"It has {', '.join(names[:20])}")
+    if "_id" in names and tuple(ids) != ("_id",):
+        raise TableError("the table has a column _id, which is what names a document in MongoDB", "Load it with --id _id")
+    for name in names:
+        if "." in name or name.startswith("$") or "\0" in name:
+            cure = "MongoDB reads a dot as a path and $ as an operator: rename the column"
+            raise TableError(f"column {name!r}: is no name of a field", cure)
+
+
+def _survey(batches: Batches, ids: Sequence[str], typed: bool) -> Survey:
+    texts = {} if typed else {name: Texts() for name in batches.names}
+    hashes, rows = array("Q"), 0
+    for columns in _pieces(batches):
+        for name, column in texts.items():
+            column.see(columns[name])
+        for row, key in enumerate(_keys(columns, ids), rows + 1):
+            if key is None:
+                raise TableError(f"row {row:,}: has no id ({', '.join(ids)})", "Every row needs one; or load without --id")
+            hashes.append(_short(key))
+        rows = len(hashes)
+    if not rows:
+        raise TableError("the table has no rows")
+    ordered = np.frombuffer(hashes, np.uint64)
+    ordered.sort()  # in place: 8 bytes a row are all that is kept of it
+    shared = frozenset(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
+    if ids and shared:
+        _check_ids(batches, ids, shared)
+    return Survey(rows, texts, shared)
+
+
+def _check_ids(batches: Batches, ids: Sequence[str], shared: frozenset[int]) -> None:
+    """TableError when two rows have one id; those whose short hashes are shared may just have met by chance."""
+    seen: dict[bytes, int] = {}
+    row = 0
+    for columns in _pieces(batches):
+        for key in _keys(columns, ids):
+            row += 1
+            if _short(key) in shared and seen.setdefault(key, row) != row:
+                says = f"rows {seen[key]:,} and {row:,} have the same id ({', '.join(ids)}: {key.decode()[:60]})"
+                raise TableError(says, "An id names one row; name more columns, or load without --id")
+
+
+def _documents(batches: Batches, survey: Survey, ids: Sequence[str]) -> Iterator[dict]:
+    met: Counter[bytes] = Counter()
+    for columns in _pieces(batches):
+        keys = list(_keys(columns, ids))  # of the cells as they were read
+        for name, texts in survey.texts.items():
+            columns[name] = texts.values(columns[name])
+        for key, cells in zip(keys, zip(*columns.values())):
+            document = dict(zip(columns, cells))
+            if ids:
+                named = document[ids[0]] if len(ids) == 1 else {name: document[name] for name in ids}
+            else:
+                named = _hashed(key, met[key])
+                if _short(key) in survey.shared:
+                    met[key] += 1
+            yield {"_id": named} | document
+
+
+def _keys(columns: Columns, ids: Sequence[str]) -> Iterator[bytes | None]:
+    """What names each row: the cells of its id columns, or of all, whatever their order; None when one of an id is missing."""
+    chosen = sorted(ids or columns)
+    for cells in zip(*(columns[name] for name in chosen)):
+        if ids and any(cell is None or str(cell).strip().lower() in MISSING_MARKERS for cell in cells):
+            yield None
+        else:
+            yield ascii([*zip(chosen, cells)]).encode()
+
+
+def _short(key: bytes) -> int:
+    return int.from_bytes(blake2b(key, digest_size=8).digest())
+
+
+def _hashed(key: bytes, number: int) -> ObjectId:
+    """The _id of the row with this key that has `number` equal ones before it."""
+    return ObjectId(blake2b(key, digest_size=12, salt=number.to_bytes(8)).digest())
+
+
+def _pieces(batches: Batches) -> Iterator[Columns]:
+    """The cells of each batch by column, as BSON can have them."""
+    for batch in batches.read():
+        yield {name: _cells(name, batch.column(name)) for name in batches.names}
+
+
+def _cells(name: str, column: pyarrow.Array) -> list:
+    kind = column.type
+    if types.is_dictionary(kind):
+        return _cells(name, column.cast(kind.value_type))
+    if types.is_date(kind) or types.is_timestamp(kind):  # a date of BSON has milliseconds
+        return column.cast(pyarrow.timestamp("ms", getattr(kind, "tz", None)), safe=False).to_pylist()
+    if types.is_decimal(kind):
+        return [None if cell is None else Decimal128(cell) for cell in column.to_pylist()]
+    if not any(is_kind(kind) for is_kind in PLAIN):
+        raise TableError(f"column {name!r}: is {kind}, which no column of a table can be", "Make it numbers, texts or dates")
+    return column.to_pylist()

@@ -1,0 +1,202 @@
+"""slipway load, as a person calls it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import slipway
+from mongo import PASSWORD, USER, collection, own_mongo
+from slipway.cli import main
+from slipway.problem import Collection
+from slipway.sources.batches import frame_of, open_location
+from slipway.sources.mongodb import open_collection
+
+TABLE = "zip,age,bmi,joined,smoker\n007,19,27.9,2020-01-02,yes\n08,62,26,,no\n08,62,26,,no\n1,NA,33.5,2021-05-06,no\n"
+
+
+@pytest.fixture(scope="module")
+def server():
+    with own_mongo() as made:
+        yield made
+
+
+@pytest.fixture
+def rows(server, tmp_path, monkeypatch):
+    """An empty collection, and a folder with a table whose problem knows the database."""
+    with collection(server.url) as made:
+        monkeypatch.setenv("MONGO_DB_URL", server.url)
+        monkeypatch.chdir(tmp_path)
+        Path("table.csv").write_text(TABLE)
+        name = made.database.name
+        Path("slipway.yaml").write_text(f"name: t\nsource: table.csv\ntarget: bmi\nmongodb: {{database: {name}}}\n")
+        yield made
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call ``slipway``: exit code, standard output, standard error."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["slipway", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            code = main()
+        except SystemExit as end:
+            code = end.code
+        return code or 0, *capsys.readouterr()
+
+    return call
+
+
+def told(rows, new=0, changed=0, same=0) -> str:
+    place = f"{rows.database.name}.{rows.name}"
+    return f"{new + changed + same} rows are in {place}: {new} new, {changed} changed, {same} as they were.\n"
+
+
+def documents(rows) -> list[dict]:
+    return sorted(({**each, "_id": None} for each in rows.find()), key=str)
+
+
+def test_a_table_becomes_typed_documents_and_a_second_run_changes_nothing(rows, run, server):
+    url = f"{server.url.rstrip('/')}/{rows.database.name}/rows"
+    assert run("load", "table.csv", url) == (0, told(rows, new=4), "Loading: 4 of 4 rows\n")
+    first = list(rows.find())
+    assert documents(rows) == [
+        {"_id": None, "zip": "007", "age": 19, "bmi": 27.9, "joined": datetime(2020, 1, 2), "smoker": "yes"},
+        {"_id": None, "zip": "08", "age": 62, "bmi": 26.0, "joined": None, "smoker": "no"},
+        {"_id": None, "zip": "08", "age": 62, "bmi": 26.0, "joined": None, "smoker": "no"},
+        {"_id": None, "zip": "1", "age": None, "bmi": 33.5, "joined": datetime(2021, 5, 6), "smoker": "no"},
+    ]
+    assert run("load", "table.csv", url)[1] == told(rows, same=4)
+    assert run("load", "table.csv", "mongodb:rows")[1] == told(rows, same=4)
+    assert list(rows.find()) == first
+
+
+def test_the_id_of_a_row_is_the_same_everywhere_and_forever(rows, run):
+    run("load", "table.csv", "mongodb:rows")
+    found = {str(each["_id"]): each["zip"] for each in rows.find()}
+    assert found == {
+        "3692687c3ffd06a090ed8016": "007", "10dcd8b7106b6f31addc4d7e": "08", "d4ba52c8cc6fb8d923726e13": "08",
+        "e87e920beccd8707da1565d6": "1",
+    }
+
+
+def test_rows_that_are_added_later_are_added_and_the_others_get_the_new_types(rows, run):
+    run("load", "table.csv", "mongodb:rows")
+    Path("table.csv").write_text(TABLE + "9,unknown age,1,,no\n")
+    assert run("load", "table.csv", "mongodb:rows")[1] == told(rows, new=1, changed=4)
+    assert sorted(each["age"] for each in rows.find()) == ["19", "62", "62", "NA", "unknown age"]
+
+
+def test_columns_that_name_a_row(rows, run):
+    Path("table.csv").write_text("key,part,x\na,1,5\na,2,6\nb,1,7\n")
+    assert run("load", "table.csv", "mongodb:rows", "--id", "key", "--id", "part")[1] == told(rows, new=3)
+    assert rows.find_one({"x": 6}) == {"_id": {"key": "a", "part": 2}, "key": "a", "part": 2, "x": 6}
+    Path("table.csv").write_text("key,part,x\na,1,5\na,2,60\nb,1,7\nb,2,8\n")
+    assert run("load", "table.csv", "mongodb:rows", "--id", "key", "--id", "part")[1] == told(rows, new=1, changed=1, same=2)
+    assert sorted(each["x"] for each in rows.find()) == [5, 7, 8, 60]
+
+
+def test_what_a_training_reads_is_the_same_as_from_the_file(rows, run):
+    run("load", "table.csv", "mongodb:rows", "--id", "zip")[1]
+    Path("table.csv").write_text(TABLE.replace("08,62,26,,no\n", "", 1))
+    run("load", "table.csv", "mongodb:rows", "--id", "zip")
+    got = frame_of(open_collection(Collection("MONGO_DB_URL", rows.database.name, "rows", {}, {})), "rows")
+    from slipway.cells import cell_keys
+
+    assert cell_keys(got, got.columns) == cell_keys(frame_of(open_location("table.csv", Path()), "table"), got.columns)
+
+
+def test_parquet_keeps_its_types(rows, run):
+    frame = pd.DataFrame({
+        "whole": [1, 2], "text": ["1", "2"], "yes": [True, None], "at": pd.to_datetime(["2020-01-02T03:04:05.678901", None]),
+        "level": pd.Categorical(["a", "b"]),
+    })
+    frame.to_parquet("table.parquet")
+    assert run("load", "table.parquet", "mongodb:rows")[0] == 0
+    assert rows.find_one({"whole": 1}, {"_id": 0}) == {
+        "whole": 1, "text": "1", "yes": True, "at": datetime(2020, 1, 2, 3, 4, 5, 678_000), "level": "a",
+    }
+    frame.assign(parts=[[1], [2]]).to_parquet("table.parquet")
+    code, _, err = run("load", "table.parquet", "mongodb:rows")
+    assert code == 4 and "column 'parts': is list<" in err and rows.count_documents({}) == 2
+
+
+def test_a_run_that_is_killed_is_finished_by_the_next(rows, run):
+    Path("table.csv").write_text("x,y\n" + "".join(f"{number % 9000},a\n" for number in range(10_000)))
+    environ = os.environ | {"PYTHONPATH": str(Path(slipway.__file__).parent.parent)}
+    command = [sys.executable, "-m", "slipway", "load", "table.csv", "mongodb:rows"]
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr.readline() == "Loading: 1,000 of 10,000 rows\n"
+        process.send_signal(signal.SIGKILL)
+    assert rows.count_documents({}) < 10_000
+    code, out, _ = run("load", "table.csv", "mongodb:rows")
+    new, same = (int(re.search(rf"([\d,]+) {what}", out)[1].replace(",", "")) for what in ("new", "as they were"))
+    assert code == 0 and 0 < new <= 9_000 and new + same == 10_000  # the server may have finished what it had got
+    assert sorted(each["x"] for each in rows.find()) == sorted(number % 9000 for number in range(10_000))
+
+
+@pytest.mark.parametrize("table, arguments, says", [
+    ("a.b,c\n1,2\n", [], "column 'a.b': is no name of a field"),
+    ("$a,c\n1,2\n", [], "column '$a': is no name of a field"),
+    ("_id,c\n1,2\n", [], "the table has a column _id, which is what names a document in MongoDB. Load it with --id _id"),
+    ("a,c\n1,2\n", ["--id", "b"], "--id: the table has no column 'b'. It has a, c"),
+    ("a,c\n1,2\n,3\n", ["--id", "a"], "row 2: has no id (a)"),
+    ("a,c\n1,2\n2,3\n1,4\n", ["--id", "a"], "rows 1 and 3 have the same id (a: "),
+    ("a,c\n", [], "rows"),
+])
+def test_a_table_that_cannot_be_documents_writes_nothing(rows, run, table, arguments, says):
+    Path("table.csv").write_text(table)
+    code, out, err = run("load", "table.csv", "mongodb:rows", *arguments)
+    assert (code, out) == (4, "") and says in err and err.count("\n") == 1
+    assert rows.count_documents({}) == 0
+
+
+def test_a_table_with_an_id_of_its_own(rows, run):
+    Path("table.csv").write_text("_id,c\nb,2\na,1\n")
+    assert run("load", "table.csv", "mongodb:rows", "--id", "_id")[1] == told(rows, new=2)
+    assert sorted(rows.find(), key=str) == [{"_id": "a", "c": 1}, {"_id": "b", "c": 2}]
+
+
+@pytest.mark.parametrize("target, code, says", [
+    ("postgres://u:hunter2@h/db/c", 3, "is no MongoDB collection. Name it as mongodb://HOST/DATABASE/COLLECTION"),
+    ("mongodb://u:hunter2@h/db", 3, "the target: is no URL of a MongoDB collection"),
+    ("mongodb://u:hun/ter2@h/db/c", 3, "the target: is no URL of a MongoDB collection"),
+    ("mongodb:///db/c", 3, "the target: is no URL of a MongoDB collection"),
+    ("mongodb://u:hunter2@127.0.0.1:1/db/c", 4, "127.0.0.1:1: no MongoDB server answers"),
+])
+def test_a_target_that_is_none(rows, run, target, code, says):
+    got, out, err = run("load", "table.csv", target)
+    assert (got, out) == (code, "") and says in err.splitlines()[-1]
+    assert "hunter2" not in err
+
+
+def test_a_password_in_the_command_is_warned_of(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("table.csv").write_text(TABLE)
+    with own_mongo(require_auth=True) as server:
+        address = server.url.removeprefix("mongodb://").rstrip("/")
+        password = PASSWORD.replace("/", "%2F").replace(":", "%3A").replace("@", "%40")
+        code, out, err = run("load", "table.csv", f"mongodb://{USER}:{password}@{address}/a/rows?authSource=admin")
+        assert code == 0 and out.startswith("4 rows are in a.rows: 4 new")
+        assert err.startswith("Note: a password in the command is seen by ps and kept by the shell's history.")
+        code, _, err = run("load", "table.csv", f"mongodb://{USER}:hunter2@{address}/a/rows?authSource=admin")
+        assert code == 4 and f"{address}: the server refuses the user or the password" in err and "hunter2" not in err
+
+
+def test_the_connection_is_lost_in_the_middle(rows, run):
+    admin = rows.database.client.admin
+    data = {"failCommands": ["insert"], "closeConnection": True}
+    admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data})
+    try:
+        code, out, err = run("load", "table.csv", "mongodb:rows")
+    finally:
+        admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+    assert (code, out) == (4, "") and "MONGO_DB_URL: the connection was lost while" in err and "was written" in err

@@ -64,6 +64,7 @@ def within(names: set[str], packages: set[str]) -> set[str]:
     ("slipway.serving", HEAVY | {"slipway.cli", "slipway.cells", "slipway.inference"}),
     ("slipway.training", {"slipway.serving", "slipway.cli", "flask", "gunicorn"}),
     ("slipway.sources", {"slipway.serving", "slipway.training", "slipway.cli", "flask"}),
+    ("slipway.batch", {"sklearn", "scipy", "matplotlib", "onnx", "skl2onnx", "slipway.training", "slipway.cli"}),
     ("slipway.predictor", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem"}),
     ("slipway.schema", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "onnxruntime"}),
     ("slipway.store", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "numpy"}),
@@ -124,6 +125,7 @@ assert client.post("/predict/file", data="age,bmi,smoker,joined\\n19,20,no,2020-
 @pytest.mark.parametrize("code, forbidden", [
     ("import slipway.serving", HEAVY | {"numpy", "flask", "onnxruntime"}),
     ("import slipway.serving.factory", HEAVY),
+    ("import slipway.batch.open", {"flask", "gunicorn", "prometheus_client", "sklearn", "scipy", "boto3", "pymongo"}),
     ("import slipway.problem, slipway.store", HEAVY | {"numpy", "flask"}),
     ("import sys\nfrom slipway.cli import main\nsys.argv = ['slipway', '--help']\ntry: main()\nexcept SystemExit: pass",
      HEAVY | {"numpy", "flask", "yaml", "onnxruntime", "slipway.problem"}),

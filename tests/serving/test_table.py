@@ -125,9 +125,11 @@ def test_a_cell_without_end_is_an_error_of_its_row(client):
     assert [row["error"] for row in answered] == ["", "the row cannot be read: one of its cells is too long", ""]
 
 
-def test_quotes_and_line_ends_in_cells_are_kept(client):
-    answered = rows(post(client, f'id,{HEADER}\n"a ""b"",\r\nc",{GOOD}\n'))
-    assert answered[0]["id"] == 'a "b",\r\nc'
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("inside", ["\n", "\r\n", "\r"])
+def test_quotes_and_line_ends_in_cells_are_kept(client, end, inside):
+    answered = rows(post(client, f'id,{HEADER}{end}"a ""b"",{inside}c",{GOOD}{end}'))
+    assert [row["id"] for row in answered] == [f'a "b",{inside}c']
 
 
 def test_the_upload_is_closed_when_the_client_is_gone(client, monkeypatch):

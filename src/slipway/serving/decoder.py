@@ -13,8 +13,8 @@ import numpy as np
 
 from slipway.problem import Serving
 from slipway.schema import MISSING, UNSEEN, Columns, Schema
-from slipway.serving.refusal import LISTED, FieldProblem, Refusal, shown_name
-from slipway.serving.rules import ABSENT, NOT_FINITE, Rule, Watch, bounds, days, rules_of, typed_column
+from slipway.serving.refusal import Refusal, shown_name
+from slipway.serving.rules import ABSENT, LISTED, NOT_FINITE, FieldProblem, Rule, Watch, bounds, days, rules_of, typed_column
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 UNSAFE_IN_NAMES = set('"\\')

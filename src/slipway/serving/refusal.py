@@ -1,7 +1,6 @@
 """How a request is refused: RFC 9457 problem details, or a page for a person. Nothing of the data is repeated."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 from flask import Response, current_app, g, render_template, request
@@ -10,43 +9,15 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from slipway.errors import SlipwayError
 from slipway.serving.access import log_failure
+from slipway.serving.rules import FieldProblem
 
 MEDIA_TYPE = "application/problem+json"
-LISTED = 100
 LONGEST_NAME = 100
 DETAILS = {
     404: "There is nothing at this address; /apidocs lists what there is.",
     405: "This address does not answer this method; the Allow header names those it does.",
     500: "The service failed. The log has the request id; nothing is wrong with the request as such.",
 }
-
-
-@dataclass(frozen=True)
-class FieldProblem:
-    """What is wrong with one field of one row.
-
-    Parameters
-    ----------
-    row : int or None
-        From 1; None for the header of a table.
-    field : str or None
-        None when the row as a whole is wrong.
-    reason : str
-        ``type``, ``missing``, ``unknown_field``, ``unseen_level``, ``out_of_range`` or ``not_finite``.
-    detail : str
-        What was expected, without what was sent.
-    """
-
-    row: int | None
-    field: str | None
-    reason: str
-    detail: str
-
-    def __str__(self) -> str:
-        return self.detail if self.field is None else f"{self.field}: {self.detail}"
-
-    def to_json(self) -> dict:
-        return {"row": self.row, "field": self.field, "reason": self.reason, "detail": self.detail}
 
 
 class Refusal(ValueError):

@@ -1,7 +1,10 @@
-"""What a value of each field must be, in words and as a check."""
+"""What a value of each field must be, in words and as a check.
+
+A batch goes by the same rules: this module needs NumPy alone.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,13 +13,42 @@ import numpy as np
 
 from slipway.problem import Serving
 from slipway.schema import ISO, MISSING, MISSING_MARKERS, UNSEEN, Columns, Field, Schema, parse_date
-from slipway.serving.refusal import LISTED, FieldProblem
 
 MOST_LEVELS = 12
+LISTED = 100
+NO_ANSWER = "has no finite answer; its numbers are too far outside the range"
 ABSENT = object()
 NOT_FINITE = object()  # NaN, Infinity and numbers beyond double precision
 UNSEEN_LEVEL = "a level that training never saw"
 KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """What is wrong with one field of one row.
+
+    Parameters
+    ----------
+    row : int or None
+        From 1; None for the header of a table.
+    field : str or None
+        None when the row as a whole is wrong.
+    reason : str
+        ``type``, ``missing``, ``unknown_field``, ``unseen_level``, ``out_of_range`` or ``not_finite``.
+    detail : str
+        What was expected, without what was sent.
+    """
+
+    row: int | None
+    field: str | None
+    reason: str
+    detail: str
+
+    def __str__(self) -> str:
+        return self.detail if self.field is None else f"{self.field}: {self.detail}"
+
+    def to_json(self) -> dict:
+        return {"row": self.row, "field": self.field, "reason": self.reason, "detail": self.detail}
 
 
 @dataclass(frozen=True)
@@ -155,6 +187,26 @@ class Watch:
                 rows = np.flatnonzero(odd[place])[:limit] + 1
                 found += [FieldProblem(row, field.name, "out_of_range", detail) for row in rows.tolist()]
         return sorted(found, key=lambda problem: (problem.row, self._order[problem.field]))[:limit]
+
+    def notes(self, columns: Columns, count: int) -> list[str]:
+        """The warnings of each of `count` rows in one text; empty where there is none."""
+        notes = [""] * count
+        for warning in self.warnings(columns, limit=None):
+            place = warning.row - 1
+            notes[place] += f"{'; ' if notes[place] else ''}{warning}"
+        return notes
+
+
+def shape_error(row: list[str] | None, size: int) -> str:
+    """What is wrong with a row as such, None for one that cannot be read; empty when nothing is."""
+    if row is None:
+        return "the row cannot be read: one of its cells is too long"
+    return "" if len(row) == size else f"expected {size} cells, got {len(row)}"
+
+
+def rows_without_answer(values: Sequence, probabilities: np.ndarray | None) -> np.ndarray:
+    """Rows, from 0, whose numbers are so far outside the range that the model's answer is not finite."""
+    return np.flatnonzero(~np.isfinite(values if probabilities is None else probabilities.sum(axis=1)))
 
 
 def typed_column(field: Field, values: list) -> np.ndarray:

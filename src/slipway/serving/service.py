@@ -14,13 +14,12 @@ from slipway.schema import Columns, Schema
 from slipway.serving.decoder import Decoder
 from slipway.serving.keys import Keys
 from slipway.serving.metrics import Metrics
-from slipway.serving.refusal import LISTED, FieldProblem, Refusal
+from slipway.serving.refusal import Refusal
+from slipway.serving.rules import LISTED, NO_ANSWER, FieldProblem, rows_without_answer
 from slipway.store import open_store
 
 if TYPE_CHECKING:
     from slipway.predictor import Prediction, Predictor
-
-NO_ANSWER = "has no finite answer; its numbers are too far outside the range"
 
 
 class Service:
@@ -89,7 +88,7 @@ class Service:
     def answers(self, columns: Columns) -> list[dict]:
         """The answers as JSON has them: ``prediction``, and ``probabilities`` by label; Refusal when one is none."""
         prediction = self.predict(columns)
-        odd = (rows_without_answer(prediction) + 1).tolist()
+        odd = (rows_without_answer(prediction.values, prediction.probabilities) + 1).tolist()
         if odd:
             problems = [FieldProblem(row, None, "not_finite", NO_ANSWER) for row in odd[:LISTED]]
             raise Refusal(422, "Some rows have no finite answer.", problems, {"not_finite": len(odd)})
@@ -100,12 +99,6 @@ class Service:
             {"prediction": label, "probabilities": dict(zip(classes, row))}
             for label, row in zip(prediction.values, prediction.probabilities.tolist())
         ]
-
-
-def rows_without_answer(prediction: "Prediction") -> np.ndarray:
-    """Rows, from 0, whose numbers are so far outside the range that the model's answer is not finite."""
-    numbers = prediction.values if prediction.probabilities is None else prediction.probabilities.sum(axis=1)
-    return np.flatnonzero(~np.isfinite(numbers))
 
 
 def open_service(problem: Problem, environ: Mapping[str, str] = os.environ) -> Service:

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from slipway.schema import SEPARATORS, Columns
-from slipway.serving.refusal import LISTED, FieldProblem, Refusal
-from slipway.serving.rules import Rule, Watch, typed_column
-from slipway.serving.service import NO_ANSWER, Service, rows_without_answer
+from slipway.serving.refusal import Refusal
+from slipway.serving.rules import (
+    LISTED, NO_ANSWER, FieldProblem, Rule, rows_without_answer, shape_error, typed_column
+)
+from slipway.serving.service import Service
 
 IN_MEMORY = 1 << 20
 ROWS = 1000
@@ -155,7 +157,7 @@ def _answer_rows(sheet: Sheet, rows: list, service: Service, extra_markers: froz
 def _checked(sheet: Sheet, rows: list, extra_markers: frozenset[str], service: Service) -> tuple[list, list[str]]:
     """Values by rule and row, and per row what is wrong with it (empty when nothing is)."""
     size = len(sheet.header)
-    errors = [_shape_error(row, size) for row in rows]
+    errors = [shape_error(row, size) for row in rows]
     full = [row if not error else None for row, error in zip(rows, errors)]
     values = []
     counts: Counter[str] = Counter()
@@ -171,32 +173,32 @@ def _checked(sheet: Sheet, rows: list, extra_markers: frozenset[str], service: S
     return values, errors
 
 
-def _shape_error(row: list[str] | None, size: int) -> str:
-    if row is None:
-        return "the row cannot be read: one of its cells is too long"
-    return "" if len(row) == size else f"expected {size} cells, got {len(row)}"
-
-
 def _answers(columns: Columns, service: Service) -> list[list]:
     """Per row the prediction, probabilities, warning and error."""
     prediction = service.predict(columns)
-    notes = _warnings(service.decoder.watch, columns, len(prediction.values))
+    notes = service.decoder.watch.notes(columns, len(prediction.values))
     probabilities = [[]] * len(notes) if prediction.probabilities is None else prediction.probabilities.tolist()
     answers = [[value, *row, note, ""] for value, row, note in zip(prediction.values, probabilities, notes)]
-    for index in rows_without_answer(prediction).tolist():
+    for index in rows_without_answer(prediction.values, prediction.probabilities).tolist():
         answers[index] = [""] * (len(answers[index]) - 1) + [NO_ANSWER]
     return answers
 
 
-def _warnings(watch: Watch, columns: Columns, count: int) -> list[str]:
-    notes = [""] * count
-    for warning in watch.warnings(columns, limit=None):
-        place = warning.row - 1
-        notes[place] += f"{'; ' if notes[place] else ''}{warning}"
-    return notes
+@dataclass(frozen=True)
+class _Text:
+    """Takes lines that end in CRLF, and ends them as the sheet does.
+
+    Of CRLF Python's csv puts either sign within a cell into quotes; of the sheet's own line end it might leave one bare.
+    """
+
+    content: io.StringIO
+    line_end: str
+
+    def write(self, line: str) -> None:
+        self.content.write(line[:-2] + self.line_end)
 
 
 def _written(sheet: Sheet, rows: Iterable[list]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text, delimiter=sheet.separator, lineterminator=sheet.line_end).writerows(rows)
-    return text.getvalue().encode()
+    text = _Text(io.StringIO(newline=""), sheet.line_end)
+    csv.writer(text, delimiter=sheet.separator, lineterminator="\r\n").writerows(rows)
+    return text.content.getvalue().encode()

@@ -1,0 +1,210 @@
+"""From collection to collection: documents as they are, with the answer's fields, each under its own _id."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from time import time_ns
+from typing import Any
+
+import pyarrow
+from bson import json_util
+from bson.codec_options import CodecOptions, DatetimeConversion
+from pymongo import ReplaceOne
+
+from slipway.batch.rows import Answers, Rows
+from slipway.batch.source import Source, require
+from slipway.batch.typed import Typed
+from slipway.cells import text_of
+from slipway.errors import TableError
+from slipway.problem import Collection
+from slipway.sources.mongodb import connect, open_collection, server_url, told
+
+DOCUMENTS = 2_000
+DATES = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+
+
+@dataclass(frozen=True)
+class Documents:
+    """A collection whose documents are read whole, in the order of their _id.
+
+    Parameters
+    ----------
+    settings : Collection
+    where : str
+    needed : tuple of str
+        The columns that are read; `settings.fields` says where they are.
+    added : tuple of str
+        Fields that the answer adds; a document that has one is refused.
+    rows : int
+        About how many.
+    """
+
+    settings: Collection
+    where: str
+    needed: tuple[str, ...]
+    added: tuple[str, ...]
+    rows: int
+
+    @property
+    def start(self) -> dict:
+        """The position of the first document."""
+        return {"row": 0, "id": None}
+
+    def share(self, position: dict) -> float | None:
+        """How much of the collection is before a position."""
+        return min(1.0, position["row"] / self.rows) if self.rows else None
+
+    def read(self, position: dict) -> Iterator[Callable[[], Rows]]:
+        """Documents from a position on; those before it are read again, and passed over."""
+        row = position["row"]
+        with connect(server_url(self.settings), self.settings.url) as client, told(self.settings.url, named(self.settings)):
+            found = client[self.settings.database][self.settings.collection].with_options(DATES)
+            with found.find(self.settings.filter, sort=[("_id", 1)], batch_size=DOCUMENTS) as cursor:
+                documents = iter(cursor)
+                if row and not any(_same_id(document, position["id"]) for document in documents):
+                    raise TableError(
+                        f"{self.where}: the document with which an earlier run ended is gone", "Begin anew: remove its record"
+                    )
+                while some := list(islice(documents, DOCUMENTS)):
+                    begin, row = row, row + len(some)
+                    yield partial(self._rows, some, begin, {"row": row, "id": _id(some[-1])})
+
+    def _rows(self, documents: list[dict], begin: int, position: dict) -> Rows:
+        for name in self.added:
+            if any(name in document for document in documents):
+                raise TableError(f"{self.where}: has a field {name!r} already, as the answer would", "Rename it")
+        cells = {}
+        for name in self.needed:
+            path = self.settings.fields.get(name, name).split(".")
+            texts = [_text(_value(document, path)) for document in documents]
+            cells[name] = pyarrow.array(texts, pyarrow.string())
+        return Rows(self.where, begin + 1, len(documents), pyarrow.table(cells), position, originals=documents)
+
+
+def _id(document: dict) -> str:
+    return json_util.dumps(document["_id"], json_options=json_util.CANONICAL_JSON_OPTIONS)
+
+
+def _same_id(document: dict, wanted: str) -> bool:
+    return _id(document) == wanted
+
+
+def _value(document: Any, path: list[str]) -> Any:
+    for key in path:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else text_of(value)
+
+
+@dataclass(frozen=True)
+class Upserts:
+    """Documents as operations that, done twice, do nothing more."""
+
+    added: tuple[str, ...]
+
+    def begin(self) -> list:
+        return []
+
+    def encode(self, rows: Rows, answers: Answers) -> list[ReplaceOne]:
+        """The answered documents."""
+        chosen = range(len(rows.originals)) if answers.chosen is None else answers.chosen.tolist()
+        shares = [[]] * len(answers.values) if answers.probabilities is None else answers.probabilities.tolist()
+        notes = answers.warnings or [""] * len(answers.values)
+        found = []
+        for place, value, share, note in zip(chosen, answers.values.tolist(), shares, notes):
+            document = rows.originals[place] | dict(zip(self.added, (value, *share, note)))
+            found.append(ReplaceOne({"_id": document["_id"]}, document, upsert=True))
+        return found
+
+    def finish(self, unfinished: Path) -> Path:
+        return unfinished
+
+
+@dataclass(frozen=True)
+class CollectionPlace:
+    """A collection that documents are put into as they are answered.
+
+    Parameters
+    ----------
+    location : str
+    settings : Collection
+    unfinished : Path
+        Names the record and the lock; there is no such file.
+    """
+
+    location: str
+    settings: Collection
+    unfinished: Path
+    is_done = True
+    grows_in_sight = True
+
+    def holds(self, size: int) -> bool:
+        return True
+
+    @contextmanager
+    def grow(self, size: int) -> Iterator["Growing"]:
+        """Where documents are put."""
+        with connect(server_url(self.settings), self.settings.url) as client:
+            yield Growing(client[self.settings.database][self.settings.collection], self.settings)
+
+    def discard(self) -> None:
+        """Leave what is there: others may have put it."""
+
+    def put(self, file: Path) -> None:
+        """Nothing: the documents are there."""
+
+
+@dataclass(frozen=True)
+class Growing:
+    collection: Any
+    settings: Collection
+    size = 0
+
+    def append(self, operations: Sequence[ReplaceOne]) -> None:
+        if operations:
+            with told(self.settings.url, named(self.settings), "written"):
+                self.collection.bulk_write(operations, ordered=False)
+
+    def sync(self) -> None:
+        """Nothing: the server has acknowledged what was put."""
+
+
+def named(settings: Collection) -> str:
+    """A collection, for messages."""
+    return f"{settings.database}.{settings.collection}"
+
+
+def collection_of(settings: Collection, name: str) -> Collection:
+    """Another collection of the same database; TableError when no database is named."""
+    if settings.database is None:
+        raise TableError("mongodb.database is missing", "Name it in slipway.yaml, or as SLIPWAY_MONGODB_DATABASE")
+    if not name:
+        raise TableError("mongodb: names no collection", "Write mongodb:COLLECTION")
+    return replace(settings, collection=name)
+
+
+def open_documents(settings: Collection, location: str, needed: tuple[str, ...], added: tuple[str, ...]) -> Source:
+    """The documents of a collection, whole."""
+    names = open_collection(settings, needed).names  # also tells that the collection is there
+    require(location, names, needed)
+    with connect(server_url(settings), settings.url) as client, told(settings.url, named(settings)):
+        rows = client[settings.database][settings.collection].count_documents(settings.filter)
+    part = Documents(settings, location, needed, added, rows)
+    identity = [named(settings), json_util.dumps(settings.filter), dict(settings.fields)]
+    return Source(location, names, (part,), (rows,), identity)
+
+
+def open_cells(settings: Collection, location: str, needed: tuple[str, ...]) -> Source:
+    """The columns of a collection, and its _id."""
+    names = tuple(dict.fromkeys(("_id", *open_collection(settings).names)))
+    require(location, names, needed)
+    batches = open_collection(settings, names)
+    part = Typed(location, batches.rows, batches.names, batches.read)
+    # nothing tells whether a collection is still the same, so a run that is killed begins anew
+    return Source(location, batches.names, (part,), (batches.rows or 0,), [time_ns()], batches.consistent)

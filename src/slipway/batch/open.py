@@ -1,0 +1,151 @@
+"""From what the command says to a batch: the champion, the input, and how and where the answers are written."""
+
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from slipway.batch.output import CsvCells, CsvLines, Packed, ParquetRows
+from slipway.batch.place import place, state
+from slipway.batch.record import Record
+from slipway.batch.run import Batch
+from slipway.batch.scorer import Scorer
+from slipway.batch.source import Source, open_tables
+from slipway.errors import StoreError, TableError
+from slipway.predictor import Predictor
+from slipway.problem import Problem
+from slipway.sources.files import CSV, PARQUET
+from slipway.sources.paths import S3
+from slipway.store import LocalStore, open_store
+
+COLLECTION = "mongodb:"
+FOLDER = "batch"
+
+
+def open_batch(problem: Problem, location: str, out: str, digits: str | None, strict: bool, rejects: str | None) -> Batch:
+    """Everything that a batch needs, opened and checked; nothing is written yet.
+
+    Parameters
+    ----------
+    problem : Problem
+    location, out : str
+        A path, a glob (of the input), ``s3://bucket/key`` or ``mongodb:COLLECTION``.
+    digits : str or None
+        The start of a bundle's digest; None for the champion's.
+    strict : bool
+    rejects : str or None
+        Where rows go that cannot be answered; by default beside the output.
+
+    Raises
+    ------
+    SlipwayError
+        When there is no such bundle, or one of the two cannot be what it has to be.
+    """
+    predictor = _predictor(problem, digits)
+    scorer = Scorer(predictor, problem.serving, problem.missing)
+    rejects = rejects or default_rejects(out)
+    _check_places(location, out, rejects)
+    folder = problem.folder / problem.store / FOLDER
+    source = _source(problem, location, out, scorer)
+    _check_names(source, scorer.added)
+    output, place_of_out = _output(source, scorer.added, out), _place(problem, out, folder)
+    job = {
+        "the collection perhaps" if location.startswith(COLLECTION) else "the input": source.identity,
+        "the bundle": predictor.digest, "the place of the rejects": rejects,
+        "the settings": [problem.serving.unknown_levels, problem.serving.out_of_range, list(problem.missing), strict],
+    }
+    record = Record(place_of_out.unfinished.with_suffix(".partial.json"), job)
+    return Batch(source, scorer, output, place_of_out, place(rejects, folder), record, strict)
+
+
+def _source(problem: Problem, location: str, out: str, scorer: Scorer) -> Source:
+    if not location.startswith(COLLECTION):
+        if out.startswith(COLLECTION):
+            cure = "Write a file, and load that with slipway load"
+            raise TableError(f"{out}: only a collection is answered to a collection", cure)
+        return open_tables(location, scorer.needed, whole=out.lower().endswith(PARQUET))
+    from slipway.batch.collection import collection_of, open_cells, open_documents
+
+    settings = collection_of(problem.mongodb, location.removeprefix(COLLECTION))
+    if out.startswith(COLLECTION):
+        return open_documents(settings, location, scorer.needed, scorer.added)
+    return open_cells(settings, location, scorer.needed)
+
+
+def _place(problem: Problem, out: str, folder: Path) -> Any:
+    if not out.startswith(COLLECTION):
+        return place(out, folder)
+    from slipway.batch.collection import CollectionPlace, collection_of
+
+    settings = collection_of(problem.mongodb, out.removeprefix(COLLECTION))
+    return CollectionPlace(out, settings, state(f"{settings.database} {out}", folder))
+
+
+def _predictor(problem: Problem, digits: str | None) -> Predictor:
+    store = open_store(problem.store, problem.folder)
+    bundle = store.bundle(store.find(digits.lower()) if digits else _champion(problem, store))
+    if bundle.problem != problem.name:
+        raise StoreError(
+            f"bundle {bundle.digest[:12]} is of the problem {bundle.problem}, not of {problem.name}",
+            "Name another bundle, or set store to the folder of this problem",
+        )
+    predictor = Predictor(bundle)
+    predictor.replay()
+    return predictor
+
+
+def _champion(problem: Problem, store: LocalStore) -> str:
+    pointer = store.pointer()
+    if pointer is None:
+        raise StoreError(f"{problem.name} has no champion in {store.root}", "Run slipway train first")
+    return pointer.digest
+
+
+def default_rejects(out: str) -> str:
+    """Beside the output, the same name with ``.rejects.csv``."""
+    if out.startswith(COLLECTION):
+        return f"{out.removeprefix(COLLECTION)}.rejects.csv"
+    for ending in sorted((*CSV, *PARQUET), key=len, reverse=True):
+        if out.lower().endswith(ending):
+            return f"{out[:-len(ending)]}.rejects.csv"
+    return f"{out}.rejects.csv"
+
+
+def _check_places(location: str, out: str, rejects: str) -> None:
+    for name, written in (("OUT", out), ("the file of rejects", rejects)):
+        if _same(location, written):
+            raise TableError(f"{written}: {name} is also what IN names", "Write to another place")
+    if _same(out, rejects):
+        raise TableError(f"{out}: is OUT and the file of rejects", "Name another file with --rejects")
+
+
+def _same(location: str, written: str) -> bool:
+    if S3 in location or S3 in written or COLLECTION in (location + written):
+        return fnmatch(written, location)
+    read, written = str(Path(location).resolve()), str(Path(written).resolve())
+    return read == written or fnmatch(written, read)
+
+
+def _check_names(source: Source, added: tuple[str, ...]) -> None:
+    taken = [name for name in added if name in source.names]
+    if taken:
+        raise TableError(
+            f"{source.location}: has a column {taken[0]!r} already, as the answer would", "Rename it, or leave it out"
+        )
+
+
+def _output(source: Source, added: tuple[str, ...], out: str) -> Any:
+    if out.startswith(COLLECTION):
+        from slipway.batch.collection import Upserts
+
+        return Upserts(added)
+    name = out.lower()
+    if name.endswith(PARQUET):
+        return ParquetRows(added)
+    if not name.endswith(CSV):
+        raise TableError(f"{out}: is neither CSV ({', '.join(CSV)}) nor Parquet ({', '.join(PARQUET)}) by its name")
+    sheet = source.sheet
+    if sheet is None:
+        output: Any = CsvCells(source.names, added)
+    else:
+        output = CsvLines(sheet.header, sheet.part.separator.encode(), sheet.line_end, added)
+    return Packed(output) if name.endswith(".gz") else output

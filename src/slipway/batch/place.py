@@ -1,0 +1,151 @@
+"""Where a batch writes: unfinished files that grow, and the step that puts them in their place."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from slipway.batch.record import full
+from slipway.errors import TableError
+from slipway.files import sync_folder
+from slipway.sources.paths import S3
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a file is to be in the end, and where it grows until then.
+
+    Parameters
+    ----------
+    location : str
+        A path, or ``s3://bucket/key``.
+    unfinished : Path
+        On this machine, so that a run that is killed can go on.
+    """
+
+    location: str
+    unfinished: Path
+    grows_in_sight = False
+
+    def holds(self, size: int) -> bool:
+        """Whether this many bytes of the unfinished file are there."""
+        return self.unfinished.is_file() and self.unfinished.stat().st_size >= size
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to be put there."""
+        return not self.unfinished.exists() and (self.location.startswith(S3) or Path(self.location).exists())
+
+    def grow(self, size: int) -> AbstractContextManager["Growing"]:
+        """The unfinished file, cut to `size` bytes."""
+        return growing(self.unfinished, size)
+
+    def discard(self) -> None:
+        """Leave nothing unfinished behind."""
+        self.unfinished.unlink(missing_ok=True)
+
+    def put(self, file: Path) -> None:
+        """Put a finished file there in one step: readers see the old or the new, never a part."""
+        if self.location.startswith(S3):
+            from slipway.batch.upload import upload
+
+            upload(file, self.location)
+            file.unlink()
+        else:
+            try:
+                os.replace(file, self.location)
+                sync_folder(Path(self.location).parent)
+            except OSError as error:
+                raise full(Path(self.location), error) from error
+        self.unfinished.unlink(missing_ok=True)
+
+
+def place(location: str, folder: Path) -> Place:
+    """The place of a file; what belongs elsewhere grows in `folder`."""
+    if location.startswith(S3):
+        return Place(location, state(location, folder))
+    path = Path(location)
+    if path.is_dir():
+        raise TableError(f"{location}: is a folder", "Name a file in it")
+    if not path.parent.is_dir():
+        raise TableError(f"{path.parent}: there is no such folder", f"Make it: mkdir -p {path.parent}")
+    return Place(location, path.with_name(f"{path.name}.partial"))
+
+
+def state(location: str, folder: Path) -> Path:
+    """Where on this machine is kept what belongs to an output elsewhere."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise full(folder, error) from error
+    return folder / f"{sha256(location.encode()).hexdigest()[:16]}.partial"
+
+
+@dataclass
+class Growing:
+    """A file that is only appended to, after whatever is behind the last mark was cut off."""
+
+    path: Path
+    file: Any
+    size: int
+
+    def append(self, content: bytes) -> None:
+        try:
+            self.file.write(content)
+        except OSError as error:
+            raise full(self.path, error) from error
+        self.size += len(content)
+
+    def sync(self) -> None:
+        """Force it to the disk."""
+        try:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+        except OSError as error:
+            raise full(self.path, error) from error
+
+
+@contextmanager
+def growing(path: Path, size: int) -> Iterator[Growing]:
+    """The file `path`, cut to `size` bytes."""
+    try:
+        file = path.open("ab")
+    except OSError as error:
+        raise full(path, error) from error
+    try:
+        file.truncate(size)
+        yield Growing(path, file, size)
+    finally:
+        try:
+            file.close()
+        except OSError:  # of a full disk; it was told, and what is behind the last mark does not count
+            pass
+
+
+@contextmanager
+def alone(path: Path, what: str) -> Iterator[None]:
+    """Be the only run that has the lock `path`, TableError naming `what` otherwise; the system frees it with its process."""
+    while True:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise full(path, error) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(handle)
+            raise TableError(
+                f"{what}: another run is writing it", "Wait for it to end, or write to another file"
+            ) from error
+        if path.exists() and os.fstat(handle).st_ino == path.stat().st_ino:
+            break
+        os.close(handle)  # of a run that just ended and took the file away
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)

@@ -1,0 +1,83 @@
+"""How far a batch has come: written beside its unfinished output, and found again after a crash."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from slipway.errors import TableError
+from slipway.files import replace
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place between two rows.
+
+    Parameters
+    ----------
+    position : mapping
+        Where the input goes on; empty at its start.
+    scored, rejected : int
+        Rows before it.
+    written, refused : int
+        Bytes of the unfinished output and of the unfinished rejects that belong to these rows.
+    """
+
+    position: Mapping[str, Any] = field(default_factory=dict)
+    scored: int = 0
+    rejected: int = 0
+    written: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True)
+class Record:
+    """The file that remembers the last mark of one job.
+
+    Parameters
+    ----------
+    path : Path
+    job : mapping
+        What is done to which input, with which bundle; a mark of another job is none.
+    """
+
+    path: Path
+    job: Mapping[str, Any]
+
+    def read(self) -> tuple[Mark | None, bool, str]:
+        """The last mark, whether all rows are done, and why an earlier run is not gone on with (empty when it is)."""
+        try:
+            found = json.loads(self.path.read_bytes())
+            mark, job, done = Mark(**found["mark"]), found["job"], found["done"]
+        except FileNotFoundError:
+            return None, False, ""
+        except (OSError, ValueError, KeyError, TypeError):
+            return None, False, "its record cannot be read"
+        if found.get("format") != FORMAT:
+            return None, False, "another version of Slipway began it"
+        wanted = json.loads(json.dumps(self.job))
+        if job != wanted:
+            odd = [name for name in wanted if job.get(name) != wanted[name]]
+            return None, False, f"{' and '.join(odd)} changed since"
+        return mark, done, ""
+
+    def write(self, mark: Mark, done: bool = False) -> None:
+        """Remember a mark; what belongs to it must be on the disk before."""
+        content = {"format": FORMAT, "job": self.job, "mark": asdict(mark), "done": done}
+        try:
+            replace(self.path, json.dumps(content, indent=1).encode() + b"\n")
+        except OSError as error:
+            raise full(self.path, error) from error
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def full(path: Path, error: OSError) -> TableError:
+    """The error of a write to `path` that the system refused."""
+    return TableError(
+        f"{path}: cannot be written ({error.strerror})", "What is done so far is kept: make room, and run it again to go on"
+    )

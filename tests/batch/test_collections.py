@@ -1,0 +1,123 @@
+"""From a MongoDB collection to another, or to a file."""
+
+import pytest
+
+from mongo import collection, serve_mongo
+from slipway.batch import collection as documents
+from slipway.batch import run
+from slipway.errors import ProblemError, TableError
+
+
+@pytest.fixture(scope="module")
+def server():
+    with serve_mongo() as url:
+        yield url
+
+
+@pytest.fixture
+def rows(server, desk, monkeypatch):
+    """A collection of patients, which the problem knows by its database."""
+    with collection(server) as made:
+        monkeypatch.setenv("MONGO_DB_URL", server)
+        path = desk.folder / "slipway.yaml"
+        fields = "{age: age, bmi: body.bmi, smoker: smoker, joined: joined}"
+        path.write_text(path.read_text() + f"mongodb: {{database: {made.database.name}, fields: {fields}}}\n")
+        yield made
+
+
+def patients(count: int) -> list[dict]:
+    return [
+        {
+            "_id": number, "age": "old" if number % 7 == 6 else 18 + number % 46, "body": {"bmi": 20.5 + number % 30},
+            "smoker": "no", "joined": "2021-03-05", "more": [number],
+        }
+        for number in range(count)
+    ]
+
+
+def test_documents_keep_their_fields_and_get_the_answer(desk, rows):
+    rows.insert_many([
+        {"_id": "a", "age": 19, "body": {"bmi": 27.9}, "smoker": "yes", "joined": "2020-01-01", "more": {"x": [1]}},
+        {"_id": "b", "age": 19, "smoker": "maybe", "joined": "2020-01-01"},
+        {"_id": "c", "age": [19], "smoker": "yes", "joined": "2020-01-01"},
+    ])
+    mark = desk.predict("mongodb:rows", "mongodb:scored")
+    assert (mark.scored, mark.rejected) == (1, 2)
+    assert list(rows.database["scored"].find()) == [rows.find_one("a") | {"prediction": 29589.0, "warning": ""}]
+    rejects = desk.rows("scored.rejects.csv")
+    assert [(row["source"], row["row"]) for row in rejects] == [("mongodb:rows/b", "2"), ("mongodb:rows/c", "3")]
+    assert rejects[0]["reason"] == 'smoker: expected one of "no", "yes"'
+    assert desk.files() == {"scored.rejects.csv"}
+
+
+def test_a_second_run_doubles_nothing(desk, rows):
+    rows.insert_many(patients(50))
+    for _ in range(2):
+        assert desk.predict("mongodb:rows", "mongodb:scored").scored == 43
+        assert rows.database["scored"].count_documents({}) == 43
+
+
+def test_a_run_that_broke_off_is_gone_on_with_behind_its_last_document(desk, rows, monkeypatch):
+    rows.insert_many(patients(100))
+    monkeypatch.setattr(documents, "DOCUMENTS", 10)
+    monkeypatch.setattr(run, "BLOCKS", 2)
+    answer, seen = run._answer, []
+
+    def breaking(batch, block):
+        done = answer(batch, block)
+        seen.append(done.scored + done.rejected)
+        if len(seen) == 7:
+            raise TableError("the machine is gone")
+        return done
+
+    monkeypatch.setattr(run, "_answer", breaking)
+    with pytest.raises(TableError, match="the machine is gone"):
+        desk.predict("mongodb:rows", "mongodb:scored")
+    seen[:] = [0] * 100
+    mark = desk.predict("mongodb:rows", "mongodb:scored")
+    assert (mark.scored, mark.rejected) == (86, 14)
+    assert 0 < sum(seen) < 80
+    assert [each["_id"] for each in rows.database["scored"].find(sort=[("_id", 1)])] == [n for n in range(100) if n % 7 != 6]
+    assert [row["row"] for row in desk.rows("scored.rejects.csv")] == [str(n + 1) for n in range(6, 100, 7)]
+
+
+def test_strict_puts_nothing_into_the_collection(desk, rows, monkeypatch):
+    monkeypatch.setattr(documents, "DOCUMENTS", 2)
+    rows.insert_many(patients(10))
+    with pytest.raises(TableError, match="mongodb:rows/6, row 7: age: is a text"):
+        desk.predict("mongodb:rows", "mongodb:scored", strict=True)
+    assert rows.database["scored"].count_documents({}) == 0
+    assert desk.files() == set()
+
+
+def test_a_collection_to_a_file(desk, rows):
+    rows.insert_many(each | {"age": 20} for each in patients(5))
+    assert desk.predict("mongodb:rows").scored == 5
+    assert list(desk.rows()[0]) == ["_id", "age", "bmi", "smoker", "joined", "prediction", "warning"]
+    assert [row["_id"] for row in desk.rows()] == list("01234")
+
+
+@pytest.mark.parametrize("location, out, says", [
+    ("mongodb:rows", "mongodb:rows", "OUT is also what IN names"), ("mongodb:", "mongodb:scored", "names no collection"),
+    ("in.csv", "mongodb:scored", "only a collection is answered to a collection"),
+    ("mongodb:none", "mongodb:scored", "none"),
+])
+def test_collections_that_cannot_be(desk, rows, location, out, says):
+    rows.insert_many(patients(2))
+    desk.write("age,bmi,smoker,joined\n1,2,3,4\n")
+    with pytest.raises(TableError) as caught:
+        desk.predict(location, out)
+    assert says in str(caught.value)
+    assert rows.database["scored"].count_documents({}) == 0
+
+
+def test_fields_that_the_answer_would_overwrite_are_refused(desk, rows):
+    rows.insert_many([each | {"prediction": 1} for each in patients(2)])
+    with pytest.raises(TableError, match="has a field 'prediction' already"):
+        desk.predict("mongodb:rows", "mongodb:scored")
+
+
+def test_without_a_server_it_is_said(desk, rows, monkeypatch):
+    monkeypatch.delenv("MONGO_DB_URL")
+    with pytest.raises(ProblemError, match="MONGO_DB_URL is not set"):
+        desk.predict("mongodb:rows", "mongodb:scored")

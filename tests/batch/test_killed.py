@@ -1,0 +1,90 @@
+"""kill -9 at any time: the next run goes on, and what it writes is what an undisturbed run writes, byte for byte."""
+
+import gzip
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet as parquet
+import pytest
+
+from servers import DEADLINE, ROOT
+
+# the command itself, with smaller blocks, so that a small table has many marks
+PROGRAM = """
+import sys
+from slipway.batch import lines, run
+lines.MOST, run.BLOCKS = 1 << 14, 2
+from slipway.cli import main
+sys.argv = ["slipway", "predict", *sys.argv[1:]]
+main()
+"""
+ROWS = 30_000
+
+
+def start(desk, *arguments: str) -> subprocess.Popen:
+    environ = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments], cwd=desk.folder, env=environ, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )
+
+
+def finish(process: subprocess.Popen) -> tuple[str, str]:
+    out, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0, err
+    return out, err
+
+
+def kill_at(process: subprocess.Popen, path, times: int) -> None:
+    """Kill it as soon as a file has been replaced so many times."""
+    seen = set()
+    deadline = time.monotonic() + DEADLINE
+    while len(seen) < times:
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+        try:
+            seen.add(os.stat(path).st_mtime_ns)
+        except FileNotFoundError:
+            pass
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+@pytest.fixture(scope="module")
+def cells() -> dict:
+    random = np.random.default_rng(0)
+    return {
+        "age": [str(number) for number in random.integers(17, 65, ROWS)],  # 17 is too young
+        "bmi": [f"{number:.2f}" for number in random.uniform(16, 53, ROWS)],
+        "smoker": random.choice(["yes", "no"], ROWS).tolist(), "joined": ["2020-01-01"] * ROWS,
+    }
+
+
+@pytest.mark.parametrize("name, out", [("in.csv", "out.csv"), ("in.csv.gz", "out.parquet"), ("in.parquet", "out.csv.gz")])
+def test_killed_twice(desk, cells, name, out):
+    if name == "in.parquet":
+        parquet.write_table(pyarrow.table(cells), desk.folder / name, row_group_size=500)
+    else:
+        text = "\n".join(",".join(row) for row in zip(*cells.values()))
+        content = f"{','.join(cells)}\n{text}\n".encode()
+        desk.write(gzip.compress(content) if name.endswith("gz") else content, name)
+    told, _ = finish(start(desk, name, "-o", "whole" + out[3:]))
+    record = desk.folder / f"{out}.partial.json"
+    reached = []
+    for times in (1, 6):
+        process = start(desk, name, "-o", out)
+        kill_at(process, record, times + bool(reached))  # the record of the run before is seen first
+        reached.append(record.read_bytes())
+        assert not (desk.folder / out).exists()
+    assert reached[0] != reached[1]
+    again, err = finish(start(desk, name, "-o", out))
+    assert re.search(r"Going on after row [\d,]+, where an earlier run ended\.", err)
+    assert again.split(": see")[0] == told.split(": see")[0]
+    assert desk.read(out) == desk.read("whole" + out[3:])
+    assert desk.read("out.rejects.csv") == desk.read("whole.rejects.csv")
+    assert desk.files() == {name, out, "out.rejects.csv", "whole" + out[3:], "whole.rejects.csv"}

@@ -21,7 +21,7 @@ up: $(VENV)/train.stamp   ## Install, write the sample table, train, and serve o
 	$(BIN)/slipway serve --port $(PORT)
 
 test: $(VENV)/dev.stamp   ## Run all tests that need neither root nor Docker; JUNIT=report.xml writes a report
-	$(BIN)/python -m pytest -m "not browser and not docker" $(if $(JUNIT),--junitxml=$(JUNIT)) $(TESTS)
+	$(BIN)/python -m pytest -n auto -m "not browser and not docker" $(if $(JUNIT),--junitxml=$(JUNIT)) $(TESTS)
 
 lint: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, workflows, Dockerfiles, shell scripts and templates
 	$(BIN)/flake8 . bin/post_compile

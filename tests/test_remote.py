@@ -251,8 +251,9 @@ def test_half_a_key_and_a_profile_that_is_not_there(bucket, monkeypatch):
         bucket.remote()
 
 
-@pytest.mark.parametrize("endpoint", ["nonsense", f"http://127.0.0.1:{s3.refused_port()}"])
+@pytest.mark.parametrize("endpoint", ["nonsense", "http://127.0.0.1:{port}"])
 def test_an_endpoint_that_cannot_be_reached(bucket, monkeypatch, endpoint):
+    endpoint = endpoint.format(port=s3.refused_port())
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     with pytest.raises(StoreError, match=f"{bucket.url}.*{endpoint}.*Check the network and AWS_ENDPOINT_URL"):
         bucket.remote().sizes("x")

@@ -44,6 +44,8 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     if if_changed and unchanged(store, inputs):
         click.echo("Nothing changed since the last training; the champion stays.")
         return
+    if not data:
+        _require_server(problem)
     from slipway.sources.kept import KeptData
     from slipway.training.train import train
 
@@ -51,6 +53,17 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     click.echo(f"Reading {f'data {named[:12]}' if named else ', '.join(problem.source)}", err=True)
     outcome = train(problem, store, inputs, jobs or cores(), _Progress(), _Reading(), named)
     _show(outcome)
+
+
+def _require_server(problem) -> None:
+    """A MongoDB server that is away is told before the libraries of training are loaded, which takes seconds."""
+    from slipway.problem import MONGODB
+
+    if MONGODB in problem.source:
+        from slipway.sources.mongodb import connect, server_url
+
+        with connect(server_url(problem.mongodb), problem.mongodb.url):
+            return
 
 
 class _Reading:

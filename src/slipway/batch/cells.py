@@ -58,8 +58,12 @@ def _plain_numbers(cells: pyarrow.Array, markers: frozenset[str]) -> np.ndarray:
         except pyarrow.ArrowInvalid:
             plain = compute.match_substring_regex(cells, r"^-?[0-9]{1,300}(\.[0-9]{1,300})?$")
             cells = compute.cast(compute.if_else(plain, cells, pyarrow.scalar(None, kind)), pyarrow.float64())
-    numbers = compute.fill_null(cells, np.nan).to_numpy(zero_copy_only=False)
-    return numbers if numbers.flags.writeable else numbers.copy()
+    return _numpy(cells, np.nan)
+
+
+def _numpy(cells: pyarrow.Array, missing: float) -> np.ndarray:
+    """Numbers of Arrow as a new array. The usual ``to_numpy`` would load pandas first, which takes a while and 30 MB."""
+    return np.from_dlpack(compute.fill_null(cells, missing) if cells.null_count else cells).copy()
 
 
 def _is_number(text: str) -> bool:
@@ -88,7 +92,7 @@ def _by_rule(rule: Rule, cells: pyarrow.Array, markers: frozenset[str]) -> tuple
         distinct = [*encoded.dictionary.to_pylist(), None]
     except pyarrow.ArrowException as error:
         raise TableError(f"column {rule.field.name!r}: {cells.type} is no kind of cell to predict from") from error
-    codes = compute.fill_null(encoded.indices, len(distinct) - 1).to_numpy(zero_copy_only=False)
+    codes = _numpy(encoded.indices, len(distinct) - 1)
     told = [rule.read_cell(_text(cell), markers) for cell in distinct]
     faults = [rule.fault(value) for value in told]
     values = typed_column(rule.field, [ABSENT if fault else value for value, fault in zip(told, faults)])

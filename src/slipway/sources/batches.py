@@ -3,13 +3,16 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow
 
 from slipway.errors import TableError
 from slipway.problem import MONGODB, Problem
 from slipway.sources.paths import S3, files_at, source_files
+
+if TYPE_CHECKING:  # who scores a table needs no pandas, which takes a while to load and 30 MB
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def _objects(location: str) -> list:
     return object_parts(location)
 
 
-def frame_of(batches: Batches, where: str) -> pd.DataFrame:
+def frame_of(batches: Batches, where: str) -> "pd.DataFrame":
     """The whole table as one frame; TableError naming `where` when it has no rows."""
     table = one_table(list(batches.read()), batches.names, where)
     return table.to_pandas(split_blocks=True, self_destruct=True)  # each column is let go as soon as pandas has it

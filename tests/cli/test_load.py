@@ -192,13 +192,20 @@ def test_a_table_with_an_id_of_its_own(rows, run):
     ("postgres://u:hunter2@h/db/c", 3, "is no MongoDB collection. Name it as mongodb://HOST/DATABASE/COLLECTION"),
     ("mongodb://u:hunter2@h/db", 3, "the target: is no URL of a MongoDB collection"),
     ("mongodb://u:hun/ter2@h/db/c", 3, "the target: is no URL of a MongoDB collection"),
+    ("mongodb://u:hunter2/x@h/c", 3, "the target: is no URL of a MongoDB collection"),
+    ("mongodb://u:hunter2/db/c", 3, "the target: is no URL of a MongoDB collection"),
+    ("u:hunter2@h/db/c", 3, "the target: is no MongoDB collection"),
+    ("mongodb:u:hunter2@h/db/c", 3, "the target: is no MongoDB collection"),
+    ("mongodb", 3, "the target: is no MongoDB collection. Name it as mongodb://HOST/DATABASE/COLLECTION, or as mongodb:"),
+    ("mongodb:", 3, "the target: is no MongoDB collection"), ("mongodbrows", 3, "the target: is no MongoDB collection"),
     ("mongodb:///db/c", 3, "the target: is no URL of a MongoDB collection"),
     ("mongodb://u:hunter2@127.0.0.1:1/db/c", 4, "127.0.0.1:1: no MongoDB server answers"),
+    ("mongodb://[::1]:1,127.0.0.1:1/db/c?replicaSet=r", 4, "[::1]:1,127.0.0.1:1: no MongoDB server answers"),
 ])
 def test_a_target_that_is_none(rows, run, target, code, says):
     got, out, err = run("load", "table.csv", target)
     assert (got, out) == (code, "") and says in err.splitlines()[-1]
-    assert "hunter2" not in err
+    assert "hunter2" not in err and rows.database.list_collection_names() == []
 
 
 def test_a_password_in_the_command_is_warned_of(run, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """slipway load"""
 
+import re
 import sys
 from pathlib import Path
 from urllib.parse import unquote
@@ -9,6 +10,9 @@ import click
 from slipway.cli import options
 
 CURE = "Name it as mongodb://HOST/DATABASE/COLLECTION, or as mongodb:COLLECTION of the server and database in slipway.yaml"
+
+HOST = r"(\[[^]/@]+\]|[^][:/@,]+)(:\d+)?"
+HOSTS = re.compile(f"{HOST}(,{HOST})*")
 
 
 @click.command()
@@ -50,20 +54,23 @@ def _target(target: str, path: str | None) -> tuple[str, str, str, str]:
     from slipway.problem import load_problem
     from slipway.sources.mongodb import server_url
 
-    if not target.startswith("mongodb"):
-        raise ProblemError(f"{target.partition('://')[0]}: is no MongoDB collection", CURE)
     scheme, separator, rest = target.partition("://")
     if not separator:
-        settings = load_problem(path).mongodb
         collection = target.removeprefix("mongodb:")
+        if collection in (target, "") or "@" in collection:  # nothing of it is shown: a URL without its start has a password
+            raise ProblemError("the target: is no MongoDB collection", CURE)
+        settings = load_problem(path).mongodb
         if not settings.database:
             raise ProblemError("mongodb.database is missing", "Set it in slipway.yaml; mongodb:COLLECTION needs it")
         return server_url(settings), settings.url, settings.database, collection
+    if scheme not in ("mongodb", "mongodb+srv"):
+        raise ProblemError(f"{scheme}: is no MongoDB collection", CURE)
     address, _, options_of_url = rest.partition("?")
     server, *names = address.split("/")
-    if len(names) != 2 or not server or not all(names):  # of the rest nothing is shown: it may have a password
-        raise ProblemError("the target: is no URL of a MongoDB collection", CURE)
     user, _, hosts = server.rpartition("@")
+    # of one that is wrong nothing is shown: a / of the password was taken for the path, or the password for a port
+    if len(names) != 2 or not all(names) or "@" in "".join(names) or not HOSTS.fullmatch(hosts):
+        raise ProblemError("the target: is no URL of a MongoDB collection", CURE)
     if ":" in user:
         note = "Note: a password in the command is seen by ps and kept by the shell's history. Set MONGO_DB_URL, and"
         click.echo(f"{note} name mongodb:COLLECTION.", err=True)

@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+import mongo
 from slipway.errors import TableError
 from slipway.store import LocalStore
 from slipway.training.table import read
@@ -16,6 +17,19 @@ def test_a_dropped_column_is_not_read(tmp_path):
     assert "junk" not in table.frame.columns
     with pytest.raises(TableError, match="is not UTF-8"):
         read(problem_without_drop(tmp_path))
+
+
+def test_a_field_of_a_collection_that_first_appears_late_is_told_beside_a_dropped_one_too(tmp_path, monkeypatch):
+    documents = charges(600).assign(junk="x").to_dict("records")
+    documents[550]["late"] = 1
+    with mongo.serve_mongo() as url, mongo.collection(url, [{**each, "$odd": 1} for each in documents]) as made:
+        monkeypatch.setenv("MONGO_DB_URL", url)
+        where = {"source": "mongodb", "mongodb.database": made.database.name, "mongodb.collection": made.name}
+        with pytest.raises(TableError, match="field late: .* it first appears, and would be left out"):
+            read(problem(tmp_path, charges(), "charges", drop=["junk", "$odd"], **where))
+        made.update_many({}, {"$unset": {"late": 1}})
+        table = read(problem(tmp_path, charges(), "charges", drop=["junk", "$odd"], **where))
+        assert table.rows.schema.names == ("age", "bmi", "smoker", "region")
 
 
 def problem_without_drop(folder):

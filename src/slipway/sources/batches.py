@@ -39,7 +39,7 @@ class Batches:
     consistent: str = ""
 
 
-def open_source(problem: Problem, columns: Collection[str] | None = None) -> Batches:
+def open_source(problem: Problem, columns: Collection[str] | None = None, without: Collection[str] = ()) -> Batches:
     """The table that a problem's source names.
 
     Parameters
@@ -47,6 +47,8 @@ def open_source(problem: Problem, columns: Collection[str] | None = None) -> Bat
     problem : Problem
     columns : collection of str, optional
         Read only those of them that the table has; all columns when absent.
+    without : collection of str
+        The columns that the table was found to have besides: one that is neither of these nor of `columns` is news.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def open_source(problem: Problem, columns: Collection[str] | None = None) -> Bat
     if MONGODB in problem.source:
         from slipway.sources.mongodb import open_collection
 
-        return open_collection(problem.mongodb, columns)
+        return open_collection(problem.mongodb, columns, without)
     from slipway.sources.files import file_parts, open_parts
 
     return open_parts([

@@ -22,7 +22,9 @@ CURE = (
 )
 
 
-def open_collection(settings: problem.Collection, columns: Collection[str] | None = None) -> Batches:
+def open_collection(
+    settings: problem.Collection, columns: Collection[str] | None = None, without: Collection[str] = ()
+) -> Batches:
     """The documents of a collection as a table, as they lie there; by _id when there is a filter, or the server has shards.
 
     Parameters
@@ -31,6 +33,8 @@ def open_collection(settings: problem.Collection, columns: Collection[str] | Non
         The columns are its `fields`; without any, the fields of the first 500 documents, ``_id`` left out.
     columns : collection of str, optional
         Read only those of them that there are. ``_id`` can be named too.
+    without : collection of str
+        All other columns that are known, when the settings name no `fields`: a field that is none of them is an error.
 
     Raises
     ------
@@ -40,7 +44,8 @@ def open_collection(settings: problem.Collection, columns: Collection[str] | Non
         When the server cannot be reached or refuses, when there is no such database, collection or field, or no document;
         while reading, when the connection is lost or a value does not fit its column.
     """
-    query = Query(settings, _asked(settings, columns))
+    away = () if settings.fields else tuple(name for name in without if not name.startswith("$"))  # an operator, to MongoDB
+    query = Query(settings, None, away) if away else Query(settings, _asked(settings, columns))
     with told(settings.url, query.place):
         answer = Answer(query)
         paths = _paths(answer)

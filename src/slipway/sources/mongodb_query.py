@@ -29,10 +29,11 @@ LENGTH = Struct("<i")  # the first bytes of a document
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked: `paths` has column → dotted path; None: all fields but ``_id``, each a column."""
+    """What is asked: `paths` has column → dotted path; None: all fields but ``_id`` and `without`, each a column."""
 
     settings: problem.Collection
     paths: Mapping[str, str] | None
+    without: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -41,7 +42,7 @@ class Query:
     @property
     def projection(self) -> dict[str, int]:
         if self.paths is None:
-            return {"_id": 0}
+            return {"_id": 0} | dict.fromkeys(self.without, 0)
         asked = set(self.paths.values())
         apart = [path for path in asked if not any(path.startswith(f"{other}.") for other in asked)]  # none within another
         return {"_id": 0} | dict.fromkeys(sorted(apart), 1)

@@ -94,7 +94,7 @@ def read(
     own = _own(problem, batches.names)
     wanted = [name for name in batches.names if name in own or name in also]
     if len(wanted) < len(batches.names):
-        batches = open_source(problem, wanted)
+        batches = open_source(problem, wanted, set(batches.names) - set(wanted))
     sample = draw(batches, problem.id or own, max(1, problem.sample.cells // len(own)), ", ".join(problem.source), progress)
     learned = sample.table.select(own)
     if kept is None:

@@ -54,19 +54,17 @@ class Survey:
 
 
 def load(
-    batches: Batches, collection: Collection, ids: Sequence[str], typed: bool, progress: Callable[[int, int], None]
+    batches: Batches, collection: Collection, ids: Sequence[str], progress: Callable[[int, int], None]
 ) -> Loaded:
     """Write each row of a table as a document.
 
     Parameters
     ----------
     batches : Batches
-        Read twice: nobody knows before the end of a column of text whether all of it is numbers.
+        Read twice: the cells of CSV become numbers and dates, and nobody knows before its end whether all of a column is.
     collection : Collection
     ids : sequence of str
         Columns that name a row; without any, a row is named by all of its cells.
-    typed : bool
-        Whether the cells are typed already; those of CSV are text, which becomes numbers and dates.
     progress : callable
         (rows written, rows) → None.
 
@@ -77,7 +75,7 @@ def load(
         PyMongoError when the server refuses or is lost.
     """
     _check_names(batches.names, ids)
-    survey = _survey(batches, ids, typed)
+    survey = _survey(batches, ids)
     new = changed = done = 0
     documents = _documents(batches, survey, ids)
     while part := list(islice(documents, WRITTEN)):
@@ -112,8 +110,8 @@ def _check_names(names: Sequence[str], ids: Sequence[str]) -> None:
             raise TableError(f"column {name!r}: is no name of a field", cure)
 
 
-def _survey(batches: Batches, ids: Sequence[str], typed: bool) -> Survey:
-    texts = {} if typed else {name: Texts() for name in batches.names}
+def _survey(batches: Batches, ids: Sequence[str]) -> Survey:
+    texts = {name: Texts() for name in batches.names} if batches.texts else {}
     hashes, rows = array("Q"), 0
     for columns in _pieces(batches):
         for name, column in texts.items():

@@ -82,6 +82,13 @@ def test_a_table_becomes_typed_documents_and_a_second_run_changes_nothing(rows, 
     assert list(rows.find()) == first
 
 
+def test_what_is_csv_is_told_by_the_files_and_not_by_the_glob(rows, run):
+    Path("parts").mkdir()
+    Path("table.csv").rename("parts/table.csv")
+    assert run("load", "parts/*", "mongodb:rows")[1] == told(rows, new=4)
+    assert {type(each["bmi"]) for each in rows.find()} == {float}
+
+
 def test_the_id_of_a_row_is_the_same_everywhere_and_forever(rows, run):
     run("load", "table.csv", "mongodb:rows")
     found = {str(each["_id"]): each["zip"] for each in rows.find()}

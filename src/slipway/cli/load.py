@@ -40,10 +40,9 @@ def command(table: str, target: str, ids: tuple[str, ...], path: str | None) -> 
 
     url, where, database, collection = _target(target, path)
     batches = open_location(table, Path())
-    typed = not table.lower().removesuffix(".gz").endswith((".csv", ".tsv", ".txt"))
     place = f"{database}.{collection}"
     with connect(url, where) as client, told(where, place, "written"):
-        loaded = load(batches, client[database][collection], ids, typed, _Progress())
+        loaded = load(batches, client[database][collection], ids, _Progress())
     rows = loaded.new + loaded.changed + loaded.same
     click.echo(f"{rows:,} rows are in {place}: {loaded.new:,} new, {loaded.changed:,} changed, {loaded.same:,} as they were.")
 

@@ -31,12 +31,15 @@ class Batches:
         ``promote_options="permissive"`` finds the type of all of them. TableError when a part cannot be read.
     consistent : str
         Empty, or one sentence: why this is no consistent snapshot.
+    texts : bool
+        Whether all of it is CSV, whose cells are text whatever they say.
     """
 
     names: tuple[str, ...]
     rows: int | None
     read: Callable[[], Iterator[pyarrow.RecordBatch]]
     consistent: str = ""
+    texts: bool = False
 
 
 def open_source(problem: Problem, columns: Collection[str] | None = None, without: Collection[str] = ()) -> Batches:

@@ -8,7 +8,7 @@ import pyarrow
 
 from slipway.errors import TableError
 from slipway.sources.batches import Batches
-from slipway.sources.csv import open_csv
+from slipway.sources.csv import CsvPart, open_csv
 from slipway.sources.parquet import open_parquet
 
 CSV = (".csv", ".csv.gz", ".tsv", ".txt")
@@ -70,7 +70,8 @@ def open_parts(parts: Sequence[Part], columns: Collection[str] | None = None) ->
         for one in opened:
             yield from one.read(chosen)
 
-    return Batches(chosen, None if None in counts else sum(counts), read)
+    csv = all(isinstance(one, CsvPart) for one in opened)
+    return Batches(chosen, None if None in counts else sum(counts), read, texts=csv)
 
 
 def _opened(part: Part):

@@ -96,6 +96,26 @@ def test_what_is_too_large_goes_first_by_age(kept):
     assert set(kept.sizes()) == {third}
 
 
+def test_a_table_that_was_repeated_from_is_not_the_oldest(kept):
+    first, second, third = tables(kept, 3)
+    kept.read(first)
+    assert kept.prune(2, 1 << 30, set()) == [second]
+
+
+def test_nothing_is_removed_while_another_training_may_need_it(kept):
+    named, = tables(kept, 1)
+    with kept.in_use():
+        assert kept.prune(0, 0, set()) == []
+    assert kept.prune(0, 0, set()) == [named]
+
+
+def test_a_table_that_was_read_again_is_repeated_as_it_was_read_last(kept):
+    """Such as a sample of a table that has grown by other rows."""
+    named = kept.keep(ONE, {"seen": 1})
+    assert kept.keep(ONE, {"seen": 2}) == named
+    assert kept.read(named) == (ONE, {"seen": 2})
+
+
 def test_nothing_kept_is_nothing_to_remove(kept):
     assert kept.prune(0, 0, set()) == [] and kept.sizes() == {}
 

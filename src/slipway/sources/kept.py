@@ -4,11 +4,13 @@
 or not at all, and never changes.
 """
 
+import fcntl
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +26,7 @@ from slipway.store import SHORTEST_PREFIX, UNFINISHED
 
 FORMAT = 1
 TABLE, ABOUT = "table.parquet", "about.json"
+TRAINING = ".training"  # each training has it locked, shared with others; the system lets go of it when a process dies
 DAMAGED = "Its folder is damaged: delete it"
 
 
@@ -34,7 +37,7 @@ class KeptData:
     root: Path
 
     def keep(self, table: pyarrow.Table, about: dict) -> str:
-        """Write a table, all of it or nothing, unless it is there and sound.
+        """Write a table, all of it or nothing, unless it is there and sound, with the same `about`.
 
         Parameters
         ----------
@@ -57,7 +60,7 @@ class KeptData:
             self.root.mkdir(parents=True, exist_ok=True)
             with locked(self.root):
                 self._clean()
-                if not self._sound(named):
+                if not self._sound(named, about):
                     self._write(named, table, about)
                 os.utime(self.root / named)  # the last ones used are those to keep
         except OSError as error:
@@ -73,6 +76,8 @@ class KeptData:
             with locked(self.root):  # nobody prunes it meanwhile
                 about = self._about(folder)
                 table = parquet.read_table(folder / TABLE)
+                with suppress(OSError):  # who may only read it does not decide what is kept
+                    os.utime(folder)
         except (OSError, pyarrow.ArrowException) as error:
             raise StoreError(f"{folder}: cannot be read ({error})", DAMAGED) from error
         if fingerprint(table) != named:
@@ -104,11 +109,42 @@ class KeptData:
         except OSError as error:
             raise StoreError(f"{self.root}: cannot be read ({error.strerror})") from error
 
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """A training, from before it reads until its verdict: nobody prunes meanwhile."""
+        if not self.root.is_dir():  # there is nothing yet that could be pruned, and who cannot read shall write nothing
+            yield
+            return
+        try:
+            file = (self.root / TRAINING).open("a")
+        except OSError as error:
+            raise unwritable(self.root, error) from error
+        with file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            yield
+
+    def _others_train(self) -> bool:
+        try:
+            with (self.root / TRAINING).open("a") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        return False
+
     def prune(self, number: int, most_bytes: int, spared: Collection[str]) -> list[str]:
-        """Remove the tables used longest ago beyond `number` of them or `most_bytes` in all, but none of `spared`."""
+        """Remove the tables used longest ago beyond `number` of them or `most_bytes` in all, but none of `spared`.
+
+        While another training is under way nothing is removed: one of the tables may be its champion's in the end.
+        """
+        if not self.root.is_dir() or self._others_train():
+            return []
+        try:
+            return self._pruned(number, most_bytes, spared)
+        except OSError as error:
+            raise unwritable(self.root, error) from error
+
+    def _pruned(self, number: int, most_bytes: int, spared: Collection[str]) -> list[str]:
         removed = []
-        if not self.root.is_dir():
-            return removed
         with locked(self.root):
             sizes = self.sizes()
             kept, total = len(set(spared) & set(sizes)), sum(sizes[named] for named in set(spared) & set(sizes))
@@ -121,12 +157,11 @@ class KeptData:
             self._clean()
         return removed
 
-    def _sound(self, named: str) -> bool:
+    def _sound(self, named: str, about: dict) -> bool:
         try:
-            self._about(self.root / named)
+            return self._about(self.root / named)["about"] == about
         except (StoreError, OSError):
             return False
-        return True
 
     def _about(self, folder: Path) -> dict:
         try:
@@ -149,7 +184,7 @@ class KeptData:
             document = {"format": FORMAT, "sha256": sha256(content).hexdigest(), "about": about}
             write_synced(draft / ABOUT, json.dumps(document, sort_keys=True, indent=1).encode() + b"\n")
             sync_folder(draft)
-            if os.path.lexists(self.root / named):  # damaged, or _sound would have said so
+            if os.path.lexists(self.root / named):  # damaged, or of another `about`
                 (self.root / named).rename(self._draft())
             draft.rename(self.root / named)
         except BaseException:

@@ -75,15 +75,25 @@ def train(
         When the table does not fit the problem, or no candidate can be exported exactly.
     """
     kept = KeptData(store.root / "data")
-    if data:
-        table = read_kept(problem, kept, data)
-    else:
-        table = read(problem, columns_needed(store), kept if problem.data.keep else None, reading)
+    with kept.in_use():
+        if data:
+            table = read_kept(problem, kept, data)
+        else:
+            table = read(problem, columns_needed(store), kept if problem.data.keep else None, reading)
+        outcome = _learned(problem, store, table, inputs, jobs or cores(), progress)
+    kept.prune(problem.data.keep, problem.data.max_bytes, _champions_data(store))
+    return outcome
+
+
+def _learned(
+    problem: Problem, store: LocalStore, table: Table, inputs: str | None, jobs: int,
+    progress: Callable[[int, int, str], None],
+) -> Outcome:
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
     table, learned = worth_learning(table, problem.candidates, log_target)
     tried = _number(problem, table), table.rows.task, problem.seed, log_target, int(table.used.sum())
     compared = trials(problem.candidates, *tried)
-    entries, whole = compare(table.learned, compared, table.goal, jobs or cores(), progress)
+    entries, whole = compare(table.learned, compared, table.goal, jobs, progress)
     remarked = remarks(table) + learned + ([] if whole else ["the comparison was ended early by Ctrl-C"])
     draft, refused = challenger(table, entries)
     bundle = store.add(problem.name, documents(problem, table, draft, entries, refused, remarked))
@@ -94,7 +104,6 @@ def train(
         store.point(Pointer(bundle.digest, problem.name, verdict.to_json() | told))
     champion = pointer.digest if pointer else None
     store.journal.append(entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs))
-    kept.prune(problem.data.keep, problem.data.max_bytes, _champions_data(store))
     return Outcome(bundle, verdict, champion)
 
 

@@ -3,15 +3,20 @@
 import csv
 import io
 
+import numpy as np
+import pyarrow
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import make_app
 from slipway.batch import lines
+from slipway.batch.cells import read_column
 from slipway.batch.open import open_batch
 from slipway.batch.run import run
 from slipway.problem import load_problem
+from slipway.schema import Field
+from slipway.serving.rules import Rule
 
 HEADER = "id,age,bmi,smoker,joined"
 NUMBERS = [
@@ -94,3 +99,12 @@ def test_odd_cells_and_odd_tables(both, rows, ends, last, block):
 @settings(max_examples=80, deadline=None)
 def test_odd_cells_in_even_tables(both, rows):
     compare(both, "".join(",".join(row) + "\n" for row in [HEADER.split(","), *rows]).encode())
+
+
+@pytest.mark.parametrize("cells", [
+    pyarrow.array([27.5, -999.0]), pyarrow.array([27, -999], pyarrow.int32()), pyarrow.array(["27", "-999"]),
+], ids=["double", "int", "text"])
+def test_a_number_that_means_a_missing_cell_does_so_in_a_typed_column_too(cells):
+    rule = Rule(Field("bmi", "number", (), 16.0, 53.0, 0.1), closed_levels=False, closed_range=False)
+    values, reasons = read_column(rule, cells, frozenset({"-999", "gone"}))
+    assert np.isnan(values).tolist() == [False, True] and not reasons

@@ -45,12 +45,16 @@ def read_column(rule: Rule, cells: pyarrow.Array, markers: frozenset[str]) -> tu
 def _plain_numbers(cells: pyarrow.Array, markers: frozenset[str]) -> np.ndarray:
     """The numbers of a column; not finite where a cell is not plainly one."""
     kind = cells.type
+    numbers = [float(marker) for marker in markers if _is_number(marker)]
     if pyarrow.types.is_floating(kind) or pyarrow.types.is_integer(kind):
         cells = compute.cast(cells, pyarrow.float64(), safe=False)
+        if numbers:
+            missing = compute.is_in(cells, pyarrow.array(numbers, pyarrow.float64()))
+            cells = compute.if_else(missing, pyarrow.scalar(None, pyarrow.float64()), cells)
     elif not (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)):
         return np.full(len(cells), np.nan)
     else:
-        if any(_is_number(marker) for marker in markers):
+        if numbers:
             missing = compute.is_in(compute.ascii_lower(cells), pyarrow.array(sorted(markers), kind))
             cells = compute.if_else(missing, pyarrow.scalar(None, kind), cells)
         try:

@@ -32,6 +32,11 @@ def test_three_settings_are_enough(path):
     assert problem.folder == path.parent
 
 
+def test_a_number_that_means_a_missing_cell_does_so_in_both_forms(path):
+    assert set(load(path, LEAST + "missing: [-999.0, 0.5, gone]").missing) == {"-999.0", "-999", "0.5", "gone"}
+    assert set(load(path, LEAST + "missing: -999").missing) == {"-999.0", "-999"}
+
+
 def test_every_setting_is_read(path):
     problem = load(path, """
 name: loan
@@ -61,7 +66,7 @@ serving:
 """)
     assert problem.source == ("a.csv", "b/*.parquet")
     assert (problem.target, problem.positive, problem.task, problem.metric) == ("approved", "yes", "binary", "cost")
-    assert (problem.id, problem.drop, problem.missing) == (("number", "7"), ("free text",), ("-9", "unknown"))
+    assert (problem.id, problem.drop, problem.missing) == (("number", "7"), ("free text",), ("-9", "unknown", "-9.0"))
     assert problem.types == {"zip": "category", "2020": "number"}
     assert problem.costs == Costs(1.0, 10.5)
     assert problem.candidates == ("boosting", "linear")

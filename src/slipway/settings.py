@@ -49,6 +49,19 @@ def _texts(value) -> tuple[str, ...]:
     return tuple(_text(each) for each in values)
 
 
+def _markers(value) -> tuple[str, ...]:
+    """Texts, and of a number its other form too: what a file has as -999 is -999.0 in a column of doubles."""
+    found = dict.fromkeys(_texts(value))
+    for each in list(found):
+        try:
+            number = float(each)
+        except ValueError:
+            continue
+        if number.is_integer():
+            found |= dict.fromkeys((str(int(number)), repr(number)))
+    return tuple(found)
+
+
 def _number(value) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
         raise ValueError
@@ -61,6 +74,10 @@ def text() -> Kind:
 
 def texts() -> Kind:
     return Kind("a text or a list of texts", _texts)
+
+
+def markers() -> Kind:
+    return Kind("a text or a list of texts", _markers)
 
 
 def one_of(*choices: str) -> Kind:
@@ -192,7 +209,10 @@ SETTINGS = (
     Setting("id", texts(), (), "Columns that name a row. They decide the split and are not learned from."),
     Setting("drop", texts(), (), "Columns to leave out: leaks, constants, free text."),
     Setting("types", column_types(), {}, "Types of columns where the inferred one is wrong."),
-    Setting("missing", texts(), (), "Texts that mean a missing cell, besides the usual ones (empty, NA, NaN, null, ?)."),
+    Setting(
+        "missing", markers(), (),
+        "Texts that mean a missing cell, besides the usual ones (empty, NA, NaN, null, ?). -999 is -999.0 too.",
+    ),
     Setting("metric", text(), None, "What to optimise. Default: rmse; cost or roc_auc; log_loss, by task."),
     Setting("costs.false_positive", number("a number of 0 or more", 0), None, "Cost of answering positive wrongly."),
     Setting("costs.false_negative", number("a number of 0 or more", 0), None, "Cost of answering negative wrongly."),

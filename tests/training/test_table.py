@@ -1,9 +1,11 @@
+import numpy as np
 import pandas as pd
 import pytest
 
 import mongo
 from slipway.errors import TableError
 from slipway.store import LocalStore
+from slipway.training.split import held_out, split_of
 from slipway.training.table import read
 from slipway.training.train import train
 from tables import charges, problem
@@ -83,3 +85,22 @@ def test_typed_cells_have_another_fingerprint_than_text(tmp_path):
     typed = read(problem(tmp_path, pd.DataFrame(), "y", source="table.parquet"))
     assert text.fingerprint != typed.fingerprint
     assert (text.held == typed.held).all(), "the split is the same wherever the table was read from"
+
+
+def test_a_class_of_which_no_row_is_held_out_is_told_before_the_training(tmp_path):
+    frame = charges(200).assign(charges="no")
+    made = problem(tmp_path, frame, "charges", positive="yes", task="binary")
+    unheld = [row for row in range(200) if not held_out(frame, split_of(made, frame.columns))[row]][:3]
+    frame.loc[unheld, "charges"] = "yes"
+    with pytest.raises(TableError, match="no held-out row is of class 'yes'"):
+        read(problem(tmp_path, frame, "charges", positive="yes", task="binary"))
+
+
+def test_a_class_that_some_folds_lack_is_compared_on_the_others(tmp_path):
+    frame = charges(240).assign(charges="no")
+    made = problem(tmp_path, frame, "charges", positive="yes", task="binary")
+    held = held_out(frame, split_of(made, frame.columns))
+    frame.loc[[*np.flatnonzero(held)[:2], *np.flatnonzero(~held)[:3]], "charges"] = "yes"
+    made = problem(tmp_path, frame, "charges", positive="yes", task="binary")
+    outcome = train(made, LocalStore(tmp_path / "artifacts"), inputs="0", jobs=1)
+    assert all(np.isfinite(entry["mean"]) for entry in outcome.bundle.json("metrics.json")["leaderboard"])

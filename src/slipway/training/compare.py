@@ -189,7 +189,8 @@ def _entry(trial: Trial | None, scores: dict[int, np.ndarray], rows: Rows, folds
         value(goal.metric, goal.scored(rows.y[held], scores[number], threshold))
         for number, (_, held) in enumerate(folds)
     ]
-    return Entry(trial, float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values))), threshold)
+    known = [each for each in values if not np.isnan(each)]  # some metrics say nothing of a fold that lacks a rare class
+    return Entry(trial, float(np.mean(known)), float(np.std(known, ddof=1) / np.sqrt(len(known))), threshold)
 
 
 def _baseline(rows: Rows, folds: list) -> dict[int, np.ndarray]:

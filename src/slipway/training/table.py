@@ -122,7 +122,7 @@ def _own(problem: Problem, names: Collection[str]) -> list[str]:
 
 
 def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Table:
-    frame = sample.table.to_pandas()
+    frame = sample.table.to_pandas(date_as_object=False)
     target = read_target(frame, problem)
     if not target.rows.all():
         frame = frame[target.rows].reset_index(drop=True)
@@ -156,6 +156,11 @@ def _require_enough(rows: Rows, held: np.ndarray) -> None:
             raise TableError(
                 f"target: fewer than 2 training rows are of class {label!r}",
                 "Add rows of it, or remove the class from the table.",
+            )
+        if rows.task == "binary" and not (rows.y[held] == code).any():
+            raise TableError(
+                f"target: no held-out row is of class {label!r}, so nothing can be measured",
+                "Add rows of it, or set holdout.share higher",
             )
 
 

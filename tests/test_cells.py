@@ -1,3 +1,6 @@
+import re
+from datetime import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,6 +47,16 @@ def test_a_cell_of_another_type_is_named_with_its_rows():
     schema = Schema((Field("n", "number"),))
     with pytest.raises(TableError, match=r"column 'n': 2 cells say 'oops' \(rows 2, 4\), expected a number"):
         read_columns(pd.DataFrame({"n": ["1", "oops", "2", "oops"]}), schema)
+
+
+@pytest.mark.parametrize("cell, says", [
+    ([1], "column 'c': has lists or objects"), ({"a": 1}, "column 'c': has lists or objects"),
+    (time(10, 30), "column 'c': '10:30:00' is no text"), (b"x", "is no text"), (pd.Timedelta(1, "s"), "is no text"),
+    (pd.Timestamp("2020-01-01").as_unit("s") + pd.Timedelta(days=3_000_000), "no date of the years 1 to 9999"),
+])
+def test_a_cell_that_nobody_can_learn_from_is_named(cell, says):
+    with pytest.raises(TableError, match=re.escape(says)):
+        cells_of(pd.Series([cell, cell], name="c"))
 
 
 def test_markers_of_ones_own_are_missing_too():

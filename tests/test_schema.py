@@ -16,15 +16,25 @@ def test_dates_are_days(text, days):
     assert parse_date(text) == days
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2021-02-29", "2021-13-01", "01.02.2021", "2021", "2021-1-1"])
+@pytest.mark.parametrize("text", [
+    "", "yesterday", "2021-02-29", "2021-13-01", "01.02.2021", "2021", "2021-1-1",
+    "0001-01-01T00:00+05:00",
+])
 def test_what_is_no_date_is_refused(text):
     with pytest.raises(ValueError):
         parse_date(text)
 
 
-@pytest.mark.parametrize("text", ["1970-01-01", "2020-02-29", "1969-12-31", "2020-01-01T06:30:00", "2020-01-01T23:59:59"])
+@pytest.mark.parametrize("text", [
+    "1970-01-01", "2020-02-29", "1969-12-31", "2020-01-01T06:30:00", "2020-01-01T23:59:59", "9528-04-08T06:24:32",
+    "0109-08-28T13:41:47", "9999-12-31T23:59:59",
+])
 def test_a_date_is_shown_as_it_was_written(text):
     assert show_date(parse_date(text)) == text
+
+
+def test_the_end_of_time_is_shown():
+    assert show_date(parse_date("9999-12-31T23:59:59.999999")) == "9999-12-31"
 
 
 @pytest.mark.parametrize("field, expected", [

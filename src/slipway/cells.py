@@ -64,7 +64,10 @@ class Cells:
 
 def cells_of(column: pd.Series, extra_markers: Iterable[str] = ()) -> Cells:
     """Read one column; `extra_markers` are further texts that mean a missing cell."""
-    codes, distinct = pd.factorize(_plain(column), use_na_sentinel=True)
+    try:
+        codes, distinct = pd.factorize(_plain(column), use_na_sentinel=True)
+    except TypeError as error:
+        raise TableError(f"column {column.name!r}: has lists or objects", "Add it to drop") from error
     markers = MISSING_MARKERS | {marker.strip().lower() for marker in extra_markers}
     if column.dtype == "str":
         texts = [text.strip() for text in distinct.tolist()]
@@ -75,9 +78,19 @@ def cells_of(column: pd.Series, extra_markers: Iterable[str] = ()) -> Cells:
     moved = np.empty(len(distinct) + 1, dtype=np.int64)
     moved[-1] = MISSING
     for code, cell in enumerate(distinct):
-        text = text_of(cell)
+        try:
+            text = text_of(_not_bytes(cell))
+        except ValueError as error:
+            says = f"column {column.name!r}: {str(cell)[:40]!r} is no text, no number, and no date of the years 1 to 9999"
+            raise TableError(says, "Add it to drop, or make it one of these") from error
         moved[code] = MISSING if text.lower() in markers else place.setdefault(text, len(place))
     return Cells(str(column.name), list(place), moved[codes])
+
+
+def _not_bytes(cell):
+    if isinstance(cell, bytes):
+        raise ValueError(cell)
+    return cell
 
 
 def _plain(column: pd.Series) -> pd.Series:
@@ -87,7 +100,7 @@ def _plain(column: pd.Series) -> pd.Series:
 
 
 def text_of(cell) -> str:
-    """The canonical text of a typed or textual cell."""
+    """The canonical text of a typed or textual cell; ValueError when it is a time, or a date of no such year."""
     if isinstance(cell, str):
         stripped = cell.strip()
         return stripped.lower() if stripped.lower() in ("true", "false") else stripped

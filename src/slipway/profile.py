@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +50,11 @@ def profile(frame: pd.DataFrame, target: Target, ids: Sequence[str] = ()) -> lis
     for name in frame.columns:
         if name == target.name:
             continue
-        cells = cells_of(frame[name])
+        try:
+            cells = cells_of(frame[name])
+        except TableError as error:  # lists, times of day: nothing to learn from
+            findings.append(Finding(name, "drop", error.cause.partition(": ")[2]))
+            continue
         if name in ids:
             findings.append(Finding(name, "id", "named as an id"))
         else:
@@ -143,6 +148,6 @@ def usual_markers(frame: pd.DataFrame) -> list[str]:
     for name in frame.columns:
         column = frame[name]
         if column.dtype.kind in "OUTS" or str(column.dtype) in ("str", "string"):
-            distinct = {text.strip() for text in column.dropna().unique() if isinstance(text, str)}
-            found |= {text for text in distinct if text.lower() in MISSING_MARKERS}
-    return sorted(found)
+            with suppress(TypeError):  # lists
+                found |= {text.strip() for text in column.dropna().unique() if isinstance(text, str)}
+    return sorted(text for text in found if text.lower() in MISSING_MARKERS)

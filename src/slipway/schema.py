@@ -17,6 +17,7 @@ TYPES = ("number", "integer", "category", "date")
 MISSING = -1
 UNSEEN = -2
 EPOCH = datetime(1970, 1, 1)
+LAST = (datetime(9999, 12, 31, 23, 59, 59) - EPOCH) // timedelta(milliseconds=1)
 
 # Cells of a table that mean "missing", in lower case and without blanks around them.
 MISSING_MARKERS = frozenset({
@@ -136,11 +137,15 @@ def parse_date(text: str) -> float:
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is not None:
-        moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
+        try:
+            moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
+        except OverflowError as error:  # out of the years 1 to 9999
+            raise ValueError(text) from error
     return (moment - EPOCH) / timedelta(days=1)
 
 
 def show_date(days: float) -> str:
     """The ISO 8601 text of days since 1970-01-01; a whole day has no time part."""
-    moment = EPOCH + timedelta(days=days)
+    # to the millisecond: far from 1970 a double has no microseconds, and the last of them is none of the year 9999
+    moment = EPOCH + timedelta(milliseconds=min(round(days * 86_400_000), LAST))
     return moment.date().isoformat() if float(days).is_integer() else moment.isoformat(timespec="seconds")

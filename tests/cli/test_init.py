@@ -1,6 +1,7 @@
 import csv
 import io
 import re
+from datetime import time
 
 import numpy as np
 import pandas as pd
@@ -52,6 +53,16 @@ def test_a_table_of_every_habit_needs_no_edit(run, tmp_path):
     text = (tmp_path / "slipway.yaml").read_text()
     assert "constant: always 'us'" in text and "take it out of this list" in text
     assert re.search(r"# +issued +date", text) and "read as missing by themselves" in text.lower()
+
+
+def test_columns_of_parquet_that_nobody_can_learn_from_are_left_out(run):
+    frame = pd.DataFrame({"x": RANDOM.random(200), "k": RANDOM.choice(["a", "b"], 200), "y": RANDOM.random(200)})
+    odd = {"parts": [[1]] * 200, "clock": [time(10)] * 200, "raw": [b"x"] * 200}
+    frame.assign(**odd).to_parquet("book.parquet")
+    done = run("init", "book.parquet", "--target", "y")
+    assert done.exit_code == 0, done.output
+    assert load_problem("slipway.yaml", environ={}).drop == ("parts", "clock", "raw")
+    assert "parts: left out: has lists or objects" in done.output
 
 
 @pytest.mark.parametrize(("name", "target", "task", "metric", "said"), [

@@ -90,7 +90,8 @@ def _objects(location: str) -> list:
 def frame_of(batches: Batches, where: str) -> "pd.DataFrame":
     """The whole table as one frame; TableError naming `where` when it has no rows."""
     table = one_table(list(batches.read()), batches.names, where)
-    return table.to_pandas(split_blocks=True, self_destruct=True)  # each column is let go as soon as pandas has it
+    # each column is let go as soon as pandas has it
+    return table.to_pandas(split_blocks=True, self_destruct=True, date_as_object=False)
 
 
 def one_table(read: list[pyarrow.RecordBatch], names: Collection[str], where: str) -> pyarrow.Table:

@@ -80,17 +80,17 @@ def parse(data: bytes, form: Form, final: bool) -> Parsed:
     final : bool
         Whether nothing follows, so that the last row ends here in any case.
     """
-    return _parse_lines(data, form, final) or _parse_oddly(data, form, final)
+    return _parse_lines(data, form) or _parse_oddly(data, form, final)
 
 
-def _parse_lines(data: bytes, form: Form, final: bool) -> Parsed | None:
+def _parse_lines(data: bytes, form: Form) -> Parsed | None:
     end = line_end_of(data)
     if end is None or not _is_utf_8(data):
         return None
     lines = data.removesuffix(end).split(end)
     if max(map(len, lines)) > LONGEST_CELL:
         return None
-    if b'"' in lines[-1] and not final and not _ends(lines[-1].decode(), form.separator):
+    if b'"' in lines[-1] and not _ends(lines[-1].decode(), form.separator):
         return None
     found: list = []
     numbered = [str(place) for place in range(len(form.names))]
@@ -165,7 +165,8 @@ def _parse_oddly(data: bytes, form: Form, final: bool) -> Parsed:
         if wrong:
             malformed[count] = wrong
         else:
-            lines.append(raw.removesuffix(b"\n").removesuffix(b"\r"))
+            closed = raw + b'"' if text.asked else raw  # else what is written behind it would be within the quotes
+            lines.append(closed.removesuffix(b"\n").removesuffix(b"\r"))
             rows.append(row)
         count += 1
     columns = [pyarrow.array([row[place] for row in rows], pyarrow.string()) for place in form.places]

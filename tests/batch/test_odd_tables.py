@@ -1,6 +1,12 @@
 """Tables as they should not be, and what becomes of them."""
 
+import os
+
+import pyarrow
+import pyarrow.parquet as parquet
 import pytest
+
+from slipway.errors import TableError
 
 HEADER = "age,bmi,smoker,joined"
 GOOD = "19,27.9,yes,2020-01-01"
@@ -12,3 +18,54 @@ def test_a_quote_that_the_end_of_a_file_leaves_open_is_closed(desk, cell, kept):
         desk.write(f"{HEADER},note\n{GOOD},{cell}\n", name)
     desk.predict("a[12].csv")
     assert desk.read().decode() == f"{HEADER},note,prediction,warning\n" + 2 * f"{GOOD},{kept},29589.0,\n"
+
+
+def cells(**changes) -> dict:
+    return {"age": [19], "bmi": [27.9], "smoker": ["yes"], "joined": ["2020-01-01"]} | changes
+
+
+def test_parquet_files_whose_types_no_file_holds_are_refused_before_anything_is_answered(desk):
+    parquet.write_table(pyarrow.table(cells()), "a1.parquet")
+    parquet.write_table(pyarrow.table(cells(bmi=["27.9"])), "a2.parquet")
+    with pytest.raises(TableError, match="a2.parquet: a column is of another type .*bmi.*double vs string"):
+        desk.predict("a*.parquet", "out.parquet")
+    assert desk.files() == {"a1.parquet", "a2.parquet"}
+    assert desk.predict("a*.parquet").scored == 2
+
+
+def test_numbers_that_do_not_fit_into_one_parquet_column_are_told(desk):
+    parquet.write_table(pyarrow.table(cells(key=[(1 << 53) + 1])), "a1.parquet")
+    parquet.write_table(pyarrow.table(cells(key=[0.5])), "a2.parquet")
+    with pytest.raises(TableError, match="cannot become one Parquet file .*Write CSV instead"):
+        desk.predict("a*.parquet", "out.parquet")
+    assert not (desk.folder / "out.parquet.partial.parquet").exists()
+
+
+@pytest.mark.parametrize("out", ["out.csv", "out.parquet"])
+def test_a_column_that_parquet_has_twice_is_told(desk, out):
+    names = ["age", "bmi", "smoker", "joined", "x", "x"]
+    parquet.write_table(pyarrow.table([*cells().values(), [1], [2]], names), "in.parquet")
+    with pytest.raises(TableError, match="in.parquet: has the column 'x' twice"):
+        desk.predict("in.parquet", out)
+
+
+def test_csv_and_parquet_in_one_glob_are_told(desk):
+    desk.write(f"{HEADER}\n{GOOD}\n", "a1.csv")
+    parquet.write_table(pyarrow.table(cells()), "a2.parquet")
+    with pytest.raises(TableError, match=r"names CSV and Parquet files. Predict either alone"):
+        desk.predict("a[12]*")
+
+
+def test_an_input_that_cannot_be_opened_is_told(desk):
+    (desk.folder / "in.csv").mkdir()
+    desk.write(f"{HEADER}\n{GOOD}\n", "hin.csv")
+    with pytest.raises(TableError, match="in.csv: cannot be read"):
+        desk.predict("*in.csv")
+
+
+def test_a_parquet_file_is_on_the_disk_before_it_is_in_its_place(desk, monkeypatch):
+    synced, fsync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino) or fsync(handle))
+    desk.write(f"{HEADER}\n{GOOD}\n")
+    desk.predict(out="out.parquet")
+    assert os.stat("out.parquet").st_ino in synced

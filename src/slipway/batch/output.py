@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -123,12 +124,25 @@ class ParquetRows:
     def finish(self, unfinished: Path) -> Path:
         """The file of all that was appended."""
         draft = unfinished.with_name(unfinished.name + ".parquet")
-        schema = pyarrow.unify_schemas([table.schema for table in _tables(unfinished)], promote_options="permissive")
-        with parquet.ParquetWriter(draft, schema) as writer:
-            for table in _tables(unfinished):
-                filled = pyarrow.concat_tables([schema.empty_table(), table], promote_options="permissive")
-                writer.write_table(filled.cast(schema))
+        try:
+            _assemble(unfinished, draft)
+        except pyarrow.ArrowException as error:
+            draft.unlink(missing_ok=True)
+            raise TableError(f"{unfinished}: cannot become one Parquet file ({error})", "Write CSV instead") from error
+        except OSError:
+            draft.unlink(missing_ok=True)  # on a full disk it would be in the way
+            raise
         return draft
+
+
+def _assemble(unfinished: Path, draft: Path) -> None:
+    schema = pyarrow.unify_schemas([table.schema for table in _tables(unfinished)], promote_options="permissive")
+    with parquet.ParquetWriter(draft, schema) as writer:
+        for table in _tables(unfinished):
+            filled = pyarrow.concat_tables([schema.empty_table(), table], promote_options="permissive")
+            writer.write_table(filled.cast(schema))
+    with draft.open("rb") as file:  # or a power cut could leave it empty in its place
+        os.fsync(file.fileno())
 
 
 def _tables(path: Path):

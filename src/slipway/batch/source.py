@@ -8,13 +8,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from slipway.batch.lines import Sheet, open_sheet
+import pyarrow
+
+from slipway.batch.lines import Sheet, open_sheet, reading
 from slipway.batch.rows import Rows
 from slipway.batch.typed import Typed
 from slipway.errors import TableError
 from slipway.sources.csv import CsvPart, open_csv
 from slipway.sources.files import CSV, PARQUET, Part, file_parts
-from slipway.sources.parquet import open_parquet
+from slipway.sources.parquet import ParquetPart, open_parquet
 from slipway.sources.paths import S3, files_at
 
 HEAD = 1 << 16
@@ -104,18 +106,22 @@ def open_tables(location: str, needed: Sequence[str], whole: bool) -> Source:
         names = opened[0].names
         wanted = names if whole else tuple(needed)
     else:
-        odd = next(part.where for part in parts if not part.where.lower().endswith(CSV))
+        odd = next((part.where for part in parts if not part.where.lower().endswith(CSV + PARQUET)), None)
+        if odd is None:
+            raise TableError(f"{location}: names CSV and Parquet files", "Predict either alone")
         raise TableError(f"{odd}: is neither CSV ({', '.join(CSV)}) nor Parquet ({', '.join(PARQUET)}) by its name")
     require(location, names, needed)
     for each in opened[1:]:
         _require_alike(opened[0], each)
+    if whole and not isinstance(opened[0], CsvPart):
+        _require_types(opened)
     if isinstance(opened[0], CsvPart):
         read = [open_sheet(each, part.size, wanted) for each, part in zip(opened, parts)]
     return Source(location, names, tuple(read), tuple(part.size for part in parts), identity)
 
 
 def _identity(part: Part) -> list:
-    with part.open() as file:
+    with reading(part.where), part.open() as file:
         head = sha256(file.read(HEAD)).hexdigest()
     return [part.where, part.size, Path(part.where).stat().st_mtime_ns, head]
 
@@ -129,6 +135,19 @@ def require(location: str, names: Sequence[str], needed: Sequence[str]) -> None:
         cure = f"Did you mean {plain[close[0]]!r}?" if close else f"It has {', '.join(names[:20])}"
         listed = ", ".join(repr(name) for name in missing[:20])
         raise TableError(f"{location}: has no column {listed}, which the model needs", cure)
+
+
+def _require_types(parts: Sequence[ParquetPart]) -> None:
+    """TableError naming the file with a column that no type holds together with those of the files before it."""
+    schema = pyarrow.schema([])
+    for part in parts:
+        try:
+            schema = pyarrow.unify_schemas([schema, part.metadata.schema.to_arrow_schema()], promote_options="permissive")
+        except pyarrow.ArrowException as error:
+            raise TableError(
+                f"{part.where}: a column is of another type than in the files before it ({error})",
+                "Write CSV, or predict files that differ one by one",
+            ) from error
 
 
 def _require_alike(first: Any, other: Any) -> None:

@@ -46,14 +46,17 @@ class ParquetPart:
 
 
 def open_parquet(where: str, opens: Callable[[], pyarrow.NativeFile]) -> ParquetPart:
-    """Read the footer; TableError naming `where` when it is none."""
+    """Read the footer; TableError naming `where` when it is none, or has a column twice."""
     try:
         with opens() as file:
             opened = parquet.ParquetFile(file)
             names = tuple(name for name in opened.schema_arrow.names if not UNNAMED_INDEX.fullmatch(name))
-            return ParquetPart(where, names, opened.metadata.num_rows, opened.metadata, opens)
     except (pyarrow.ArrowException, OSError) as error:
         raise _refused(where, error) from error
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise TableError(f"{where}: has the column {twice[0]!r} twice")
+    return ParquetPart(where, names, opened.metadata.num_rows, opened.metadata, opens)
 
 
 def _refused(where: str, error: Exception) -> TableError:

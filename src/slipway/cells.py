@@ -108,7 +108,7 @@ def text_of(cell) -> str:
         return str(bool(cell)).lower()
     if isinstance(cell, (float, np.floating)):
         return str(int(cell)) if float(cell).is_integer() else repr(float(cell))
-    if hasattr(cell, "isoformat"):
+    if hasattr(cell, "isoformat") and hasattr(cell, "year"):  # a time of day alone is no date
         return show_date(parse_date(cell.isoformat()))
     return str(cell)
 

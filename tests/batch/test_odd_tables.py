@@ -1,6 +1,7 @@
 """Tables as they should not be, and what becomes of them."""
 
 import os
+from datetime import time
 
 import pyarrow
 import pyarrow.parquet as parquet
@@ -69,3 +70,18 @@ def test_a_parquet_file_is_on_the_disk_before_it_is_in_its_place(desk, monkeypat
     desk.write(f"{HEADER}\n{GOOD}\n")
     desk.predict(out="out.parquet")
     assert os.stat("out.parquet").st_ino in synced
+
+
+@pytest.mark.parametrize("joined", [
+    pyarrow.array([9_223_372_036_854_775, 1_577_836_800_000], pyarrow.timestamp("ms")),
+    pyarrow.array([-9_223_372_036_854_775, 1_577_836_800_000], pyarrow.timestamp("s", "Europe/Berlin")),
+    pyarrow.array([(1 << 31) - 1, 18262], pyarrow.int32()).cast(pyarrow.date32()),
+    pyarrow.array([-62_135_596_800, 1_577_836_800], pyarrow.timestamp("s", "America/New_York")),
+    pyarrow.array([time(1, 2), None]),
+])
+def test_a_moment_that_is_no_date_rejects_its_row_alone(desk, joined):
+    parquet.write_table(pyarrow.table({key: cell * 2 for key, cell in cells().items()} | {"joined": joined}), "in.parquet")
+    desk.predict("in.parquet", "out.parquet")
+    rejects = desk.rows("out.rejects.csv")
+    assert rejects[0]["row"] == "1"
+    assert rejects[0]["reason"] == "joined: expected a date such as 2026-01-31 or 2026-01-31T08:30:00"

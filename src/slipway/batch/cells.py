@@ -93,7 +93,7 @@ def _by_rule(rule: Rule, cells: pyarrow.Array, markers: frozenset[str]) -> tuple
     """A column read cell by cell, each distinct cell once."""
     try:
         encoded = cells if pyarrow.types.is_dictionary(cells.type) else cells.dictionary_encode()
-        distinct = [*encoded.dictionary.to_pylist(), None]
+        distinct = [*_plain_cells(encoded.dictionary), None]
     except pyarrow.ArrowException as error:
         raise TableError(f"column {rule.field.name!r}: {cells.type} is no kind of cell to predict from") from error
     codes = _numpy(encoded.indices, len(distinct) - 1)
@@ -103,6 +103,14 @@ def _by_rule(rule: Rule, cells: pyarrow.Array, markers: frozenset[str]) -> tuple
     wrong = np.array([fault is not None for fault in faults])
     rows = np.flatnonzero(wrong[codes])
     return values[codes], {row: faults[codes[row]][1] for row in rows.tolist()}
+
+
+def _plain_cells(cells: pyarrow.Array) -> list:
+    """The cells as Python has them; as texts where they are times that Python has not, such as those of the year 10000."""
+    try:
+        return cells.to_pylist()
+    except (ValueError, OverflowError):
+        return compute.cast(cells, pyarrow.string()).to_pylist()
 
 
 def _text(cell: Any) -> str:

@@ -1,5 +1,6 @@
 """Tables as they should not be, and what becomes of them."""
 
+import errno
 import os
 from datetime import time
 
@@ -7,6 +8,7 @@ import pyarrow
 import pyarrow.parquet as parquet
 import pytest
 
+from slipway.batch import place
 from slipway.errors import TableError
 
 HEADER = "age,bmi,smoker,joined"
@@ -85,3 +87,22 @@ def test_a_moment_that_is_no_date_rejects_its_row_alone(desk, joined):
     rejects = desk.rows("out.rejects.csv")
     assert rejects[0]["row"] == "1"
     assert rejects[0]["reason"] == "joined: expected a date such as 2026-01-31 or 2026-01-31T08:30:00"
+
+
+def test_a_folder_below_those_of_a_glob_may_have_the_output(desk):
+    desk.write(f"{HEADER}\n{GOOD}\n")
+    assert desk.predict("*.csv", "artifacts/out.csv").scored == 1
+
+
+@pytest.mark.parametrize("code, cure", [
+    (errno.ENOSPC, "kept: make room"), (errno.EACCES, "Get the right to write there"), (errno.EROFS, "Get the right"),
+])
+def test_what_cannot_be_written_is_told_with_what_helps(desk, monkeypatch, code, cure):
+    desk.write(f"{HEADER}\n{GOOD}\n")
+
+    def refused(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(place.os, "open", refused)
+    with pytest.raises(TableError, match=f"out.csv.lock: cannot be written .*{cure}"):
+        desk.predict()

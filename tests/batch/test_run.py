@@ -247,8 +247,9 @@ def test_a_run_that_ended_between_its_last_steps_is_finished_without_answering_a
 
 def test_two_runs_at_once_are_refused(desk):
     desk.write(f"{HEADER}\n{GOOD}\n")
-    with alone(desk.folder / "out.csv.lock", "out.csv"), pytest.raises(TableError, match="out.csv: another run is writing it"):
-        desk.predict()
+    for name in ("out.csv", "out.rejects.csv"):  # of an OUT out.parquet too
+        with alone(desk.folder / f"{name}.lock", name), pytest.raises(TableError, match=f"{name}: another run is writing it"):
+            desk.predict()
     desk.predict()
 
 
@@ -285,6 +286,11 @@ def test_an_input_that_cannot_be_answered_is_told_and_nothing_is_left(desk, cont
     ("in.csv", "out.csv", {"rejects": "out.csv"}, "is OUT and the file of rejects"),
     ("in.csv", "out.csv", {"digits": "abcdef"}, "no such bundle"),
     ("slipway.yaml", "out.csv", {}, "slipway.yaml: is neither CSV"),
+    ("in.csv", "out.csv", {"rejects": "out.csv.partial"}, "out.csv.partial: has the name of an unfinished OUT"),
+    ("in.csv", "out.csv", {"rejects": "mongodb:rejected"}, "mongodb:rejected: is no file"),
+    ("in.csv", "http://host/out.csv", {}, "http://host/out.csv: is no file. Name a path, or s3://bucket/key"),
+    ("in.csv", "s3://out.csv", {}, "s3://out.csv: names no object. Write s3://bucket/key"),
+    ("**/*.csv", "artifacts/out.csv", {}, "OUT is also what IN names"),
 ])
 def test_places_that_cannot_be(desk, location, out, options, says):
     desk.write(f"{HEADER}\n{GOOD}\n")

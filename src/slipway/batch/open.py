@@ -116,13 +116,17 @@ def _check_places(location: str, out: str, rejects: str) -> None:
             raise TableError(f"{written}: {name} is also what IN names", "Write to another place")
     if _same(out, rejects):
         raise TableError(f"{out}: is OUT and the file of rejects", "Name another file with --rejects")
+    if any(_same(f"{out}.{ending}", rejects) for ending in ("partial", "partial.json", "partial.parquet", "lock")):
+        raise TableError(f"{rejects}: has the name of an unfinished OUT", "Name another file with --rejects")
 
 
 def _same(location: str, written: str) -> bool:
     if S3 in location or S3 in written or COLLECTION in (location + written):
-        return fnmatch(written, location)
-    read, written = str(Path(location).resolve()), str(Path(written).resolve())
-    return read == written or fnmatch(written, read)
+        read = location
+    else:
+        read, written = str(Path(location).resolve()), str(Path(written).resolve())
+    deep = "**" in read or read.count("/") == written.count("/")  # only ** stands for folders
+    return read == written or deep and fnmatch(written, read)
 
 
 def _check_names(source: Source, added: tuple[str, ...]) -> None:

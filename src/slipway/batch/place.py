@@ -67,7 +67,11 @@ class Place:
 def place(location: str, folder: Path) -> Place:
     """The place of a file; what belongs elsewhere grows in `folder`."""
     if location.startswith(S3):
+        if not all(location.removeprefix(S3).partition("/")):
+            raise TableError(f"{location}: names no object", "Write s3://bucket/key")
         return Place(location, state(location, folder))
+    if "://" in location or location.startswith("mongodb:"):
+        raise TableError(f"{location}: is no file", "Name a path, or s3://bucket/key")
     path = Path(location)
     if path.is_dir():
         raise TableError(f"{location}: is a folder", "Name a file in it")

@@ -1,5 +1,6 @@
 """How far a batch has come: written beside its unfinished output, and found again after a crash."""
 
+import errno
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,6 +11,10 @@ from slipway.errors import TableError
 from slipway.files import replace
 
 FORMAT = 1
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+KEPT = "What is done so far is kept: make room, and run it again to go on"
+NO_RIGHT = "Get the right to write there, or write to another place"
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,5 @@ class Record:
 
 def full(path: Path, error: OSError) -> TableError:
     """The error of a write to `path` that the system refused."""
-    return TableError(
-        f"{path}: cannot be written ({error.strerror})", "What is done so far is kept: make room, and run it again to go on"
-    )
+    cure = KEPT if error.errno in NO_ROOM else NO_RIGHT if error.errno in NOT_ALLOWED else ""
+    return TableError(f"{path}: cannot be written ({error.strerror})", cure)

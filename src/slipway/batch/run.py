@@ -65,7 +65,9 @@ def run(batch: Batch, tell: Tell) -> Mark:
         When the input cannot be read or the output not be written; what is done is kept for the next run. With
         ``strict`` also at the first row that cannot be answered; then nothing is kept.
     """
-    with alone(batch.out.unfinished.with_suffix(".lock"), batch.out.location):
+    with ExitStack() as locks:
+        for each in (batch.out, batch.rejects):  # OUT of another run may have the same file of rejects
+            locks.enter_context(alone(each.unfinished.with_suffix(".lock"), each.location))
         mark, done = _found(batch, tell)
         if batch.source.note:
             tell(Mark(), f"Note: {batch.source.note}.")

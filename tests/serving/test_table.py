@@ -84,6 +84,7 @@ def test_an_answer_that_is_not_finite_is_an_error_of_its_row(serve):
     (b"", 422, "The table is empty"), (b"\n\n", 422, "The table is empty"), (b"\xff\xfea\x00", 422, "not UTF-8"),
     (b"age,bmi\n1,2\n", 422, "header"), (b"age,bmi,smoker,joined,age\n", 422, "header"),
     (HEADER.encode() + b"\n\xff", 422, "not UTF-8"),
+    (HEADER.encode() + b"," + b"x" * 140_000 + b"\n", 422, "The header cannot be read"),
 ])
 def test_a_table_that_does_not_fit_is_refused_before_anything_is_answered(client, content, status, says):
     answer = post(client, content)

@@ -60,6 +60,7 @@ def test_parquet_keeps_its_types(tmp_path):
     (b"a,,b\n1,2,3\n", "column 2 of the header has no name"),
     (b"a,b\n1,caf\xe9\n", "is not UTF-8"),
     (b"a\0,b\n1,2\n", "NUL"),
+    (b'a,"b\nc"\n1,2\n', "its header has a quote that is not closed on its line"),
 ])
 def test_what_cannot_be_read_is_said_with_its_place(tmp_path, content, message):
     (tmp_path / "table.csv").write_bytes(content)

@@ -84,7 +84,10 @@ def open_sheet(file: BinaryIO, rules: tuple[Rule, ...]) -> Sheet:
     if not first:
         raise Refusal(422, "The table is empty; expected a header and rows.")
     separator = max(SEPARATORS, key=first.count)
-    header = [name.strip() for name in next(csv.reader([first.rstrip("\r\n")], delimiter=separator))]
+    try:
+        header = [name.strip() for name in next(csv.reader([first.rstrip("\r\n")], delimiter=separator))]
+    except csv.Error as error:
+        raise Refusal(422, "The header cannot be read: one of its cells is too long.") from error
     counts = Counter(header)
     wrong = [
         FieldProblem(None, rule.field.name, "missing", "the table has no such column") if not counts[rule.field.name]

@@ -142,7 +142,10 @@ def _header(where: str, first: str) -> tuple[str, list[str]]:
     if "\0" in first:
         raise TableError(f"{where}: has NUL bytes; it is not a CSV file in UTF-8")
     separator = max(SEPARATORS, key=first.count)
-    names = [name.strip() for name in next(csv.reader([first], delimiter=separator))]
+    rows = csv.reader([first, "end"], delimiter=separator)
+    names = [name.strip() for name in next(rows)]
+    if next(rows, None) is None:  # it took what follows for a part of its last cell
+        raise TableError(f"{where}: its header has a quote that is not closed on its line", "Write the header in one line")
     if names[0] == "":
         names[0] = INDEX
     if "" in names:

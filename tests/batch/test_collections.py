@@ -50,6 +50,14 @@ def test_documents_keep_their_fields_and_get_the_answer(desk, rows):
     assert desk.files() == {"scored.rejects.csv"}
 
 
+def test_an_array_where_an_object_should_be_is_no_missing_cell(desk, rows):
+    good = {"age": 19, "smoker": "yes", "joined": "2020-01-01"}
+    rows.insert_many([good | {"body": {"bmi": 30}}, good | {"body": [{"bmi": 30}]}])
+    desk.predict("mongodb:rows", "mongodb:scored")
+    (rejected,) = desk.rows("scored.rejects.csv")
+    assert rejected["reason"] == "bmi: is a text; expected a number from 15.96 to 53.13"
+
+
 def test_a_second_run_doubles_nothing(desk, rows):
     rows.insert_many(patients(50))
     for _ in range(2):
@@ -57,7 +65,8 @@ def test_a_second_run_doubles_nothing(desk, rows):
         assert rows.database["scored"].count_documents({}) == 43
 
 
-def test_a_run_that_broke_off_is_gone_on_with_behind_its_last_document(desk, rows, monkeypatch):
+def broken_off(desk, rows, monkeypatch) -> list:
+    """A run that ended at its seventh block; the rows of each, to which those of later runs are added."""
     rows.insert_many(patients(100))
     monkeypatch.setattr(documents, "DOCUMENTS", 10)
     monkeypatch.setattr(run, "BLOCKS", 2)
@@ -74,6 +83,21 @@ def test_a_run_that_broke_off_is_gone_on_with_behind_its_last_document(desk, row
     with pytest.raises(TableError, match="the machine is gone"):
         desk.predict("mongodb:rows", "mongodb:scored")
     seen[:] = [0] * 100
+    return seen
+
+
+def test_a_run_that_broke_off_begins_anew_when_its_last_document_is_gone(desk, rows, monkeypatch):
+    broken_off(desk, rows, monkeypatch)
+    rows.delete_many({"_id": {"$gt": 20, "$lt": 90}})
+    told = []
+    mark = desk.predict("mongodb:rows", "mongodb:scored", tell=lambda mark, says: told.append(says) if says else None)
+    assert "the document with which it ended is gone: this one begins anew." in told[-1]
+    assert (mark.scored, mark.rejected) == (26, 5)
+    assert [row["row"] for row in desk.rows("scored.rejects.csv")] == ["7", "14", "21", "22", "29"]
+
+
+def test_a_run_that_broke_off_is_gone_on_with_behind_its_last_document(desk, rows, monkeypatch):
+    seen = broken_off(desk, rows, monkeypatch)
     mark = desk.predict("mongodb:rows", "mongodb:scored")
     assert (mark.scored, mark.rejected) == (86, 14)
     assert 0 < sum(seen) < 80
@@ -100,7 +124,7 @@ def test_a_collection_to_a_file(desk, rows):
 @pytest.mark.parametrize("location, out, says", [
     ("mongodb:rows", "mongodb:rows", "OUT is also what IN names"), ("mongodb:", "mongodb:scored", "names no collection"),
     ("in.csv", "mongodb:scored", "only a collection is answered to a collection"),
-    ("mongodb:none", "mongodb:scored", "none"),
+    ("mongodb:none", "mongodb:scored", "none"), ("mongodb:rows", "mongodb:a$b", "must not contain '$'"),
 ])
 def test_collections_that_cannot_be(desk, rows, location, out, says):
     rows.insert_many(patients(2))

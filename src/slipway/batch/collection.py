@@ -14,12 +14,14 @@ from bson import json_util
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import ReplaceOne
 
+from slipway.batch.record import Gone
 from slipway.batch.rows import Answers, Rows
 from slipway.batch.source import Source, require
 from slipway.batch.typed import Typed
 from slipway.cells import text_of
 from slipway.errors import TableError
 from slipway.problem import Collection
+from slipway.sources.bson_cells import value_at
 from slipway.sources.mongodb import connect, open_collection, server_url, told
 
 DOCUMENTS = 2_000
@@ -65,9 +67,7 @@ class Documents:
             with found.find(self.settings.filter, sort=[("_id", 1)], batch_size=DOCUMENTS) as cursor:
                 documents = iter(cursor)
                 if row and not any(_same_id(document, position["id"]) for document in documents):
-                    raise TableError(
-                        f"{self.where}: the document with which an earlier run ended is gone", "Begin anew: remove its record"
-                    )
+                    raise Gone("the document with which it ended is gone")
                 while some := list(islice(documents, DOCUMENTS)):
                     begin, row = row, row + len(some)
                     yield partial(self._rows, some, begin, {"row": row, "id": _id(some[-1])})
@@ -79,7 +79,7 @@ class Documents:
         cells = {}
         for name in self.needed:
             path = self.settings.fields.get(name, name).split(".")
-            texts = [_text(_value(document, path)) for document in documents]
+            texts = [_text(value_at(document, path)) for document in documents]
             cells[name] = pyarrow.array(texts, pyarrow.string())
         return Rows(self.where, begin + 1, len(documents), pyarrow.table(cells), position, originals=documents)
 
@@ -90,12 +90,6 @@ def _id(document: dict) -> str:
 
 def _same_id(document: dict, wanted: str) -> bool:
     return _id(document) == wanted
-
-
-def _value(document: Any, path: list[str]) -> Any:
-    for key in path:
-        document = document.get(key) if isinstance(document, dict) else None
-    return document
 
 
 def _text(value: Any) -> str:
@@ -151,7 +145,9 @@ class CollectionPlace:
     def grow(self, size: int) -> Iterator["Growing"]:
         """Where documents are put."""
         with connect(server_url(self.settings), self.settings.url) as client:
-            yield Growing(client[self.settings.database][self.settings.collection], self.settings)
+            with told(self.settings.url, named(self.settings)):
+                found = client[self.settings.database][self.settings.collection]
+            yield Growing(found, self.settings)
 
     def discard(self) -> None:
         """Leave what is there: others may have put it."""

@@ -38,6 +38,10 @@ class Mark:
     refused: int = 0
 
 
+class Gone(TableError):
+    """The place where an earlier run ended is not there any more."""
+
+
 @dataclass(frozen=True)
 class Record:
     """The file that remembers the last mark of one job.

@@ -9,7 +9,7 @@ from typing import Any
 
 from slipway.batch.output import rejects_text
 from slipway.batch.place import Growing, Place, alone
-from slipway.batch.record import Mark, Record, full
+from slipway.batch.record import Gone, Mark, Record, full
 from slipway.batch.rows import Rows
 from slipway.batch.scorer import Scorer
 from slipway.batch.source import Source
@@ -17,6 +17,7 @@ from slipway.errors import TableError
 from slipway.threads import cores
 
 BLOCKS = 4  # between two marks, each of which waits for the disk
+ANEW = "An earlier run was not finished, and {}: this one begins anew"
 HEADER = b"source,row,reason\n"
 Tell = Callable[[Mark, str], None]
 
@@ -73,7 +74,7 @@ def run(batch: Batch, tell: Tell) -> Mark:
             tell(Mark(), f"Note: {batch.source.note}.")
         if not done:
             try:
-                mark = _score(batch, mark, tell)
+                mark = _rest(batch, mark, tell)
             except Stopped:
                 batch.record.remove()
                 batch.out.discard()
@@ -93,12 +94,21 @@ def _found(batch: Batch, tell: Tell) -> tuple[Mark | None, bool]:
     if mark and not done and not (batch.out.holds(mark.written) and batch.rejects.holds(mark.refused)):
         mark, why = None, "its unfinished files are gone"
     if why:
-        tell(Mark(), f"An earlier run was not finished, and {why}: this one begins anew.")
+        tell(Mark(), f"{ANEW.format(why)}.")
     elif mark:
         tell(mark, f"Going on after row {mark.scored + mark.rejected:,}, where an earlier run ended.")
     if mark is None:
         batch.record.remove()
     return mark, done
+
+
+def _rest(batch: Batch, mark: Mark | None, tell: Tell) -> Mark:
+    try:
+        return _score(batch, mark, tell)
+    except Gone as gone:
+        tell(Mark(), f"{ANEW.format(gone.cause)}.")
+        batch.record.remove()
+        return _score(batch, None, tell)
 
 
 def _score(batch: Batch, mark: Mark | None, tell: Tell) -> Mark:

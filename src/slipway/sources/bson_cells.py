@@ -95,7 +95,7 @@ class Column:
                 values = map(getter, values)
             return list(values)
         except (KeyError, TypeError):  # a field is missing, or what it should be in is no sub-document
-            return [_value(document, self._keys) for document in documents]
+            return [value_at(document, self._keys) for document in documents]
 
     def _misfit(self, values: list) -> tuple[int, str]:
         """The first value that does not fit what came before it."""
@@ -128,7 +128,7 @@ def _joined(had: str | None, kind: str | None) -> str | None:
     return "double" if {had, kind} <= NUMBERS else None
 
 
-def _value(document, keys: list[str]):
+def value_at(document, keys: list[str]):
     """The value at a path; None when it is missing, and the array when one is in the way."""
     for key in keys:
         if not isinstance(document, dict):

@@ -89,3 +89,6 @@ def test_an_object_that_was_replaced_is_another_input(desk, lake, monkeypatch):
 def test_a_bucket_that_is_not_there(desk, lake):
     with pytest.raises(TableError, match="NoSuchBucket|no such"):
         desk.predict(f"s3://{lake.name}-not/in.csv")
+    desk.write(f"{HEADER}\n{GOOD}\n")
+    with pytest.raises(TableError, match="create it, or correct its name. What is done is kept"):
+        desk.predict("in.csv", f"s3://{lake.name}-not/out.csv")

@@ -5,6 +5,7 @@ from pathlib import Path
 from slipway.errors import StoreError, TableError
 from slipway.remote import PUT, boto3, connect, explained
 from slipway.sources.paths import S3
+from slipway.sources.s3 import CURES
 
 
 def upload(file: Path, location: str) -> None:
@@ -18,5 +19,6 @@ def upload(file: Path, location: str) -> None:
             except boto3.exceptions.S3UploadFailedError as error:
                 raise error.__context__ or error
     except StoreError as error:
-        cure = f"{error.cure}. " if error.cure else ""
+        cure = next((cure for code, cure in CURES.items() if code in error.cause), error.cure)
+        cure = f"{cure}. " if cure else ""
         raise TableError(error.cause, f"{cure}What is done is kept: run it again to send it") from error

@@ -9,6 +9,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from slipway.batch import place
+from slipway.batch.lines import reading
 from slipway.errors import TableError
 
 HEADER = "age,bmi,smoker,joined"
@@ -64,6 +65,8 @@ def test_an_input_that_cannot_be_opened_is_told(desk):
     desk.write(f"{HEADER}\n{GOOD}\n", "hin.csv")
     with pytest.raises(TableError, match="in.csv: cannot be read"):
         desk.predict("*in.csv")
+    with pytest.raises(TableError, match="denied.*Get the right to read it"), reading("in.csv"):
+        raise PermissionError(errno.EACCES, "Permission denied")
 
 
 def test_a_parquet_file_is_on_the_disk_before_it_is_in_its_place(desk, monkeypatch):

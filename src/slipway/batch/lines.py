@@ -16,6 +16,7 @@ LEAST, MOST = 1 << 16, 1 << 22  # bytes of a block
 ROWS = 80_000  # of a block: the more, the faster trees answer; each takes some 500 bytes while it is worked at
 PIECE = 1 << 16
 LONGEST = 1 << 25
+DAMAGED = "The file may be damaged: fetch or write it again"
 
 
 @dataclass(frozen=True)
@@ -175,4 +176,5 @@ def reading(where: str) -> Iterator[None]:
     try:
         yield
     except (OSError, EOFError, pyarrow.ArrowException) as error:
-        raise TableError(f"{where}: cannot be read ({error})", "The file may be damaged: fetch or write it again") from error
+        cure = "Get the right to read it" if isinstance(error, PermissionError) else DAMAGED
+        raise TableError(f"{where}: cannot be read ({error})", cure) from error

@@ -70,6 +70,7 @@ def broken_off(desk, rows, monkeypatch) -> list:
     rows.insert_many(patients(100))
     monkeypatch.setattr(documents, "DOCUMENTS", 10)
     monkeypatch.setattr(run, "BLOCKS", 2)
+    monkeypatch.setattr(run, "cores", lambda: 1)
     answer, seen = run._answer, []
 
     def breaking(batch, block):

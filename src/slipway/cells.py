@@ -107,7 +107,8 @@ def text_of(cell) -> str:
     if isinstance(cell, (bool, np.bool_)):
         return str(bool(cell)).lower()
     if isinstance(cell, (float, np.floating)):
-        return str(int(cell)) if float(cell).is_integer() else repr(float(cell))
+        number = float(str(cell) if isinstance(cell, np.float32) else cell)  # 0.1 of 32 bits is 0.1, not 0.10000000149011612
+        return str(int(number)) if number.is_integer() else repr(number)
     if hasattr(cell, "isoformat") and hasattr(cell, "year"):  # a time of day alone is no date
         return show_date(parse_date(cell.isoformat()))
     return str(cell)

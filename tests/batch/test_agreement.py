@@ -4,6 +4,7 @@ import csv
 import io
 
 import numpy as np
+import pandas as pd
 import pyarrow
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from slipway.batch import lines
 from slipway.batch.cells import read_column
 from slipway.batch.open import open_batch
 from slipway.batch.run import run
+from slipway.cells import cells_of
 from slipway.problem import load_problem
 from slipway.schema import Field
 from slipway.serving.rules import Rule
@@ -108,3 +110,13 @@ def test_a_number_that_means_a_missing_cell_does_so_in_a_typed_column_too(cells)
     rule = Rule(Field("bmi", "number", (), 16.0, 53.0, 0.1), closed_levels=False, closed_range=False)
     values, reasons = read_column(rule, cells, frozenset({"-999", "gone"}))
     assert np.isnan(values).tolist() == [False, True] and not reasons
+
+
+def test_a_number_of_32_bits_is_what_it_says_in_training_and_here():
+    cells = np.array([0.1, 0.3, 20.0], dtype=np.float32)
+    values, reasons = read_column(
+        Rule(Field("dose", "number", (), 0.1, 20.0, 0.1), closed_levels=False, closed_range=True), pyarrow.array(cells),
+        frozenset(),
+    )
+    assert values.tolist() == [0.1, 0.3, 20.0] and not reasons
+    assert cells_of(pd.Series(cells)).texts == ["0.1", "0.3", "20"]

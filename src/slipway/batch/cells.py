@@ -47,6 +47,8 @@ def _plain_numbers(cells: pyarrow.Array, markers: frozenset[str]) -> np.ndarray:
     kind = cells.type
     numbers = [float(marker) for marker in markers if _is_number(marker)]
     if pyarrow.types.is_floating(kind) or pyarrow.types.is_integer(kind):
+        if pyarrow.types.is_float32(kind):
+            cells = compute.cast(cells, pyarrow.string())  # 0.1 of 32 bits is 0.1, as in training
         cells = compute.cast(cells, pyarrow.float64(), safe=False)
         if numbers:
             missing = compute.is_in(cells, pyarrow.array(numbers, pyarrow.float64()))

@@ -119,5 +119,6 @@ def _show(outcome) -> None:
     for reason in outcome.verdict.reasons:
         click.echo(f"  {reason}")
     click.echo(f"Bundle:  {outcome.bundle.digest[:12]}")
+    click.echo(f"Data:    {outcome.bundle.json('model.json')['data'][:12]}")
     if outcome.verdict.promoted:
         click.echo("\nNext: slipway serve")

@@ -77,7 +77,7 @@ def cells_of(column: pd.Series, extra_markers: Iterable[str] = ()) -> Cells:
     place: dict[str, int] = {}
     moved = np.empty(len(distinct) + 1, dtype=np.int64)
     moved[-1] = MISSING
-    for code, cell in enumerate(distinct):
+    for code, cell in enumerate(_decimal(distinct)):
         try:
             text = text_of(_not_bytes(cell))
         except ValueError as error:
@@ -85,6 +85,11 @@ def cells_of(column: pd.Series, extra_markers: Iterable[str] = ()) -> Cells:
             raise TableError(says, "Add it to drop, or make it one of these") from error
         moved[code] = MISSING if text.lower() in markers else place.setdefault(text, len(place))
     return Cells(str(column.name), list(place), moved[codes])
+
+
+def _decimal(distinct):
+    """Numbers of 32 bits as the decimal numbers that they stand for: 0.1, not 0.10000000149011612."""
+    return [float(str(cell)) for cell in np.asarray(distinct)] if distinct.dtype == np.float32 else distinct
 
 
 def _not_bytes(cell):
@@ -107,9 +112,8 @@ def text_of(cell) -> str:
     if isinstance(cell, (bool, np.bool_)):
         return str(bool(cell)).lower()
     if isinstance(cell, (float, np.floating)):
-        number = float(str(cell) if isinstance(cell, np.float32) else cell)  # 0.1 of 32 bits is 0.1, not 0.10000000149011612
-        return str(int(number)) if number.is_integer() else repr(number)
-    if hasattr(cell, "isoformat") and hasattr(cell, "year"):  # a time of day alone is no date
+        return str(int(cell)) if float(cell).is_integer() else repr(float(cell))
+    if hasattr(cell, "isoformat"):
         return show_date(parse_date(cell.isoformat()))
     return str(cell)
 

@@ -15,7 +15,7 @@ from slipway.batch import lines
 from slipway.batch.cells import read_column
 from slipway.batch.open import open_batch
 from slipway.batch.run import run
-from slipway.cells import cells_of
+from slipway import cells as training_cells
 from slipway.problem import load_problem
 from slipway.schema import Field
 from slipway.serving.rules import Rule
@@ -119,4 +119,4 @@ def test_a_number_of_32_bits_is_what_it_says_in_training_and_here():
         frozenset(),
     )
     assert values.tolist() == [0.1, 0.3, 20.0] and not reasons
-    assert cells_of(pd.Series(cells)).texts == ["0.1", "0.3", "20"]
+    assert training_cells.cells_of(pd.Series(cells)).texts == ["0.1", "0.3", "20"]

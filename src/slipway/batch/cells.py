@@ -122,4 +122,7 @@ def _text(cell: Any) -> str:
         return ""
     from slipway.cells import text_of
 
-    return text_of(cell)
+    try:
+        return text_of(cell)
+    except ValueError:  # a time of day, or a date that is none; the rule says so
+        return str(cell)

@@ -45,20 +45,25 @@ class Journal:
     def entries(self) -> list[dict]:
         """All entries, the oldest first; what a crash left half written is passed over."""
         try:
-            lines = self.path.read_bytes().splitlines()
+            content = self.path.read_bytes()
         except FileNotFoundError:
             return []
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be read ({error.strerror})") from error
-        found = []
-        for line in lines:
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(entry, dict):
-                found.append(entry)
-        return found
+        return read_entries(content)
+
+
+def read_entries(content: bytes) -> list[dict]:
+    """The entries of a journal's file, the oldest first; lines that are none are passed over."""
+    found = []
+    for line in content.splitlines():
+        try:
+            each = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(each, dict):
+            found.append(each)
+    return found
 
 
 def entry(event: str, bundle: Bundle, champion: str | None, verdict: Mapping, **more) -> dict:

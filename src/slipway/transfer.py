@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from slipway.bundle import FILE_NAME, MANIFEST, Bundle
 from slipway.errors import BundleError, StoreError
-from slipway.journal import entry
+from slipway.journal import entry, read_entries
 from slipway.remote import S3Store
 from slipway.store import LocalStore
 
@@ -134,7 +134,7 @@ def add_entries(remote: S3Store, entries: Iterable[Mapping]) -> int:
 
     def change(content: bytes) -> bytes:
         nonlocal added
-        known = {_identity(each) for each in _entries(content)}
+        known = {_identity(each) for each in read_entries(content)}
         added = {identity: each for identity, each in wanted.items() if identity not in known}
         lines = [json.dumps(each, sort_keys=True, ensure_ascii=False).encode() + b"\n" for each in added.values()]
         gap = b"\n" if lines and content and not content.endswith(b"\n") else b""
@@ -148,18 +148,6 @@ def _identity(each: Mapping) -> str:
     """What makes two entries the same one: all of it, but of a release only what was released, not when and by whom."""
     told = {key: each.get(key) for key in ("event", *RELEASE)} if each.get("event") == "release" else each
     return json.dumps(told, sort_keys=True)
-
-
-def _entries(content: bytes) -> list[dict]:
-    found = []
-    for line in content.splitlines():
-        try:
-            each = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(each, dict):
-            found.append(each)
-    return found
 
 
 def released(bundle: Bundle, content: bytes, where: str) -> dict:

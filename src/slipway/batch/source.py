@@ -91,9 +91,11 @@ def open_tables(location: str, needed: Sequence[str], whole: bool) -> Source:
         Naming the file that is not there, cannot be read, lacks a column or is unlike the first.
     """
     if location.startswith(S3):
-        from slipway.sources.s3 import object_parts, objects
+        from slipway.sources.s3 import object_part, objects
 
-        parts, identity = object_parts(location), [[each.where, each.size, each.etag] for each in objects(location)]
+        listed = objects(location)
+        parts = [object_part(each) for each in listed]
+        identity = [[each.where, each.size, each.etag] for each in listed]
     else:
         parts = file_parts(files_at(location, Path()))
         identity = [_identity(part) for part in parts]

@@ -82,9 +82,9 @@ def open_location(location: str, folder: Path, columns: Collection[str] | None =
 
 
 def _objects(location: str) -> list:
-    from slipway.sources.s3 import object_parts  # boto3 takes a while
+    from slipway.sources.s3 import object_part, objects  # boto3 takes a while
 
-    return object_parts(location)
+    return [object_part(found) for found in objects(location)]
 
 
 def frame_of(batches: Batches, where: str) -> "pd.DataFrame":

@@ -35,22 +35,16 @@ class Found:
         return f"{S3}{self.bucket}/{self.key}"
 
 
-def object_parts(location: str) -> list[Part]:
+def objects(location: str) -> list[Found]:
     """The objects that ``s3://bucket/key`` names, a glob in the key, in sorted order.
 
-    ``*`` stands for any text without a slash, ``**/`` for any folders. A CSV is read as it streams in; of Parquet only
-    the footer and the columns that are asked for.
+    ``*`` stands for any text without a slash, ``**/`` for any folders.
 
     Raises
     ------
     TableError
         Naming bucket and key, and the right that is missing.
     """
-    return [_part(each) for each in objects(location)]
-
-
-def objects(location: str) -> list[Found]:
-    """What the listing says of the objects; raises what `object_parts` does."""
     bucket, _, pattern = location.removeprefix(S3).partition("/")
     if not bucket or not pattern:
         raise TableError(f"{location}: names no object", "Write s3://bucket/prefix/*.parquet")
@@ -80,7 +74,8 @@ def _expression(pattern: str) -> str:
     return "".join(said)
 
 
-def _part(found: Found) -> Part:
+def object_part(found: Found) -> Part:
+    """An object as a file of a table: CSV is read as it streams in; of Parquet the footer and the columns asked for."""
     if found.where.lower().endswith(PARQUET):
         return Part(found.where, found.size, lambda: pyarrow.PythonFile(Ranges(found), mode="r"))
     return Part(found.where, found.size, lambda: pyarrow.PythonFile(io.BufferedReader(Stream(found), STREAMED), mode="r"))

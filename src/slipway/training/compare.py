@@ -164,8 +164,7 @@ def compare(
         raise KeyboardInterrupt
     entries = [_entry(trials[number], finished[number], rows, folds, goal) for number in sorted(finished)]
     entries.append(_entry(None, _baseline(rows, folds), rows, folds, goal))
-    sign = -1 if METRICS[goal.metric].greater_is_better else 1
-    return sorted(entries, key=lambda entry: sign * entry.mean), whole
+    return sorted(entries, key=lambda entry: -METRICS[goal.metric].sign * entry.mean), whole
 
 
 def _folds(rows: Rows, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:

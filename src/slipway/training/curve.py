@@ -83,8 +83,7 @@ def doublings(rows: Rows, goal: Goal, trial: Trial) -> list[Doubling]:
     while checked is not None and size + CHECKED <= len(rows.y):
         before = before or _scored(rows, size // 2, checked, goal, trial)
         after = _scored(rows, size, checked, goal, trial)
-        sign = 1 if METRICS[goal.metric].greater_is_better else -1
-        gain = sign * (value(goal.metric, after) - value(goal.metric, before))
+        gain = METRICS[goal.metric].sign * (value(goal.metric, after) - value(goal.metric, before))
         found.append(Doubling(size, gain, float(np.nanstd(drawn_gains(goal.metric, after, before, goal.seed)))))
         if not found[-1].useful:
             break

@@ -77,7 +77,7 @@ def importance(predictor: Predictor, held: Rows, goal: Goal) -> list:
     Source: Breiman, "Random Forests", Machine Learning 45 (2001).
     """
     rows = held.take(np.arange(min(IMPORTANCE_ROWS, len(held.y))))
-    sign = 1 if METRICS[goal.metric].greater_is_better else -1
+    sign = METRICS[goal.metric].sign
     order = np.random.default_rng(goal.seed).permutation(len(rows.y))
 
     def reached(columns: Columns) -> float:

@@ -78,7 +78,7 @@ def judge(
     baseline : float
         The metric of a model that looks at no field.
     """
-    sign = 1 if METRICS[metric].greater_is_better else -1
+    sign = METRICS[metric].sign
     reached = value(metric, challenger)
     if len(challenger.y) < FEWEST:
         return Verdict("kept", (f"only {len(challenger.y)} rows are held out: too few to judge by",))
@@ -92,13 +92,13 @@ def judge(
         return Verdict("promoted", (
             f"{metric} {reached:.4g} on {len(challenger.y)} held-out rows (baseline {baseline:.4g})",
         ))
-    return _duel(metric, sign, challenger, champion, gate, seed)
+    return _duel(metric, challenger, champion, gate, seed)
 
 
-def _duel(metric: str, sign: int, challenger: Scored, champion: Scored, gate: Gate, seed: int) -> Verdict:
+def _duel(metric: str, challenger: Scored, champion: Scored, gate: Gate, seed: int) -> Verdict:
     gains = drawn_gains(metric, challenger, champion, seed)
     new, old = value(metric, challenger), value(metric, champion)
-    gain = sign * (new - old)
+    gain = METRICS[metric].sign * (new - old)
     better = float(np.mean(gains[~np.isnan(gains)] > 0))
     figures = (
         f"{metric} {new:.4g} against the champion's {old:.4g} on the same {len(challenger.y)} held-out rows: "
@@ -113,7 +113,7 @@ def _duel(metric: str, sign: int, challenger: Scored, champion: Scored, gate: Ga
 
 def drawn_gains(metric: str, one: Scored, other: Scored, seed: int) -> np.ndarray:
     """By how much `one` is better than `other`, on each bootstrap draw of the rows of both."""
-    sign, compute = 1 if METRICS[metric].greater_is_better else -1, METRICS[metric].compute
+    sign, compute = METRICS[metric].sign, METRICS[metric].compute
     return sign * np.concatenate([compute(one, weights) - compute(other, weights) for weights in _draws(len(one.y), seed)])
 
 

@@ -149,6 +149,11 @@ class Metric:
     compute: Callable[[Scored, np.ndarray], np.ndarray]
     greater_is_better: bool
 
+    @property
+    def sign(self) -> int:
+        """What differences are multiplied by, so that above zero is better."""
+        return 1 if self.greater_is_better else -1
+
 
 METRICS = {
     "rmse": Metric(_rmse, False),

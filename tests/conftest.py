@@ -1,9 +1,11 @@
 """An app with a small bundle behind it, and a client of it."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 from unittest.mock import patch
 
 import pytest
@@ -60,3 +62,47 @@ def app(serve) -> Flask:
 @pytest.fixture
 def client(app) -> FlaskClient:
     return app.test_client()
+
+
+class Result(NamedTuple):
+    """What a call of ``slipway`` ended with."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(monkeypatch, capsys) -> Callable[..., Result]:
+    """Call ``slipway`` as its entry point does."""
+    from slipway.cli import main
+
+    def call(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["slipway", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            code = main()
+        except SystemExit as end:
+            code = end.code
+        return Result(code or 0, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """An S3 server that tests share, each with a bucket of its own."""
+    from s3 import serve_s3
+
+    with serve_s3() as url:
+        yield url
+
+
+@pytest.fixture
+def bucket(s3_server, monkeypatch):
+    """A bucket of one's own; what fails is tried again at once."""
+    from s3 import bucket
+
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    with bucket(s3_server) as made:
+        yield made

@@ -8,18 +8,10 @@ from slipway.errors import StoreError
 from slipway.remote import ATTEMPTS, Overtaken
 
 
-@pytest.fixture(scope="module")
-def server():
-    with s3.serve_s3() as url:
-        yield url
-
-
 @pytest.fixture
-def bucket(server, monkeypatch):
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+def bucket(bucket, monkeypatch):
     monkeypatch.setattr("slipway.remote._wait", lambda *_: None)
-    with s3.bucket(server) as made:
-        yield made
+    return bucket
 
 
 def digest(content: bytes) -> str:

@@ -30,19 +30,6 @@ ENTRIES = [{"event": "verdict", "at": "2026-01-01T00:00:00+00:00", "digest": DIG
            {"event": "promote", "at": "2026-01-02T00:00:00+00:00", "digest": DIGEST, "reasons": []}]
 
 
-@pytest.fixture(scope="module")
-def server():
-    with s3.serve_s3() as url:
-        yield url
-
-
-@pytest.fixture
-def bucket(server, monkeypatch):
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
-    with s3.bucket(server) as made:
-        yield made
-
-
 @pytest.fixture
 def store(tmp_path) -> LocalStore:
     """Where it was trained."""

@@ -5,7 +5,7 @@ import gzip
 import pyarrow.parquet as parquet
 import pytest
 
-from s3 import DENIED, bucket, serve_s3
+from s3 import DENIED
 from slipway.batch import lines, run
 from slipway.errors import TableError
 
@@ -14,16 +14,9 @@ GOOD = "19,27.9,yes,2020-01-01"
 ANSWERED = f"{HEADER},prediction,warning\n{GOOD},29589.0,\n".encode()
 
 
-@pytest.fixture(scope="module")
-def server():
-    with serve_s3() as url:
-        yield url
-
-
 @pytest.fixture
-def lake(server):
-    with bucket(server) as made:
-        yield made
+def lake(bucket):
+    return bucket
 
 
 def put(lake, key: str, content: bytes) -> None:

@@ -4,47 +4,30 @@ import re
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from bundles import ROWS, make_bundle
+from conftest import Result
 from servers import DEADLINE, serve, start
 from slipway import __version__
-from slipway.cli import COMMANDS, main
+from slipway.cli import COMMANDS
 from slipway.store import LocalStore
 from tables import charges, problem
 
 SETTINGS = "name: regression\nsource: table.csv\ntarget: charges\n"
 
 
-@dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
+def run(tmp_path, monkeypatch, run):
     """Call ``slipway`` in a folder with a problem file."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("SLIPWAY_")] + ["PORT"]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SLIPWAY_PROBLEM", "slipway.yaml")  # serve sets it for its workers: what it leaves is undone
     (tmp_path / "slipway.yaml").write_text(SETTINGS)
-
-    def call(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["slipway", *arguments])
-        capsys.readouterr()
-        try:
-            code = main()
-        except SystemExit as end:
-            code = end.code
-        return Result(code or 0, *capsys.readouterr())
-
-    return call
+    return run
 
 
 @pytest.fixture

@@ -111,15 +111,9 @@ def test_nothing_is_kept_when_nothing_is_to_be(run, tmp_path, kept):
     assert run("train").exit_code == 0 and kept.sizes() == {}
 
 
-@pytest.fixture(scope="module")
-def server():
-    with s3.serve_s3() as url:
-        yield url
-
-
-def test_a_table_in_s3_is_trained_from_and_known_not_to_have_changed(run, tmp_path, store, server):
+def test_a_table_in_s3_is_trained_from_and_known_not_to_have_changed(run, tmp_path, store, s3_server):
     frame = charges()
-    with s3.bucket(server) as bucket:
+    with s3.bucket(s3_server) as bucket:
         for number in (0, 1):
             bucket.put(f"p{number}.csv", frame[number::2].to_csv(index=False).encode())
         problem(tmp_path, frame, "charges", source=f"{bucket.url}/p*.csv")

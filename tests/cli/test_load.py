@@ -16,7 +16,6 @@ from pyarrow import parquet
 
 import slipway
 from mongo import PASSWORD, USER, collection, own_mongo
-from slipway.cli import main
 from slipway.problem import Collection
 from slipway.sources.batches import frame_of, open_location
 from slipway.sources.mongodb import open_collection
@@ -40,22 +39,6 @@ def rows(server, tmp_path, monkeypatch):
         name = made.database.name
         Path("slipway.yaml").write_text(f"name: t\nsource: table.csv\ntarget: bmi\nmongodb: {{database: {name}}}\n")
         yield made
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Call ``slipway``: exit code, standard output, standard error."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["slipway", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            code = main()
-        except SystemExit as end:
-            code = end.code
-        return code or 0, *capsys.readouterr()
-
-    return call
 
 
 def told(rows, new=0, changed=0, same=0) -> str:

@@ -13,23 +13,10 @@ import pytest
 import s3
 import slipway
 from bundles import make_bundle
-from slipway.cli import main
 from slipway.store import LocalStore
 
 FILES = ["drift.json", "fit.svg", "golden.json", "metrics.json", "model.json", "model.onnx", "report.html", "schema.json"]
 RELEASE = {"key": "4fd1", "digest": f"sha256:{'a' * 64}", "commit": "b" * 40, "run_number": 7}
-
-
-@pytest.fixture(scope="module")
-def server():
-    with s3.serve_s3() as url:
-        yield url
-
-
-@pytest.fixture
-def bucket(server):
-    with s3.bucket(server) as made:
-        yield made
 
 
 @pytest.fixture
@@ -42,20 +29,10 @@ def store(tmp_path, bucket) -> LocalStore:
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Call ``slipway`` there: exit code, standard output, standard error."""
+def run(tmp_path, monkeypatch, run):
+    """Call ``slipway`` there."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["slipway", *arguments])
-        capsys.readouterr()
-        try:
-            code = main()
-        except SystemExit as end:
-            code = end.code
-        return code or 0, *capsys.readouterr()
-
-    return call
+    return run
 
 
 def journal(bucket) -> list[dict]:

@@ -14,19 +14,6 @@ from slipway.sources.batches import frame_of, open_location, open_source
 NUMBERS = pd.DataFrame({"a": range(3_000), "b": [f"text {number}" for number in range(3_000)]})
 
 
-@pytest.fixture(scope="module")
-def server():
-    with s3.serve_s3() as url:
-        yield url
-
-
-@pytest.fixture
-def bucket(server, monkeypatch):
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
-    with s3.bucket(server) as made:
-        yield made
-
-
 def csv(frame: pd.DataFrame) -> bytes:
     return frame.to_csv(index=False).encode()
 

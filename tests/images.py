@@ -39,8 +39,13 @@ def derive(docker: Docker, folder: Path, tag: str, base: str, *lines: str) -> No
 
 
 def push(docker: Docker, tag: str) -> str:
-    """Push an image; the digest that names it from now on."""
+    """Push an image, also under what stands for its release key; the digest that names it from now on."""
     docker("push", tag)
     name = tag.rpartition(":")[0]
     found = docker.inspect(tag)["RepoDigests"]
-    return next(each.partition("@")[2] for each in found if each.startswith(f"{name}@"))
+    digest = next(each.partition("@")[2] for each in found if each.startswith(f"{name}@"))
+    key = f"{name}:{digest.removeprefix('sha256:')}"
+    docker("tag", tag, key)
+    docker("push", key)
+    docker("image", "rm", key)
+    return digest

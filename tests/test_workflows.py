@@ -106,7 +106,9 @@ def test_the_box_gets_no_code_no_secret_and_one_command():
     assert job["environment"] == "production"
     assert [list(step) for step in job["steps"]] == [["name", "env", "run"]]
     [step] = job["steps"]
-    assert step["env"] == {"DIGEST": "${{ needs.delivery.outputs.digest }}"}
+    assert step["env"] == {
+        "DIGEST": "${{ needs.delivery.outputs.digest }}", "KEY": "${{ needs.delivery.outputs.key }}",
+    }
     assert "sudo --non-interactive /usr/local/sbin/slipway-release |" in step["run"]
     assert "secrets." not in yaml.safe_dump(job)
 

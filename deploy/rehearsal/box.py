@@ -1,6 +1,7 @@
 """A box in a container: nginx and the release program, set up by deploy/ec2/bootstrap, beside the engine of this machine."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "slipway-rehearsal"
 PROGRAM = "/usr/local/sbin/slipway-release"
 ENGINE_SOCKET = "/var/run/docker.sock"
+RELEASE_KEY = re.compile(r"[0-9a-f]{64}")
 START = "nginx && exec sleep infinity"
 
 
@@ -126,3 +128,6 @@ def remove(docker: Docker, box: Box) -> None:
         docker("rm", "--force", name, check=False)
     for digest in box.images():
         docker("image", "rm", "--force", f"{box.repository}@{digest}", check=False)
+    for tag in docker("image", "ls", "--format", "{{.Tag}}", box.repository).stdout.split():
+        if RELEASE_KEY.fullmatch(tag):
+            docker("image", "rm", "--force", f"{box.repository}:{tag}", check=False)

@@ -1,5 +1,6 @@
 """Whatever goes wrong with a release, the one that serves goes on serving, and the job says what it was."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,12 +51,15 @@ def wrong(docker, repository, releases, tmp_path_factory) -> Callable[..., str]:
 
 @pytest.fixture(scope="module")
 def bundle(docker, repository, releases) -> str:
+    docker("pull", f"{repository}:good-0")
     return docker.inspect(f"{repository}:good-0")["Config"]["Labels"]["slipway.bundle"]
 
 
 RUN = 'CMD ["python", "/program.py"]'
 CASES = {
     "never ready": ((RUN,), "import time; print('waiting for ever', flush=True); time.sleep(3600)", "was not ready within"),
+    "hangs": ((RUN,), STAND_IN.replace("self.send_response(200);", "import time; time.sleep(3600);", 1).replace(
+        "{post}", "pass"), "was not ready within"),
     "ends at once": (('CMD ["sh", "-c", "echo it cannot start >&2; exit 3"]',), "", "ended with exit code 3"),
     "crashes at the first prediction": ((RUN,), STAND_IN.replace("{post}", "os._exit(1)"), "did not answer the golden row"),
     "answers otherwise": (
@@ -115,6 +119,20 @@ def test_an_image_that_is_not_there_is_named(box, releases):
     assert "docker pull failed" in failed.stdout and "0" * 64 in failed.stdout
 
 
+def test_only_what_the_registry_lists_under_a_release_key_is_released(docker, box, releases, wrong):
+    """Who may run code as the runner can ask for any digest."""
+    box.release(request(releases[0], 1))
+    before = box.live(), box.releases()
+    other = box.release(request(releases[1], 2) | {"digest": releases[2]}, check=False)
+    assert other.returncode != 0
+    assert f"the registry lists {releases[1]} under the release key" in other.stdout and releases[2] in other.stdout
+    unlisted = box.release(request(releases[1], 2) | {"key": "0" * 64}, check=False)
+    assert unlisted.returncode != 0 and "docker pull failed" in unlisted.stdout
+    old = box.release({name: value for name, value in request(releases[1], 2).items() if name != "key"}, check=False)
+    assert old.returncode != 0 and "exactly the fields digest, key, commit, run_number" in old.stdout
+    assert (box.live(), box.releases()) == before
+
+
 def test_a_full_disk_is_found_before_anything_changes(docker, repository, registry, releases):
     login = (registry.host, "AWS", registry.password)
     with make_box(docker, repository, login, "--tmpfs", "/var/lib/slipway:mode=711,size=1m") as box:
@@ -146,7 +164,7 @@ def test_a_cancelled_job_leaves_the_old_release_alone(box, releases, wrong):
     box.release(request(releases[0], 1))
     before = box.live(), box.releases()
     script = f"""
-printf '{{"digest": "{slow}", "commit": "{2:040x}", "run_number": 2}}' | /usr/local/sbin/slipway-release > /tmp/out &
+printf '%s' '{json.dumps(request(slow, 2))}' | /usr/local/sbin/slipway-release > /tmp/out &
 while ! grep -q 'docker run' /tmp/out; do sleep 0.05; done
 kill -TERM $!
 wait $! && exit 9

@@ -22,7 +22,7 @@ def done(self, step, seconds):
 program.Log.done = done
 program.main([])
 """
-STEPS = 15
+STEPS = 14
 
 
 def test_after_every_step(box, releases):
@@ -40,6 +40,15 @@ def test_after_every_step(box, releases):
             folders = box.run("ls", "/var/lib/slipway/sockets").stdout.split()
             assert folders == sorted(["active.sock", *(name.removeprefix("slipway-") for name in box.releases())])
             assert set(box.images()) <= set(releases)
-    assert died[:13] == [137] * 13
+    assert died[:12] == [137] * 12
     assert died[-1] == 0   # the last ones have no such step any more
+    assert_every_start_has_one_end(box)
     assert len(found.bundles()) == 3
+
+
+def assert_every_start_has_one_end(box) -> None:
+    lines = box.run("cat", "/var/lib/slipway/history.jsonl").stdout.splitlines()
+    events = [(each["release"], each["event"]) for each in map(json.loads, lines)]
+    for started in [release for release, event in events if event == "start"]:
+        ends = [event for release, event in events if release == started and event != "start"]
+        assert ends in (["live"], ["failed"])

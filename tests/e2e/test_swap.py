@@ -42,38 +42,43 @@ def test_stop_then_run_fails_under_the_same_traffic(docker, box, releases):
     assert found.failed
 
 
-def test_an_answer_in_flight_is_waited_for(box, releases):
-    """A connection that the old release has accepted keeps it until it ends; so the program sees what is in flight."""
-    for number in range(1, 3):
-        box.release(request(releases[number], number))
-    first = box.run(PROGRAM, "history").stdout.splitlines()[0].split()[2]
+def test_a_request_outlives_any_number_of_swaps(box, releases):
+    """Its release drains beside the others until it has answered; no release waits for it."""
+    box.release(request(releases[0], 1))
+    first = box.live()
     body = json.dumps(ROWS[0]).encode()
     head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     hold = f"""
 import os, socket, time
 connection = socket.socket(socket.AF_UNIX)
-connection.connect("/var/lib/slipway/sockets/{first}/web.sock")
+connection.connect("/var/lib/slipway/sockets/active.sock")
 connection.sendall({head.encode()!r})
 open("/tmp/held", "w").close()
 while not os.path.exists("/tmp/go"):
     time.sleep(0.01)
 connection.sendall({body!r})
-open("/tmp/answer", "wb").write(connection.recv(65536))
+answer = connection.recv(65536)
+connection.close()
+open("/tmp/answer", "wb").write(answer)
 """
     box.run("sh", "-c", 'python3 -c "$0" & while [ ! -e /tmp/held ]; do sleep 0.05; done', hold)
-    table = box.run("cat", "/proc/net/unix").stdout
-    assert f"/run/slipway/{first}/web.sock" in table
-    box.run("touch", "/tmp/go")
-    done = box.release(request(releases[0], 3))
-    assert f"docker stop --time 40 slipway-{first}" in done.stdout
+    for number in range(2, 5):
+        done = box.release(request(releases[number % 3], number))
+    assert f"{first} still answers 1 request: it drains, 30 s at most" in done.stdout
+    assert f"draining    {first} still answers 1 request" in box.run(PROGRAM, "status").stdout
+    assert len(box.releases()) == 3
+    box.run("sh", "-c", "touch /tmp/go; while [ ! -s /tmp/answer ]; do sleep 0.05; done")
     assert box.run("cat", "/tmp/answer").stdout.startswith("HTTP/1.1 200")
+    box.run("sh", "-c", f"until {PROGRAM} drain > /tmp/drained && grep -q 'draining: none' /tmp/drained; do sleep 0.05; done")
+    assert f"docker stop --time 40 slipway-{first}" in box.run("cat", "/tmp/drained").stdout
+    assert len(box.releases()) == 2
 
 
 def test_two_at_once_come_one_after_the_other(box, releases):
     box.release(request(releases[0], 1))
     both = f"""
 for number in 2 3; do
-  printf '{{"digest": "%s", "commit": "{2:040x}", "run_number": 2}}' {releases[1]} | {PROGRAM} > /tmp/out.$number &
+  printf '%s' '{json.dumps(request(releases[1], 2))}' | {PROGRAM} > /tmp/out.$number &
 done
 wait
 cat /tmp/out.*
@@ -135,6 +140,7 @@ def test_secrets_of_the_service_stay_in_root_s_file(docker, box, releases):
 def test_images_beyond_the_count_are_removed_and_others_are_not_touched(docker, box, releases):
     config = box.run("cat", "/etc/slipway/release.toml").stdout
     box.write("/etc/slipway/release.toml", config + "keep = 2\n")
+    docker("pull", f"{box.repository}:good-0")
     docker("tag", f"{box.repository}:good-0", "other/insurance:1")
     try:
         for number in range(1, 4):

@@ -72,6 +72,16 @@ def test_a_damaged_record_is_as_good_as_none(box, content):
     assert box.chain() == []
 
 
+def test_a_record_that_the_version_before_wrote_is_read(box):
+    """A box is updated while a release is live."""
+    box.remember(release("a"))
+    (box.records / f"{'a' * 12}.json").write_text(json.dumps({
+        "id": "a" * 12, "digest": DIGEST, "commit": "e" * 40, "run_number": 1, "before": None,
+        "at": "2026-11-21T00:00:00+00:00",
+    }))
+    assert box.record("a" * 12) == release("a")
+
+
 def test_a_circle_of_records_ends(box):
     box.remember(release("a", "b"))
     box.remember(release("b", "a"))

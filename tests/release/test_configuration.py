@@ -42,6 +42,8 @@ def test_only_the_repository_must_be_given(write):
     (f'repository = "{REPOSITORY}"\nmemory = "much"', "memory"),
     (f'repository = "{REPOSITORY}"\npids = "256"', "pids"),
     (f'repository = "{REPOSITORY}"\nready_seconds = 0', "ready_seconds"),
+    (f'repository = "{REPOSITORY}"\ndrain_seconds = 86401', "drain_seconds"),
+    (f'repository = "{REPOSITORY}"\ndraining = -1', "draining"),
     (f'repository = "{REPOSITORY}"\nwebhook = "file:///etc/shadow"', "webhook"),
     (f'repository = "{REPOSITORY}"\nsockets_mount = "relative"', "sockets_mount"),
     (f'repository = "{REPOSITORY}"\nprivileged = true', "privileged is no setting"),

@@ -8,13 +8,14 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from slipway.errors import ReleaseError
 from slipway.files import replace, sync_folder
-from slipway.release.request import read_request
+from slipway.release.request import require_form
 
 ID = re.compile(r"[0-9a-f]{12}")
 STATE = Path("/var/lib/slipway")
@@ -76,6 +77,11 @@ class Box:
     def history(self) -> Path:
         return self.state / "history.jsonl"
 
+    @property
+    def draining(self) -> Path:
+        """A folder with an empty file for every release that drains, as old as its draining."""
+        return self.state / "draining"
+
     def folder(self, id: str) -> Path:
         return self.sockets / id
 
@@ -102,6 +108,7 @@ class Box:
         draft.symlink_to(Path(id) / SOCKET)
         draft.rename(self.active)
         sync_folder(self.sockets)
+        self.undrain(id)
 
     def remember(self, release: Release) -> None:
         """Write the record of a release and make the folder of its socket, which its user may write."""
@@ -116,8 +123,8 @@ class Box:
         """What is known of a release; None when nothing is, or its record is damaged."""
         try:
             found = json.loads((self.records / f"{id}.json").read_bytes())
-            asked = {name: found[name] for name in ("digest", "commit", "run_number")}
-            read_request(json.dumps(asked).encode())
+            for name in ("digest", "commit", "run_number"):
+                require_form(name, found[name])
             sound = set(found) == set(Release.__dataclass_fields__) and found["id"] == id
             return Release(**found) if sound and _is_id(found["before"]) and isinstance(found["at"], str) else None
         except (OSError, ValueError, KeyError, TypeError, ReleaseError):
@@ -132,9 +139,40 @@ class Box:
             id = release.before
         return found
 
+    def drain(self, id: str) -> None:
+        """Note that a release drains from now on, unless it does already."""
+        self.draining.mkdir(exist_ok=True)
+        if id not in self.drained():
+            (self.draining / id).touch()
+
+    def drains(self, id: str) -> float:
+        """For how many seconds a release has drained."""
+        mark = self.draining / id
+        return max(0.0, time.time() - mark.stat().st_mtime) if mark.exists() else 0.0
+
+    def undrain(self, id: str) -> None:
+        """A release does not drain: it is live, or the previous one, or gone."""
+        (self.draining / id).unlink(missing_ok=True)
+
+    def drained(self) -> list[str]:
+        """Ids of all releases noted as draining."""
+        return sorted(path.name for path in self.draining.glob("*"))
+
+    def restart_count(self, id: str) -> None:
+        """Let any run number follow that of the release `id`."""
+        replace(self.state / "restarted", f"{id}\n".encode())
+
+    def restarted(self) -> str | None:
+        """The release that any run number may follow."""
+        try:
+            return (self.state / "restarted").read_text().strip()
+        except FileNotFoundError:
+            return None
+
     def leave(self, id: str) -> None:
         """Remove the socket of a release whose container is gone."""
         shutil.rmtree(self.folder(id), ignore_errors=True)
+        self.undrain(id)
 
     def forget(self, id: str) -> None:
         """Remove the socket and the record of a release whose container is gone."""

@@ -28,8 +28,12 @@ class Configuration:
         Most memory of a release, as Docker writes it (``512m``).
     pids : int
         Most processes and threads of a release.
-    ready_seconds, drain_seconds : int
-        How long a release may take to get ready, and to finish its answers.
+    ready_seconds : int
+        How long a release may take to get ready.
+    drain_seconds : int
+        How long a release that is neither the live nor the previous one may take to finish its answers.
+    draining : int
+        How many such releases may run at once.
     webhook : str
         URL that is told every result; empty for none.
     sockets_mount : str
@@ -41,7 +45,8 @@ class Configuration:
     memory: str = "512m"
     pids: int = 256
     ready_seconds: int = 60
-    drain_seconds: int = 60
+    drain_seconds: int = 3_600
+    draining: int = 1
     webhook: str = ""
     sockets_mount: str = ""
 
@@ -51,8 +56,8 @@ class Configuration:
         return self.repository.rpartition("/")[2]
 
 
-def _whole(least: int, most: int) -> tuple[str, Callable[[Any], bool]]:
-    return f"a whole number from {least} to {most}", lambda value: type(value) is int and least <= value <= most
+def _integer(least: int, most: int) -> tuple[str, Callable[[Any], bool]]:
+    return f"an integer from {least} to {most}", lambda value: type(value) is int and least <= value <= most
 
 
 def _text(expected: str, form: str) -> tuple[str, Callable[[Any], bool]]:
@@ -61,11 +66,12 @@ def _text(expected: str, form: str) -> tuple[str, Callable[[Any], bool]]:
 
 RULES = {
     "repository": _text("host/name without a tag", REPOSITORY.pattern),
-    "keep": _whole(2, 100),
+    "keep": _integer(2, 100),
     "memory": _text("such as 512m or 1g", MEMORY.pattern),
-    "pids": _whole(16, 32_768),
-    "ready_seconds": _whole(1, 3_600),
-    "drain_seconds": _whole(1, 3_600),
+    "pids": _integer(16, 32_768),
+    "ready_seconds": _integer(1, 3_600),
+    "drain_seconds": _integer(1, 86_400),
+    "draining": _integer(0, 16),
     "webhook": _text("an http:// or https:// address, or empty", r"(https?://\S+)?"),
     "sockets_mount": _text("an absolute path, or empty", r"(/\S+)?"),
 }

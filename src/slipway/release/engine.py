@@ -51,10 +51,20 @@ class Engine:
         listed = self.run(("ps", "--all", "--filter", f"label={label}", "--format", shown))
         return dict(line.split("\t", 1) for line in listed.splitlines() if line.strip())
 
-    def images(self, repository: str) -> list[str]:
-        """Digests of a repository's images on this machine."""
-        listed = self.run(("image", "ls", "--digests", "--no-trunc", "--format", "{{.Digest}}", repository))
-        return sorted({line for line in listed.split() if line.startswith("sha256:")})
+    def images(self, repository: str) -> dict[str, list[str]]:
+        """The names of a repository's images on this machine, ``repository:tag`` or ``repository@digest``, by their digest."""
+        shown = "{{.Digest}}\t{{.Tag}}"
+        listed = self.run(("image", "ls", "--digests", "--no-trunc", "--format", shown, repository))
+        found: dict[str, list[str]] = {}
+        for digest, tag in (line.split("\t") for line in sorted(listed.splitlines())):
+            if digest.startswith("sha256:"):
+                name = f"{repository}@{digest}" if tag == "<none>" else f"{repository}:{tag}"
+                found.setdefault(digest, []).append(name)
+        return found
+
+    def digests(self, image: str) -> list[str]:
+        """The digests that registries have this image under."""
+        return [each.partition("@")[2] for each in self._inspected("{{json .RepoDigests}}", image)]
 
     def labels(self, image: str) -> dict[str, str]:
         """Labels of an image."""
@@ -67,10 +77,13 @@ class Engine:
     def last_lines(self, container: str) -> list[str]:
         """What a container wrote last, at most 40 lines."""
         environ = os.environ | {"DOCKER_CONFIG": self.settings}
-        done = subprocess.run(
-            [self.program, "logs", "--tail", str(LAST_LINES), container], env=environ, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=30,
-        )
+        try:
+            done = subprocess.run(
+                [self.program, "logs", "--tail", str(LAST_LINES), container], env=environ, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=30,
+            )
+        except subprocess.TimeoutExpired:
+            return ["its log could not be read within 30 s"]
         return done.stdout.splitlines()
 
     def _inspected(self, shown: str, name: str) -> Any:

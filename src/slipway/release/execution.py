@@ -50,12 +50,12 @@ class Execution:
         self._proxy = proxy
         self._perform = {
             steps.Docker: lambda step: engine.run(step.arguments),
+            steps.RequireDigest: self._require_digest,
             steps.Remember: lambda step: box.remember(step.release),
             steps.AwaitReady: self._await_ready,
             steps.CheckAnswer: self._check_answer,
             steps.Point: lambda step: box.point(step.release.id),
             steps.Probe: self._probe,
-            steps.AwaitIdle: self._await_idle,
             steps.Leave: lambda step: box.leave(step.id),
             steps.Forget: lambda step: box.forget(step.id),
         }
@@ -83,6 +83,21 @@ class Execution:
         except OSError:
             return False
 
+    def requests(self, id: str) -> int:
+        """How many requests a release answers, or will: the most of two looks, as a look is no single moment."""
+        path = str(Path(steps.inside_folder(id)) / SOCKET)
+        first = in_flight(path)
+        time.sleep(IDLE_PAUSE)
+        return max(first, in_flight(path))
+
+    def _require_digest(self, step: steps.RequireDigest) -> None:
+        found = self.engine.digests(step.image)
+        if step.digest not in found:
+            raise ReleaseError(
+                f"the registry lists {', '.join(found)} under the release key {step.image}, not {step.digest}",
+                "Only what main.yaml delivered under this key can be released: run the workflow again",
+            )
+
     def _await_ready(self, step: steps.AwaitReady) -> None:
         release = step.release
         bundle = self._label(release, BUNDLE_LABEL)
@@ -108,7 +123,7 @@ class Execution:
         release = step.release
         try:
             golden = json.loads(self._label(release, GOLDEN_LABEL))
-            row, expected = golden["row"], golden["answer"]
+            row, expected = golden["row"], {**golden["answer"]}
         except (ValueError, TypeError, KeyError) as error:
             raise ReleaseError(f"the image's label {GOLDEN_LABEL} holds no row and answer") from error
         try:
@@ -138,17 +153,6 @@ class Execution:
             if time.monotonic() > deadline:
                 raise ReleaseError(f"nginx does not answer with {step.release.id}: {said}", "systemctl status nginx")
             time.sleep(PAUSE)
-
-    def _await_idle(self, step: steps.AwaitIdle) -> None:
-        path = str(Path(steps.inside_folder(step.id)) / SOCKET)
-        deadline = time.monotonic() + step.seconds
-        quiet = 0
-        while quiet < 2:
-            quiet = 0 if in_flight(path) else quiet + 1
-            if quiet < 2 and time.monotonic() > deadline:
-                raise ReleaseError(f"{step.id} still answers requests after {step.seconds} s")
-            if quiet < 2:
-                time.sleep(IDLE_PAUSE)
 
     def _label(self, release: Release, name: str) -> str:
         image = f"{self.configuration.repository}@{release.digest}"

@@ -1,6 +1,6 @@
 """What a swap consists of, as data: made from what is asked and what is there, without doing any of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slipway.release.box import USER, Box, Release
@@ -21,6 +21,17 @@ class Docker:
 
     def __str__(self) -> str:
         return "docker " + " ".join(self.arguments)
+
+
+@dataclass(frozen=True)
+class RequireDigest:
+    """What the registry lists under a release key must be the image with this digest."""
+
+    image: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"require that {self.image} is {self.digest}"
 
 
 @dataclass(frozen=True)
@@ -75,17 +86,6 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class AwaitIdle:
-    """Wait until nothing is in flight to a release, seen twice."""
-
-    id: str
-    seconds: int
-
-    def __str__(self) -> str:
-        return f"wait until {self.id} is idle, {self.seconds} s at most"
-
-
-@dataclass(frozen=True)
 class Leave:
     """Remove the folder of the socket of a release whose container is gone."""
 
@@ -105,7 +105,7 @@ class Forget:
         return f"remove the record of {self.id}"
 
 
-Step = Docker | Remember | AwaitReady | CheckAnswer | Point | Probe | AwaitIdle | Leave | Forget
+Step = Docker | RequireDigest | Remember | AwaitReady | CheckAnswer | Point | Probe | Leave | Forget
 
 
 @dataclass(frozen=True)
@@ -115,36 +115,37 @@ class Group:
     name: str
     steps: tuple[Step, ...]
 
+    def __str__(self) -> str:
+        return "\n".join((self.name, *(f"  {step}" for step in self.steps)))
+
 
 @dataclass(frozen=True)
 class Plan:
-    """`before` the switch a failure leaves the old release alone; `after` it there is nothing left to fail for users."""
+    """`before` the switch a failure leaves the old release alone."""
 
     before: tuple[Group, ...]
     switch: Group
-    after: tuple[Group, ...]
 
     def __str__(self) -> str:
-        groups = (*self.before, self.switch, *self.after)
-        return "\n".join(line for group in groups for line in (group.name, *(f"  {step}" for step in group.steps)))
+        return "\n".join(map(str, (*self.before, self.switch)))
 
 
-def plan_release(release: Release, configuration: Configuration, box: Box, present: Sequence[str]) -> Plan:
-    """The steps that make `release` live, pulled by digest.
+def plan_release(release: Release, key: str, configuration: Configuration, box: Box) -> Plan:
+    """The steps that make `release` live.
 
     Parameters
     ----------
-    present : sequence of str
-        Ids of the containers that are there, running or not.
+    key : str
+        The release key: the image is pulled by it, so that only what the registry lists under one can run.
     """
-    image = f"{configuration.repository}@{release.digest}"
-    pull = Group("Pull", (Docker(("pull", "--quiet", image)),))
-    return Plan((pull, *_start(release, configuration, box)), _switch(release), _after(release, configuration, present))
+    image = f"{configuration.repository}:{key}"
+    pull = Group("Pull", (Docker(("pull", "--quiet", image)), RequireDigest(image, release.digest)))
+    return Plan((pull, *_start(release, configuration, box)), _switch(release))
 
 
 def plan_return(release: Release, configuration: Configuration, box: Box) -> Plan:
     """The steps that start an earlier release again whose container is gone; its image is still there."""
-    return Plan(_start(release, configuration, box), _switch(release), ())
+    return Plan(_start(release, configuration, box), _switch(release))
 
 
 def _start(release: Release, configuration: Configuration, box: Box) -> tuple[Group, ...]:
@@ -159,30 +160,18 @@ def _switch(release: Release) -> Group:
     return Group("Switch", (survive, Point(release), Probe(release)))
 
 
-def _after(release: Release, configuration: Configuration, present: Sequence[str]) -> tuple[Group, ...]:
-    seconds = configuration.drain_seconds
-    drain: list[Step] = [AwaitIdle(release.before, seconds)] if release.before in present else []
-    for id in present:
-        if id not in (release.before, release.id):
-            drain += remove_steps(id, seconds)
-    return (Group("Drain", tuple(drain)),)
+def end_steps(id: str) -> list[Step]:
+    """How an idle release that no new connection reaches is ended."""
+    return [Docker(("stop", "--time", str(STOP_SECONDS), f"slipway-{id}")), *discard_steps(id)]
 
 
-def remove_steps(id: str, seconds: int) -> list[Step]:
-    """How a release that no new connection reaches is ended without cutting off an answer."""
-    stop = Docker(("stop", "--time", str(STOP_SECONDS), f"slipway-{id}"))
-    idle, *rest = discard_steps(id, seconds)
-    return [idle, stop, *rest]
-
-
-def discard_steps(id: str, seconds: int) -> list[Step]:
-    """The same for one that failed, and may not listen to a signal."""
-    return [AwaitIdle(id, seconds), Docker(("rm", "--force", f"slipway-{id}")), Leave(id)]
+def discard_steps(id: str) -> list[Step]:
+    """How a release is ended at once, whatever it does."""
+    return [Docker(("rm", "--force", f"slipway-{id}")), Leave(id)]
 
 
 def clean_steps(
-    configuration: Configuration, keep: Sequence[Release], images: Sequence[str], folders: Sequence[str],
-    records: Sequence[str],
+    keep: Sequence[Release], images: Mapping[str, Sequence[str]], folders: Sequence[str], records: Sequence[str],
 ) -> Group:
     """Remove what cannot be gone back to: images of this repository alone, folders and records.
 
@@ -190,13 +179,14 @@ def clean_steps(
     ----------
     keep : sequence of Release
         What stays; see `slipway.release.box.kept`.
-    images : sequence of str
-        Digests of the repository's images on this machine.
+    images : mapping of str to sequence of str
+        The names of the repository's images on this machine, by their digest.
     folders, records : sequence of str
         Ids of releases without a container that have one.
     """
     digests, ids = {each.digest for each in keep}, {each.id for each in keep}
-    unused = [Docker(("image", "rm", f"{configuration.repository}@{each}")) for each in images if each not in digests]
+    # Engines drop an image's digest with its last tag, and keep the tags when its digest goes: each name is removed.
+    unused = [Docker(("image", "rm", name)) for each, names in images.items() if each not in digests for name in names]
     left = (Leave(id) for id in folders)
     return Group("Clean old images", (*unused, *left, *(Forget(id) for id in records if id not in ids)))
 

@@ -1,8 +1,8 @@
 """slipway-release: the program on the box.
 
-    slipway-release < request     make a release live: {"digest": "sha256:…", "commit": "…", "run_number": N}
+    slipway-release < request     make a release live: {"digest": "sha256:…", "key": "…", "commit": "…", "run_number": N}
     slipway-release --dry-run < request
-    slipway-release status | history | rollback
+    slipway-release status | history | rollback | drain | restart-count
 """
 
 import argparse
@@ -18,11 +18,14 @@ from slipway.release.box import Box
 from slipway.release.configuration import FILE, Configuration, read_configuration
 from slipway.release.engine import Engine
 from slipway.release.execution import Execution
+from slipway.release.history import History
+from slipway.release.lock import exclusive
 from slipway.release.plan import ENVIRONMENT
 from slipway.release.request import MOST_BYTES, read_request
 from slipway.release.swap import Swap
 
 SHOWN = 20
+COMMANDS = ("status", "history", "rollback", "drain", "restart-count")
 
 
 class Log:
@@ -49,8 +52,7 @@ class Log:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; it ends the process."""
     parser = argparse.ArgumentParser(prog="slipway-release", description="Make a release live on this box.")
-    parser.add_argument("command", nargs="?", choices=("status", "history", "rollback"),
-                        help="without one, the request is read from standard input")
+    parser.add_argument("command", nargs="?", choices=COMMANDS, help="without one, the request is read from standard input")
     parser.add_argument("--dry-run", action="store_true", help="show the steps, do nothing")
     asked = parser.parse_args(arguments)
     if asked.dry_run and asked.command:
@@ -60,21 +62,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     configuration = None
     try:
         if asked.command == "history":
-            return print("\n".join(history_lines(box)))
+            return print("\n".join(history_lines(box, log)))
         configuration = read_configuration(FILE)
         swap = make_swap(configuration, box, log)
         if asked.command == "status":
             return print("\n".join(status_lines(swap)))
-        if asked.command is None and asked.dry_run:
+        if asked.dry_run:
             return print(swap.plan(_request()))
-        result = swap.rollback() if asked.command == "rollback" else swap.deploy(_request())
+        result = _act(swap, asked.command)
     except (SlipwayError, OSError) as error:
         log.heading(None)
         log.say(f"Result: FAILED: {error}")
-        _tell(configuration, log, False, str(error))
+        if asked.command != "drain":   # it is tried again in a minute
+            _tell(configuration, log, False, str(error))
         sys.exit(error.exit_code if isinstance(error, SlipwayError) else 1)
     log.say(f"Result: {result} ({time.monotonic() - start:.2f} s)")
-    _tell(configuration, log, True, result)
+    if asked.command != "drain":
+        _tell(configuration, log, True, result)
+
+
+def _act(swap: Swap, command: str | None) -> str:
+    """What a command changes; a sentence on the result."""
+    if command is None:
+        return swap.deploy(_request())
+    return {"rollback": swap.rollback, "drain": swap.drain, "restart-count": swap.restart_count}[command]()
 
 
 def make_swap(configuration: Configuration, box: Box, log: Log) -> Swap:
@@ -105,19 +116,24 @@ def status_lines(swap: Swap) -> list[str]:
     for place, each in zip(("live", "previous", *("earlier" for _ in chain)), chain):
         ready = "ready" if swap.execution.ready(each.id) else states.get(each.id, "stopped")
         lines.append(f"{place:<10}  {each.id}  run {each.run_number}  {each.commit[:12]}  {each.digest[:19]}  {ready}")
-    strays = sorted(set(states) - {each.id for each in chain[:2]})
-    lines += [f"stray       {each}: the next release removes it" for each in strays]
+    lines += [f"draining    {each}, for {each.seconds:.0f} s" for each in swap.drainers() if each.requests]
+    lines += [f"stray       {each.id}: the next release ends it" for each in swap.drainers() if not each.requests]
     images, room = engine.images(configuration.repository), os.statvfs(box.state)
     lines.append(f"images      {len(images)} of {configuration.keep} to keep")
     lines.append(f"disk        {room.f_bavail * room.f_frsize / 1e9:.1f} GB free")
     return lines
 
 
-def history_lines(box: Box) -> list[str]:
-    """The last releases, the newest last."""
-    from slipway.journal import Journal
-
-    entries = Journal(box.history).entries()[-SHOWN:]
+def history_lines(box: Box, log: Log) -> list[str]:
+    """The last events, the newest last; unless a run is under way, also what a run that was killed did not note."""
+    history = History(box.history, log.say)
+    try:
+        with exclusive(box, 0):
+            id = box.live()
+            history.complete(box.record(id) if id else None)
+    except ReleaseError:   # a run is under way, or this is not root: what is noted will do
+        pass
+    entries = history.entries()[-SHOWN:]
     return [
         f"{each.get('at', '')}  {each.get('event', ''):<8}  {each.get('release', '')}  run {each.get('run_number', '')}  "
         f"{str(each.get('commit', ''))[:12]}  {str(each.get('digest', ''))[:19]}  {each.get('reason', '')}".rstrip()

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 from slipway.errors import ReleaseError
 
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-COMMIT = re.compile(r"[0-9a-f]{40}")
-KEYS = ("digest", "commit", "run_number")
+FORMS = {
+    "digest": re.compile(r"sha256:[0-9a-f]{64}"), "key": re.compile(r"[0-9a-f]{64}"), "commit": re.compile(r"[0-9a-f]{40}"),
+}
+FIELDS = (*FORMS, "run_number")
 MOST_BYTES = 4_096
-EXPECTED = 'Send {"digest": "sha256:…", "commit": "<40 hex digits>", "run_number": <whole number>}'
+EXPECTED = (
+    'Send {"digest": "sha256:…", "key": "<64 hex digits>", "commit": "<40 hex digits>", "run_number": <integer>}, as '
+    "the main.yaml of this version of Slipway does"
+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,8 @@ class Request:
     ----------
     digest : str
         Of the image, with ``sha256:``; its repository is the box's own business.
+    key : str
+        The release key: the tag under which the registry must list this digest.
     commit : str
         The 40 hexadecimal digits of the commit that asked for it.
     run_number : int
@@ -28,6 +34,7 @@ class Request:
     """
 
     digest: str
+    key: str
     commit: str
     run_number: int
 
@@ -40,18 +47,22 @@ def read_request(content: bytes) -> Request:
         pairs = json.loads(content, object_pairs_hook=list)
     except (ValueError, RecursionError) as error:
         raise ReleaseError(f"the request is not JSON ({error})", EXPECTED) from error
-    if not _is_object(pairs) or sorted(name for name, _ in pairs) != sorted(KEYS):
-        raise ReleaseError(f"the request must have just the keys {', '.join(KEYS)}, each once", EXPECTED)
-    request = dict(pairs)
-    for name, form in (("digest", DIGEST), ("commit", COMMIT)):
-        if not isinstance(request[name], str) or not form.fullmatch(request[name]):
-            raise ReleaseError(f"the request's {name} is not of the form {form.pattern}", EXPECTED)
-    number = request["run_number"]
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number < 10 ** 12:
-        raise ReleaseError("the request's run_number is not a whole number of 1 or more", EXPECTED)
-    return Request(request["digest"], request["commit"], number)
+    if not _is_object(pairs) or sorted(name for name, _ in pairs) != sorted(FIELDS):
+        raise ReleaseError(f"the request must have exactly the fields {', '.join(FIELDS)}, each once", EXPECTED)
+    for name, value in pairs:
+        require_form(name, value)
+    return Request(**dict(pairs))
+
+
+def require_form(name: str, value: object) -> None:
+    """ReleaseError when a field of a request, or of a record of one, is not of its form."""
+    if name == "run_number":
+        if type(value) is not int or not 1 <= value < 10 ** 12:
+            raise ReleaseError("the request's run_number is not an integer of 1 or more", EXPECTED)
+    elif not isinstance(value, str) or not FORMS[name].fullmatch(value):
+        raise ReleaseError(f"the request's {name} is not of the form {FORMS[name].pattern}", EXPECTED)
 
 
 def _is_object(pairs: object) -> bool:
-    """Whether JSON's outermost value was an object; as a list of pairs it keeps keys that were given twice."""
+    """Whether JSON's outermost value was an object; as a list of pairs it keeps fields that were given twice."""
     return isinstance(pairs, list) and all(isinstance(pair, tuple) for pair in pairs)

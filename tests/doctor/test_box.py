@@ -23,7 +23,7 @@ FILES = {
     "etc/group": "root:x:0:\ndocker:x:999:ubuntu\nrunner:x:1001:\n",
     "etc/passwd": "root:x:0:0::/root:/bin/bash\nrunner:x:1001:1001::/home/runner:/bin/bash\n",
     "usr/local/sbin/slipway-release": "#!/bin/sh\n",
-    "engine": "#!/bin/sh\necho 28.0\n",
+    "engine": "#!/bin/sh\ncase $1 in info) echo true;; *) echo 28.0;; esac\n",
 }
 
 
@@ -121,6 +121,7 @@ def remove(name: str) -> Callable[[Path], None]:
 
 @pytest.mark.parametrize("spoil, what, says", [
     (broken_engine, "docker", "systemctl start docker"),
+    (write("engine", "#!/bin/sh\necho false\n"), "docker", "live-restore is off: a restart of Docker interrupts the service"),
     (remove("etc/nginx/conf.d/slipway.conf"), "nginx", "slipway.conf is missing"),
     (remove("usr/local/sbin/slipway-release"), "program", "bootstrap"),
     (remove("etc/sudoers.d/slipway"), "sudo", "may not start slipway-release"),

@@ -1,5 +1,6 @@
 """The bootstrap on a bare Debian machine: once, and again. No systemd runs there, so nothing of it is started."""
 
+import json
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
@@ -152,9 +153,38 @@ def test_what_a_person_edited_survives_and_the_repository_follows(machine):
     settings = machine.read("cat /etc/slipway/release.toml").splitlines()
     assert f'repository = "{REGISTRY}/other"' in settings and "keep = 5   # mine" in settings
     assert machine.read("tail -n 1 /etc/slipway/service.env") == "SLIPWAY_API_KEYS=secret"
-    assert machine.read("cat /etc/docker/daemon.json") == "{}"
+    assert json.loads(machine.read("cat /etc/docker/daemon.json")) == {"live-restore": True}
     machine.set_up()
     assert f'repository = "{REPOSITORY}"' in machine.read("cat /etc/slipway/release.toml").splitlines()
+
+
+@pytest.mark.parametrize(("settings", "told"), [
+    ('{"live-restore": false}', "turns live-restore off"), ("{", "cannot be read as JSON"), ("[]", "cannot be read as JSON"),
+])
+def test_a_docker_that_would_interrupt_the_service_is_refused(machine, settings, told):
+    machine.run(f"cp /etc/docker/daemon.json /root/sound; echo '{settings}' > /etc/docker/daemon.json")
+    done = machine.set_up(check=False)
+    assert done.returncode == 1 and told in done.stderr
+    assert machine.read("cat /etc/docker/daemon.json") == settings
+    machine.run("cp /root/sound /etc/docker/daemon.json")
+
+
+def test_live_restore_is_added_to_what_docker_was_told_before(machine):
+    machine.run("""echo '{"data-root": "/mnt"}' > /etc/docker/daemon.json; chmod 600 /etc/docker/daemon.json""")
+    machine.set_up()
+    assert json.loads(machine.read("cat /etc/docker/daemon.json")) == {"data-root": "/mnt", "live-restore": True}
+    assert machine.read("stat -c %a /etc/docker/daemon.json") == "600"
+    before = machine.state()
+    machine.set_up()
+    assert machine.state() == before
+    machine.run("rm /etc/docker/daemon.json")
+    machine.set_up()
+
+
+def test_what_drains_is_looked_at_every_minute(machine):
+    timer = machine.read("cat /etc/systemd/system/slipway-drain.timer /etc/systemd/system/slipway-drain.service")
+    assert "OnCalendar=minutely" in timer and f"ExecStart={PROGRAM} drain" in timer
+    assert "ConditionDirectoryNotEmpty=/var/lib/slipway/draining" in timer
 
 
 def test_what_nginx_refuses_is_taken_back(machine):

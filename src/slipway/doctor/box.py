@@ -26,6 +26,8 @@ class Facts:
     ----------
     settings, engine : str
         What is wrong with /etc/slipway/release.toml; with Docker.
+    survives : bool
+        Whether containers outlive a restart of Docker; only of interest when it answers.
     program, proxy : bool
         Whether the release program is there, root's and executable; whether nginx has its configuration.
     live : str or None
@@ -40,6 +42,7 @@ class Facts:
 
     settings: str = ""
     engine: str = ""
+    survives: bool = True
     program: bool = True
     proxy: bool = True
     live: str | None = None
@@ -66,6 +69,7 @@ def gather(root: Path, engine: Engine = Engine()) -> Facts | None:
     return Facts(
         settings=_said(lambda: read_configuration(configuration)),
         engine=_said(lambda: engine.run(("version", "--format", "{{.Server.Version}}"), 10)),
+        survives=_survives(engine),
         program=_is_roots_program(_at(root, Path("/usr/local/sbin/slipway-release"))),
         proxy=_at(root, Path("/etc/nginx/conf.d/slipway.conf")).is_file(),
         live=live, silent=silent, free=shutil.disk_usage(images if images.is_dir() else root).free,
@@ -83,6 +87,13 @@ def _said(attempt) -> str:
     except ReleaseError as error:
         return str(error)
     return ""
+
+
+def _survives(engine: Engine) -> bool:
+    try:
+        return engine.run(("info", "--format", "{{.LiveRestoreEnabled}}"), 10).strip() == "true"
+    except ReleaseError:
+        return False
 
 
 def _is_roots_program(path: Path) -> bool:
@@ -135,13 +146,22 @@ def check(facts: Facts | None) -> list[Finding]:
         return [Finding("box", SKIPPED, "this machine is none: run slipway doctor there, as root")]
     return [
         Finding("settings", FAILED, facts.settings) if facts.settings else Finding("settings", OK, f"{FILE} is sound"),
-        Finding("docker", FAILED, facts.engine) if facts.engine else Finding("docker", OK, "answers"),
+        docker(facts),
         Finding("program", OK, "slipway-release is there, and root's alone to change") if facts.program else
         Finding("program", FAILED, "/usr/local/sbin/slipway-release is not there, or not root's", BOOTSTRAP),
         Finding("nginx", OK, "has its configuration") if facts.proxy else
         Finding("nginx", FAILED, "/etc/nginx/conf.d/slipway.conf is missing", BOOTSTRAP),
         live(facts), room(facts), sudo(facts), docker_group(facts),
     ]
+
+
+def docker(facts: Facts) -> Finding:
+    """Whether Docker answers, and releases outlive a restart of it."""
+    if facts.engine:
+        return Finding("docker", FAILED, facts.engine)
+    if not facts.survives:
+        return Finding("docker", FAILED, "live-restore is off: a restart of Docker interrupts the service", BOOTSTRAP)
+    return Finding("docker", OK, "answers, and releases outlive a restart of it")
 
 
 def live(facts: Facts) -> Finding:

@@ -20,15 +20,21 @@ DOWN = "Cannot connect to the Docker daemon"
 
 
 class Containers:
-    """An engine that starts, stops and names containers, and pulls nothing."""
+    """An engine that remembers what was started and pulled."""
 
     def __init__(self) -> None:
         self.running: list[str] = []
+        self.pulled: dict[str, list[str]] = {}
         self.down = False
 
     def run(self, arguments: Sequence[str]) -> str:
         if self.down:
             raise ReleaseError(DOWN)
+        if arguments[0] == "pull":
+            digest = f"sha256:{arguments[-1].rpartition(':')[2]}"
+            self.pulled[digest] = [digest]
+        if arguments[:2] == ("image", "rm"):
+            del self.pulled[arguments[-1]]
         if arguments[0] == "run":
             self.running.append(arguments[3].removeprefix("slipway-"))
         if arguments[0] == "rm":
@@ -40,7 +46,7 @@ class Containers:
         return dict.fromkeys(self.running, "running")
 
     def images(self, repository: str) -> dict[str, list[str]]:
-        return {}
+        return dict(self.pulled)
 
     def last_lines(self, container: str) -> list[str]:
         return ["its last words"]
@@ -173,6 +179,7 @@ def test_a_release_that_still_answers_outlives_any_number_of_swaps(run):
         last = run.release(number)
     assert len(run.trial.engine.running) == 3 and first in run.trial.engine.running
     assert any(line.startswith(f"{first} still answers 1 request: it drains, 3600 s") for line in run.said)
+    assert run.box.record(first).digest in run.trial.engine.pulled and len(run.trial.engine.pulled) == 4
     run.trial.busy.clear()
     assert run.swap.drain() == "draining: none"
     assert len(run.trial.engine.running) == 2 and first not in run.trial.engine.running
@@ -232,7 +239,7 @@ def test_a_count_that_began_again_is_accepted_once_the_administrator_says_so(run
     run.release(3)
     with pytest.raises(ReleaseError, match="run 2 is older than run 3"):
         run.release(2)
-    assert ("restart", 950) in run.events()
+    assert ("restart-count", 950) in run.events()
 
 
 def test_without_a_live_release_there_is_no_count_to_restart(run):

@@ -116,8 +116,8 @@ def status_lines(swap: Swap) -> list[str]:
     for place, each in zip(("live", "previous", *("earlier" for _ in chain)), chain):
         ready = "ready" if swap.execution.ready(each.id) else states.get(each.id, "stopped")
         lines.append(f"{place:<10}  {each.id}  run {each.run_number}  {each.commit[:12]}  {each.digest[:19]}  {ready}")
-    lines += [f"draining    {each}, for {each.seconds:.0f} s" for each in swap.drainers() if each.requests]
-    lines += [f"stray       {each.id}: the next release ends it" for each in swap.drainers() if not each.requests]
+    for each in swap.drainers():
+        lines.append(f"draining    {each}" if each.requests else f"stray       {each.id}: the next release ends it")
     images, room = engine.images(configuration.repository), os.statvfs(box.state)
     lines.append(f"images      {len(images)} of {configuration.keep} to keep")
     lines.append(f"disk        {room.f_bavail * room.f_frsize / 1e9:.1f} GB free")

@@ -96,7 +96,7 @@ class Swap:
             if live is None:
                 return "nothing is live: any run number is accepted"
             self.box.restart_count(live.id)
-            self.history.note("restart", live)
+            self.history.note("restart-count", live)
             return f"the next release may have any run number; {shown(live)} stays live"
 
     def plan(self, request: Request) -> str:
@@ -223,9 +223,9 @@ class Swap:
         try:
             self._drain()
             configuration = self.execution.configuration
-            keep = kept(self.box.chain(), configuration.keep)
             images = self.execution.engine.images(configuration.repository)
-            present = self._present()   # what could not be stopped keeps its folder
+            present = self._present()   # what drains, or could not be stopped, keeps its folder and its image
+            keep = [*kept(self.box.chain(), configuration.keep), *filter(None, map(self.box.record, present))]
             folders, records = ([id for id in ids if id not in present] for ids in (self.box.folders(), self.box.recorded()))
             self._try(steps.clean_steps(keep, images, folders, records))
         except (SlipwayError, OSError) as error:

@@ -34,6 +34,20 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 print("ready", flush=True)
 sys.stdin.read()
 """
+# Stands in for systemd as far as Docker goes, and notes whether Docker had live-restore when it was restarted.
+SYSTEMCTL = """#!/bin/bash
+stop() { kill "$(cat /run/docker.pid)"; while [ -e /run/docker.pid ]; do sleep 0.05; done; }
+start() {
+  dockerd --storage-driver vfs --iptables=false --bridge=none >/tmp/dockerd.log 2>&1 &
+  until docker version >/dev/null 2>&1; do kill -0 $! || exit 1; sleep 0.05; done
+}
+case "$*" in
+  "reload-or-restart docker") kill -HUP "$(cat /run/docker.pid)" ;;
+  "restart docker") docker info --format '{{.LiveRestoreEnabled}}' >> /tmp/restarts; stop; start ;;
+  "start docker") start ;;
+  "stop docker") stop ;;
+esac
+"""
 
 
 class Machine:
@@ -178,6 +192,19 @@ def test_live_restore_is_added_to_what_docker_was_told_before(machine):
     machine.set_up()
     assert machine.state() == before
     machine.run("rm /etc/docker/daemon.json")
+    machine.set_up()
+
+
+def test_a_running_docker_takes_live_restore_before_it_is_restarted(machine):
+    state = "docker info --format '{{.LiveRestoreEnabled}}'"
+    machine.docker("exec", "--interactive", machine.name, "sh", "-c",
+                   "cat > /usr/local/bin/systemctl && chmod 755 /usr/local/bin/systemctl", input=SYSTEMCTL)
+    machine.run("mkdir -p /run/systemd/system; echo '{}' > /etc/docker/daemon.json; systemctl start docker")
+    assert machine.read(state) == "false"
+    machine.set_up()
+    assert machine.read("cat /tmp/restarts") == machine.read(state) == "true"
+    assert "already there: live-restore" in machine.set_up().stdout
+    machine.run("systemctl stop docker; rm -r /run/systemd/system /usr/local/bin/systemctl /etc/docker/daemon.json")
     machine.set_up()
 
 

@@ -85,7 +85,7 @@ class Box:
 
 def configuration(repository: str, mount: str, **changes: object) -> str:
     """release.toml."""
-    values = {"repository": repository, "sockets_mount": mount, "ready_seconds": 30, "drain_seconds": 30} | changes
+    values = {"repository": repository, "sockets_mount": mount, "ready_seconds": 30} | changes
     return "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
 
 

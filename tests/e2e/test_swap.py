@@ -42,13 +42,11 @@ def test_stop_then_run_fails_under_the_same_traffic(docker, box, releases):
     assert found.failed
 
 
-def test_a_request_outlives_any_number_of_swaps(box, releases):
-    """Its release drains beside the others until it has answered; no release waits for it."""
-    box.release(request(releases[0], 1))
-    first = box.live()
+def hold(box) -> None:
+    """Begin a request that goes on until /tmp/go is there; what came back is in /tmp/answer then."""
     body = json.dumps(ROWS[0]).encode()
     head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    hold = f"""
+    program = f"""
 import os, socket, time
 connection = socket.socket(socket.AF_UNIX)
 connection.connect("/var/lib/slipway/sockets/active.sock")
@@ -61,17 +59,43 @@ answer = connection.recv(65536)
 connection.close()
 open("/tmp/answer", "wb").write(answer)
 """
-    box.run("sh", "-c", 'python3 -c "$0" & while [ ! -e /tmp/held ]; do sleep 0.05; done', hold)
+    box.run("sh", "-c", 'python3 -c "$0" & while [ ! -e /tmp/held ]; do sleep 0.05; done', program)
+
+
+def drain(box) -> str:
+    """Do what the timer does until nothing drains; what was said the last time."""
+    box.run("sh", "-c", f"until {PROGRAM} drain > /tmp/drained && grep -q 'draining: none' /tmp/drained; do sleep 0.05; done")
+    return box.run("cat", "/tmp/drained").stdout
+
+
+def test_a_request_outlives_any_number_of_swaps(box, releases):
+    """Its release drains beside the others until it has answered; no release waits for it."""
+    box.release(request(releases[0], 1))
+    first = box.live()
+    hold(box)
     for number in range(2, 5):
         done = box.release(request(releases[number % 3], number))
-    assert f"{first} still answers 1 request: it drains, 30 s at most" in done.stdout
+    assert f"{first} still answers 1 request: it drains, 3600 s at most" in done.stdout
     assert f"draining    {first} still answers 1 request" in box.run(PROGRAM, "status").stdout
     assert len(box.releases()) == 3
     box.run("sh", "-c", "touch /tmp/go; while [ ! -s /tmp/answer ]; do sleep 0.05; done")
     assert box.run("cat", "/tmp/answer").stdout.startswith("HTTP/1.1 200")
-    box.run("sh", "-c", f"until {PROGRAM} drain > /tmp/drained && grep -q 'draining: none' /tmp/drained; do sleep 0.05; done")
-    assert f"docker stop --time 40 slipway-{first}" in box.run("cat", "/tmp/drained").stdout
+    assert f"docker stop --time 40 slipway-{first}" in drain(box)
     assert len(box.releases()) == 2
+
+
+def test_a_request_that_takes_too_long_is_cut_off_and_named(box, releases):
+    config = box.run("cat", "/etc/slipway/release.toml").stdout
+    box.write("/etc/slipway/release.toml", config + "drain_seconds = 1\n")
+    box.release(request(releases[0], 1))
+    first = box.live()
+    hold(box)
+    for number in (2, 3):
+        box.release(request(releases[number % 3], number))
+    assert f"warning: {first} still answers 1 request: cut off, because it has drained for 1 s" in drain(box)
+    assert len(box.releases()) == 2
+    last = json.loads(box.run("tail", "-n", "1", "/var/lib/slipway/history.jsonl").stdout)
+    assert (last["event"], last["release"], last["requests"], last["run_number"]) == ("cut", first, 1, 1)
 
 
 def test_two_at_once_come_one_after_the_other(box, releases):

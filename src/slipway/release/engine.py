@@ -64,7 +64,7 @@ class Engine:
 
     def digests(self, image: str) -> list[str]:
         """The digests that registries have this image under."""
-        return [each.partition("@")[2] for each in self._inspected("{{json .RepoDigests}}", image)]
+        return [each.partition("@")[2] for each in self._inspected("{{json .RepoDigests}}", image) or ()]
 
     def labels(self, image: str) -> dict[str, str]:
         """Labels of an image."""

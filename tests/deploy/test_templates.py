@@ -99,6 +99,17 @@ def test_the_bucket_is_private_versioned_and_encrypted(foundation):
     assert bucket["PublicAccessBlockConfiguration"] == dict.fromkeys(names, True)
 
 
+def test_the_bucket_drops_old_versions_and_never_what_is_current(foundation):
+    """Bundles, the journal and archives of the bootstrap are current versions: no rule may name an age of those."""
+    rules = foundation["Bucket"]["LifecycleConfiguration"]["Rules"]
+    assert all(rule["Status"] == "Enabled" and "Prefix" not in rule for rule in rules)
+    assert {name for rule in rules for name in rule} - {"Id", "Status"} == {
+        "AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration",
+    }
+    [days] = [rule["NoncurrentVersionExpiration"] for rule in rules if "NoncurrentVersionExpiration" in rule]
+    assert days == {"NoncurrentDays": 90}
+
+
 def test_the_bucket_is_reached_over_tls_only(foundation):
     [statement] = foundation["BucketPolicy"]["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
@@ -131,6 +142,23 @@ def test_the_disk_is_encrypted_and_of_the_documented_size(box):
 
 def test_a_box_that_computes_much_gets_slower_and_not_dearer(box):
     assert box["Instance"]["CreditSpecification"] == {"CPUCredits": "standard"}
+
+
+def test_a_box_that_hangs_is_restarted_and_somebody_told(template, box):
+    alarm = box["Hanging"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/EC2", "StatusCheckFailed_Instance")
+    assert alarm["Dimensions"] == [{"Name": "InstanceId", "Value": {"Ref": "Instance"}}]
+    restart, tell = alarm["AlarmActions"]
+    assert restart == {"Fn::Sub": "arn:${AWS::Partition}:automate:${AWS::Region}:ec2:reboot"}
+    assert tell == {"Fn::If": ["Somebody", {"Ref": "Alarms"}, {"Ref": "AWS::NoValue"}]}
+    assert template("box")["Resources"]["Alarms"]["Condition"] == "Somebody"
+    assert box["Alarms"]["Subscription"] == [{"Protocol": "email", "Endpoint": {"Ref": "Email"}}]
+
+
+def test_a_box_is_set_up_by_one_run_at_a_time(box):
+    """The first boot and `up`, or two of `up`, would write the same files at once."""
+    text, _ = box["Instance"]["UserData"]["Fn::Base64"]["Fn::Sub"]
+    assert text.index("flock") < text.index("apt-get") < text.index("./bootstrap")
 
 
 def test_an_update_of_what_a_box_is_set_up_with_does_not_stop_it(box):

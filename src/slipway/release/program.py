@@ -3,6 +3,7 @@
     slipway-release < request     make a release live: {"digest": "sha256:…", "commit": "…", "run_number": N}
     slipway-release --dry-run < request
     slipway-release status | history | rollback
+    slipway-release watch         tell the webhook when the disk fills or an update needs a restart
 """
 
 import argparse
@@ -11,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from slipway.errors import ReleaseError, SlipwayError
@@ -21,6 +23,7 @@ from slipway.release.execution import Execution
 from slipway.release.plan import ENVIRONMENT
 from slipway.release.request import MOST_BYTES, read_request
 from slipway.release.swap import Swap
+from slipway.release.watch import RESTART, Watch, findings
 
 SHOWN = 20
 
@@ -49,7 +52,7 @@ class Log:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; it ends the process."""
     parser = argparse.ArgumentParser(prog="slipway-release", description="Make a release live on this box.")
-    parser.add_argument("command", nargs="?", choices=("status", "history", "rollback"),
+    parser.add_argument("command", nargs="?", choices=("status", "history", "rollback", "watch"),
                         help="without one, the request is read from standard input")
     parser.add_argument("--dry-run", action="store_true", help="show the steps, do nothing")
     asked = parser.parse_args(arguments)
@@ -62,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if asked.command == "history":
             return print("\n".join(history_lines(box)))
         configuration = read_configuration(FILE)
+        if asked.command == "watch":
+            return _watch(configuration, box, log)
         swap = make_swap(configuration, box, log)
         if asked.command == "status":
             return print("\n".join(status_lines(swap)))
@@ -123,6 +128,15 @@ def history_lines(box: Box) -> list[str]:
         f"{str(each.get('commit', ''))[:12]}  {str(each.get('digest', ''))[:19]}  {each.get('reason', '')}".rstrip()
         for each in entries
     ] or ["nothing yet"]
+
+
+def _watch(configuration: Configuration, box: Box, log: Log) -> None:
+    """Ends with 1 where there is something to see to, so that systemd shows the unit as failed."""
+    found = findings(os.statvfs(box.state), RESTART.exists())
+    for line in found.values():
+        log.say(line)
+    Watch(box.state / "watch.json", partial(_tell, configuration, log)).look(found)
+    sys.exit(bool(found))
 
 
 def _request():

@@ -1,5 +1,6 @@
 """What the templates promise, read from the templates."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,23 @@ def test_the_disk_is_encrypted_and_of_the_documented_size(box):
     [disk] = box["Instance"]["BlockDeviceMappings"]
     assert disk["Ebs"]["Encrypted"] is True
     assert (disk["Ebs"]["VolumeSize"], disk["Ebs"]["VolumeType"]) == (16, "gp3")
+
+
+def test_the_documented_instance_is_that_of_the_template_and_holds_five_releases(template):
+    kind = template("box")["Parameters"]["InstanceType"]["Default"]
+    page = (ROOT / "docs" / "ec2.md").read_text()
+    assert f"| instance `{kind}` |" in page and f"Ubuntu Server 24.04 LTS; `{kind}`;" in page
+    [megabytes] = re.findall(r'^memory = "([0-9]+)m"', (ROOT / "deploy" / "ec2" / "bootstrap").read_text(), re.M)
+    assert kind == "t3.medium", "another type has other memory than 4 GB: count again"
+    together = 5 * int(megabytes) + 700
+    assert f"| **together** | **{together:,}** |" in page and together < 3_800
+
+
+def test_the_costs_add_up():
+    page = (ROOT / "docs" / "ec2.md").read_text()
+    table = page[page.index("## What it costs"):page.index("Traffic out of AWS")]
+    *costs, total = (float(each) for each in re.findall(r"\| \**([0-9]+\.[0-9]{2})\** \|$", table, re.M))
+    assert len(costs) == 6 and sum(costs) == pytest.approx(total)
 
 
 def test_a_box_that_computes_much_gets_slower_and_not_dearer(box):

@@ -46,7 +46,11 @@ def told() -> list[tuple[bool, str]]:
 
 @pytest.fixture
 def look(tmp_path, told):
-    return Watch(tmp_path / "watch.json", lambda good, text: told.append((good, text))).look
+    def tell(good: bool, text: str) -> bool:
+        told.append((good, text))
+        return True
+
+    return Watch(tmp_path / "watch.json", tell).look
 
 
 def test_a_finding_is_told_when_it_begins_and_when_it_is_over(look, told):
@@ -57,6 +61,16 @@ def test_a_finding_is_told_when_it_begins_and_when_it_is_over(look, told):
     assert told == [(False, "the disk is 90% full")]
     look({"restart": "an update needs a restart"})
     assert told[1:] == [(False, "an update needs a restart"), (True, "over: disk")]
+
+
+def test_what_a_webhook_that_is_down_was_not_told_is_told_again(tmp_path, look, told):
+    deaf = Watch(tmp_path / "watch.json", lambda good, text: False).look
+    deaf({"disk": "the disk is 90% full"})
+    look({"disk": "the disk is 91% full"})
+    assert told == [(False, "the disk is 91% full")]
+    deaf({})
+    look({})
+    assert told[1:] == [(True, "over: disk")]
 
 
 def test_a_disk_without_room_for_the_note_is_told_all_the_same(look, told, monkeypatch):

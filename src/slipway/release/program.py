@@ -143,10 +143,10 @@ def _request():
     return read_request(sys.stdin.buffer.read(MOST_BYTES + 1))
 
 
-def _tell(configuration: Configuration | None, log: Log, good: bool, text: str) -> None:
-    """Tell the webhook, when there is one; a webhook that is down is no reason to fail."""
+def _tell(configuration: Configuration | None, log: Log, good: bool, text: str) -> bool:
+    """Tell the webhook, when there is one; a webhook that is down is no reason to fail: whether it was told."""
     if configuration is None or not configuration.webhook:
-        return
+        return True
     from urllib.request import Request, urlopen
 
     content = json.dumps({"text": f"{configuration.service}: {text}", "ok": good}).encode()
@@ -154,6 +154,8 @@ def _tell(configuration: Configuration | None, log: Log, good: bool, text: str) 
         urlopen(Request(configuration.webhook, content, {"Content-Type": "application/json"}), timeout=5).close()
     except (OSError, ValueError) as error:
         log.say(f"warning: the webhook could not be told ({type(error).__name__})")
+        return False
+    return True
 
 
 if __name__ == "__main__":

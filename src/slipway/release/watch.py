@@ -46,21 +46,21 @@ class Watch:
     note : Path
         Where the names of the findings that were told are kept.
     tell : callable
-        Told whether it is good news, and a sentence.
+        Told whether it is good news, and a sentence; says whether that arrived. What did not is told again.
     """
 
     note: Path
-    tell: Callable[[bool, str], None]
+    tell: Callable[[bool, str], bool]
 
     def look(self, found: Mapping[str, str]) -> None:
         """Tell what is new in `found`, and what is no longer in it."""
         before = self._told()
-        for name in found.keys() - before:
-            self.tell(False, found[name])
-        if over := sorted(before - found.keys()):
-            self.tell(True, f"over: {', '.join(over)}")
+        told = {name for name, text in found.items() if name in before or self.tell(False, text)}
+        over = sorted(before - found.keys())
+        if over and not self.tell(True, f"over: {', '.join(over)}"):
+            told.update(over)
         try:
-            replace(self.note, json.dumps(sorted(found)).encode())
+            replace(self.note, json.dumps(sorted(told)).encode())
         except OSError:
             pass  # a disk that is full, most likely; then it is told again
 

@@ -23,12 +23,52 @@ account() {   # what must hold before anything is made or deleted
   export AWS_DEFAULT_REGION
   local identity
   identity=$(aws sts get-caller-identity --query Arn --output text) ||
-    die 'AWS does not know you, as it says above. Log in: aws configure, or aws sso login'
+    die "AWS in $AWS_DEFAULT_REGION does not know you, as it says above. Check AWS_REGION; log in: aws configure, or aws sso login"
   say "as $identity in $AWS_DEFAULT_REGION"
 }
 
-exists() {   # STACK
-  aws cloudformation describe-stacks --stack-name "$1" >/dev/null 2>&1
+status() {   # STACK: as AWS has it; nothing when there is none, and the end when AWS does not say: that is no absence
+  local said
+  if said=$(aws cloudformation describe-stacks --stack-name "$1" --query 'Stacks[0].StackStatus' --output text 2>&1); then
+    printf '%s\n' "${said##*$'\n'}"
+  elif [[ $said != *'does not exist'* ]]; then
+    die "stack $1 cannot be looked up: $said"
+  fi
+}
+
+settled() {   # STACK: its status once nothing is at work on it, such as a run of `up` that was cut off
+  local found
+  while :; do
+    found=$(status "$1") || return
+    case $found in REVIEW_IN_PROGRESS) break ;; *_IN_PROGRESS) ;; *) break ;; esac
+    say "stack $1 is in $found; waiting for its end"
+    sleep 10
+  done
+  printf '%s\n' "$found"
+}
+
+delete_stack() {
+  local found
+  found=$(settled "$1")
+  [ -n "$found" ] || return 0
+  say "deleting stack $1"
+  # What cannot be lifted shows in the deletion, with AWS's reason.
+  aws cloudformation update-termination-protection --stack-name "$1" --no-enable-termination-protection >/dev/null 2>&1 || true
+  aws cloudformation delete-stack --stack-name "$1"
+  aws cloudformation wait stack-delete-complete --stack-name "$1" ||
+    die "stack $1 could not be deleted. The console's tab Events names the reason; mend it and run this again."
+}
+
+unprotect() {   # the instance, which CloudFormation could not delete otherwise
+  local instance
+  instance=$(output InstanceId <<<"$(outputs "$BOX" 2>/dev/null || true)")
+  # What cannot be lifted shows in the deletion, with AWS's reason.
+  [ -z "$instance" ] || aws ec2 modify-instance-attribute --instance-id "$instance" --no-disable-api-termination 2>/dev/null || true
+}
+
+parameter() {   # STACK NAME: the value it was made with
+  aws cloudformation describe-stacks --stack-name "$1" --output text \
+    --query "Stacks[0].Parameters[?ParameterKey=='$2'].ParameterValue"
 }
 
 outputs() {   # STACK: a line for each, NAME and value

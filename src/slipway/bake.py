@@ -1,4 +1,4 @@
-"""Copy the champion, and nothing else of a store, to where an image or a dyno serves it from.
+"""Copy the champion, and nothing else of a store, to where an image serves it from.
 
     python -m slipway.bake artifacts /release
 """

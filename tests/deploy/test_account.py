@@ -1,7 +1,7 @@
 """`up` and `teardown` with the real command line of AWS, against a server of AWS (moto) as far as that goes.
 
-It makes no bucket policy and no identity provider by template and runs no commands on instances: test_templates.py reads the
-former, tests/e2e/test_bootstrap.py runs what the latter would.
+It makes no bucket policy and no identity provider by template, protects no stack and runs no commands on instances:
+test_templates.py and test_interrupted.py read the former, tests/e2e/test_bootstrap.py runs what the last would.
 """
 
 import base64
@@ -25,7 +25,7 @@ STACK = "try-it"
 
 def run(program: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess:
     """A program of deploy/ec2 with this Python and its `aws`, without `gh`."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])
+    path = os.pathsep.join([str(Path(__file__).with_name("protection")), str(Path(sys.executable).parent), "/usr/bin", "/bin"])
     environment = os.environ | {"PATH": path, "STACK": STACK} | environ
     return subprocess.run([EC2 / program, *arguments], env=environment, capture_output=True, text=True, timeout=300)
 
@@ -71,11 +71,13 @@ def test_up_makes_it_all_and_teardown_leaves_nothing(up, tmp_path):
     [repository] = boto3.client("ecr").describe_repositories()["repositories"]
     assert (repository["repositoryName"], repository["imageTagMutability"]) == (STACK, "IMMUTABLE")
     [reservation] = boto3.client("ec2").describe_instances(InstanceIds=[box["InstanceId"]])["Reservations"]
-    assert reservation["Instances"][0]["InstanceType"] == "t3.small"
+    assert reservation["Instances"][0]["InstanceType"] == "t3.medium"
 
-    again = up(DOMAIN="api.example.org")
+    again = up()
     assert again.returncode == 0, again.stderr
     assert outputs("box") == box
+    assert "DOMAIN=api.example.org" in parameters()[f"/slipway/{STACK}-foundation/bootstrap"].split(" "), "it stays"
+    assert "https://api.example.org" in again.stdout
 
     for body in (b"1", b"2"):
         s3.put_object(Bucket=made["BucketName"], Key="artifacts/journal.jsonl", Body=body)

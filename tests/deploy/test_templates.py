@@ -1,5 +1,6 @@
 """What the templates promise, read from the templates."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,17 @@ def test_the_bucket_is_private_versioned_and_encrypted(foundation):
     assert bucket["PublicAccessBlockConfiguration"] == dict.fromkeys(names, True)
 
 
+def test_the_bucket_drops_old_versions_and_never_what_is_current(foundation):
+    """Bundles, the journal and archives of the bootstrap are current versions: no rule may name an age of those."""
+    rules = foundation["Bucket"]["LifecycleConfiguration"]["Rules"]
+    assert all(rule["Status"] == "Enabled" and "Prefix" not in rule for rule in rules)
+    assert {name for rule in rules for name in rule} - {"Id", "Status"} == {
+        "AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration",
+    }
+    [days] = [rule["NoncurrentVersionExpiration"] for rule in rules if "NoncurrentVersionExpiration" in rule]
+    assert days == {"NoncurrentDays": 90}
+
+
 def test_the_bucket_is_reached_over_tls_only(foundation):
     [statement] = foundation["BucketPolicy"]["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
@@ -129,8 +141,42 @@ def test_the_disk_is_encrypted_and_of_the_documented_size(box):
     assert (disk["Ebs"]["VolumeSize"], disk["Ebs"]["VolumeType"]) == (16, "gp3")
 
 
+def test_the_documented_instance_is_that_of_the_template_and_holds_four_releases(template):
+    kind = template("box")["Parameters"]["InstanceType"]["Default"]
+    page = (ROOT / "docs" / "ec2.md").read_text()
+    assert f"| instance `{kind}` |" in page and f"Ubuntu Server 24.04 LTS; `{kind}`;" in page
+    [megabytes] = re.findall(r'^memory = "([0-9]+)m"', (ROOT / "deploy" / "ec2" / "bootstrap").read_text(), re.M)
+    assert kind == "t3.medium", "another type has other memory than 4 GB: count again"
+    together = 4 * int(megabytes) + 700
+    assert f"| **together** | **{together:,}** |" in page and together < 3_800
+
+
+def test_the_costs_add_up():
+    page = (ROOT / "docs" / "ec2.md").read_text()
+    table = page[page.index("## What it costs"):page.index("Traffic out of AWS")]
+    *costs, total = (float(each) for each in re.findall(r"\| \**([0-9]+\.[0-9]{2})\** \|$", table, re.M))
+    assert len(costs) == 6 and sum(costs) == pytest.approx(total)
+
+
 def test_a_box_that_computes_much_gets_slower_and_not_dearer(box):
     assert box["Instance"]["CreditSpecification"] == {"CPUCredits": "standard"}
+
+
+def test_a_box_that_hangs_is_restarted_and_somebody_told(template, box):
+    alarm = box["Hanging"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/EC2", "StatusCheckFailed_Instance")
+    assert alarm["Dimensions"] == [{"Name": "InstanceId", "Value": {"Ref": "Instance"}}]
+    restart, tell = alarm["AlarmActions"]
+    assert restart == {"Fn::Sub": "arn:${AWS::Partition}:automate:${AWS::Region}:ec2:reboot"}
+    assert tell == {"Fn::If": ["Somebody", {"Ref": "Alarms"}, {"Ref": "AWS::NoValue"}]}
+    assert template("box")["Resources"]["Alarms"]["Condition"] == "Somebody"
+    assert box["Alarms"]["Subscription"] == [{"Protocol": "email", "Endpoint": {"Ref": "Email"}}]
+
+
+def test_a_box_is_set_up_by_one_run_at_a_time(box):
+    """The first boot and `up`, or two of `up`, would write the same files at once."""
+    text, _ = box["Instance"]["UserData"]["Fn::Base64"]["Fn::Sub"]
+    assert text.index("flock") < text.index("apt-get") < text.index("./bootstrap")
 
 
 def test_an_update_of_what_a_box_is_set_up_with_does_not_stop_it(box):

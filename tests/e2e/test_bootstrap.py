@@ -150,6 +150,13 @@ def test_passwords_of_the_registry_come_from_the_instance_role(machine):
     machine.run("command -v docker-credential-ecr-login")
 
 
+def test_updates_install_themselves_and_a_restart_that_they_need_is_told(machine):
+    assert 'Unattended-Upgrade "1"' in machine.read("cat /etc/apt/apt.conf.d/20auto-upgrades")
+    assert "slipway-release watch" in machine.read("cat /etc/systemd/system/slipway-watch.service")
+    assert machine.read(f"mkdir -p /run && touch /run/reboot-required; {PROGRAM} watch || echo $?").endswith("sudo reboot\n1")
+    machine.run("rm /run/reboot-required /var/lib/slipway/watch.json")
+
+
 def test_logs_stay_bounded(machine):
     assert '"max-size": "10m"' in machine.read("cat /etc/docker/daemon.json")
     machine.run("logrotate --debug /etc/logrotate.d/nginx")

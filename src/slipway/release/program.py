@@ -3,6 +3,7 @@
     slipway-release < request     make a release live: {"digest": "sha256:…", "key": "…", "commit": "…", "run_number": N}
     slipway-release --dry-run < request
     slipway-release status | history | rollback | drain | restart-count
+    slipway-release watch         tell the webhook when the disk fills or an update needs a restart
 """
 
 import argparse
@@ -11,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from slipway.errors import ReleaseError, SlipwayError
@@ -23,9 +25,10 @@ from slipway.release.lock import exclusive
 from slipway.release.plan import ENVIRONMENT
 from slipway.release.request import MOST_BYTES, read_request
 from slipway.release.swap import Swap
+from slipway.release.watch import RESTART, Watch, findings
 
 SHOWN = 20
-COMMANDS = ("status", "history", "rollback", "drain", "restart-count")
+COMMANDS = ("status", "history", "rollback", "drain", "restart-count", "watch")
 
 
 class Log:
@@ -64,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if asked.command == "history":
             return print("\n".join(history_lines(box, log)))
         configuration = read_configuration(FILE)
+        if asked.command == "watch":
+            return _watch(configuration, box, log)
         swap = make_swap(configuration, box, log)
         if asked.command == "status":
             return print("\n".join(status_lines(swap)))
@@ -141,14 +146,23 @@ def history_lines(box: Box, log: Log) -> list[str]:
     ] or ["nothing yet"]
 
 
+def _watch(configuration: Configuration, box: Box, log: Log) -> None:
+    """Ends with 1 where there is something to see to, so that systemd shows the unit as failed."""
+    found = findings(os.statvfs(box.state), RESTART.exists())
+    for line in found.values():
+        log.say(line)
+    Watch(box.state / "watch.json", partial(_tell, configuration, log)).look(found)
+    sys.exit(bool(found))
+
+
 def _request():
     return read_request(sys.stdin.buffer.read(MOST_BYTES + 1))
 
 
-def _tell(configuration: Configuration | None, log: Log, good: bool, text: str) -> None:
-    """Tell the webhook, when there is one; a webhook that is down is no reason to fail."""
+def _tell(configuration: Configuration | None, log: Log, good: bool, text: str) -> bool:
+    """Tell the webhook, when there is one; a webhook that is down is no reason to fail: whether it was told."""
     if configuration is None or not configuration.webhook:
-        return
+        return True
     from urllib.request import Request, urlopen
 
     content = json.dumps({"text": f"{configuration.service}: {text}", "ok": good}).encode()
@@ -156,6 +170,8 @@ def _tell(configuration: Configuration | None, log: Log, good: bool, text: str) 
         urlopen(Request(configuration.webhook, content, {"Content-Type": "application/json"}), timeout=5).close()
     except (OSError, ValueError) as error:
         log.say(f"warning: the webhook could not be told ({type(error).__name__})")
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -1,0 +1,152 @@
+"""`up` and `teardown` where AWS refuses, is still at work, or somebody was here before: against canned answers.
+
+The stand-in for `aws` notes how it was called and answers with the first rule whose text is in the call.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+EC2 = Path(__file__).resolve().parents[2] / "deploy" / "ec2"
+STATUS = "--stack-name {} --query Stacks[0].StackStatus"
+FOUNDATION, BOX = STATUS.format("slipway-foundation"), STATUS.format("slipway-box")
+ABSENT = (254, "An error occurred (ValidationError): Stack with id slipway does not exist")
+DENIED = (254, "An error occurred (AccessDenied) when calling the DescribeStacks operation")
+OWNER = "ParameterKey=='GitHubRepository'"
+NUMBER = "ParameterKey=='GitHubRepositoryId'"
+STAND_IN = """#!{python}
+import json, sys
+from pathlib import Path
+folder, call = Path(__file__).parent, " ".join(sys.argv[1:])
+with open(folder / "calls", "a") as file:
+    print(call, file=file)
+path = folder / "rules"
+rules = json.loads(path.read_text())
+for text, answers in rules:
+    if text in call:
+        code, said = answers.pop(0) if len(answers) > 1 else answers[0]
+        path.write_text(json.dumps(rules))
+        print(said, file=sys.stderr if code else sys.stdout)
+        sys.exit(code)
+"""
+
+
+class Account:
+    """What AWS answers, and what it was asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "aws").write_text(STAND_IN.format(python=sys.executable))
+        (folder / "sleep").write_text("#!/bin/sh\n")
+        for name in ("aws", "sleep"):
+            (folder / name).chmod(0o755)
+
+    def run(self, program: str, *arguments: str, rules: dict, **environ: str) -> subprocess.CompletedProcess:
+        listed = [(text, answers if isinstance(answers, list) else [answers]) for text, answers in rules.items()]
+        (self.folder / "rules").write_text(json.dumps(listed))
+        (self.folder / "calls").write_text("")
+        environment = os.environ | {"PATH": f"{self.folder}:/usr/bin:/bin", "AWS_REGION": "eu-west-1"} | environ
+        environment.pop("STACK", None)
+        return subprocess.run([EC2 / program, *arguments], env=environment, capture_output=True, text=True, timeout=120)
+
+    def position(self, *words: str) -> int | None:
+        """Where in the order of calls the first with all of these words is."""
+        calls = (self.folder / "calls").read_text().splitlines()
+        return next((place for place, call in enumerate(calls) if all(word in call for word in words)), None)
+
+
+@pytest.fixture
+def account(tmp_path) -> Account:
+    return Account(tmp_path)
+
+
+@pytest.fixture
+def up(account) -> Callable[..., subprocess.CompletedProcess]:
+    """`up` of acme/insurance, with these answers before the usual ones: a box that is there."""
+    usual = {
+        FOUNDATION: (0, "CREATE_COMPLETE"), BOX: (0, "CREATE_COMPLETE"), OWNER: (0, "acme/insurance"), NUMBER: (0, "22"),
+        "Outputs": (0, "InstanceId i-1"),
+    }
+
+    def make(rules: dict, **environ: str) -> subprocess.CompletedProcess:
+        return account.run("up", rules=rules | usual | rules, **{"GITHUB_REPOSITORY": "acme/insurance"} | environ)
+    return make
+
+
+@pytest.mark.parametrize(("program", "arguments"), [("up", ()), ("teardown", ("--yes", "slipway"))])
+def test_a_stack_that_cannot_be_looked_up_is_not_taken_for_absent(account, program, arguments):
+    rules = {FOUNDATION: DENIED, BOX: DENIED}
+    done = account.run(program, *arguments, rules=rules, GITHUB_REPOSITORY="acme/insurance")
+    assert done.returncode == 1 and "cannot be looked up" in done.stderr and "AccessDenied" in done.stderr
+    assert account.position("create-stack") is None and account.position("delete-stack") is None
+
+
+def test_a_stack_that_never_came_about_is_made_again(account, up):
+    up({FOUNDATION: [(0, "ROLLBACK_COMPLETE"), (0, "ROLLBACK_COMPLETE"), (0, "ROLLBACK_COMPLETE"), (0, "CREATE_COMPLETE")]})
+    assert account.position("delete-stack", "slipway-foundation") < account.position("create-stack", "slipway-foundation")
+
+
+def test_the_end_of_a_run_that_was_cut_off_is_waited_for(account, up):
+    done = up({FOUNDATION: [(0, "CREATE_IN_PROGRESS"), (0, "CREATE_COMPLETE")]})
+    assert "slipway-foundation is in CREATE_IN_PROGRESS; waiting" in done.stderr
+    assert account.position("create-stack") is None
+    assert account.position("update-stack", "slipway-foundation") is not None
+
+
+def test_a_second_repository_does_not_take_over_the_deliveries_of_the_first(account, up):
+    done = up({}, GITHUB_REPOSITORY="acme/other")
+    assert done.returncode == 1 and "slipway belongs to acme/insurance. Put another STACK in front" in done.stderr
+    assert account.position("update-stack") is None
+
+
+def test_a_repository_that_was_renamed_keeps_its_stacks(account, up):
+    up({}, GITHUB_REPOSITORY="acme/other", OWNER_ID="11", REPOSITORY_ID="22")
+    assert account.position("update-stack", "slipway-foundation") is not None
+
+
+def test_no_box_is_made_from_an_archive_that_was_not_uploaded(account, up):
+    done = up({"s3 cp": (1, "upload failed: Connection was closed")})
+    assert done.returncode != 0 and "upload failed" in done.stderr
+    assert account.position("slipway-box", "update-stack") is None
+
+
+def test_a_login_that_ends_is_not_waited_for_without_end(up):
+    done = up({"get-command-invocation": (255, "ExpiredToken")})
+    assert done.returncode == 1 and "ExpiredToken" in done.stderr and "Run this again" in done.stderr
+
+
+def test_what_runs_is_protected_and_a_box_to_be_replaced_is_not(account, up):
+    up({})
+    assert account.position("modify-instance-attribute", "--no-disable-api-termination") is None
+    for stack in ("slipway-foundation", "slipway-box"):
+        assert account.position("update-termination-protection", stack, "--enable") is not None
+    up({}, IMAGE="ami-12345678")
+    lifted = account.position("modify-instance-attribute", "i-1", "--no-disable-api-termination")
+    assert lifted < account.position("update-stack", "slipway-box")
+    assert account.position("update-stack", "slipway-box") < account.position("i-1", " --disable-api-termination")
+
+
+def test_teardown_lifts_the_protection(account):
+    rules = {FOUNDATION: (0, "CREATE_COMPLETE"), BOX: (0, "CREATE_COMPLETE"), "Outputs": (0, "InstanceId i-1")}
+    assert account.run("teardown", "--yes", "slipway", rules=rules).returncode == 0
+    assert account.position("i-1", "--no-disable-api-termination") < account.position("delete-stack", "slipway-box")
+    for stack in ("slipway-foundation", "slipway-box"):
+        lifted = account.position("update-termination-protection", stack, "--no-enable")
+        assert lifted < account.position("delete-stack", stack)
+
+
+def test_teardown_goes_on_where_one_was_cut_off(account):
+    """The box is being deleted, the bucket is gone, its stack is not."""
+    rules = {
+        FOUNDATION: (0, "DELETE_FAILED"), BOX: [(0, "DELETE_IN_PROGRESS"), (0, "DELETE_IN_PROGRESS"), ABSENT],
+        "Outputs": (0, "BucketName gone"), "head-bucket": (254, "Not Found"), "list-object-versions": (254, "NoSuchBucket"),
+    }
+    done = account.run("teardown", "--yes", "slipway", rules=rules)
+    assert done.returncode == 0, done.stderr
+    assert account.position("delete-stack", "slipway-box") is None
+    assert account.position("delete-stack", "slipway-foundation") is not None

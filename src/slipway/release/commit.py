@@ -28,5 +28,5 @@ def chosen_commit(repository: Path, name: str) -> str:
     except ReleaseError as error:
         raise ReleaseError(f"{name!r} is not a commit of this repository", "Give its SHA: git log --oneline main") from error
     if commit not in git(repository, "rev-list", MAIN).split():
-        raise ReleaseError(f"commit {commit[:12]} is not on main, so it is not released", "Merge it first, or name one that is")
+        raise ReleaseError(f"commit {commit[:12]} is not on main", "Merge it first, or name one that is there")
     return commit

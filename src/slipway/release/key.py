@@ -1,4 +1,4 @@
-"""The release key: a hash of exactly what goes into an image, so that the same inputs find the same image again."""
+"""The release key: a hash of the files that an image is built from, so that the same files find the same image again."""
 
 import subprocess
 from hashlib import sha256

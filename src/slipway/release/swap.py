@@ -95,7 +95,7 @@ class Swap:
         if live and request.run_number < live.run_number:
             raise ReleaseError(
                 f"run {request.run_number} is older than run {live.run_number}, which is live",
-                "To release an older commit, revert to it, or start main.yaml by hand with that commit: the run gets a new number",
+                "To release an older commit, revert to it, or start main.yaml by hand with it: the run gets a new number",
             )
 
     def previous(self) -> Release:

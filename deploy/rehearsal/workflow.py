@@ -93,7 +93,7 @@ class Runner:
             "--eventpath", self._file("event.json", json.dumps(payload or {})),
             "--secret-file", self._file("secrets", _lines(self.secrets)),
             "--var-file", self._file("vars", _lines(self.variables)),
-            "--env", f"GITHUB_RUN_NUMBER={number}",
+            "--env", f"GITHUB_RUN_NUMBER={number}", "--matrix", "python:3.11",
             *[part for label in ("ubuntu-latest", "self-hosted", "slipway") for part in ("-P", f"{label}=-self-hosted")],
             *self._stand_ins(text),
         ]

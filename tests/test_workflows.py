@@ -102,6 +102,18 @@ def test_the_journal_tells_how_a_deployment_ended_and_nothing_waits_for_it():
     assert all("journal" not in each.get("needs", "") for each in MAIN["jobs"].values())
 
 
+def test_every_python_that_is_declared_is_tested_and_lint_runs_once():
+    job = MAIN["jobs"]["integration"]
+    pythons = job["strategy"]["matrix"]["python"]
+    assert re.findall(r'"Programming Language :: Python :: (3\.\d+)"', (ROOT / "setup.py").read_text()) == pythons
+    assert f"py{{{','.join(each.replace('.', '') for each in pythons)}}}" in (ROOT / "tox.ini").read_text()
+    assert pythons[0] == (ROOT / ".python-version").read_text().strip()
+    conditions = {step["name"]: step.get("if", "") for step in job["steps"]}
+    assert conditions["Test"] == ""
+    for name in ("Lint code, workflows and Dockerfile", "Compare the model with that of the base"):
+        assert conditions[name].endswith(f"matrix.python == '{pythons[0]}'")
+
+
 def test_an_earlier_commit_is_chosen_once_and_every_job_works_on_it():
     assert triggers(MAIN)["workflow_dispatch"]["inputs"]["commit"]["default"] == ""
     integration, *others = (MAIN["jobs"][name] for name in ("integration", "delivery", "journal"))

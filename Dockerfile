@@ -1,7 +1,9 @@
 # The service and the bundle it answers with: no training library, no root, nothing to download at start.
-ARG BASE=python:3.11-slim
+# Named once, and not through an ARG: Dependabot reads FROM alone. docs/release.md says how to pin its digest.
+FROM python:3.11-slim AS base
+
 # Only the bundle that the pointer names goes in, and only when it is sound.
-FROM ${BASE} AS champion
+FROM base AS champion
 WORKDIR /build
 COPY artifacts artifacts
 WORKDIR /app
@@ -11,14 +13,14 @@ RUN PYTHONPATH=src python -m slipway.bake /build/artifacts artifacts \
     && python -m compileall -q . \
     && chmod -R a+rX .
 
-FROM ${BASE} AS libraries
+FROM base AS libraries
 WORKDIR /build
 RUN python -m venv /venv
 COPY requirements.txt .
 RUN /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt \
     && rm -rf /venv/lib/python3*/site-packages/pip /venv/lib/python3*/site-packages/setuptools /venv/bin/pip*
 
-FROM ${BASE}
+FROM base
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PORT=8080 ORT_DISABLE_TELEMETRY=1
 WORKDIR /app
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin slipway

@@ -23,6 +23,12 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11",
+    classifiers=[
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Programming Language :: Python :: 3.14",
+    ],
     package_dir={"": "src"},
     packages=find_packages("src"),
     package_data={"slipway.serving": ["templates/*.html", "templates/*/*.html", "static/*"]},

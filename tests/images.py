@@ -1,5 +1,6 @@
 """Images of releases, made of this checkout and a small bundle, as main.yaml makes them."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ from slipway.release.labels import labels
 from slipway.store import LocalStore
 
 ROOT = Path(__file__).resolve().parents[1]
+BASE = "python:3.11-slim"   # without the digest that the Dockerfile may have: not every engine can fetch that one
 
 
 def checkout(folder: Path) -> LocalStore:
@@ -22,7 +24,16 @@ def checkout(folder: Path) -> LocalStore:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     (folder / "slipway.yaml").write_text("name: regression\nsource: table.csv\ntarget: charges\n")
+    name_base(folder, BASE)
     return LocalStore(folder / "artifacts")
+
+
+def name_base(folder: Path, base: str) -> None:
+    """Write another base image into the Dockerfile, where Dependabot does."""
+    path = folder / "Dockerfile"
+    text, found = re.subn(r"^FROM \S+ AS base$", f"FROM {base} AS base", path.read_text(), flags=re.MULTILINE)
+    assert found == 1
+    path.write_text(text)
 
 
 def build_release(docker: Docker, folder: Path, tag: str) -> None:

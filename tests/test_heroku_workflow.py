@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -17,7 +16,9 @@ from web import Web, serve_web
 
 WORKFLOW = Path(__file__).resolve().parent.parent / ".github" / "workflows" / "heroku.yaml"
 TEXT = WORKFLOW.read_text(encoding="utf-8")
-JOB = yaml.safe_load(TEXT)["jobs"]["release"]
+JOBS = yaml.safe_load(TEXT)["jobs"]
+STEPS = [step for job in JOBS.values() for step in job["steps"]]
+MAIN = yaml.safe_load((WORKFLOW.parent / "main.yaml").read_text(encoding="utf-8"))
 SECRETS = {"HEROKU_API_KEY": "hidden-key", "HEROKU_APP_NAME": "my-app", "HEROKU_EMAIL": "me@example.org"}
 IMAGE = f"sha256:{'c' * 64}"
 DOCKER = """#!/bin/sh
@@ -33,24 +34,29 @@ exec REAL "$@"
 """
 
 
-def test_it_is_started_by_hand_and_may_only_read():
+def test_it_is_started_by_a_push_that_changes_the_image_or_by_hand_and_may_only_read():
     document = yaml.safe_load(TEXT)
-    assert document[True] == {"workflow_dispatch": None}  # YAML reads the key "on" as true
-    assert document["permissions"] == {} and JOB["permissions"] == {"contents": "read"}
-    assert document["concurrency"]["cancel-in-progress"] is False
-    assert JOB["timeout-minutes"] <= 30
+    assert document[True] == {"push": MAIN[True]["push"], "workflow_dispatch": None}  # YAML reads the key "on" as true
+    read = {"contents": "read"}
+    assert document["permissions"] == {}
+    assert {name: job["permissions"] for name, job in JOBS.items()} == {"secrets": {}, "tests": read, "release": read}
 
 
-def test_its_steps_are_plain_shell_and_one_pinned_action():
-    [action] = [step for step in JOB["steps"] if "uses" in step]
-    assert re.fullmatch(r"actions/checkout@[0-9a-f]{40}", action["uses"])
-    assert action["with"]["persist-credentials"] is False
-    scripts = [step["run"] for step in JOB["steps"] if "run" in step]
-    assert len(scripts) == 4 and not any("${{" in script for script in scripts)
+def test_it_releases_what_passed_its_tests_and_one_run_after_the_other():
+    assert JOBS["tests"]["needs"] == "secrets" and JOBS["tests"]["if"] == "needs.secrets.outputs.found == 'true'"
+    assert JOBS["tests"]["steps"][-1]["run"] == "make test"
+    assert JOBS["release"]["needs"] == "tests"
+    assert yaml.safe_load(TEXT)["concurrency"] == {"group": "heroku", "cancel-in-progress": False}
+    assert not any({"environment", "concurrency"} & set(job) for job in JOBS.values())  # nobody's absence blocks a revert
+
+
+def test_its_steps_are_plain_shell():
+    scripts = [step["run"] for step in STEPS if "run" in step]
+    assert len(scripts) == 5 and not any("${{" in script for script in scripts)
 
 
 def test_every_step_gets_only_the_secrets_that_it_names():
-    for step in JOB["steps"]:
+    for step in STEPS:
         for name, value in step.get("env", {}).items():
             if "HEROKU" in name:
                 assert name in step["run"] and value == f"${{{{ secrets.{name} }}}}"
@@ -77,11 +83,12 @@ class Runner:
 
     def run(self, name: str, **secrets: str) -> subprocess.CompletedProcess:
         """Run one step as the runner does."""
-        [step] = [step for step in JOB["steps"] if step.get("name", "").startswith(name)]
-        given = SECRETS | secrets
+        [step] = [step for step in STEPS if step.get("name", "").startswith(name)]
+        given = {"GITHUB_EVENT_NAME": "workflow_dispatch"} | SECRETS | secrets
         environ = {
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "HOME": str(self.folder), "CALLS": str(self.calls),
-            "RUNNER_TEMP": str(self.folder), "GITHUB_STEP_SUMMARY": str(self.folder / "summary"), **JOB["env"],
+            "RUNNER_TEMP": str(self.folder), "GITHUB_STEP_SUMMARY": str(self.folder / "summary"), **JOBS["release"]["env"],
+            "GITHUB_OUTPUT": str(self.folder / "output"), "GITHUB_EVENT_NAME": given["GITHUB_EVENT_NAME"],
             **{name: given.get(name, "") for name in step.get("env", {})},
             "HEROKU_APP_NAME": given["HEROKU_APP_NAME"], "API": self.web.url,
         }
@@ -104,7 +111,20 @@ def test_a_missing_secret_is_named_with_where_to_set_it(runner, absent):
     done = runner.run("Name the secrets", **dict.fromkeys(absent, ""))
     assert done.returncode == 1
     assert f"Missing secrets: {' '.join(absent)}. Set them under Settings, Secrets and variables" in done.stdout
-    assert runner.run("Name the secrets").returncode == 0
+    assert not (runner.folder / "output").exists()
+
+
+@pytest.mark.parametrize("event", ["push", "workflow_dispatch"])
+def test_with_its_secrets_a_push_goes_on_like_a_start_by_hand(runner, event):
+    assert runner.run("Name the secrets", GITHUB_EVENT_NAME=event).returncode == 0
+    assert (runner.folder / "output").read_text() == "found=true\n"
+
+
+def test_a_push_without_the_key_releases_nothing_and_is_no_failure(runner):
+    assert runner.run("Name the secrets", GITHUB_EVENT_NAME="push", HEROKU_API_KEY="").returncode == 0
+    assert not (runner.folder / "output").exists()
+    assert "nothing is released to Heroku" in (runner.folder / "summary").read_text()
+    assert runner.run("Name the secrets", GITHUB_EVENT_NAME="push", HEROKU_EMAIL="").returncode == 1
 
 
 def test_a_bundle_in_the_commit_is_not_fetched(runner):

@@ -54,7 +54,6 @@ candidates: [boosting, linear]
 search: {trials: 3}
 holdout: {share: 0.3, salt: s}
 gate: {minimum: -1, minimum_gain: 0.5, confidence: 0.95}
-store: /somewhere
 seed: 7
 serving:
   unknown_levels: warn
@@ -71,7 +70,7 @@ serving:
     assert problem.costs == Costs(1.0, 10.5)
     assert problem.candidates == ("boosting", "linear")
     assert (problem.search, problem.holdout, problem.gate) == (Search(3), Holdout(0.3, "s"), Gate(-1.0, 0.5, 0.95))
-    assert (problem.store, problem.seed) == ("/somewhere", 7)
+    assert (problem.store, problem.seed) == ("artifacts", 7)
     assert problem.serving == Serving("warn", "warn", 5, 2048, 4096, ("https://example.com",))
 
 
@@ -191,7 +190,6 @@ def test_the_environment_names_the_file(path):
     ("SOURCE", "a.csv, b.csv", lambda problem: problem.source == ("a.csv", "b.csv")),
     ("CANDIDATES", "linear", lambda problem: problem.candidates == ("linear",)),
     ("TYPES", "{zip: category}", lambda problem: problem.types == {"zip": "category"}),
-    ("STORE", "/elsewhere", lambda problem: problem.store == "/elsewhere"),
     ("SEED", "3", lambda problem: problem.seed == 3),
     ("HOLDOUT_SHARE", "0.5", lambda problem: problem.holdout.share == 0.5),
     ("GATE_MINIMUM", "0.7", lambda problem: problem.gate.minimum == 0.7),
@@ -221,7 +219,7 @@ def test_every_serving_and_gate_setting_is_tried_from_the_environment():
     ("SERVING_MAX_ROWS", "[", "SLIPWAY_SERVING_MAX_ROWS: expected a whole number of 1 or more"),
     ("GATE_CONFIDENCE", "2026-13-45", "SLIPWAY_GATE_CONFIDENCE: expected a number from 0.5 to 0.999"),
     ("TASK", "anything", "SLIPWAY_TASK: expected one of regression, binary, multiclass"),
-    ("STORE", "", "SLIPWAY_STORE: expected a text, got the text ''"),
+    ("NAME", "", "SLIPWAY_NAME: expected a text, got the text ''"),
     ("SERVING_OUT_OF_RANGE", "no", "SLIPWAY_SERVING_OUT_OF_RANGE: expected one of reject, warn, got false"),
 ])
 def test_a_wrong_override_is_named_by_its_variable(path, variable, value, says):
@@ -280,3 +278,15 @@ def test_a_url_in_the_file_is_refused_and_not_repeated(path, url):
     with pytest.raises(ProblemError, match=f"SLIPWAY_MONGODB_URL.*{says.partition(':')[2]}") as caught:
         load(path, LEAST, SLIPWAY_MONGODB_URL=url)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text, environ, where", [
+    (LEAST + "store: elsewhere\n", {}, ".*slipway.yaml: store"), (LEAST, {"SLIPWAY_STORE": "elsewhere"}, "SLIPWAY_STORE"),
+])
+def test_a_setting_that_is_gone_says_what_to_use_instead(path, text, environ, where):
+    with pytest.raises(ProblemError, match=f"^{where}: no longer a setting. Bundles are in artifacts/, .*: set remote"):
+        load(path, text, **environ)
+
+
+def test_an_empty_variable_of_a_setting_that_is_gone_is_as_good_as_none(path):
+    assert load(path, LEAST, SLIPWAY_STORE="").store == "artifacts"

@@ -50,6 +50,7 @@ def test_nothing_is_allowed_unless_a_job_asks_for_it(name):
 @pytest.mark.parametrize("name, job, rights", [
     ("main.yaml", "integration", {"contents": "read"}),
     ("main.yaml", "delivery", {"contents": "read", "id-token": "write"}),
+    ("main.yaml", "approval", {}),
     ("main.yaml", "deployment", {}),
     ("main.yaml", "journal", {"contents": "read", "id-token": "write"}),
     ("retrain.yaml", "retrain",
@@ -73,11 +74,11 @@ def test_a_checkout_leaves_no_credential_behind(name):
 
 def test_the_jobs_have_the_names_that_people_know_and_come_one_after_the_other():
     assert {name: job["name"] for name, job in MAIN["jobs"].items()} == {
-        "integration": "Continuous Integration", "delivery": "Continuous Delivery", "deployment": "Continuous Deployment",
-        "journal": "Release journal",
+        "integration": "Continuous Integration", "delivery": "Continuous Delivery", "approval": "Approval",
+        "deployment": "Continuous Deployment", "journal": "Release journal",
     }
-    assert MAIN["jobs"]["delivery"]["needs"] == "integration"
-    assert MAIN["jobs"]["deployment"]["needs"] == MAIN["jobs"]["journal"]["needs"] == "delivery"
+    assert MAIN["jobs"]["delivery"]["needs"] == MAIN["jobs"]["approval"]["needs"] == "integration"
+    assert MAIN["jobs"]["deployment"]["needs"] == ["integration", "delivery", "approval"]
 
 
 def test_a_revert_goes_live_without_the_store():
@@ -86,9 +87,44 @@ def test_a_revert_goes_live_without_the_store():
     assert later and all(step.get("if") == "steps.found.outputs.digest == ''" for step in later)
 
 
-@pytest.mark.parametrize("job", ["delivery", "deployment", "journal"])
+@pytest.mark.parametrize("job", ["delivery", "approval", "deployment", "journal"])
 def test_a_pull_request_and_another_branch_never_deploy(job):
-    assert MAIN["jobs"][job]["if"] == "github.event_name != 'pull_request' && github.ref == 'refs/heads/main'"
+    assert MAIN["jobs"][job]["if"].endswith("github.event_name != 'pull_request' && github.ref == 'refs/heads/main'")
+
+
+def test_the_journal_tells_how_a_deployment_ended_and_nothing_waits_for_it():
+    job = MAIN["jobs"]["journal"]
+    assert job["needs"] == ["integration", "delivery", "approval", "deployment"]
+    assert job["if"].startswith("always() && needs.delivery.result == 'success' && ")
+    assert job["steps"][-1]["env"]["OUTCOME"] == (
+        "${{ needs.approval.result == 'success' && needs.deployment.result || 'rejected' }}"
+    )
+    assert all("journal" not in each.get("needs", "") for each in MAIN["jobs"].values())
+
+
+def test_every_python_that_is_declared_is_tested_and_lint_runs_once():
+    job = MAIN["jobs"]["integration"]
+    pythons = job["strategy"]["matrix"]["python"]
+    assert re.findall(r'"Programming Language :: Python :: (3\.\d+)"', (ROOT / "setup.py").read_text()) == pythons
+    assert f"py{{{','.join(each.replace('.', '') for each in pythons)}}}" in (ROOT / "tox.ini").read_text()
+    assert pythons[0] == (ROOT / ".python-version").read_text().strip()
+    conditions = {step["name"]: step.get("if", "") for step in job["steps"]}
+    assert conditions["Test"] == ""
+    for name in ("Lint code, workflows and Dockerfile", "Compare the model with that of the base"):
+        assert conditions[name].endswith(f"matrix.python == '{pythons[0]}'")
+
+
+def test_an_earlier_commit_is_chosen_once_and_every_job_works_on_it():
+    assert triggers(MAIN)["workflow_dispatch"]["inputs"]["commit"]["default"] == ""
+    integration, *others = (MAIN["jobs"][name] for name in ("integration", "delivery", "journal"))
+    assert integration["outputs"] == {"commit": "${{ steps.commit.outputs.commit }}"}
+    assert integration["steps"][1]["env"] == {"COMMIT": "${{ inputs.commit }}"}
+    for job in others:
+        first, second = job["steps"][:2]
+        assert first["with"]["fetch-depth"] == 0
+        assert second["if"] == "inputs.commit != ''" and "git checkout" in second["run"]
+        assert second["env"] == {"COMMIT": "${{ needs.integration.outputs.commit }}"}
+    assert "GITHUB_SHA" not in (FOLDER / "main.yaml").read_text()
 
 
 def test_only_what_is_in_the_image_deploys():
@@ -103,19 +139,29 @@ def test_only_what_is_in_the_image_deploys():
 def test_the_box_gets_no_code_no_secret_and_one_command():
     job = MAIN["jobs"]["deployment"]
     assert job["runs-on"] == ["self-hosted", "slipway"]
-    assert job["environment"] == "production"
     assert [list(step) for step in job["steps"]] == [["name", "env", "run"]]
     [step] = job["steps"]
     assert step["env"] == {
         "DIGEST": "${{ needs.delivery.outputs.digest }}", "KEY": "${{ needs.delivery.outputs.key }}",
+        "COMMIT": "${{ needs.integration.outputs.commit }}",
     }
     assert "sudo --non-interactive /usr/local/sbin/slipway-release |" in step["run"]
     assert "secrets." not in yaml.safe_dump(job)
 
 
-def test_no_deployment_is_cut_off_by_the_next():
-    assert MAIN["jobs"]["deployment"]["concurrency"] == {"group": "deployment", "cancel-in-progress": False}
-    assert MAIN["concurrency"]["cancel-in-progress"] == "${{ github.event_name == 'pull_request' }}"
+def test_a_release_that_waits_for_approval_holds_nothing():
+    """Its own revert overtakes it: runs on main share no group, and the job that waits is in none."""
+    each_run_alone = "main-${{ github.event_name == 'pull_request' && github.ref || github.run_id }}"
+    assert MAIN["concurrency"] == {"group": each_run_alone, "cancel-in-progress": True}
+    assert [name for name, job in MAIN["jobs"].items() if "environment" in job] == ["approval"]
+    assert MAIN["jobs"]["approval"]["environment"] == "production"
+    assert [name for name, job in MAIN["jobs"].items() if "concurrency" in job] == ["deployment"]
+
+
+def test_deployments_come_one_after_the_other_and_none_is_cancelled():
+    assert MAIN["jobs"]["deployment"]["concurrency"] == {
+        "group": "deployment", "cancel-in-progress": False, "queue": "max",
+    }
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)

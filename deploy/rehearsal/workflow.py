@@ -16,6 +16,7 @@ from rehearsal.project import Project
 SECONDS = 1_500
 MUCH_LATER = 4_102_444_800   # 2100-01-01
 USES = re.compile(r"^\s*(?:- )?uses:\s*(?P<name>[^@\s]+)@(?P<ref>\S+)", re.MULTILINE)
+NEWER_THAN_ACT = re.compile(r"^ +queue: max.*\n", re.MULTILINE)   # act plays no concurrency, and refuses the word
 NOTHING = 'name: {name}\ndescription: Does nothing here\nruns:\n  using: composite\n  steps: [{shell: bash, run: "true"}]\n'
 CREDENTIALS = """name: aws-actions/configure-aws-credentials
 description: Hands the keys to the steps that follow
@@ -85,15 +86,16 @@ class Runner:
         number : int
             The run's number.
         """
-        path = project.folder / ".github/workflows" / workflow
+        text = (project.folder / ".github/workflows" / workflow).read_text()
         command = [
-            str(Path(sys.executable).parent / "act"), event, "--workflows", str(path), "--action-offline-mode",
+            str(Path(sys.executable).parent / "act"), event, "--action-offline-mode",
+            "--workflows", self._file(workflow, NEWER_THAN_ACT.sub("", text)),
             "--eventpath", self._file("event.json", json.dumps(payload or {})),
             "--secret-file", self._file("secrets", _lines(self.secrets)),
             "--var-file", self._file("vars", _lines(self.variables)),
-            "--env", f"GITHUB_RUN_NUMBER={number}",
+            "--env", f"GITHUB_RUN_NUMBER={number}", "--matrix", "python:3.11",
             *[part for label in ("ubuntu-latest", "self-hosted", "slipway") for part in ("-P", f"{label}=-self-hosted")],
-            *self._stand_ins(path.read_text()),
+            *self._stand_ins(text),
         ]
         done = subprocess.run(
             command, cwd=project.folder, env=self._environ(), capture_output=True, text=True, timeout=SECONDS,

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from slipway.errors import ProblemError
-from slipway.settings import SETTINGS, Setting, override
+from slipway.settings import OBSOLETE, SETTINGS, Setting, override, variable_of
 
 FILE = "slipway.yaml"
 MONGODB = "mongodb"  # as the source: the collection that the section of this name tells
@@ -109,11 +109,15 @@ class Problem:
     data: Data
     holdout: Holdout
     gate: Gate
-    store: str
     remote: str | None
     seed: int
     serving: Serving
     folder: Path
+
+    @property
+    def store(self) -> str:
+        """The folder of the bundles: the release key, the Dockerfile and git name it too, so nobody can choose it."""
+        return "artifacts"
 
 
 def default_metric(task: str, costs: Costs | None) -> str:
@@ -138,6 +142,9 @@ def load_problem(path: str | Path | None = None, environ: Mapping[str, str] = os
     """
     path = Path(path or environ.get("SLIPWAY_PROBLEM") or FILE)
     values = _checked(_document(path), path)
+    for name, cure in OBSOLETE.items():
+        if environ.get(variable_of(name)):
+            raise ProblemError(f"{variable_of(name)}: no longer a setting", cure)
     for setting in SETTINGS:
         value = environ.get(setting.variable)
         if value or value == "" and (setting.required or setting.default is not None):  # a workflow's unset ones are empty
@@ -210,6 +217,8 @@ def _checked(document: Mapping, path: Path) -> dict[str, Any]:
         else:
             entries = {str(key): value}
         for name, each in entries.items():
+            if name in OBSOLETE:
+                raise ProblemError(f"{path}: {name}: no longer a setting", OBSOLETE[name])
             if name not in known:
                 raise ProblemError(f"{path}: {name}: no such setting", _nearest(name, [*known, *groups]))
             if each is not None:

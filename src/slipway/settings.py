@@ -190,7 +190,7 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment variable that overrides it."""
-        return "SLIPWAY_" + self.path.replace(".", "_").upper()
+        return variable_of(self.path)
 
 
 SETTINGS = (
@@ -229,7 +229,6 @@ SETTINGS = (
             "By how much a challenger must be better than the champion, in units of the metric."),
     Setting("gate.confidence", number("a number from 0.5 to 0.999", 0.5, 0.999), 0.9,
             "In what share of bootstrap draws it must be better; also of the intervals shown."),
-    Setting("store", text(), "artifacts", "Where bundles live: a folder, relative to this file."),
     Setting("remote", remote(), None, "Where bundles and the journal are kept besides: s3://bucket/prefix. "
             "slipway push and pull copy."),
     Setting("seed", whole(0), 0, "Seed of everything random in training."),
@@ -242,6 +241,16 @@ SETTINGS = (
     Setting("serving.max_upload_bytes", whole(1_024), 100 * MEBIBYTE, "Largest body of POST /predict/file."),
     Setting("serving.cors_origins", texts(), (), "Origins whose pages may call the API; none by default."),
 )
+
+
+OBSOLETE = {  # names that were settings, with what to use instead
+    "store": "Bundles are in artifacts/, beside slipway.yaml. To keep them elsewhere too: set remote",
+}
+
+
+def variable_of(path: str) -> str:
+    """The environment variable that overrides a setting."""
+    return "SLIPWAY_" + path.replace(".", "_").upper()
 
 
 @dataclass(frozen=True)

@@ -176,6 +176,4 @@ def _listed(digests: list[str]) -> str:
 
 def open_store(location: str, base: Path = Path(".")) -> LocalStore:
     """The store at `location`, a folder that is relative to `base`."""
-    if "://" in location:
-        raise StoreError(f"store: {location} is not a folder", "This version keeps bundles in a folder")
     return LocalStore(base / location)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 
@@ -16,13 +17,16 @@ JOURNAL = "journal.jsonl"
 LARGEST_MANIFEST = 1 << 20
 # told of every file: its number, how many there are, name, size in bytes, and what is done; "…" at the end: not yet
 Tell = Callable[[int, int, str, int, str], None]
+OUTCOMES = ("success", "failure", "cancelled", "rejected")
+COUNT = ("an integer of 1 or more", lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 1)
 RELEASE = {
     "key": ("a text", lambda value: isinstance(value, str) and value.strip()),
     "digest": ("sha256: and 64 hexadecimal digits",
                lambda value: isinstance(value, str) and re.fullmatch(r"sha256:[0-9a-f]{64}", value)),
     "commit": ("40 hexadecimal digits", lambda value: isinstance(value, str) and re.fullmatch(r"[0-9a-f]{40}", value)),
-    "run_number": ("a whole number of 1 or more",
-                   lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 1),
+    "run_number": COUNT,
+    "run_attempt": COUNT,
+    "outcome": (f"one of {', '.join(OUTCOMES)}", lambda value: value in OUTCOMES),
 }
 
 
@@ -129,19 +133,31 @@ def add_entries(remote: S3Store, entries: Iterable[Mapping]) -> int:
     StoreError
         When the journal cannot be read or written. Nothing of it is lost, and nothing is added twice.
     """
-    wanted = {_identity(each): each for each in entries}
-    added = {}
+    wanted = list(entries)
+    added: list[Mapping] = []
 
     def change(content: bytes) -> bytes:
         nonlocal added
-        known = {_identity(each) for each in read_entries(content)}
-        added = {identity: each for identity, each in wanted.items() if identity not in known}
-        lines = [json.dumps(each, sort_keys=True, ensure_ascii=False).encode() + b"\n" for each in added.values()]
+        added = _lacking(wanted, read_entries(content))
+        lines = [json.dumps(each, sort_keys=True, ensure_ascii=False).encode() + b"\n" for each in added]
         gap = b"\n" if lines and content and not content.endswith(b"\n") else b""
         return content + gap + b"".join(lines)
 
     remote.update(JOURNAL, change)
     return len(added)
+
+
+def _lacking(wanted: Iterable[Mapping], present: Iterable[Mapping]) -> list[Mapping]:
+    """What of `wanted` is not present, in its order; of entries that look the same, as many as are missing."""
+    known = Counter(_identity(each) for each in present)
+    lacking = []
+    for each in wanted:
+        identity = _identity(each)
+        if known[identity]:
+            known[identity] -= 1
+        else:
+            lacking.append(each)
+    return lacking
 
 
 def _identity(each: Mapping) -> str:
@@ -158,7 +174,8 @@ def released(bundle: Bundle, content: bytes, where: str) -> dict:
     bundle : Bundle
         The one in the image.
     content : bytes
-        JSON with the release's ``key``, the image's ``digest``, its ``commit`` and the workflow's ``run_number``.
+        JSON with the release's ``key``, the image's ``digest``, its ``commit``, the workflow's ``run_number`` and
+        ``run_attempt``, and the ``outcome`` of the deployment.
     where : str
         For messages.
 
@@ -170,7 +187,7 @@ def released(bundle: Bundle, content: bytes, where: str) -> dict:
     try:
         release = json.loads(content)
     except ValueError as error:
-        raise StoreError(f"{where}: not JSON ({error})", "The delivery job writes it") from error
+        raise StoreError(f"{where}: not JSON ({error})", "The workflow's last job writes it") from error
     if not isinstance(release, dict) or set(release) != set(RELEASE):
         raise StoreError(f"{where}: expected the keys {', '.join(RELEASE)}")
     for key, (expected, fits) in RELEASE.items():

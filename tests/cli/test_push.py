@@ -16,7 +16,9 @@ from bundles import make_bundle
 from slipway.store import LocalStore
 
 FILES = ["drift.json", "fit.svg", "golden.json", "metrics.json", "model.json", "model.onnx", "report.html", "schema.json"]
-RELEASE = {"key": "4fd1", "digest": f"sha256:{'a' * 64}", "commit": "b" * 40, "run_number": 7}
+RELEASE = {
+    "key": "4fd1", "digest": f"sha256:{'a' * 64}", "commit": "b" * 40, "run_number": 7, "run_attempt": 1, "outcome": "failure",
+}
 
 
 @pytest.fixture

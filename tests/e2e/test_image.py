@@ -10,11 +10,12 @@ from collections.abc import Iterator
 import pytest
 
 from bundles import ROWS, make_bundle
-from images import checkout
+from images import BASE, checkout, derive, name_base, push
 from rehearsal.containers import Docker
+from rehearsal.project import Project
+from slipway.release.key import release_key
 
 pytestmark = pytest.mark.docker
-BASE = "python:3.11-slim"
 MEGABYTE = 1_000_000
 DEADLINE = 30
 
@@ -118,3 +119,29 @@ def test_it_stops_gracefully(docker, container):
 
 def test_it_is_small(docker, image):
     assert docker.inspect(image)["Size"] - docker.inspect(BASE)["Size"] <= 250 * MEGABYTE
+
+
+def test_a_newer_digest_of_the_base_gives_another_key_and_its_revert_the_first_one(docker, registry, tmp_path):
+    """What a pull request of Dependabot changes, played with two base images of our own."""
+    bases = []
+    for number in ("1", "2"):
+        name = f"{registry.host}/base:3.11-slim"
+        (tmp_path / number).mkdir()
+        derive(docker, tmp_path / number, name, BASE, f"RUN echo {number} > /base")
+        bases.append(f"{name}@{push(docker, name)}")
+    folder = tmp_path / "project"
+    make_bundle(checkout(folder), "regression")
+    project = Project(folder)
+    project.git("init", "--quiet", "--initial-branch", "main")
+    keys = []
+    for number, base in zip(("1", "2"), bases, strict=True):
+        name_base(folder, base)
+        project.commit(f"Base {number}")
+        keys.append(release_key(folder))
+        tag = f"slipway-base:{os.getpid()}"
+        docker("build", "--target", "champion", "--tag", tag, folder)
+        assert docker("run", "--rm", tag, "cat", "/base").stdout.strip() == number
+        docker("image", "rm", "--force", tag)
+    assert keys[0] != keys[1]
+    project.git("revert", "--no-edit", "HEAD")
+    assert release_key(folder) == keys[0]

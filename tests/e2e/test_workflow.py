@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 from bundles import ROWS, make_bundle
+from images import BASE, name_base
 from rehearsal.aws import KEYS, PASSWORD, Aws, make_aws
 from rehearsal.box import Box, make_box
 from rehearsal.project import Project, make_project
@@ -23,7 +24,7 @@ from slipway.store import LocalStore
 
 pytestmark = pytest.mark.docker
 NAME = "insurance"
-JOBS = ["Continuous Integration", "Continuous Delivery", "Continuous Deployment", "Release journal"]
+JOBS = ["Continuous Integration", "Continuous Delivery", "Approval", "Continuous Deployment", "Release journal"]
 TESTS = "tests/test_pointer.py"
 
 
@@ -55,9 +56,20 @@ class Way:
         self.number += 1
         return self.runner.run(self.project, self.number, **options)
 
+    def live(self) -> dict:
+        """What the box noted of the live release."""
+        return json.loads(self.box.run("cat", f"/var/lib/slipway/releases/{self.box.live()}.json").stdout)
+
+    def noted(self) -> list[dict]:
+        """What the remote journal says of this project's releases."""
+        bucket, _, prefix = self.aws.remote.removeprefix("s3://").partition("/")
+        content = client(self.aws).get_object(Bucket=bucket, Key=f"{prefix}/journal.jsonl")["Body"].read()
+        commits = self.project.git("rev-list", "--all").split()
+        return [each for each in map(json.loads, content.splitlines()) if each.get("commit") in commits]
+
     def digest(self) -> str:
         """Of the image that is live."""
-        return json.loads(self.box.run("cat", f"/var/lib/slipway/releases/{self.box.live()}.json").stdout)["digest"]
+        return self.live()["digest"]
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +85,7 @@ def way(docker, box_image, aws, tmp_path) -> Iterator[Way]:
         with make_box(docker, repository, (registry.host, "AWS", registry.password)) as box:
             project = make_project(tmp_path / "project")
             (project.folder / "slipway.yaml").write_text("name: regression\nsource: table.csv\ntarget: charges\n")
+            name_base(project.folder, BASE)
             place = tmp_path / "runner"
             place.mkdir()
             yield Way(aws, registry, box, project, make_runner(place, aws, registry.host, NAME, box, TESTS))
@@ -109,8 +122,36 @@ def test_first_deployment_a_model_change_and_a_revert(way):
     after_revert = [each.bundle for each in sorted(found.requests, key=lambda each: each.sent)][-1]
     assert after_revert == first
     assert_no_secret(run.log)
-    journal = read_journal(way.aws)
-    assert [entry["bundle"] for entry in journal if entry["event"] == "release"] == [first, second, first]
+    noted = [(entry["bundle"], entry["outcome"]) for entry in way.noted()]
+    assert noted == [(first, "success"), (second, "success"), (first, "success")]
+
+
+def test_an_earlier_commit_is_released_again_by_hand(way):
+    """One image serves both commits; a commit that was never merged and a run that comes too late are refused."""
+    way.model(0)
+    earlier = way.project.commit("The first model")
+    assert way.push().code == 0
+    (way.project.folder / "README.md").write_text("Another text\n")
+    way.project.commit("What is not in the image")
+    way.project.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    run = way.push(event="workflow_dispatch", payload={"inputs": {"commit": earlier[:12]}})
+    assert run.code == 0, run.log
+    assert sorted(run.jobs) == sorted(JOBS) and not run.ran("Build")
+    assert (way.live()["commit"], way.live()["run_number"]) == (earlier, 2)
+
+    way.project.git("switch", "--quiet", "--create", "proposal", "main")
+    (way.project.folder / "README.md").write_text("A proposal\n")
+    proposed = way.project.commit("Never merged")
+    way.project.git("switch", "--quiet", "main")
+    run = way.push(event="workflow_dispatch", payload={"inputs": {"commit": proposed}})
+    assert run.code != 0 and run.jobs == JOBS[:1]
+    assert f"commit {proposed[:12]} is not on main" in run.log
+
+    way.number = 0
+    run = way.push()
+    assert run.code != 0 and "run 1 is older than run 2" in run.log
+    assert way.live()["commit"] == earlier
+    assert [entry["outcome"] for entry in way.noted()] == ["success", "success", "failure"]
 
 
 def assert_no_secret(log: str) -> None:
@@ -122,12 +163,6 @@ def client(aws: Aws):
     return boto3.client(
         "s3", endpoint_url=aws.url, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x",
     )
-
-
-def read_journal(aws: Aws) -> list[dict]:
-    bucket, _, prefix = aws.remote.removeprefix("s3://").partition("/")
-    content = client(aws).get_object(Bucket=bucket, Key=f"{prefix}/journal.jsonl")["Body"].read()
-    return [json.loads(line) for line in content.splitlines()]
 
 
 def test_a_pull_request_is_tested_and_told_what_changes_but_never_delivered(way):
@@ -163,7 +198,7 @@ def test_a_missing_setting_is_named_with_where_to_set_it(way):
     run = way.push()
     assert run.code != 0
     assert "AWS_ECR_LOGIN_URI is not set" in run.log and "gh variable set AWS_ECR_LOGIN_URI" in run.log
-    assert run.jobs == JOBS[:2]
+    assert sorted(run.jobs) == sorted(JOBS[:3])
 
 
 def test_a_bundle_that_nobody_pushed_stops_the_delivery_with_the_cure(way):

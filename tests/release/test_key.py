@@ -1,6 +1,7 @@
 """The release key changes with everything that is in an image, and with nothing else."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -108,3 +109,10 @@ def test_everything_that_the_dockerfile_copies_counts():
     assert copied <= covered
     ignored = (ROOT / ".dockerignore").read_text().split()
     assert {line[1:] for line in ignored if line.startswith("!")} <= covered
+
+
+def test_from_names_the_base_itself_once_where_dependabot_reads_it():
+    """It reads lines that begin with FROM and knows no ARG; a digest in such a line is in the key with the Dockerfile."""
+    lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith(("FROM", "ARG"))]
+    assert re.fullmatch(r"FROM python:3\.\d+-slim(@sha256:[0-9a-f]{64})? AS base", lines[0])
+    assert [line.split()[1] for line in lines[1:]] == ["base"] * (len(lines) - 1)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from slipway.errors import ReleaseError, SlipwayError
+from slipway.release.commit import chosen_commit
 from slipway.release.key import earlier_keys, release_key
 from slipway.release.labels import labels
 from slipway.release.pack import build
@@ -18,6 +19,8 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m slipway.release", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    chosen = commands.add_parser("commit", help="the commit to release, in full; fails when it is not on main")
+    chosen.add_argument("name", help="the commit; empty for the one that is checked out")
     commands.add_parser("key", help="the release key of this commit: the tag of its image")
     commands.add_parser("labels", help="the labels of the champion's image, one a line")
     told = commands.add_parser("settings", help="fail when a setting of the workflow is missing, and say where it goes")
@@ -43,6 +46,8 @@ def main() -> None:
 
 def _answer(asked: argparse.Namespace) -> list[str]:
     here = Path()
+    if asked.command == "commit":
+        return [chosen_commit(here, asked.name)]
     if asked.command == "key":
         return [release_key(here)]
     if asked.command == "labels":

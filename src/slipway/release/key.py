@@ -1,4 +1,4 @@
-"""The release key: a hash of exactly what goes into an image, so that the same inputs find the same image again."""
+"""The release key: a hash of the files that an image is built from, so that the same files find the same image again."""
 
 import subprocess
 from hashlib import sha256
@@ -22,7 +22,7 @@ def release_key(repository: Path, commit: str = "HEAD") -> str:
     ReleaseError
         When git does not know the commit, or it has no champion.
     """
-    listed = _git(repository, "ls-tree", "-r", "-z", "--full-tree", commit, "--", *INPUTS)
+    listed = git(repository, "ls-tree", "-r", "-z", "--full-tree", commit, "--", *INPUTS)
     entries = sorted(filter(None, listed.split("\0")))
     if not any(entry.endswith("\tartifacts/champion.json") for entry in entries):
         raise ReleaseError(
@@ -34,7 +34,7 @@ def release_key(repository: Path, commit: str = "HEAD") -> str:
 
 def earlier_keys(repository: Path) -> list[str]:
     """Release keys of the commits before this one, the nearest first, each once: whose layers a build may reuse."""
-    commits = _git(repository, "rev-list", "--first-parent", f"--max-count={HISTORY}", "HEAD").split()[1:]
+    commits = git(repository, "rev-list", "--first-parent", f"--max-count={HISTORY}", "HEAD").split()[1:]
     keys: list[str] = []
     for commit in commits:
         try:
@@ -46,7 +46,8 @@ def earlier_keys(repository: Path) -> list[str]:
     return keys
 
 
-def _git(repository: Path, *arguments: str) -> str:
+def git(repository: Path, *arguments: str) -> str:
+    """What git prints; ReleaseError with what it says when it fails."""
     done = subprocess.run(["git", *arguments], cwd=repository, capture_output=True, text=True, errors="surrogateescape")
     if done.returncode:
         raise ReleaseError(f"git {arguments[0]} failed: {done.stderr.strip()}")

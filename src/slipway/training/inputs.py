@@ -47,7 +47,7 @@ def fingerprint(problem: Problem) -> str | None:
     if MONGODB in problem.source:
         return None
     asked = asdict(problem)
-    for name in ("serving", "store", "remote", "folder", "source", "data"):
+    for name in ("serving", "store", "remote", "folder", "source", "fetch", "data"):
         asked.pop(name)
     total = sha256(repr(sorted(asked.items())).encode())
     for source in problem.source:

@@ -97,6 +97,7 @@ class Runner:
             Told the job and the step as each step begins.
         """
         path = project.folder / ".github/workflows" / workflow
+        text = path.read_text()
         command = [
             str(Path(sys.executable).parent / "act"), event, "--workflows", str(path), "--action-offline-mode",
             "--eventpath", self._file("event.json", json.dumps(payload or {})),
@@ -104,7 +105,7 @@ class Runner:
             "--var-file", self._file("vars", _lines(self.variables)),
             "--env", f"GITHUB_RUN_NUMBER={number}",
             *[part for label in ("ubuntu-latest", "self-hosted", "slipway") for part in ("-P", f"{label}=-self-hosted")],
-            *self._stand_ins(path.read_text()),
+            *self._stand_ins(text),
         ]
         lines = []
         with subprocess.Popen(
@@ -116,7 +117,7 @@ class Runner:
             try:
                 for line in process.stdout:
                     lines.append(line)
-                    if found := STEP.match(line):
+                    if (found := STEP.match(line)) and f"- name: {found['step']}\n" in text:   # no step of a stand-in
                         begun(found["job"], found["step"])
             except BaseException:  # Ctrl-C
                 process.kill()

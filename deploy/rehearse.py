@@ -31,8 +31,8 @@ QUICK_TESTS = "tests/test_pointer.py tests/test_bundle.py"
 QUICK_TRAINING = {"SLIPWAY_SEARCH_TRIALS": "2"}
 START = time.monotonic()
 HELLO = """\
-make rehearse takes about N minutes on two cores, and longer the first time, when it builds the image of the box.
-It writes to a temporary folder and to the Docker engine, and tidies up when it ends or is interrupted."""
+This takes 5 to 20 minutes on two cores, depending on what else they do; the first run also builds the image of the box.
+It writes to a temporary folder and to the Docker engine, and removes what it made, after Ctrl-C too."""
 
 
 @dataclass
@@ -89,19 +89,19 @@ def play(docker: Docker, place: Path, stack: ExitStack) -> list[Row]:
         start = time.monotonic()
         box.rollback()
         rows.append(line("slipway-release rollback", time.monotonic() - start, found, box))
-    retrain(runner, project.clone(place / "clone"))
+    retrain(runner, project, project.clone(place / "clone"))
     return rows
 
 
-def retrain(runner: Runner, clone: Project) -> None:
-    """Run retrain.yaml on a clean checkout, and show the pull request."""
+def retrain(runner: Runner, origin: Project, clone: Project) -> None:
+    """Run retrain.yaml on a clean checkout of `origin`, and show the pull request."""
     say("The next model: act runs retrain.yaml on a clean checkout")
     quick = replace(runner, environ=runner.environ | QUICK_TRAINING)
     run = quick.run(clone, 1, workflow="retrain.yaml", event="workflow_dispatch", begun=step)
     if run.code:
         sys.exit(f"{run.log}\nrehearse: retrain.yaml failed")
     for pull in runner.github.pulls():
-        changed = ", ".join(clone.git("diff", "--name-only", "origin/main", "HEAD").splitlines())
+        changed = ", ".join(origin.git("diff", "--name-only", pull["base"], pull["head"]).splitlines())
         print(f"  Pull request {pull['number']}, {pull['title']!r}, changes {changed}", flush=True)
     if not runner.github.pulls():
         print("  The champion stays: no pull request", flush=True)

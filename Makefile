@@ -15,8 +15,7 @@ help:            ## Say what there is
 
 install: $(VENV)/train.stamp   ## Install Slipway and what training needs into .venv
 
-up: $(VENV)/train.stamp   ## Install, write the sample table, train, and serve on http://localhost:8080
-	@$(BIN)/slipway sample insurance data/insurance.csv
+up: $(VENV)/train.stamp   ## Install, fetch the sample table, train, and serve on http://localhost:8080
 	$(BIN)/slipway train --if-changed
 	$(BIN)/slipway serve --port $(PORT)
 

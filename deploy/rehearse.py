@@ -1,4 +1,4 @@
-"""make rehearse: the whole way to production on this machine, under traffic, without an account."""
+"""make rehearse: the whole way to production on this machine, under traffic, without an account, and the next model."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "deploy")]
 
 from rehearsal.aws import PASSWORD, Aws, make_aws  # noqa: E402
-from rehearsal.box import Box, build_box, make_box  # noqa: E402
+from rehearsal.box import IMAGE, Box, build_box, make_box  # noqa: E402
 from rehearsal.containers import Docker  # noqa: E402
 from rehearsal.project import Project, make_project  # noqa: E402
 from rehearsal.registry import USER, Registry, make_registry  # noqa: E402
@@ -28,6 +28,11 @@ from slipway.store import LocalStore  # noqa: E402
 NAME = "rehearsal"
 RATE = 240
 QUICK_TESTS = "tests/test_pointer.py tests/test_bundle.py"
+QUICK_TRAINING = {"SLIPWAY_SEARCH_TRIALS": "2"}
+START = time.monotonic()
+HELLO = """\
+This takes 5 to 20 minutes on two cores, depending on what else they do; the first run also builds the image of the box.
+It writes to a temporary folder and to the Docker engine, and removes what it made, after Ctrl-C too."""
 
 
 @dataclass
@@ -43,6 +48,7 @@ class Row:
 
 def main() -> None:
     """Play it, and print what happened."""
+    print(HELLO, flush=True)
     docker = Docker()
     missing = [name for name in ("docker", "node", "npm", "git") if shutil.which(name) is None]
     if missing:
@@ -52,6 +58,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="slipway-rehearsal-", ignore_cleanup_errors=True) as place, ExitStack() as stack:
         rows = play(docker, Path(place), stack)
     print(table(rows))
+    print(f"\nWhat stays, for the next run: the image {IMAGE} and the builder's cache.")
     if any(row.found and row.found.failed for row in rows):
         sys.exit("rehearse: requests failed")
 
@@ -63,7 +70,6 @@ def play(docker: Docker, place: Path, stack: ExitStack) -> list[Row]:
     aws = stack.enter_context(make_aws(free_port()))
     registry = stack.enter_context(make_registry(docker, PASSWORD, free_port()))
     box = stack.enter_context(make_box(docker, f"{registry.host}/{NAME}", (registry.host, USER, PASSWORD)))
-    stack.callback(forget_images, docker, registry)
     say("A throw-away clone, and two models")
     project = make_project(place / "project")
     models = train_two(project, aws)
@@ -83,14 +89,29 @@ def play(docker: Docker, place: Path, stack: ExitStack) -> list[Row]:
         start = time.monotonic()
         box.rollback()
         rows.append(line("slipway-release rollback", time.monotonic() - start, found, box))
+    retrain(runner, project, project.clone(place / "clone"))
     return rows
+
+
+def retrain(runner: Runner, origin: Project, clone: Project) -> None:
+    """Run retrain.yaml on a clean checkout of `origin`, and show the pull request."""
+    say("The next model: act runs retrain.yaml on a clean checkout")
+    quick = replace(runner, environ=runner.environ | QUICK_TRAINING)
+    run = quick.run(clone, 1, workflow="retrain.yaml", event="workflow_dispatch", begun=step)
+    if run.code:
+        sys.exit(f"{run.log}\nrehearse: retrain.yaml failed")
+    for pull in runner.github.pulls():
+        changed = ", ".join(origin.git("diff", "--name-only", pull["base"], pull["head"]).splitlines())
+        print(f"  Pull request {pull['number']}, {pull['title']!r}, changes {changed}", flush=True)
+    if not runner.github.pulls():
+        print("  The champion stays: no pull request", flush=True)
 
 
 def push(what: str, runner: Runner, project: Project, box: Box, number: int, found: Traffic | None) -> Row:
     """Run main.yaml on the commit; a line of the table."""
     say(f"{what}: act runs main.yaml")
     start = time.monotonic()
-    run: Run = runner.run(project, number)
+    run: Run = runner.run(project, number, begun=step)
     if run.code:
         sys.exit(f"{run.log}\nrehearse: main.yaml failed")
     built = "an image was built" if run.ran("Build") else "no image was built"
@@ -115,10 +136,9 @@ def train_two(project: Project, aws: Aws) -> list[str]:
             sys.exit(f"rehearse: slipway {arguments[0]} failed: {done.stderr}")
 
     shutil.copy(ROOT / "slipway.yaml", project.folder / "slipway.yaml")
-    slipway("sample", "insurance", "data/insurance.csv")
     store = LocalStore(project.folder / "artifacts")
     for candidate in ("linear", "boosting"):
-        slipway("train", SLIPWAY_CANDIDATES=candidate, SLIPWAY_SEARCH_TRIALS="2")
+        slipway("train", SLIPWAY_CANDIDATES=candidate, **QUICK_TRAINING)
         slipway("push")
     digests = [entry["digest"] for entry in store.journal.entries() if entry["event"] == "verdict"]
     (project.folder / "artifacts/champion.json").unlink()
@@ -142,13 +162,6 @@ def new_runner(place: Path, aws: Aws, registry: Registry, box: Box) -> Runner:
     return make_runner(folder, aws, registry.host, NAME, box, QUICK_TESTS)
 
 
-def forget_images(docker: Docker, registry: Registry) -> None:
-    """Remove the images that the workflow built here."""
-    listed = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", f"{registry.host}/{NAME}", check=False)
-    for name in listed.stdout.split():
-        docker("image", "rm", "--force", name, check=False)
-
-
 def table(rows: list[Row]) -> str:
     """What happened, as a table for people."""
     lines = ["", f"{'':<26}{'push to live':>13}{'requests':>10}{'failed':>8}  {'image':<20}model"]
@@ -160,7 +173,16 @@ def table(rows: list[Row]) -> str:
 
 
 def say(text: str) -> None:
-    print(f"== {text}", flush=True)
+    print(f"== {elapsed()} {text}", flush=True)
+
+
+def step(job: str, name: str) -> None:
+    print(f"   {elapsed()} {job}: {name}", flush=True)
+
+
+def elapsed() -> str:
+    minutes, seconds = divmod(int(time.monotonic() - START), 60)
+    return f"{minutes}:{seconds:02}"
 
 
 def free_port() -> int:

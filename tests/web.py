@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Web:
-    """A small HTTP server: path → (status, document or address to go on to)."""
+    """A small HTTP server: path → (status, document, bytes or address to go on to)."""
 
     url: str = ""
     pages: dict[str, tuple[int, object]] = field(default_factory=dict)
@@ -27,7 +27,7 @@ def serve_web() -> Iterator[Web]:
             web.sent[self.path] = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             web.calls.append((self.path, self.headers.get("Authorization")))
             status, document = web.pages.get(self.path, (404, {}))
-            body = json.dumps(document).encode()
+            body = document if isinstance(document, bytes) else json.dumps(document).encode()
             self.send_response(status)
             if status in (301, 302):
                 self.send_header("Location", document)

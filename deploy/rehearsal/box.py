@@ -23,13 +23,16 @@ START = "nginx && exec sleep infinity"
 
 
 def build_box(docker: Docker) -> str:
-    """The image of the box; quick when nothing changed since the last time."""
+    """The image of the box; quick when nothing changed since the last time, and in place of the one of then."""
+    before = docker("image", "ls", "--quiet", "--no-trunc", IMAGE).stdout.strip()
     with tempfile.TemporaryDirectory() as place:
         context = Path(place)
         shutil.copytree(ROOT / "deploy/ec2", context / "ec2")
         command = [sys.executable, "-m", "slipway.release", "build", str(context / "ec2/slipway-release")]
         subprocess.run(command, cwd=ROOT / "src", check=True)
         docker("build", "--tag", IMAGE, "--file", ROOT / "deploy/rehearsal/Dockerfile", context)
+    if before and docker.inspect(IMAGE)["Id"] != before:
+        docker("image", "rm", before, check=False)   # refused while a container uses it
     return IMAGE
 
 

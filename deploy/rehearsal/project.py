@@ -28,6 +28,11 @@ class Project:
         self.git("commit", "--quiet", "--message", message)
         return self.git("rev-parse", "HEAD")
 
+    def clone(self, folder: Path) -> "Project":
+        """A clean checkout, as a runner has it: what is committed and nothing else; its origin is this repository."""
+        self.git("clone", "--quiet", str(self.folder), str(folder))
+        return Project(folder)
+
 
 def make_project(folder: Path) -> Project:
     """A repository with the files of this checkout as they are now, but no champion; nothing is committed yet."""

@@ -43,11 +43,23 @@ class Registry:
 
 @contextmanager
 def make_registry(docker: Docker, password: str, port: int) -> Iterator[Registry]:
-    """A registry at a free `port`, the same after a restart."""
+    """A registry at a free `port`, the same after a restart; at the end the engine forgets the images that are named by it.
+
+    Boxes that pull from it must be gone by then: an image loses its name while a container runs it, and stays.
+    """
     with docker.running("--publish", f"127.0.0.1:{port}:5000", IMAGE, "sh", "-c", START, "sh", USER, password) as name:
         host = f"127.0.0.1:{port}"
         wait(host)
-        yield Registry(docker, name, host, password)
+        try:
+            yield Registry(docker, name, host, password)
+        finally:
+            _forget_images(docker, host)
+
+
+def _forget_images(docker: Docker, host: str) -> None:
+    listed = docker("image", "ls", "--filter", f"reference={host}/*", "--format", "{{.Repository}}:{{.Tag}}", check=False)
+    for name in listed.stdout.split():
+        docker("image", "rm", "--force", name, check=False)
 
 
 def wait(host: str, seconds: float = 30) -> None:

@@ -5,18 +5,21 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rehearsal.aws import REGION, Aws
 from rehearsal.box import Box
+from rehearsal.github import GitHub, install
 from rehearsal.project import Project
 
 SECONDS = 1_500
 MUCH_LATER = 4_102_444_800   # 2100-01-01
 USES = re.compile(r"^\s*(?:- )?uses:\s*(?P<name>[^@\s]+)@(?P<ref>\S+)", re.MULTILINE)
 NEWER_THAN_ACT = re.compile(r"^ +queue: max.*\n", re.MULTILINE)   # act plays no concurrency, and refuses the word
+STEP = re.compile(r"^\[\w+/(?P<job>[^\]]+?)\s*\] ⭐ Run Main (?P<step>.+)$")
 NOTHING = 'name: {name}\ndescription: Does nothing here\nruns:\n  using: composite\n  steps: [{shell: bash, run: "true"}]\n'
 CREDENTIALS = """name: aws-actions/configure-aws-credentials
 description: Hands the keys to the steps that follow
@@ -76,8 +79,14 @@ class Runner:
     variables: Mapping[str, str]
     environ: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def github(self) -> GitHub:
+        """What the jobs asked of GitHub."""
+        return GitHub(self.place / "bin")
+
     def run(
         self, project: Project, number: int, workflow: str = "main.yaml", event: str = "push", payload: dict | None = None,
+        begun: Callable[[str, str], None] = lambda job, step: None,
     ) -> Run:
         """Run a workflow on the project's present commit.
 
@@ -85,6 +94,8 @@ class Runner:
         ----------
         number : int
             The run's number.
+        begun : callable
+            Told the job and the step as each step begins.
         """
         text = (project.folder / ".github/workflows" / workflow).read_text()
         command = [
@@ -97,11 +108,24 @@ class Runner:
             *[part for label in ("ubuntu-latest", "self-hosted", "slipway") for part in ("-P", f"{label}=-self-hosted")],
             *self._stand_ins(text),
         ]
-        done = subprocess.run(
-            command, cwd=project.folder, env=self._environ(), capture_output=True, text=True, timeout=SECONDS,
-            stdin=subprocess.DEVNULL,
-        )
-        return Run(done.returncode, done.stdout + done.stderr)
+        lines = []
+        with subprocess.Popen(
+            command, cwd=project.folder, env=self._environ(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True,
+        ) as process:
+            limit = threading.Timer(SECONDS, process.kill)
+            limit.start()
+            try:
+                for line in process.stdout:
+                    lines.append(line)
+                    if (found := STEP.match(line)) and f"- name: {found['step']}\n" in text:   # no step of a stand-in
+                        begun(found["job"], found["step"])
+            except BaseException:  # Ctrl-C
+                process.kill()
+                raise
+            finally:
+                limit.cancel()
+        return Run(process.returncode, "".join(lines))
 
     def _environ(self) -> dict[str, str]:
         (self.place / "config/act").mkdir(parents=True, exist_ok=True)
@@ -146,6 +170,7 @@ def make_runner(place: Path, aws: Aws, registry: str, name: str, box: Box, tests
     sudo = programs / "sudo"
     sudo.write_text(f'#!/bin/sh\nexec docker exec --interactive --user runner {box.name} sudo "$@"\n')
     sudo.chmod(0o755)
+    install(programs)
     venv = installed(place)
     secrets = {name: value for name, value in aws.environ.items() if name.endswith(("KEY_ID", "ACCESS_KEY"))}
     variables = {

@@ -93,6 +93,7 @@ class Problem:
 
     name: str
     source: tuple[str, ...]
+    fetch: tuple[str, ...] | None
     mongodb: Collection
     target: str
     positive: str | None

@@ -4,6 +4,7 @@ The table feeds the validation of slipway.yaml, the overrides by environment var
 """
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,6 +18,8 @@ CANDIDATES = ("linear", "forest", "boosting")
 TYPES = ("number", "integer", "category", "date")
 POLICIES = ("reject", "warn")
 MEBIBYTE = 1 << 20
+COMMAND = "one command, without pipes or redirections (no shell runs it)"
+SHELL = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>&1"}
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,16 @@ def number(expected: str = "a number", low: float = float("-inf"), high: float =
     return Kind(expected, read)
 
 
+def command() -> Kind:
+    def read(value):
+        words = shlex.split(value) if isinstance(value, str) else []
+        if not words or "\n" in value.strip() or SHELL & set(words):
+            raise ValueError
+        return tuple(words)
+
+    return Kind(COMMAND, read)
+
+
 def remote() -> Kind:
     def read(value):
         if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/\s]+)*/?", _text(value)):
@@ -197,6 +210,8 @@ SETTINGS = (
     Setting("name", text(), None, "Name of the problem. It salts the split, so changing it redraws the hold-out.", True),
     Setting("source", texts(), None,
             "The table: CSV or Parquet files or globs, relative to this file; s3://bucket/glob; or mongodb.", True),
+    Setting("fetch", command(), None,
+            "The command that writes the files of source where they are absent: in a fresh clone, on a runner."),
     Setting("mongodb.url", variable(), "MONGO_DB_URL", "The environment variable that has the URL of the MongoDB server."),
     Setting("mongodb.database", text(), None, "The database of source: mongodb."),
     Setting("mongodb.collection", text(), None, "The collection, or view, of source: mongodb."),
@@ -277,7 +292,7 @@ def override(setting: Setting, value: str) -> Any:
     """The value of an environment variable, read like one in the file; commas separate the items of a list."""
     if setting.kind.expected.startswith(("a list", "a text or a list")):
         return [part.strip() for part in value.split(",") if part.strip()]
-    if setting.kind.expected == "a text":
+    if setting.kind.expected in ("a text", COMMAND):
         return value
     return yaml.safe_load(value)
 

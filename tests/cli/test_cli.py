@@ -175,6 +175,8 @@ def test_train_tells_the_verdict_and_does_it_once(run, tmp_path):
     assert re.search(r"^boosting +\d", result.out, re.MULTILINE) and re.search(r"^baseline +\d", result.out, re.MULTILINE)
     assert "\r" not in result.err and "\x1b" not in result.out + result.err, "not plain on a pipe"
     assert "Comparing: " in result.err
+    assert "Verdict: promoted\n  there was no champion to compare with\n  rmse " in result.out
+    assert "\npromoted  there was no champion to compare with\n          rmse " in run("status").out
     before = (tmp_path / "artifacts" / "champion.json").read_bytes()
     assert run("train", "--if-changed").out == "Nothing changed since the last training; the champion stays.\n"
     again = run("train", "--jobs", "1")

@@ -1,5 +1,8 @@
 """What trainings read is kept, and `slipway train --data` repeats them after the source has moved on."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -9,6 +12,8 @@ from slipway.cli import slipway
 from slipway.sources.kept import TABLE, KeptData
 from slipway.store import LocalStore
 from tables import charges, problem
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -51,6 +56,18 @@ def test_a_training_is_repeated_exactly_after_its_source_has_moved_on(run, tmp_p
     done = run("train", "--data", fingerprint(store)[:8])
     assert done.exit_code == 0 and f"Bundle:  {first[:12]}" in done.output
     assert last(store) == first and store.digests() == [first]
+
+
+def test_a_fresh_clone_of_the_shipped_problem_trains(run, tmp_path, monkeypatch):
+    """Nothing is there but what is committed, as on the runner of retrain.yaml."""
+    shutil.copy(ROOT / "slipway.yaml", tmp_path)
+    for name, value in (("CANDIDATES", "linear"), ("SEARCH_TRIALS", "1")):
+        monkeypatch.setenv(f"SLIPWAY_{name}", value)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    done = run("train", "--if-changed")
+    assert done.exit_code == 0, done.output
+    assert "Fetching data/insurance.csv: slipway sample insurance data/insurance.csv\n" in done.output
+    assert run("train", "--if-changed").output == "Nothing changed since the last training; the champion stays.\n"
 
 
 def test_what_was_read_is_kept_as_it_was_read(run, tmp_path, store, kept):

@@ -2,11 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import boto3
 import pytest
@@ -14,7 +14,7 @@ import pytest
 from bundles import ROWS, make_bundle
 from images import BASE, name_base
 from rehearsal.aws import KEYS, PASSWORD, Aws, make_aws
-from rehearsal.box import Box, make_box
+from rehearsal.box import ROOT, Box, make_box
 from rehearsal.project import Project, make_project
 from rehearsal.registry import Registry, make_registry
 from rehearsal.traffic import traffic
@@ -89,9 +89,6 @@ def way(docker, box_image, aws, tmp_path) -> Iterator[Way]:
             place = tmp_path / "runner"
             place.mkdir()
             yield Way(aws, registry, box, project, make_runner(place, aws, registry.host, NAME, box, TESTS))
-        listed = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", repository).stdout.split()
-        for name in listed:
-            docker("image", "rm", "--force", name, check=False)
 
 
 def test_first_deployment_a_model_change_and_a_revert(way):
@@ -210,48 +207,22 @@ def test_a_bundle_that_nobody_pushed_stops_the_delivery_with_the_cure(way):
     assert way.box.releases() == []
 
 
-GH = """#!/bin/sh
-# Notes what it was asked; there is no pull request yet.
-printf '%s\\n' "$*" >> "$GH_NOTES"
-for word in "$@"; do [ "$previous" = --body-file ] && cat "$word" >> "$GH_NOTES"; previous=$word; done
-exit 0
-"""
-
-
 def test_retraining_proposes_the_pointer_alone_with_the_numbers(way, tmp_path):
-    prepare_retraining(way, tmp_path)
-    run = way.push(workflow="retrain.yaml", event="workflow_dispatch")
-    assert run.code == 0, run.log
-    notes = Path(way.runner.environ["GH_NOTES"]).read_text()
-    assert "pr create --head slipway/retrain --base main --title Serve model" in notes
-    assert "held-out rows" in notes and "Golden predictions" in notes
-    assert "workflow run main.yaml --ref slipway/retrain" in notes
-    origin = Project(tmp_path / "origin.git")
-    assert origin.git("diff", "--name-only", "main", "slipway/retrain") == "artifacts/champion.json"
-    pointer = json.loads(origin.git("show", "slipway/retrain:artifacts/champion.json"))
-    assert f"/{pointer['digest']}/manifest.json" in "".join(keys(way.aws))
-    assert_no_secret(run.log)
-    notes_before = len(notes)
-    again = way.push(workflow="retrain.yaml", event="workflow_dispatch")
-    assert again.code == 0, again.log
-    assert "Serve model" in Path(way.runner.environ["GH_NOTES"]).read_text()[notes_before:]
-
-
-def prepare_retraining(way: Way, place: Path) -> None:
-    """A source in the repository, a remote called origin, and a stand-in for GitHub's command line."""
-    folder = way.project.folder
-    (folder / "slipway.yaml").write_text(
-        "name: insurance\nsource: patients.csv\ntarget: charges\ncandidates: [linear]\nsearch: {trials: 1}\n")
-    way.slipway("sample", "insurance", "patients.csv")
-    (folder / "artifacts").mkdir(exist_ok=True)
+    """The shipped problem on a clean checkout, where its table is not."""
+    shutil.copy(ROOT / "slipway.yaml", way.project.folder)
     commit = way.project.commit("A problem without a champion")
-    subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch", "main", place / "origin.git"], check=True)
-    way.project.git("remote", "add", "origin", str(place / "origin.git"))
-    way.project.git("push", "--quiet", "origin", f"{commit}:refs/heads/main")
-    program = way.runner.place / "bin/gh"
-    program.write_text(GH)
-    program.chmod(0o755)
-    way.runner.environ["GH_NOTES"] = str(place / "notes")
+    way.runner.environ.update(SLIPWAY_CANDIDATES="linear", SLIPWAY_SEARCH_TRIALS="1")
+    clone = way.project.clone(tmp_path / "clone")
+    run = way.runner.run(clone, 1, workflow="retrain.yaml", event="workflow_dispatch")
+    assert run.code == 0, run.log
+    assert_no_secret(run.log)
+    assert way.project.git("diff", "--name-only", commit, "slipway/retrain") == "artifacts/champion.json"
+    digest = json.loads(way.project.git("show", "slipway/retrain:artifacts/champion.json"))["digest"]
+    assert f"/{digest}/manifest.json" in "".join(keys(way.aws))
+    [pull] = way.runner.github.pulls()
+    assert (pull["head"], pull["base"], pull["title"]) == ("slipway/retrain", "main", f"Serve model {digest[:12]}")
+    assert "held-out rows" in pull["body"] and "Golden predictions" in pull["body"]
+    assert way.runner.github.calls()[-1] == "workflow run main.yaml --ref slipway/retrain"
 
 
 def keys(aws: Aws) -> list[str]:

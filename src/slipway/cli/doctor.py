@@ -44,7 +44,7 @@ def command(path: str | None) -> None:
 
 def examine(path: str | None, environ: Mapping[str, str], root: Path) -> dict[str, list["Finding"]]:
     """All findings by group; `root` is where the file system of the box starts."""
-    from slipway.doctor import checkout, credentials, github, store
+    from slipway.doctor import checkout, credentials, github, source, store
     from slipway.errors import ProblemError
     from slipway.problem import load_problem
     from slipway.store import open_store
@@ -58,10 +58,11 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path) -> dict[st
     folder = problem.folder if problem else Path.cwd()
     facts = checkout.gather(folder, local)
     seen = store.look(problem, facts.champion)
+    retrained = source.check(problem, source.gather(problem), facts.workflows) if problem else []
     registry = environ.get("AWS_ECR_LOGIN_URI")
     unanswered = credentials.answers(registry) if credentials.well_formed(registry) else ""
     return {
-        "checkout": checkout.check(facts, refused, seen.bundle),
+        "checkout": checkout.check(facts, refused, seen.bundle) + retrained,
         "GitHub": _github(folder, facts.workflows, environ, github),
         "credentials": credentials.check(credentials.identity(environ), environ, unanswered),
         "store": store.check(seen, facts.champion),

@@ -12,29 +12,47 @@ from slipway.files import replace
 @click.argument("name", type=click.Choice(["insurance", "loan", "truck"]))
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--rows", type=click.IntRange(1), default=None, help="How many rows; by default as many as the original.")
+@click.option("--real", is_flag=True, help="Fetch the public table instead; insurance only, needs a network.")
 @click.option("--force", is_flag=True, help="Overwrite a file that holds something else.")
-def command(name: str, file: Path, rows: int | None, force: bool) -> None:
+def command(name: str, file: Path, rows: int | None, real: bool, force: bool) -> None:
     """Write a sample table as CSV to FILE: insurance charges, loan approvals or truck sensor faults.
+
+    The table is generated: it has the columns of a well-known public one, and invented rows.
 
     \b
     Example:
       slipway sample insurance data/insurance.csv
+      slipway sample insurance data/insurance.csv --real --force
     """
+    if real and (name != "insurance" or rows):
+        raise click.UsageError("--real fetches the whole insurance table: it goes with no other name, and not with --rows")
+    if file.exists() and not force and rows is None and not real:
+        click.echo(f"{file} is there already; --force writes it anew.")
+        return
+    if file.exists() and not force:
+        raise TableError(f"{file}: is there already", "Add --force to overwrite it")
+    content, says = _original() if real else _generated(name, rows)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace(file, content)
+    except OSError as error:
+        raise TableError(f"{file}: cannot be written ({error.strerror})") from error
+    click.echo(f"Wrote {says} to {file}")
+
+
+def _original() -> tuple[bytes, str]:
+    from slipway.original import ROWS, URL, insurance
+
+    return insurance(), f"the {ROWS:,} rows of {URL}"
+
+
+def _generated(name: str, rows: int | None) -> tuple[bytes, str]:
     import csv
     import io
 
     from slipway.samples import ROWS, SAMPLES
 
-    if file.exists() and not force and rows is None:
-        click.echo(f"{file} is there already; --force writes it anew.")
-        return
-    if file.exists() and not force:
-        raise TableError(f"{file}: is there already", "Add --force to overwrite it")
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(SAMPLES[name](rows or ROWS[name]))
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        replace(file, buffer.getvalue().encode())
-    except OSError as error:
-        raise TableError(f"{file}: cannot be written ({error.strerror})") from error
-    click.echo(f"Wrote {rows or ROWS[name]:,} rows to {file}")
+    rows = rows or ROWS[name]
+    csv.writer(buffer, lineterminator="\n").writerows(SAMPLES[name](rows))
+    return buffer.getvalue().encode(), f"{rows:,} generated rows"

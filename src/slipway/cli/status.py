@@ -56,7 +56,8 @@ def _lines(status: dict) -> list[str]:
         lines += [f"          {champion['candidate']} model of {champion['target']}; {shown}", "          sound"]
     else:
         lines.append(f"          DAMAGED: {champion['damage']}")
-    lines += [f"          {reason}" for reason in champion["verdict"].get("reasons", [])]
+    reasons = champion["verdict"].get("reasons", [])
+    lines += [f"{'' if number else 'promoted':<10}{reason}" for number, reason in enumerate(reasons)]
     if status["journal"]:
         lines.append("journal")
     for entry in reversed(status["journal"]):

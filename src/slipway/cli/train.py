@@ -1,6 +1,7 @@
 """slipway train"""
 
 import sys
+from functools import partial
 
 import click
 
@@ -33,11 +34,14 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
         raise click.UsageError("--if-changed asks the source, --data leaves it alone: give one of them")
     pin_threads()
     from slipway.problem import load_problem
+    from slipway.sources.fetch import fetch
     from slipway.store import open_store
     from slipway.training.inputs import fingerprint, unchanged
 
     problem = load_problem(path)
     store = open_store(problem.store, problem.folder)
+    if not data:
+        fetch(problem, partial(click.echo, err=True))
     inputs = None if data else fingerprint(problem)
     if if_changed and inputs is None:
         click.echo(f"{', '.join(problem.source)} does not tell whether it changed: training.", err=True)

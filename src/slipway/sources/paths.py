@@ -14,7 +14,8 @@ def source_files(problem: Problem, source: str) -> list[Path]:
     try:
         return files_at(source, problem.folder)
     except TableError as error:
-        raise TableError(f"source: {error.cause}", _hint(problem, source) or error.cure) from error
+        more = "" if "://" in source else "; fetch in slipway.yaml may name the command that writes it"
+        raise TableError(f"source: {error.cause}", error.cure + more) from error
 
 
 def files_at(location: str, folder: Path) -> list[Path]:
@@ -27,9 +28,3 @@ def files_at(location: str, folder: Path) -> list[Path]:
     if not paths or not Path(paths[0]).is_file():
         raise TableError(f"{location}: there is no such file in {folder}", "Paths are relative to that folder")
     return [Path(path) for path in paths]
-
-
-def _hint(problem: Problem, source: str) -> str:
-    if (problem.name, source) == ("insurance", "data/insurance.csv"):
-        return "Write the sample table with: slipway sample insurance data/insurance.csv"
-    return ""

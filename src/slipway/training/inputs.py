@@ -13,6 +13,7 @@ from slipway.sources.paths import S3, source_files
 from slipway.store import LocalStore
 
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "onnx", "onnxruntime")
+ROOMS_OF_OTHERS = {"serving", "cli", "doctor", "release", "batch"}  # what they hold, no training runs
 BLOCK = 1 << 20
 
 
@@ -47,7 +48,7 @@ def fingerprint(problem: Problem) -> str | None:
     if MONGODB in problem.source:
         return None
     asked = asdict(problem)
-    for name in ("serving", "remote", "folder", "source", "data"):
+    for name in ("serving", "remote", "folder", "source", "fetch", "data"):
         asked.pop(name)
     total = sha256(repr(sorted(asked.items())).encode())
     for source in problem.source:
@@ -55,8 +56,9 @@ def fingerprint(problem: Problem) -> str | None:
             total.update(part)
     for name in LIBRARIES:
         total.update(f"{name} {_version(name)}".encode())
-    for path in sorted(Path(slipway.__file__).parent.rglob("*.py")):
-        if not {"serving", "cli", "release", "batch"} & set(path.parts):
+    package = Path(slipway.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        if path.relative_to(package).parts[0] not in ROOMS_OF_OTHERS:
             total.update(_of_file(path))
     return total.hexdigest()
 

@@ -26,6 +26,7 @@ from slipway.training.table import Table, read, read_kept, remarks
 
 # Where a table has this many cells, only this part of the trials is made: more rows leave less to tune.
 PARTS = ((2_000_000, 4), (200_000, 2))
+UNRIVALLED = "there was no champion to compare with"  # the pointer keeps it, so it must stay true afterwards
 
 
 @dataclass(frozen=True)
@@ -129,14 +130,14 @@ def _verdict(
 ) -> Verdict:
     predictor = Predictor(bundle)
     if pointer is None:
-        return _judged(problem, table, predictor, None, table.held).because("there is no champion yet")
+        return _judged(problem, table, predictor, None, table.held).because(UNRIVALLED)
     if pointer.digest == bundle.digest:
         return Verdict("kept", ("the challenger is the champion: same data, same problem, same bundle",))
     try:
         champion = load_champion(store, pointer)
     except BundleError as error:
         verdict = _judged(problem, table, predictor, None, table.held)
-        return verdict.because(f"the champion {pointer.digest[:12]} is broken ({error.cause})")
+        return verdict.because(f"{UNRIVALLED}: {pointer.digest[:12]} is broken ({error.cause})")
     try:
         both = common_rows(champion, table.frame)
         scores = champion.scores(table.frame[both], table.rows.task, table.rows.classes, problem.missing)

@@ -1,0 +1,88 @@
+"""The command of slipway.yaml that writes the source's files where they are absent: in a fresh clone, on a runner."""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO
+
+from slipway.errors import TableError
+from slipway.problem import MONGODB, Problem
+from slipway.sources.paths import S3, files_at
+
+SHOWN_LINES, SHOWN_BYTES = 3, 1_000
+
+
+def fetch(problem: Problem, say: Callable[[str], None] = lambda line: None) -> None:
+    """Run the problem's `fetch` when a file of its source is absent; what a failed one wrote is removed.
+
+    Parameters
+    ----------
+    problem : Problem
+    say : callable
+        Told the line that announces it.
+
+    Raises
+    ------
+    TableError
+        When the command cannot be run, fails, or leaves a file absent.
+    """
+    absent = [source for source in entries(problem) if not files_of(problem, source)]
+    if not problem.fetch or not absent:
+        return
+    say(f"Fetching {', '.join(absent)}: {shlex.join(problem.fetch)}")
+    before = _files(problem)
+    try:
+        _run(problem)
+    except BaseException:  # Ctrl-C too: half a table would be taken for a whole one the next time
+        for path in _files(problem) - before:
+            path.unlink(missing_ok=True)
+        raise
+    for source in absent:
+        if not files_of(problem, source):
+            cure = f"Let the command write it, relative to {problem.folder}"
+            raise TableError(f"fetch succeeded, but {source} is still absent", cure)
+
+
+def entries(problem: Problem) -> list[str]:
+    """The entries of the source that name files."""
+    return [source for source in problem.source if source != MONGODB and not source.startswith(S3)]
+
+
+def files_of(problem: Problem, source: str) -> list[Path]:
+    """The files of one entry; none when they are absent."""
+    try:
+        return files_at(source, problem.folder)
+    except TableError:
+        return []
+
+
+def _files(problem: Problem) -> set[Path]:
+    return {path for source in entries(problem) for path in files_of(problem, source)}
+
+
+def _run(problem: Problem) -> None:
+    """Programs installed beside Slipway are found, on PATH or not."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    with TemporaryFile() as output:
+        try:
+            code = subprocess.run(
+                problem.fetch, cwd=problem.folder, env=os.environ | {"PATH": path}, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT,
+            ).returncode
+        except OSError as error:
+            cure = "Install it, or change fetch in slipway.yaml"
+            raise TableError(f"fetch: {problem.fetch[0]} cannot be run ({error.strerror})", cure) from error
+        if code:
+            ended = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
+            cure = f"To see it all: cd {shlex.quote(str(problem.folder))} && {shlex.join(problem.fetch)}"
+            raise TableError(f"fetch {ended}: {_last_lines(output)}", cure)
+
+
+def _last_lines(output: BinaryIO) -> str:
+    output.seek(max(0, output.seek(0, os.SEEK_END) - SHOWN_BYTES))
+    lines = output.read().decode(errors="replace").split("\n")
+    return " | ".join([line.strip() for line in lines if line.strip()][-SHOWN_LINES:]) or "it printed nothing"

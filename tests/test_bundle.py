@@ -108,7 +108,7 @@ def test_a_newer_format_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("document", [
-    b"nonsense", b"[]", b"{}", b'{"format": "1"}', b'{"format": 1, "problem": "x", "files": []}',
+    b"nonsense", b"[" * 200_000, b"[]", b"{}", b'{"format": "1"}', b'{"format": 1, "problem": "x", "files": []}',
     b'{"format": 1, "problem": 1, "files": {}}', b'{"format": 1, "problem": "x", "files": {"a": {}}}',
     b'{"format": 0, "problem": "x", "files": {}}', b'{"format": 1, "problem": "x", "files": {"a": {"sha256": ""}}}',
     b'{"format": 1, "problem": "x", "files": {"../secret": {"sha256": "", "bytes": 0}}}',

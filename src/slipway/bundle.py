@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from slipway.document import parse
 from slipway.errors import BundleError
 
 FORMAT = 1
@@ -54,7 +55,7 @@ class Bundle:
     def json(self, name: str) -> dict:
         """One file as JSON."""
         try:
-            return json.loads(self.read(name))
+            return parse(self.read(name))
         except ValueError as error:
             raise BundleError(f"{self.folder / name}: not JSON ({error})") from error
 
@@ -125,7 +126,7 @@ def _manifest(folder: Path, digest: str) -> dict:
     if digest_of(content) != digest:
         raise BundleError(f"{path}: its SHA-256 is not the digest {digest[:12]} asked for", TRAIN_AGAIN)
     try:
-        manifest = json.loads(content)
+        manifest = parse(content)
         newer = manifest["format"] > FORMAT
         sound = newer or manifest["format"] == FORMAT and isinstance(manifest["problem"], str) and all(
             FILE_NAME.fullmatch(name) and isinstance(listed["sha256"], str) and isinstance(listed["bytes"], int)

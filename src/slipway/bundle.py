@@ -7,8 +7,8 @@ outside (the pointer in git); nothing inside a bundle can vouch for the bundle. 
 import json
 import re
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,11 +31,14 @@ class Bundle:
     digest : str
         64 hexadecimal digits.
     manifest : dict
+    held : mapping
+        Content of the files that `hold` keeps in memory.
     """
 
     folder: Path
     digest: str
     manifest: dict
+    held: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def problem(self) -> str:
@@ -43,6 +46,8 @@ class Bundle:
 
     def read(self, name: str) -> bytes:
         """The verified content of one file; BundleError when it is absent or damaged."""
+        if name in self.held:
+            return self.held[name]
         listed = self.manifest["files"].get(name)
         if listed is None:
             raise BundleError(f"bundle {self.digest[:12]} has no {name}")
@@ -51,6 +56,10 @@ class Bundle:
         if sha256(content).hexdigest() != listed["sha256"]:
             raise BundleError(f"{path}: is not what the manifest names (SHA-256 differs)", TRAIN_AGAIN)
         return content
+
+    def hold(self, names: Iterable[str]) -> "Bundle":
+        """The same bundle, which reads these of its files from memory when its folder is gone; BundleError as `read`."""
+        return replace(self, held={name: self.read(name) for name in names if name in self.manifest["files"]})
 
     def json(self, name: str) -> dict:
         """One file as JSON."""

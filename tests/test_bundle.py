@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -108,7 +109,7 @@ def test_a_newer_format_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("document", [
-    b"nonsense", b"[]", b"{}", b'{"format": "1"}', b'{"format": 1, "problem": "x", "files": []}',
+    b"nonsense", b"[" * 200_000, b"[]", b"{}", b'{"format": "1"}', b'{"format": 1, "problem": "x", "files": []}',
     b'{"format": 1, "problem": 1, "files": {}}', b'{"format": 1, "problem": "x", "files": {"a": {}}}',
     b'{"format": 0, "problem": "x", "files": {}}', b'{"format": 1, "problem": "x", "files": {"a": {"sha256": ""}}}',
     b'{"format": 1, "problem": "x", "files": {"../secret": {"sha256": "", "bytes": 0}}}',
@@ -116,6 +117,23 @@ def test_a_newer_format_is_told(tmp_path):
 def test_a_manifest_of_another_kind_is_refused(tmp_path, document):
     with pytest.raises(BundleError, match="not a manifest"):
         read_bundle(tmp_path, written(tmp_path, document))
+
+
+def test_what_is_held_is_read_when_the_folder_is_gone(bundle):
+    held = bundle.hold(["model.json", "other.json"])
+    expected = bundle.json("model.json")
+    shutil.rmtree(bundle.folder)
+    assert held.json("model.json") == expected
+    with pytest.raises(BundleError, match="cannot be read"):
+        held.read("model.onnx")
+    with pytest.raises(BundleError, match="has no other.json"):
+        held.read("other.json")
+
+
+def test_a_damaged_file_is_not_held(bundle):
+    (bundle.folder / "model.json").write_bytes(b"x" * bundle.manifest["files"]["model.json"]["bytes"])
+    with pytest.raises(BundleError, match="SHA-256 differs"):
+        bundle.hold(["model.json"])
 
 
 def test_what_a_bundle_does_not_hold(bundle):

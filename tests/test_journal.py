@@ -70,6 +70,20 @@ def test_a_disk_that_takes_only_a_part_is_told(journal, monkeypatch):
     assert journal.entries() == [{"event": "old"}]
 
 
+def test_a_line_that_is_nested_without_end_costs_only_itself(journal):
+    journal.append({"event": "verdict"})
+    with journal.path.open("ab") as file:
+        file.write(b"[" * 200_000 + b"\n")
+    assert journal.entries() == [{"event": "verdict"}]
+
+
+def test_a_pipe_in_place_of_the_journal_is_told(journal):
+    journal.path.parent.mkdir()
+    os.mkfifo(journal.path)
+    with pytest.raises(StoreError, match=r"journal.jsonl: cannot be read \(not a plain file\)"):
+        journal.entries()
+
+
 def test_what_cannot_be_read_is_told(journal):
     journal.path.mkdir(parents=True)
     with pytest.raises(StoreError, match="cannot be read"):

@@ -24,6 +24,7 @@ def test_the_same_decision_is_the_same_file_made_for_a_diff():
     (b"", "not JSON"),
     (b"<<<<<<< HEAD\n{}", "not JSON"),
     (b"\xff", "not JSON"),
+    (b"[" * 200_000, r"not JSON \(nested too deeply\)"),
     (b"[]", "expected the keys digest, format, problem, verdict"),
     (b"{}", "expected the keys"),
     (DOCUMENT | {"more": 1}, "expected the keys"),

@@ -242,6 +242,13 @@ def test_a_store_without_anything(store):
         store.previous()
 
 
+def test_a_pipe_in_place_of_the_pointer_is_told(store):
+    store.root.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(store.root / "champion.json")
+    with pytest.raises(StoreError, match=r"champion.json: cannot be read \(not a plain file\)"):
+        store.pointer()
+
+
 @pytest.mark.parametrize("digest", ["", ".", "..", "../bundles", "a" * 63])
 def test_what_is_no_digest_names_no_folder(store, digest):
     store.add("trial", OLD)

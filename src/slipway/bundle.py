@@ -7,11 +7,12 @@ outside (the pointer in git); nothing inside a bundle can vouch for the bundle. 
 import json
 import re
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
+from slipway.document import parse
 from slipway.errors import BundleError
 
 FORMAT = 1
@@ -30,11 +31,14 @@ class Bundle:
     digest : str
         64 hexadecimal digits.
     manifest : dict
+    held : mapping
+        Content of the files that `hold` keeps in memory.
     """
 
     folder: Path
     digest: str
     manifest: dict
+    held: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def problem(self) -> str:
@@ -42,6 +46,8 @@ class Bundle:
 
     def read(self, name: str) -> bytes:
         """The verified content of one file; BundleError when it is absent or damaged."""
+        if name in self.held:
+            return self.held[name]
         listed = self.manifest["files"].get(name)
         if listed is None:
             raise BundleError(f"bundle {self.digest[:12]} has no {name}")
@@ -51,10 +57,14 @@ class Bundle:
             raise BundleError(f"{path}: is not what the manifest names (SHA-256 differs)", TRAIN_AGAIN)
         return content
 
+    def hold(self, names: Iterable[str]) -> "Bundle":
+        """The same bundle, which reads these of its files from memory when its folder is gone; BundleError as `read`."""
+        return replace(self, held={name: self.read(name) for name in names if name in self.manifest["files"]})
+
     def json(self, name: str) -> dict:
         """One file as JSON."""
         try:
-            return json.loads(self.read(name))
+            return parse(self.read(name))
         except ValueError as error:
             raise BundleError(f"{self.folder / name}: not JSON ({error})") from error
 
@@ -125,7 +135,7 @@ def _manifest(folder: Path, digest: str) -> dict:
     if digest_of(content) != digest:
         raise BundleError(f"{path}: its SHA-256 is not the digest {digest[:12]} asked for", TRAIN_AGAIN)
     try:
-        manifest = json.loads(content)
+        manifest = parse(content)
         newer = manifest["format"] > FORMAT
         sound = newer or manifest["format"] == FORMAT and isinstance(manifest["problem"], str) and all(
             FILE_NAME.fullmatch(name) and isinstance(listed["sha256"], str) and isinstance(listed["bytes"], int)

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from slipway.bundle import Bundle
+from slipway.document import parse, read_plain
 from slipway.errors import StoreError
 from slipway.files import sync_folder, unwritable
 
@@ -45,7 +46,7 @@ class Journal:
     def entries(self) -> list[dict]:
         """All entries, the oldest first; what a crash left half written is passed over."""
         try:
-            content = self.path.read_bytes()
+            content = read_plain(self.path)
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -58,7 +59,7 @@ def read_entries(content: bytes) -> list[dict]:
     found = []
     for line in content.splitlines():
         try:
-            each = json.loads(line)
+            each = parse(line)
         except ValueError:
             continue
         if isinstance(each, dict):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from slipway.bundle import DIGEST
+from slipway.document import parse
 from slipway.errors import StoreError
 
 FILE = "champion.json"
@@ -40,7 +41,7 @@ class Pointer:
         """Read a pointer; StoreError naming `where` and what is wrong."""
         restore = "Restore it from git, or run slipway train"
         try:
-            document = json.loads(content)
+            document = parse(content)
         except ValueError as error:
             raise StoreError(f"{where}: not JSON ({error})", restore) from error
         if isinstance(document, dict) and document.get("format", FORMAT) != FORMAT:  # its keys may be others

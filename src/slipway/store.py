@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.bundle import DIGEST, MANIFEST, Bundle, digest_of, manifest_bytes, read_bundle
+from slipway.document import read_plain
 from slipway.errors import BundleError, StoreError
 from slipway.files import locked, replace, sync_folder, unwritable, write_synced
 from slipway.journal import Journal, champions, entry
@@ -131,7 +132,7 @@ class LocalStore:
         """The champion, or None before the first promotion."""
         path = self.root / FILE
         try:
-            content = path.read_bytes()
+            content = read_plain(path)
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 
 from slipway.bundle import FILE_NAME, MANIFEST, Bundle
+from slipway.document import parse
 from slipway.errors import BundleError, StoreError
 from slipway.journal import entry, read_entries
 from slipway.remote import S3Store
@@ -101,7 +102,7 @@ def _files(remote: S3Store, digest: str, tell: Tell) -> dict[str, bytes]:
 def _listed(manifest: bytes) -> dict[str, tuple[int, str]]:
     """Size and SHA-256 by name. What is odd is left out: the store says what is wrong with such a manifest."""
     try:
-        files = json.loads(manifest)["files"].items()
+        files = parse(manifest)["files"].items()
         return {
             name: (listed["bytes"], listed["sha256"])
             for name, listed in files if FILE_NAME.fullmatch(name) and name != MANIFEST
@@ -185,7 +186,7 @@ def released(bundle: Bundle, content: bytes, where: str) -> dict:
         Naming what was expected.
     """
     try:
-        release = json.loads(content)
+        release = parse(content)
     except ValueError as error:
         raise StoreError(f"{where}: not JSON ({error})", "The workflow's last job writes it") from error
     if not isinstance(release, dict) or set(release) != set(RELEASE):

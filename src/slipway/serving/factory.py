@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from flask import Flask, request
+from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -15,8 +15,6 @@ from slipway.serving.pages import pages
 from slipway.serving.probes import probes
 from slipway.serving.service import open_service
 
-SOCKET_SECONDS = 30
-
 
 def build(problem: Problem | None = None, environ: Mapping[str, str] = os.environ) -> Flask:
     """The application; `slipway.serving.create_app` is its public name."""
@@ -26,7 +24,6 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     app.config["MAX_CONTENT_LENGTH"] = problem.serving.max_body_bytes
     app.config["MAX_FORM_PARTS"] = 10 + len(service.schema.fields)
     access.watch(app)
-    app.before_request(_limit_waiting)
     keys.guard(app)
     headers.protect(app, problem.serving.cors_origins, service.release)
     app.register_error_handler(refusal.Refusal, refusal.answer_refusal)
@@ -37,13 +34,6 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     docs.install(app)
     _trust_proxies(app, environ.get("SLIPWAY_TRUSTED_PROXIES", "0"))
     return app
-
-
-def _limit_waiting() -> None:
-    """A client that stops sending, or reading, must not hold a thread for ever."""
-    socket = request.environ.get("gunicorn.socket")
-    if socket is not None:
-        socket.settimeout(SOCKET_SECONDS)
 
 
 def _trust_proxies(app: Flask, count: str) -> None:

@@ -1,7 +1,6 @@
 """gunicorn's configuration; ``gunicorn app:app`` finds it through gunicorn.conf.py, `slipway serve` by its name.
 
-Each worker makes its own app and ONNX session after the fork. Threads answer slow clients without holding up others;
-numerical libraries get one thread per worker.
+Each worker makes its own app and ONNX session after the fork. Numerical libraries get one thread per worker.
 """
 
 import os
@@ -9,6 +8,7 @@ import sys
 
 from slipway.errors import SlipwayError
 from slipway.problem import load_problem
+from slipway.serving.listener import refuse_when_stopped
 from slipway.serving.scratch import make_scratch
 from slipway.threads import cores, pin_threads
 
@@ -21,8 +21,9 @@ _memory = MEMORY if os.access(MEMORY, os.W_OK) else None
 
 bind = f"0.0.0.0:{os.environ['PORT']}" if "PORT" in os.environ else "127.0.0.1:8080"
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(max(2, cores()), MOST_WORKERS))
-worker_class = "gthread"
+worker_class = "slipway.serving.worker.Worker"
 threads = 4
+worker_connections = 4000  # of each worker; beyond them the client that is waited for longest has to go
 backlog = 2048
 timeout = 30
 graceful_timeout = 20
@@ -48,11 +49,17 @@ def on_starting(server) -> None:
         sys.exit(error.exit_code)
 
 
+def when_ready(server) -> None:
+    """From a stop on, connect nobody who could not be answered."""
+    refuse_when_stopped(server)
+
+
 def post_worker_init(worker) -> None:
     """Load the model before the first request; a worker whose model is broken ends the server instead of looping."""
     service = getattr(worker.wsgi, "extensions", {}).get("slipway")
     if service is not None:
         service.load()
+        worker.largest_body = service.problem.serving.max_upload_bytes
 
 
 def child_exit(server, worker) -> None:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from slipway.predictor import Prediction, Predictor
 
 
+# What pages and probes read of the bundle after the start.
+DOCUMENTS = ("schema.json", "model.json", "golden.json", "metrics.json", "fit.svg", "report.html")
+
+
 class Service:
     """Found as ``app.extensions["slipway"]``.
 
@@ -29,7 +33,8 @@ class Service:
     ----------
     problem : Problem
     bundle : Bundle
-        Verified; its model is loaded at first use in each process, because a session does not survive a fork.
+        Verified; what pages show of it is read here, for its folder may go. Its model is loaded at first use in each
+        process, because a session does not survive a fork.
     verdict : mapping
         Of the gate, as the pointer tells it.
     keys : Keys
@@ -41,7 +46,7 @@ class Service:
         self, problem: Problem, bundle: Bundle, verdict: Mapping, keys: Keys, release: str = "", commit: str = ""
     ) -> None:
         self.problem = problem
-        self.bundle = bundle
+        self.bundle = bundle.hold(DOCUMENTS)
         self.digest = bundle.digest
         self.verdict = verdict
         self.keys = keys

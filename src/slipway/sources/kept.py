@@ -19,6 +19,7 @@ import pyarrow
 from pyarrow import parquet
 
 from slipway.bundle import DIGEST
+from slipway.document import parse, read_plain
 from slipway.errors import StoreError
 from slipway.files import locked, sync_folder, unwritable, write_synced
 from slipway.sources.hashing import fingerprint
@@ -165,7 +166,7 @@ class KeptData:
 
     def _about(self, folder: Path) -> dict:
         try:
-            about = json.loads((folder / ABOUT).read_bytes())
+            about = parse(read_plain(folder / ABOUT))
             right = about["format"] == FORMAT and about["sha256"] == _digest(folder / TABLE)
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{folder / ABOUT}: is not what slipway train wrote", DAMAGED) from error

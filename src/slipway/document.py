@@ -1,0 +1,24 @@
+"""A file of the store as it is read: a plain one, and JSON when it has to be."""
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+
+def read_plain(path: Path) -> bytes:
+    """What a plain file holds; OSError for anything else, because the end of a pipe may never come."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a plain file")
+        return file.read()
+
+
+def parse(content: bytes) -> Any:
+    """JSON; ValueError when it is not, or nested deeper than Python reads."""
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error

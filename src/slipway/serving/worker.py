@@ -1,0 +1,325 @@
+"""The gunicorn worker: a slow client holds a connection, never a thread.
+
+One loop accepts, reads and sends. A request is answered once all of it has arrived, and what its client does not take
+yet waits without a thread. Quick calls are answered in the loop itself, the others by a pool of threads.
+"""
+
+import errno
+import os
+import resource
+import selectors
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+
+from gunicorn import util
+from gunicorn.http import wsgi
+from gunicorn.http.errors import NoMoreData
+from gunicorn.workers.base import Worker as BaseWorker
+
+from slipway.serving.connection import Connection
+
+QUICK = {"/predict", "/healthz"}  # with a short body
+TURN_SECONDS = 1.0
+LINGER_SECONDS = 2.0
+SETTLE_SECONDS = 0.25
+MOST_UNSENT = 1 << 26  # bytes of all answers that wait for their clients
+MOST_BODIES = 4  # of the largest kind, on disk at once
+SPARE_FILES = 256
+NOBODY = {errno.EAGAIN, errno.ECONNABORTED, errno.EINVAL}  # EINVAL: a unix socket that was shut down
+FULL = {errno.EMFILE, errno.ENFILE}
+
+Step = Callable[[Connection], None]
+
+
+class Worker(BaseWorker):
+    """One process of the service.
+
+    The application refuses a body of more than `largest_body` bytes unread.
+    """
+
+    largest_body = sys.maxsize
+
+    @classmethod
+    def check_config(cls, cfg, log) -> None:
+        """End before anything starts when a setting asks for what is not here."""
+        if cfg.is_ssl:
+            sys.exit("slipway: TLS is not supported here. Let a proxy in front end it, or use --worker-class gthread")
+
+    def init_process(self) -> None:
+        self.poller = selectors.DefaultSelector()
+        self.pool = ThreadPoolExecutor(self.cfg.threads)
+        self.waiting: dict[Connection, Step] = {}  # for its client; the longest waiting first
+        self.busy: set[Connection] = set()  # in the pool
+        self.calls: deque[Callable[[], None]] = deque()
+        self.next_look = 0.0
+        self.idle_until = float("inf")
+        self._raise_file_limit()
+        super().init_process()
+
+    def _raise_file_limit(self) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = self.cfg.worker_connections + SPARE_FILES
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+    def run(self) -> None:
+        """Serve until a signal, or the end of the master."""
+        self.poller.register(self.PIPE[0], selectors.EVENT_READ, self._woken)  # signals write to it too
+        for listener in self.sockets:
+            listener.setblocking(False)
+            self.poller.register(listener, selectors.EVENT_READ, partial(self._accept, listener))
+        while self.alive and self.ppid == os.getppid():
+            self._turn(TURN_SECONDS)
+        self.alive = False
+        self._drain()
+
+    def _turn(self, seconds: float) -> None:
+        for key, _ in self.poller.select(0 if self.calls else seconds):
+            key.data()
+        for _ in range(len(self.calls)):
+            self.calls.popleft()()
+        now = time.monotonic()
+        if now >= self.next_look:
+            self.next_look = now + min(seconds, TURN_SECONDS)
+            self.notify()
+            self._look(now)
+
+    def _woken(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self.PIPE[0], 4096)
+
+    def _look(self, now: float) -> None:
+        """Give up clients whose time is over, and those that leave too much unread."""
+        for conn in list(self.waiting):
+            if conn.deadline <= now or conn.is_idle and now >= self.idle_until:
+                self._give_up(conn)
+        self._bound(lambda conn: conn.unsent, MOST_UNSENT)
+
+    def _bound(self, size: Callable[[Connection], int], most: int) -> None:
+        """Drop clients, those that are waited for longest first, until the sizes are at most `most` in total."""
+        excess = sum(map(size, [*self.waiting, *self.busy])) - most
+        for conn in list(self.waiting):
+            if excess <= 0:
+                break
+            if size(conn):
+                excess -= size(conn)
+                self._drop(conn)
+
+    def _give_up(self, conn: Connection) -> None:
+        if self.waiting[conn] == self._read and not conn.is_idle:
+            self._refuse(conn, 408, "Request Timeout", "The request did not arrive in time.")
+        else:
+            self._drop(conn)
+
+    # From the client.
+
+    def _accept(self, listener) -> bool:
+        """Take one connection; whether there was one."""
+        try:
+            sock, client = listener.accept()
+        except OSError as error:
+            if error.errno in FULL:
+                self._make_room()
+            elif error.errno not in NOBODY:
+                raise
+            return False
+        conn = Connection(self.cfg, sock, client, listener.getsockname(), self.largest_body)
+        if len(self.waiting) + len(self.busy) >= self.cfg.worker_connections:
+            self._make_room()
+        self._do(self._read, conn)
+        return True
+
+    def _make_room(self) -> None:
+        """Give up the client that has been waited for longest."""
+        conn = next(iter(self.waiting), None)
+        if conn is not None:
+            self._drop(conn)
+
+    def _wait(self, conn: Connection, step: Step) -> None:
+        """Do `step` when the client sends something, or `_write` when it takes something."""
+        before = self.waiting.pop(conn, None)
+        self.waiting[conn] = step
+        if before != step:
+            events = selectors.EVENT_WRITE if step == self._write else selectors.EVENT_READ
+            change = self.poller.modify if before else self.poller.register
+            change(conn.sock, events, partial(self._ready, conn))
+
+    def _ready(self, conn: Connection) -> None:
+        step = self.waiting.get(conn)
+        if step is not None:  # nobody gave it up in the same turn
+            self._do(step, conn)
+
+    def _do(self, step: Step, conn: Connection) -> None:
+        """One step; whatever goes wrong with one client is no reason to leave the others."""
+        try:
+            step(conn)
+        except Exception:
+            self.log.exception("Error with a client")
+            self._drop(conn)
+
+    def _forget(self, conn: Connection) -> None:
+        if self.waiting.pop(conn, None):
+            self.poller.unregister(conn.sock)
+
+    def _read(self, conn: Connection) -> None:
+        self._take(conn, conn.receive)
+
+    def _take(self, conn: Connection, arrive: Callable[[], bool]) -> None:
+        try:
+            is_ready = arrive()
+        except NoMoreData:
+            self._drop(conn)
+        except OSError as error:
+            self._refuse(conn, 503, "Service Unavailable", f"There is no room for the body ({error.strerror}).")
+        except Exception as error:
+            self.handle_error(conn.request, conn, conn.client, error)
+            self._linger(conn)
+        else:
+            if is_ready:
+                self._begin(conn)
+            else:
+                self._wait(conn, self._read)
+                if conn.on_disk:
+                    self._bound(lambda conn: conn.on_disk, MOST_BODIES * self.largest_body)
+
+    def _begin(self, conn: Connection) -> None:
+        """Answer a request that has arrived."""
+        if conn.is_short and conn.request.path in QUICK:
+            self._answer(conn)(conn)
+        else:
+            self._hand_over(conn)
+
+    # The answer.
+
+    def _hand_over(self, conn: Connection) -> None:
+        self._forget(conn)
+        self.busy.add(conn)
+        self.pool.submit(self._answer, conn).add_done_callback(partial(self._handed_back, conn))
+
+    def _handed_back(self, conn: Connection, future: Future) -> None:
+        """In the thread: let the loop go on with it."""
+        self.calls.append(partial(self._take_back, conn, future))
+        with suppress(OSError):  # a full pipe wakes as well
+            os.write(self.PIPE[1], b"\0")
+
+    def _take_back(self, conn: Connection, future: Future) -> None:
+        self.busy.discard(conn)
+        self._do(future.result(), conn)
+
+    def _answer(self, conn: Connection) -> Step:
+        """Call the application, or go on with its answer; what comes next."""
+        try:
+            if conn.response is None:
+                self._call(conn)
+            if not conn.proceed():
+                return self._pause
+            conn.end_answer()
+        except (ConnectionError, TimeoutError):
+            return self._drop
+        except Exception as error:
+            if conn.response is None or not conn.response.headers_sent:
+                self.handle_error(conn.request, conn, conn.client, error)
+                return self._linger
+            self.log.exception("Error handling request %s", conn.request.path)
+            return self._drop
+        return self._close if conn.response.should_close() else self._renew
+
+    def _call(self, conn: Connection) -> None:
+        response, environ = wsgi.create(conn.request, conn, conn.client, conn.server, self.cfg)
+        environ |= {"wsgi.input": conn.body(), "wsgi.multithread": True}
+        self.nr += 1
+        if self.nr >= self.max_requests:
+            self.alive = False
+        if not (conn.is_whole and self.alive and self.cfg.keepalive):
+            response.force_close()
+        conn.answer(response, self.wsgi(environ, response.start_response))
+
+    def _pause(self, conn: Connection) -> None:
+        if conn.is_blocked:
+            self._wait(conn, self._write)
+        else:
+            self._hand_over(conn)
+
+    def _write(self, conn: Connection) -> None:
+        if conn.is_made:
+            self._answer(conn)(conn)
+        else:
+            self._hand_over(conn)
+
+    def _renew(self, conn: Connection) -> None:
+        conn.renew(self.cfg.keepalive)
+        if conn.is_idle:
+            self._wait(conn, self._read)
+        else:  # the next request came with this one; it has its turn like any other
+            self._forget(conn)
+            self.calls.append(partial(self._do, self._read_on, conn))
+
+    def _read_on(self, conn: Connection) -> None:
+        self._take(conn, conn.is_ready)
+
+    # The end.
+
+    def _refuse(self, conn: Connection, status: int, reason: str, detail: str) -> None:
+        util.write_error(conn, status, reason, detail)
+        self._linger(conn)
+
+    def _close(self, conn: Connection) -> None:
+        if conn.is_read:
+            self._drop(conn)
+        else:
+            self._linger(conn)
+
+    def _linger(self, conn: Connection) -> None:
+        """Close once the client has read the answer: what it still sends would reset the connection."""
+        self._leave(conn)
+        try:
+            conn.linger(LINGER_SECONDS)
+        except OSError:
+            self._drop(conn)
+        else:
+            self._wait(conn, self._discard)
+
+    def _discard(self, conn: Connection) -> None:
+        try:
+            if not conn.discard():
+                return
+        except OSError:
+            pass
+        self._drop(conn)
+
+    def _drop(self, conn: Connection) -> None:
+        self._forget(conn)
+        self._leave(conn)
+        conn.close()
+
+    def _leave(self, conn: Connection) -> None:
+        try:
+            conn.end_answer()
+        except Exception:
+            self.log.exception("Error ending the answer to %s", conn.request.path)
+
+    def _drain(self) -> None:
+        """Answer who is connected, or just connecting; then end."""
+        now = time.monotonic()
+        settled, end = now + SETTLE_SECONDS, now + self.cfg.graceful_timeout
+        self.idle_until = now + LINGER_SECONDS
+        while now < end and (self.sockets or self.waiting or self.busy):
+            if self.sockets and now >= settled:
+                self._close_listeners()
+            self._turn(TURN_SECONDS / 20)
+            now = time.monotonic()
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+    def _close_listeners(self) -> None:
+        for listener in self.sockets:
+            while self._accept(listener):
+                pass
+            self.poller.unregister(listener)
+            listener.close()
+        self.sockets = []

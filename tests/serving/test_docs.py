@@ -15,8 +15,6 @@ from slipway.serving.decoder import Decoder
 from slipway.serving.docs import row_schema
 from slipway.serving.refusal import Refusal
 
-PREFIX = {"X-Forwarded-Prefix": "/models/a", "X-Forwarded-Host": "example.com", "X-Forwarded-Proto": "https"}
-
 
 def described(schema: Schema, policy: str):
     """The decoder of a schema, and its row as the specification has it, with null where the extension allows it."""
@@ -142,20 +140,6 @@ def test_every_status_is_described(serve):
     document = serve(environ={"SLIPWAY_API_KEYS": "key"}).test_client().get("/apispec.json").json
     for path in ("/predict", "/predict/file"):
         assert set(document["paths"][path]["post"]["responses"]) >= {"200", "400", "401", "413", "415", "422"}
-
-
-def test_behind_a_prefix_every_address_has_it(serve):
-    client = serve(environ={"SLIPWAY_TRUSTED_PROXIES": "1"}).test_client()
-    assert client.get("/apispec.json", headers=PREFIX).json["basePath"] == "/models/a"
-    page = client.get("/apidocs/", headers=PREFIX).text
-    addresses = re.findall(r"""(?:src|href|action|data-[a-z]+)=["'](/[^"']*)""", page)
-    assert addresses and all(address.startswith("/models/a/") for address in addresses)
-    assert client.get("/apidocs", headers=PREFIX).headers["Location"] == "/models/a/apidocs/"
-
-
-def test_a_prefix_from_anybody_is_not_believed(client):
-    assert client.get("/apispec.json", headers=PREFIX).json["basePath"] == "/"
-    assert "/models/a" not in client.get("/apidocs/", headers=PREFIX).text
 
 
 def test_the_page_loads_nothing_from_elsewhere(client):

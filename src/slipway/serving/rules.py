@@ -4,6 +4,7 @@ A batch goes by the same rules: this module needs NumPy alone.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from slipway.schema import ISO, MISSING, MISSING_MARKERS, UNSEEN, Columns, Field
 MOST_LEVELS = 12
 LISTED = 100
 NO_ANSWER = "has no finite answer; its numbers are too far outside the range"
+SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can have half of a pair, UTF-8 cannot: no log could hold it
 ABSENT = object()
 NOT_FINITE = object()  # NaN, Infinity and numbers beyond double precision
 UNSEEN_LEVEL = "a level that training never saw"
@@ -111,9 +113,11 @@ class Rule:
     def _fault_of_level(self, value: Any) -> tuple[str, str] | None:
         if not isinstance(value, str):
             return self._fault_of_type(value)
-        if self.closed_levels and value not in self.codes:
-            return "unseen_level", f"expected {self.expected}"
-        return None
+        if value in self.codes:
+            return None
+        if SURROGATE.search(value):
+            return "type", f"contains a lone surrogate; expected {self.expected}"
+        return ("unseen_level", f"expected {self.expected}") if self.closed_levels else None
 
     def _fault_of_date(self, value: Any) -> tuple[str, str] | None:
         if not isinstance(value, str):

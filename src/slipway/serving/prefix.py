@@ -17,7 +17,7 @@ def install(app: Flask, prefix: str) -> None:
     Raises
     ------
     ServingError
-        When it is not a path, or begins like an address of the service: then nobody knew whether to remove it.
+        When it is not a path, or begins like an address of the service: nobody could tell whether to remove it.
     """
     prefix = prefix.rstrip("/")
     if not prefix:

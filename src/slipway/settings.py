@@ -280,7 +280,8 @@ class Variable:
 VARIABLES = (
     Variable("SLIPWAY_PROBLEM", "slipway.yaml", "Path of the problem file."),
     Variable("SLIPWAY_API_KEYS", "", "Comma-separated keys; when set, predictions and /metrics need one of them."),
-    Variable("SLIPWAY_TRUSTED_PROXIES", "0", "How many proxies in front may set X-Forwarded-*, prefix included."),
+    Variable("SLIPWAY_TRUSTED_PROXIES", "0", "How many proxies in front set X-Forwarded-For and X-Forwarded-Proto."),
+    Variable("SLIPWAY_URL_PREFIX", "", "Path in front of the service, as in /models/charges; every link begins with it."),
     Variable("SLIPWAY_RELEASE", "", "Name of the release; set on a box, told by /readyz and a header of every answer."),
     Variable("SLIPWAY_COMMIT", "", "The commit it was made from; set on a box, told by /readyz."),
     Variable("PORT", "8080", "Port of the service."),

@@ -142,6 +142,10 @@ def test_the_page_fits_its_window_and_follows_the_scheme(browse, width, scheme):
         browser.get(f"{origin}apidocs/")
         WebDriverWait(browser, 10).until(lambda _: browser.find_elements(By.CLASS_NAME, "opblock"))
         require_fit(browser, width, scheme)
+        card = browser.find_element(By.CLASS_NAME, "swagger").value_of_css_property("background-color")
+        assert card == {"light": "rgba(255, 255, 255, 1)", "dark": "rgba(24, 33, 40, 1)"}[scheme]
+        inverted = browser.find_element(By.ID, "swagger-ui").value_of_css_property("filter").startswith("invert")
+        assert inverted == (scheme == "dark")
         assert complaints(browser) == []
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -8,6 +8,7 @@ from hypothesis import given
 from bundles import ROWS, SCHEMA
 from slipway.problem import Serving
 from slipway.schema import UNSEEN, Field, Schema
+from slipway.serving import decoder as decoder_module
 from slipway.serving.decoder import Decoder, is_single
 from slipway.serving.refusal import Refusal
 
@@ -59,11 +60,16 @@ def test_these_are_valid(text):
 @pytest.mark.parametrize("content", [
     b"", b" \n", b"\xef\xbb\xbf", b"{", b'{"age": 19', b"[1, 2",
     b"{'age': 19}", b'{"age": 01}', b'{"age": +1}', b'{"age": .5}',
-    b'{"age": 1}}', b"\xff\xfe{\x00}\x00", b'{"smoker": "\xff"}', b"[" * 100_000, b'{"a":' * 100_000,
-    b"[" * 100_000 + b"]" * 100_000, b"nonsense", b'{"smoker": "a\nb"}', b'{"age": 0x10}', b"\x00",
+    b'{"age": 1}}', b"\xff\xfe{\x00}\x00", b'{"smoker": "\xff"}', b"nonsense",
+    b'{"smoker": "a\nb"}', b'{"age": 0x10}', b"\x00",
 ])
 def test_what_is_not_json_is_refused_with_400(content):
     assert refusal(content).status == 400
+
+
+@pytest.mark.parametrize("content", [b"[" * 50_000, b'{"a":' * 50_000, b"[" * 50_000 + b"]" * 50_000])
+def test_what_is_nested_too_deeply_is_refused_with_400(content):
+    assert refusal(content, Decoder(SCHEMA, serving(rows=50_000))).status == 400
 
 
 @pytest.mark.parametrize("content", [b"19", b'"age"', b"null", b"true", b"[]", b"NaN", b"[[]]", b"[null]", b"[19]"])
@@ -87,7 +93,7 @@ def test_what_is_no_row_is_refused_with_422(content):
     ("smoker", "No", "unseen_level", 'expected one of "no", "yes"'),
     ("smoker", " no", "unseen_level", 'expected one of "no", "yes"'),
     ("smoker", "", "unseen_level", 'expected one of "no", "yes"'),
-    ("smoker", "\ud800", "unseen_level", 'expected one of "no", "yes"'),
+    ("smoker", "\ud800", "type", 'contains a lone surrogate; expected one of "no", "yes"'),
     ("smoker", False, "type", 'is true or false; expected one of "no", "yes"'),
     ("smoker", float("nan"), "type", 'is a number; expected one of "no", "yes"'),
     ("joined", "2021-02-30", "type", "expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
@@ -137,6 +143,39 @@ def test_more_rows_than_allowed_are_refused():
     assert refusal(body([{}] * 101)).status == 413
 
 
+def refuse_parsing(*_):
+    raise AssertionError("all of it was parsed")
+
+
+@pytest.mark.parametrize("content", [
+    b"[" + b"[]," * 101 + b"[]]", b"[" + b"{}," * 100 + b"{}]", b"[" + b"1," * 500 + b"1]", b"[" * 200, b'{"a":' * 200,
+    b"{" + b",".join(b'"%d":1' % number for number in range(500)) + b"}", b'{"age": [' + b"1," * 500 + b"1]}",
+    b"[" + body(ROW | {"smoker": 'a\\"b'}) + b',{}' * 500 + b"]",
+])
+@pytest.mark.parametrize("decoder", [STRICT, LENIENT], ids=["reject", "warn"])
+def test_more_than_the_rows_of_a_call_hold_is_refused_before_it_is_parsed(monkeypatch, decoder, content):
+    monkeypatch.setattr(decoder._fast, "decode", refuse_parsing)
+    monkeypatch.setattr(decoder_module, "parse", refuse_parsing)
+    refused = refusal(content, decoder)
+    assert (refused.status, refused.detail) == (413, "Expected at most 100 rows of 4 fields in one call.")
+
+
+@pytest.mark.parametrize("text", ["," * 9_000, "{[" * 9_000, '\\"' * 9_000, '\\', '",{"' * 9_000])
+def test_signs_within_texts_are_no_rows(text):
+    assert LENIENT.decode(body([ROW | {"smoker": text}] * 100))[1]
+
+
+@pytest.mark.parametrize("content", [b'"' + b'\\"' * 500_000 + b"\\", b"{" * 200 + b'\\"' * 500_000, b'"' * 999_999])
+def test_texts_without_an_end_are_refused_at_once(content):
+    assert refusal(content).status in (400, 413)
+
+
+def test_unknown_fields_are_counted_and_the_first_are_named():
+    refused = refusal(body([ROW | {"a": 1}, ROW | dict.fromkeys(map(str, range(120)))]))
+    assert [problem.field for problem in refused.problems] == ["a", *map(str, range(99))]
+    assert refused.counts == {"unknown_field": 121}
+
+
 def test_what_is_unlike_training_is_answered_with_a_warning_when_the_policy_says_so():
     columns, warnings = LENIENT.decode(body([ROW, ROW | {"age": 70, "smoker": "perhaps"}]))
     assert columns["smoker"].tolist() == [1, UNSEEN]
@@ -145,6 +184,13 @@ def test_what_is_unlike_training_is_answered_with_a_warning_when_the_policy_says
          "detail": "a number outside the range seen in training, 18 to 64"},
         {"row": 2, "field": "smoker", "reason": "unseen_level", "detail": "a level that training never saw"},
     ]
+
+
+@pytest.mark.parametrize("level", ["\ud800", "a\udfff", "\udc00\ud800"])
+def test_a_lone_surrogate_is_not_text(level):
+    [problem] = refusal(body(ROW | {"smoker": level}), LENIENT).problems
+    assert (problem.reason, problem.detail) == ("type", "contains a lone surrogate; expected a text")
+    assert LENIENT.decode(body(ROW | {"smoker": "\U0001f6a2"}))[0]["smoker"].tolist() == [UNSEEN]
 
 
 def test_a_date_after_training_is_answered_with_a_warning_always():

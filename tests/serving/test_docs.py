@@ -15,8 +15,6 @@ from slipway.serving.decoder import Decoder
 from slipway.serving.docs import row_schema
 from slipway.serving.refusal import Refusal
 
-PREFIX = {"X-Forwarded-Prefix": "/models/a", "X-Forwarded-Host": "example.com", "X-Forwarded-Proto": "https"}
-
 
 def described(schema: Schema, policy: str):
     """The decoder of a schema, and its row as the specification has it, with null where the extension allows it."""
@@ -144,18 +142,42 @@ def test_every_status_is_described(serve):
         assert set(document["paths"][path]["post"]["responses"]) >= {"200", "400", "401", "413", "415", "422"}
 
 
-def test_behind_a_prefix_every_address_has_it(serve):
-    client = serve(environ={"SLIPWAY_TRUSTED_PROXIES": "1"}).test_client()
-    assert client.get("/apispec.json", headers=PREFIX).json["basePath"] == "/models/a"
-    page = client.get("/apidocs/", headers=PREFIX).text
-    addresses = re.findall(r"""(?:src|href|action|data-[a-z]+)=["'](/[^"']*)""", page)
-    assert addresses and all(address.startswith("/models/a/") for address in addresses)
-    assert client.get("/apidocs", headers=PREFIX).headers["Location"] == "/models/a/apidocs/"
+def test_predictions_come_first_and_fields_are_in_the_order_of_the_table(client):
+    document = client.get("/apispec.json").json
+    assert list(document["paths"]) == ["/predict", "/predict/file", "/healthz", "/readyz", "/metrics"]
+    assert list(document["definitions"]["Row"]["properties"]) == list(SCHEMA.names)
 
 
-def test_a_prefix_from_anybody_is_not_believed(client):
-    assert client.get("/apispec.json", headers=PREFIX).json["basePath"] == "/"
-    assert "/models/a" not in client.get("/apidocs/", headers=PREFIX).text
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+def test_every_problem_has_an_example_where_swagger_ui_looks(serve, task):
+    document = serve(task, environ={"SLIPWAY_API_KEYS": "key"}).test_client().get("/apispec.json").json
+    for calls in document["paths"].values():
+        for call in calls.values():
+            for status, answer in call["responses"].items():
+                if status != "200":
+                    assert answer["schema"]["example"]["status"] == int(status)
+
+
+def test_the_example_of_a_refusal_is_what_a_wrong_row_is_answered(client):
+    document = client.get("/apispec.json").json
+    row = document["definitions"]["Row"]["example"] | {SCHEMA.names[0]: True}
+    example = document["paths"]["/predict"]["post"]["responses"]["422"]["schema"]["example"]
+    assert client.post("/predict", json=row).json == example
+
+
+def test_an_empty_table_is_not_valid(client):
+    document = client.get("/apispec.json").json
+    table = Draft202012Validator(document["paths"]["/predict/file"]["post"]["parameters"][0]["schema"])
+    for text in ("", "\n", " \r\n"):
+        assert not table.is_valid(text)
+        assert client.post("/predict/file", data=text, content_type="text/csv").status_code == 422
+    assert table.is_valid("a,b\n")
+
+
+@pytest.mark.parametrize("path", ["/apidocs", "/docs"])
+def test_where_the_documentation_is_elsewhere_leads_to_it(client, path):
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["Location"]) == (308, "/apidocs/")
 
 
 def test_the_page_loads_nothing_from_elsewhere(client):

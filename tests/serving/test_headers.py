@@ -1,6 +1,7 @@
 import pytest
 
 from bundles import ROWS
+from page import TYPED
 from slipway.errors import ServingError
 
 ORIGIN = "https://shop.example"
@@ -29,6 +30,13 @@ def test_what_changes_is_not_stored(client, path):
 
 def test_predictions_are_not_stored(client):
     assert client.post("/predict", json=ROWS[0]).headers["Cache-Control"] == "no-store"
+    assert client.post("/", data=TYPED).headers["Cache-Control"] == "no-store"
+    assert client.post("/", data={}).headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/", "/model", "/model/report", "/apidocs/", "/apispec.json", "/static/slipway.css"])
+def test_a_page_of_the_release_before_is_not_shown(client, path):
+    assert client.get(path).headers["Cache-Control"] == "no-cache"
 
 
 @pytest.mark.parametrize("origin, shared", [

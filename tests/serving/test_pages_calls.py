@@ -60,6 +60,34 @@ def test_the_curl_line_is_the_same_call(serve, level):
     assert str(answer.json["prediction"]) == page.one("data")[0]["value"]
 
 
+def test_names_and_levels_do_not_turn_what_follows(serve):
+    turn, level = "inc\u202eome", "\u2067yes"
+    schema = Schema((Field(turn, "number", minimum=0, maximum=9.5, example=1.5), Field("x", "category", levels=("no", level))))
+    encoding = Encoding(schema, tuple(Output("value", turn) for _ in range(4)))
+    client = serve(schema=schema, encoding=encoding, rows=[{turn: 1.5, "x": level}]).test_client()
+    row = {turn: "2.5", "x": level}
+    answered = client.post("/", data=row)
+    assert Page(answered.text).form == row
+    assert json.loads(shlex.split(Page(answered.text).one("pre", id="curl")[1])[-1]) == row | {turn: 2.5}
+    refused = client.post("/", data={turn: "x", "x": "no", "colour\u202d": "red"})
+    for answer in (answered, refused, client.get("/model")):
+        text = Page(answer.text).one("body")[1]
+        assert "inc\\u202eome" in text and "\\u2067yes" in text
+        assert not {"\u202d", "\u202e", "\u2067"} & set(text)
+
+
+def test_a_long_name_is_shortened_with_its_whole_text_at_hand(serve):
+    name = "How satisfied are you with " + "the service " * 30 + "in May?"
+    schema = Schema((Field(name, "number", minimum=0, maximum=9.5, example=1.5),))
+    encoding = Encoding(schema, tuple(Output("value", name) for _ in range(4)))
+    client = serve(schema=schema, encoding=encoding, rows=[{name: 1.5}]).test_client()
+    for answer in (client.get("/"), client.post("/", data={name: "2.5"}), client.post("/", data={name: "x"})):
+        page = Page(answer.text)
+        assert name in page.form
+        shown = [text for each, text in page.all("bdi", title=name)]
+        assert shown and all(len(text) == 120 and text[:20] == name[:20] and text.endswith("May?") for text in shown)
+
+
 def test_the_python_program_runs(serve):
     app = strange(serve)
     server = make_server("127.0.0.1", 0, app)

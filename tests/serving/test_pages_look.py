@@ -69,7 +69,7 @@ def test_nothing_comes_from_elsewhere(serve):
 
 
 def test_the_look_keeps_its_contrast():
-    """WCAG AA: 4.5 for text on each ground it is used on, 3 for the edges of controls."""
+    """WCAG AA: 4.5 for text on each ground it is used on, 3 for bars and the edges of controls."""
     sheet = (Path(serving.__file__).parent / "static" / "slipway.css").read_text()
     light, dark = re.findall(r":root \{(.*?)\}", sheet, re.S)[:2]
     for block in (light, dark):
@@ -81,8 +81,8 @@ def test_the_look_keeps_its_contrast():
         }.items():
             for ground in grounds:
                 assert _contrast(colour[text], colour[ground]) >= 4.5, (text, ground)
-        for edge in ("edge", "accent"):
-            assert _contrast(colour[edge], colour["ground"]) >= 3, edge
+        for edge, ground in (("edge", "ground"), ("accent", "ground"), ("falls", "surface"), ("accent", "surface")):
+            assert _contrast(colour[edge], colour[ground]) >= 3, edge
 
 
 def _luminance(code):

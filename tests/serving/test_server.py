@@ -84,6 +84,11 @@ def test_a_body_in_chunks_is_answered(server):
     assert server.call("POST", "/predict", pieces)[0] == 200
 
 
+@pytest.mark.parametrize("header", ["SCRIPT_NAME", "PATH_INFO"])
+def test_a_header_cannot_name_another_path(server, header):
+    assert server.call("GET", "/healthz", **{header: "/elsewhere"}) == (200, b'{"status":"alive"}')
+
+
 def test_a_body_beyond_the_limit_is_not_waited_for(server):
     with server.connect() as connection:
         connection.sendall(head("/predict", "application/json", "Content-Length: 99000000000"))

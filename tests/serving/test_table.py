@@ -1,5 +1,6 @@
 import csv
 import io
+import itertools
 import tracemalloc
 
 import pytest
@@ -85,12 +86,29 @@ def test_an_answer_that_is_not_finite_is_an_error_of_its_row(serve):
     (b"age,bmi\n1,2\n", 422, "header"), (b"age,bmi,smoker,joined,age\n", 422, "header"),
     (HEADER.encode() + b"\n\xff", 422, "not UTF-8"),
     (HEADER.encode() + b"," + b"x" * 140_000 + b"\n", 422, "The header cannot be read"),
+    (b"\n" * 1001 + HEADER.encode() + b"\n", 422, "The first 1000 lines are blank"),
+    (b"\r\n" * 200_000, 422, "The first 1000 lines are blank"),
+    (HEADER.encode() + b",x" * 16_381 + b"\n", 422, "16385 columns; expected at most 16384"),
+    (b"x" * 1_200_000, 422, "a line of more than 1048576 bytes"),
+    (HEADER.encode() + b"\n" + b"1," * 600_000 + b"\n", 422, "a line of more than 1048576 bytes"),
+    (HEADER.encode() + b"\r" + b"1," * 600_000, 422, "a line of more than 1048576 bytes"),
 ])
 def test_a_table_that_does_not_fit_is_refused_before_anything_is_answered(client, content, status, says):
     answer = post(client, content)
     assert answer.status_code == status
     assert answer.mimetype == "application/problem+json"
     assert says in answer.json["detail"]
+
+
+def test_lines_of_up_to_a_mebibyte_are_taken(client):
+    long = f"{'x' * 100_000}," * 10
+    answered = rows(post(client, f"{'note,' * 10}{HEADER}\n" + f"{long}{GOOD}\n" * 3))
+    assert [row["prediction"] for row in answered] == ["29589.0"] * 3
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_blank_lines_are_skipped(client, end):
+    assert len(rows(post(client, end * 1000 + HEADER + end * 3 + f"{GOOD}{end * 5}" * 2))) == 2
 
 
 def test_missing_columns_are_named(client):
@@ -107,6 +125,33 @@ def test_a_form_with_a_file_is_taken(client):
     answer = client.post("/predict/file", data=sent, content_type="multipart/form-data")
     assert len(rows(answer)) == 1
     assert client.post("/predict/file", data={}, content_type="multipart/form-data").status_code == 422
+
+
+TWO = [("file", "table.csv", HEADER), ("file", "other.csv", HEADER)]
+PARTS = "The form has more than 14 parts, or a text of more than 500000 bytes."
+
+
+@pytest.mark.parametrize("parts, status, says", [
+    (TWO, 422, "Expected one file in the form's field named file, not 2."),
+    ([("file", "", HEADER)], 422, "Expected one file in the form's field named file, not 0."),
+    ([("table", "table.csv", HEADER)], 422, "Expected one file in the form's field named file, not 0."),
+    ([("note", "", "x")] * 20, 413, PARTS),
+    ([("note", "", "x" * 500_001)], 413, PARTS),
+    ([("note", "", "x" * 400_000)] * 3, 413, "The body is larger than the 1000000 bytes accepted here."),
+])
+@pytest.mark.parametrize("announced", [True, False], ids=["with a length", "in chunks"])
+def test_a_form_that_does_not_fit_says_why(serve, parts, status, says, announced):
+    client = serve(serving="max_upload_bytes: 1000000").test_client()
+    body = b""
+    for field, name, content in parts:
+        named = f'name="{field}"' + (f'; filename="{name}"' if name else "")
+        body += f"--limit\r\nContent-Disposition: form-data; {named}\r\n\r\n{content}\r\n".encode()
+    body += b"--limit--\r\n"
+    sent = {
+        "wsgi.input": io.BytesIO(body), "wsgi.input_terminated": True, "CONTENT_TYPE": "multipart/form-data; boundary=limit",
+    } | ({"CONTENT_LENGTH": str(len(body))} if announced else {"HTTP_TRANSFER_ENCODING": "chunked"})
+    answer = client.post("/predict/file", environ_overrides=sent)
+    assert (answer.status_code, answer.json["detail"]) == (status, says)
 
 
 def test_an_upload_beyond_the_limit_is_refused(serve):
@@ -162,13 +207,17 @@ def test_no_room_for_the_upload_is_said(client, monkeypatch):
     assert post(client, HEADER).status_code == 503
 
 
-def test_memory_is_bounded(client):
-    content = (f"note,{HEADER}\n" + f"{'x' * 5000},{GOOD}\n" * 4000).encode()
+@pytest.mark.parametrize("head, line", [
+    (f"note,{HEADER}\n", f"{'x' * 5000},{GOOD}\n"), (f"{HEADER},a,b\n", f"{GOOD},{'x' * 100_000},{'x' * 100_000}\n"),
+    (f"{HEADER}{',x' * 16_000}\n", "1\n"),
+], ids=["long rows", "longer rows", "short rows below a long header"])
+def test_memory_is_bounded(client, head, line):
+    content = (head + line * (40_000_000 // len(line))).encode()
     tracemalloc.start()
     answer = client.post("/predict/file", data=content, content_type="text/csv", buffered=False)
-    size = sum(len(piece) for piece in answer.response)
+    size = sum(len(piece) for piece in itertools.islice(answer.response, 40))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     answer.close()
-    assert size > len(content)
-    assert peak < len(content) * 1.2  # a thousand rows at a time; all at once would be several times the table
+    assert size > 10_000_000
+    assert peak < 30_000_000

@@ -50,9 +50,9 @@ def _upload():
     try:
         if request.mimetype == "text/csv":
             return table.spool(pieces())
-        uploaded = request.files.get("file")
-        if uploaded is None:
-            raise Refusal(422, "Expected the table in the form's field named file.")
-        return table.spool(iter(lambda: uploaded.stream.read(PIECE), b""))
+        files = request.files.getlist("file")
+        if len(files) != 1:
+            raise Refusal(422, f"Expected one file in the form's field named file, not {len(files)}.")
+        return table.spool(iter(lambda: files[0].stream.read(PIECE), b""))
     except OSError as error:
         raise Refusal(503, "There is no room for the upload; try a smaller one, or later.") from error

@@ -8,7 +8,7 @@ from flask import Flask, Response, current_app, redirect, request, url_for
 
 from slipway import __version__
 from slipway.schema import Field, show_date
-from slipway.serving.examples import answer_example, example_row, example_table
+from slipway.serving.examples import answer_example, example_row, example_table, refusal_example
 from slipway.serving.keys import HEADER
 from slipway.serving.refusal import MEDIA_TYPE, problem_document
 from slipway.serving.rules import Rule
@@ -30,10 +30,12 @@ class ApiDocs(Swagger):
 
 
 def install(app: Flask) -> None:
-    """Serve ``/apidocs/`` and ``/apispec.json``."""
+    """Serve ``/apidocs/`` and ``/apispec.json``; ``/docs`` leads there."""
     ApiDocs(app, config=dict(CONFIG))
+    app.json.sort_keys = False  # predictions before operations, and fields in the order of the table
     # Flask's own redirect names the host, which is wrong behind a proxy that does not pass it on.
     app.add_url_rule("/apidocs", "apidocs", _to_apidocs)
+    app.add_url_rule("/docs", "docs", _to_apidocs)  # where FastAPI has it
 
 
 def _to_apidocs() -> Response:
@@ -106,7 +108,7 @@ def _predict(service: Service) -> dict:
             "400": _problem(400, "The body is not JSON in UTF-8"),
             "413": _problem(413, f"More than {serving.max_body_bytes:,} bytes or {serving.max_rows:,} rows"),
             "415": _problem(415, "The body is not application/json"),
-            "422": _problem(422, "Rows are not as expected; errors names each row and field"),
+            "422": _problem(422, "Rows are not as expected; errors names each row and field", refusal_example(service)),
         },
     }
 
@@ -125,7 +127,7 @@ def _predict_file(service: Service) -> dict:
         "produces": ["text/csv", MEDIA_TYPE],
         "parameters": [{
             "in": "body", "name": "table", "required": True,
-            "schema": {"type": "string", "example": example_table(service.schema)},
+            "schema": {"type": "string", "pattern": r"\S", "example": example_table(service.schema)},
         }],
         "responses": {
             "200": {"description": "The table with its predictions", "schema": {"type": "string"}},
@@ -137,11 +139,11 @@ def _predict_file(service: Service) -> dict:
     }
 
 
-def _problem(status: int, description: str) -> dict:
-    example = problem_document(status, description)
-    return {
-        "description": description, "schema": {"$ref": "#/definitions/Problem"}, "examples": {MEDIA_TYPE: example},
-    }
+def _problem(status: int, description: str, example: dict | None = None) -> dict:
+    example = example or problem_document(status, description)
+    # Swagger UI looks for `examples` of the first media type alone, and for the rest at the schema.
+    schema = {"allOf": [{"$ref": "#/definitions/Problem"}], "example": example}
+    return {"description": description, "schema": schema, "examples": {MEDIA_TYPE: example}}
 
 
 def _definitions(service: Service) -> dict:

@@ -3,7 +3,10 @@
 import csv
 import io
 
+import msgspec
+
 from slipway.schema import Field, Schema, show_date
+from slipway.serving.refusal import Refusal, problem_document
 from slipway.serving.service import Service
 
 
@@ -35,3 +38,13 @@ def answer_example(service: Service) -> dict:
     """What the example row is answered."""
     columns = service.schema.columns_from_rows([example_row(service.schema)])
     return service.answers(columns)[0] | {"bundle": service.digest}
+
+
+def refusal_example(service: Service) -> dict:
+    """What the example row is answered with `true` in its first field, where no field may have it."""
+    row = example_row(service.schema) | {service.schema.names[0]: True}
+    try:
+        service.decoder.decode(msgspec.json.encode(row))
+    except Refusal as refusal:
+        return problem_document(refusal.status, refusal.detail, refusal.problems, sum(refusal.counts.values()))
+    raise AssertionError(f"{row} was taken")

@@ -9,7 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from slipway.errors import ServingError
 from slipway.problem import Problem, load_problem
-from slipway.serving import access, docs, headers, keys, refusal
+from slipway.serving import access, docs, headers, keys, prefix, refusal
 from slipway.serving.api import api
 from slipway.serving.pages import pages
 from slipway.serving.probes import probes
@@ -32,13 +32,14 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     for blueprint in (api, probes, pages):
         app.register_blueprint(blueprint)
     docs.install(app)
-    _trust_proxies(app, environ.get("SLIPWAY_TRUSTED_PROXIES", "0"))
+    prefix.install(app, environ.get(prefix.VARIABLE, ""))
+    _trust_proxies(app, environ.get("SLIPWAY_TRUSTED_PROXIES") or "0")
     return app
 
 
 def _trust_proxies(app: Flask, count: str) -> None:
-    if not count.isdigit():
-        raise ServingError("SLIPWAY_TRUSTED_PROXIES: expected a whole number", "Say how many proxies are in front")
+    """Believe the client's address and scheme; not host and prefix, which not every proxy sets, so any client could."""
+    if not count.isdecimal():
+        raise ServingError(f"SLIPWAY_TRUSTED_PROXIES: {count!r} is not a number of proxies", "Set it to 1 for one proxy")
     if int(count):
-        trusted = {name: int(count) for name in ("x_for", "x_proto", "x_host", "x_prefix")}
-        app.wsgi_app = ProxyFix(app.wsgi_app, **trusted)
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=int(count), x_proto=int(count))

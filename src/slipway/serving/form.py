@@ -15,6 +15,7 @@ FEW_LETTERS = 40
 FEW_FIELDS = 24
 GROUP = 20
 FIRST = 12
+LONGEST_LABEL = 120
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,11 @@ def groups(controls: Sequence[Control], important: Sequence[str]) -> list[Group]
         title = part[0].field.name if len(part) == 1 else f"{part[0].field.name} to {part[-1].field.name}"
         found.append(Group(title, part, not found or any(one.error for one in part)))
     return found
+
+
+def brief(name: str) -> str:
+    """A name that fits a label: of a long one, how it begins and ends."""
+    return name if len(name) <= LONGEST_LABEL else f"{name[:LONGEST_LABEL - 40]}…{name[-39:]}"
 
 
 def typical(field: Field) -> str:

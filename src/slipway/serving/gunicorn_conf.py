@@ -29,6 +29,7 @@ timeout = 30
 graceful_timeout = 20
 keepalive = 75  # longer than a proxy keeps idle connections, so that it never reuses one just closed here
 limit_request_line = 4094
+forwarder_headers = ""  # gunicorn would take SCRIPT_NAME and PATH_INFO from the headers of any client on this machine
 worker_tmp_dir = _memory
 control_socket_disable = True  # it would fail on a read-only root, and can shut the service down
 accesslog = None  # slipway.serving.access writes it

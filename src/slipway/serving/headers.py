@@ -40,7 +40,7 @@ def protect(app: Flask, origins: tuple[str, ...], release: str = "") -> None:
         if not ORIGIN.fullmatch(origin):
             raise ServingError(f"serving.cors_origins: {origin!r} is no origin", "Write such as https://example.com")
     app.wsgi_app = _Secured(app.wsgi_app, SECURITY | ({RELEASE: release} if release else {}))
-    app.after_request(_forbid_storing)
+    app.after_request(_limit_storing)
     app.after_request(_share)
 
 
@@ -60,9 +60,10 @@ class _Secured:
         return self._application(environ, start)
 
 
-def _forbid_storing(response: Response) -> Response:
-    if request.blueprint not in ("flasgger", "pages") and request.endpoint != "static":
-        response.headers.setdefault("Cache-Control", "no-store")
+def _limit_storing(response: Response) -> Response:
+    """Answers belong to who asked; pages and documents change with the release, so that a browser asks again."""
+    page = request.blueprint in ("flasgger", "pages") and request.method != "POST"
+    response.headers.setdefault("Cache-Control", "no-cache" if page else "no-store")
     return response
 
 

@@ -11,16 +11,19 @@ from slipway import __version__
 from slipway.serving import card, snippets
 from slipway.serving.answer import Answer, explain
 from slipway.serving.chart import aligned, number, share
-from slipway.serving.form import FEW_FIELDS, controls, groups, read_row, typical
+from slipway.serving.form import FEW_FIELDS, brief, controls, groups, read_row, typical
 from slipway.serving.keys import FORM_FIELD
 from slipway.serving.refusal import Refusal
+from slipway.serving.rules import visible
 from slipway.serving.service import Service
 
 pages = Blueprint("pages", __name__)
+pages.add_app_template_filter(brief, "brief")
 pages.add_app_template_filter(number, "number")
 pages.add_app_template_filter(aligned, "aligned")
 pages.add_app_template_filter(share, "share")
 pages.add_app_template_filter(card.settings, "settings")
+pages.add_app_template_filter(visible, "visible")
 
 # A document of the bundle carries its styles in itself; nothing else may run or load in it.
 DOCUMENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"

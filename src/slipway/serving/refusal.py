@@ -74,9 +74,19 @@ def answer_http_error(error: HTTPException) -> Response:
         return error.get_response()
     detail = DETAILS.get(error.code) or error.description or ""
     if error.code == 413:
-        detail = f"The body is larger than the {request.max_content_length} bytes accepted here."
+        detail = _excess()
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     return _answer(problem_document(error.code, detail), headers)
+
+
+def _excess() -> str:
+    """Which limit a body exceeds: Werkzeug refuses a form for its parts as it refuses any body for its length."""
+    most = request.max_content_length
+    length = request.content_length
+    if length <= most if length is not None else not request.stream.is_exhausted:
+        parts, letters = request.max_form_parts, request.max_form_memory_size
+        return f"The form has more than {parts} parts, or a text of more than {letters} bytes."
+    return f"The body is larger than the {most} bytes accepted here."
 
 
 def answer_failure(error: Exception) -> Response:

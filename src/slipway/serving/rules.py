@@ -4,6 +4,7 @@ A batch goes by the same rules: this module needs NumPy alone.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,8 @@ from slipway.schema import ISO, MISSING, MISSING_MARKERS, UNSEEN, Columns, Field
 MOST_LEVELS = 12
 LISTED = 100
 NO_ANSWER = "has no finite answer; its numbers are too far outside the range"
+SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can have half of a pair, UTF-8 cannot: no log could hold it
+TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 ABSENT = object()
 NOT_FINITE = object()  # NaN, Infinity and numbers beyond double precision
 UNSEEN_LEVEL = "a level that training never saw"
@@ -75,7 +78,7 @@ class Rule:
         if field.type == "category":
             if not self.closed_levels:
                 return "a text"
-            listed = ", ".join(json.dumps(level, ensure_ascii=False) for level in field.levels[:MOST_LEVELS])
+            listed = ", ".join(visible(json.dumps(level, ensure_ascii=False)) for level in field.levels[:MOST_LEVELS])
             more = len(field.levels) - MOST_LEVELS
             return f"one of {listed}" + (f" or {more} others" if more > 0 else "")
         if field.type == "date":
@@ -111,9 +114,11 @@ class Rule:
     def _fault_of_level(self, value: Any) -> tuple[str, str] | None:
         if not isinstance(value, str):
             return self._fault_of_type(value)
-        if self.closed_levels and value not in self.codes:
-            return "unseen_level", f"expected {self.expected}"
-        return None
+        if value in self.codes:
+            return None
+        if SURROGATE.search(value):
+            return "type", f"contains a lone surrogate; expected {self.expected}"
+        return ("unseen_level", f"expected {self.expected}") if self.closed_levels else None
 
     def _fault_of_date(self, value: Any) -> tuple[str, str] | None:
         if not isinstance(value, str):
@@ -217,6 +222,11 @@ def typed_column(field: Field, values: list) -> np.ndarray:
     if field.type == "date":
         values = [value if value is None or value is ABSENT else days(value) for value in values]
     return np.array([np.nan if value is None or value is ABSENT else value for value in values], dtype=np.float64)
+
+
+def visible(text: str) -> str:
+    """The text with signs that turn the direction of what follows as JSON and Python write them, such as ``\\u202e``."""
+    return TURNS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def bounds(field: Field) -> tuple[float, float]:

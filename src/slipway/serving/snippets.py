@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from shlex import quote
 
 from slipway.serving.keys import HEADER
+from slipway.serving.rules import visible
 
 
 def curl(url: str, row: Mapping, key: bool = False) -> str:
     """A command for a POSIX shell; every part is quoted."""
     headers = ["Content-Type: application/json"] + [f"{HEADER}: YOUR-KEY"] * key
-    body = json.dumps(row, indent=2, ensure_ascii=False)
+    body = visible(json.dumps(row, indent=2, ensure_ascii=False))
     return " ".join(["curl", quote(url), *(f"-H {quote(header)}" for header in headers), "-d", quote(body)])
 
 

@@ -22,6 +22,10 @@ from slipway.serving.service import Service
 
 IN_MEMORY = 1 << 20
 ROWS = 1000
+PORTION = 1 << 20  # letters and cells
+LONGEST_LINE = 1 << 20
+MOST_COLUMNS = 16_384  # those of a spreadsheet; a short row is filled up to the header
+MOST_BLANK_LINES = 1000
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,18 @@ def spool(pieces: Iterable[bytes]) -> BinaryIO:
     Raises
     ------
     Refusal
-        When it is not UTF-8.
+        422 when it is not UTF-8, or has a line that Python's csv, which reads whole lines, should not hold in memory.
     """
     file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)
     check = codecs.getincrementaldecoder("utf-8")()
+    line = 0  # bytes since the last line end
     try:
         for piece in pieces:
             check.decode(piece)
+            end = max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
+            line = len(piece) - end if end else line + len(piece)
+            if line > LONGEST_LINE:
+                raise Refusal(422, f"The table has a line of more than {LONGEST_LINE} bytes; are its line ends missing?")
             file.write(piece)
         check.decode(b"", final=True)
     except UnicodeDecodeError as error:
@@ -80,14 +89,14 @@ def open_sheet(file: BinaryIO, rules: tuple[Rule, ...]) -> Sheet:
         422, naming the columns that are missing or there twice.
     """
     lines = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    first = next((line for line in lines if line.strip()), "")
-    if not first:
-        raise Refusal(422, "The table is empty; expected a header and rows.")
+    first = _first_line(lines)
     separator = max(SEPARATORS, key=first.count)
     try:
         header = [name.strip() for name in next(csv.reader([first.rstrip("\r\n")], delimiter=separator))]
     except csv.Error as error:
         raise Refusal(422, "The header cannot be read: one of its cells is too long.") from error
+    if len(header) > MOST_COLUMNS:
+        raise Refusal(422, f"The table has {len(header)} columns; expected at most {MOST_COLUMNS}.")
     counts = Counter(header)
     wrong = [
         FieldProblem(None, rule.field.name, "missing", "the table has no such column") if not counts[rule.field.name]
@@ -102,32 +111,50 @@ def open_sheet(file: BinaryIO, rules: tuple[Rule, ...]) -> Sheet:
     return Sheet(header, separator, line_end, rules, places, _rows(csv.reader(lines, delimiter=separator)))
 
 
+def _first_line(lines: Iterable[str]) -> str:
+    blank = 0
+    for line in lines:
+        if line.strip():
+            return line
+        blank += 1
+        if blank > MOST_BLANK_LINES:
+            raise Refusal(422, f"The first {MOST_BLANK_LINES} lines are blank; expected a header and rows.")
+    raise Refusal(422, "The table is empty; expected a header and rows.")
+
+
 def _rows(reader: Iterator[list[str]]) -> Iterator[list[str] | None]:
+    filled = filter(None, reader)  # without blank lines
     while True:
         try:
-            row = next(reader)
+            row = next(filled)
         except StopIteration:
             return
         except csv.Error:  # a cell beyond the parser's limit; it goes on with the next line
             row = None
-        if row != []:
-            yield row
+        yield row
 
 
 def answer(sheet: Sheet, service: Service, facts: Any) -> Iterator[bytes]:
-    """The table with its predictions, a thousand rows at a time; counts them in ``facts.rows``."""
+    """The table with its predictions, portion by portion; counts them in ``facts.rows``."""
     classes = service.predictor.classes
     added = ["prediction", *(f"probability_{label}" for label in classes), "warning", "error"]
     yield _written(sheet, [sheet.header + _fresh(added, sheet.header)])
     extra_markers = frozenset(marker.strip().lower() for marker in service.problem.missing)
-    rows: list = []
+    for rows in _portions(sheet):
+        yield _answer_rows(sheet, rows, service, extra_markers, facts)
+
+
+def _portions(sheet: Sheet) -> Iterator[list]:
+    """The rows, a thousand at a time; fewer where they are long, so that memory stays bounded."""
+    rows, size = [], 0
     for row in sheet.rows:
         rows.append(row)
-        if len(rows) == ROWS:
-            yield _answer_rows(sheet, rows, service, extra_markers, facts)
-            rows = []
+        size += len(sheet.header) + sum(map(len, row or ()))
+        if len(rows) == ROWS or size > PORTION:
+            yield rows
+            rows, size = [], 0
     if rows:
-        yield _answer_rows(sheet, rows, service, extra_markers, facts)
+        yield rows
 
 
 def _fresh(names: Iterable[str], taken: list[str]) -> list[str]:

@@ -136,10 +136,24 @@ def test_collections_that_cannot_be(desk, rows, location, out, says):
     assert rows.database["scored"].count_documents({}) == 0
 
 
-def test_fields_that_the_answer_would_overwrite_are_refused(desk, rows):
-    rows.insert_many([each | {"prediction": 1} for each in patients(2)])
-    with pytest.raises(TableError, match="has a field 'prediction' already"):
+def test_a_field_that_some_document_has_already_is_kept_and_the_answer_gets_another_name(desk, rows):
+    rows.insert_many(patients(5))
+    rows.update_one({"_id": 3}, {"$set": {"prediction": "kept", "prediction_": 1}})
+    for _ in range(2):
         desk.predict("mongodb:rows", "mongodb:scored")
+    found = list(rows.database["scored"].find(sort=[("_id", 1)]))
+    assert all("prediction__" in each for each in found)
+    assert [each.get("prediction") for each in found] == [None, None, None, "kept", None]
+
+
+def test_a_field_that_a_document_gets_meanwhile_is_not_overwritten(desk, rows):
+    rows.insert_many(patients(2))
+    batch = desk.open("mongodb:rows", "mongodb:scored")
+    rows.update_one({"_id": 1}, {"$set": {"prediction": "new"}})
+    with pytest.raises(TableError, match="a document got a field 'prediction' while it was read. Run it again"):
+        run.run(batch, lambda mark, says: None)
+    desk.predict("mongodb:rows", "mongodb:scored")
+    assert rows.database["scored"].find_one({"_id": 1})["prediction"] == "new"
 
 
 def test_without_a_server_it_is_said(desk, rows, monkeypatch):

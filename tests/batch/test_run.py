@@ -6,9 +6,12 @@ import pyarrow
 import pyarrow.parquet as parquet
 import pytest
 
+from bundles import ENCODING, ROWS, SCHEMA
 from slipway.batch import lines, run
 from slipway.batch.place import alone
+from slipway.encoding import Encoding
 from slipway.errors import BundleError, StoreError, TableError
+from slipway.schema import Field, Schema
 
 HEADER = "age,bmi,smoker,joined"
 GOOD = "19,27.9,yes,2020-01-01"
@@ -132,6 +135,20 @@ def test_parquet_to_csv(desk):
     parquet.write_table(pyarrow.table(cells | {"tags": [["x"]]}), "in.parquet")
     with pytest.raises(TableError, match="column 'tags': list<.*> is no cell of a CSV file. Write Parquet"):
         desk.predict("in.parquet")
+
+
+@pytest.mark.parametrize("out", ["out.csv", "out.parquet"])
+def test_a_column_with_the_name_of_an_answer_is_kept(desk, out):
+    """The model may have learned from it; it is then needed, and cannot be renamed."""
+    schema = Schema((*SCHEMA, Field("prediction", "number", minimum=0, maximum=9, example=5)))
+    desk.bundle(schema=schema, encoding=Encoding(schema, ENCODING.outputs), rows=[row | {"prediction": 5} for row in ROWS])
+    parquet.write_table(pyarrow.table({
+        "age": [19], "bmi": [27.9], "smoker": ["yes"], "joined": ["2020-01-01"], "prediction": [7], "warning": ["w"],
+    }), "in.parquet")
+    desk.predict("in.parquet", out)
+    (row,) = parquet.read_table(out).to_pylist() if out.endswith("parquet") else desk.rows()
+    assert list(row)[4:] == ["prediction", "warning", "prediction_", "warning_"]
+    assert [str(cell) for cell in row.values()][4:] == ["7", "w", "29589.0", ""]
 
 
 def test_another_bundle_may_answer(desk):
@@ -266,7 +283,6 @@ def test_a_reader_sees_the_old_output_until_the_new_one_is_whole(desk, small_blo
 @pytest.mark.parametrize("content, says", [
     ("", "in.csv: is empty"), (HEADER, "in.csv: has a header but no rows"), (f"{HEADER}\n\n", "has a header but no rows"),
     ("age,BMI,smoker\n1,2,yes\n", "in.csv: has no column 'bmi', 'joined', which the model needs. Did you mean 'BMI'?"),
-    (f"{HEADER},prediction\n{GOOD},1\n", "in.csv: has a column 'prediction' already"),
     (b"\0\1,\0", "NUL"), (b"\xff\xfea\0", "not UTF-8"),
     (f'{HEADER}\n"' + "x" * (1 << 26), "row 1 has more than 32 MiB"),
 ])

@@ -21,6 +21,7 @@ from slipway.batch.typed import Typed
 from slipway.cells import text_of
 from slipway.errors import TableError
 from slipway.problem import Collection
+from slipway.schema import fresh_names
 from slipway.sources.bson_cells import value_at
 from slipway.sources.mongodb import connect, open_collection, server_url, told
 
@@ -39,7 +40,7 @@ class Documents:
     needed : tuple of str
         The columns that are read; `settings.fields` says where they are.
     added : tuple of str
-        Fields that the answer adds; a document that has one is refused.
+        Fields that the answer adds, and that no document had when this was opened.
     rows : int
         About how many.
     """
@@ -75,7 +76,10 @@ class Documents:
     def _rows(self, documents: list[dict], begin: int, position: dict) -> Rows:
         for name in self.added:
             if any(name in document for document in documents):
-                raise TableError(f"{self.where}: has a field {name!r} already, as the answer would", "Rename it")
+                raise TableError(
+                    f"{self.where}: a document got a field {name!r} while it was read",
+                    "Run it again: the answer's field then gets another name",
+                )
         cells = {}
         for name in self.needed:
             path = self.settings.fields.get(name, name).split(".")
@@ -186,14 +190,28 @@ def collection_of(settings: Collection, name: str) -> Collection:
 
 
 def open_documents(settings: Collection, location: str, needed: tuple[str, ...], added: tuple[str, ...]) -> Source:
-    """The documents of a collection, whole."""
-    names = open_collection(settings, needed).names  # also tells that the collection is there
-    require(location, names, needed)
-    with connect(server_url(settings), settings.url) as client, told(settings.url, named(settings)):
-        rows = client[settings.database][settings.collection].count_documents(settings.filter)
+    """The documents of a collection, whole; its names are those that an answer cannot have."""
+    batches = open_collection(settings, needed)  # also tells that the collection is there
+    require(location, batches.names, needed)
+    names = _names_taken(settings, batches.names, added)
+    added, rows = fresh_names(added, names), batches.rows or 0
     part = Documents(settings, location, needed, added, rows)
-    identity = [named(settings), json_util.dumps(settings.filter), dict(settings.fields)]
+    identity = [named(settings), json_util.dumps(settings.filter), dict(settings.fields), list(added)]
     return Source(location, names, (part,), (rows,), identity)
+
+
+def _names_taken(settings: Collection, names: tuple[str, ...], added: tuple[str, ...]) -> tuple[str, ...]:
+    """These names, and those of fields like `added` that any document has: asked for all at once, in a pass over all of them."""
+    with connect(server_url(settings), settings.url) as client, told(settings.url, named(settings)):
+        found = client[settings.database][settings.collection].with_options(DATES)
+        while True:
+            fresh = fresh_names(added, names)
+            asked = {"$or": [{name: {"$exists": True}} for name in fresh]}
+            document = found.find_one({"$and": [settings.filter, asked]}, dict.fromkeys(fresh, 1)) or {}
+            taken = tuple(name for name in fresh if name in document)
+            if not taken:
+                return names
+            names += taken
 
 
 def open_cells(settings: Collection, location: str, needed: tuple[str, ...]) -> Source:

@@ -201,7 +201,7 @@ def open_documents(settings: Collection, location: str, needed: tuple[str, ...],
 
 
 def _names_taken(settings: Collection, names: tuple[str, ...], added: tuple[str, ...]) -> tuple[str, ...]:
-    """These names, and those of fields like `added` that any document has: asked for all at once, in a pass over all of them."""
+    """These names, and those like `added` that any document has; all are asked for at once, as each question reads all."""
     with connect(server_url(settings), settings.url) as client, told(settings.url, named(settings)):
         found = client[settings.database][settings.collection].with_options(DATES)
         while True:

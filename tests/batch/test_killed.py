@@ -19,7 +19,7 @@ from servers import DEADLINE, ROOT
 PROGRAM = """
 import sys
 from slipway.batch import lines, run
-lines.MOST, run.BLOCKS = 1 << 14, 2
+lines.MOST, run.SECONDS = 1 << 14, 0
 from slipway.cli import main
 sys.argv = ["slipway", "predict", *sys.argv[1:]]
 main()
@@ -83,7 +83,7 @@ def test_killed_twice(desk, cells, name, out):
         assert not (desk.folder / out).exists()
     assert reached[0] != reached[1]
     again, err = finish(start(desk, name, "-o", out))
-    assert re.search(r"Going on after row [\d,]+, where an earlier run ended\.", err)
+    assert re.search(r"Resuming after row [\d,]+, where the earlier run ended\.", err)
     assert again.split(": see")[0] == told.split(": see")[0]
     assert desk.read(out) == desk.read("whole" + out[3:])
     assert desk.read("out.rejects.csv") == desk.read("whole.rejects.csv")

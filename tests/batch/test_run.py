@@ -1,6 +1,9 @@
 """What is written, where, and that nothing of it is lost, doubled or half there."""
 
 import gzip
+import itertools
+import json
+import re
 
 import pyarrow
 import pyarrow.parquet as parquet
@@ -9,6 +12,7 @@ import pytest
 from bundles import ENCODING, ROWS, SCHEMA
 from slipway.batch import lines, run
 from slipway.batch.place import alone
+from slipway.batch.record import Mark
 from slipway.encoding import Encoding
 from slipway.errors import BundleError, StoreError, TableError
 from slipway.schema import Field, Schema
@@ -30,7 +34,7 @@ def table(rows: int) -> str:
 def small_blocks(monkeypatch):
     """Blocks and marks at every few rows."""
     monkeypatch.setattr(lines, "MOST", 256)
-    monkeypatch.setattr(run, "BLOCKS", 2)
+    monkeypatch.setattr(run, "SECONDS", 0)
     monkeypatch.setattr(run, "cores", lambda: 1)  # blocks end in order, so that the n-th to end is the n-th
 
 
@@ -161,7 +165,7 @@ def test_another_bundle_may_answer(desk):
 @pytest.mark.parametrize("out", ["out.csv", "out.csv.gz", "out.parquet"])
 @pytest.mark.parametrize("failing", [1, 3, 4, 9])
 def test_a_run_that_broke_off_is_gone_on_with(desk, small_blocks, monkeypatch, out, failing):
-    """The disk is full at the n-th block; the next run answers only what was not answered before a mark."""
+    """It breaks off at the n-th block; the next run answers only what was not written before."""
     desk.write(table(300))
     desk.predict(out="whole" + out[3:])
     encode = run._answer
@@ -175,18 +179,37 @@ def test_a_run_that_broke_off_is_gone_on_with(desk, small_blocks, monkeypatch, o
         return done
 
     monkeypatch.setattr(run, "_answer", breaking)
-    with pytest.raises(TableError, match="the machine is gone"):
-        desk.predict(out=out)
-    assert not (desk.folder / out).exists()
-    answered = [0] * 100
     told = []
+    with pytest.raises(TableError, match="the machine is gone"):
+        desk.predict(out=out, tell=lambda mark, says: told.append(says) if says else None)
+    assert not (desk.folder / out).exists()
+    kept = sum(map(int, re.findall(r"The first (\d+) rows are kept: run the same command again to resume.", "".join(told))))
+    answered[:] = [0] * 100
+    told.clear()
     desk.predict(out=out, tell=lambda mark, says: told.append(says) if says else None)
     assert desk.read(out) == desk.read("whole" + out[3:])
     assert desk.read("out.rejects.csv") == desk.read("whole.rejects.csv")
     assert desk.files() == {"in.csv", out, "out.rejects.csv", "whole" + out[3:], "whole.rejects.csv"}
+    assert sum(answered) == 300 - kept
     if failing > 3:
-        assert told and "Going on after row" in told[0]
-        assert sum(answered) < 300
+        assert kept > 0 and f"Resuming after row {kept:,}, where the earlier run ended." == told[0]
+
+
+def test_a_mark_is_made_every_second_however_few_blocks_that_are(desk, small_blocks, monkeypatch):
+    desk.write(table(300))
+    monkeypatch.setattr(run, "SECONDS", 1.0)
+    clock = itertools.count(step=0.4)
+    monkeypatch.setattr(run, "monotonic", lambda: next(clock))
+    rows, marks = [], []
+
+    def look(mark, says):
+        record = desk.folder / "out.csv.partial.json"
+        rows.append(mark.rows)
+        marks.append(Mark(**json.loads(record.read_bytes())["mark"]).rows if record.exists() else 0)
+
+    desk.predict(tell=look)
+    assert len(rows) > 8
+    assert marks == [0, 0, *[each for each in rows[2::3] for _ in range(3)]][:len(rows)]
 
 
 def broken_off(desk, monkeypatch) -> None:
@@ -238,7 +261,7 @@ def test_a_run_of_something_else_is_not_gone_on_with(desk, small_blocks, monkeyp
     told = []
     desk.predict(tell=lambda mark, says: told.append(says) if says else None)
     desk.predict(out="whole.csv")
-    assert why in told[0] and "begins anew" in told[0]
+    assert told[0].startswith(f"Cannot resume the earlier run ({why}") and told[0].endswith("; starting over.")
     assert desk.read() == desk.read("whole.csv")
 
 

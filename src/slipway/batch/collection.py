@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from time import time_ns
 from typing import Any
 
 import pyarrow
@@ -14,7 +13,6 @@ from bson import json_util
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import ReplaceOne
 
-from slipway.batch.record import Gone
 from slipway.batch.rows import Answers, Rows
 from slipway.batch.source import Source, require
 from slipway.batch.typed import Typed
@@ -27,6 +25,7 @@ from slipway.sources.mongodb import connect, open_collection, server_url, told
 
 DOCUMENTS = 2_000
 DATES = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+IDS = json_util.CANONICAL_JSON_OPTIONS.with_options(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
 @dataclass(frozen=True)
@@ -61,17 +60,17 @@ class Documents:
         return min(1.0, position["row"] / self.rows) if self.rows else None
 
     def read(self, position: dict) -> Iterator[Callable[[], Rows]]:
-        """Documents from a position on; those before it are read again, and passed over."""
-        row = position["row"]
+        """The documents behind a position."""
+        row, wanted = position["row"], self.settings.filter
+        if row:
+            wanted = {"$and": [wanted, _behind(json_util.loads(position["id"], json_options=IDS))]}
         with connect(server_url(self.settings), self.settings.url) as client, told(self.settings.url, named(self.settings)):
             found = client[self.settings.database][self.settings.collection].with_options(DATES)
-            with found.find(self.settings.filter, sort=[("_id", 1)], batch_size=DOCUMENTS) as cursor:
-                documents = iter(cursor)
-                if row and not any(_same_id(document, position["id"]) for document in documents):
-                    raise Gone("the document with which it ended is gone")
-                while some := list(islice(documents, DOCUMENTS)):
+            with found.find(wanted, sort=[("_id", 1)], batch_size=DOCUMENTS) as cursor:
+                while some := list(islice(cursor, DOCUMENTS)):
                     begin, row = row, row + len(some)
-                    yield partial(self._rows, some, begin, {"row": row, "id": _id(some[-1])})
+                    last = json_util.dumps(some[-1]["_id"], json_options=IDS)
+                    yield partial(self._rows, some, begin, {"row": row, "id": last})
 
     def _rows(self, documents: list[dict], begin: int, position: dict) -> Rows:
         for name in self.added:
@@ -88,12 +87,9 @@ class Documents:
         return Rows(self.where, begin + 1, len(documents), pyarrow.table(cells), position, originals=documents)
 
 
-def _id(document: dict) -> str:
-    return json_util.dumps(document["_id"], json_options=json_util.CANONICAL_JSON_OPTIONS)
-
-
-def _same_id(document: dict, wanted: str) -> bool:
-    return _id(document) == wanted
+def _behind(last: Any) -> dict:
+    """A filter: a greater _id. Without $expr those of another type than `last` would be left out."""
+    return {"$expr": {"$gt": ["$_id", {"$literal": last}]}}
 
 
 def _text(value: Any) -> str:
@@ -166,6 +162,9 @@ class Growing:
     settings: Collection
     size = 0
 
+    def cut(self, size: int) -> None:
+        """Nothing: a document that is put again is the same."""
+
     def append(self, operations: Sequence[ReplaceOne]) -> None:
         if operations:
             with told(self.settings.url, named(self.settings), "written"):
@@ -220,5 +219,4 @@ def open_cells(settings: Collection, location: str, needed: tuple[str, ...]) -> 
     require(location, names, needed)
     batches = open_collection(settings, names)
     part = Typed(location, batches.rows, batches.names, batches.read)
-    # nothing tells whether a collection is still the same, so a run that is killed begins anew
-    return Source(location, batches.names, (part,), (batches.rows or 0,), [time_ns()], batches.consistent)
+    return Source(location, batches.names, (part,), (batches.rows or 0,), None, batches.consistent)

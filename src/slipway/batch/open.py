@@ -49,10 +49,10 @@ def open_batch(problem: Problem, location: str, out: str, digits: str | None, st
     source = _source(problem, location, out, scorer)
     output = _output(source, fresh_names(scorer.added, source.names), out)
     place_of_out = _place(problem, out, folder)
+    settings = [problem.serving.unknown_levels, problem.serving.out_of_range, list(problem.missing), strict]
     job = {
-        "the collection perhaps" if location.startswith(COLLECTION) else "the input": source.identity,
-        "the bundle": predictor.digest, "the place of the rejects": rejects,
-        "the settings": [problem.serving.unknown_levels, problem.serving.out_of_range, list(problem.missing), strict],
+        "the bundle": predictor.digest, "the place of the rejects": rejects, "the settings": settings,
+        "the collection" if location.startswith(COLLECTION) else "the input": source.identity,
     }
     record = Record(place_of_out.unfinished.with_suffix(".partial.json"), job)
     return Batch(source, scorer, output, place_of_out, place(rejects, folder), record, strict)

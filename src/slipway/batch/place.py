@@ -91,23 +91,29 @@ def state(location: str, folder: Path) -> Path:
 
 @dataclass
 class Growing:
-    """A file that is only appended to, after whatever is behind the last mark was cut off."""
+    """A file that is appended to, from a mark on."""
 
     path: Path
     file: Any
     size: int
 
     def append(self, content: bytes) -> None:
+        rest = memoryview(content)
         try:
-            self.file.write(content)
+            while rest:
+                rest = rest[self.file.write(rest):]
         except OSError as error:
             raise full(self.path, error) from error
         self.size += len(content)
 
+    def cut(self, size: int) -> None:
+        """Leave the first `size` bytes."""
+        self.file.truncate(size)
+        self.size = size
+
     def sync(self) -> None:
         """Force it to the disk."""
         try:
-            self.file.flush()
             os.fsync(self.file.fileno())
         except OSError as error:
             raise full(self.path, error) from error
@@ -117,17 +123,12 @@ class Growing:
 def growing(path: Path, size: int) -> Iterator[Growing]:
     """The file `path`, cut to `size` bytes."""
     try:
-        file = path.open("ab")
+        file = path.open("ab", buffering=0)  # what was appended is in no buffer that a full disk does not take
     except OSError as error:
         raise full(path, error) from error
-    try:
+    with file:
         file.truncate(size)
         yield Growing(path, file, size)
-    finally:
-        try:
-            file.close()
-        except OSError:  # of a full disk; it was told, and what is behind the last mark does not count
-            pass
 
 
 @contextmanager

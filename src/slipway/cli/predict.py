@@ -60,6 +60,9 @@ class _Progress:
     def __call__(self, mark, says: str) -> None:
         rows = mark.scored + mark.rejected
         if says:
+            if self._drawn:
+                click.echo(err=True)
+                self._drawn = False
             click.echo(says, err=True)
             self._before = rows
             return

@@ -65,10 +65,13 @@ class Place:
 
 
 def place(location: str, folder: Path) -> Place:
-    """The place of a file; what belongs elsewhere grows in `folder`."""
+    """The place of a file, where it may be written; what belongs elsewhere grows in `folder`."""
     if location.startswith(S3):
         if not all(location.removeprefix(S3).partition("/")):
             raise TableError(f"{location}: names no object", "Write s3://bucket/key")
+        from slipway.batch.upload import check
+
+        check(location)
         return Place(location, state(location, folder))
     if "://" in location or location.startswith("mongodb:"):
         raise TableError(f"{location}: is no file", "Name a path, or s3://bucket/key")

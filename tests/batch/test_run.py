@@ -1,8 +1,6 @@
 """What is written, where, and that nothing of it is lost, doubled or half there."""
 
 import gzip
-import itertools
-import json
 import re
 
 import pyarrow
@@ -12,7 +10,6 @@ import pytest
 from bundles import ENCODING, ROWS, SCHEMA
 from slipway.batch import lines, run
 from slipway.batch.place import alone
-from slipway.batch.record import Mark
 from slipway.encoding import Encoding
 from slipway.errors import BundleError, StoreError, TableError
 from slipway.schema import Field, Schema
@@ -195,21 +192,29 @@ def test_a_run_that_broke_off_is_gone_on_with(desk, small_blocks, monkeypatch, o
         assert kept > 0 and f"Resuming after row {kept:,}, where the earlier run ended." == told[0]
 
 
-def test_a_mark_is_made_every_second_however_few_blocks_that_are(desk, small_blocks, monkeypatch):
+@pytest.mark.parametrize("cost, blocks", [(0, 4), (1, 7)])
+def test_a_mark_is_made_every_second_or_less_often_on_a_slow_disk(desk, small_blocks, monkeypatch, cost, blocks):
+    """A block takes 3 s, and SECONDS are 10; marks that take 1 s are made every 20 s."""
     desk.write(table(300))
-    monkeypatch.setattr(run, "SECONDS", 1.0)
-    clock = itertools.count(step=0.4)
-    monkeypatch.setattr(run, "monotonic", lambda: next(clock))
-    rows, marks = [], []
+    now, marks, write = [0], [], run.Record.write
+    monkeypatch.setattr(run, "SECONDS", 10)
+    monkeypatch.setattr(run, "monotonic", lambda: now[0])
 
-    def look(mark, says):
-        record = desk.folder / "out.csv.partial.json"
-        rows.append(mark.rows)
-        marks.append(Mark(**json.loads(record.read_bytes())["mark"]).rows if record.exists() else 0)
+    def made(record, mark, done=False):
+        write(record, mark, done)
+        now[0] += cost
+        marks.append(len(ends))
 
-    desk.predict(tell=look)
-    assert len(rows) > 8
-    assert marks == [0, 0, *[each for each in rows[2::3] for _ in range(3)]][:len(rows)]
+    ends = [1]  # one more by the time that the end of a block is told
+
+    def tell(mark, says):
+        ends.append(mark)
+        now[0] += 3
+
+    monkeypatch.setattr(run.Record, "write", made)
+    desk.predict(tell=tell)
+    assert marks[:-1] == list(range(1 + 4, len(ends), blocks))
+    assert len(marks) > 3 and marks[-1] == len(ends)
 
 
 def broken_off(desk, monkeypatch) -> None:

@@ -18,6 +18,7 @@ from slipway.errors import TableError
 from slipway.threads import cores
 
 SECONDS = 1.0  # between two marks, each of which waits for the disk
+SHARE = 0.05  # of the time, at most, that is spent on marks
 HEADER = b"source,row,reason\n"
 Tell = Callable[[Mark, str], None]
 
@@ -115,9 +116,10 @@ def _score(batch: Batch, mark: Mark | None, tell: Tell) -> Mark:
         due = monotonic() + SECONDS
         try:
             for mark in _appended(batch, mark, out, rejects):
-                if monotonic() >= due:
+                begun = monotonic()
+                if begun >= due:
                     _keep(batch, mark, out, rejects)
-                    due = monotonic() + SECONDS
+                    due = _due_after(begun)
                 tell(mark, "")
         except Stopped:
             raise
@@ -150,6 +152,12 @@ def _keep(batch: Batch, mark: Mark, *files: Growing, done: bool = False) -> None
         file.sync()
     if batch.source.identity is not None:
         batch.record.write(mark, done)
+
+
+def _due_after(begun: float) -> float:
+    """When the next mark is due, after one that was begun then and is made now."""
+    now = monotonic()
+    return now + max(SECONDS, (now - begun) / SHARE)
 
 
 def _leave(batch: Batch, mark: Mark, out: Growing, rejects: Growing, tell: Tell) -> None:

@@ -1,7 +1,10 @@
 """slipway predict"""
 
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -33,11 +36,29 @@ def command(location: str, out: str, digest: str | None, strict: bool, rejects: 
     from slipway.batch.run import run
     from slipway.problem import load_problem
 
-    batch = open_batch(load_problem(path), location, out, digest, strict, rejects)
-    with _Progress(batch.source.share) as progress:
-        mark = run(batch, progress)
+    with _terminable():
+        batch = open_batch(load_problem(path), location, out, digest, strict, rejects)
+        with _Progress(batch.source.share) as progress:
+            mark = run(batch, progress)
     see = f": see {batch.rejects.location}" if mark.rejected else ""
     click.echo(f"{mark.scored:,} rows scored, {mark.rejected:,} rejected{see}")
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """End as by Ctrl-C when SIGTERM comes: what is done is kept, and it is said."""
+    def end(number: int, _) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one would break off the keeping
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except SystemExit:
+        click.echo("slipway: terminated", err=True)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Progress:

@@ -156,7 +156,7 @@ def test_a_collection_to_a_file(desk, rows):
 
 
 @pytest.mark.parametrize("location, out, says", [
-    ("mongodb:rows", "mongodb:rows", "OUT is also what IN names"), ("mongodb:", "mongodb:scored", "names no collection"),
+    ("mongodb:rows", "mongodb:rows", "OUT would overwrite IN"), ("mongodb:", "mongodb:scored", "names no collection"),
     ("in.csv", "mongodb:scored", "only a collection is answered to a collection"),
     ("mongodb:none", "mongodb:scored", "none"), ("mongodb:rows", "mongodb:a$b", "must not contain '$'"),
 ])

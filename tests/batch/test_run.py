@@ -134,7 +134,7 @@ def test_parquet_to_csv(desk):
     desk.predict("in.parquet")
     assert desk.rows() == [{key: str(value) for key, (value,) in cells.items()} | {"prediction": "29589.0", "warning": ""}]
     parquet.write_table(pyarrow.table(cells | {"tags": [["x"]]}), "in.parquet")
-    with pytest.raises(TableError, match="column 'tags': list<.*> is no cell of a CSV file. Write Parquet"):
+    with pytest.raises(TableError, match="column 'tags': CSV cannot hold the type list<.*>. Write Parquet"):
         desk.predict("in.parquet")
 
 
@@ -326,8 +326,8 @@ def test_an_input_that_cannot_be_answered_is_told_and_nothing_is_left(desk, cont
     ("none.csv", "out.csv", {}, "none.csv: there is no such file"),
     ("in.csv", "nowhere/out.csv", {}, "nowhere: there is no such folder. Make it"),
     ("in.csv", "artifacts", {}, "neither CSV"), ("in.csv", "out.xlsx", {}, "out.xlsx: is neither CSV"),
-    ("in.csv", "./in.csv", {}, "OUT is also what IN names"), ("*.csv", "out.csv", {}, "OUT is also what IN names"),
-    ("in.csv", "out.csv", {"rejects": "in.csv"}, "the file of rejects is also what IN names"),
+    ("in.csv", "./in.csv", {}, "OUT would overwrite IN"), ("*.csv", "out.csv", {}, "OUT would overwrite IN"),
+    ("in.csv", "out.csv", {"rejects": "in.csv"}, "the file of rejects would overwrite IN"),
     ("in.csv", "out.csv", {"rejects": "out.csv"}, "is OUT and the file of rejects"),
     ("in.csv", "out.csv", {"digits": "abcdef"}, "no such bundle"),
     ("slipway.yaml", "out.csv", {}, "slipway.yaml: is neither CSV"),
@@ -335,7 +335,7 @@ def test_an_input_that_cannot_be_answered_is_told_and_nothing_is_left(desk, cont
     ("in.csv", "out.csv", {"rejects": "mongodb:rejected"}, "mongodb:rejected: is no file"),
     ("in.csv", "http://host/out.csv", {}, "http://host/out.csv: is no file. Name a path, or s3://bucket/key"),
     ("in.csv", "s3://out.csv", {}, "s3://out.csv: names no object. Write s3://bucket/key"),
-    ("**/*.csv", "artifacts/out.csv", {}, "OUT is also what IN names"),
+    ("**/*.csv", "artifacts/out.csv", {}, "OUT would overwrite IN"),
 ])
 def test_places_that_cannot_be(desk, location, out, options, says):
     desk.write(f"{HEADER}\n{GOOD}\n")

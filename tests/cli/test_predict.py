@@ -87,7 +87,7 @@ def test_memory_does_not_grow_with_the_table(folder):
     (("none.csv", "-o", "out.csv"), 4, "none.csv: there is no such file"),
     (("in.csv", "-o", "out.csv", "--strict"), 4, "in.csv, row 2: age: is a text; expected an integer from 18 to 64"),
     (("in.csv", "-o", "out.csv", "--bundle", "abcdef"), 5, "abcdef: no such bundle"),
-    (("in.csv", "-o", "in.csv"), 4, "in.csv: OUT is also what IN names"),
+    (("in.csv", "-o", "in.csv"), 4, "in.csv: OUT would overwrite IN"),
 ])
 def test_what_cannot_be_is_one_line_and_an_exit_code(folder, arguments, code, says):
     done = call(folder, *arguments)

@@ -114,7 +114,7 @@ def default_rejects(out: str) -> str:
 def _check_places(location: str, out: str, rejects: str) -> None:
     for name, written in (("OUT", out), ("the file of rejects", rejects)):
         if _same(location, written):
-            raise TableError(f"{written}: {name} is also what IN names", "Write to another place")
+            raise TableError(f"{written}: {name} would overwrite IN", "Write to another place")
     if _same(out, rejects):
         raise TableError(f"{out}: is OUT and the file of rejects", "Name another file with --rejects")
     if any(_same(f"{out}.{ending}", rejects) for ending in ("partial", "partial.json", "partial.parquet", "lock")):

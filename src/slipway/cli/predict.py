@@ -23,7 +23,7 @@ def command(location: str, out: str, digest: str | None, strict: bool, rejects: 
     """Score the table IN with the champion.
 
     IN and OUT are files (CSV, also .gz, or Parquet), objects in S3 or MongoDB collections; IN may be a glob. Every column
-    is kept, the answer's columns come behind. Run again after a crash, it goes on where it was.
+    is kept, and the answer's columns are added after them. Run again after an interruption, it resumes where it was.
 
     \b
     Example:

@@ -3,7 +3,7 @@ import pytest
 
 from bundles import ROWS, SCHEMA
 from slipway.errors import BundleError
-from slipway.schema import MISSING, UNSEEN, Field, Schema, parse_date, show_date
+from slipway.schema import MISSING, UNSEEN, Field, Schema, fresh_names, parse_date, show_date
 
 
 @pytest.mark.parametrize("text, days", [
@@ -84,3 +84,12 @@ def test_a_field_is_found_by_its_name():
     assert [field.optional for field in SCHEMA] == [False, True, False, False]
     with pytest.raises(KeyError):
         SCHEMA["other"]
+
+
+@pytest.mark.parametrize("names, taken, expected", [
+    (["a", "b"], ["c"], ("a", "b")),
+    (["a", "b"], ["a", "a_"], ("a__", "b")),
+    (["a", "a_"], ["a"], ("a_", "a__")),
+])
+def test_new_columns_get_names_that_are_free(names, taken, expected):
+    assert fresh_names(names, taken) == expected

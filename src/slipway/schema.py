@@ -5,7 +5,7 @@ sample requests. It needs NumPy only, because the service imports it.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -149,3 +149,13 @@ def show_date(days: float) -> str:
     # to the millisecond: far from 1970 a double has no microseconds, and the last of them is none of the year 9999
     moment = EPOCH + timedelta(milliseconds=min(round(days * 86_400_000), LAST))
     return moment.date().isoformat() if float(days).is_integer() else moment.isoformat(timespec="seconds")
+
+
+def fresh_names(names: Sequence[str], taken: Collection[str]) -> tuple[str, ...]:
+    """Names for the columns that an answer adds to a table: a name that the table has already gets underscores."""
+    found: list[str] = []
+    for name in names:
+        while name in taken or name in found:
+            name += "_"
+        found.append(name)
+    return tuple(found)

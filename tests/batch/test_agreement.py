@@ -65,6 +65,13 @@ def cells_of(content: bytes, separator: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=separator))
 
 
+@pytest.mark.parametrize("taken", [
+    ["prediction"], ["warning", "error"], ["prediction", "prediction_", "warning_"], ["probability_b", "probability_c_"],
+])
+def test_an_answer_gets_other_names_where_the_table_has_them_already(both, taken):
+    compare(both, f"{HEADER},{','.join(taken)}\nx,19,27.9,yes,2020-01-01{',kept' * len(taken)}\n".encode())
+
+
 def compare(both, content: bytes) -> None:
     folder, problem, client = both
     (folder / "in.csv").write_bytes(content)

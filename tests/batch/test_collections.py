@@ -1,6 +1,10 @@
 """From a MongoDB collection to another, or to a file."""
 
+import json
+from datetime import datetime
+
 import pytest
+from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 
 from mongo import collection, serve_mongo
 from slipway.batch import collection as documents
@@ -69,7 +73,6 @@ def broken_off(desk, rows, monkeypatch) -> list:
     """A run that ended at its seventh block; the rows of each, to which those of later runs are added."""
     rows.insert_many(patients(100))
     monkeypatch.setattr(documents, "DOCUMENTS", 10)
-    monkeypatch.setattr(run, "BLOCKS", 2)
     monkeypatch.setattr(run, "cores", lambda: 1)
     answer, seen = run._answer, []
 
@@ -87,23 +90,53 @@ def broken_off(desk, rows, monkeypatch) -> list:
     return seen
 
 
-def test_a_run_that_broke_off_begins_anew_when_its_last_document_is_gone(desk, rows, monkeypatch):
-    broken_off(desk, rows, monkeypatch)
-    rows.delete_many({"_id": {"$gt": 20, "$lt": 90}})
-    told = []
-    mark = desk.predict("mongodb:rows", "mongodb:scored", tell=lambda mark, says: told.append(says) if says else None)
-    assert "the document with which it ended is gone: this one begins anew." in told[-1]
-    assert (mark.scored, mark.rejected) == (26, 5)
-    assert [row["row"] for row in desk.rows("scored.rejects.csv")] == ["7", "14", "21", "22", "29"]
-
-
-def test_a_run_that_broke_off_is_gone_on_with_behind_its_last_document(desk, rows, monkeypatch):
+def test_a_run_that_broke_off_is_resumed_behind_its_last_document_and_reads_none_before_it(desk, rows, monkeypatch):
     seen = broken_off(desk, rows, monkeypatch)
+    rows.delete_one({"_id": 59})  # the last one that was answered
+    read, parts = [], documents.Documents._rows
+
+    def reading(part, found, *rest):
+        read.extend(document["_id"] for document in found)
+        return parts(part, found, *rest)
+
+    monkeypatch.setattr(documents.Documents, "_rows", reading)
     mark = desk.predict("mongodb:rows", "mongodb:scored")
     assert (mark.scored, mark.rejected) == (86, 14)
-    assert 0 < sum(seen) < 80
+    assert sorted(read) == list(range(60, 100)) and sum(seen) == 40
     assert [each["_id"] for each in rows.database["scored"].find(sort=[("_id", 1)])] == [n for n in range(100) if n % 7 != 6]
     assert [row["row"] for row in desk.rows("scored.rejects.csv")] == [str(n + 1) for n in range(6, 100, 7)]
+
+
+IDS = [
+    None, 3, Int64(2**60), 2.5, Decimal128("7.5"), "text", "$name", {"a": 1, "b": "x"}, {"a": 2}, Binary(b"x", 4), ObjectId(),
+    False, True, datetime(2020, 1, 1), datetime(1969, 12, 31), Timestamp(1, 2), MinKey(), MaxKey(),
+]
+
+
+def test_reading_goes_on_behind_an_id_of_any_type(desk, rows, monkeypatch):
+    monkeypatch.setattr(documents, "DOCUMENTS", 1)
+    rows.insert_many({"_id": each, "age": 20, "body": {"bmi": 30}, "smoker": "no", "joined": "2021-03-05"} for each in IDS)
+    source = desk.open("mongodb:rows", "mongodb:scored").source
+    whole = [block() for block in source.read({})]
+    assert len(whole) == len(IDS)
+    for number, block in enumerate(whole, 1):
+        position = json.loads(json.dumps(block.position))
+        assert [each().originals for each in source.read(position)] == [each.originals for each in whole[number:]]
+
+
+def test_a_run_from_a_collection_to_a_file_promises_nothing_and_starts_over(desk, rows, monkeypatch):
+    rows.insert_many(each | {"age": 20} for each in patients(10))
+    answer = run._answer
+    told = []
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr("slipway.batch.typed.ROWS", 2)
+        patch.setattr(run, "SECONDS", 0)
+        patch.setattr(run, "cores", lambda: 1)
+        patch.setattr(run, "_answer", lambda batch, block: answer(batch, block) if not told else 1 / 0)
+        desk.predict("mongodb:rows", tell=lambda mark, says: told.append(says))
+    assert not any(told)
+    assert desk.predict("mongodb:rows", tell=lambda mark, says: told.append(says)).scored == 10
+    assert not any(told)
 
 
 def test_strict_puts_nothing_into_the_collection(desk, rows, monkeypatch):
@@ -123,7 +156,7 @@ def test_a_collection_to_a_file(desk, rows):
 
 
 @pytest.mark.parametrize("location, out, says", [
-    ("mongodb:rows", "mongodb:rows", "OUT is also what IN names"), ("mongodb:", "mongodb:scored", "names no collection"),
+    ("mongodb:rows", "mongodb:rows", "OUT would overwrite IN"), ("mongodb:", "mongodb:scored", "names no collection"),
     ("in.csv", "mongodb:scored", "only a collection is answered to a collection"),
     ("mongodb:none", "mongodb:scored", "none"), ("mongodb:rows", "mongodb:a$b", "must not contain '$'"),
 ])
@@ -136,10 +169,24 @@ def test_collections_that_cannot_be(desk, rows, location, out, says):
     assert rows.database["scored"].count_documents({}) == 0
 
 
-def test_fields_that_the_answer_would_overwrite_are_refused(desk, rows):
-    rows.insert_many([each | {"prediction": 1} for each in patients(2)])
-    with pytest.raises(TableError, match="has a field 'prediction' already"):
+def test_a_field_that_some_document_has_already_is_kept_and_the_answer_gets_another_name(desk, rows):
+    rows.insert_many(patients(5))
+    rows.update_one({"_id": 3}, {"$set": {"prediction": "kept", "prediction_": 1}})
+    for _ in range(2):
         desk.predict("mongodb:rows", "mongodb:scored")
+    found = list(rows.database["scored"].find(sort=[("_id", 1)]))
+    assert all("prediction__" in each for each in found)
+    assert [each.get("prediction") for each in found] == [None, None, None, "kept", None]
+
+
+def test_a_field_that_a_document_gets_meanwhile_is_not_overwritten(desk, rows):
+    rows.insert_many(patients(2))
+    batch = desk.open("mongodb:rows", "mongodb:scored")
+    rows.update_one({"_id": 1}, {"$set": {"prediction": "new"}})
+    with pytest.raises(TableError, match="a document got a field 'prediction' while it was read. Run it again"):
+        run.run(batch, lambda mark, says: None)
+    desk.predict("mongodb:rows", "mongodb:scored")
+    assert rows.database["scored"].find_one({"_id": 1})["prediction"] == "new"
 
 
 def test_without_a_server_it_is_said(desk, rows, monkeypatch):

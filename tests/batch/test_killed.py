@@ -19,7 +19,7 @@ from servers import DEADLINE, ROOT
 PROGRAM = """
 import sys
 from slipway.batch import lines, run
-lines.MOST, run.BLOCKS = 1 << 14, 2
+lines.MOST, run.SECONDS = 1 << 14, 0
 from slipway.cli import main
 sys.argv = ["slipway", "predict", *sys.argv[1:]]
 main()
@@ -41,8 +41,8 @@ def finish(process: subprocess.Popen) -> tuple[str, str]:
     return out, err
 
 
-def kill_at(process: subprocess.Popen, path, times: int) -> None:
-    """Kill it as soon as a file has been replaced so many times."""
+def end_at(process: subprocess.Popen, path, times: int, by: int = signal.SIGKILL) -> tuple[str, str]:
+    """End it by a signal as soon as a file has been replaced so many times; what it said."""
     seen = set()
     deadline = time.monotonic() + DEADLINE
     while len(seen) < times:
@@ -51,8 +51,8 @@ def kill_at(process: subprocess.Popen, path, times: int) -> None:
             seen.add(os.stat(path).st_mtime_ns)
         except FileNotFoundError:
             pass
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.send_signal(by)
+    return process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +78,25 @@ def test_killed_twice(desk, cells, name, out):
     reached = []
     for times in (1, 6):
         process = start(desk, name, "-o", out)
-        kill_at(process, record, times + bool(reached))  # the record of the run before is seen first
+        end_at(process, record, times + bool(reached))  # the record of the run before is seen first
         reached.append(record.read_bytes())
         assert not (desk.folder / out).exists()
     assert reached[0] != reached[1]
     again, err = finish(start(desk, name, "-o", out))
-    assert re.search(r"Going on after row [\d,]+, where an earlier run ended\.", err)
+    assert re.search(r"Resuming after row [\d,]+, where the earlier run ended\.", err)
     assert again.split(": see")[0] == told.split(": see")[0]
     assert desk.read(out) == desk.read("whole" + out[3:])
     assert desk.read("out.rejects.csv") == desk.read("whole.rejects.csv")
     assert desk.files() == {name, out, "out.rejects.csv", "whole" + out[3:], "whole.rejects.csv"}
+
+
+@pytest.mark.parametrize("by, code, says", [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")])
+def test_a_run_that_is_told_to_end_says_what_is_kept(desk, cells, by, code, says):
+    parquet.write_table(pyarrow.table(cells), desk.folder / "in.parquet", row_group_size=500)
+    process = start(desk, "in.parquet", "-o", "out.csv")
+    out, err = end_at(process, desk.folder / "out.csv.partial.json", 1, by)
+    assert (process.returncode, out) == (code, "")
+    kept = re.search(rf"The first ([\d,]+) rows are kept: run the same command again to resume\.\n+slipway: {says}\n$", err)
+    assert kept, err
+    _, err = finish(start(desk, "in.parquet", "-o", "out.csv"))
+    assert err.startswith(f"Resuming after row {kept[1]}, where the earlier run ended.\n")

@@ -1,14 +1,18 @@
 """What is written, where, and that nothing of it is lost, doubled or half there."""
 
 import gzip
+import re
 
 import pyarrow
 import pyarrow.parquet as parquet
 import pytest
 
+from bundles import ENCODING, ROWS, SCHEMA
 from slipway.batch import lines, run
 from slipway.batch.place import alone
+from slipway.encoding import Encoding
 from slipway.errors import BundleError, StoreError, TableError
+from slipway.schema import Field, Schema
 
 HEADER = "age,bmi,smoker,joined"
 GOOD = "19,27.9,yes,2020-01-01"
@@ -27,7 +31,7 @@ def table(rows: int) -> str:
 def small_blocks(monkeypatch):
     """Blocks and marks at every few rows."""
     monkeypatch.setattr(lines, "MOST", 256)
-    monkeypatch.setattr(run, "BLOCKS", 2)
+    monkeypatch.setattr(run, "SECONDS", 0)
     monkeypatch.setattr(run, "cores", lambda: 1)  # blocks end in order, so that the n-th to end is the n-th
 
 
@@ -130,8 +134,22 @@ def test_parquet_to_csv(desk):
     desk.predict("in.parquet")
     assert desk.rows() == [{key: str(value) for key, (value,) in cells.items()} | {"prediction": "29589.0", "warning": ""}]
     parquet.write_table(pyarrow.table(cells | {"tags": [["x"]]}), "in.parquet")
-    with pytest.raises(TableError, match="column 'tags': list<.*> is no cell of a CSV file. Write Parquet"):
+    with pytest.raises(TableError, match="column 'tags': CSV cannot hold the type list<.*>. Write Parquet"):
         desk.predict("in.parquet")
+
+
+@pytest.mark.parametrize("out", ["out.csv", "out.parquet"])
+def test_a_column_with_the_name_of_an_answer_is_kept(desk, out):
+    """The model may have learned from it; it is then needed, and cannot be renamed."""
+    schema = Schema((*SCHEMA, Field("prediction", "number", minimum=0, maximum=9, example=5)))
+    desk.bundle(schema=schema, encoding=Encoding(schema, ENCODING.outputs), rows=[row | {"prediction": 5} for row in ROWS])
+    parquet.write_table(pyarrow.table({
+        "age": [19], "bmi": [27.9], "smoker": ["yes"], "joined": ["2020-01-01"], "prediction": [7], "warning": ["w"],
+    }), "in.parquet")
+    desk.predict("in.parquet", out)
+    (row,) = parquet.read_table(out).to_pylist() if out.endswith("parquet") else desk.rows()
+    assert list(row)[4:] == ["prediction", "warning", "prediction_", "warning_"]
+    assert [str(cell) for cell in row.values()][4:] == ["7", "w", "29589.0", ""]
 
 
 def test_another_bundle_may_answer(desk):
@@ -144,7 +162,7 @@ def test_another_bundle_may_answer(desk):
 @pytest.mark.parametrize("out", ["out.csv", "out.csv.gz", "out.parquet"])
 @pytest.mark.parametrize("failing", [1, 3, 4, 9])
 def test_a_run_that_broke_off_is_gone_on_with(desk, small_blocks, monkeypatch, out, failing):
-    """The disk is full at the n-th block; the next run answers only what was not answered before a mark."""
+    """It breaks off at the n-th block; the next run answers only what was not written before."""
     desk.write(table(300))
     desk.predict(out="whole" + out[3:])
     encode = run._answer
@@ -158,18 +176,45 @@ def test_a_run_that_broke_off_is_gone_on_with(desk, small_blocks, monkeypatch, o
         return done
 
     monkeypatch.setattr(run, "_answer", breaking)
-    with pytest.raises(TableError, match="the machine is gone"):
-        desk.predict(out=out)
-    assert not (desk.folder / out).exists()
-    answered = [0] * 100
     told = []
+    with pytest.raises(TableError, match="the machine is gone"):
+        desk.predict(out=out, tell=lambda mark, says: told.append(says) if says else None)
+    assert not (desk.folder / out).exists()
+    kept = sum(map(int, re.findall(r"The first (\d+) rows are kept: run the same command again to resume.", "".join(told))))
+    answered[:] = [0] * 100
+    told.clear()
     desk.predict(out=out, tell=lambda mark, says: told.append(says) if says else None)
     assert desk.read(out) == desk.read("whole" + out[3:])
     assert desk.read("out.rejects.csv") == desk.read("whole.rejects.csv")
     assert desk.files() == {"in.csv", out, "out.rejects.csv", "whole" + out[3:], "whole.rejects.csv"}
+    assert sum(answered) == 300 - kept
     if failing > 3:
-        assert told and "Going on after row" in told[0]
-        assert sum(answered) < 300
+        assert kept > 0 and f"Resuming after row {kept:,}, where the earlier run ended." == told[0]
+
+
+@pytest.mark.parametrize("cost, blocks", [(0, 4), (1, 7)])
+def test_a_mark_is_made_every_second_or_less_often_on_a_slow_disk(desk, small_blocks, monkeypatch, cost, blocks):
+    """A block takes 3 s, and SECONDS are 10; marks that take 1 s are made every 20 s."""
+    desk.write(table(300))
+    now, marks, write = [0], [], run.Record.write
+    monkeypatch.setattr(run, "SECONDS", 10)
+    monkeypatch.setattr(run, "monotonic", lambda: now[0])
+
+    def made(record, mark, done=False):
+        write(record, mark, done)
+        now[0] += cost
+        marks.append(len(ends))
+
+    ends = [1]  # one more by the time that the end of a block is told
+
+    def tell(mark, says):
+        ends.append(mark)
+        now[0] += 3
+
+    monkeypatch.setattr(run.Record, "write", made)
+    desk.predict(tell=tell)
+    assert marks[:-1] == list(range(1 + 4, len(ends), blocks))
+    assert len(marks) > 3 and marks[-1] == len(ends)
 
 
 def broken_off(desk, monkeypatch) -> None:
@@ -221,7 +266,7 @@ def test_a_run_of_something_else_is_not_gone_on_with(desk, small_blocks, monkeyp
     told = []
     desk.predict(tell=lambda mark, says: told.append(says) if says else None)
     desk.predict(out="whole.csv")
-    assert why in told[0] and "begins anew" in told[0]
+    assert told[0].startswith(f"Cannot resume the earlier run ({why}") and told[0].endswith("; starting over.")
     assert desk.read() == desk.read("whole.csv")
 
 
@@ -266,7 +311,6 @@ def test_a_reader_sees_the_old_output_until_the_new_one_is_whole(desk, small_blo
 @pytest.mark.parametrize("content, says", [
     ("", "in.csv: is empty"), (HEADER, "in.csv: has a header but no rows"), (f"{HEADER}\n\n", "has a header but no rows"),
     ("age,BMI,smoker\n1,2,yes\n", "in.csv: has no column 'bmi', 'joined', which the model needs. Did you mean 'BMI'?"),
-    (f"{HEADER},prediction\n{GOOD},1\n", "in.csv: has a column 'prediction' already"),
     (b"\0\1,\0", "NUL"), (b"\xff\xfea\0", "not UTF-8"),
     (f'{HEADER}\n"' + "x" * (1 << 26), "row 1 has more than 32 MiB"),
 ])
@@ -282,8 +326,8 @@ def test_an_input_that_cannot_be_answered_is_told_and_nothing_is_left(desk, cont
     ("none.csv", "out.csv", {}, "none.csv: there is no such file"),
     ("in.csv", "nowhere/out.csv", {}, "nowhere: there is no such folder. Make it"),
     ("in.csv", "artifacts", {}, "neither CSV"), ("in.csv", "out.xlsx", {}, "out.xlsx: is neither CSV"),
-    ("in.csv", "./in.csv", {}, "OUT is also what IN names"), ("*.csv", "out.csv", {}, "OUT is also what IN names"),
-    ("in.csv", "out.csv", {"rejects": "in.csv"}, "the file of rejects is also what IN names"),
+    ("in.csv", "./in.csv", {}, "OUT would overwrite IN"), ("*.csv", "out.csv", {}, "OUT would overwrite IN"),
+    ("in.csv", "out.csv", {"rejects": "in.csv"}, "the file of rejects would overwrite IN"),
     ("in.csv", "out.csv", {"rejects": "out.csv"}, "is OUT and the file of rejects"),
     ("in.csv", "out.csv", {"digits": "abcdef"}, "no such bundle"),
     ("slipway.yaml", "out.csv", {}, "slipway.yaml: is neither CSV"),
@@ -291,7 +335,7 @@ def test_an_input_that_cannot_be_answered_is_told_and_nothing_is_left(desk, cont
     ("in.csv", "out.csv", {"rejects": "mongodb:rejected"}, "mongodb:rejected: is no file"),
     ("in.csv", "http://host/out.csv", {}, "http://host/out.csv: is no file. Name a path, or s3://bucket/key"),
     ("in.csv", "s3://out.csv", {}, "s3://out.csv: names no object. Write s3://bucket/key"),
-    ("**/*.csv", "artifacts/out.csv", {}, "OUT is also what IN names"),
+    ("**/*.csv", "artifacts/out.csv", {}, "OUT would overwrite IN"),
 ])
 def test_places_that_cannot_be(desk, location, out, options, says):
     desk.write(f"{HEADER}\n{GOOD}\n")

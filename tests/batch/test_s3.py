@@ -48,7 +48,7 @@ def test_an_upload_that_fails_is_done_again_without_answering_again(desk, lake, 
     put(lake, "in.csv", f"{HEADER}\n{GOOD}\n".encode())
     put(lake, "out.csv", b"before")
     lake.proxy.fault = lambda call, forward: DENIED if call.method == "PUT" and call.path.endswith("/out.csv") else None
-    with pytest.raises(TableError, match="s3:PutObject on arn:aws:s3:::.*/out.csv .*run it again to send it"):
+    with pytest.raises(TableError, match="s3:PutObject on arn:aws:s3:::.*/out.csv .*run the same command again to send them"):
         desk.predict(f"s3://{lake.name}/in.csv", f"s3://{lake.name}/out.csv")
     assert lake.objects()["out.csv"] == b"before"
     lake.proxy.fault = lambda call, forward: None
@@ -59,7 +59,6 @@ def test_an_upload_that_fails_is_done_again_without_answering_again(desk, lake, 
 
 def test_an_object_that_was_replaced_is_another_input(desk, lake, monkeypatch):
     monkeypatch.setattr(lines, "MOST", 64)
-    monkeypatch.setattr(run, "BLOCKS", 1)
     put(lake, "in.csv", "\n".join([HEADER, *[GOOD] * 20]).encode())
     answer, seen = run._answer, []
 
@@ -75,13 +74,34 @@ def test_an_object_that_was_replaced_is_another_input(desk, lake, monkeypatch):
     put(lake, "in.csv", "\n".join([HEADER, *[GOOD.replace("19", "20")] * 20]).encode())
     told = []
     desk.predict(f"s3://{lake.name}/in.csv", tell=lambda mark, says: told.append(says) if says else None)
-    assert "the input changed since" in told[0]
+    assert told == ["Cannot resume the earlier run (the input changed); starting over."]
     assert {row["age"] for row in desk.rows()} == {"20"}
 
 
 def test_a_bucket_that_is_not_there(desk, lake):
     with pytest.raises(TableError, match="NoSuchBucket|no such"):
         desk.predict(f"s3://{lake.name}-not/in.csv")
+
+
+@pytest.mark.parametrize("out, rejects, says", [
+    ("s3://{}-not/out.csv", None, "s3://.*-not/out.csv: .*There is no such bucket: create it, or correct its name$"),
+    ("out.csv", "s3://{}-not/rejects.csv", "s3://.*-not/rejects.csv: .*There is no such bucket"),
+    ("s3://{}/denied/out.csv", None, "Give the right s3:PutObject on arn:aws:s3:::bucket-.*/denied/out.csv"),
+])
+def test_an_object_that_cannot_be_written_is_told_before_the_first_row(desk, lake, monkeypatch, out, rejects, says):
     desk.write(f"{HEADER}\n{GOOD}\n")
-    with pytest.raises(TableError, match="create it, or correct its name. What is done is kept"):
-        desk.predict("in.csv", f"s3://{lake.name}-not/out.csv")
+    lake.proxy.fault = lambda call, forward: DENIED if "/denied/" in call.path else None
+    monkeypatch.setattr(run, "_answer", None)
+    with pytest.raises(TableError, match=says):
+        desk.predict(out=out.format(lake.name), rejects=rejects and rejects.format(lake.name))
+    assert desk.files() == {"in.csv"}
+
+
+@pytest.mark.parametrize("may_give_up", [True, False])
+def test_what_was_begun_to_see_whether_it_may_be_written_is_given_up(desk, lake, may_give_up):
+    desk.write(f"{HEADER}\n{GOOD}\n")
+    lake.client.put_object(Bucket=lake.name, Key="out.csv", Body=b"before")
+    lake.proxy.fault = lambda call, forward: DENIED if call.method == "DELETE" and not may_give_up else None
+    desk.open(out=f"s3://{lake.name}/out.csv")
+    assert lake.objects() == {"out.csv": b"before"}
+    assert ("Uploads" in lake.client.list_multipart_uploads(Bucket=lake.name)) != may_give_up

@@ -87,7 +87,7 @@ def test_memory_does_not_grow_with_the_table(folder):
     (("none.csv", "-o", "out.csv"), 4, "none.csv: there is no such file"),
     (("in.csv", "-o", "out.csv", "--strict"), 4, "in.csv, row 2: age: is a text; expected an integer from 18 to 64"),
     (("in.csv", "-o", "out.csv", "--bundle", "abcdef"), 5, "abcdef: no such bundle"),
-    (("in.csv", "-o", "in.csv"), 4, "in.csv: OUT is also what IN names"),
+    (("in.csv", "-o", "in.csv"), 4, "in.csv: OUT would overwrite IN"),
 ])
 def test_what_cannot_be_is_one_line_and_an_exit_code(folder, arguments, code, says):
     done = call(folder, *arguments)
@@ -101,16 +101,17 @@ def test_a_full_disk_is_said_what_is_done_is_kept_and_the_next_run_goes_on(folde
     (folder / "in.csv").write_text("\n".join([HEADER, *[GOOD] * 60_000, ""]))
     limited = "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); " \
               "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY)); " \
-              "from slipway.batch import lines, run; lines.MOST, run.BLOCKS = 1 << 16, 2; " \
+              "from slipway.batch import lines; lines.MOST = 1 << 16; " \
               "from slipway.cli import main; sys.argv = ['slipway', 'predict', 'in.csv', '-o', 'out.csv']; main()"
     done = subprocess.run([sys.executable, "-c", limited], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
                           capture_output=True, text=True, timeout=DEADLINE)
     assert done.returncode == 4
-    says = "slipway: out.csv.partial: cannot be written (File too large). What is done so far is kept: make room"
-    assert says in done.stderr
+    kept = re.search(r"\nThe first ([\d,]+) rows are kept: run the same command again to resume\.\n", done.stderr)[1]
+    says = "slipway: out.csv.partial: cannot be written (File too large). Make room on the disk, and run"
+    assert f"\n{says}" in done.stderr
     assert not (folder / "out.csv").exists()
     again = call(folder, "in.csv", "-o", "out.csv")
-    assert "Going on after row" in again.stderr
+    assert again.stderr.startswith(f"Resuming after row {kept}, where the earlier run ended.\n")
     assert (folder / "out.csv").read_text() == "".join([ANSWERED, *[f"{GOOD},29589.0,\n"] * 59_999])
 
 

@@ -1,8 +1,13 @@
 import gzip
+from decimal import Decimal
 
+import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
+from pyarrow import parquet
 
+from slipway.cells import cell_keys, cells_of
 from slipway.errors import TableError
 from slipway.problem import load_problem
 from slipway.sources import csv
@@ -49,6 +54,38 @@ def test_several_files_are_one_table_whatever_the_order_of_their_columns(tmp_pat
 def test_parquet_keeps_its_types(tmp_path):
     pd.DataFrame({"a": [1, 2], "b": [0.5, None]}).to_parquet(tmp_path / "table.parquet")
     assert [str(kind) for kind in table(tmp_path, "table.parquet").dtypes] == ["int64", "float64"]
+
+
+MIXED = {
+    "number": pyarrow.array([1, 2, None]), "share": [0.5, 20.0, float("nan")], "text": [" x", "?", None],
+    "small": pyarrow.array([0.1, None, 3], pyarrow.float32()), "flag": [True, False, None],
+    "day": pyarrow.array([18262, None, 0], pyarrow.date32()),
+    "time": pyarrow.array([0, 1_600_000_000_123_456_000, None], pyarrow.timestamp("ns")),
+    "zone": pyarrow.array([0, 86_400_000, None], pyarrow.timestamp("ms", "Europe/Berlin")),
+    "level": pyarrow.array(["a", None, "b"]).dictionary_encode(), "money": [Decimal("1.50"), None, Decimal("2.00")],
+}
+
+
+@pytest.mark.parametrize("order", ["table.csv, table.parquet", "table.parquet, table.csv"])
+def test_csv_and_parquet_are_one_table_and_a_cell_says_the_same_in_both(tmp_path, order):
+    parquet.write_table(pyarrow.table(MIXED), tmp_path / "table.parquet")
+    typed = table(tmp_path, "table.parquet")
+    texts = {name: cells_of(typed[name]) for name in typed}
+    said = {name: np.array([*cells.texts, ""], dtype=object)[cells.codes] for name, cells in texts.items()}
+    pd.DataFrame(said).to_csv(tmp_path / "table.csv", index=False)
+    both = table(tmp_path, f"[{order}]")
+    assert len(both) == 6
+    for name in typed:
+        assert cell_keys(both[:3], [name]) == cell_keys(both[3:].reset_index(), [name]) == cell_keys(typed, [name])
+
+
+def test_what_csv_cannot_say_is_refused_when_parquet_is_read_beside_it(tmp_path):
+    parquet.write_table(pyarrow.table({"a": [1], "b": [[1]]}), tmp_path / "b.parquet")
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(TableError, match="b.parquet: column 'b' has the type list<.*>, unsupported together with CSV"):
+        table(tmp_path, "[a.csv, b.parquet]")
+    batches = open_location("[ab].*", tmp_path, {"a"})  # a column that is dropped is no matter
+    assert frame_of(batches, "both")["a"].tolist() == ["1", "1"]
 
 
 @pytest.mark.parametrize(("content", "message"), [

@@ -97,7 +97,7 @@ def _by_rule(rule: Rule, cells: pyarrow.Array, markers: frozenset[str]) -> tuple
         encoded = cells if pyarrow.types.is_dictionary(cells.type) else cells.dictionary_encode()
         distinct = [*_plain_cells(encoded.dictionary), None]
     except pyarrow.ArrowException as error:
-        raise TableError(f"column {rule.field.name!r}: {cells.type} is no kind of cell to predict from") from error
+        raise TableError(f"column {rule.field.name!r}: unsupported column type {cells.type}") from error
     codes = _numpy(encoded.indices, len(distinct) - 1)
     told = [rule.read_cell(_text(cell), markers) for cell in distinct]
     faults = [rule.fault(value) for value in told]

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from time import time_ns
 from typing import Any
 
 import pyarrow
@@ -14,18 +13,19 @@ from bson import json_util
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import ReplaceOne
 
-from slipway.batch.record import Gone
 from slipway.batch.rows import Answers, Rows
 from slipway.batch.source import Source, require
 from slipway.batch.typed import Typed
 from slipway.cells import text_of
 from slipway.errors import TableError
 from slipway.problem import Collection
+from slipway.schema import fresh_names
 from slipway.sources.bson_cells import value_at
 from slipway.sources.mongodb import connect, open_collection, server_url, told
 
 DOCUMENTS = 2_000
 DATES = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+IDS = json_util.CANONICAL_JSON_OPTIONS.with_options(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Documents:
     needed : tuple of str
         The columns that are read; `settings.fields` says where they are.
     added : tuple of str
-        Fields that the answer adds; a document that has one is refused.
+        Fields that the answer adds, and that no document had when this was opened.
     rows : int
         About how many.
     """
@@ -60,22 +60,25 @@ class Documents:
         return min(1.0, position["row"] / self.rows) if self.rows else None
 
     def read(self, position: dict) -> Iterator[Callable[[], Rows]]:
-        """Documents from a position on; those before it are read again, and passed over."""
-        row = position["row"]
+        """The documents behind a position."""
+        row, wanted = position["row"], self.settings.filter
+        if row:
+            wanted = {"$and": [wanted, _behind(json_util.loads(position["id"], json_options=IDS))]}
         with connect(server_url(self.settings), self.settings.url) as client, told(self.settings.url, named(self.settings)):
             found = client[self.settings.database][self.settings.collection].with_options(DATES)
-            with found.find(self.settings.filter, sort=[("_id", 1)], batch_size=DOCUMENTS) as cursor:
-                documents = iter(cursor)
-                if row and not any(_same_id(document, position["id"]) for document in documents):
-                    raise Gone("the document with which it ended is gone")
-                while some := list(islice(documents, DOCUMENTS)):
+            with found.find(wanted, sort=[("_id", 1)], batch_size=DOCUMENTS) as cursor:
+                while some := list(islice(cursor, DOCUMENTS)):
                     begin, row = row, row + len(some)
-                    yield partial(self._rows, some, begin, {"row": row, "id": _id(some[-1])})
+                    last = json_util.dumps(some[-1]["_id"], json_options=IDS)
+                    yield partial(self._rows, some, begin, {"row": row, "id": last})
 
     def _rows(self, documents: list[dict], begin: int, position: dict) -> Rows:
         for name in self.added:
             if any(name in document for document in documents):
-                raise TableError(f"{self.where}: has a field {name!r} already, as the answer would", "Rename it")
+                raise TableError(
+                    f"{self.where}: a document got a field {name!r} while it was read",
+                    "Run it again: the answer's field then gets another name",
+                )
         cells = {}
         for name in self.needed:
             path = self.settings.fields.get(name, name).split(".")
@@ -84,12 +87,9 @@ class Documents:
         return Rows(self.where, begin + 1, len(documents), pyarrow.table(cells), position, originals=documents)
 
 
-def _id(document: dict) -> str:
-    return json_util.dumps(document["_id"], json_options=json_util.CANONICAL_JSON_OPTIONS)
-
-
-def _same_id(document: dict, wanted: str) -> bool:
-    return _id(document) == wanted
+def _behind(last: Any) -> dict:
+    """A filter: a greater _id. Without $expr those of another type than `last` would be left out."""
+    return {"$expr": {"$gt": ["$_id", {"$literal": last}]}}
 
 
 def _text(value: Any) -> str:
@@ -162,6 +162,9 @@ class Growing:
     settings: Collection
     size = 0
 
+    def cut(self, size: int) -> None:
+        """Nothing: a document that is put again is the same."""
+
     def append(self, operations: Sequence[ReplaceOne]) -> None:
         if operations:
             with told(self.settings.url, named(self.settings), "written"):
@@ -186,14 +189,28 @@ def collection_of(settings: Collection, name: str) -> Collection:
 
 
 def open_documents(settings: Collection, location: str, needed: tuple[str, ...], added: tuple[str, ...]) -> Source:
-    """The documents of a collection, whole."""
-    names = open_collection(settings, needed).names  # also tells that the collection is there
-    require(location, names, needed)
-    with connect(server_url(settings), settings.url) as client, told(settings.url, named(settings)):
-        rows = client[settings.database][settings.collection].count_documents(settings.filter)
+    """The documents of a collection, whole; its names are those that an answer cannot have."""
+    batches = open_collection(settings, needed)  # also tells that the collection is there
+    require(location, batches.names, needed)
+    names = _names_taken(settings, batches.names, added)
+    added, rows = fresh_names(added, names), batches.rows or 0
     part = Documents(settings, location, needed, added, rows)
-    identity = [named(settings), json_util.dumps(settings.filter), dict(settings.fields)]
+    identity = [named(settings), json_util.dumps(settings.filter), dict(settings.fields), list(added)]
     return Source(location, names, (part,), (rows,), identity)
+
+
+def _names_taken(settings: Collection, names: tuple[str, ...], added: tuple[str, ...]) -> tuple[str, ...]:
+    """These names, and those like `added` that any document has; all are asked for at once, as each question reads all."""
+    with connect(server_url(settings), settings.url) as client, told(settings.url, named(settings)):
+        found = client[settings.database][settings.collection].with_options(DATES)
+        while True:
+            fresh = fresh_names(added, names)
+            asked = {"$or": [{name: {"$exists": True}} for name in fresh]}
+            document = found.find_one({"$and": [settings.filter, asked]}, dict.fromkeys(fresh, 1)) or {}
+            taken = tuple(name for name in fresh if name in document)
+            if not taken:
+                return names
+            names += taken
 
 
 def open_cells(settings: Collection, location: str, needed: tuple[str, ...]) -> Source:
@@ -202,5 +219,4 @@ def open_cells(settings: Collection, location: str, needed: tuple[str, ...]) -> 
     require(location, names, needed)
     batches = open_collection(settings, names)
     part = Typed(location, batches.rows, batches.names, batches.read)
-    # nothing tells whether a collection is still the same, so a run that is killed begins anew
-    return Source(location, batches.names, (part,), (batches.rows or 0,), [time_ns()], batches.consistent)
+    return Source(location, batches.names, (part,), (batches.rows or 0,), None, batches.consistent)

@@ -13,6 +13,7 @@ from slipway.batch.source import Source, open_tables
 from slipway.errors import StoreError, TableError
 from slipway.predictor import Predictor
 from slipway.problem import Problem
+from slipway.schema import fresh_names
 from slipway.sources.files import CSV, PARQUET
 from slipway.sources.paths import S3
 from slipway.store import LocalStore, open_store
@@ -46,12 +47,12 @@ def open_batch(problem: Problem, location: str, out: str, digits: str | None, st
     _check_places(location, out, rejects)
     folder = problem.folder / problem.store / FOLDER
     source = _source(problem, location, out, scorer)
-    _check_names(source, scorer.added)
-    output, place_of_out = _output(source, scorer.added, out), _place(problem, out, folder)
+    output = _output(source, fresh_names(scorer.added, source.names), out)
+    place_of_out = _place(problem, out, folder)
+    settings = [problem.serving.unknown_levels, problem.serving.out_of_range, list(problem.missing), strict]
     job = {
-        "the collection perhaps" if location.startswith(COLLECTION) else "the input": source.identity,
-        "the bundle": predictor.digest, "the place of the rejects": rejects,
-        "the settings": [problem.serving.unknown_levels, problem.serving.out_of_range, list(problem.missing), strict],
+        "the bundle": predictor.digest, "the place of the rejects": rejects, "the settings": settings,
+        "the collection" if location.startswith(COLLECTION) else "the input": source.identity,
     }
     record = Record(place_of_out.unfinished.with_suffix(".partial.json"), job)
     return Batch(source, scorer, output, place_of_out, place(rejects, folder), record, strict)
@@ -113,7 +114,7 @@ def default_rejects(out: str) -> str:
 def _check_places(location: str, out: str, rejects: str) -> None:
     for name, written in (("OUT", out), ("the file of rejects", rejects)):
         if _same(location, written):
-            raise TableError(f"{written}: {name} is also what IN names", "Write to another place")
+            raise TableError(f"{written}: {name} would overwrite IN", "Write to another place")
     if _same(out, rejects):
         raise TableError(f"{out}: is OUT and the file of rejects", "Name another file with --rejects")
     if any(_same(f"{out}.{ending}", rejects) for ending in ("partial", "partial.json", "partial.parquet", "lock")):
@@ -127,14 +128,6 @@ def _same(location: str, written: str) -> bool:
         read, written = str(Path(location).resolve()), str(Path(written).resolve())
     deep = "**" in read or read.count("/") == written.count("/")  # only ** stands for folders
     return read == written or deep and fnmatch(written, read)
-
-
-def _check_names(source: Source, added: tuple[str, ...]) -> None:
-    taken = [name for name in added if name in source.names]
-    if taken:
-        raise TableError(
-            f"{source.location}: has a column {taken[0]!r} already, as the answer would", "Rename it, or leave it out"
-        )
 
 
 def _output(source: Source, added: tuple[str, ...], out: str) -> Any:

@@ -77,7 +77,7 @@ class CsvCells:
             arrow.write_csv(table, written, arrow.WriteOptions(include_header=False, quoting_style="needed"))
         except pyarrow.ArrowException as error:
             odd = next((each for each in table.schema if pyarrow.types.is_nested(each.type)), None)
-            told = f"column {odd.name!r}: {odd.type} is no cell of a CSV file" if odd else f"is no CSV ({error})"
+            told = f"column {odd.name!r}: CSV cannot hold the type {odd.type}" if odd else f"is no CSV ({error})"
             raise TableError(f"{rows.where}: {told}", "Write Parquet: -o FILE.parquet") from error
         return written.getvalue()
 

@@ -65,10 +65,13 @@ class Place:
 
 
 def place(location: str, folder: Path) -> Place:
-    """The place of a file; what belongs elsewhere grows in `folder`."""
+    """The place of a file, where it may be written; what belongs elsewhere grows in `folder`."""
     if location.startswith(S3):
         if not all(location.removeprefix(S3).partition("/")):
             raise TableError(f"{location}: names no object", "Write s3://bucket/key")
+        from slipway.batch.upload import check
+
+        check(location)
         return Place(location, state(location, folder))
     if "://" in location or location.startswith("mongodb:"):
         raise TableError(f"{location}: is no file", "Name a path, or s3://bucket/key")
@@ -91,23 +94,29 @@ def state(location: str, folder: Path) -> Path:
 
 @dataclass
 class Growing:
-    """A file that is only appended to, after whatever is behind the last mark was cut off."""
+    """A file that is appended to, from a mark on."""
 
     path: Path
     file: Any
     size: int
 
     def append(self, content: bytes) -> None:
+        rest = memoryview(content)
         try:
-            self.file.write(content)
+            while rest:
+                rest = rest[self.file.write(rest):]
         except OSError as error:
             raise full(self.path, error) from error
         self.size += len(content)
 
+    def cut(self, size: int) -> None:
+        """Leave the first `size` bytes."""
+        self.file.truncate(size)
+        self.size = size
+
     def sync(self) -> None:
         """Force it to the disk."""
         try:
-            self.file.flush()
             os.fsync(self.file.fileno())
         except OSError as error:
             raise full(self.path, error) from error
@@ -117,17 +126,12 @@ class Growing:
 def growing(path: Path, size: int) -> Iterator[Growing]:
     """The file `path`, cut to `size` bytes."""
     try:
-        file = path.open("ab")
+        file = path.open("ab", buffering=0)  # what was appended is in no buffer that a full disk does not take
     except OSError as error:
         raise full(path, error) from error
-    try:
+    with file:
         file.truncate(size)
         yield Growing(path, file, size)
-    finally:
-        try:
-            file.close()
-        except OSError:  # of a full disk; it was told, and what is behind the last mark does not count
-            pass
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from slipway.files import replace
 FORMAT = 1
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
-KEPT = "What is done so far is kept: make room, and run it again to go on"
+MAKE_ROOM = "Make room on the disk, and run the same command again"
 NO_RIGHT = "Get the right to write there, or write to another place"
 
 
@@ -37,9 +37,9 @@ class Mark:
     written: int = 0
     refused: int = 0
 
-
-class Gone(TableError):
-    """The place where an earlier run ended is not there any more."""
+    @property
+    def rows(self) -> int:
+        return self.scored + self.rejected
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Record:
     job: Mapping[str, Any]
 
     def read(self) -> tuple[Mark | None, bool, str]:
-        """The last mark, whether all rows are done, and why an earlier run is not gone on with (empty when it is)."""
+        """The last mark, whether all rows are done, and why an earlier run cannot be resumed (empty when it can)."""
         try:
             found = json.loads(self.path.read_bytes())
             mark, job, done = Mark(**found["mark"]), found["job"], found["done"]
@@ -70,7 +70,7 @@ class Record:
         wanted = json.loads(json.dumps(self.job))
         if job != wanted:
             odd = [name for name in wanted if job.get(name) != wanted[name]]
-            return None, False, f"{' and '.join(odd)} changed since"
+            return None, False, f"{' and '.join(odd)} changed"
         return mark, done, ""
 
     def write(self, mark: Mark, done: bool = False) -> None:
@@ -87,5 +87,5 @@ class Record:
 
 def full(path: Path, error: OSError) -> TableError:
     """The error of a write to `path` that the system refused."""
-    cure = KEPT if error.errno in NO_ROOM else NO_RIGHT if error.errno in NOT_ALLOWED else ""
+    cure = MAKE_ROOM if error.errno in NO_ROOM else NO_RIGHT if error.errno in NOT_ALLOWED else ""
     return TableError(f"{path}: cannot be written ({error.strerror})", cure)

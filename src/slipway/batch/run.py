@@ -1,23 +1,24 @@
-"""A batch: read, answer and write in step, with a mark now and then, so that a run that is killed goes on from there."""
+"""A batch: read, answer and write in step, with a mark every second, so that the next run resumes there."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from slipway.batch.output import rejects_text
 from slipway.batch.place import Growing, Place, alone
-from slipway.batch.record import Gone, Mark, Record, full
+from slipway.batch.record import Mark, Record, full
 from slipway.batch.rows import Rows
 from slipway.batch.scorer import Scorer
 from slipway.batch.source import Source
 from slipway.errors import TableError
 from slipway.threads import cores
 
-BLOCKS = 4  # between two marks, each of which waits for the disk
-ANEW = "An earlier run was not finished, and {}: this one begins anew"
+SECONDS = 1.0  # between two marks, each of which waits for the disk
+SHARE = 0.05  # of the time, at most, that is spent on marks
 HEADER = b"source,row,reason\n"
 Tell = Callable[[Mark, str], None]
 
@@ -63,8 +64,8 @@ def run(batch: Batch, tell: Tell) -> Mark:
     Raises
     ------
     TableError
-        When the input cannot be read or the output not be written; what is done is kept for the next run. With
-        ``strict`` also at the first row that cannot be answered; then nothing is kept.
+        When the input cannot be read or the output not be written; what is done is kept for the next run, as far as the
+        disk has room. With ``strict`` also at the first row that cannot be answered; then nothing is kept.
     """
     with ExitStack() as locks:
         for each in (batch.out, batch.rejects):  # OUT of another run may have the same file of rejects
@@ -74,13 +75,12 @@ def run(batch: Batch, tell: Tell) -> Mark:
             tell(Mark(), f"Note: {batch.source.note}.")
         if not done:
             try:
-                mark = _rest(batch, mark, tell)
+                mark = _score(batch, mark, tell)
             except Stopped:
                 batch.record.remove()
                 batch.out.discard()
                 batch.rejects.discard()
                 raise
-            batch.record.write(mark, done=True)
         _finish(batch)
         batch.record.remove()
         return mark
@@ -94,21 +94,12 @@ def _found(batch: Batch, tell: Tell) -> tuple[Mark | None, bool]:
     if mark and not done and not (batch.out.holds(mark.written) and batch.rejects.holds(mark.refused)):
         mark, why = None, "its unfinished files are gone"
     if why:
-        tell(Mark(), f"{ANEW.format(why)}.")
+        tell(Mark(), f"Cannot resume the earlier run ({why}); starting over.")
     elif mark:
-        tell(mark, f"Going on after row {mark.scored + mark.rejected:,}, where an earlier run ended.")
+        tell(mark, f"Resuming after row {mark.rows:,}, where the earlier run ended.")
     if mark is None:
         batch.record.remove()
     return mark, done
-
-
-def _rest(batch: Batch, mark: Mark | None, tell: Tell) -> Mark:
-    try:
-        return _score(batch, mark, tell)
-    except Gone as gone:
-        tell(Mark(), f"{ANEW.format(gone.cause)}.")
-        batch.record.remove()
-        return _score(batch, None, tell)
 
 
 def _score(batch: Batch, mark: Mark | None, tell: Tell) -> Mark:
@@ -122,18 +113,33 @@ def _score(batch: Batch, mark: Mark | None, tell: Tell) -> Mark:
         if fresh:
             out.append(batch.output.begin())
             rejects.append(HEADER)
-        for number, done in enumerate(_answered(batch, mark.position), 1):
-            _refuse(batch, done)
-            out.append(done.encoded)
-            rejects.append(done.rejects)
-            mark = Mark(done.position, mark.scored + done.scored, mark.rejected + done.rejected, out.size, rejects.size)
-            if number % BLOCKS == 0:
-                _keep(batch, mark, out, rejects)
-            tell(mark, "")
-        if not mark.scored + mark.rejected:
+        due = monotonic() + SECONDS
+        try:
+            for mark in _appended(batch, mark, out, rejects):
+                begun = monotonic()
+                if begun >= due:
+                    _keep(batch, mark, out, rejects)
+                    due = _due_after(begun)
+                tell(mark, "")
+        except Stopped:
+            raise
+        except BaseException:
+            _leave(batch, mark, out, rejects, tell)
+            raise
+        if not mark.rows:
             raise Stopped(f"{batch.source.location}: has a header but no rows")
-        _sync(out, rejects)
+        _keep(batch, mark, out, rejects, done=True)
     return mark
+
+
+def _appended(batch: Batch, mark: Mark, out: Growing, rejects: Growing) -> Iterator[Mark]:
+    """Write the rows behind a mark; each block's end is a mark."""
+    for done in _answered(batch, mark.position):
+        _refuse(batch, done)
+        out.append(done.encoded)
+        rejects.append(done.rejects)
+        mark = Mark(done.position, mark.scored + done.scored, mark.rejected + done.rejected, out.size, rejects.size)
+        yield mark
 
 
 def _refuse(batch: Batch, done: "Done") -> None:
@@ -141,14 +147,29 @@ def _refuse(batch: Batch, done: "Done") -> None:
         raise Stopped(done.first_reason, "Without --strict such rows go to a file of rejects")
 
 
-def _keep(batch: Batch, mark: Mark, *files: Growing) -> None:
-    _sync(*files)
-    batch.record.write(mark)
-
-
-def _sync(*files: Growing) -> None:
+def _keep(batch: Batch, mark: Mark, *files: Growing, done: bool = False) -> None:
     for file in files:
         file.sync()
+    if batch.source.identity is not None:
+        batch.record.write(mark, done)
+
+
+def _due_after(begun: float) -> float:
+    """When the next mark is due, after one that was begun then and is made now."""
+    now = monotonic()
+    return now + max(SECONDS, (now - begun) / SHARE)
+
+
+def _leave(batch: Batch, mark: Mark, out: Growing, rejects: Growing, tell: Tell) -> None:
+    """Keep what is whole of a run that breaks off, for whatever reason, and say how much it is."""
+    with suppress(TableError):  # on a full disk perhaps; then the mark before counts
+        if mark.rows:
+            out.cut(mark.written)  # a part of a block would take the room that the mark needs
+            rejects.cut(mark.refused)
+            _keep(batch, mark, out, rejects)
+    kept, _, _ = batch.record.read()
+    if kept:
+        tell(kept, f"The first {kept.rows:,} rows are kept: run the same command again to resume.")
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class Scorer:
 
     @property
     def added(self) -> tuple[str, ...]:
-        """The columns that an answer adds, named as by ``POST /predict/file``."""
+        """The columns that an answer adds, as far as the table has none of these names."""
         return ("prediction", *(f"probability_{label}" for label in self.predictor.classes), "warning")
 
     def answer(self, rows: Rows) -> Answers:

@@ -34,8 +34,8 @@ class Source:
     parts : tuple of Sheet or Typed
     sizes : tuple of int
         Of each part, in bytes; 0 where it is not known.
-    identity : list
-        JSON that differs when the input does.
+    identity : list or None
+        JSON that differs when the input does; None when nothing tells that, so that no run can be resumed.
     note : str
         Empty, or one sentence: why this is no consistent snapshot.
     """
@@ -44,7 +44,7 @@ class Source:
     names: tuple[str, ...]
     parts: tuple[Any, ...]
     sizes: tuple[int, ...]
-    identity: list
+    identity: list | None
     note: str = ""
 
     @property

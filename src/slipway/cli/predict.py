@@ -1,7 +1,10 @@
 """slipway predict"""
 
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -20,7 +23,7 @@ def command(location: str, out: str, digest: str | None, strict: bool, rejects: 
     """Score the table IN with the champion.
 
     IN and OUT are files (CSV, also .gz, or Parquet), objects in S3 or MongoDB collections; IN may be a glob. Every column
-    is kept, the answer's columns come behind. Run again after a crash, it goes on where it was.
+    is kept, and the answer's columns are added after them. Run again after an interruption, it resumes where it was.
 
     \b
     Example:
@@ -33,11 +36,29 @@ def command(location: str, out: str, digest: str | None, strict: bool, rejects: 
     from slipway.batch.run import run
     from slipway.problem import load_problem
 
-    batch = open_batch(load_problem(path), location, out, digest, strict, rejects)
-    with _Progress(batch.source.share) as progress:
-        mark = run(batch, progress)
+    with _terminable():
+        batch = open_batch(load_problem(path), location, out, digest, strict, rejects)
+        with _Progress(batch.source.share) as progress:
+            mark = run(batch, progress)
     see = f": see {batch.rejects.location}" if mark.rejected else ""
     click.echo(f"{mark.scored:,} rows scored, {mark.rejected:,} rejected{see}")
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """End as by Ctrl-C when SIGTERM comes: what is done is kept, and it is said."""
+    def end(number: int, _) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one would break off the keeping
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except SystemExit:
+        click.echo("slipway: terminated", err=True)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Progress:
@@ -60,6 +81,9 @@ class _Progress:
     def __call__(self, mark, says: str) -> None:
         rows = mark.scored + mark.rejected
         if says:
+            if self._drawn:
+                click.echo(err=True)
+                self._drawn = False
             click.echo(says, err=True)
             self._before = rows
             return

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from slipway.schema import SEPARATORS, Columns
+from slipway.schema import SEPARATORS, Columns, fresh_names
 from slipway.serving.refusal import Refusal
 from slipway.serving.rules import (
     LISTED, NO_ANSWER, FieldProblem, Rule, rows_without_answer, shape_error, typed_column
@@ -138,7 +138,7 @@ def answer(sheet: Sheet, service: Service, facts: Any) -> Iterator[bytes]:
     """The table with its predictions, portion by portion; counts them in ``facts.rows``."""
     classes = service.predictor.classes
     added = ["prediction", *(f"probability_{label}" for label in classes), "warning", "error"]
-    yield _written(sheet, [sheet.header + _fresh(added, sheet.header)])
+    yield _written(sheet, [[*sheet.header, *fresh_names(added, sheet.header)]])
     extra_markers = frozenset(marker.strip().lower() for marker in service.problem.missing)
     for rows in _portions(sheet):
         yield _answer_rows(sheet, rows, service, extra_markers, facts)
@@ -155,16 +155,6 @@ def _portions(sheet: Sheet) -> Iterator[list]:
             rows, size = [], 0
     if rows:
         yield rows
-
-
-def _fresh(names: Iterable[str], taken: list[str]) -> list[str]:
-    """Names for new columns; one that the table has already gets underscores."""
-    found = []
-    for name in names:
-        while name in taken:
-            name += "_"
-        found.append(name)
-    return found
 
 
 def _answer_rows(sheet: Sheet, rows: list, service: Service, extra_markers: frozenset[str], facts: Any) -> bytes:

@@ -26,13 +26,14 @@ class Batches:
     rows : int or None
         About how many, for a progress bar; None when it is not known.
     read : callable
-        () → iterator of record batches of about 2^16 rows; each call starts anew. The cells of CSV are text, those of
-        other sources typed. A column may differ in type between batches: `pyarrow.concat_tables` with
-        ``promote_options="permissive"`` finds the type of all of them. TableError when a part cannot be read.
+        () → iterator of record batches of about 2^16 rows; each call starts anew. The cells of CSV are text, as are those
+        of Parquet next to it; those of other sources are typed. A column may differ in type between batches:
+        `pyarrow.concat_tables` with ``promote_options="permissive"`` finds the type of all of them. TableError when a
+        part cannot be read.
     consistent : str
         Empty, or one sentence: why this is no consistent snapshot.
     texts : bool
-        Whether all of it is CSV, whose cells are text whatever they say.
+        Whether some of it is CSV, so that all cells are text whatever they say.
     """
 
     names: tuple[str, ...]

@@ -9,7 +9,7 @@ import pyarrow
 from slipway.errors import TableError
 from slipway.sources.batches import Batches
 from slipway.sources.csv import CsvPart, open_csv
-from slipway.sources.parquet import open_parquet
+from slipway.sources.parquet import ParquetPart, open_parquet
 
 CSV = (".csv", ".csv.gz", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
@@ -65,13 +65,47 @@ def open_parts(parts: Sequence[Part], columns: Collection[str] | None = None) ->
     if not chosen:
         raise TableError(f"{parts[0].where}: has none of the columns {', '.join(sorted(columns))}")
     counts = [one.rows for one in opened]
+    texts = any(isinstance(one, CsvPart) for one in opened)
 
     def read() -> Iterator[pyarrow.RecordBatch]:
         for one in opened:
-            yield from one.read(chosen)
+            if texts and isinstance(one, ParquetPart):
+                _require_texts(one, chosen)
+        for one in opened:
+            for batch in one.read(chosen):
+                yield _as_texts(batch) if texts and isinstance(one, ParquetPart) else batch
 
-    csv = all(isinstance(one, CsvPart) for one in opened)
-    return Batches(chosen, None if None in counts else sum(counts), read, texts=csv)
+    return Batches(chosen, None if None in counts else sum(counts), read, texts=texts)
+
+
+def _require_texts(part: ParquetPart, names: Collection[str]) -> None:
+    """TableError naming a column whose cells a CSV file beside it cannot have."""
+    for field in part.metadata.schema.to_arrow_schema():
+        if field.name in names and not _has_text(field.type):
+            raise TableError(
+                f"{part.where}: column {field.name!r} has the type {field.type}, unsupported together with CSV files",
+                "Add it to drop, or make all files Parquet",
+            )
+
+
+def _has_text(kind: pyarrow.DataType) -> bool:
+    if pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind):
+        return False
+    try:
+        return _text(pyarrow.nulls(0, kind)).type == pyarrow.string()
+    except pyarrow.ArrowNotImplementedError:
+        return False
+
+
+def _as_texts(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
+    """Typed cells as a CSV file has them."""
+    return pyarrow.record_batch([_text(cells) for cells in batch.columns], batch.schema.names)
+
+
+def _text(cells: pyarrow.Array) -> pyarrow.Array:
+    if pyarrow.types.is_timestamp(cells.type):  # in UTC, and without nanoseconds, which no cell of training has
+        cells = cells.cast(pyarrow.timestamp("us"), safe=False)
+    return cells.cast(pyarrow.string())
 
 
 def _opened(part: Part):

@@ -97,6 +97,25 @@ def test_columns_that_name_a_row(rows, run):
     assert sorted(each["x"] for each in rows.find()) == [5, 7, 8, 60]
 
 
+KEYED = ["--id", "key", "--id", "part"]
+
+
+@pytest.mark.parametrize("first, then", [
+    (["--id", "key"], []), ([], ["--id", "key"]), (["--id", "key"], ["--id", "x"]), (["--id", "key"], KEYED),
+    ([], KEYED), (KEYED, ["--id", "part", "--id", "key"]),
+], ids=["with, without", "without, with", "another", "one more", "without, several", "another order"])
+def test_a_second_run_with_other_ids_doubles_nothing(rows, run, first, then):
+    Path("table.csv").write_text("key,part,x\na,1,5\nb,2,6\n")
+    assert run("load", "table.csv", "mongodb:rows", *first)[1] == told(rows, new=2)
+    before = list(rows.find())
+    code, out, err = run("load", "table.csv", "mongodb:rows", *then)
+    assert (code, out) == (4, "") and list(rows.find()) == before
+    assert any(f"{rows.full_name}: has a document with _id {each['_id']!r}, which" in err for each in before)
+    assert err.count("\n") == 1
+    assert "Use the --id columns of the first load, in their order" in err
+    assert run("load", "table.csv", "mongodb:rows", *first)[1] == told(rows, same=2)
+
+
 def test_what_a_training_reads_is_the_same_as_from_the_file(rows, run):
     run("load", "table.csv", "mongodb:rows", "--id", "zip")[1]
     Path("table.csv").write_text(TABLE.replace("08,62,26,,no\n", "", 1))

@@ -41,6 +41,7 @@ class Kind:
 def _text(value):
     if isinstance(value, bool) or not isinstance(value, (str, int, float)) or str(value).strip() == "":
         raise ValueError
+    str(value).encode()  # half of a surrogate pair is no text: a ValueError too
     return str(value)
 
 

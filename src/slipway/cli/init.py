@@ -1,16 +1,18 @@
 """slipway init"""
 
-import json
+import math
 import os
 import re
 from pathlib import Path
 
 import click
+import yaml
 
 from slipway.errors import ProblemError
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./*-]*")
 RESERVED = {"yes", "no", "on", "off", "true", "false", "null", "y", "n"}
+WIDEST = 40  # of the names of columns in a comment
 
 
 @click.command()
@@ -33,8 +35,8 @@ def command(
     """
     if output.exists() and not force:
         raise ProblemError(f"{output}: is there already", "Add --force to overwrite it, or --output to write another")
-    from slipway.inference import read_target
-    from slipway.problem import load_problem
+    from slipway.inference import features, read_target
+    from slipway.problem import read_problem
     from slipway.profile import profile, usual_markers
     from slipway.sources.batches import open_source
     from slipway.training.sample import draw
@@ -42,31 +44,21 @@ def command(
     folder = output.resolve().parent
     source = table if "://" in table else Path(os.path.relpath(Path(table).resolve(), folder)).as_posix()
     name = name or re.sub(r"\W+", "-", Path(table).name.split(".")[0]).strip("-") or "problem"
-    draft = _draft(load_problem, folder, {"name": name, "source": source, "target": target, "positive": positive})
+    given = {"name": name, "source": source, "target": target, "positive": positive, "id": list(ids)}
+    draft = read_problem(yaml.safe_dump({key: value for key, value in given.items() if value}), output, {})
     batches = open_source(draft)
     sample = draw(batches, batches.names, draft.sample.cells // len(batches.names), source)
     frame = sample.table.to_pandas()
     read = read_target(frame, draft)
+    features(frame, draft)  # tells an id that is no column
     findings = profile(frame, read, ids)
     text = _text(name, source, read, findings, positive, usual_markers(frame), _balance(read))
+    read_problem(text, output, {})
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ProblemError(f"{output}: cannot be written ({error.strerror})") from error
-    load_problem(output, environ={})
     _say(output, sample.seen, read, findings)
-
-
-def _draft(load_problem, folder: Path, settings: dict):
-    """A problem with nothing but what is known yet, read by the same rules as a file."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "slipway.yaml"
-        path.write_text(json.dumps({key: value for key, value in settings.items() if value}), encoding="utf-8")
-        from dataclasses import replace
-
-        return replace(load_problem(path, environ={}), folder=folder)
 
 
 def _balance(target) -> float | None:
@@ -88,10 +80,9 @@ def _text(name, source, target, findings, positive, markers, balance) -> str:
     if markers:
         lines += [f"# Read as missing by themselves: {', '.join(repr(marker) for marker in markers)}"]
     lines += ["", "# Learned from (set types: {column: number | integer | category | date} where a type is wrong):"]
-    width = max([len(finding.name) for finding in findings], default=0)
-    lines += [
-        f"#   {_comment(finding.name):<{width}}  {_comment(finding.says)}" for finding in findings if finding.use == "feature"
-    ]
+    learned = [(_shown(finding.name), _shown(finding.says)) for finding in findings if finding.use == "feature"]
+    width = min(WIDEST, max([len(shown) for shown, _ in learned], default=0))
+    lines += [f"#   {shown:<{width}}  {says}" for shown, says in learned]
     lines += [
         "", "gate:", "  # minimum: …               # what a challenger must reach on held-out rows",
         "  minimum_gain: 0             # by how much it must beat the champion",
@@ -106,7 +97,7 @@ def _task(target, positive: str | None, balance: float | None) -> list[str]:
         return ["task: regression             # the target is a number", "metric: rmse                 # or mae, r2"]
     if target.task == "multiclass":
         return [
-            f"task: multiclass             # {len(target.classes)} labels: {_comment(', '.join(target.classes[:8]))}",
+            f"task: multiclass             # {len(target.classes)} labels: {_shown(', '.join(target.classes[:8]))}",
             "metric: log_loss             # or accuracy, balanced_accuracy, f1_macro",
         ]
     why = "given" if positive else "guessed: change it if the other label is the question"
@@ -128,29 +119,33 @@ def _group(use: str, says: str, findings) -> list[str]:
     lines = [f"{use}:  # {says}"]
     for finding in chosen:
         back = "; if not, take it out of this list" if finding.leak else ""
-        lines.append(f"  - {_scalar(finding.name)}  # {_comment(finding.says)}{back}")
+        lines.append(f"  - {_scalar(finding.name)}  # {_shown(finding.says)}{back}")
     return lines
 
 
 def _scalar(text: str, always: bool = False) -> str:
-    plain = PLAIN.fullmatch(text) and text.lower() not in RESERVED and not always
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    """A text of YAML, in quotes where it needs them or `always`."""
+    if PLAIN.fullmatch(text) and text.lower() not in RESERVED and not always:
+        return text
+    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=math.inf).rstrip("\n")
 
 
-def _comment(text: str) -> str:
-    return " ".join(text.split())
+def _shown(text: str) -> str:
+    """A text for a comment or a terminal: on one line, control characters and their like escaped."""
+    line = " ".join(text.split())
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
 
 
 def _say(output: Path, rows: int, target, findings) -> None:
     kinds = {use: [finding for finding in findings if finding.use == use] for use in ("feature", "id", "drop")}
-    click.echo(f"Read {rows:,} rows: {len(kinds['feature'])} columns to learn {target.name} from ({target.task}).")
+    click.echo(f"Read {rows:,} rows: {len(kinds['feature'])} columns to learn {_shown(target.name)} from ({target.task}).")
     for use in ("id", "drop"):
         for finding in kinds[use]:
             mark = "SUSPECTED LEAK, left out" if finding.leak else {"id": "id", "drop": "left out"}[use]
-            click.echo(f"  {finding.name}: {mark}: {finding.says}")
+            click.echo(f"  {_shown(finding.name)}: {mark}: {_shown(finding.says)}")
     for finding in kinds["feature"]:
         if "SUSPICIOUS" in finding.says:
-            click.echo(f"  {finding.name}: {finding.says}")
+            click.echo(f"  {_shown(finding.name)}: {_shown(finding.says)}")
         if finding.markers:
-            click.echo(f"  {finding.name}: read as missing: {', '.join(map(repr, finding.markers))}")
+            click.echo(f"  {_shown(finding.name)}: read as missing: {', '.join(map(repr, finding.markers))}")
     click.echo(f"Wrote {output}. Next: slipway train" + ("" if str(output) == "slipway.yaml" else f" --problem {output}"))

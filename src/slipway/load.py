@@ -248,6 +248,8 @@ def _cells(name: str, column: pyarrow.Array) -> list:
             return column.cast(pyarrow.timestamp("ms", getattr(kind, "tz", None)), safe=False).to_pylist()
         if types.is_decimal(kind):
             return [None if cell is None else Decimal128(cell) for cell in column.to_pylist()]
+        if types.is_float32(kind):  # 0.1, not 0.10000000149011612
+            return [None if cell is None else float(str(np.float32(cell))) for cell in column.to_pylist()]
         if types.is_uint64(kind):
             return column.cast(pyarrow.int64()).to_pylist()
     except (ValueError, ArithmeticError) as error:

@@ -141,6 +141,12 @@ def test_parquet_keeps_its_types(rows, run):
     assert code == 4 and "column 'parts': is list<" in err and rows.count_documents({}) == 2
 
 
+def test_numbers_of_32_bits_are_the_decimals_that_they_stand_for(rows, run):
+    parquet.write_table(pa.table({"x": pa.array([0.1, None, 2.5], pa.float32())}), "table.parquet")
+    assert run("load", "table.parquet", "mongodb:rows")[0] == 0
+    assert [each["x"] for each in rows.find(sort=[("x", 1)])] == [None, 0.1, 2.5]
+
+
 def test_a_run_that_is_killed_is_finished_by_the_next(rows, run):
     Path("table.csv").write_text("x,y\n" + "".join(f"{number % 9000},a\n" for number in range(10_000)))
     environ = os.environ | {"PYTHONPATH": str(Path(slipway.__file__).parent.parent)}

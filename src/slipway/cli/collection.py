@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -23,7 +23,7 @@ HOSTS = re.compile(f"{HOST}(,{HOST})*")
 class Named:
     """A collection; `url` is the server's, with its password, and `where` is what messages call the server."""
 
-    url: str
+    url: str = field(repr=False)
     where: str
     database: str
     collection: str

@@ -15,7 +15,7 @@ from slipway.cli.collection import Named, is_collection, named
 from slipway.errors import ProblemError
 
 if TYPE_CHECKING:
-    from slipway.problem import Problem
+    from slipway import problem
     from slipway.training.sample import Sample
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./*-]*")
@@ -86,7 +86,7 @@ def _section(table: str, collection: Named) -> dict:
     return {"source": "mongodb", "mongodb": variable | {"database": collection.database, "collection": collection.collection}}
 
 
-def _server():
+def _server() -> "problem.Collection":
     """The server and database that the problem file here names; without one, those of the environment."""
     from slipway.problem import FILE, load_problem, read_problem
 
@@ -94,7 +94,7 @@ def _server():
     return (load_problem(path) if path.exists() else read_problem("{name: a, source: a, target: a}", path, os.environ)).mongodb
 
 
-def _sample(draft: "Problem") -> "Sample":
+def _sample(draft: "problem.Problem") -> "Sample":
     from slipway.sources.batches import open_source
     from slipway.training.sample import draw
 
@@ -102,7 +102,7 @@ def _sample(draft: "Problem") -> "Sample":
     return draw(batches, batches.names, draft.sample.cells // len(batches.names), ", ".join(draft.source))
 
 
-def _from_collection(draft: "Problem", collection: Named, needed: Collection[str]) -> tuple["Sample", dict[str, str]]:
+def _from_collection(draft: "problem.Problem", collection: Named, needed: Collection[str]) -> tuple["Sample", dict[str, str]]:
     """A sample of a collection, and which fields cannot be columns and why; TableError when one of them is `needed`."""
     from slipway.sources.mongodb import UnfitField, open_collection, place
     from slipway.training.sample import draw

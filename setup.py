@@ -15,7 +15,7 @@ def requirements(name: str) -> list[str]:
 
 
 setup(
-    name="slipway",
+    name="slipway-ml",  # slipway is another project on PyPI; import and command keep that name
     version=re.search(r'__version__ = "(.+)"', (HERE / "src/slipway/__init__.py").read_text(encoding="utf-8"))[1],
     description="Take a tabular model from a table to production, and back.",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),

@@ -13,7 +13,7 @@ from slipway.cli import COMMANDS
 ROOT = Path(__file__).resolve().parent.parent
 TUTORIAL, HEROKU = (ROOT / "docs" / name for name in ("from-the-tutorial.md", "heroku.md"))
 PAGES = [TUTORIAL, HEROKU]
-MADE_LATER = {"artifacts/champion.json", "artifacts/bundles/"}  # by a training
+MADE_LATER = {"artifacts/champion.json", "artifacts/bundles/", "artifacts/journal.jsonl"}  # by a training
 PATH = re.compile(r"[\w.][\w.-]*/[\w./-]*|[\w.-]+\.(py|ya?ml|md|txt|json|toml)|\.[\w-]+|[A-Z][a-z]+file")
 NAMES = {
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ECR_LOGIN_URI", "ECR_REPOSITORY_NAME", "MONGO_DB_URL",
@@ -57,6 +57,12 @@ def test_commands_and_their_options_exist(page):
         command = import_module(COMMANDS[name][0]).command
         known = {option for each in command.params for option in each.opts}
         assert {word for word in arguments if word.startswith("-")} <= known, line
+
+
+def test_what_people_look_for_is_there():
+    text = TUTORIAL.read_text(encoding="utf-8")
+    wanted = ("`/docs`", "Streamlit", "PyCaret", "timestamp", "docker logs", "/readyz", "Clustering, recommenders, text")
+    assert [each for each in wanted if each not in text] == []
 
 
 def test_modules_and_make_targets_exist():

@@ -41,7 +41,7 @@ def dist(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(dist) -> Path:
-    return dist / f"slipway-{slipway.__version__}-py3-none-any.whl"
+    return dist / f"slipway_ml-{slipway.__version__}-py3-none-any.whl"
 
 
 def test_the_wheel_holds_all_of_the_package_and_nothing_else(wheel):
@@ -49,11 +49,11 @@ def test_the_wheel_holds_all_of_the_package_and_nothing_else(wheel):
     source = ROOT / "src"
     files = (path for path in (source / "slipway").rglob("*") if path.is_file() and path.suffix != ".pyc")
     assert {path.relative_to(source).as_posix() for path in files} <= names
-    assert {name.split("/")[0] for name in names} == {"slipway", f"slipway-{slipway.__version__}.dist-info"}
+    assert {name.split("/")[0] for name in names} == {"slipway", f"slipway_ml-{slipway.__version__}.dist-info"}
 
 
 def test_the_sdist_can_be_built_from_and_brings_no_data(dist):
-    with tarfile.open(dist / f"slipway-{slipway.__version__}.tar.gz") as archive:
+    with tarfile.open(dist / f"slipway_ml-{slipway.__version__}.tar.gz") as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"setup.py", "pyproject.toml", "README.md", "LICENSE", *LOCKS, "requirements.in"} <= names
     assert not {name for name in names if name.split("/")[0] in ("tests", "data", "artifacts", ".ci")}
@@ -73,9 +73,10 @@ def test_the_wheel_works_from_another_folder(wheel, tmp_path):
 
 def test_the_wheel_says_what_it_needs(wheel):
     with zipfile.ZipFile(wheel) as archive:
-        metadata = archive.read(f"slipway-{slipway.__version__}.dist-info/METADATA").decode()
-        entry_points = archive.read(f"slipway-{slipway.__version__}.dist-info/entry_points.txt").decode()
+        metadata = archive.read(f"slipway_ml-{slipway.__version__}.dist-info/METADATA").decode()
+        entry_points = archive.read(f"slipway_ml-{slipway.__version__}.dist-info/entry_points.txt").decode()
     assert "slipway = slipway.cli:main" in entry_points
+    assert "\nName: slipway-ml\n" in metadata  # on PyPI slipway is another project
     assert "Requires-Python: >=3.11" in metadata
     assert re.search("^License(-Expression)?: Apache-2.0$", metadata, re.M)
     needed = [Requirement(text) for text in re.findall("^Requires-Dist: (.+)$", metadata, re.M)]

@@ -1,4 +1,7 @@
-"""The journal: an append-only record of every verdict, promotion and rollback, one JSON object a line."""
+"""The journal: an append-only record of every verdict, promotion and rollback, one JSON object a line.
+
+The remote store's has every release besides (`slipway.transfer`).
+"""
 
 import fcntl
 import getpass

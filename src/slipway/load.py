@@ -6,7 +6,7 @@ cut off is finished by the next one. Equal rows are numbered, so that true dupli
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow
 from bson import Decimal128, ObjectId
 from pyarrow import types
-from pymongo import ReplaceOne
+from pymongo import ASCENDING, DESCENDING, ReplaceOne
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
@@ -71,10 +71,12 @@ def load(
     Raises
     ------
     TableError
-        Before anything is written: a column that no document can have, a row without id, two rows with one id.
+        Before anything is written: a column that no document can have, a row without id, two rows with one id, documents
+        whose _id does not come from `ids`.
         PyMongoError when the server refuses or is lost.
     """
     _check_names(batches.names, ids)
+    _check_documents(collection, ids)
     survey = _survey(batches, ids)
     new = changed = done = 0
     documents = _documents(batches, survey, ids)
@@ -108,6 +110,34 @@ def _check_names(names: Sequence[str], ids: Sequence[str]) -> None:
         if "." in name or name.startswith("$") or "\0" in name:
             cure = "MongoDB reads a dot as a path and $ as an operator: rename the column"
             raise TableError(f"column {name!r}: is no name of a field", cure)
+
+
+def _check_documents(collection: Collection, ids: Sequence[str]) -> None:
+    """TableError when an _id comes from other columns: each row would become a second document.
+
+    MongoDB sorts an _id by its type first, so the first and the last tell whether all are ObjectIds.
+    """
+    for direction in (ASCENDING, DESCENDING):
+        there = collection.find_one(projection=["_id", *ids], sort=[("_id", direction)])
+        if there and not _is_named_by(there, ids):
+            way = f"--id {' --id '.join(ids)}" if ids else "a load without --id"
+            says = f"{collection.full_name}: has a document with _id {repr(there['_id'])[:60]}, which is not from {way}"
+            cure = "Each row would be added again. Use the --id columns of the first load, in their order"
+            raise TableError(says, cure)
+
+
+def _is_named_by(document: Mapping, ids: Sequence[str]) -> bool:
+    if not ids:
+        return isinstance(document["_id"], ObjectId)
+    named = _name_of(document, ids)
+    if document["_id"] != named:
+        return False
+    return not isinstance(named, Mapping) or [*document["_id"]] == [*named]  # MongoDB: another order is another _id
+
+
+def _name_of(document: Mapping, ids: Sequence[str]) -> Any:
+    """The _id of a document that is named by these of its fields."""
+    return document.get(ids[0]) if len(ids) == 1 else {name: document.get(name) for name in ids}
 
 
 def _survey(batches: Batches, ids: Sequence[str]) -> Survey:
@@ -159,7 +189,7 @@ def _documents(batches: Batches, survey: Survey, ids: Sequence[str]) -> Iterator
         for key, cells in zip(keys, zip(*columns.values())):
             document = dict(zip(columns, cells))
             if ids:
-                named = document[ids[0]] if len(ids) == 1 else {name: document[name] for name in ids}
+                named = _name_of(document, ids)
             else:
                 named = _hashed(key, met[key])
                 if _short(key) in survey.shared:
@@ -218,6 +248,8 @@ def _cells(name: str, column: pyarrow.Array) -> list:
             return column.cast(pyarrow.timestamp("ms", getattr(kind, "tz", None)), safe=False).to_pylist()
         if types.is_decimal(kind):
             return [None if cell is None else Decimal128(cell) for cell in column.to_pylist()]
+        if types.is_float32(kind):  # 0.1, not 0.10000000149011612
+            return [None if cell is None else float(str(np.float32(cell))) for cell in column.to_pylist()]
         if types.is_uint64(kind):
             return column.cast(pyarrow.int64()).to_pylist()
     except (ValueError, ArithmeticError) as error:

@@ -23,7 +23,8 @@ class Pointer:
         Of the bundle.
     problem : str
     verdict : mapping
-        ``outcome`` and ``reasons``; no time and no host, so that the same decision is the same file.
+        ``outcome``, ``reasons`` and, from a training, ``changes`` (`slipway.changes`); no time and no host, so that the same
+        decision is the same file.
     """
 
     digest: str

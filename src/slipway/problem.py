@@ -142,7 +142,12 @@ def load_problem(path: str | Path | None = None, environ: Mapping[str, str] = os
         Naming the file, the path of the setting, what was expected and the nearest valid key.
     """
     path = Path(path or environ.get("SLIPWAY_PROBLEM") or FILE)
-    values = _checked(_document(path), path)
+    return read_problem(_content(path), path, environ)
+
+
+def read_problem(content: str, path: Path, environ: Mapping[str, str]) -> Problem:
+    """The same from the text of a file that is, or will be, at `path`."""
+    values = _checked(_document(content, path), path)
     for name, cure in OBSOLETE.items():
         if environ.get(variable_of(name)):
             raise ProblemError(f"{variable_of(name)}: no longer a setting", cure)
@@ -180,14 +185,17 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _document(path: Path) -> Mapping:
+def _content(path: Path) -> str:
     try:
-        content = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         cure = "Write one with: slipway init TABLE.csv --target COLUMN"
         raise ProblemError(f"{path}: there is no such file", cure) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ProblemError(f"{path}: cannot be read as UTF-8 text ({error})") from error
+
+
+def _document(content: str, path: Path) -> Mapping:
     try:
         document = yaml.load(content, _Loader)
     except yaml.MarkedYAMLError as error:

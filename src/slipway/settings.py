@@ -44,6 +44,7 @@ class Kind:
 def _text(value):
     if isinstance(value, bool) or not isinstance(value, (str, int, float)) or str(value).strip() == "":
         raise ValueError
+    str(value).encode()  # half of a surrogate pair is no text: a ValueError too
     return str(value)
 
 
@@ -207,7 +208,8 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("name", text(), None, "Name of the problem. It salts the split, so changing it redraws the hold-out.", True),
+    Setting("name", text(), None,
+            "Name of the problem. It salts the split: without holdout.salt, changing it redraws the hold-out.", True),
     Setting("source", texts(), None,
             "The table: CSV or Parquet files or globs, relative to this file; s3://bucket/glob; or mongodb.", True),
     Setting("fetch", command(), None,
@@ -217,7 +219,7 @@ SETTINGS = (
     Setting("mongodb.collection", text(), None, "The collection, or view, of source: mongodb."),
     Setting("mongodb.filter", query(), {}, "Which documents to read, as find() takes it; by default all."),
     Setting("mongodb.fields", dotted_paths(), {},
-            "The columns, and where each is in a document; by default all fields of its top."),
+            "The columns, and where each is in a document; by default all its top-level fields but _id."),
     Setting("target", text(), None, "The column to predict.", True),
     Setting("positive", text(), None, "For two classes: the label whose probability is answered."),
     Setting("task", one_of(*TASKS), None, "What kind of answer; inferred from the target when absent."),
@@ -228,7 +230,7 @@ SETTINGS = (
         "missing", markers(), (),
         "Texts that mean a missing cell, besides the usual ones (empty, NA, NaN, null, ?). -999 is -999.0 too.",
     ),
-    Setting("metric", text(), None, "What to optimise. Default: rmse; cost or roc_auc; log_loss, by task."),
+    Setting("metric", text(), None, "What to optimise. Default by task: rmse; roc_auc, or cost when costs are set; log_loss."),
     Setting("costs.false_positive", number("a number of 0 or more", 0), None, "Cost of answering positive wrongly."),
     Setting("costs.false_negative", number("a number of 0 or more", 0), None, "Cost of answering negative wrongly."),
     Setting("candidates", some_of(*CANDIDATES), CANDIDATES, "Which estimators to compare."),
@@ -243,7 +245,7 @@ SETTINGS = (
     Setting("gate.minimum_gain", number("a number of 0 or more", 0), 0.0,
             "By how much a challenger must be better than the champion, in units of the metric."),
     Setting("gate.confidence", number("a number from 0.5 to 0.999", 0.5, 0.999), 0.9,
-            "In what share of bootstrap draws it must be better; also of the intervals shown."),
+            "Share of bootstrap draws the challenger must win; also the level of reported intervals."),
     Setting("remote", remote(), None, "Where bundles and the journal are kept besides: s3://bucket/prefix. "
             "slipway push and pull copy."),
     Setting("seed", whole(0), 0, "Seed of everything random in training."),
@@ -309,7 +311,8 @@ def settings_page() -> str:
         "Everything `slipway.yaml` may say. `make settings` writes this page from the program's own table.", "",
         "| setting | what it may be | default | |", "|---|---|---|---|", *rows, "",
         "Each can be overridden by an environment variable: `SLIPWAY_` and the path in capitals with `_` for dots,",
-        "such as `SLIPWAY_SERVING_MAX_ROWS=500`; commas separate the items of a list.", "",
+        "such as `SLIPWAY_SERVING_MAX_ROWS=500`. Commas separate the items of a list; a mapping is YAML, such as",
+        "`SLIPWAY_TYPES='{zip: category}'`.", "",
         "Only the environment has:", "", "| variable | default | |", "|---|---|---|", *variables, "",
     ])
 

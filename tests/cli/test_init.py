@@ -1,18 +1,32 @@
 import csv
 import io
+import os
 import re
+import tempfile
 from datetime import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from slipway.cells import text_of
 from slipway.cli import slipway
+from slipway.inference import features, read_target
 from slipway.problem import load_problem
 from slipway.samples import SAMPLES
+from slipway.schema import MISSING_MARKERS
 
 RANDOM = np.random.default_rng(5)
+ODD = (
+    "\0", "\x1b[31m", "\x7f", "\x85", "\x9b", "\u2028", "\u2029", "\ufeff", "\U0001f6a2", "\n", "\r", "\t", " ", ":", ": ",
+    " #", "'", '"', "\\", "-", "- ", "%", "@", "`", "&", "*", "!", "|", ">", "{", "[", ",", "~", "yes", "null", "<<", "=",
+    "1", "x" * 3_000,
+)
+ODD_TEXT = st.lists(st.sampled_from(ODD) | st.characters(exclude_categories=["Cs"]), min_size=1, max_size=4).map("".join)
 
 
 @pytest.fixture
@@ -111,6 +125,62 @@ def test_hostile_names_and_labels_survive_the_file(run):
     assert done.exit_code == 0, done.output
     problem = load_problem("slipway.yaml", environ={})
     assert (problem.name, problem.positive, problem.drop) == ("no", "yes", ("constant: x # y",))
+
+
+ODD_NAMES = st.lists(ODD_TEXT.filter(str.strip), min_size=6, max_size=6, unique=True)
+ODD_CELLS = st.lists(
+    ODD_TEXT.map(text_of).filter(lambda text: text and text.lower() not in MISSING_MARKERS and not re.search("[0-9]", text)),
+    min_size=4, max_size=4, unique=True,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(names=ODD_NAMES, cells=ODD_CELLS)
+def test_what_init_writes_means_the_columns_that_it_saw(names, cells):
+    key, constant, number, level, other, target = names
+    always, marker, *labels = cells
+    frame = pd.DataFrame({
+        key: [f"k{row}" for row in range(40)], constant: always, number: [marker, *(str(row / 7) for row in range(39))],
+        level: ["a", "a", "b", "b"] * 10, other: RANDOM.random(40), target: labels * 20,
+    })
+    with tempfile.TemporaryDirectory() as folder:
+        frame.to_parquet(Path(folder, "t.parquet"))
+        wanted = [f"--id={key}", f"--target={target}", f"--output={folder}/slipway.yaml"]
+        done = CliRunner().invoke(slipway, ["init", f"{folder}/t.parquet", *wanted])
+        assert done.exit_code == 0, done.output
+        problem = load_problem(Path(folder, "slipway.yaml"), environ={})
+    assert (problem.id, problem.drop, problem.target, problem.missing) == ((key,), (constant,), target, (marker,))
+    assert features(frame, problem) == [number, level, other]
+    assert problem.positive == read_target(frame, problem).classes[1] and problem.positive in labels
+
+
+def test_a_cell_of_csv_with_a_control_character(run):
+    frame = pd.DataFrame({"x": RANDOM.random(60), "c\x1b[2J": "a\0b", "k": RANDOM.choice(["\u2028", "b\0"], 60)})
+    frame.assign(y=RANDOM.random(60)).to_csv("t.csv", index=False)
+    done = run("init", "t.csv", "--target", "y")
+    assert done.exit_code == 0, done.output
+    assert load_problem("slipway.yaml", environ={}).drop == ("c\x1b[2J",)
+    assert "\x1b" not in done.output and r"c\x1b[2J: left out" in done.output
+
+
+def test_a_column_of_parquet_without_a_name(run, tmp_path):
+    pd.DataFrame({"x": RANDOM.random(60), " ": 1.0, "y": RANDOM.random(60)}).to_parquet("t.parquet")
+    done = run("init", "t.parquet", "--target", "y")
+    assert done.exit_code == 4 and "t.parquet: column 2 has no name" in done.output
+    assert not (tmp_path / "slipway.yaml").exists()
+
+
+@pytest.mark.parametrize("option, code, says", [
+    (["--target", ""], 3, "slipway.yaml: target is missing"),
+    (["--target", "y", "--name", " "], 3, "slipway.yaml: name: expected a text"),
+    (["--target", "y", "--name", os.fsdecode(b"caf\xe9")], 3, r"slipway.yaml: name: expected a text, got the text 'caf\udce9"),
+    (["--target", "y", "--id", "z"], 4, "id: the table has no column 'z'"),
+])
+def test_options_that_no_problem_can_have(run, tmp_path, option, code, says):
+    pd.DataFrame({"x": RANDOM.random(60), "y": RANDOM.random(60)}).to_csv("t.csv", index=False)
+    done = run("init", "t.csv", *option)
+    assert done.exit_code == code and done.output.startswith(f"slipway: {says}"), done.output
+    assert not (tmp_path / "slipway.yaml").exists()
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))

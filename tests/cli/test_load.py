@@ -97,6 +97,25 @@ def test_columns_that_name_a_row(rows, run):
     assert sorted(each["x"] for each in rows.find()) == [5, 7, 8, 60]
 
 
+KEYED = ["--id", "key", "--id", "part"]
+
+
+@pytest.mark.parametrize("first, then", [
+    (["--id", "key"], []), ([], ["--id", "key"]), (["--id", "key"], ["--id", "x"]), (["--id", "key"], KEYED),
+    ([], KEYED), (KEYED, ["--id", "part", "--id", "key"]),
+], ids=["with, without", "without, with", "another", "one more", "without, several", "another order"])
+def test_a_second_run_with_other_ids_doubles_nothing(rows, run, first, then):
+    Path("table.csv").write_text("key,part,x\na,1,5\nb,2,6\n")
+    assert run("load", "table.csv", "mongodb:rows", *first)[1] == told(rows, new=2)
+    before = list(rows.find())
+    code, out, err = run("load", "table.csv", "mongodb:rows", *then)
+    assert (code, out) == (4, "") and list(rows.find()) == before
+    assert any(f"{rows.full_name}: has a document with _id {each['_id']!r}, which" in err for each in before)
+    assert err.count("\n") == 1
+    assert "Use the --id columns of the first load, in their order" in err
+    assert run("load", "table.csv", "mongodb:rows", *first)[1] == told(rows, same=2)
+
+
 def test_what_a_training_reads_is_the_same_as_from_the_file(rows, run):
     run("load", "table.csv", "mongodb:rows", "--id", "zip")[1]
     Path("table.csv").write_text(TABLE.replace("08,62,26,,no\n", "", 1))
@@ -120,6 +139,12 @@ def test_parquet_keeps_its_types(rows, run):
     frame.assign(parts=[[1], [2]]).to_parquet("table.parquet")
     code, _, err = run("load", "table.parquet", "mongodb:rows")
     assert code == 4 and "column 'parts': is list<" in err and rows.count_documents({}) == 2
+
+
+def test_numbers_of_32_bits_are_the_decimals_that_they_stand_for(rows, run):
+    parquet.write_table(pa.table({"x": pa.array([0.1, None, 2.5], pa.float32())}), "table.parquet")
+    assert run("load", "table.parquet", "mongodb:rows")[0] == 0
+    assert [each["x"] for each in rows.find(sort=[("x", 1)])] == [None, 0.1, 2.5]
 
 
 def test_a_run_that_is_killed_is_finished_by_the_next(rows, run):

@@ -154,7 +154,7 @@ def test_mixed_types_name_the_field_both_types_and_the_first_document(rows):
 def test_a_field_that_first_appears_late_is_not_left_out_silently(rows, monkeypatch):
     monkeypatch.setattr(mongodb_query, "DECODED", 10)
     rows.insert_many([{"_id": number, "x": 1} for number in range(25)] + [{"_id": 25, "y": 1}])
-    assert "field y: in the document with _id 25 it first appears, and would be left out" in refused(rows)
+    assert "field y: in the document with _id 25 it first appears, too late to become a column" in refused(rows)
     assert read(rows, columns=["x", "y"]) == {"x": [1] * 25 + [None], "y": [None] * 25 + [1]}
 
 

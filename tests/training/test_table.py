@@ -27,7 +27,7 @@ def test_a_field_of_a_collection_that_first_appears_late_is_told_beside_a_droppe
     with mongo.serve_mongo() as url, mongo.collection(url, [{**each, "$odd": 1} for each in documents]) as made:
         monkeypatch.setenv("MONGO_DB_URL", url)
         where = {"source": "mongodb", "mongodb.database": made.database.name, "mongodb.collection": made.name}
-        with pytest.raises(TableError, match="field late: .* it first appears, and would be left out"):
+        with pytest.raises(TableError, match="field late: .* it first appears, too late to become a column"):
             read(problem(tmp_path, charges(), "charges", drop=["junk", "$odd"], **where))
         made.update_many({}, {"$unset": {"late": 1}})
         table = read(problem(tmp_path, charges(), "charges", drop=["junk", "$odd"], **where))

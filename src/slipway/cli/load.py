@@ -1,18 +1,12 @@
 """slipway load"""
 
-import re
 import sys
 from pathlib import Path
-from urllib.parse import unquote
 
 import click
 
 from slipway.cli import options
-
-CURE = "Name it as mongodb://HOST/DATABASE/COLLECTION, or as mongodb:COLLECTION of the server and database in slipway.yaml"
-
-HOST = r"(\[[^]/@]+\]|[^][:/@,]+)(:\d+)?"
-HOSTS = re.compile(f"{HOST}(,{HOST})*")
+from slipway.cli.collection import named
 
 
 @click.command()
@@ -26,8 +20,9 @@ def command(table: str, target: str, ids: tuple[str, ...], path: str | None) -> 
     TABLE is a CSV or Parquet file, a glob of them, or s3://bucket/key. TARGET is mongodb:COLLECTION, on the server and in the
     database that slipway.yaml names under mongodb, or mongodb://HOST/DATABASE/COLLECTION.
 
-    A second run doubles nothing, and finishes one that was cut off. A row is one document: named by its --id columns, of
-    which a document there is replaced; else by all of its cells, and equal rows are numbered.
+    A second run adds no duplicates, and finishes one that was cut off. A row is one document, named by its --id columns or,
+    without --id, by all of its cells; duplicate rows are numbered. A document of the same name is replaced. All loads into
+    one collection need the same --id columns.
 
     \b
     Example:
@@ -35,46 +30,17 @@ def command(table: str, target: str, ids: tuple[str, ...], path: str | None) -> 
       slipway load orders.parquet mongodb:orders --id order
     """
     from slipway.load import load
+    from slipway.problem import load_problem
     from slipway.sources.batches import open_location
     from slipway.sources.mongodb import connect, told
 
-    url, where, database, collection = _target(target, path)
+    to = named(target, "the target", lambda: load_problem(path).mongodb)
     batches = open_location(table, Path())
-    place = f"{database}.{collection}"
-    with connect(url, where) as client, told(where, place, "written"):
-        loaded = load(batches, client[database][collection], ids, _Progress())
+    place = f"{to.database}.{to.collection}"
+    with connect(to.url, to.where) as client, told(to.where, place, "written"):
+        loaded = load(batches, client[to.database][to.collection], ids, _Progress())
     rows = loaded.new + loaded.changed + loaded.same
     click.echo(f"{rows:,} rows are in {place}: {loaded.new:,} new, {loaded.changed:,} changed, {loaded.same:,} as they were.")
-
-
-def _target(target: str, path: str | None) -> tuple[str, str, str, str]:
-    """The URL of the server, what to call it, the database and the collection."""
-    from slipway.errors import ProblemError
-    from slipway.problem import load_problem
-    from slipway.sources.mongodb import server_url
-
-    scheme, separator, rest = target.partition("://")
-    if not separator:
-        collection = target.removeprefix("mongodb:")
-        if collection in (target, "") or "@" in collection:  # nothing of it is shown: a URL without its start has a password
-            raise ProblemError("the target: is no MongoDB collection", CURE)
-        settings = load_problem(path).mongodb
-        if not settings.database:
-            raise ProblemError("mongodb.database is missing", "Set it in slipway.yaml; mongodb:COLLECTION needs it")
-        return server_url(settings), settings.url, settings.database, collection
-    if scheme not in ("mongodb", "mongodb+srv"):
-        raise ProblemError(f"{scheme}: is no MongoDB collection", CURE)
-    address, _, options_of_url = rest.partition("?")
-    server, *names = address.split("/")
-    user, _, hosts = server.rpartition("@")
-    # of one that is wrong nothing is shown: a / of the password was taken for the path, or the password for a port
-    if len(names) != 2 or not all(names) or "@" in "".join(names) or not HOSTS.fullmatch(hosts):
-        raise ProblemError("the target: is no URL of a MongoDB collection", CURE)
-    if ":" in user:
-        note = "Note: a password in the command is seen by ps and kept by the shell's history. Set MONGO_DB_URL, and"
-        click.echo(f"{note} name mongodb:COLLECTION.", err=True)
-    database, collection = map(unquote, names)
-    return f"{scheme}://{server}/{names[0]}?{options_of_url}", hosts, database, collection
 
 
 class _Progress:

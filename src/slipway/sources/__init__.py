@@ -1,1 +1,1 @@
-"""Where tables come from: files now; MongoDB and S3 join here."""
+"""Where tables come from: files, S3 and MongoDB, all as record batches."""

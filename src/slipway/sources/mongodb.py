@@ -13,7 +13,7 @@ from slipway.sources.bson_cells import Column, Misfit
 from slipway.sources.mongodb_query import Answer, Query, decoded, field_missing, has, nothing_found
 from slipway.sources.mongodb_server import connect, place, server_url, told
 
-__all__ = ["connect", "open_collection", "place", "server_url", "told"]
+__all__ = ["UnfitField", "connect", "open_collection", "place", "server_url", "told"]
 
 ROWS, SIZE = 1 << 16, 1 << 24  # of a record batch, whichever comes first
 CURE = (
@@ -22,8 +22,16 @@ CURE = (
 )
 
 
+class UnfitField(TableError):
+    """A field that cannot be a column; `field` and `why` tell which one."""
+
+    def __init__(self, field: str, why: str, cause: str) -> None:
+        super().__init__(cause, CURE)
+        self.field, self.why = field, why
+
+
 def open_collection(
-    settings: problem.Collection, columns: Collection[str] | None = None, without: Collection[str] = ()
+    settings: problem.Collection, columns: Collection[str] | None = None, without: Collection[str] = (), server: str = "",
 ) -> Batches:
     """The documents of a collection as a table, as they lie there; by _id when there is a filter, or the server has shards.
 
@@ -35,6 +43,8 @@ def open_collection(
         Read only those of them that there are. ``_id`` can be named too.
     without : collection of str
         All other columns that are known, when the settings name no `fields`: a field that is none of them is an error.
+    server : str, optional
+        The URL of the server, when it is not in the settings' variable.
 
     Raises
     ------
@@ -42,10 +52,10 @@ def open_collection(
         When the variable with the URL is not set, or its URL is none.
     TableError
         When the server cannot be reached or refuses, when there is no such database, collection or field, or no document;
-        while reading, when the connection is lost or a value does not fit its column.
+        while reading, when the connection is lost, or UnfitField when a value does not fit its column.
     """
     away = () if settings.fields else tuple(name for name in without if not name.startswith("$"))  # an operator, to MongoDB
-    query = Query(settings, None, away) if away else Query(settings, _asked(settings, columns))
+    query = Query(settings, None if away else _asked(settings, columns), away, server)
     with told(settings.url, query.place):
         answer = Answer(query)
         paths = _paths(answer)
@@ -98,7 +108,7 @@ def _read(query: Query, paths: dict[str, str], begun: list[Answer]) -> Iterator[
             yield from _record_batches(answer, paths)
         except Misfit as misfit:
             says = f"{query.place}: field {paths.get(misfit.name, misfit.name)}: in {answer.name(misfit.row)} {misfit.says}"
-            raise TableError(says, CURE) from None
+            raise UnfitField(misfit.name, misfit.says, says) from None
         finally:
             answer.close()
 
@@ -142,7 +152,7 @@ def _check_known(documents: list[dict], known: frozenset[str]) -> None:
         return
     for row, document in enumerate(documents):
         for name in document.keys() - known:
-            raise Misfit(name, row, "it first appears, and would be left out")
+            raise Misfit(name, row, "it first appears, too late to become a column")
 
 
 def _one_batch(parts: list[list[pyarrow.Array]], columns: list[Column]) -> pyarrow.RecordBatch:

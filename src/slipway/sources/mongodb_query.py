@@ -3,7 +3,7 @@
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from struct import Struct
 
@@ -29,11 +29,15 @@ LENGTH = Struct("<i")  # the first bytes of a document
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked: `paths` has column → dotted path; None: all fields but ``_id`` and `without`, each a column."""
+    """What is asked: `paths` has column → dotted path; None: all fields but ``_id`` and `without`, each a column.
+
+    `server` is the URL of another server than the settings' variable has.
+    """
 
     settings: problem.Collection
     paths: Mapping[str, str] | None
     without: tuple[str, ...] = ()
+    server: str = field(default="", repr=False)
 
     @property
     def place(self) -> str:
@@ -65,7 +69,8 @@ class Answer:
         stack = ExitStack()
         self.close = weakref.finalize(self, stack.close)
         try:
-            self.client = stack.enter_context(connect(server_url(query.settings), query.settings.url))
+            url = query.server or server_url(query.settings)
+            self.client = stack.enter_context(connect(url, query.settings.url))
             self.session: ClientSession | None = stack.enter_context(self.client.start_session(snapshot=True))
             try:
                 self._begin()

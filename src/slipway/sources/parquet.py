@@ -46,13 +46,16 @@ class ParquetPart:
 
 
 def open_parquet(where: str, opens: Callable[[], pyarrow.NativeFile]) -> ParquetPart:
-    """Read the footer; TableError naming `where` when it is none, or has a column twice."""
+    """Read the footer; TableError naming `where` when it is none, or has a column twice or one without a name."""
     try:
         with opens() as file:
             opened = parquet.ParquetFile(file)
             names = tuple(name for name in opened.schema_arrow.names if not UNNAMED_INDEX.fullmatch(name))
     except (pyarrow.ArrowException, OSError) as error:
         raise _refused(where, error) from error
+    blank = next((place for place, name in enumerate(names, 1) if not name.strip()), None)
+    if blank:
+        raise TableError(f"{where}: column {blank} has no name")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise TableError(f"{where}: has the column {twice[0]!r} twice")

@@ -1,0 +1,80 @@
+"""A MongoDB collection as a command line names it: mongodb:COLLECTION, or mongodb://HOST/DATABASE/COLLECTION."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import click
+
+from slipway.errors import ProblemError
+
+if TYPE_CHECKING:
+    from slipway.problem import Collection
+
+CURE = "Name it as mongodb://HOST/DATABASE/COLLECTION, or as mongodb:COLLECTION of the server and database in slipway.yaml"
+SCHEMES = ("mongodb", "mongodb+srv")
+HOST = r"(\[[^]/@]+\]|[^][:/@,]+)(:\d+)?"
+HOSTS = re.compile(f"{HOST}(,{HOST})*")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A collection; `url` is the server's, with its password, and `where` is what messages call the server."""
+
+    url: str = field(repr=False)
+    where: str
+    database: str
+    collection: str
+
+
+def is_collection(text: str) -> bool:
+    """Whether an argument means a collection, however well."""
+    return text.partition(":")[0] in SCHEMES
+
+
+def named(text: str, argument: str, settings: Callable[[], "Collection"]) -> Named:
+    """The collection that `argument` of a command names.
+
+    Parameters
+    ----------
+    text, argument : str
+        What was given, and for what.
+    settings : callable
+        () → the server and database of mongodb:COLLECTION.
+
+    Raises
+    ------
+    ProblemError
+        Without what was given: it may have a password.
+    """
+    from slipway.sources.mongodb import server_url
+
+    scheme, separator, rest = text.partition("://")
+    if separator:
+        return _of_url(scheme, rest, argument)
+    collection = text.removeprefix("mongodb:")
+    if collection in (text, "") or "@" in collection:  # nothing of it is shown: a URL without its start has a password
+        raise ProblemError(f"{argument}: is no MongoDB collection", CURE)
+    there = settings()
+    if not there.database:
+        cure = f"Set it in slipway.yaml or as SLIPWAY_MONGODB_DATABASE, or name mongodb://HOST/DATABASE/{collection}"
+        raise ProblemError("mongodb.database is missing", cure)
+    return Named(server_url(there), there.url, there.database, collection)
+
+
+def _of_url(scheme: str, rest: str, argument: str) -> Named:
+    if scheme not in SCHEMES:
+        raise ProblemError(f"{scheme}: is no MongoDB collection", CURE)
+    address, _, options = rest.partition("?")
+    server, *names = address.split("/")
+    user, _, hosts = server.rpartition("@")
+    # of one that is wrong nothing is shown: a / of the password was taken for the path, or the password for a port
+    if len(names) != 2 or not all(names) or "@" in "".join(names) or not HOSTS.fullmatch(hosts):
+        raise ProblemError(f"{argument}: is no URL of a MongoDB collection", CURE)
+    if ":" in user:
+        note = "Note: a password in the command is seen by ps and kept by the shell's history. Set MONGO_DB_URL, and"
+        click.echo(f"{note} name mongodb:COLLECTION.", err=True)
+    database, collection = map(unquote, names)
+    return Named(f"{scheme}://{server}/{names[0]}?{options}", hosts, database, collection)

@@ -206,7 +206,7 @@ def _names_taken(settings: Collection, names: tuple[str, ...], added: tuple[str,
         while True:
             fresh = fresh_names(added, names)
             asked = {"$or": [{name: {"$exists": True}} for name in fresh]}
-            document = found.find_one({"$and": [settings.filter, asked]}, dict.fromkeys(fresh, 1)) or {}
+            document = found.find_one({"$and": [settings.filter, asked]}) or {}
             taken = tuple(name for name in fresh if name in document)
             if not taken:
                 return names

@@ -162,7 +162,7 @@ def _due_after(begun: float) -> float:
 
 def _leave(batch: Batch, mark: Mark, out: Growing, rejects: Growing, tell: Tell) -> None:
     """Keep what is whole of a run that breaks off, for whatever reason, and say how much it is."""
-    with suppress(TableError):  # on a full disk perhaps; then the mark before counts
+    with suppress(TableError, OSError):  # on a full disk perhaps; then the mark before counts
         if mark.rows:
             out.cut(mark.written)  # a part of a block would take the room that the mark needs
             rejects.cut(mark.refused)

@@ -32,11 +32,11 @@ def command(location: str, out: str, digest: str | None, strict: bool, rejects: 
       slipway predict mongodb:patients -o mongodb:scored
     """
     pin_threads()
-    from slipway.batch.open import open_batch
-    from slipway.batch.run import run
-    from slipway.problem import load_problem
-
     with _terminable():
+        from slipway.batch.open import open_batch
+        from slipway.batch.run import run
+        from slipway.problem import load_problem
+
         batch = open_batch(load_problem(path), location, out, digest, strict, rejects)
         with _Progress(batch.source.share) as progress:
             mark = run(batch, progress)

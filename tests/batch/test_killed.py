@@ -19,7 +19,7 @@ from servers import DEADLINE, ROOT
 PROGRAM = """
 import sys
 from slipway.batch import lines, run
-lines.MOST, run.SECONDS = 1 << 14, 0
+lines.MOST, run.SECONDS, run.SHARE = 1 << 14, 0, float("inf")
 from slipway.cli import main
 sys.argv = ["slipway", "predict", *sys.argv[1:]]
 main()

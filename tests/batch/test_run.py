@@ -32,6 +32,7 @@ def small_blocks(monkeypatch):
     """Blocks and marks at every few rows."""
     monkeypatch.setattr(lines, "MOST", 256)
     monkeypatch.setattr(run, "SECONDS", 0)
+    monkeypatch.setattr(run, "SHARE", float("inf"))
     monkeypatch.setattr(run, "cores", lambda: 1)  # blocks end in order, so that the n-th to end is the n-th
 
 
@@ -198,6 +199,7 @@ def test_a_mark_is_made_every_second_or_less_often_on_a_slow_disk(desk, small_bl
     desk.write(table(300))
     now, marks, write = [0], [], run.Record.write
     monkeypatch.setattr(run, "SECONDS", 10)
+    monkeypatch.setattr(run, "SHARE", 0.05)
     monkeypatch.setattr(run, "monotonic", lambda: now[0])
 
     def made(record, mark, done=False):

@@ -19,7 +19,7 @@ up: $(VENV)/train.stamp   ## Install, fetch the sample table, train, and serve o
 	$(BIN)/slipway train --if-changed
 	$(BIN)/slipway serve --port $(PORT)
 
-test: $(VENV)/dev.stamp   ## Run all tests that need neither root nor Docker; JUNIT=report.xml writes a report
+test: $(VENV)/dev.stamp   ## Run all tests that need neither a browser nor Docker; JUNIT=report.xml writes a report
 	$(BIN)/python -m pytest -n auto -m "not browser and not docker" $(if $(JUNIT),--junitxml=$(JUNIT)) $(TESTS)
 
 lint: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, workflows, Dockerfiles, shell scripts and templates

@@ -93,7 +93,7 @@ def test_what_csv_cannot_say_is_refused_when_parquet_is_read_beside_it(tmp_path)
     (b"a,b\n", "has columns but no rows"),
     (b"a,b\n1,2\n1,2,3\n", "line 3: has 3 cells, the header 2"),
     (b"a,b\n1,2\n1\n", "line 3: has 1 cells, the header 2"),
-    (b"a,a\n1,2\n", "'a' stands in the header twice"),
+    (b"a,a\n1,2\n", "duplicate column name 'a'"),
     (b"a,,b\n1,2,3\n", "column 2 of the header has no name"),
     (b"a,b\n1,caf\xe9\n", "is not UTF-8"),
     (b"a\0,b\n1,2\n", "NUL"),

@@ -163,12 +163,13 @@ def _tell(configuration: Configuration | None, log: Log, good: bool, text: str) 
     """Tell the webhook, when there is one; a webhook that is down is no reason to fail: whether it was told."""
     if configuration is None or not configuration.webhook:
         return True
+    from http.client import HTTPException
     from urllib.request import Request, urlopen
 
     content = json.dumps({"text": f"{configuration.service}: {text}", "ok": good}).encode()
     try:
         urlopen(Request(configuration.webhook, content, {"Content-Type": "application/json"}), timeout=5).close()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         log.say(f"warning: the webhook could not be told ({type(error).__name__})")
         return False
     return True

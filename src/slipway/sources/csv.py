@@ -152,5 +152,5 @@ def _header(where: str, first: str) -> tuple[str, list[str]]:
         raise TableError(f"{where}: column {names.index('') + 1} of the header has no name")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise TableError(f"{where}: the column {twice[0]!r} stands in the header twice")
+        raise TableError(f"{where}: duplicate column name {twice[0]!r}")
     return separator, names

@@ -103,8 +103,12 @@ def test_a_folder_below_those_of_a_glob_may_have_the_output(desk):
 def test_what_cannot_be_written_is_told_with_what_helps(desk, monkeypatch, code, cure):
     desk.write(f"{HEADER}\n{GOOD}\n")
 
-    def refused(*_):
-        raise OSError(code, os.strerror(code))
+    real = os.open
+
+    def refused(path, *rest):
+        if str(path).endswith(".lock"):
+            raise OSError(code, os.strerror(code))
+        return real(path, *rest)
 
     monkeypatch.setattr(place.os, "open", refused)
     with pytest.raises(TableError, match=f"out.csv.lock: cannot be written .*{cure}"):

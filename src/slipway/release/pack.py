@@ -10,7 +10,7 @@ import slipway
 from slipway.files import replace
 
 INTERPRETER = b"#!/usr/bin/python3 -I\n"
-MODULES = ("__init__", "errors", "files", "journal", "bundle")
+MODULES = ("__init__", "errors", "document", "files", "journal", "bundle")
 MAIN = "from slipway.release.program import main\n\nmain()\n"
 STAMP = (1980, 1, 1, 0, 0, 0)
 

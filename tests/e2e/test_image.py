@@ -113,7 +113,7 @@ def test_it_stops_gracefully(docker, container):
     start = time.monotonic()
     docker("stop", container)
     assert time.monotonic() - start < 10
-    assert docker.inspect(container)["State"]["ExitCode"] == 0
+    assert docker.inspect(container)["State"]["ExitCode"] == 0, docker("logs", container).stderr
     assert "Traceback" not in docker("logs", container).stderr
 
 

@@ -7,6 +7,7 @@ from images import build_release, checkout, push
 from rehearsal.box import make_box
 from rehearsal.registry import USER, make_registry
 from servers import free_port
+from swaps import request
 
 pytestmark = pytest.mark.docker
 
@@ -18,7 +19,7 @@ def test_no_image_is_left_of_a_registry_and_its_box(docker, box_image, tmp_path)
         make_bundle(checkout(tmp_path), "regression", weights=[[8.0], [1.0], [2.0], [1.0]])
         build_release(docker, tmp_path, f"{repository}:1")
         with make_box(docker, repository, (registry.host, USER, registry.password)) as box:
-            done = box.release({"digest": push(docker, f"{repository}:1"), "commit": "a" * 40, "run_number": 1})
+            done = box.release(request(push(docker, f"{repository}:1"), 1))
             image = docker.inspect(box.releases()[0])["Image"]
             assert "Result" in done.stdout
     for wanted in (f"reference={registry.host}/*", "dangling=true"):

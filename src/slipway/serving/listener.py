@@ -6,6 +6,7 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 
 SO_ATTACH_FILTER = 26  # asm-generic/socket.h; Python has no name for it
 
@@ -36,14 +37,19 @@ def refuse_when_stopped(server) -> None:
 
 
 def refuse(listeners: Iterable[socket.socket]) -> None:
-    """Connect nobody from now on; those who are connected can still be accepted."""
+    """Connect nobody from now on; those who are connected can still be accepted.
+
+    Where the system does not let this process filter, as in some containers, the worker's own end is left: it accepts
+    until nobody waits and closes at once, so only who connects within those microseconds is reset.
+    """
     for listener in listeners:
         if listener.family == socket.AF_UNIX:
             listener.shutdown(socket.SHUT_RD)
         elif sys.platform == "linux":
             code = b"".join(struct.pack("HBBI", *step) for step in NO_NEW_CONNECTIONS)
             program = ctypes.create_string_buffer(code, len(code))
-            listener.setsockopt(
-                socket.SOL_SOCKET, SO_ATTACH_FILTER,
-                struct.pack("HP", len(NO_NEW_CONNECTIONS), ctypes.addressof(program)),
-            )
+            with suppress(OSError):
+                listener.setsockopt(
+                    socket.SOL_SOCKET, SO_ATTACH_FILTER,
+                    struct.pack("HP", len(NO_NEW_CONNECTIONS), ctypes.addressof(program)),
+                )

@@ -9,7 +9,7 @@ COPY artifacts artifacts
 WORKDIR /app
 COPY app.py gunicorn.conf.py slipway.yaml ./
 COPY src src
-RUN PYTHONPATH=src python -m slipway.bake /build/artifacts artifacts \
+RUN PYTHONPATH=src python -m slipway.store.bake /build/artifacts artifacts \
     && python -m compileall -q . \
     && chmod -R a+rX .
 

@@ -26,15 +26,15 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from slipway.model.predictor import Predictor
 from slipway.problem import Holdout, load_problem
-from slipway.schema import Schema
+from slipway.table.schema import Schema
 from slipway.threads import cores, pin_threads
 from slipway.training.candidates import skewed, trials
 from slipway.training.challenger import challenger
 from slipway.training.compare import compare
+from slipway.training.dataset import Table, read
 from slipway.training.metrics import METRICS, value
-from slipway.training.table import Table, read
-from slipway.predictor import Predictor
 
 RIVALS = {
     "regression": {

@@ -23,7 +23,7 @@ from rehearsal.project import Project, make_project  # noqa: E402
 from rehearsal.registry import USER, Registry, make_registry  # noqa: E402
 from rehearsal.traffic import Traffic, traffic  # noqa: E402
 from rehearsal.workflow import Run, Runner, make_runner  # noqa: E402
-from slipway.store import LocalStore  # noqa: E402
+from slipway.store.local import LocalStore  # noqa: E402
 
 NAME = "rehearsal"
 RATE = 240

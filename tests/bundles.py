@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 
-from slipway.bundle import Bundle
-from slipway.encoding import Encoding, Output
-from slipway.predictor import Predictor, golden_answers
-from slipway.schema import Field, Schema
-from slipway.store import LocalStore
-from slipway.pointer import Pointer
+from slipway.model.bundle import Bundle
+from slipway.model.encoding import Encoding, Output
+from slipway.model.predictor import Predictor, golden_answers
+from slipway.store.local import LocalStore
+from slipway.store.pointer import Pointer
+from slipway.table.schema import Field, Schema
 from slipway.training.export import linear_graph
 
 SCHEMA = Schema((

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from bundles import make_bundle
 from slipway.problem import load_problem
 from slipway.serving.factory import build
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 
 ASKED = ("SLIPWAY_BROWSER", "SLIPWAY_E2E")  # what .ci/run asks of the tests themselves
 

@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 from rehearsal.containers import Docker
-from slipway.release.labels import labels
-from slipway.store import LocalStore
+from slipway.release.image.labels import labels
+from slipway.store.local import LocalStore
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = "python:3.11-slim"   # without the digest that the Dockerfile may have: not every engine can fetch that one

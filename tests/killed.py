@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import slipway
-from slipway.pointer import Pointer
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
+from slipway.store.pointer import Pointer
 
 OLD = {"model.json": b"old", "schema.json": b"{}"}
 NEW = {"model.json": b"new", "schema.json": b"{}", "model.onnx": b"x" * 10_000}
@@ -21,7 +21,7 @@ NEW = {"model.json": b"new", "schema.json": b"{}", "model.onnx": b"x" * 10_000}
 def keep(store: LocalStore) -> None:
     import pyarrow
 
-    from slipway.sources.kept import KeptData
+    from slipway.store.snapshots import KeptData
 
     KeptData(store.root / "data").keep(pyarrow.table({"a": ["x"]}), {"seen": 1})
 

@@ -8,7 +8,7 @@ from flask import Flask
 from bundles import make_bundle
 from slipway.problem import load_problem
 from slipway.serving.factory import build
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 
 TYPED = {"age": "45", "bmi": "33.3", "smoker": "no", "joined": "2021-11-05"}
 VOID = {"meta", "link", "input", "br", "img"}

@@ -20,7 +20,7 @@ from unittest.mock import patch
 import boto3
 
 import slipway
-from slipway.remote import S3Store, open_remote
+from slipway.store.remote import S3Store, open_remote
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIATESTTESTTESTTEST", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bundles import make_bundle
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
@@ -61,15 +61,16 @@ def within(names: set[str], packages: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("part, forbidden", [
-    ("slipway.serving", HEAVY | {"slipway.cli", "slipway.cells", "slipway.inference"}),
+    ("slipway.serving", HEAVY | {"slipway.cli", "slipway.table.cells", "slipway.table.inference"}),
     ("slipway.training", {"slipway.serving", "slipway.cli", "flask", "gunicorn"}),
     ("slipway.sources", {"slipway.serving", "slipway.training", "slipway.cli", "flask"}),
     ("slipway.batch", {"sklearn", "scipy", "matplotlib", "onnx", "skl2onnx", "slipway.training", "slipway.cli"}),
-    ("slipway.predictor", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem"}),
-    ("slipway.schema", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "onnxruntime"}),
-    ("slipway.store", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "numpy"}),
-    ("slipway.transfer", HEAVY | {"slipway.serving", "slipway.cli", "numpy", "flask"}),
-    ("slipway.release", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "slipway.remote", "numpy", "yaml"}),
+    ("slipway.model.predictor", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem"}),
+    ("slipway.table.schema", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "onnxruntime"}),
+    ("slipway.store.local", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "numpy"}),
+    ("slipway.store.transfer", HEAVY | {"slipway.serving", "slipway.cli", "numpy", "flask"}),
+    ("slipway.release",
+     HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "slipway.store.remote", "numpy", "yaml"}),
     ("slipway.problem", HEAVY | {"slipway.serving", "slipway.cli", "numpy"}),
 ])
 def test_doors_that_stay_shut(part, forbidden):
@@ -78,11 +79,12 @@ def test_doors_that_stay_shut(part, forbidden):
 
 
 @pytest.mark.parametrize("part", sorted(
-    {"slipway.store", "slipway.bundle", "slipway.files", "slipway.journal", "slipway.pointer", "slipway.schema"}
+    {"slipway.store.local", "slipway.model.bundle", "slipway.store.atomic", "slipway.store.journal",
+     "slipway.store.pointer", "slipway.table.schema"}
     | {"slipway.release"} & set(MODULES)
 ))
 def test_parts_that_need_the_standard_library_alone(part):
-    allowed = {"slipway", "numpy"} if part == "slipway.schema" else {"slipway"}
+    allowed = {"slipway", "numpy"} if part == "slipway.table.schema" else {"slipway"}
     assert {name.partition(".")[0] for name in reached(part)} <= allowed | sys.stdlib_module_names
 
 
@@ -90,7 +92,7 @@ def test_the_command_line_imports_nothing_heavy_before_a_command_is_called():
     for name in within(set(MODULES), {"slipway.cli"}):
         tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
         top = set().union(*(named(node) for node in tree.body))
-        heavy = HEAVY | {"numpy", "flask", "gunicorn", "slipway.serving", "slipway.inference"}
+        heavy = HEAVY | {"numpy", "flask", "gunicorn", "slipway.serving", "slipway.table.inference"}
         assert within(top, heavy) == set(), name
 
 
@@ -127,7 +129,7 @@ assert client.post("/predict/file", data="age,bmi,smoker,joined\\n19,20,no,2020-
     ("import slipway.serving.factory", HEAVY),
     ("import slipway.batch.open",
      {"flask", "gunicorn", "prometheus_client", "sklearn", "scipy", "boto3", "pymongo", "pandas"}),
-    ("import slipway.problem, slipway.store", HEAVY | {"numpy", "flask"}),
+    ("import slipway.problem, slipway.store.local", HEAVY | {"numpy", "flask"}),
     ("import sys\nfrom slipway.cli import main\nsys.argv = ['slipway', '--help']\ntry: main()\nexcept SystemExit: pass",
      HEAVY | {"numpy", "flask", "yaml", "onnxruntime", "slipway.problem"}),
     ("import sys\nfrom slipway.cli import main\nsys.argv = ['slipway', 'status', '--help']\n"

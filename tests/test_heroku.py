@@ -20,9 +20,9 @@ import pytest
 from bundles import ROWS, make_bundle
 from s3 import KEYS, client, serve_s3
 from servers import DEADLINE, Server, free_port
-from slipway.pointer import Pointer
 from slipway.settings import SETTINGS, VARIABLES
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
+from slipway.store.pointer import Pointer
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = json.loads((ROOT / "app.json").read_text())

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from bundles import make_bundle
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 from web import Web, serve_web
 
 WORKFLOW = Path(__file__).resolve().parent.parent / ".github" / "workflows" / "heroku.yaml"

@@ -10,7 +10,7 @@ import pytest
 from bundles import make_bundle
 from rehearsal.github import GitHub, install
 from rehearsal.project import Project
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 
 ROOT = Path(__file__).resolve().parents[1]
 PULLS = "repos/{owner}/{repo}/pulls"

@@ -131,7 +131,7 @@ def test_only_what_is_in_the_image_deploys():
     assert triggers(MAIN)["push"] == {
         "branches": ["main"], "paths-ignore": ["**.md", "docs/**", "examples/**", "LICENSE"],
     }
-    from slipway.release.key import INPUTS
+    from slipway.release.image.key import INPUTS
 
     assert not any(name.endswith(".md") or name.startswith(("docs", "examples", "LICENSE")) for name in INPUTS)
 

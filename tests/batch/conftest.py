@@ -12,7 +12,7 @@ from slipway.batch.open import open_batch
 from slipway.batch.record import Mark
 from slipway.batch.run import run
 from slipway.problem import load_problem
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 
 HEADER = "age,bmi,smoker,joined"
 GOOD = "19,27.9,yes,2020-01-01"

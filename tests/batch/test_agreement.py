@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from conftest import make_app
 from slipway.batch import lines
-from slipway.batch.cells import read_column
 from slipway.batch.open import open_batch
 from slipway.batch.run import run
-from slipway import cells as training_cells
 from slipway.problem import load_problem
-from slipway.schema import Field
-from slipway.serving.rules import Rule
+from slipway.table import cells as training_cells
+from slipway.table.arrow_cells import read_column
+from slipway.table.rules import Rule
+from slipway.table.schema import Field
 
 HEADER = "id,age,bmi,smoker,joined"
 NUMBERS = [

@@ -10,9 +10,9 @@ import pytest
 from bundles import ENCODING, ROWS, SCHEMA
 from slipway.batch import lines, run
 from slipway.batch.place import alone
-from slipway.encoding import Encoding
 from slipway.errors import BundleError, StoreError, TableError
-from slipway.schema import Field, Schema
+from slipway.model.encoding import Encoding
+from slipway.table.schema import Field, Schema
 
 HEADER = "age,bmi,smoker,joined"
 GOOD = "19,27.9,yes,2020-01-01"

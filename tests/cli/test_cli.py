@@ -13,7 +13,7 @@ from conftest import Result
 from servers import DEADLINE, serve, start
 from slipway import __version__
 from slipway.cli import COMMANDS
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 from tables import charges, problem
 
 SETTINGS = "name: regression\nsource: table.csv\ntarget: charges\n"

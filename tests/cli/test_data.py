@@ -9,8 +9,8 @@ from click.testing import CliRunner
 import mongo
 import s3
 from slipway.cli import slipway
-from slipway.sources.kept import TABLE, KeptData
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
+from slipway.store.snapshots import TABLE, KeptData
 from tables import charges, problem
 
 ROOT = Path(__file__).resolve().parents[2]

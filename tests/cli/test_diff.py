@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from bundles import make_bundle
-from slipway.changes import changes
 from slipway.cli import slipway
-from slipway.pointer import Pointer
-from slipway.store import LocalStore
+from slipway.model.changes import changes
+from slipway.store.local import LocalStore
+from slipway.store.pointer import Pointer
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from bundles import make_bundle
 from s3 import DENIED, aws, client, proxied, refused_port, serve_s3
 from slipway.cli.doctor import examine
 from slipway.doctor.finding import Finding
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 from web import Web, serve_web
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,12 +13,12 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slipway.cells import text_of
 from slipway.cli import slipway
-from slipway.inference import features, read_target
 from slipway.problem import load_problem
-from slipway.samples import SAMPLES
-from slipway.schema import MISSING_MARKERS
+from slipway.sources.samples import SAMPLES
+from slipway.table.cells import text_of
+from slipway.table.inference import features, read_target
+from slipway.table.schema import MISSING_MARKERS
 
 RANDOM = np.random.default_rng(5)
 ODD = (

@@ -7,7 +7,7 @@ import pytest
 
 from mongo import PASSWORD, USER, collection, own_mongo
 from slipway.problem import load_problem
-from slipway.sources.batches import open_source
+from slipway.sources.source import open_source
 from tables import charges
 
 PATIENTS = charges(120).astype({"age": int, "charges": float})

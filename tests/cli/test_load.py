@@ -17,8 +17,9 @@ from pyarrow import parquet
 import slipway
 from mongo import PASSWORD, USER, collection, own_mongo
 from slipway.problem import Collection
-from slipway.sources.batches import frame_of, open_location
+from slipway.sources.batches import frame_of
 from slipway.sources.mongodb import open_collection
+from slipway.sources.source import open_location
 
 TABLE = "zip,age,bmi,joined,smoker\n007,19,27.9,2020-01-02,yes\n08,62,26,,no\n08,62,26,,no\n1,NA,33.5,2021-05-06,no\n"
 
@@ -121,7 +122,7 @@ def test_what_a_training_reads_is_the_same_as_from_the_file(rows, run):
     Path("table.csv").write_text(TABLE.replace("08,62,26,,no\n", "", 1))
     run("load", "table.csv", "mongodb:rows", "--id", "zip")
     got = frame_of(open_collection(Collection("MONGO_DB_URL", rows.database.name, "rows", {}, {})), "rows")
-    from slipway.cells import cell_keys
+    from slipway.table.cells import cell_keys
 
     assert cell_keys(got, got.columns) == cell_keys(frame_of(open_location("table.csv", Path()), "table"), got.columns)
 

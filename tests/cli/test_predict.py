@@ -13,10 +13,10 @@ import yaml
 from bundles import make_bundle
 from s3 import KEYS, bucket, serve_s3
 from servers import DEADLINE, ROOT
-from slipway.remote import open_remote
 from slipway.problem import load_problem
-from slipway.store import LocalStore
-from slipway.transfer import push
+from slipway.store.local import LocalStore
+from slipway.store.remote import open_remote
+from slipway.store.transfer import push
 
 PAGE = (ROOT / "docs/batch.md").read_text()
 HEADER = "age,bmi,smoker,joined"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bundles import ROWS, make_bundle
-from slipway.checkout import LIMIT
-from slipway.store import LocalStore
+from slipway.store.checkout import LIMIT
+from slipway.store.local import LocalStore
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = "name: regression\nsource: table.csv\ntarget: charges\n"

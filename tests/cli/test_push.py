@@ -13,7 +13,7 @@ import pytest
 import s3
 import slipway
 from bundles import make_bundle
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 
 FILES = ["drift.json", "fit.svg", "golden.json", "metrics.json", "model.json", "model.onnx", "report.html", "schema.json"]
 RELEASE = {
@@ -182,8 +182,8 @@ def test_pulling_needs_neither_numpy_nor_pandas_nor_flask(store, run, tmp_path):
 
 
 def test_without_boto3_the_package_to_install_is_named(run, store, monkeypatch):
-    monkeypatch.delitem(sys.modules, "slipway.remote", raising=False)
-    monkeypatch.delitem(sys.modules, "slipway.transfer", raising=False)
+    monkeypatch.delitem(sys.modules, "slipway.store.remote", raising=False)
+    monkeypatch.delitem(sys.modules, "slipway.store.transfer", raising=False)
     monkeypatch.setitem(sys.modules, "boto3", None)
     code, out, err = run("pull")
     assert (code, out) == (5, "")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from slipway.samples import insurance
+from slipway.sources.samples import insurance
 from web import Web, serve_web
 
 ROWS = 1_338
@@ -16,7 +16,7 @@ PATH = "/insurance.csv"
 @pytest.fixture
 def web(monkeypatch) -> Iterator[Web]:
     with serve_web() as web:
-        monkeypatch.setattr("slipway.original.URL", web.url + PATH)
+        monkeypatch.setattr("slipway.sources.public_tables.URL", web.url + PATH)
         yield web
 
 
@@ -49,7 +49,7 @@ def test_what_is_not_the_table_leaves_the_file_alone(run, web, tmp_path, page, s
 def test_without_a_network(run, monkeypatch, tmp_path):
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
-        monkeypatch.setattr("slipway.original.URL", f"http://127.0.0.1:{taken.getsockname()[1]}/")
+        monkeypatch.setattr("slipway.sources.public_tables.URL", f"http://127.0.0.1:{taken.getsockname()[1]}/")
         done = run("sample", "insurance", tmp_path / "table.csv", "--real")
     assert done.code == 4 and "Connection refused" in done.err and not (tmp_path / "table.csv").exists()
 

@@ -13,7 +13,7 @@ from bundles import ROWS, make_bundle
 from images import BASE, checkout, derive, name_base, push
 from rehearsal.containers import Docker
 from rehearsal.project import Project
-from slipway.release.key import release_key
+from slipway.release.image.key import release_key
 
 pytestmark = pytest.mark.docker
 MEGABYTE = 1_000_000

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.docker
 DIES = """
 import os, signal, sys
 sys.path.insert(0, "%s")
-from slipway.release import program
+from slipway.release.box import program
 left = [int(sys.argv[1])]
 def done(self, step, seconds):
     print(step, flush=True)

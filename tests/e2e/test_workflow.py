@@ -20,7 +20,7 @@ from rehearsal.registry import Registry, make_registry
 from rehearsal.traffic import traffic
 from rehearsal.workflow import Run, Runner, make_runner
 from servers import free_port
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 
 pytestmark = pytest.mark.docker
 NAME = "insurance"

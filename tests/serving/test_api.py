@@ -8,7 +8,7 @@ from bundles import ROWS, make_bundle
 from slipway.errors import BundleError, ServingError
 from slipway.problem import load_problem
 from slipway.serving.factory import build
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 
 ROW = ROWS[0]
 JSON = "application/json"

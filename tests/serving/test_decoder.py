@@ -7,10 +7,10 @@ from hypothesis import given
 
 from bundles import ROWS, SCHEMA
 from slipway.problem import Serving
-from slipway.schema import UNSEEN, Field, Schema
 from slipway.serving import decoder as decoder_module
 from slipway.serving.decoder import Decoder, is_single
 from slipway.serving.refusal import Refusal
+from slipway.table.schema import UNSEEN, Field, Schema
 
 ROW = ROWS[0]
 

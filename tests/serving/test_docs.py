@@ -10,10 +10,10 @@ from schemathesis.specs.openapi.definitions import SWAGGER_20_VALIDATOR
 
 from bundles import SCHEMA
 from slipway.problem import Serving
-from slipway.schema import Field, Schema
 from slipway.serving.decoder import Decoder
 from slipway.serving.docs import row_schema
 from slipway.serving.refusal import Refusal
+from slipway.table.schema import Field, Schema
 
 
 def described(schema: Schema, policy: str):

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from page import TYPED, Page, start
-from slipway.encoding import Encoding, Output
-from slipway.schema import Field, Schema
+from slipway.model.encoding import Encoding, Output
 from slipway.serving.keys import FORM_FIELD
+from slipway.table.schema import Field, Schema
 
 
 @pytest.fixture

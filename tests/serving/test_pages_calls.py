@@ -9,8 +9,8 @@ import pytest
 from werkzeug.serving import make_server
 
 from page import TYPED, Page, start
-from slipway.encoding import Encoding, Output
-from slipway.schema import Field, Schema
+from slipway.model.encoding import Encoding, Output
+from slipway.table.schema import Field, Schema
 
 HOSTILE = "<script>alert(\"'&amp;\\\")</script>"
 LEVELS = ("it's", "it's \"new\" \\", "$(id)\n", HOSTILE)

@@ -12,7 +12,7 @@ import pytest
 
 from bundles import ROWS, make_bundle
 from servers import DEADLINE, ROOT, serve, start
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 
 ROW = ROWS[0]
 

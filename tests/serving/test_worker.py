@@ -14,7 +14,7 @@ import pytest
 
 from bundles import ROWS, make_bundle
 from servers import DEADLINE, serve, start
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 
 GUNICORN = ("-m", "gunicorn", "app:app")
 ROW = json.dumps(ROWS[0]).encode()

@@ -7,11 +7,12 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from slipway.cells import cell_keys, cells_of
 from slipway.errors import TableError
 from slipway.problem import load_problem
-from slipway.sources import csv
-from slipway.sources.batches import frame_of, open_location, open_source
+from slipway.sources.batches import frame_of
+from slipway.sources.source import open_location, open_source
+from slipway.table import csv_header as csv
+from slipway.table.cells import cell_keys, cells_of
 
 
 def table(folder, source="table.csv"):

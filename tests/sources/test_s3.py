@@ -9,7 +9,8 @@ from pyarrow import parquet
 import s3
 from slipway.errors import TableError
 from slipway.problem import load_problem
-from slipway.sources.batches import frame_of, open_location, open_source
+from slipway.sources.batches import frame_of
+from slipway.sources.source import open_location, open_source
 
 NUMBERS = pd.DataFrame({"a": range(3_000), "b": [f"text {number}" for number in range(3_000)]})
 

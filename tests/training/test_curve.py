@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 from slipway.training import curve, sample
 from slipway.training.train import train
 from tables import problem
@@ -78,7 +78,7 @@ def test_rows_held_out_stay_held_out_when_a_table_is_sampled(tmp_path):
 
 def curve_held(folder, ordered=None) -> set[str]:
     from slipway.problem import load_problem
-    from slipway.training.table import read
+    from slipway.training.dataset import read
 
     if ordered is not None:
         ordered.to_csv(folder / "table.csv", index=False)

@@ -9,7 +9,7 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from slipway.predictor import INPUT, LINKS, OUTPUT
+from slipway.model.predictor import INPUT, LINKS, OUTPUT
 from slipway.training.export import export
 
 RANDOM = np.random.default_rng(0)

@@ -9,8 +9,8 @@ import pytest
 
 import slipway
 from slipway.errors import TableError
-from slipway.predictor import Predictor
-from slipway.store import LocalStore
+from slipway.model.predictor import Predictor
+from slipway.store.local import LocalStore
 from slipway.training import challenger, compare
 from slipway.training.train import train
 from tables import charges, grades, problem
@@ -172,7 +172,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from slipway.problem import load_problem
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 from slipway.training.train import train
 if __name__ == "__main__":
     problem = load_problem("slipway.yaml")

@@ -13,15 +13,15 @@ from bson import json_util
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import ReplaceOne
 
+from slipway.batch.input import Source, require
 from slipway.batch.rows import Answers, Rows
-from slipway.batch.source import Source, require
 from slipway.batch.typed import Typed
-from slipway.cells import text_of
 from slipway.errors import TableError
 from slipway.problem import Collection
-from slipway.schema import fresh_names
 from slipway.sources.bson_cells import value_at
 from slipway.sources.mongodb import connect, open_collection, server_url, told
+from slipway.table.cells import text_of
+from slipway.table.schema import fresh_names
 
 DOCUMENTS = 2_000
 DATES = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)

@@ -7,10 +7,10 @@ from functools import partial
 
 import pyarrow
 
-from slipway.batch.parsing import Form, Parsed, line_end_of, parse
 from slipway.batch.rows import Rows
 from slipway.errors import TableError
-from slipway.sources.csv import BOM, END, CsvPart
+from slipway.table.csv_header import BOM, END, CsvPart
+from slipway.table.csv_rows import Form, Parsed, line_end_of, parse
 
 LEAST, MOST = 1 << 16, 1 << 22  # bytes of a block
 ROWS = 80_000  # of a block: the more, the faster trees answer; each takes some 500 bytes while it is worked at
@@ -145,7 +145,7 @@ def _count(data: bytes) -> int | None:
 
 
 def open_sheet(part: CsvPart, size: int, wanted: tuple[str, ...]) -> Sheet:
-    """Find the header of a file that `slipway.sources.csv.open_csv` has opened."""
+    """Find the header of a file that `slipway.table.csv_header.open_csv` has opened."""
     head, ended = b"", False
     with reading(part.where), part.opens() as text:
         while not ended:

@@ -4,19 +4,19 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from slipway.batch.input import Source, open_tables
 from slipway.batch.output import CsvCells, CsvLines, Packed, ParquetRows
 from slipway.batch.place import place, state
 from slipway.batch.record import Record
 from slipway.batch.run import Batch
 from slipway.batch.scorer import Scorer
-from slipway.batch.source import Source, open_tables
 from slipway.errors import StoreError, TableError
-from slipway.predictor import Predictor
+from slipway.model.predictor import Predictor
 from slipway.problem import Problem
-from slipway.schema import fresh_names
 from slipway.sources.files import CSV, PARQUET
 from slipway.sources.paths import S3
-from slipway.store import LocalStore, open_store
+from slipway.store.local import LocalStore, open_store
+from slipway.table.schema import fresh_names
 
 COLLECTION = "mongodb:"
 FOLDER = "batch"

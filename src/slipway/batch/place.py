@@ -11,8 +11,8 @@ from typing import Any
 
 from slipway.batch.record import full
 from slipway.errors import TableError
-from slipway.files import sync_folder
 from slipway.sources.paths import S3
+from slipway.store.atomic import sync_folder
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Place:
     def put(self, file: Path) -> None:
         """Put a finished file there in one step: readers see the old or the new, never a part."""
         if self.location.startswith(S3):
-            from slipway.batch.upload import upload
+            from slipway.batch.s3_target import upload
 
             upload(file, self.location)
             file.unlink()
@@ -69,7 +69,7 @@ def place(location: str, folder: Path) -> Place:
     if location.startswith(S3):
         if not all(location.removeprefix(S3).partition("/")):
             raise TableError(f"{location}: names no object", "Write s3://bucket/key")
-        from slipway.batch.upload import check
+        from slipway.batch.s3_target import check
 
         check(location)
         return Place(location, state(location, folder))

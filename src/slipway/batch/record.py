@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.errors import TableError
-from slipway.files import replace
+from slipway.store.atomic import replace
 
 FORMAT = 1
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
+from slipway.batch.input import Source
 from slipway.batch.output import rejects_text
 from slipway.batch.place import Growing, Place, alone
 from slipway.batch.record import Mark, Record, full
 from slipway.batch.rows import Rows
 from slipway.batch.scorer import Scorer
-from slipway.batch.source import Source
 from slipway.errors import TableError
 from slipway.threads import cores
 

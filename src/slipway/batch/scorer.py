@@ -4,12 +4,12 @@ from collections.abc import Collection
 
 import numpy as np
 
-from slipway.batch.cells import read_column
 from slipway.batch.rows import Answers, Rows, column
-from slipway.predictor import Predictor
+from slipway.model.predictor import Predictor
 from slipway.problem import Serving
-from slipway.schema import Columns
-from slipway.serving.rules import NO_ANSWER, Watch, rows_without_answer, rules_of
+from slipway.table.arrow_cells import read_column
+from slipway.table.rules import NO_ANSWER, Watch, rows_without_answer, rules_of
+from slipway.table.schema import Columns
 
 SAMPLE = 1_000
 KEYS = 8

@@ -19,12 +19,13 @@ def command(file: Path, path: str | None) -> None:
     Example:
       slipway check new-patients.csv
     """
-    from slipway.audit import audit
-    from slipway.inference import infer_schema
     from slipway.problem import load_problem
-    from slipway.schema import Schema
-    from slipway.sources.batches import frame_of, open_location, open_source
-    from slipway.store import open_store
+    from slipway.sources.batches import frame_of
+    from slipway.sources.source import open_location, open_source
+    from slipway.store.local import open_store
+    from slipway.table.audit import audit
+    from slipway.table.inference import infer_schema
+    from slipway.table.schema import Schema
 
     problem = load_problem(path)
     if not file.is_file():

@@ -20,11 +20,11 @@ def command(base: str, path: str | None) -> None:
     Example:
       slipway diff origin/main
     """
-    from slipway.changes import as_markdown, golden_lines, replayed
     from slipway.errors import BundleError
-    from slipway.pointer import FILE
+    from slipway.model.changes import as_markdown, golden_lines, replayed
     from slipway.problem import load_problem
-    from slipway.store import open_store
+    from slipway.store.local import open_store
+    from slipway.store.pointer import FILE
 
     problem = load_problem(path)
     store = open_store(problem.store, problem.folder)
@@ -58,7 +58,7 @@ def _told(old, new) -> dict | None:
 def _pointer_of(commit: str, path):
     """The pointer in a commit; None when it has none."""
     from slipway.errors import ProblemError
-    from slipway.pointer import Pointer
+    from slipway.store.pointer import Pointer
 
     folder = path.parent if path.parent.is_dir() else path.parent.parent
     git = ("git", "-C", str(folder))

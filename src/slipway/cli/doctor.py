@@ -44,10 +44,10 @@ def command(path: str | None) -> None:
 
 def examine(path: str | None, environ: Mapping[str, str], root: Path) -> dict[str, list["Finding"]]:
     """All findings by group; `root` is where the file system of the box starts."""
-    from slipway.doctor import checkout, credentials, github, source, store
+    from slipway.doctor import check_checkout, check_credentials, check_github, check_source, check_store
     from slipway.errors import ProblemError
     from slipway.problem import load_problem
-    from slipway.store import open_store
+    from slipway.store.local import open_store
 
     problem = refused = local = None
     try:
@@ -56,32 +56,32 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path) -> dict[st
     except ProblemError as error:
         refused = error
     folder = problem.folder if problem else Path.cwd()
-    facts = checkout.gather(folder, local)
-    seen = store.look(problem, facts.champion)
-    retrained = source.check(problem, source.gather(problem), facts.workflows) if problem else []
+    facts = check_checkout.gather(folder, local)
+    seen = check_store.look(problem, facts.champion)
+    retrained = check_source.check(problem, check_source.gather(problem), facts.workflows) if problem else []
     registry = environ.get("AWS_ECR_LOGIN_URI")
-    unanswered = credentials.answers(registry) if credentials.well_formed(registry) else ""
+    unanswered = check_credentials.answers(registry) if check_credentials.well_formed(registry) else ""
     return {
-        "checkout": checkout.check(facts, refused, seen.bundle) + retrained,
-        "GitHub": _github(folder, facts.workflows, environ, github),
-        "credentials": credentials.check(credentials.identity(environ), environ, unanswered),
-        "store": store.check(seen, facts.champion),
+        "checkout": check_checkout.check(facts, refused, seen.bundle) + retrained,
+        "GitHub": _github(folder, facts.workflows, environ, check_github),
+        "credentials": check_credentials.check(check_credentials.identity(environ), environ, unanswered),
+        "store": check_store.check(seen, facts.champion),
         "box": _box(root),
     }
 
 
 def _github(folder: Path, workflows: Mapping[str, str], environ: Mapping[str, str], github) -> list["Finding"]:
-    from slipway.checkout import Checkout
+    from slipway.store.checkout import Checkout
 
     name = github.name_of(Checkout(folder).git("remote", "get-url", "origin"), environ)
     return github.check(github.look(name, environ) if name else None, github.on_own_machine(workflows))
 
 
 def _box(root: Path) -> list["Finding"]:
-    from slipway.doctor import box
+    from slipway.doctor import check_box
     from slipway.doctor.finding import SKIPPED, Finding
 
     try:
-        return box.check(box.gather(root))
+        return check_box.check(check_box.gather(root))
     except PermissionError as error:
         return [Finding("box", SKIPPED, f"{error.filename} is root's to read", "sudo slipway doctor")]

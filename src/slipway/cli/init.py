@@ -48,9 +48,9 @@ def command(
     """
     if output.exists() and not force:
         raise ProblemError(f"{output}: is there already", "Add --force to overwrite it, or --output to write another")
-    from slipway.inference import features, read_target
     from slipway.problem import read_problem
-    from slipway.profile import profile, usual_markers
+    from slipway.table.inference import features, read_target
+    from slipway.training.profile import profile, usual_markers
 
     collection = named(table, "the table", _server) if is_collection(table) else None
     origin = _section(table, collection) if collection else {"source": _source(table, output)}
@@ -95,7 +95,7 @@ def _server() -> "problem.Collection":
 
 
 def _sample(draft: "problem.Problem") -> "Sample":
-    from slipway.sources.batches import open_source
+    from slipway.sources.source import open_source
     from slipway.training.sample import draw
 
     batches = open_source(draft)

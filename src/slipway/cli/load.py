@@ -29,10 +29,10 @@ def command(table: str, target: str, ids: tuple[str, ...], path: str | None) -> 
       slipway load data/insurance.csv mongodb://localhost:27017/shop/insurance
       slipway load orders.parquet mongodb:orders --id order
     """
-    from slipway.load import load
     from slipway.problem import load_problem
-    from slipway.sources.batches import open_location
+    from slipway.sources.loading import load
     from slipway.sources.mongodb import connect, told
+    from slipway.sources.source import open_location
 
     to = named(target, "the target", lambda: load_problem(path).mongodb)
     batches = open_location(table, Path())

@@ -20,9 +20,9 @@ def command(digest: str, in_git: bool, path: str | None) -> None:
       slipway promote 4fd1a2c07b9e
       slipway promote 4fd1a2c07b9e --in-git && git commit -m "New champion"
     """
-    from slipway.checkout import Checkout
     from slipway.problem import load_problem
-    from slipway.store import open_store
+    from slipway.store.checkout import Checkout
+    from slipway.store.local import open_store
 
     problem = load_problem(path)
     store = open_store(problem.store, problem.folder)

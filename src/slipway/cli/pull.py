@@ -18,13 +18,13 @@ def command(digest: str | None, path: str | None) -> None:
       slipway pull
       slipway pull 4fd1a2c07b9e
     """
-    from slipway.bundle import DIGEST
     from slipway.cli.push import Progress
     from slipway.errors import StoreError
+    from slipway.model.bundle import DIGEST
     from slipway.problem import load_problem
-    from slipway.remote import open_remote
-    from slipway.store import open_store
-    from slipway.transfer import pull
+    from slipway.store.local import open_store
+    from slipway.store.remote import open_remote
+    from slipway.store.transfer import pull
 
     problem = load_problem(path)
     store, remote = open_store(problem.store, problem.folder), open_remote(problem)

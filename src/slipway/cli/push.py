@@ -25,9 +25,9 @@ def command(release: Path | None, path: str | None) -> None:
     """
     from slipway.errors import StoreError
     from slipway.problem import load_problem
-    from slipway.remote import open_remote
-    from slipway.store import open_store
-    from slipway.transfer import add_entries, push, released
+    from slipway.store.local import open_store
+    from slipway.store.remote import open_remote
+    from slipway.store.transfer import add_entries, push, released
 
     problem = load_problem(path)
     store, remote = open_store(problem.store, problem.folder), open_remote(problem)

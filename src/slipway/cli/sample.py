@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from slipway.errors import TableError
-from slipway.files import replace
+from slipway.store.atomic import replace
 
 
 @click.command()
@@ -41,7 +41,7 @@ def command(name: str, file: Path, rows: int | None, real: bool, force: bool) ->
 
 
 def _original() -> tuple[bytes, str]:
-    from slipway.original import ROWS, URL, insurance
+    from slipway.sources.public_tables import ROWS, URL, insurance
 
     return insurance(), f"the {ROWS:,} rows of {URL}"
 
@@ -50,7 +50,7 @@ def _generated(name: str, rows: int | None) -> tuple[bytes, str]:
     import csv
     import io
 
-    from slipway.samples import ROWS, SAMPLES
+    from slipway.sources.samples import ROWS, SAMPLES
 
     buffer = io.StringIO()
     rows = rows or ROWS[name]

@@ -21,7 +21,7 @@ def command(path: str | None, as_json: bool) -> None:
       slipway status
     """
     from slipway.problem import load_problem
-    from slipway.store import open_store
+    from slipway.store.local import open_store
 
     problem = load_problem(path)
     store = open_store(problem.store, problem.folder)

@@ -35,7 +35,7 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     pin_threads()
     from slipway.problem import load_problem
     from slipway.sources.fetch import fetch
-    from slipway.store import open_store
+    from slipway.store.local import open_store
     from slipway.training.inputs import fingerprint, unchanged
 
     problem = load_problem(path)
@@ -50,7 +50,7 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
         return
     if not data:
         _require_server(problem)
-    from slipway.sources.kept import KeptData
+    from slipway.store.snapshots import KeptData
     from slipway.training.train import train
 
     named = KeptData(store.root / "data").find(data) if data else None

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 from slipway.errors import ReleaseError, SlipwayError
-from slipway.release.commit import chosen_commit
-from slipway.release.key import earlier_keys, release_key
-from slipway.release.labels import labels
-from slipway.release.pack import build
-from slipway.release.registry import find_image
-from slipway.release.settings import require_settings
-from slipway.store import LocalStore
+from slipway.release.box.pack import build
+from slipway.release.image.commit import chosen_commit
+from slipway.release.image.key import earlier_keys, release_key
+from slipway.release.image.labels import labels
+from slipway.release.image.registry import find_image
+from slipway.release.image.workflow_settings import require_settings
+from slipway.store.local import LocalStore
 
 
 def main() -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from slipway.predictor import Prediction, Predictor
-from slipway.schema import Columns
+from slipway.model.predictor import Prediction, Predictor
 from slipway.serving.chart import MOST, Bar, Chart, contribution_chart, number, probability_bars, share
+from slipway.table.schema import Columns
 
 
 @dataclass(frozen=True)

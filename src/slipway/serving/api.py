@@ -5,7 +5,7 @@ from collections import Counter
 import msgspec
 from flask import Blueprint, Response, current_app, g, request
 
-from slipway.serving import table
+from slipway.serving import csv_upload as table
 from slipway.serving.body import PIECE, pieces, require_type
 from slipway.serving.decoder import is_single
 from slipway.serving.refusal import Refusal

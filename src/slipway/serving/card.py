@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from slipway.schema import Field, show_date
 from slipway.serving.chart import Bar, number
 from slipway.serving.form import plain, typical
+from slipway.table.schema import Field, show_date
 
 MOST_LEVELS = 12
 MOST_FIELDS = 15

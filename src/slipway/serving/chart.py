@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from slipway.explain import Contributions
+from slipway.model.explanation import Contributions
 
 MOST = 10
 THIN = 0.6

@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 
 from slipway.problem import Serving
-from slipway.schema import MISSING, UNSEEN, Columns, Schema
 from slipway.serving.refusal import Refusal, shown_name
-from slipway.serving.rules import ABSENT, LISTED, NOT_FINITE, FieldProblem, Rule, Watch, bounds, days, rules_of, typed_column
+from slipway.table.rules import ABSENT, LISTED, NOT_FINITE, FieldProblem, Rule, Watch, bounds, days, rules_of, typed_column
+from slipway.table.schema import MISSING, UNSEEN, Columns, Schema
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 UNSAFE_IN_NAMES = set('"\\')

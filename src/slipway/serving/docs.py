@@ -7,12 +7,12 @@ from flasgger import Swagger
 from flask import Flask, Response, current_app, redirect, request, url_for
 
 from slipway import __version__
-from slipway.schema import Field, show_date
 from slipway.serving.examples import answer_example, example_row, example_table, refusal_example
 from slipway.serving.keys import HEADER
 from slipway.serving.refusal import MEDIA_TYPE, problem_document
-from slipway.serving.rules import Rule
 from slipway.serving.service import Service
+from slipway.table.rules import Rule
+from slipway.table.schema import Field, show_date
 
 CONFIG = {
     "headers": [],

@@ -5,9 +5,9 @@ import io
 
 import msgspec
 
-from slipway.schema import Field, Schema, show_date
 from slipway.serving.refusal import Refusal, problem_document
 from slipway.serving.service import Service
+from slipway.table.schema import Field, Schema, show_date
 
 
 def example_row(schema: Schema) -> dict:

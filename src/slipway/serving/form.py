@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from slipway.schema import Field, Schema, show_date
+from slipway.table.schema import Field, Schema, show_date
 
 FEW_LEVELS = 4
 FEW_LETTERS = 40

@@ -14,8 +14,8 @@ from slipway.serving.chart import aligned, number, share
 from slipway.serving.form import FEW_FIELDS, brief, controls, groups, read_row, typical
 from slipway.serving.keys import FORM_FIELD
 from slipway.serving.refusal import Refusal
-from slipway.serving.rules import visible
 from slipway.serving.service import Service
+from slipway.table.rules import visible
 
 pages = Blueprint("pages", __name__)
 pages.add_app_template_filter(brief, "brief")

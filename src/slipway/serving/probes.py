@@ -4,7 +4,7 @@ import msgspec
 from flask import Blueprint, Response, current_app
 
 from slipway.errors import SlipwayError
-from slipway.serving.metrics import MEDIA_TYPE
+from slipway.serving.counters import MEDIA_TYPE
 from slipway.serving.refusal import Refusal
 
 probes = Blueprint("probes", __name__)

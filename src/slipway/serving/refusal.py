@@ -9,7 +9,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from slipway.errors import SlipwayError
 from slipway.serving.access import log_failure
-from slipway.serving.rules import FieldProblem
+from slipway.table.rules import FieldProblem
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_NAME = 100

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slipway.bundle import Bundle
 from slipway.errors import ServingError
+from slipway.model.bundle import Bundle
 from slipway.problem import Problem
-from slipway.schema import Columns, Schema
+from slipway.serving.counters import Metrics
 from slipway.serving.decoder import Decoder
 from slipway.serving.keys import Keys
-from slipway.serving.metrics import Metrics
 from slipway.serving.refusal import Refusal
-from slipway.serving.rules import LISTED, NO_ANSWER, FieldProblem, rows_without_answer
-from slipway.store import open_store
+from slipway.store.local import open_store
+from slipway.table.rules import LISTED, NO_ANSWER, FieldProblem, rows_without_answer
+from slipway.table.schema import Columns, Schema
 
 if TYPE_CHECKING:
-    from slipway.predictor import Prediction, Predictor
+    from slipway.model.predictor import Prediction, Predictor
 
 
 # What pages and probes read of the bundle after the start.
@@ -72,7 +72,7 @@ class Service:
         with self._lock:
             if self._process != os.getpid():
                 # Here, not above: once ONNX Runtime is loaded a process must not fork; its workers abort at their end.
-                from slipway.predictor import Predictor
+                from slipway.model.predictor import Predictor
 
                 self._predictor = Predictor(self.bundle)
                 self._replayed = False

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from shlex import quote
 
 from slipway.serving.keys import HEADER
-from slipway.serving.rules import visible
+from slipway.table.rules import visible
 
 
 def curl(url: str, row: Mapping, key: bool = False) -> str:

@@ -8,8 +8,8 @@ import pyarrow
 
 from slipway.errors import TableError
 from slipway.sources.batches import Batches
-from slipway.sources.csv import CsvPart, open_csv
 from slipway.sources.parquet import ParquetPart, open_parquet
+from slipway.table.csv_header import CsvPart, open_csv
 
 CSV = (".csv", ".csv.gz", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")

@@ -8,7 +8,12 @@ from contextlib import contextmanager, suppress
 from bson.errors import InvalidBSON, InvalidDocument
 from pymongo import MongoClient
 from pymongo.errors import (
-    ConfigurationError, ConnectionFailure, InvalidName, OperationFailure, PyMongoError, ServerSelectionTimeoutError,
+    ConfigurationError,
+    ConnectionFailure,
+    InvalidName,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
 )
 
 from slipway.errors import ProblemError, SlipwayError, TableError

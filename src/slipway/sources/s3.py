@@ -11,9 +11,9 @@ import pyarrow
 from botocore.exceptions import BotoCoreError, IncompleteReadError
 
 from slipway.errors import StoreError, TableError
-from slipway.remote import ATTEMPTS, GET, LIST, connect, explained
 from slipway.sources.files import PARQUET, Part
 from slipway.sources.paths import S3
+from slipway.store.remote import ATTEMPTS, GET, LIST, connect, explained
 
 STREAMED = 1 << 20  # bytes handed on at a time
 GLOB = re.compile(r"(\*\*/)|(\*)|(\?)|(\[[^]]+\])|(.)", re.DOTALL)

@@ -8,15 +8,15 @@ from importlib.metadata import version
 import numpy as np
 
 from slipway.errors import TableError
-from slipway.predictor import ABSOLUTE, Predictor, close
+from slipway.model.predictor import ABSOLUTE, Predictor, close
 from slipway.problem import Problem
 from slipway.training import evidence
 from slipway.training.compare import Entry, Fitted, fit
+from slipway.training.dataset import Table
 from slipway.training.export import export
 from slipway.training.metrics import METRICS
 from slipway.training.plot import fit_svg
 from slipway.training.report import report_html
-from slipway.training.table import Table
 
 LIBRARIES = ("scikit-learn", "numpy", "onnx", "onnxruntime")
 

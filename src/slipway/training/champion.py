@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from slipway.cells import read_columns
 from slipway.errors import BundleError, SlipwayError
-from slipway.pointer import Pointer
-from slipway.predictor import Predictor
-from slipway.store import LocalStore
+from slipway.model.predictor import Predictor
+from slipway.store.local import LocalStore
+from slipway.store.pointer import Pointer
+from slipway.table.cells import read_columns
 from slipway.training.split import FEW, Split, held_out
 
 

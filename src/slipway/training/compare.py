@@ -16,8 +16,8 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
-from slipway.encoding import Encoding
-from slipway.schema import Columns, Schema
+from slipway.model.encoding import Encoding
+from slipway.table.schema import Columns, Schema
 from slipway.training.candidates import CANDIDATES, Trial
 from slipway.training.metrics import METRICS, Scored, best_threshold, value
 

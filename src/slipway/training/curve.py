@@ -12,10 +12,10 @@ import numpy as np
 
 from slipway.training.candidates import CANDIDATES, Trial
 from slipway.training.compare import Goal, Rows, fit
+from slipway.training.dataset import Table
 from slipway.training.gate import drawn_gains
 from slipway.training.metrics import METRICS, Scored, value
 from slipway.training.sample import WHOLE
-from slipway.training.table import Table
 
 START = WHOLE // 2
 CHECKED = 20_000

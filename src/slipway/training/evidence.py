@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from slipway.predictor import Predictor, golden_answers
+from slipway.model.predictor import Predictor, golden_answers
 from slipway.problem import TASK_METRICS
-from slipway.schema import Columns, Field, Schema, show_date
+from slipway.table.schema import Columns, Field, Schema, show_date
 from slipway.training.compare import Entry, Goal, Rows, baseline
 from slipway.training.gate import interval
 from slipway.training.metrics import METRICS, Scored, value

@@ -1,7 +1,7 @@
 """Fitted scikit-learn estimators → ONNX graphs that answer raw scores.
 
 A graph holds the trees or the linear part alone: encoding before it and link after it are NumPy in double precision
-(slipway.encoding, slipway.predictor), because whole pipelines exported in float32 move values across thresholds.
+(slipway.model.encoding, slipway.model.predictor), because whole pipelines exported in float32 move values across thresholds.
 
 Two measures keep a tree graph exact although ONNX Runtime's operator computes in float32:
 
@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from slipway.predictor import INPUT, OUTPUT
+from slipway.model.predictor import INPUT, OUTPUT
 
 IR_VERSION = 9
 OPSETS = (helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3))
@@ -35,7 +35,7 @@ class Graph:
     input : str
         ``float32`` or ``float64``.
     link : str
-        A key of `slipway.predictor.LINKS`.
+        A key of `slipway.model.predictor.LINKS`.
     base : list of float
         Added to the raw scores, one per score.
     """

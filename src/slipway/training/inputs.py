@@ -10,7 +10,7 @@ import slipway
 from slipway.errors import SlipwayError
 from slipway.problem import MONGODB, Problem
 from slipway.sources.paths import S3, source_files
-from slipway.store import LocalStore
+from slipway.store.local import LocalStore
 
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "onnx", "onnxruntime")
 ROOMS_OF_OTHERS = {"serving", "cli", "doctor", "release", "batch"}  # what they hold, no training runs

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from slipway.encoding import Encoding, Output
-from slipway.schema import MISSING, Columns, Field, Schema
+from slipway.model.encoding import Encoding, Output
+from slipway.table.schema import MISSING, Columns, Field, Schema
 
 RARE = 10
 MOST_LEVELS = 40

@@ -11,8 +11,8 @@ from hashlib import blake2b
 import numpy as np
 import pandas as pd
 
-from slipway.cells import cell_keys
 from slipway.problem import Problem
+from slipway.table.cells import cell_keys
 
 FEW = 30
 ROWS = 50_000  # whose keys, which are long texts, are in memory at a time

@@ -5,24 +5,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slipway.bundle import Bundle
-from slipway.changes import changes
 from slipway.errors import BundleError
-from slipway.journal import entry
-from slipway.pointer import Pointer
-from slipway.predictor import Predictor
+from slipway.model.bundle import Bundle
+from slipway.model.changes import changes
+from slipway.model.predictor import Predictor
 from slipway.problem import Problem
-from slipway.sources.kept import KeptData
-from slipway.store import LocalStore
+from slipway.store.journal import entry
+from slipway.store.local import LocalStore
+from slipway.store.pointer import Pointer
+from slipway.store.snapshots import KeptData
 from slipway.threads import cores
 from slipway.training.candidates import skewed, trials
 from slipway.training.challenger import challenger, documents
 from slipway.training.champion import Incomparable, columns_needed, common_rows, load_champion
 from slipway.training.compare import baseline, compare
 from slipway.training.curve import worth_learning
+from slipway.training.dataset import Table, read, read_kept, remarks
 from slipway.training.gate import Verdict, judge
 from slipway.training.metrics import Scored, value
-from slipway.training.table import Table, read, read_kept, remarks
 
 # Where a table has this many cells, only this part of the trials is made: more rows leave less to tune.
 PARTS = ((2_000_000, 4), (200_000, 2))

@@ -1,0 +1,162 @@
+"""What IN names: its parts, their columns, and what tells that it is still the same."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+
+from slipway.batch.lines import Sheet, open_sheet, reading
+from slipway.batch.rows import Rows
+from slipway.batch.typed import Typed
+from slipway.errors import TableError
+from slipway.sources.files import CSV, PARQUET, Part, file_parts
+from slipway.sources.parquet import ParquetPart, open_parquet
+from slipway.sources.paths import S3, files_at
+from slipway.table.csv_header import CsvPart, open_csv
+
+HEAD = 1 << 16
+
+
+@dataclass(frozen=True)
+class Source:
+    """The input of a batch.
+
+    Parameters
+    ----------
+    location : str
+    names : tuple of str
+        Its columns, in order.
+    parts : tuple of Sheet or Typed
+    sizes : tuple of int
+        Of each part, in bytes; 0 where it is not known.
+    identity : list or None
+        JSON that differs when the input does; None when nothing tells that, so that no run can be resumed.
+    note : str
+        Empty, or one sentence: why this is no consistent snapshot.
+    """
+
+    location: str
+    names: tuple[str, ...]
+    parts: tuple[Any, ...]
+    sizes: tuple[int, ...]
+    identity: list | None
+    note: str = ""
+
+    @property
+    def sheet(self) -> Sheet | None:
+        """The first file, when they are CSV."""
+        return self.parts[0] if isinstance(self.parts[0], Sheet) else None
+
+    def read(self, position: dict) -> Iterator[Callable[[], Rows]]:
+        """Blocks of rows from ``{"part": …, "at": …}`` on, or from the start when it is empty."""
+        begin = position.get("part", 0)
+        for number, part in enumerate(self.parts[begin:], begin):
+            at = position["at"] if position and number == begin else part.start
+            for block in part.read(at):
+                yield lambda block=block, number=number: _placed(block(), number)
+
+    def share(self, position: dict) -> float | None:
+        """How much of the input is before a position, 0 to 1; None when that is not known."""
+        shares = [part.share(position["at"]) if number == position["part"] else 1 for number, part in enumerate(self.parts)]
+        if shares[position["part"]] is None or not sum(self.sizes):
+            return None
+        done = sum(size * share for size, share in zip(self.sizes[:position["part"] + 1], shares))
+        return done / sum(self.sizes)
+
+
+def _placed(rows: Rows, part: int) -> Rows:
+    return Rows(**{**vars(rows), "position": {"part": part, "at": rows.position}})
+
+
+def open_tables(location: str, needed: Sequence[str], whole: bool) -> Source:
+    """CSV or Parquet files, or objects in S3, as one table.
+
+    Parameters
+    ----------
+    location : str
+        A path, a glob, or ``s3://bucket/key`` with a glob in its key.
+    needed : sequence of str
+        Columns that it must have.
+    whole : bool
+        Whether the cells of all columns of CSV are read, and not only those of the columns that are needed.
+
+    Raises
+    ------
+    TableError
+        Naming the file that is not there, cannot be read, lacks a column or is unlike the first.
+    """
+    if location.startswith(S3):
+        from slipway.sources.s3 import object_part, objects
+
+        listed = objects(location)
+        parts = [object_part(each) for each in listed]
+        identity = [[each.where, each.size, each.etag] for each in listed]
+    else:
+        parts = file_parts(files_at(location, Path()))
+        identity = [_identity(part) for part in parts]
+    if all(part.where.lower().endswith(PARQUET) for part in parts):
+        opened = [open_parquet(part.where, part.open) for part in parts]
+        names = opened[0].names
+        read = [Typed(each.where, each.rows, names, partial(each.read, names)) for each in opened]
+    elif all(part.where.lower().endswith(CSV) for part in parts):
+        opened = [open_csv(part.where, part.open, part.size) for part in parts]
+        names = opened[0].names
+        wanted = names if whole else tuple(needed)
+    else:
+        odd = next((part.where for part in parts if not part.where.lower().endswith(CSV + PARQUET)), None)
+        if odd is None:
+            raise TableError(f"{location}: names CSV and Parquet files", "Predict either alone")
+        raise TableError(f"{odd}: is neither CSV ({', '.join(CSV)}) nor Parquet ({', '.join(PARQUET)}) by its name")
+    require(location, names, needed)
+    for each in opened[1:]:
+        _require_alike(opened[0], each)
+    if whole and not isinstance(opened[0], CsvPart):
+        _require_types(opened)
+    if isinstance(opened[0], CsvPart):
+        read = [open_sheet(each, part.size, wanted) for each, part in zip(opened, parts)]
+    return Source(location, names, tuple(read), tuple(part.size for part in parts), identity)
+
+
+def _identity(part: Part) -> list:
+    with reading(part.where), part.open() as file:
+        head = sha256(file.read(HEAD)).hexdigest()
+    return [part.where, part.size, Path(part.where).stat().st_mtime_ns, head]
+
+
+def require(location: str, names: Sequence[str], needed: Sequence[str]) -> None:
+    """TableError naming the columns that are needed and not there."""
+    missing = [name for name in needed if name not in names]
+    if missing:
+        plain = {name.lower(): name for name in names}
+        close = get_close_matches(missing[0].lower(), plain, 1, 0.6)
+        cure = f"Did you mean {plain[close[0]]!r}?" if close else f"It has {', '.join(names[:20])}"
+        listed = ", ".join(repr(name) for name in missing[:20])
+        raise TableError(f"{location}: has no column {listed}, which the model needs", cure)
+
+
+def _require_types(parts: Sequence[ParquetPart]) -> None:
+    """TableError naming the file with a column that no type holds together with those of the files before it."""
+    schema = pyarrow.schema([])
+    for part in parts:
+        try:
+            schema = pyarrow.unify_schemas([schema, part.metadata.schema.to_arrow_schema()], promote_options="permissive")
+        except pyarrow.ArrowException as error:
+            raise TableError(
+                f"{part.where}: a column is of another type than in the files before it ({error})",
+                "Write CSV, or predict files that differ one by one",
+            ) from error
+
+
+def _require_alike(first: Any, other: Any) -> None:
+    same = set(first.names) == set(other.names)
+    if isinstance(first, CsvPart):
+        same = (first.names, first.separator) == (other.names, other.separator)
+    if not same:
+        raise TableError(
+            f"{other.where}: its columns are not those of {first.where}", "Predict files that differ one by one"
+        )

@@ -1,0 +1,201 @@
+"""The box: is a machine that bootstrap prepared still as it should be?"""
+
+import os
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.doctor.finding import FAILED, MISSING, OK, SKIPPED, Finding
+from slipway.errors import ReleaseError
+from slipway.release.box.configuration import FILE, read_configuration
+from slipway.release.box.engine import Engine
+from slipway.release.box.state import Box
+from slipway.release.box.web import ask
+
+ROOM = 2_000_000_000  # bytes: an image has about 400 MB, and a pull needs it twice for a moment
+RULE = 'runner ALL=(root) NOPASSWD: /usr/local/sbin/slipway-release ""'
+BOOTSTRAP = "Run deploy/ec2/bootstrap on the box"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is on the machine; an empty text stands for what is as it should be, unless said otherwise.
+
+    Parameters
+    ----------
+    settings, engine : str
+        What is wrong with /etc/slipway/release.toml; with Docker.
+    survives : bool
+        Whether containers outlive a restart of Docker; only of interest when it answers.
+    program, proxy : bool
+        Whether the release program is there, root's and executable; whether nginx has its configuration.
+    live : str or None
+        Id of the release that active.sock leads to; None before the first. `silent` says why it does not answer.
+    free : int
+        Bytes free where images are kept.
+    rules : tuple of str
+        All lines about the user ``runner`` in /etc/sudoers.d.
+    in_docker : bool
+        Whether the user ``runner`` is in group ``docker``.
+    """
+
+    settings: str = ""
+    engine: str = ""
+    survives: bool = True
+    program: bool = True
+    proxy: bool = True
+    live: str | None = None
+    silent: str = ""
+    free: int = ROOM
+    rules: tuple[str, ...] = (RULE,)
+    in_docker: bool = False
+
+
+def gather(root: Path, engine: Engine = Engine()) -> Facts | None:
+    """Look at the machine whose file system starts at `root`; None when it is no box.
+
+    Raises
+    ------
+    PermissionError
+        When only root may look.
+    """
+    configuration = _at(root, FILE)
+    if not configuration.is_file():
+        return None
+    box = Box(_at(root, Box().state))
+    live, silent = _live(box)
+    images = _at(root, Path("/var/lib/docker"))
+    return Facts(
+        settings=_said(lambda: read_configuration(configuration)),
+        engine=_said(lambda: engine.run(("version", "--format", "{{.Server.Version}}"), 10)),
+        survives=_survives(engine),
+        program=_is_roots_program(_at(root, Path("/usr/local/sbin/slipway-release"))),
+        proxy=_at(root, Path("/etc/nginx/conf.d/slipway.conf")).is_file(),
+        live=live, silent=silent, free=shutil.disk_usage(images if images.is_dir() else root).free,
+        rules=_rules(_at(root, Path("/etc/sudoers.d"))), in_docker=_in_docker(_at(root, Path("/etc"))),
+    )
+
+
+def _at(root: Path, path: Path) -> Path:
+    return root / path.relative_to("/")
+
+
+def _said(attempt) -> str:
+    try:
+        attempt()
+    except ReleaseError as error:
+        return str(error)
+    return ""
+
+
+def _survives(engine: Engine) -> bool:
+    try:
+        return engine.run(("info", "--format", "{{.LiveRestoreEnabled}}"), 10).strip() == "true"
+    except ReleaseError:
+        return False
+
+
+def _is_roots_program(path: Path) -> bool:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return False
+    return found.st_uid == 0 and not found.st_mode & 0o022 and os.access(path, os.X_OK)
+
+
+def _live(box: Box) -> tuple[str | None, str]:
+    """Id of the live release, and what is wrong with it."""
+    try:
+        id = box.live()
+    except ReleaseError as error:
+        return "?", str(error)
+    if id is None:
+        return None, ""
+    try:
+        if not stat.S_ISSOCK(box.active.stat().st_mode):
+            return id, "what active.sock leads to is no socket"
+        answer = ask(box.active, "/readyz")
+    except OSError as error:
+        return id, f"nobody answers ({error.strerror or error})"
+    return id, "" if answer.status == 200 else f"/readyz answers {answer.status}"
+
+
+def _rules(folder: Path) -> tuple[str, ...]:
+    texts = [path.read_text(errors="replace") for path in sorted(folder.glob("*")) if path.is_file()]
+    lines = [line.strip() for text in texts for line in text.splitlines()]
+    return tuple(line for line in lines if line.split(None, 1)[:1] == ["runner"])
+
+
+def _in_docker(etc: Path) -> bool:
+    """By /etc/group, or as the user's own group in /etc/passwd."""
+    groups = [line.split(":") for line in _lines(etc / "group")]
+    users = [line.split(":") for line in _lines(etc / "passwd")]
+    docker = [each for each in groups if each[0] == "docker" and len(each) > 3]
+    own = {each[3] for each in users if each[0] == "runner" and len(each) > 3}
+    return any("runner" in each[3].split(",") or each[2] in own for each in docker)
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(errors="replace").splitlines() if path.is_file() else []
+
+
+def check(facts: Facts | None) -> list[Finding]:
+    """Judge the facts; None: this is no box."""
+    if facts is None:
+        return [Finding("box", SKIPPED, "this machine is none: run slipway doctor there, as root")]
+    return [
+        Finding("settings", FAILED, facts.settings) if facts.settings else Finding("settings", OK, f"{FILE} is sound"),
+        docker(facts),
+        Finding("program", OK, "slipway-release is there, and root's alone to change") if facts.program else
+        Finding("program", FAILED, "/usr/local/sbin/slipway-release is not there, or not root's", BOOTSTRAP),
+        Finding("nginx", OK, "has its configuration") if facts.proxy else
+        Finding("nginx", FAILED, "/etc/nginx/conf.d/slipway.conf is missing", BOOTSTRAP),
+        live(facts), room(facts), sudo(facts), docker_group(facts),
+    ]
+
+
+def docker(facts: Facts) -> Finding:
+    """Whether Docker answers, and releases outlive a restart of it."""
+    if facts.engine:
+        return Finding("docker", FAILED, facts.engine)
+    if not facts.survives:
+        return Finding("docker", FAILED, "live-restore is off: a restart of Docker interrupts the service", BOOTSTRAP)
+    return Finding("docker", OK, "answers, and releases outlive a restart of it")
+
+
+def live(facts: Facts) -> Finding:
+    """Whether the live release answers."""
+    if facts.live is None:
+        return Finding("release", MISSING, "none is live yet", "Push to main, or run the workflow")
+    if facts.silent:
+        return Finding("release", FAILED, f"{facts.live}: {facts.silent}", "slipway-release status tells more")
+    return Finding("release", OK, f"{facts.live} is ready")
+
+
+def room(facts: Facts) -> Finding:
+    """Whether the next image fits."""
+    gigabytes = f"{facts.free / 1e9:.1f} GB free"
+    if facts.free < ROOM:
+        cure = "Make room: docker system df says what takes it, and keep in release.toml how many images stay"
+        return Finding("disk", FAILED, f"{gigabytes}, and the next image needs up to {ROOM / 1e9:.0f}", cure)
+    return Finding("disk", OK, gigabytes)
+
+
+def sudo(facts: Facts) -> Finding:
+    """Whether the runner may start the release program as root, and nothing else."""
+    more = [rule for rule in facts.rules if rule != RULE]
+    if more:
+        says = f"the runner may do more than release: {more[0]}"
+        return Finding("sudo", FAILED, says, "Take the line out of /etc/sudoers.d")
+    if RULE not in facts.rules:
+        return Finding("sudo", FAILED, "the runner may not start slipway-release", BOOTSTRAP)
+    return Finding("sudo", OK, "the runner may start slipway-release, and nothing else")
+
+
+def docker_group(facts: Facts) -> Finding:
+    """Whether the runner is kept away from the engine."""
+    if facts.in_docker:
+        says = "user runner is in group docker: every job can become root through it"
+        return Finding("runner", FAILED, says, "gpasswd --delete runner docker, then restart the runner's service")
+    return Finding("runner", OK, "is not in group docker")

@@ -1,0 +1,99 @@
+"""Credentials: who are we to AWS, and do the names of the registry make sense?"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+from slipway.doctor.finding import FAILED, MISSING, OK, SKIPPED, Finding
+from slipway.release.image.registry import LOCAL
+
+REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?")
+REPOSITORY = re.compile(r"[a-z0-9]+([._/-]+[a-z0-9]+)*")
+SECONDS = 5
+WHERE = "On GitHub under Settings, Secrets and variables, Actions; here with export"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who AWS says we are (an ARN), or why it does not: `state` is of the finding."""
+
+    state: str
+    says: str
+    cure: str = ""
+
+
+def identity(environ: Mapping[str, str]) -> Identity:
+    """Ask AWS who we are; the messages of AWS are not passed on, they may hold what should not be shown."""
+    try:
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import (
+            BotoCoreError,
+            ClientError,
+            EndpointConnectionError,
+            HTTPClientError,
+            NoCredentialsError,
+        )
+    except ImportError as error:
+        return Identity(SKIPPED, f"{error.name} is not installed", "pip install -r requirements-release.txt")
+    config = Config(connect_timeout=SECONDS, read_timeout=SECONDS, retries={"total_max_attempts": 1})
+    try:
+        client = boto3.Session().client("sts", region_name=environ.get("AWS_REGION") or "us-east-1", config=config)
+        return Identity(OK, client.get_caller_identity()["Arn"])
+    except NoCredentialsError:
+        cure = "Set AWS_ROLE_ARN (keyless), or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; not needed with --in-git"
+        return Identity(MISSING, "there are none", cure)
+    except ClientError as error:
+        return Identity(FAILED, f"AWS refuses them: {error.response['Error']['Code']}", "Make new ones, or set the right ones")
+    except (EndpointConnectionError, HTTPClientError) as error:
+        return Identity(SKIPPED, f"AWS cannot be reached ({type(error).__name__})", "Check the network and AWS_ENDPOINT_URL")
+    except (BotoCoreError, ValueError) as error:
+        return Identity(FAILED, f"cannot be used: {type(error).__name__}", "Check the variables AWS_… and ~/.aws")
+
+
+def answers(registry: str) -> str:
+    """What is wrong with how a registry answers; empty when it asks us to log in, or lets us in."""
+    scheme = "http" if registry.rpartition(":")[0] in LOCAL or registry in LOCAL else "https"
+    try:
+        with urlopen(f"{scheme}://{registry}/v2/", timeout=SECONDS):
+            return ""
+    except HTTPError as error:
+        return "" if error.code == 401 else f"it answers {error.code}"
+    except (OSError, HTTPException, ValueError) as error:
+        return f"it cannot be reached ({type(getattr(error, 'reason', error)).__name__})"
+
+
+def check(who: Identity, environ: Mapping[str, str], unanswered: str) -> list[Finding]:
+    """Judge them; `unanswered` is what `answers` said of a registry whose name is well-formed."""
+    return [
+        Finding("AWS", who.state, who.says, who.cure),
+        _named("AWS_REGION", environ, REGION, "such as eu-west-1"),
+        registry(environ, unanswered),
+        _named("ECR_REPOSITORY_NAME", environ, REPOSITORY, "the repository's name alone, such as insurance"),
+    ]
+
+
+def well_formed(registry: str | None) -> bool:
+    """Whether a name can be that of a registry: a host, and nothing around it."""
+    return bool(registry and HOST.fullmatch(registry))
+
+
+def registry(environ: Mapping[str, str], unanswered: str) -> Finding:
+    """Whether AWS_ECR_LOGIN_URI is a registry's host, and it answers."""
+    found = _named("AWS_ECR_LOGIN_URI", environ, HOST, "a host without https:// and without a path")
+    if found.state == OK and unanswered:
+        return Finding(found.what, FAILED, f"is well-formed, but {unanswered}", "Check account and region in it")
+    return found
+
+
+def _named(name: str, environ: Mapping[str, str], form: re.Pattern, expected: str) -> Finding:
+    value = environ.get(name)
+    if not value:
+        return Finding(name, MISSING, f"is not set: {expected}", WHERE)
+    if not form.fullmatch(value):  # the value may be a secret in the wrong place: it is not shown
+        return Finding(name, FAILED, f"is not what it should be: {expected}", WHERE)
+    return Finding(name, OK, "is well-formed")

@@ -1,0 +1,1 @@
+"""What answers: the bundle, its encoding, the predictor, and the explanation of an answer."""

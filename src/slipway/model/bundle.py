@@ -1,0 +1,153 @@
+"""A bundle: the immutable result of a training, named by the SHA-256 of its manifest.
+
+The manifest lists the SHA-256 of every other file, so the digest vouches for all of them. The digest comes from
+outside (the pointer in git); nothing inside a bundle can vouch for the bundle. docs/bundle.md describes the files.
+"""
+
+import json
+import re
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+
+from slipway.errors import BundleError
+from slipway.model.document import parse
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+DIGEST = re.compile(r"[0-9a-f]{64}")
+FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was verified when it was read.
+
+    Parameters
+    ----------
+    folder : Path
+    digest : str
+        64 hexadecimal digits.
+    manifest : dict
+    held : mapping
+        Content of the files that `hold` keeps in memory.
+    """
+
+    folder: Path
+    digest: str
+    manifest: dict
+    held: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def problem(self) -> str:
+        return self.manifest["problem"]
+
+    def read(self, name: str) -> bytes:
+        """The verified content of one file; BundleError when it is absent or damaged."""
+        if name in self.held:
+            return self.held[name]
+        listed = self.manifest["files"].get(name)
+        if listed is None:
+            raise BundleError(f"bundle {self.digest[:12]} has no {name}")
+        path = self.folder / name
+        content = _content(path, listed["bytes"])
+        if sha256(content).hexdigest() != listed["sha256"]:
+            raise BundleError(f"{path}: is not what the manifest names (SHA-256 differs)", TRAIN_AGAIN)
+        return content
+
+    def hold(self, names: Iterable[str]) -> "Bundle":
+        """The same bundle, which reads these of its files from memory when its folder is gone; BundleError as `read`."""
+        return replace(self, held={name: self.read(name) for name in names if name in self.manifest["files"]})
+
+    def json(self, name: str) -> dict:
+        """One file as JSON."""
+        try:
+            return parse(self.read(name))
+        except ValueError as error:
+            raise BundleError(f"{self.folder / name}: not JSON ({error})") from error
+
+
+TRAIN_AGAIN = "The bundle is damaged: delete its folder and run slipway train, or fetch it again"
+
+
+def manifest_bytes(problem: str, files: Mapping[str, bytes]) -> bytes:
+    """The manifest of these files; the same files give the same bytes."""
+    for name in files:
+        if not FILE_NAME.fullmatch(name) or name == MANIFEST:
+            raise BundleError(f"{name!r}: not a name for a file of a bundle")
+    document = {
+        "format": FORMAT,
+        "problem": problem,
+        "files": {
+            name: {"sha256": sha256(content).hexdigest(), "bytes": len(content)} for name, content in files.items()
+        },
+    }
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode() + b"\n"
+
+
+def digest_of(manifest: bytes) -> str:
+    """The digest that names a bundle with this manifest."""
+    return sha256(manifest).hexdigest()
+
+
+def read_bundle(folder: Path, digest: str) -> Bundle:
+    """Open the bundle in `folder` and verify every byte of it.
+
+    Raises
+    ------
+    BundleError
+        When a file is missing, damaged, unlisted or a link, or when a newer Slipway wrote the bundle.
+    """
+    bundle = Bundle(folder, digest, _manifest(folder, digest))
+    listed = {MANIFEST, *bundle.manifest["files"]}
+    try:
+        unlisted = sorted({path.name for path in folder.iterdir()} - listed)
+    except OSError as error:
+        raise BundleError(f"{folder}: cannot be read ({error.strerror})", TRAIN_AGAIN) from error
+    if unlisted:
+        raise BundleError(f"{folder / unlisted[0]}: is not in the manifest", "Delete it: a bundle never changes")
+    for name in bundle.manifest["files"]:
+        bundle.read(name)
+    return bundle
+
+
+def _content(path: Path, size: int | None = None) -> bytes:
+    """What a plain file of `size` bytes holds: a link could lead anywhere, a pipe would never end."""
+    try:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise BundleError(f"{path}: is not a plain file", TRAIN_AGAIN)
+        if size is not None and found.st_size != size:
+            raise BundleError(
+                f"{path}: is not what the manifest names ({found.st_size} bytes instead of {size})", TRAIN_AGAIN
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror})", TRAIN_AGAIN) from error
+
+
+def _manifest(folder: Path, digest: str) -> dict:
+    path = folder / MANIFEST
+    content = _content(path)
+    if digest_of(content) != digest:
+        raise BundleError(f"{path}: its SHA-256 is not the digest {digest[:12]} asked for", TRAIN_AGAIN)
+    try:
+        manifest = parse(content)
+        newer = manifest["format"] > FORMAT
+        sound = newer or manifest["format"] == FORMAT and isinstance(manifest["problem"], str) and all(
+            FILE_NAME.fullmatch(name) and isinstance(listed["sha256"], str) and isinstance(listed["bytes"], int)
+            for name, listed in manifest["files"].items()
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        newer = sound = False
+    if not sound:  # who names a digest need not have seen what it stands for
+        raise BundleError(f"{path}: not a manifest", "Only slipway train writes bundles")
+    if newer:
+        raise BundleError(
+            f"{path}: format {manifest['format']} was written by a newer Slipway",
+            f"Upgrade: this version reads formats up to {FORMAT}",
+        )
+    return manifest

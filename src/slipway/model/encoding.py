@@ -1,0 +1,126 @@
+"""From typed columns to the matrix a model reads, in double precision.
+
+The same code encodes in training and in serving, so the two cannot differ. An encoding is data: it is written to the
+bundle as JSON and holds everything that was learned from the training rows (fills, means, kept levels).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+
+from slipway.errors import BundleError
+from slipway.table.schema import EPOCH, MISSING, UNSEEN, Columns, Schema
+
+KINDS = ("value", "log", "missing", "level", "month", "weekday")
+
+
+@dataclass(frozen=True)
+class Output:
+    """One column of the matrix.
+
+    Parameters
+    ----------
+    kind : str
+        ``value`` (the number itself), ``log`` (sign(x)·log(1+|x|)), ``missing`` (1 where the cell is missing),
+        ``level`` (1 where the cell is one of `levels`), ``month`` (1–12) or ``weekday`` (0 = Monday) of a date.
+    field : str
+    levels : tuple of str
+        For ``level`` only.
+    unseen : bool
+        Whether a level that training never saw counts as one of `levels` (the group of rare levels).
+    fill : float or None
+        What stands in for a missing value; None keeps NaN, for models that route it.
+    mean, scale : float
+        The output is (x − mean) / scale.
+    """
+
+    kind: str
+    field: str
+    levels: tuple[str, ...] = ()
+    unseen: bool = False
+    fill: float | None = None
+    mean: float = 0.0
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """The columns of the matrix, bound to the schema whose levels the codes refer to."""
+
+    schema: Schema
+    outputs: tuple[Output, ...]
+
+    def encode(self, columns: Columns) -> np.ndarray:
+        """Typed columns of n rows → float64 matrix of shape (n, len(outputs)); NaN where a fill is None."""
+        rows = len(next(iter(columns.values())))
+        matrix = np.empty((rows, len(self.outputs)), dtype=np.float64)
+        for index, (output, codes) in enumerate(zip(self.outputs, self._codes)):
+            matrix[:, index] = _raw(output, columns[output.field], codes)
+        fills, means, scales = self._constants
+        if fills is not None:
+            matrix = np.where(np.isnan(matrix), fills, matrix)
+        if means is not None:
+            matrix = (matrix - means) / scales
+        return matrix
+
+    @cached_property
+    def _codes(self) -> list[np.ndarray | None]:
+        """Per output the codes that count as its levels; None where it has none."""
+        found = []
+        for output in self.outputs:
+            if output.kind != "level":
+                found.append(None)
+                continue
+            levels = self.schema[output.field].levels
+            codes = [levels.index(level) for level in output.levels] + [UNSEEN] * output.unseen
+            found.append(np.array(codes, dtype=np.int64))
+        return found
+
+    @cached_property
+    def _constants(self) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+        fills = np.array([np.nan if output.fill is None else output.fill for output in self.outputs])
+        means = np.array([output.mean for output in self.outputs])
+        scales = np.array([output.scale for output in self.outputs])
+        unscaled = not means.any() and (scales == 1).all()
+        return (None if np.isnan(fills).all() else fills, None if unscaled else means, None if unscaled else scales)
+
+    def to_json(self) -> dict:
+        return {"outputs": [asdict(output) | {"levels": list(output.levels)} for output in self.outputs]}
+
+    @classmethod
+    def from_json(cls, document: Mapping, schema: Schema) -> "Encoding":
+        """Read what `to_json` wrote; BundleError when it does not fit the schema."""
+        try:
+            outputs = tuple(Output(**{**item, "levels": tuple(item["levels"])}) for item in document["outputs"])
+        except (KeyError, TypeError) as error:
+            raise BundleError(f"model.json: encoding: not an encoding ({error})") from error
+        for output in outputs:
+            known = output.kind in KINDS and output.field in schema.names
+            if not known or not set(output.levels) <= set(schema[output.field].levels):
+                raise BundleError(f"model.json: encoding: {output.kind} of {output.field} does not fit schema.json")
+        return cls(schema, outputs)
+
+
+def _raw(output: Output, column: np.ndarray, codes: np.ndarray | None) -> np.ndarray:
+    if output.kind == "value":
+        return column
+    if output.kind == "level":
+        return np.isin(column, codes) if len(codes) > 1 else column == codes[0]
+    if output.kind == "missing":
+        return column == MISSING if column.dtype.kind == "i" else np.isnan(column)
+    if output.kind == "log":
+        return np.sign(column) * np.log1p(np.abs(column))
+    return _calendar(output.kind, column)
+
+
+def _calendar(kind: str, days: np.ndarray) -> np.ndarray:
+    whole = np.floor(days)
+    if kind == "weekday":
+        return (whole + EPOCH.weekday()) % 7
+    months = np.full(len(days), np.nan)
+    known = ~np.isnan(whole)
+    dates = whole[known].astype(np.int64).astype("datetime64[D]")
+    months[known] = dates.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    return months

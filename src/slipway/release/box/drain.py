@@ -1,0 +1,47 @@
+"""Which releases that take no new connections may still finish their answers, and which are ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from slipway.release.box import plan as steps
+from slipway.release.box.configuration import Configuration
+
+
+@dataclass(frozen=True)
+class Drainer:
+    """A release that is neither the live nor the previous one.
+
+    Parameters
+    ----------
+    id : str
+    requests : int
+        How many it still answers.
+    seconds : float
+        Since it became neither.
+    """
+
+    id: str
+    requests: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.id} still answers {self.requests} request{'s' if self.requests > 1 else ''}"
+
+
+def overdue(found: Sequence[Drainer], configuration: Configuration) -> dict[Drainer, str]:
+    """Those that are cut off, and why: after `drain_seconds`; and the oldest when more than `draining` are busy."""
+    busy = sorted((each for each in found if each.requests), key=lambda each: each.seconds, reverse=True)
+    excess = len(busy) - configuration.draining
+    reasons = {each: f"more than {configuration.draining} releases drain (draining)" for each in busy[:max(0, excess)]}
+    late = {
+        each: f"it has drained for {configuration.drain_seconds} s (drain_seconds)"
+        for each in busy if each.seconds >= configuration.drain_seconds
+    }
+    return reasons | late
+
+
+def drain_group(found: Sequence[Drainer], configuration: Configuration) -> steps.Group:
+    """The steps that end what is idle, and cut off what is overdue."""
+    idle = [step for each in found if not each.requests for step in steps.end_steps(each.id)]
+    cut = [step for each in overdue(found, configuration) for step in steps.discard_steps(each.id)]
+    return steps.Group("Drain", (*idle, *cut))

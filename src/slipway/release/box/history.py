@@ -1,0 +1,85 @@
+"""What happened on a box, in order: history.jsonl, with nothing left out when a run is killed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from slipway.errors import ReleaseError, SlipwayError
+from slipway.release.box.state import Release
+from slipway.store.journal import Journal
+
+LATE = "noted later: its run ended before it could"
+NAMED = ("digest", "commit", "run_number")
+
+
+@dataclass(frozen=True)
+class History:
+    """The history in one file.
+
+    Parameters
+    ----------
+    path : Path
+    say : callable
+        Told what could not be written.
+    """
+
+    path: Path
+    say: Callable[[str], None]
+
+    def note(self, event: str, release: Release, **more: object) -> None:
+        """Add an event of a release.
+
+        Raises
+        ------
+        ReleaseError
+            When not even a start can be noted: a full disk is better found before anything changes.
+        """
+        self._append({"event": event, "release": release.id} | {name: asdict(release)[name] for name in NAMED} | more)
+
+    def complete(self, live: Release | None) -> None:
+        """Note what a run that was killed did not note any more; only the run that holds the box's lock may ask for it."""
+        try:
+            noted = self.entries()
+        except SlipwayError as error:
+            return self.say(f"warning: {error}")
+        for each in missing(noted, live):
+            self._append(each)
+
+    def entries(self) -> list[dict]:
+        """All events, the oldest first."""
+        return Journal(self.path).entries()
+
+    def _append(self, entry: Mapping) -> None:
+        at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        try:
+            Journal(self.path).append({**entry, "at": at})
+        except SlipwayError as error:
+            if entry["event"] == "start":
+                raise ReleaseError(error.cause, error.cure) from error
+            self.say(f"warning: {error}")
+
+
+def missing(entries: Sequence[Mapping], live: Release | None) -> list[dict]:
+    """The events that happened, and that no entry tells.
+
+    Parameters
+    ----------
+    live : Release or None
+        What answers now.
+    """
+    found = []
+    id = live.id if live else None
+    last = _last(entries, "start", "live", "rollback", "failed")
+    if last and last.get("event") == "start" and last.get("release") != id:
+        found.append({**last, "event": "failed", "reason": LATE})
+    served = _last(entries, "live", "rollback")
+    if live and (served is None or served.get("release") != id):
+        again = any(each.get("event") == "live" and each.get("release") == id for each in entries)
+        named = {name: asdict(live)[name] for name in NAMED}
+        found.append({"event": "rollback" if again else "live", "release": id, **named, "reason": LATE})
+    return found
+
+
+def _last(entries: Sequence[Mapping], *events: str) -> Mapping | None:
+    return next((each for each in reversed(entries) if each.get("event") in events), None)

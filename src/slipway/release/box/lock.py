@@ -1,0 +1,77 @@
+"""One run of the release program at a time, which a signal ends in order."""
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from typing import IO
+
+from slipway.errors import ReleaseError
+from slipway.release.box.state import Box
+
+LOCK_SECONDS = 300
+PAUSE = 0.05
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Cancelled(BaseException):
+    """Somebody asked this program to end."""
+
+
+class Busy(ReleaseError):
+    """Another run of this program is under way."""
+
+
+@contextmanager
+def exclusive(box: Box, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Be the only run of this program on the box; the system frees the lock when its process dies.
+
+    Raises
+    ------
+    Busy
+        When another run holds the lock for `seconds`.
+    """
+    try:
+        lock = box.lock.open("a+")
+    except OSError as error:
+        cure = "Run it as root on a box that deploy/ec2/bootstrap set up"
+        raise ReleaseError(f"{box.lock}: {error.strerror}", cure) from error
+    with lock:
+        _take(lock, seconds)
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} since {datetime.now(timezone.utc).isoformat(timespec='seconds')}")
+        lock.flush()
+        yield
+
+
+def _take(lock: IO[str], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                lock.seek(0)
+                raise Busy(f"another release has been under way for {seconds:g} s ({lock.read()})") from error
+            time.sleep(PAUSE)
+
+
+@contextmanager
+def cancellable() -> Iterator[None]:
+    """A job that is cancelled sends signals: they end a run like any other failure."""
+
+    def cancel(number, frame) -> None:
+        raise Cancelled
+
+    before = [signal.signal(number, cancel) for number in SIGNALS]
+    try:
+        yield
+    except Cancelled as error:
+        raise ReleaseError("cancelled") from error
+    finally:
+        for number, handler in zip(SIGNALS, before):
+            signal.signal(number, handler)

@@ -1,0 +1,179 @@
+"""slipway-release: the program on the box.
+
+    slipway-release < request     make a release live: {"digest": "sha256:…", "key": "…", "commit": "…", "run_number": N}
+    slipway-release --dry-run < request
+    slipway-release status | history | rollback | drain | restart-count
+    slipway-release watch         tell the webhook when the disk fills or an update needs a restart
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from slipway.errors import ReleaseError, SlipwayError
+from slipway.release.box.configuration import FILE, Configuration, read_configuration
+from slipway.release.box.engine import Engine
+from slipway.release.box.execution import Execution
+from slipway.release.box.history import History
+from slipway.release.box.lock import exclusive
+from slipway.release.box.plan import ENVIRONMENT
+from slipway.release.box.request import MOST_BYTES, read_request
+from slipway.release.box.state import Box
+from slipway.release.box.swap import Swap
+from slipway.release.box.watch import RESTART, Watch, findings
+
+SHOWN = 20
+COMMANDS = ("status", "history", "rollback", "drain", "restart-count", "watch")
+
+
+class Log:
+    """Lines on standard output; where that is no terminal, in the groups that GitHub's log folds."""
+
+    def __init__(self) -> None:
+        self._folds = not sys.stdout.isatty()
+        self._open = False
+
+    def say(self, line: str) -> None:
+        print(line, flush=True)
+
+    def heading(self, name: str | None) -> None:
+        if self._open and self._folds:
+            print("::endgroup::", flush=True)
+        self._open = name is not None
+        if name is not None:
+            print(f"::group::{name}" if self._folds else name, flush=True)
+
+    def done(self, step: object, seconds: float) -> None:
+        print(f"  {seconds:6.2f} s  {step}", flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; it ends the process."""
+    parser = argparse.ArgumentParser(prog="slipway-release", description="Make a release live on this box.")
+    parser.add_argument("command", nargs="?", choices=COMMANDS, help="without one, the request is read from standard input")
+    parser.add_argument("--dry-run", action="store_true", help="show the steps, do nothing")
+    asked = parser.parse_args(arguments)
+    if asked.dry_run and asked.command:
+        parser.error("--dry-run is for a request")
+    start = time.monotonic()
+    log, box = Log(), Box()
+    configuration = None
+    try:
+        if asked.command == "history":
+            return print("\n".join(history_lines(box, log)))
+        configuration = read_configuration(FILE)
+        if asked.command == "watch":
+            return _watch(configuration, box, log)
+        swap = make_swap(configuration, box, log)
+        if asked.command == "status":
+            return print("\n".join(status_lines(swap)))
+        if asked.dry_run:
+            return print(swap.plan(_request()))
+        result = _act(swap, asked.command)
+    except (SlipwayError, OSError) as error:
+        log.heading(None)
+        log.say(f"Result: FAILED: {error}")
+        if asked.command != "drain":   # it is tried again in a minute
+            _tell(configuration, log, False, str(error))
+        sys.exit(error.exit_code if isinstance(error, SlipwayError) else 1)
+    log.say(f"Result: {result} ({time.monotonic() - start:.2f} s)")
+    if asked.command != "drain":
+        _tell(configuration, log, True, result)
+
+
+def _act(swap: Swap, command: str | None) -> str:
+    """What a command changes; a sentence on the result."""
+    if command is None:
+        return swap.deploy(_request())
+    return {"rollback": swap.rollback, "drain": swap.drain, "restart-count": swap.restart_count}[command]()
+
+
+def make_swap(configuration: Configuration, box: Box, log: Log) -> Swap:
+    """The swap of this box, talking to `log`."""
+    execution = Execution(configuration, box, Engine(), api_key(Path(ENVIRONMENT)), log.done)
+    return Swap(execution, log.say, log.heading)
+
+
+def api_key(path: Path) -> str:
+    """The first of the service's API keys, so that this program may ask it too; empty when it wants none."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise ReleaseError(f"{path}: is not there", f"touch {path}; chmod 600 {path}") from error
+    values = [line.partition("=")[2] for line in lines if line.startswith("SLIPWAY_API_KEYS=")]
+    return next((key.strip() for key in ",".join(values).split(",") if key.strip()), "")
+
+
+def status_lines(swap: Swap) -> list[str]:
+    """What is live, what can be gone back to, and what else is there."""
+    box, configuration = swap.box, swap.execution.configuration
+    engine = swap.execution.engine
+    states = engine.containers(f"slipway.repository={configuration.repository}")
+    chain = box.chain()
+    lines = [f"repository  {configuration.repository}"]
+    if not chain:
+        lines.append("live        nothing yet" if box.live() is None else f"live        {box.live()}, without a record")
+    for place, each in zip(("live", "previous", *("earlier" for _ in chain)), chain):
+        ready = "ready" if swap.execution.ready(each.id) else states.get(each.id, "stopped")
+        lines.append(f"{place:<10}  {each.id}  run {each.run_number}  {each.commit[:12]}  {each.digest[:19]}  {ready}")
+    for each in swap.drainers():
+        lines.append(f"draining    {each}" if each.requests else f"stray       {each.id}: the next release ends it")
+    images, room = engine.images(configuration.repository), os.statvfs(box.state)
+    lines.append(f"images      {len(images)} of {configuration.keep} to keep")
+    lines.append(f"disk        {room.f_bavail * room.f_frsize / 1e9:.1f} GB free")
+    return lines
+
+
+def history_lines(box: Box, log: Log) -> list[str]:
+    """The last events, the newest last; unless a run is under way, also what a run that was killed did not note."""
+    history = History(box.history, log.say)
+    try:
+        with exclusive(box, 0):
+            id = box.live()
+            history.complete(box.record(id) if id else None)
+    except ReleaseError:   # a run is under way, or this is not root: what is noted will do
+        pass
+    entries = history.entries()[-SHOWN:]
+    return [
+        f"{each.get('at', '')}  {each.get('event', ''):<8}  {each.get('release', '')}  run {each.get('run_number', '')}  "
+        f"{str(each.get('commit', ''))[:12]}  {str(each.get('digest', ''))[:19]}  {each.get('reason', '')}".rstrip()
+        for each in entries
+    ] or ["nothing yet"]
+
+
+def _watch(configuration: Configuration, box: Box, log: Log) -> None:
+    """Ends with 1 where there is something to see to, so that systemd shows the unit as failed."""
+    found = findings(os.statvfs(box.state), RESTART.exists())
+    for line in found.values():
+        log.say(line)
+    Watch(box.state / "watch.json", partial(_tell, configuration, log)).look(found)
+    sys.exit(bool(found))
+
+
+def _request():
+    return read_request(sys.stdin.buffer.read(MOST_BYTES + 1))
+
+
+def _tell(configuration: Configuration | None, log: Log, good: bool, text: str) -> bool:
+    """Tell the webhook, when there is one; a webhook that is down is no reason to fail: whether it was told."""
+    if configuration is None or not configuration.webhook:
+        return True
+    from http.client import HTTPException
+    from urllib.request import Request, urlopen
+
+    content = json.dumps({"text": f"{configuration.service}: {text}", "ok": good}).encode()
+    try:
+        urlopen(Request(configuration.webhook, content, {"Content-Type": "application/json"}), timeout=5).close()
+    except (OSError, ValueError, HTTPException) as error:
+        log.say(f"warning: the webhook could not be told ({type(error).__name__})")
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""Makes a release live, or goes back to the one before: one at a time, and all of it or nothing."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from slipway.errors import ReleaseError, SlipwayError
+from slipway.release.box import plan as steps
+from slipway.release.box.drain import Drainer, drain_group, overdue
+from slipway.release.box.execution import Execution
+from slipway.release.box.history import History
+from slipway.release.box.lock import LOCK_SECONDS, SIGNALS, Busy, Cancelled, cancellable, exclusive
+from slipway.release.box.request import Request
+from slipway.release.box.state import Box, Release, kept
+
+READY_SECONDS = 5  # one that is busy answers later than an idle one
+
+
+@dataclass
+class Swap:
+    """What a run of this program does on a box.
+
+    Parameters
+    ----------
+    execution : Execution
+    say : callable
+        Told one line of text at a time.
+    heading : callable
+        Told the name of every group of steps as it begins, and None at its end.
+    """
+
+    execution: Execution
+    say: Callable[[str], None]
+    heading: Callable[[str | None], None] = lambda name: None
+
+    @property
+    def box(self) -> Box:
+        return self.execution.box
+
+    @property
+    def history(self) -> History:
+        return History(self.box.history, self.say)
+
+    def deploy(self, request: Request) -> str:
+        """Make what is asked for live; a sentence on the result.
+
+        Raises
+        ------
+        ReleaseError
+            When it is older than what is live, or did not work; then the old release is live as before.
+        """
+        with self._alone():
+            self.require_order(request)
+            release = self.new_release(request)
+            self.history.note("start", release)
+            self._go_live(release, self._plan(release, request))
+            self._tidy()
+            return f"{shown(release)} is live"
+
+    def rollback(self) -> str:
+        """Make the release before the live one live again; a sentence on the result.
+
+        Raises
+        ------
+        ReleaseError
+            When there is none, or it does not get ready.
+        """
+        with self._alone():
+            release = self.previous()
+            left = self.box.live()
+            if self.execution.ready(release.id, seconds=READY_SECONDS):
+                plan = steps.Plan((), steps.Group("Switch", (steps.Point(release), steps.Probe(release))))
+            else:  # it was stopped for good, or it hangs: its image is still here
+                self._remove(release.id)
+                plan = steps.plan_return(release, self.execution.configuration, self.box)
+            self._go_live(release, plan, "rollback")
+            self._leave_draining(left)
+            return f"{shown(release)} is live again"
+
+    def drain(self) -> str:
+        """End releases that have drained, or have for too long; a sentence on the result."""
+        try:
+            with self._alone(0):
+                self._drain()
+        except Busy:
+            return "another run is under way, which does the same"
+        return f"draining: {', '.join(self.box.drained()) or 'none'}"
+
+    def restart_count(self) -> str:
+        """Accept any run number next; a sentence on the result."""
+        with self._alone():
+            live = self._live()
+            if live is None:
+                return "nothing is live: any run number is accepted"
+            self.box.restart_count(live.id)
+            self.history.note("restart-count", live)
+            return f"the next release may have any run number; {shown(live)} stays live"
+
+    def plan(self, request: Request) -> str:
+        """The steps of `deploy`, without doing any of them."""
+        self.require_order(request)
+        drain = drain_group(self._drainers([self.box.live()]), self.execution.configuration)
+        return f"{self._plan(self.new_release(request), request)}\n{drain}"
+
+    def require_order(self, request: Request) -> None:
+        """An older commit never overwrites a newer one; ReleaseError."""
+        live = self._live()
+        if live and request.run_number < live.run_number and self.box.restarted() != live.id:
+            raise ReleaseError(
+                f"run {request.run_number} is older than run {live.run_number}, which is live",
+                "To release an earlier commit, revert to it, or start main.yaml by hand with its commit (Actions → main → Run "
+                "workflow). If the count began again, as in a re-created repository: sudo slipway-release restart-count",
+            )
+
+    def previous(self) -> Release:
+        """The release before the live one; ReleaseError when there is none."""
+        chain = self.box.chain()
+        if len(chain) < 2:
+            raise ReleaseError("there is no earlier release on this box", "Revert the commit instead: git revert, push")
+        return chain[1]
+
+    def new_release(self, request: Request) -> Release:
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        id = os.urandom(6).hex()
+        return Release(id, request.digest, request.commit, request.run_number, self.box.live(), now)
+
+    def drainers(self) -> list[Drainer]:
+        """The releases that are neither the live nor the previous one."""
+        return self._drainers([each.id for each in self.box.chain()[:2]] or [self.box.live()])
+
+    @contextmanager
+    def _alone(self, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+        with exclusive(self.box, seconds), cancellable():
+            self.history.complete(self._live())
+            yield
+
+    def _live(self) -> Release | None:
+        id = self.box.live()
+        return self.box.record(id) if id else None
+
+    def _plan(self, release: Release, request: Request) -> steps.Plan:
+        return steps.plan_release(release, request.key, self.execution.configuration, self.box)
+
+    def _go_live(self, release: Release, plan: steps.Plan, event: str = "live") -> None:
+        old = self.box.live()
+        try:
+            for group in (*plan.before, plan.switch):
+                self._perform(group)
+        except BaseException as error:  # whatever it was, the old release is put back
+            self.heading(None)
+            self._abort(release, old, started=bool(plan.before))
+            self.history.note("failed", release, reason=str(error) or type(error).__name__.lower())
+            if isinstance(error, Cancelled):
+                raise ReleaseError("cancelled; the old release is live as before") from error
+            raise
+        self.history.note(event, release)
+
+    def _abort(self, release: Release, old: str | None, started: bool) -> None:
+        """Put back the old release if new connections went to the new one, and remove what was started."""
+        for number in SIGNALS:  # a second signal must not stop this half-way
+            signal.signal(number, signal.SIG_IGN)
+        try:
+            reached = self.box.live() != old
+            if reached:
+                self.box.point(old)
+            if not started:
+                return
+            for line in self.execution.engine.last_lines(release.container):
+                self.say(f"  {release.container}: {line}")
+            if reached:
+                self._drain()
+            else:
+                self._remove(release.id)
+                if release.id not in [each.id for each in self.box.chain()[:2]]:
+                    self.box.forget(release.id)
+        except (SlipwayError, OSError) as error:
+            self.say(f"warning: {error}")
+
+    def _remove(self, id: str) -> None:
+        """End a release at once: one that hangs, or that no request of a user has reached."""
+        if id in self._present():
+            for step in steps.discard_steps(id):
+                self.execution.perform(step)
+        self.box.leave(id)
+
+    def _drain(self) -> None:
+        """End releases that are neither live nor previous: once they are idle, and at last by cutting off what they answer."""
+        configuration = self.execution.configuration
+        found = self.drainers()
+        cut = overdue(found, configuration)
+        for each in found:
+            if each in cut:
+                self._cut(each, cut[each])
+            elif each.requests:
+                self._leave_draining(each.id)
+                self.say(f"{each}: it drains, {configuration.drain_seconds} s at most")
+        self._try(drain_group(found, configuration))
+        for id in set(self.box.drained()) - {each.id for each in found}:
+            self.box.undrain(id)
+
+    def _cut(self, each: Drainer, reason: str) -> None:
+        """Name what is about to be cut off."""
+        self.say(f"warning: {each}: cut off, because {reason}")
+        release = self.box.record(each.id)
+        if release:
+            self.history.note("cut", release, requests=each.requests, reason=reason)
+
+    def _leave_draining(self, id: str) -> None:
+        try:
+            self.box.drain(id)
+        except OSError as error:  # a full disk, say: then the next release ends it
+            self.say(f"warning: {error}")
+
+    def _drainers(self, staying: Sequence[str | None]) -> list[Drainer]:
+        ids = [id for id in self._present() if id not in staying]
+        return [Drainer(id, self.execution.requests(id), self.box.drains(id)) for id in ids]
+
+    def _tidy(self) -> None:
+        """What follows the switch: it is live already, so what goes wrong here is a warning, and the next run's work."""
+        try:
+            self._drain()
+            configuration = self.execution.configuration
+            images = self.execution.engine.images(configuration.repository)
+            present = self._present()   # what drains, or could not be stopped, keeps its folder and its image
+            keep = [*kept(self.box.chain(), configuration.keep), *filter(None, map(self.box.record, present))]
+            folders, records = ([id for id in ids if id not in present] for ids in (self.box.folders(), self.box.recorded()))
+            self._try(steps.clean_steps(keep, images, folders, records))
+        except (SlipwayError, OSError) as error:
+            self.say(f"warning: {error}")
+        except Cancelled:
+            self.say("warning: cancelled while tidying up; the next release does it")
+
+    def _perform(self, group: steps.Group) -> None:
+        self.heading(group.name)
+        for step in group.steps:
+            self.execution.perform(step)
+        self.heading(None)
+
+    def _try(self, group: steps.Group) -> None:
+        self.heading(group.name)
+        for step in group.steps:
+            try:
+                self.execution.perform(step)
+            except SlipwayError as error:
+                self.say(f"warning: {error}")
+        self.heading(None)
+
+    def _present(self) -> list[str]:
+        return list(self.execution.engine.containers(f"{steps.LABEL}={self.execution.configuration.repository}"))
+
+
+def shown(release: Release) -> str:
+    """A release in a few words."""
+    return f"release {release.id} (run {release.run_number}, commit {release.commit[:12]}, {release.digest[:19]})"

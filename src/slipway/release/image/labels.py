@@ -1,0 +1,37 @@
+"""What an image says of itself, for the box to check: its bundle, and one row with the answer it must give."""
+
+import json
+from collections.abc import Mapping
+
+from slipway.errors import ReleaseError
+from slipway.store.local import LocalStore
+
+
+def labels(store: LocalStore) -> dict[str, str]:
+    """The labels of an image that serves the champion of `store`, whose bundle is verified here.
+
+    Raises
+    ------
+    StoreError, BundleError
+        When there is no champion, or its bundle is absent or damaged.
+    """
+    pointer = store.pointer()
+    if pointer is None:
+        raise ReleaseError(f"{store.root}: there is no champion", "Run slipway train first")
+    bundle = store.bundle(pointer.digest)
+    golden, fields = bundle.json("golden.json"), bundle.json("schema.json")["fields"]
+    for row, answer in zip(golden["rows"], golden["predictions"], strict=True):
+        if all(_usual(row.get(field["name"]), field) for field in fields):
+            return {"slipway.model.bundle": bundle.digest, "slipway.golden": json.dumps({"row": row, "answer": answer})}
+    raise ReleaseError(f"bundle {bundle.digest[:12]}: the service would refuse every golden row")
+
+
+def _usual(value: object, field: Mapping) -> bool:
+    """Whether the service accepts a value under its strictest policy."""
+    if value is None:
+        return field["missing"] > 0
+    if field["levels"]:
+        return value in field["levels"]
+    if isinstance(value, (int, float)) and field["minimum"] is not None:
+        return field["minimum"] <= value <= field["maximum"]
+    return True

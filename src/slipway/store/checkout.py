@@ -1,0 +1,87 @@
+"""The checkout: what git knows about the store, and how git is made to keep a bundle beside the pointer."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.errors import StoreError
+from slipway.model.bundle import DIGEST, MANIFEST, Bundle
+from slipway.store.local import LocalStore
+from slipway.store.pointer import FILE
+
+LIMIT = 1_000_000  # bytes of one bundle: each one that was ever committed stays in the history for good
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A folder in a git repository, the repository's top or below it."""
+
+    folder: Path
+
+    def git(self, *arguments: str | Path) -> str | None:
+        """What a git command prints; None when it fails, when there is no git, or no repository.
+
+        Paths count from `folder` and stand for themselves, whatever characters they have.
+        """
+        try:
+            done = self._run(*arguments)
+        except OSError:
+            return None
+        return done.stdout if done.returncode == 0 else None
+
+    def top(self) -> Path | None:
+        """The repository's top folder; None outside a repository."""
+        found = self.git("rev-parse", "--show-toplevel")
+        return Path(found.removesuffix("\n")) if found else None
+
+    def bundles(self, store: LocalStore) -> set[str]:
+        """Digests of the bundles that the next commit will hold."""
+        listed = self.git("ls-files", "--full-name", "-z", "--", store.bundles.resolve()) or ""
+        folders = {Path(name).parent.name for name in listed.split("\0")}
+        return {name for name in folders if DIGEST.fullmatch(name)}
+
+    def keep(self, store: LocalStore, bundle: Bundle) -> None:
+        """Stage a bundle for the next commit, and let git forget the one that it kept before.
+
+        The files of the earlier one stay on this disk and in the commits that have them.
+
+        Raises
+        ------
+        StoreError
+            When the bundle is larger than `LIMIT` or git refuses; then nothing has changed.
+        """
+        size = size_of(bundle)
+        if size > LIMIT:
+            raise StoreError(
+                f"bundle {bundle.digest[:12]} has {size:,} bytes, and git is to keep no more than {LIMIT:,}",
+                "Set remote in slipway.yaml and run slipway push, or leave candidates with large models out",
+            )
+        root = store.bundles.resolve()
+        self._do("add", "--force", "--", root / bundle.digest)
+        for digest in sorted(self.bundles(store) - {bundle.digest}):
+            self._do("rm", "-r", "--cached", "--quiet", "--", root / digest)
+
+    def stage_pointer(self, store: LocalStore) -> None:
+        """Stage the pointer for the next commit."""
+        self._do("add", "--force", "--", (store.root / FILE).resolve())
+
+    def _do(self, *arguments: str | Path) -> None:
+        try:
+            done = self._run(*arguments)
+        except OSError as error:
+            raise StoreError(f"git cannot be run ({error.strerror})", "Install git, or leave out --in-git") from error
+        if done.returncode:
+            says = next(iter(done.stderr.splitlines()), f"exit code {done.returncode}")
+            cure = "Run git init there, or leave out --in-git" if "not a git repository" in says else ""
+            raise StoreError(f"{self.folder}: git {arguments[0]}: {says}", cure)
+
+    def _run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command, english = ["git", "--literal-pathspecs", *arguments], os.environ | {"LC_ALL": "C"}
+        return subprocess.run(command, cwd=self.folder, env=english, capture_output=True, text=True, errors="replace")
+
+
+def size_of(bundle: Bundle) -> int:
+    """Bytes of all files of a bundle, the manifest with them."""
+    listed = sum(each["bytes"] for each in bundle.manifest["files"].values())
+    return listed + (bundle.folder / MANIFEST).stat().st_size

@@ -1,0 +1,125 @@
+"""The journal: an append-only record of every verdict, promotion and rollback, one JSON object a line.
+
+The remote store's has every release besides (`slipway.store.transfer`).
+"""
+
+import fcntl
+import getpass
+import json
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from slipway.errors import StoreError
+from slipway.model.bundle import Bundle
+from slipway.model.document import parse, read_plain
+from slipway.store.atomic import sync_folder, unwritable
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The journal in one file."""
+
+    path: Path
+
+    def append(self, entry: Mapping) -> None:
+        """Add an entry and force it to the disk; a line that a crash cut short is closed off first."""
+        line = json.dumps(entry, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                size = os.fstat(handle).st_size
+                if size and os.pread(handle, 1, size - 1) != b"\n":
+                    line = b"\n" + line
+                while line:  # a disk that is nearly full takes a part, and refuses the next
+                    line = line[os.write(handle, line):]
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            if not size:  # a file made just now is lost in a power cut unless its folder knows it
+                sync_folder(self.path.parent)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
+    def entries(self) -> list[dict]:
+        """All entries, the oldest first; what a crash left half written is passed over."""
+        try:
+            content = read_plain(self.path)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StoreError(f"{self.path}: cannot be read ({error.strerror})") from error
+        return read_entries(content)
+
+
+def read_entries(content: bytes) -> list[dict]:
+    """The entries of a journal's file, the oldest first; lines that are none are passed over."""
+    found = []
+    for line in content.splitlines():
+        try:
+            each = parse(line)
+        except ValueError:
+            continue
+        if isinstance(each, dict):
+            found.append(each)
+    return found
+
+
+def entry(event: str, bundle: Bundle, champion: str | None, verdict: Mapping, **more) -> dict:
+    """An entry about a bundle, with the time and who made it.
+
+    Parameters
+    ----------
+    event : str
+        ``verdict``, ``promote`` or ``rollback``.
+    champion : str or None
+        Digest of the champion before.
+    verdict : mapping
+        ``outcome`` and ``reasons``.
+    """
+    return {
+        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"), "who": _who(), "event": event,
+        "problem": bundle.problem, "digest": bundle.digest, "champion": champion, **verdict, **more,
+    }
+
+
+def _who() -> str:
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def champions(entries: Iterable[Mapping]) -> list[str]:
+    """Digests of the champions that can be gone back to, the present one last.
+
+    A promotion adds its bundle; a rollback takes the last one away, so that two in a row go back two steps. The
+    champion that a promotion found counts too: it may have come, or come back, with a commit.
+    """
+    history: list[str] = []
+    for entry in entries:
+        digest, before = entry.get("digest"), entry.get("champion")
+        if not isinstance(digest, str):
+            continue
+        if entry.get("event") == "rollback":
+            _return_to(digest, history)
+        elif entry.get("event") in ("verdict", "promote") and entry.get("outcome") == "promoted":
+            if isinstance(before, str):
+                _return_to(before, history)
+            if not history or history[-1] != digest:
+                history.append(digest)
+    return history
+
+
+def _return_to(digest: str, history: list[str]) -> None:
+    if digest in history:
+        while history[-1] != digest:
+            history.pop()
+    else:
+        history.append(digest)

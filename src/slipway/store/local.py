@@ -1,0 +1,180 @@
+"""The store: where bundles, the pointer and the journal live."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.errors import BundleError, StoreError
+from slipway.model.bundle import DIGEST, MANIFEST, Bundle, digest_of, manifest_bytes, read_bundle
+from slipway.model.document import read_plain
+from slipway.store.atomic import locked, replace, sync_folder, unwritable, write_synced
+from slipway.store.journal import Journal, champions, entry
+from slipway.store.pointer import FILE, Pointer
+
+SHORTEST_PREFIX = 6
+LISTED = 10
+UNFINISHED = ".unfinished-"
+
+
+@dataclass(frozen=True)
+class LocalStore:
+    """A store in a folder: ``champion.json``, ``journal.jsonl`` and ``bundles/<digest>/``."""
+
+    root: Path
+
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.root / "journal.jsonl")
+
+    @property
+    def bundles(self) -> Path:
+        return self.root / "bundles"
+
+    def add(self, problem: str, files: Mapping[str, bytes]) -> Bundle:
+        """Write a bundle, all of it or nothing; one that is there and sound is left alone.
+
+        Raises
+        ------
+        StoreError
+            When the folder cannot be written (rights, full disk). Nothing is left behind.
+        """
+        manifest = manifest_bytes(problem, files)
+        return self.keep(digest_of(manifest), {**files, MANIFEST: manifest})
+
+    def keep(self, digest: str, files: Mapping[str, bytes]) -> Bundle:
+        """Write the bundle `digest` from its files, manifest among them, as `add` does; BundleError when they differ."""
+        try:
+            if not self.bundles.is_dir():
+                self.bundles.mkdir(parents=True, exist_ok=True)
+                sync_folder(self.root)
+            with locked(self.bundles):
+                self._clean()
+                if not self._sound(digest):
+                    self._write(digest, files)
+        except OSError as error:
+            raise unwritable(self.bundles, error) from error
+        return read_bundle(self.bundles / digest, digest)
+
+    def _sound(self, digest: str) -> bool:
+        try:
+            read_bundle(self.bundles / digest, digest)
+        except BundleError:
+            return False
+        return True
+
+    def _write(self, digest: str, files: Mapping[str, bytes]) -> None:
+        draft = self.bundles / f"{UNFINISHED}{secrets.token_hex(8)}"
+        draft.mkdir()
+        try:
+            for name, content in files.items():
+                write_synced(draft / name, content)
+            sync_folder(draft)
+            final = self.bundles / digest
+            try:
+                read_bundle(draft, digest)
+            except BundleError as error:
+                raise BundleError(error.cause.replace(str(draft), str(final)), error.cure) from error
+            if os.path.lexists(final):  # damaged, or _sound would have said so
+                final.rename(self.bundles / f"{UNFINISHED}{secrets.token_hex(8)}")
+            draft.rename(final)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+        sync_folder(self.bundles)
+        self._clean()
+
+    def _clean(self) -> None:
+        """Remove what writers left behind; the caller holds the lock, so none of it is being written.
+
+        What cannot be removed (another user's) stays: it is no bundle, and no reason to refuse one.
+        """
+        for path in self.bundles.glob(f"{UNFINISHED}*"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+    def digests(self) -> list[str]:
+        """Digests of all bundles, sorted."""
+        try:
+            return sorted(path.name for path in self.bundles.iterdir() if DIGEST.fullmatch(path.name))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StoreError(f"{self.bundles}: cannot be read ({error.strerror})") from error
+
+    def find(self, prefix: str) -> str:
+        """The one digest that starts with `prefix`; StoreError when there is none, or several."""
+        if len(prefix) < SHORTEST_PREFIX:
+            raise StoreError(f"{prefix!r}: give at least {SHORTEST_PREFIX} digits of the digest")
+        there = self.digests()
+        found = [digest for digest in there if digest.startswith(prefix)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise StoreError(f"{prefix}: fits several bundles ({_listed(found)})", "Give more digits")
+        cure = f"Those there are: {_listed(there)}" if there else "There is none yet: run slipway train"
+        raise StoreError(f"{prefix}: no such bundle in {self.bundles}", cure)
+
+    def bundle(self, digest: str) -> Bundle:
+        """Read and verify a bundle; BundleError when it is absent or damaged."""
+        folder = self.bundles / digest
+        if not DIGEST.fullmatch(digest) or not folder.is_dir():
+            raise BundleError(
+                f"bundle {digest[:12]} is not in {self.bundles}", "Run slipway train, or copy the bundle there"
+            )
+        return read_bundle(folder, digest)
+
+    def pointer(self) -> Pointer | None:
+        """The champion, or None before the first promotion."""
+        path = self.root / FILE
+        try:
+            content = read_plain(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
+        return Pointer.from_bytes(content, str(path))
+
+    def point(self, pointer: Pointer) -> None:
+        """Make `pointer` the champion, in one step."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            replace(self.root / FILE, pointer.to_bytes())
+        except OSError as error:
+            raise unwritable(self.root / FILE, error) from error
+
+    def promote(self, bundle: Bundle, event: str, reason: str) -> None:
+        """Make a verified bundle the champion by hand, and note it in the journal."""
+        before = self.pointer()
+        verdict = {"outcome": "promoted", "reasons": [reason]}
+        self.point(Pointer(bundle.digest, bundle.problem, verdict))
+        self.journal.append(entry(event, bundle, before.digest if before else None, verdict))
+
+    def previous(self) -> str:
+        """Digest of the champion before the present one; StoreError when the journal knows of none."""
+        history = champions(self.journal.entries())
+        pointer = self.pointer()
+        if pointer and pointer.digest in history:
+            while history.pop() != pointer.digest:  # later ones were undone by a git revert
+                pass
+        if not history:
+            raise StoreError(f"{self.journal.path}: knows of no earlier champion", "slipway promote DIGEST names one")
+        return history[-1]
+
+
+def _listed(digests: list[str]) -> str:
+    """The first digests, as far as they have to be shown to tell them apart."""
+    length = 12
+    while len({digest[:length] for digest in digests}) < len(digests):
+        length += 1
+    more = f" and {len(digests) - LISTED} more" if len(digests) > LISTED else ""
+    return ", ".join(digest[:length] for digest in digests[:LISTED]) + more
+
+
+def open_store(location: str, base: Path = Path(".")) -> LocalStore:
+    """The store at `location`, a folder that is relative to `base`."""
+    return LocalStore(base / location)

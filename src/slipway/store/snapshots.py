@@ -1,0 +1,211 @@
+"""What trainings read, kept as Parquet, so that each can be repeated after its source has moved on.
+
+``data/<fingerprint>/`` in the store holds ``table.parquet`` and ``about.json``, which has its SHA-256. A folder appears whole
+or not at all, and never changes.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import pyarrow
+from pyarrow import parquet
+
+from slipway.errors import StoreError
+from slipway.model.bundle import DIGEST
+from slipway.model.document import parse, read_plain
+from slipway.store.atomic import locked, sync_folder, unwritable, write_synced
+from slipway.store.local import SHORTEST_PREFIX, UNFINISHED
+from slipway.table.hashing import fingerprint
+
+FORMAT = 1
+TABLE, ABOUT = "table.parquet", "about.json"
+TRAINING = ".training"  # each training has it locked, shared with others; the system lets go of it when a process dies
+DAMAGED = "Its folder is damaged: delete it"
+
+
+@dataclass(frozen=True)
+class KeptData:
+    """The tables kept below `root`, the folder ``data`` of a store."""
+
+    root: Path
+
+    def keep(self, table: pyarrow.Table, about: dict) -> str:
+        """Write a table, all of it or nothing, unless it is there and sound, with the same `about`.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+        about : dict
+            What else a repetition needs to know, as JSON.
+
+        Returns
+        -------
+        str
+            The fingerprint.
+
+        Raises
+        ------
+        StoreError
+            When the folder cannot be written (rights, full disk). Nothing is left behind.
+        """
+        named = fingerprint(table)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with locked(self.root):
+                self._clean()
+                if not self._sound(named, about):
+                    self._write(named, table, about)
+                os.utime(self.root / named)  # the last ones used are those to keep
+        except OSError as error:
+            raise unwritable(self.root, error) from error
+        return named
+
+    def read(self, named: str) -> tuple[pyarrow.Table, dict]:
+        """A table that was kept, verified, and what `keep` was told about it; StoreError when it is absent or damaged."""
+        folder = self.root / named
+        if not DIGEST.fullmatch(named) or not folder.is_dir():
+            raise StoreError(f"data {named[:12]} is not in {self.root}", "Train from the source, or copy the folder there")
+        try:
+            with locked(self.root):  # nobody prunes it meanwhile
+                about = self._about(folder)
+                table = parquet.read_table(folder / TABLE)
+                with suppress(OSError):  # who may only read it does not decide what is kept
+                    os.utime(folder)
+        except (OSError, pyarrow.ArrowException) as error:
+            raise StoreError(f"{folder}: cannot be read ({error})", DAMAGED) from error
+        if fingerprint(table) != named:
+            raise StoreError(f"{folder / TABLE}: is not the data of this fingerprint", DAMAGED)
+        return table, about["about"]
+
+    def find(self, prefix: str) -> str:
+        """The one fingerprint that starts with `prefix`; StoreError when there is none, or several."""
+        if len(prefix) < SHORTEST_PREFIX:
+            raise StoreError(f"{prefix!r}: give at least {SHORTEST_PREFIX} digits of the fingerprint")
+        there = sorted(self.sizes())
+        found = [named for named in there if named.startswith(prefix)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise StoreError(f"{prefix}: fits several tables in {self.root}", "Give more digits")
+        listed = ", ".join(named[:12] for named in there)
+        cure = f"Those there are: {listed}" if there else "None is kept: see data.keep in docs/settings.md"
+        raise StoreError(f"{prefix}: no such data in {self.root}", cure)
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of all tables kept, by fingerprint; the one used last comes first."""
+        try:
+            folders = [path for path in self.root.iterdir() if DIGEST.fullmatch(path.name)]
+            folders.sort(key=lambda path: (-path.stat().st_mtime_ns, path.name))
+            return {path.name: sum(file.stat().st_size for file in path.iterdir()) for path in folders}
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise StoreError(f"{self.root}: cannot be read ({error.strerror})") from error
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """A training, from before it reads until its verdict: nobody prunes meanwhile."""
+        if not self.root.is_dir():  # there is nothing yet that could be pruned, and who cannot read shall write nothing
+            yield
+            return
+        try:
+            file = (self.root / TRAINING).open("a")
+        except OSError as error:
+            raise unwritable(self.root, error) from error
+        with file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            yield
+
+    def _others_train(self) -> bool:
+        try:
+            with (self.root / TRAINING).open("a") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        return False
+
+    def prune(self, number: int, most_bytes: int, spared: Collection[str]) -> list[str]:
+        """Remove the tables used longest ago beyond `number` of them or `most_bytes` in all, but none of `spared`.
+
+        While another training is under way nothing is removed: one of the tables may be its champion's in the end.
+        """
+        if not self.root.is_dir() or self._others_train():
+            return []
+        try:
+            return self._pruned(number, most_bytes, spared)
+        except OSError as error:
+            raise unwritable(self.root, error) from error
+
+    def _pruned(self, number: int, most_bytes: int, spared: Collection[str]) -> list[str]:
+        removed = []
+        with locked(self.root):
+            sizes = self.sizes()
+            kept, total = len(set(spared) & set(sizes)), sum(sizes[named] for named in set(spared) & set(sizes))
+            for named in [named for named in sizes if named not in spared]:
+                kept, total = kept + 1, total + sizes[named]
+                if kept > number or total > most_bytes:
+                    (self.root / named).rename(self._draft())
+                    kept, total = kept - 1, total - sizes[named]
+                    removed.append(named)
+            self._clean()
+        return removed
+
+    def _sound(self, named: str, about: dict) -> bool:
+        try:
+            return self._about(self.root / named)["about"] == about
+        except (StoreError, OSError):
+            return False
+
+    def _about(self, folder: Path) -> dict:
+        try:
+            about = parse(read_plain(folder / ABOUT))
+            right = about["format"] == FORMAT and about["sha256"] == _digest(folder / TABLE)
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{folder / ABOUT}: is not what slipway train wrote", DAMAGED) from error
+        if not right:
+            raise StoreError(f"{folder / TABLE}: its SHA-256 is not the one in {ABOUT}", DAMAGED)
+        return about
+
+    def _write(self, named: str, table: pyarrow.Table, about: dict) -> None:
+        draft = self._draft()
+        draft.mkdir()
+        try:
+            packed = pyarrow.BufferOutputStream()
+            parquet.write_table(table, packed)
+            content = packed.getvalue()
+            write_synced(draft / TABLE, content)
+            document = {"format": FORMAT, "sha256": sha256(content).hexdigest(), "about": about}
+            write_synced(draft / ABOUT, json.dumps(document, sort_keys=True, indent=1).encode() + b"\n")
+            sync_folder(draft)
+            if os.path.lexists(self.root / named):  # damaged, or of another `about`
+                (self.root / named).rename(self._draft())
+            draft.rename(self.root / named)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+        sync_folder(self.root)
+        self._clean()
+
+    def _draft(self) -> Path:
+        return self.root / f"{UNFINISHED}{secrets.token_hex(8)}"
+
+    def _clean(self) -> None:
+        """Remove what writers left behind; the caller holds the lock, so none of it is being written."""
+        for path in self.root.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        hashed = sha256()
+        while block := file.read(1 << 20):
+            hashed.update(block)
+    return hashed.hexdigest()

@@ -1,0 +1,199 @@
+"""Between the local store and the remote one: bundles, and entries of the journal."""
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
+
+from slipway.errors import BundleError, StoreError
+from slipway.model.bundle import FILE_NAME, MANIFEST, Bundle
+from slipway.model.document import parse
+from slipway.store.journal import entry, read_entries
+from slipway.store.local import LocalStore
+from slipway.store.remote import S3Store
+
+JOURNAL = "journal.jsonl"
+LARGEST_MANIFEST = 1 << 20
+# told of every file: its number, how many there are, name, size in bytes, and what is done; "…" at the end: not yet
+Tell = Callable[[int, int, str, int, str], None]
+OUTCOMES = ("success", "failure", "cancelled", "rejected")
+COUNT = ("an integer of 1 or more", lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 1)
+RELEASE = {
+    "key": ("a text", lambda value: isinstance(value, str) and value.strip()),
+    "digest": ("sha256: and 64 hexadecimal digits",
+               lambda value: isinstance(value, str) and re.fullmatch(r"sha256:[0-9a-f]{64}", value)),
+    "commit": ("40 hexadecimal digits", lambda value: isinstance(value, str) and re.fullmatch(r"[0-9a-f]{40}", value)),
+    "run_number": COUNT,
+    "run_attempt": COUNT,
+    "outcome": (f"one of {', '.join(OUTCOMES)}", lambda value: value in OUTCOMES),
+}
+
+
+def push(store: LocalStore, remote: S3Store, digest: str, tell: Tell) -> Bundle:
+    """Copy a bundle to the remote store, its manifest last: until then it is not there for a reader.
+
+    Raises
+    ------
+    BundleError
+        When the bundle is absent or damaged here.
+    StoreError
+        When the remote store cannot be read or written. What was copied is skipped the next time.
+    """
+    bundle = store.bundle(digest)
+    files = bundle.manifest["files"]
+    sums = {name: files[name]["sha256"] for name in sorted(files)} | {MANIFEST: digest}
+    there = remote.sizes(f"bundles/{digest}/")
+    for number, (name, wanted) in enumerate(sums.items(), 1):
+        content = bundle.read(name) if name != MANIFEST else (bundle.folder / name).read_bytes()
+        key = f"bundles/{digest}/{name}"
+        if there.get(key) == len(content) and remote.holds(key, wanted):
+            tell(number, len(sums), name, len(content), "there already")
+            continue
+        tell(number, len(sums), name, len(content), "uploading …")
+        remote.write(key, content, wanted)
+        done = "another object was there, replaced" if key in there else "uploaded"
+        tell(number, len(sums), name, len(content), done)
+    return bundle
+
+
+def pull(store: LocalStore, remote: S3Store, digest: str, tell: Tell) -> str:
+    """Fetch a bundle, all of it or nothing: ``there already``, ``fetched`` or, when a damaged one was here, ``repaired``.
+
+    Raises
+    ------
+    StoreError
+        When the bundle is not there, an object is not what it should be, or either store cannot be used.
+    BundleError
+        When a newer Slipway wrote the bundle.
+    """
+    try:
+        store.bundle(digest)
+        return "there already"
+    except BundleError:
+        damaged = os.path.lexists(store.bundles / digest)
+        store.keep(digest, _files(remote, digest, tell))
+        return "repaired" if damaged else "fetched"
+
+
+def _files(remote: S3Store, digest: str, tell: Tell) -> dict[str, bytes]:
+    """The verified files of a bundle, manifest included."""
+    folder = f"bundles/{digest}/"
+    there = remote.sizes(folder)
+    if folder + MANIFEST not in there:
+        raise remote.absent(digest)
+    if there[folder + MANIFEST] > LARGEST_MANIFEST:
+        raise _wrong(remote, folder + MANIFEST, f"{there[folder + MANIFEST]} bytes")
+    found = {MANIFEST: _verified(remote, folder + MANIFEST, digest)}
+    listed = _listed(found[MANIFEST])
+    for number, (name, (size, wanted)) in enumerate(listed.items(), 1):
+        key = folder + name
+        if key not in there:
+            raise _wrong(remote, key, "absent")
+        if there[key] != size:
+            raise _wrong(remote, key, f"{there[key]} bytes instead of {size}")
+        tell(number, len(listed), name, size, "downloading …")
+        found[name] = _verified(remote, key, wanted)
+        tell(number, len(listed), name, size, "downloaded")
+    return found
+
+
+def _listed(manifest: bytes) -> dict[str, tuple[int, str]]:
+    """Size and SHA-256 by name. What is odd is left out: the store says what is wrong with such a manifest."""
+    try:
+        files = parse(manifest)["files"].items()
+        return {
+            name: (listed["bytes"], listed["sha256"])
+            for name, listed in files if FILE_NAME.fullmatch(name) and name != MANIFEST
+        }
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def _verified(remote: S3Store, key: str, wanted: str) -> bytes:
+    for _ in range(2):  # the second time, it was not the way here
+        content = remote.read(key)
+        if sha256(content).hexdigest() == wanted:
+            return content
+    raise _wrong(remote, key, "SHA-256 differs")
+
+
+def _wrong(remote: S3Store, key: str, how: str) -> StoreError:
+    return StoreError(
+        f"{remote.where(key)}: is not the file of the bundle ({how})",
+        "Run slipway push where the bundle is sound: it replaces the object",
+    )
+
+
+def add_entries(remote: S3Store, entries: Iterable[Mapping]) -> int:
+    """Append to the remote journal what it lacks, as one; how many entries that was.
+
+    Raises
+    ------
+    StoreError
+        When the journal cannot be read or written. Nothing of it is lost, and nothing is added twice.
+    """
+    wanted = list(entries)
+    added: list[Mapping] = []
+
+    def change(content: bytes) -> bytes:
+        nonlocal added
+        added = _lacking(wanted, read_entries(content))
+        lines = [json.dumps(each, sort_keys=True, ensure_ascii=False).encode() + b"\n" for each in added]
+        gap = b"\n" if lines and content and not content.endswith(b"\n") else b""
+        return content + gap + b"".join(lines)
+
+    remote.update(JOURNAL, change)
+    return len(added)
+
+
+def _lacking(wanted: Iterable[Mapping], present: Iterable[Mapping]) -> list[Mapping]:
+    """What of `wanted` is not present, in its order; of entries that look the same, as many as are missing."""
+    known = Counter(_identity(each) for each in present)
+    lacking = []
+    for each in wanted:
+        identity = _identity(each)
+        if known[identity]:
+            known[identity] -= 1
+        else:
+            lacking.append(each)
+    return lacking
+
+
+def _identity(each: Mapping) -> str:
+    """What makes two entries the same one: all of it, but of a release only what was released, not when and by whom."""
+    told = {key: each.get(key) for key in ("event", *RELEASE)} if each.get("event") == "release" else each
+    return json.dumps(told, sort_keys=True)
+
+
+def released(bundle: Bundle, content: bytes, where: str) -> dict:
+    """The entry of a release.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The one in the image.
+    content : bytes
+        JSON with the release's ``key``, the image's ``digest``, its ``commit``, the workflow's ``run_number`` and
+        ``run_attempt``, and the ``outcome`` of the deployment.
+    where : str
+        For messages.
+
+    Raises
+    ------
+    StoreError
+        Naming what was expected.
+    """
+    try:
+        release = parse(content)
+    except ValueError as error:
+        raise StoreError(f"{where}: not JSON ({error})", "The workflow's last job writes it") from error
+    if not isinstance(release, dict) or set(release) != set(RELEASE):
+        raise StoreError(f"{where}: expected the keys {', '.join(RELEASE)}")
+    for key, (expected, fits) in RELEASE.items():
+        if not fits(release[key]):
+            raise StoreError(f"{where}: {key}: expected {expected}, got {str(release[key])[:80]!r}")
+    noted = entry("release", bundle, None, release | {"bundle": bundle.digest})
+    del noted["champion"]  # a release takes none from its place
+    return noted

@@ -1,0 +1,212 @@
+"""What the columns of a table are: the schema of its features, and the target with its task."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+import pandas as pd
+
+from slipway.errors import TableError
+from slipway.problem import Problem
+from slipway.table.cells import JUNK_CURE, Cells, cells_of, junk_says, typed
+from slipway.table.schema import Columns, Field, Schema, show_date
+
+MOSTLY = 0.95
+FREE_TEXT_LEVELS = 200
+MOST_LEVELS = 1_000
+MOST_CLASSES = 50
+FEW_NUMBERS = 20
+MANY_NUMBERS = 20
+FEW_TEXTS = 5
+POSITIVE = ("yes", "y", "true", "1", "pos", "positive", "bad", "fraud", "default", "approved", "churn", "t", ">50k")
+
+
+@dataclass(frozen=True)
+class Target:
+    """The column to predict.
+
+    Parameters
+    ----------
+    name : str
+    task : str
+        ``regression``, ``binary`` or ``multiclass``.
+    classes : tuple of str
+        Empty for regression; the positive label of two is the last.
+    rows : ndarray of bool
+        Which rows of the table have a target.
+    y : ndarray
+        Numbers, or codes of classes, of those rows.
+    """
+
+    name: str
+    task: str
+    classes: tuple[str, ...]
+    rows: np.ndarray
+    y: np.ndarray
+
+
+def features(frame: pd.DataFrame, problem: Problem) -> list[str]:
+    """Names of the columns that are learned from; TableError when the problem names one that is absent."""
+    for setting in ("id", "drop", "types"):
+        for name in getattr(problem, setting):
+            _require(frame, name, setting)
+    away = {problem.target, *problem.id, *problem.drop}
+    return [name for name in frame.columns if name not in away]
+
+
+def _require(frame: pd.DataFrame, name: str, setting: str) -> None:
+    if name not in frame.columns:
+        close = get_close_matches(name, list(frame.columns), 1, 0.5)
+        cure = f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(frame.columns[:20])}"
+        raise TableError(f"{setting}: the table has no column {name!r}", cure)
+
+
+def infer_schema(frame: pd.DataFrame, problem: Problem) -> Schema:
+    """The schema of the feature columns; TableError when a column is not fit to learn from."""
+    return infer_columns(frame, problem)[0]
+
+
+def infer_columns(frame: pd.DataFrame, problem: Problem) -> tuple[Schema, Columns]:
+    """The same, and the typed columns."""
+    names = features(frame, problem)
+    if not names:
+        raise TableError("the table has no column to learn from besides the target")
+    fields, columns = [], {}
+    for name in names:
+        cells = cells_of(frame[name], problem.missing)
+        fields.append(infer_field(cells, frame[name].dtype, problem.types.get(name)))
+        columns[name] = typed(cells, fields[-1])
+    return Schema(tuple(fields)), columns
+
+
+def infer_field(cells: Cells, dtype=None, kind: str | None = None) -> Field:
+    """What one column is; `kind` overrides the inferred type."""
+    if not cells.texts:
+        raise TableError(f"column {cells.name!r}: every cell is missing", "Add it to drop")
+    kind = kind or infer_type(cells, dtype)
+    missing = float(cells.missing.mean())
+    if kind == "category":
+        return _category(cells, missing)
+    draft = Field(cells.name, kind)
+    values = typed(cells, draft)
+    known = values[~np.isnan(values)]
+    if kind == "integer" and (known != np.round(known)).any():
+        raise TableError(f"column {cells.name!r}: types says integer, but it has fractions")
+    example = float(np.quantile(known, 0.5, method="lower"))
+    shown = {"date": show_date, "integer": int, "number": float}[kind](example)
+    return Field(cells.name, kind, (), float(known.min()), float(known.max()), missing, shown)
+
+
+def infer_type(cells: Cells, dtype=None) -> str:
+    """``number``, ``integer``, ``category`` or ``date``, from what the distinct texts say.
+
+    Raises
+    ------
+    TableError
+        When nearly all cells are numbers, but a few are texts that do not mean a missing cell.
+    """
+    if cells.are_dates:
+        return "date"
+    numeric = ~np.isnan(cells.numbers)
+    if numeric.all():
+        fractions = (cells.numbers != np.round(cells.numbers)).any() or any("." in text for text in cells.texts)
+        # A float column without missing cells was meant as one; with some, it may be integers that lost their type
+        typed_float = dtype is not None and getattr(dtype, "kind", "") == "f" and not cells.missing.any()
+        return "number" if fractions or typed_float else "integer"
+    if mostly_numbers(cells):
+        raise TableError(f"column {cells.name!r}: nearly all cells are numbers, but {junk_says(cells, ~numeric)}", JUNK_CURE)
+    return "category"
+
+
+def mostly_numbers(cells: Cells) -> bool:
+    """Whether a column of numbers has a few odd texts: 95 % of the cells, or all but a handful of many different ones."""
+    numeric = ~np.isnan(cells.numbers)
+    share = np.isin(cells.codes, np.nonzero(numeric)[0]).sum() / max(1, (~cells.missing).sum())
+    many = numeric.sum() >= MANY_NUMBERS and (~numeric).sum() <= FEW_TEXTS
+    return share >= MOSTLY or (many and share >= 0.5)
+
+
+def _category(cells: Cells, missing: float) -> Field:
+    rows = len(cells.codes)
+    if len(cells.texts) > max(MOST_LEVELS, rows // 2) or is_free_text(cells):
+        raise TableError(
+            f"column {cells.name!r}: has {len(cells.texts):,} different texts in {rows:,} rows, like a name or free text",
+            "Add it to id if it names the row, else to drop",
+        )
+    counts = np.bincount(cells.codes[cells.codes >= 0], minlength=len(cells.texts))
+    return Field(
+        cells.name, "category", tuple(sorted(cells.texts)), missing=missing, example=cells.texts[int(counts.argmax())]
+    )
+
+
+def is_free_text(cells: Cells) -> bool:
+    """Whether a column of text has so many different ones that its levels say nothing."""
+    return len(cells.texts) > FREE_TEXT_LEVELS and len(cells.texts) > 0.5 * len(cells.codes)
+
+
+def read_target(frame: pd.DataFrame, problem: Problem) -> Target:
+    """The target column; TableError when it does not fit the problem."""
+    _require(frame, problem.target, "target")
+    cells = cells_of(frame[problem.target], problem.missing)
+    if len(cells.texts) < 2:
+        said = f"only says {cells.texts[0]!r}" if cells.texts else "is empty"
+        raise TableError(f"target {problem.target!r}: {said}: there is nothing to learn")
+    task = problem.task or infer_task(cells, problem)
+    rows = ~cells.missing
+    if task == "regression":
+        junk = np.isnan(cells.numbers)
+        if junk.any():
+            raise TableError(f"target {problem.target!r}: {junk_says(cells, junk)}, expected numbers", JUNK_CURE)
+        return Target(problem.target, task, (), rows, cells.spread(cells.numbers, np.nan)[rows])
+    classes = _classes(cells, task, problem)
+    order = np.array([classes.index(text) for text in cells.texts])
+    return Target(problem.target, task, classes, rows, cells.spread(order, MISSING_CODE)[rows])
+
+
+MISSING_CODE = -1
+
+
+def infer_task(cells: Cells, problem: Problem) -> str:
+    """Two different cells are classes; few different whole numbers or any texts too; all else is a regression."""
+    if len(cells.texts) == 2 or problem.positive is not None or problem.costs is not None:
+        return "binary"
+    numbers = cells.numbers
+    if not np.isnan(numbers).any():
+        whole = (numbers == np.round(numbers)).all() and len(numbers) <= FEW_NUMBERS
+        often = len(cells.codes) >= 20 * len(numbers)
+        return "multiclass" if whole and often else "regression"
+    return "regression" if mostly_numbers(cells) else "multiclass"
+
+
+def _classes(cells: Cells, task: str, problem: Problem) -> tuple[str, ...]:
+    number = len(cells.texts)
+    if task == "binary" and number != 2:
+        raise TableError(f"target {problem.target!r}: has {number} different labels; a binary task needs two")
+    if number > MOST_CLASSES:
+        raise TableError(
+            f"target {problem.target!r}: has {number} different labels, more than {MOST_CLASSES}",
+            "If they are numbers, set task: regression",
+        )
+    labels = sorted(cells.texts, key=lambda text: (_order(text), text))
+    if task == "multiclass":
+        return tuple(labels)
+    if problem.positive is not None and problem.positive not in labels:
+        raise TableError(f"positive: the target has no label {problem.positive!r}", f"It has {' and '.join(labels)}")
+    positive = problem.positive or guess_positive(cells)
+    return tuple(sorted(labels, key=lambda label: label == positive))
+
+
+def _order(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def guess_positive(cells: Cells) -> str:
+    """The label whose probability is asked for: yes, true, 1 and their like, else the rarer one."""
+    usual = [text for text in cells.texts if text.lower() in POSITIVE]
+    if len(usual) == 1:
+        return usual[0]
+    counts = np.bincount(cells.codes[cells.codes >= 0], minlength=len(cells.texts))
+    return cells.texts[int(counts.argmin())]

@@ -1,0 +1,172 @@
+"""The problem's table, read, typed and divided into training rows and held-out rows."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from slipway.errors import StoreError, TableError
+from slipway.problem import TASK_METRICS, Problem, default_metric
+from slipway.sources.source import open_source
+from slipway.store.snapshots import KeptData
+from slipway.table.hashing import fingerprint
+from slipway.table.inference import Target, features, infer_columns, read_target
+from slipway.training.compare import Goal, Rows
+from slipway.training.sample import Sample, draw
+from slipway.training.split import Split, held_out, notes, split_of
+
+FEWEST_ROWS = 40
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The problem's table, read and divided.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The rows held out, cells as the source has them.
+    target : Target
+    rows : Rows
+        All of them, typed.
+    held : ndarray of bool
+        The rows held out.
+    used : ndarray of bool
+        The rows learned from: all others, or of a large table the first of them.
+    split : Split
+    goal : Goal
+    fingerprint : str
+        SHA-256 of the columns that were read, the target among them.
+    seen : int
+        How many rows the source has.
+    consistent : str
+        Empty, or why the source gave no consistent snapshot.
+    """
+
+    frame: pd.DataFrame
+    target: Target
+    rows: Rows
+    held: np.ndarray
+    used: np.ndarray
+    split: Split
+    goal: Goal
+    fingerprint: str
+    seen: int
+    consistent: str
+
+    @property
+    def learned(self) -> Rows:
+        return self.rows.take(self.used)
+
+    @property
+    def cells(self) -> int:
+        return int(self.held.sum() + self.used.sum()) * len(self.rows.schema.names)
+
+    @property
+    def unseen(self) -> Rows:
+        return self.rows.take(self.held)
+
+
+def read(
+    problem: Problem, also: Collection[str] = (), kept: KeptData | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Table:
+    """Read the problem's table in one pass, type it and divide it.
+
+    Parameters
+    ----------
+    problem : Problem
+    also : collection of str
+        Columns to read although the problem drops them: those of the champion.
+    kept : KeptData, optional
+        Where to keep what was read.
+    progress : callable
+        Told (rows read, about how many there are).
+
+    Raises
+    ------
+    TableError
+        When the table cannot be read or does not fit.
+    """
+    batches = open_source(problem)
+    own = _own(problem, batches.names)
+    wanted = [name for name in batches.names if name in own or name in also]
+    if len(wanted) < len(batches.names):
+        batches = open_source(problem, wanted, set(batches.names) - set(wanted))
+    sample = draw(batches, problem.id or own, max(1, problem.sample.cells // len(own)), ", ".join(problem.source), progress)
+    learned = sample.table.select(own)
+    if kept is None:
+        return _divided(problem, sample, own, fingerprint(learned))
+    return _divided(problem, sample, own, kept.keep(learned, {"seen": sample.seen, "consistent": sample.consistent}))
+
+
+def read_kept(problem: Problem, kept: KeptData, named: str) -> Table:
+    """The same from what an earlier training read; StoreError when that is absent, damaged or of other columns."""
+    table, about = kept.read(named)
+    try:
+        own = _own(problem, table.column_names)
+    except TableError as error:
+        raise StoreError(f"data {named[:12]}: {error.cause}", "It was read for another slipway.yaml") from error
+    return _divided(problem, Sample(table, about["seen"], about["consistent"]), own, named)
+
+
+def _own(problem: Problem, names: Collection[str]) -> list[str]:
+    """The columns that the problem is about; TableError when it names one that is absent."""
+    nothing = pd.DataFrame(columns=list(names))
+    if problem.target not in nothing.columns:
+        read_target(nothing, problem)
+    features(nothing, problem)
+    return [name for name in names if name not in problem.drop]
+
+
+def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Table:
+    frame = sample.table.to_pandas(date_as_object=False)
+    target = read_target(frame, problem)
+    if not target.rows.all():
+        frame = frame[target.rows].reset_index(drop=True)
+    schema, columns = infer_columns(frame[own], replace(problem, drop=()))
+    rows = Rows(schema, columns, target.y, target.task, target.classes)
+    split = split_of(problem, own)
+    held = held_out(frame, split)
+    _require_enough(rows, held)
+    costs = problem.costs and (problem.costs.false_positive, problem.costs.false_negative)
+    metric = problem.metric or default_metric(target.task, problem.costs)
+    if metric not in TASK_METRICS[target.task]:
+        raise TableError(
+            f"metric: {metric} does not measure {target.task}, which the target {problem.target} asks for",
+            f"Choose one of {', '.join(TASK_METRICS[target.task])}, or set task",
+        )
+    goal = Goal(metric, costs, problem.seed)
+    frame = frame[held].reset_index(drop=True)
+    return Table(frame, target, rows, held, ~held, split, goal, named, sample.seen, sample.consistent)
+
+
+def _require_enough(rows: Rows, held: np.ndarray) -> None:
+    if len(held) < FEWEST_ROWS:
+        raise TableError(f"the table has {len(held)} rows with a target; at least {FEWEST_ROWS} are needed")
+    if held.all() or not held.any():
+        raise TableError(
+            f"the split holds out {held.sum()} of {len(held)} rows",
+            "The id columns (or all features) are the same in nearly every row; name a better id.",
+        )
+    for code, label in enumerate(rows.classes):
+        if (rows.y[~held] == code).sum() < 2:
+            raise TableError(
+                f"target: fewer than 2 training rows are of class {label!r}",
+                "Add rows of it, or remove the class from the table.",
+            )
+        if rows.task == "binary" and not (rows.y[held] == code).any():
+            raise TableError(
+                f"target: no held-out row is of class {label!r}, so nothing can be measured",
+                "Add rows of it, or set holdout.share higher",
+            )
+
+
+def remarks(table: Table) -> list[str]:
+    """What a reader of the results must know of the table."""
+    without = int((~table.target.rows).sum())
+    lost = [f"{without} rows without a target were left out"] if without else []
+    moving = [table.consistent.rstrip(".")] if table.consistent else []
+    return lost + moving + notes(table.unseen.y, table.rows.classes)

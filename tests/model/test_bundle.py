@@ -1,0 +1,143 @@
+import json
+import os
+import shutil
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from bundles import make_bundle
+from slipway.errors import BundleError
+from slipway.model.bundle import FORMAT, MANIFEST, Bundle, digest_of, manifest_bytes, read_bundle
+from slipway.store.local import LocalStore
+
+FILES = {"model.json": b"{}", "model.onnx": b"\x00\x01"}
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    return make_bundle(LocalStore(tmp_path), "regression")
+
+
+def test_the_manifest_is_canonical():
+    expected = (
+        '{"files":{"model.json":{"bytes":2,"sha256":"%s"},"model.onnx":{"bytes":2,"sha256":"%s"}},'
+        '"format":1,"problem":"Größe"}\n'
+    ) % (sha256(b"{}").hexdigest(), sha256(b"\x00\x01").hexdigest())
+    assert manifest_bytes("Größe", FILES) == expected.encode()
+    assert manifest_bytes("Größe", dict(reversed(FILES.items()))) == expected.encode()
+
+
+@pytest.mark.parametrize("name", [
+    "", ".", "..", "../model", "a/b", "a\\b", ".hidden", "Model.json", "a b", "x" * 65, MANIFEST,
+])
+def test_a_name_that_is_not_for_a_file_is_refused(name):
+    with pytest.raises(BundleError, match="not a name for a file"):
+        manifest_bytes("trial", {name: b""})
+
+
+def test_a_sound_bundle_is_read(bundle):
+    assert read_bundle(bundle.folder, bundle.digest) == bundle
+    assert bundle.problem == "regression"
+    assert bundle.json("model.json")["task"] == "regression"
+    assert bundle.digest == sha256((bundle.folder / MANIFEST).read_bytes()).hexdigest()
+
+
+def test_one_changed_byte_of_any_file_is_named(bundle):
+    for path in list(bundle.folder.iterdir()):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        sound = path.read_bytes()
+        path.write_bytes(content)
+        with pytest.raises(BundleError, match=f"{path.name}: .*SHA-256"):
+            read_bundle(bundle.folder, bundle.digest)
+        path.write_bytes(sound)
+    read_bundle(bundle.folder, bundle.digest)
+
+
+def test_a_file_that_changes_after_the_bundle_was_read_is_refused(bundle):
+    path = bundle.folder / "golden.json"
+    path.write_bytes(path.read_bytes().swapcase())
+    with pytest.raises(BundleError, match="golden.json: .*SHA-256 differs"):
+        bundle.json("golden.json")
+
+
+def link(path: Path) -> None:
+    aside = path.parent.parent / "aside"
+    path.rename(aside)
+    path.symlink_to(aside)
+
+
+def hide(path: Path, behind: Callable[[Path], None]) -> None:
+    path.unlink()
+    behind(path)
+
+
+@pytest.mark.parametrize("damage, says", [
+    (lambda folder: (folder / "extra.json").write_bytes(b""), "extra.json: is not in the manifest"),
+    (lambda folder: (folder / ".hidden").mkdir(), ".hidden: is not in the manifest"),
+    (lambda folder: (folder / "model.onnx").unlink(), "model.onnx: cannot be read .No such file"),
+    (lambda folder: (folder / MANIFEST).unlink(), "manifest.json: cannot be read .No such file"),
+    (lambda folder: link(folder / "model.json"), "model.json: is not a plain file"),
+    (lambda folder: link(folder / MANIFEST), "manifest.json: is not a plain file"),
+    (lambda folder: hide(folder / "model.json", os.mkdir), "model.json: is not a plain file"),
+    (lambda folder: hide(folder / "model.json", os.mkfifo), "model.json: is not a plain file"),
+    (lambda folder: (folder / "model.json").write_bytes(b""), "model.json: .*0 bytes instead of"),
+])
+def test_a_damaged_bundle_is_refused(bundle, damage, says):
+    damage(bundle.folder)
+    with pytest.raises(BundleError, match=says):
+        read_bundle(bundle.folder, bundle.digest)
+
+
+def test_another_digest_than_asked_for_is_refused(bundle):
+    with pytest.raises(BundleError, match="not the digest 000000000000 asked for"):
+        read_bundle(bundle.folder, "0" * 64)
+
+
+def written(folder: Path, manifest: bytes) -> str:
+    (folder / MANIFEST).write_bytes(manifest)
+    return digest_of(manifest)
+
+
+def test_a_newer_format_is_told(tmp_path):
+    manifest = json.loads(manifest_bytes("trial", {})) | {"format": FORMAT + 1}
+    digest = written(tmp_path, json.dumps(manifest).encode())
+    with pytest.raises(BundleError, match="format 2 was written by a newer Slipway. Upgrade"):
+        read_bundle(tmp_path, digest)
+
+
+@pytest.mark.parametrize("document", [
+    b"nonsense", b"[" * 200_000, b"[]", b"{}", b'{"format": "1"}', b'{"format": 1, "problem": "x", "files": []}',
+    b'{"format": 1, "problem": 1, "files": {}}', b'{"format": 1, "problem": "x", "files": {"a": {}}}',
+    b'{"format": 0, "problem": "x", "files": {}}', b'{"format": 1, "problem": "x", "files": {"a": {"sha256": ""}}}',
+    b'{"format": 1, "problem": "x", "files": {"../secret": {"sha256": "", "bytes": 0}}}',
+])
+def test_a_manifest_of_another_kind_is_refused(tmp_path, document):
+    with pytest.raises(BundleError, match="not a manifest"):
+        read_bundle(tmp_path, written(tmp_path, document))
+
+
+def test_what_is_held_is_read_when_the_folder_is_gone(bundle):
+    held = bundle.hold(["model.json", "other.json"])
+    expected = bundle.json("model.json")
+    shutil.rmtree(bundle.folder)
+    assert held.json("model.json") == expected
+    with pytest.raises(BundleError, match="cannot be read"):
+        held.read("model.onnx")
+    with pytest.raises(BundleError, match="has no other.json"):
+        held.read("other.json")
+
+
+def test_a_damaged_file_is_not_held(bundle):
+    (bundle.folder / "model.json").write_bytes(b"x" * bundle.manifest["files"]["model.json"]["bytes"])
+    with pytest.raises(BundleError, match="SHA-256 differs"):
+        bundle.hold(["model.json"])
+
+
+def test_what_a_bundle_does_not_hold(bundle):
+    with pytest.raises(BundleError, match="has no other.json"):
+        bundle.read("other.json")
+    with pytest.raises(BundleError, match="model.onnx: not JSON"):
+        bundle.json("model.onnx")

@@ -1,0 +1,85 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from bundles import ENCODING, ROWS, SCHEMA
+from slipway.errors import BundleError
+from slipway.model.encoding import Encoding, Output
+from slipway.table.schema import Field, Schema, parse_date
+
+NAN = math.nan
+FIELDS = Schema((Field("x", "number"), Field("level", "category", levels=("a", "b", "c")), Field("day", "date")))
+
+
+def encoded(output: Output, *cells) -> list[float]:
+    column = FIELDS.columns_from_rows([{output.field: cell} for cell in cells])
+    return Encoding(FIELDS, (output,)).encode(column)[:, 0].tolist()
+
+
+@pytest.mark.parametrize("output, cells, expected", [
+    (Output("value", "x"), (1.5, -2, None), [1.5, -2, NAN]),
+    (Output("value", "x", fill=7.0), (1.5, None), [1.5, 7]),
+    (Output("value", "x", mean=1, scale=2), (5, None), [2, NAN]),
+    (Output("value", "x", fill=3.0, mean=1, scale=2), (5, None), [2, 1]),
+    (Output("log", "x"), (0, math.e - 1, 1 - math.e, None), [0, 1, -1, NAN]),
+    (Output("log", "x", fill=0.5), (None,), [0.5]),
+    (Output("missing", "x"), (1, None), [0, 1]),
+    (Output("missing", "level"), ("a", None, "unseen"), [0, 1, 0]),
+    (Output("missing", "day"), ("2020-01-01", None), [0, 1]),
+    (Output("level", "level", levels=("b",)), ("a", "b", None, "unseen"), [0, 1, 0, 0]),
+    (Output("level", "level", levels=("a", "c")), ("a", "b", "c", None), [1, 0, 1, 0]),
+    (Output("level", "level", levels=("a",), unseen=True), ("a", "b", None, "unseen"), [1, 0, 0, 1]),
+    (Output("level", "level", unseen=True), ("a", None, "unseen"), [0, 0, 1]),
+    (Output("value", "day"), ("1970-01-03",), [2]),
+    (Output("month", "day"), ("2020-01-31", "2020-12-01", "1969-12-31", "2020-02-29T23:59:00", None), [1, 12, 12, 2, NAN]),
+    (Output("weekday", "day"), ("1970-01-01", "2026-11-21", "2026-11-22T12:00:00", "1969-12-31", None), [3, 5, 6, 2, NAN]),
+    (Output("weekday", "day", fill=1.0), (None,), [1]),
+])
+def test_one_column(output, cells, expected):
+    np.testing.assert_allclose(encoded(output, *cells), expected)
+
+
+def test_the_matrix_has_a_row_for_each_and_is_double():
+    matrix = ENCODING.encode(SCHEMA.columns_from_rows(ROWS))
+    assert matrix.dtype == np.float64
+    np.testing.assert_array_equal(matrix, [[19, 27.9, 1, 2], [62, 30, 0, 4], [45, 33.3, 0, 4], [33, 22.7, 1, 0]])
+    assert parse_date("2023-06-30") == 19538
+    assert ENCODING.encode(SCHEMA.columns_from_rows([])).shape == (0, 4)
+
+
+def test_rows_do_not_touch_one_another():
+    together = ENCODING.encode(SCHEMA.columns_from_rows(ROWS))
+    alone = np.vstack([ENCODING.encode(SCHEMA.columns_from_rows([row])) for row in ROWS])
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_the_columns_are_left_as_they_are():
+    columns = SCHEMA.columns_from_rows(ROWS)
+    before = {name: column.copy() for name, column in columns.items()}
+    ENCODING.encode(columns)
+    for name, column in columns.items():
+        np.testing.assert_array_equal(column, before[name])
+
+
+def test_an_encoding_is_read_as_it_was_written():
+    document = json.loads(json.dumps(ENCODING.to_json()))
+    assert Encoding.from_json(document, SCHEMA) == ENCODING
+
+
+OUTPUT = {"kind": "value", "field": "age", "levels": []}
+
+
+@pytest.mark.parametrize("output, says", [
+    (OUTPUT | {"kind": "square"}, "square of age does not fit"),
+    (OUTPUT | {"field": "height"}, "value of height does not fit"),
+    (OUTPUT | {"kind": "level", "field": "smoker", "levels": ["maybe"]}, "level of smoker does not fit"),
+    (OUTPUT | {"more": 1}, "not an encoding"),
+    ({"kind": "value", "field": "age"}, "not an encoding"),
+])
+def test_what_does_not_fit_the_schema_is_refused(output, says):
+    with pytest.raises(BundleError, match=says):
+        Encoding.from_json({"outputs": [output]}, SCHEMA)
+    with pytest.raises(BundleError, match="not an encoding"):
+        Encoding.from_json({}, SCHEMA)

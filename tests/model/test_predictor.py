@@ -1,0 +1,183 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from bundles import ROWS, SCHEMA, TASKS, files, make_bundle
+from slipway.errors import BundleError
+from slipway.model.predictor import Predictor, close
+from slipway.store.local import LocalStore
+
+COLUMNS = SCHEMA.columns_from_rows(ROWS)
+MATRIX = np.array([[19, 27.9, 1, 2], [62, 30, 0, 4], [45, 33.3, 0, 4], [33, 22.7, 1, 0]])
+
+
+def raw(task: str) -> np.ndarray:
+    return MATRIX @ np.array(TASKS[task]["weights"]) + np.array(TASKS[task]["base"])
+
+
+@pytest.fixture
+def store(tmp_path) -> LocalStore:
+    return LocalStore(tmp_path)
+
+
+def predictor(store, task, **model) -> Predictor:
+    """Of a bundle whose model.json has other members too."""
+    content = files(task)
+    content["model.json"] = json.dumps(json.loads(content["model.json"]) | model).encode()
+    return Predictor(store.add(task, content))
+
+
+def test_a_number(store):
+    found = predictor(store, "regression").predict(COLUMNS)
+    np.testing.assert_allclose(found.values, raw("regression")[:, 0], rtol=1e-12)
+    assert found.probabilities is None
+    assert all(type(value) is float for value in found.values)
+
+
+def test_the_logarithm_is_undone_in_double_precision(store):
+    weights = [[0.1], [0.2], [1.0], [-0.5]]
+    content = files("regression", weights=weights)
+    content["model.json"] = json.dumps(json.loads(content["model.json"]) | {"link": "expm1", "base": [0.5]}).encode()
+    found = Predictor(store.add("regression", content)).scores(COLUMNS)
+    np.testing.assert_allclose(found, np.expm1(MATRIX @ np.array(weights)[:, 0] + 0.5), rtol=1e-13)
+
+
+def test_two_labels(store):
+    made = predictor(store, "binary")
+    found = made.predict(COLUMNS)
+    positive = 1 / (1 + np.exp(-raw("binary")[:, 0]))
+    np.testing.assert_allclose(found.probabilities, np.column_stack([1 - positive, positive]), rtol=1e-12)
+    assert found.values == ["Y" if share >= 0.5 else "N" for share in positive]
+    assert (made.positive, made.classes) == ("Y", ("N", "Y"))
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.6, 0.75, 1.0])
+def test_the_threshold_decides(store, threshold):
+    found = predictor(store, "binary", threshold=threshold).predict(COLUMNS)
+    assert found.values == ["Y" if share >= threshold else "N" for share in found.probabilities[:, 1]]
+
+
+def test_several_labels(store):
+    made = predictor(store, "multiclass")
+    found = made.predict(COLUMNS)
+    powers = np.exp(raw("multiclass"))
+    np.testing.assert_allclose(found.probabilities, powers / powers.sum(axis=1, keepdims=True), rtol=1e-12)
+    assert found.values == ["abc"[place] for place in raw("multiclass").argmax(axis=1)]
+    assert made.positive is None
+
+
+@pytest.mark.parametrize("base, expected", [(-1000.0, 0.0), (1000.0, 1.0), (0.0, 0.5)])
+def test_probabilities_stay_finite(store, base, expected):
+    with np.errstate(over="raise", invalid="raise"):
+        found = predictor(store, "binary", base=[base]).scores(COLUMNS)
+        spread = predictor(store, "multiclass", base=[base, -base, 0.0]).scores(COLUMNS)
+    assert np.isfinite(found).all() and (base == 0 or (found == expected).all())
+    np.testing.assert_allclose(spread.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_row_is_answered_alike_alone_and_among_others(store, task):
+    made = predictor(store, task)
+    alone = [made.predict(SCHEMA.columns_from_rows([row])).values[0] for row in ROWS]
+    assert alone == made.predict(COLUMNS).values
+
+
+@pytest.mark.parametrize("task, of", [
+    ("regression", "charges"), ("binary", "probability of Y"), ("multiclass", "probability of a"),
+])
+def test_contributions_explain_the_answer(store, task, of):
+    made = Predictor(make_bundle(store, task))
+    row = SCHEMA.columns_from_rows(ROWS[:1])
+    found = made.contributions(row)
+    assert found.of == of
+    expected = made.scores(row)[0] if task != "multiclass" else made.scores(row)[0].max()
+    assert found.result == pytest.approx(expected)
+    assert found.base + sum(amount for _, amount in found.fields) == pytest.approx(found.result)
+    assert sorted(name for name, _ in found.fields) == sorted(SCHEMA.names)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_golden_predictions_replay(store, task):
+    Predictor(make_bundle(store, task)).replay()
+
+
+def changed(answer: dict, task: str, factor: float) -> dict:
+    if task == "regression":
+        return {"prediction": answer["prediction"] * factor}
+    return answer | {"probabilities": {name: value * factor for name, value in answer["probabilities"].items()}}
+
+
+def with_golden(store, task, change):
+    bundle = make_bundle(store, task)
+    content = {name: bundle.read(name) for name in bundle.manifest["files"]}
+    golden = bundle.json("golden.json")
+    golden["predictions"][2] = change(golden["predictions"][2])
+    return Predictor(store.add(task, content | {"golden.json": json.dumps(golden).encode()}))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_golden_prediction_that_differs_is_named(store, task):
+    with_golden(store, task, lambda answer: changed(answer, task, 1 + 5e-6)).replay()
+    with pytest.raises(BundleError, match="golden prediction 3 is not what was recorded"):
+        with_golden(store, task, lambda answer: changed(answer, task, 1 + 5e-5)).replay()
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_a_golden_label_that_differs_is_named(store, task):
+    other = {"N": "Y", "Y": "N", "a": "b", "b": "a", "c": "a"}
+    with pytest.raises(BundleError, match="golden prediction 3"):
+        with_golden(store, task, lambda answer: answer | {"prediction": other[answer["prediction"]]}).replay()
+
+
+def test_a_golden_label_at_the_threshold_may_differ(store):
+    bundle = make_bundle(store, "binary")
+    share = bundle.json("golden.json")["predictions"][0]["probabilities"]["Y"]
+    content = {name: bundle.read(name) for name in bundle.manifest["files"]}
+    for distance, fails in [(1e-7, False), (1e-5, True)]:
+        threshold = share + distance
+        model = json.dumps(bundle.json("model.json") | {"threshold": threshold}).encode()
+        golden = bundle.json("golden.json")
+        for answer in golden["predictions"]:
+            answer["prediction"] = "Y" if answer["probabilities"]["Y"] >= threshold else "N"
+        golden["predictions"][0]["prediction"] = "Y"  # the model says N, by a hair
+        made = Predictor(store.add("binary", content | {
+            "model.json": model, "golden.json": json.dumps(golden).encode(),
+        }))
+        if fails:
+            with pytest.raises(BundleError, match="golden prediction 1"):
+                made.replay()
+        else:
+            made.replay()
+
+
+@pytest.mark.parametrize("expected, answer, same", [
+    (1.0, 1.0, True), (1e6, 1e6 + 9, True), (1e6, 1e6 + 11, False), (0.0, 9e-7, True), (0.0, 2e-6, False),
+    (-1e6, -1e6 - 9, True), (1.0, math.nan, False), (1.0, math.inf, False),
+])
+def test_when_answers_agree(expected, answer, same):
+    assert bool(close(expected, answer)) is same
+
+
+@pytest.mark.parametrize("name, content, says", [
+    ("model.onnx", b"nonsense", "ONNX Runtime cannot load it"),
+    ("model.onnx", b"", "ONNX Runtime cannot load it"),
+    ("schema.json", b'{"fields": []}', "does not fit schema.json"),
+    ("schema.json", b"{}", "schema.json: not a schema"),
+    ("model.json", b"nonsense", "model.json: not JSON"),
+    ("model.json", b"{}", "model.json: not"),
+    ("model.json", b"[]", "model.json: not"),
+    ("model.json", files("regression")["model.json"].replace(b'"identity"', b'"cube"'), "model.json: not a model"),
+])
+def test_files_that_do_not_fit_are_named(store, name, content, says):
+    bundle = store.add("regression", files("regression") | {name: content})
+    with pytest.raises(BundleError, match=says):
+        Predictor(bundle)
+
+
+def test_a_file_that_is_not_there_is_named(store):
+    content = files("regression")
+    del content["model.onnx"]
+    with pytest.raises(BundleError, match="has no model.onnx"):
+        Predictor(store.add("regression", content))

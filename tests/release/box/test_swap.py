@@ -1,0 +1,246 @@
+"""What a run does on a box when a step fails, a run is killed, or a release still answers: without an engine."""
+
+import os
+from collections.abc import Sequence
+
+import pytest
+
+from slipway.errors import ReleaseError
+from slipway.release.box import plan as steps
+from slipway.release.box.configuration import Configuration
+from slipway.release.box.execution import Execution
+from slipway.release.box.lock import exclusive
+from slipway.release.box.program import Log, history_lines
+from slipway.release.box.request import Request
+from slipway.release.box.state import Box
+from slipway.release.box.swap import Swap
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="folders of another user can only be made by root")
+DOWN = "Cannot connect to the Docker daemon"
+
+
+class Containers:
+    """An engine that remembers what was started and pulled."""
+
+    def __init__(self) -> None:
+        self.running: list[str] = []
+        self.pulled: dict[str, list[str]] = {}
+        self.down = False
+
+    def run(self, arguments: Sequence[str]) -> str:
+        if self.down:
+            raise ReleaseError(DOWN)
+        if arguments[0] == "pull":
+            digest = f"sha256:{arguments[-1].rpartition(':')[2]}"
+            self.pulled[digest] = [digest]
+        if arguments[:2] == ("image", "rm"):
+            del self.pulled[arguments[-1]]
+        if arguments[0] == "run":
+            self.running.append(arguments[3].removeprefix("slipway-"))
+        if arguments[0] == "rm":
+            self.running.remove(arguments[-1].removeprefix("slipway-"))
+        return ""
+
+    def containers(self, label: str) -> dict[str, str]:
+        self.run(("ps",))
+        return dict.fromkeys(self.running, "running")
+
+    def images(self, repository: str) -> dict[str, list[str]]:
+        return dict(self.pulled)
+
+    def last_lines(self, container: str) -> list[str]:
+        return ["its last words"]
+
+
+class Trial(Execution):
+    """Steps on a box without releases that answer: `fails` says which kind of step does not work, `busy` who still answers."""
+
+    def __init__(self, box: Box, **settings) -> None:
+        super().__init__(Configuration("registry.example/insurance", **settings), box, Containers())
+        self.fails: dict[type, BaseException] = {}
+        self.busy: dict[str, int] = {}
+
+    def perform(self, step: steps.Step) -> None:
+        if type(step) in self.fails:
+            raise self.fails[type(step)]
+        if type(step) not in (steps.RequireDigest, steps.AwaitReady, steps.CheckAnswer, steps.Probe):
+            super().perform(step)
+
+    def ready(self, id: str, seconds: float = 1) -> bool:
+        return id in self.engine.running
+
+    def requests(self, id: str) -> int:
+        return self.busy.get(id, 0)
+
+
+class Run:
+    """A box and what was said there."""
+
+    def __init__(self, box: Box, **settings) -> None:
+        self.box = box
+        self.trial = Trial(box, **settings)
+        self.said: list[str] = []
+        self.swap = Swap(self.trial, self.said.append)
+
+    def release(self, number: int) -> str:
+        """Make a release live; its id."""
+        self.swap.deploy(request(number))
+        return self.box.live()
+
+    def events(self) -> list[tuple[str, int]]:
+        return [(each["event"], each["run_number"]) for each in self.swap.history.entries()]
+
+
+def request(number: int) -> Request:
+    return Request(f"sha256:{number:064x}", f"{number:064x}", "e" * 40, number)
+
+
+@pytest.fixture
+def make(tmp_path):
+    def make(**settings) -> Run:
+        (tmp_path / "sockets").mkdir()
+        return Run(Box(tmp_path), **settings)
+
+    return make
+
+
+@pytest.fixture
+def run(make) -> Run:
+    return make()
+
+
+def test_a_release_that_hangs_is_removed_although_it_never_gets_idle(run):
+    first = run.release(1)
+    run.trial.fails[steps.AwaitReady] = ReleaseError("not ready")
+    run.trial.requests = lambda id: 1   # the probes that it never answered
+    with pytest.raises(ReleaseError, match="not ready"):
+        run.release(2)
+    assert run.trial.engine.running == [first] and run.box.folders() == [first]
+    assert run.events()[-2:] == [("start", 2), ("failed", 2)]
+    assert any("its last words" in line for line in run.said)
+
+
+@pytest.mark.parametrize("error", [ReleaseError("no"), OSError("no"), ValueError("no"), KeyboardInterrupt()])
+@pytest.mark.parametrize("step", [steps.Docker, steps.Remember, steps.AwaitReady, steps.CheckAnswer, steps.Point, steps.Probe])
+def test_whatever_fails_the_old_release_is_live_and_the_history_says_so(run, step, error):
+    first = run.release(1)
+    run.trial.fails[step] = error
+    with pytest.raises(type(error)):
+        run.release(2)
+    assert run.box.live() == first
+    assert run.events() == [("start", 1), ("live", 1), ("start", 2), ("failed", 2)]
+
+
+def test_a_daemon_that_is_down_is_a_release_that_failed(run):
+    run.trial.engine.down = True
+    with pytest.raises(ReleaseError, match=DOWN):
+        run.release(1)
+    assert run.events() == [("start", 1), ("failed", 1)]
+
+
+def killed(run: Run, number: int) -> str:
+    """A run that was killed between the rename and its note; the id of its release."""
+    release = run.swap.new_release(request(number))
+    run.swap.history.note("start", release)
+    run.box.remember(release)
+    run.box.point(release.id)
+    return release.id
+
+
+def test_the_next_run_notes_what_a_killed_one_could_not(run):
+    run.release(1)
+    killed(run, 2)
+    run.release(3)
+    assert run.events() == [
+        ("start", 1), ("live", 1), ("start", 2), ("live", 2), ("start", 3), ("live", 3),
+    ]
+
+
+def test_the_history_shows_a_killed_run_before_the_next_one(run):
+    id = killed(run, 1)
+    with exclusive(run.box):   # it may still be under way
+        assert len(history_lines(run.box, Log())) == 1
+    start, live = history_lines(run.box, Log())
+    assert "start" in start and "live" in live and id in live and "noted later" in live
+
+
+def test_a_rollback_that_was_killed_is_in_the_history(run):
+    first = run.release(1)
+    run.release(2)
+    run.box.point(first)
+    run.swap.drain()
+    assert run.events()[-1] == ("rollback", 1)
+
+
+def test_a_release_that_still_answers_outlives_any_number_of_swaps(run):
+    first = run.release(1)
+    run.trial.busy[first] = 1
+    for number in range(2, 6):
+        last = run.release(number)
+    assert len(run.trial.engine.running) == 3 and first in run.trial.engine.running
+    assert any(line.startswith(f"{first} still answers 1 request: it drains, 3600 s") for line in run.said)
+    assert run.box.record(first).digest in run.trial.engine.pulled and len(run.trial.engine.pulled) == 4
+    run.trial.busy.clear()
+    assert run.swap.drain() == "draining: none"
+    assert len(run.trial.engine.running) == 2 and first not in run.trial.engine.running
+    assert run.box.live() == last and first not in run.box.folders()
+    assert {event for event, _ in run.events()} == {"start", "live"}
+
+
+def test_what_drains_too_long_is_cut_and_named(run):
+    first = run.release(1)
+    run.trial.busy[first] = 2
+    run.release(2)
+    run.release(3)
+    os.utime(run.box.draining / first, (0, 0))
+    run.swap.drain()
+    assert first not in run.trial.engine.running
+    cut = run.swap.history.entries()[-1]
+    assert (cut["event"], cut["release"], cut["requests"], cut["run_number"]) == ("cut", first, 2, 1)
+    assert "3600 s (drain_seconds)" in cut["reason"]
+    assert f"warning: {first} still answers 2 requests: cut off, because {cut['reason']}" in run.said
+
+
+def test_only_so_many_drain_and_the_oldest_is_cut_first(make):
+    run = make(draining=2)
+    ids = []
+    for number in range(1, 6):
+        ids.append(run.release(number))
+        run.trial.busy[ids[-1]] = 1
+        for place, id in enumerate(run.box.drained()):
+            os.utime(run.box.draining / id, (1e9 + ids.index(id), 2e12 + ids.index(id)))
+    assert run.trial.engine.running == ids[1:]
+    assert [each["release"] for each in run.swap.history.entries() if each["event"] == "cut"] == [ids[0]]
+
+
+def test_a_release_that_is_gone_back_to_does_not_drain_any_more(run):
+    first = run.release(1)
+    run.trial.busy[first] = 1
+    second = run.release(2)
+    run.release(3)
+    assert run.box.drained() == [first]
+    run.swap.rollback()
+    run.swap.drain()
+    assert run.box.live() == second and run.box.drained() == []
+    assert sorted(run.trial.engine.running) == sorted([first, second])
+
+
+def test_the_run_that_holds_the_lock_drains_alone(run):
+    run.release(1)
+    with exclusive(run.box):
+        assert "another run is under way" in run.swap.drain()
+
+
+def test_a_count_that_began_again_is_accepted_once_the_administrator_says_so(run):
+    run.release(950)
+    with pytest.raises(ReleaseError, match="run 3 is older than run 950.*slipway-release restart-count"):
+        run.release(3)
+    assert "may have any run number" in run.swap.restart_count()
+    run.release(3)
+    with pytest.raises(ReleaseError, match="run 2 is older than run 3"):
+        run.release(2)
+    assert ("restart-count", 950) in run.events()
+
+
+def test_without_a_live_release_there_is_no_count_to_restart(run):
+    assert "any run number is accepted" in run.swap.restart_count()

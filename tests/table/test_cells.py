@@ -1,0 +1,82 @@
+import re
+from datetime import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from slipway.errors import TableError
+from slipway.table.cells import cell_keys, cells_of, read_columns
+from slipway.table.schema import MISSING, UNSEEN, Field, Schema
+
+
+@pytest.mark.parametrize(("cells", "texts", "missing"), [
+    ([" a", "b ", "a"], ["a", "b"], 0),
+    (["NA", "na", " ?", "", "  ", "None", "nan", "x"], ["x"], 7),
+    ([True, False, True], ["true", "false"], 0),
+    (["True", "FALSE"], ["true", "false"], 0),
+    ([1.0, 2.5, np.nan], ["1", "2.5"], 1),
+    (pd.to_datetime(["2024-01-05 00:00", "2024-01-05 12:00"]), ["2024-01-05", "2024-01-05T12:00:00"], 0),
+    (pd.Categorical(["x", None, "y"]), ["x", "y"], 1),
+])
+def test_cells_are_texts_without_blanks_and_missing_markers(cells, texts, missing):
+    found = cells_of(pd.Series(cells, name="c"))
+    assert found.texts == texts and found.missing.sum() == missing
+
+
+@pytest.mark.parametrize(("text", "number"), [
+    ("1", 1.0), ("1.50", 1.5), ("-2e3", -2000.0), ("1_000", None), ("inf", None), ("1,5", None), ("0x10", None),
+])
+def test_what_is_a_number(text, number):
+    value = cells_of(pd.Series([text], name="c")).numbers[0]
+    assert np.isnan(value) if number is None else value == number
+
+
+def test_columns_are_typed_by_the_schema():
+    schema = Schema((
+        Field("n", "number"), Field("c", "category", levels=("a", "b")), Field("d", "date"),
+    ))
+    frame = pd.DataFrame({"n": ["1.5", "?", "2"], "c": ["b", "", "z"], "d": ["1970-01-02", "NA", "1970-01-01 12:00"]})
+    columns = read_columns(frame, schema)
+    np.testing.assert_array_equal(columns["n"], [1.5, np.nan, 2])
+    assert columns["c"].tolist() == [1, MISSING, UNSEEN]
+    np.testing.assert_array_equal(columns["d"], [1, np.nan, 0.5])
+
+
+def test_a_cell_of_another_type_is_named_with_its_rows():
+    schema = Schema((Field("n", "number"),))
+    with pytest.raises(TableError, match=r"column 'n': 2 cells say 'oops' \(rows 2, 4\), expected a number"):
+        read_columns(pd.DataFrame({"n": ["1", "oops", "2", "oops"]}), schema)
+
+
+@pytest.mark.parametrize("cell, says", [
+    ([1], "column 'c': has lists or objects"), ({"a": 1}, "column 'c': has lists or objects"),
+    (time(10, 30), "column 'c': '10:30:00' is no text"), (b"x", "is no text"), (pd.Timedelta(1, "s"), "is no text"),
+    (pd.Timestamp("2020-01-01").as_unit("s") + pd.Timedelta(days=3_000_000), "no date of the years 1 to 9999"),
+])
+def test_a_cell_that_nobody_can_learn_from_is_named(cell, says):
+    with pytest.raises(TableError, match=re.escape(says)):
+        cells_of(pd.Series([cell, cell], name="c"))
+
+
+def test_markers_of_ones_own_are_missing_too():
+    columns = read_columns(pd.DataFrame({"n": ["1", " -999"]}), Schema((Field("n", "number"),)), ["-999"])
+    assert np.isnan(columns["n"][1])
+
+
+@pytest.mark.parametrize(("one", "other"), [
+    (["1", "2"], [1, 2]),
+    (["1", ""], [1.0, np.nan]),
+    (["1.0", "0.1"], [1.0, 0.1]),
+    (["2024-01-05", "NA"], pd.to_datetime(["2024-01-05", None])),
+    (["True", "false"], [True, False]),
+    ([" a ", "b"], pd.Categorical(["a", "b"])),
+])
+def test_keys_do_not_depend_on_how_a_cell_is_typed(one, other):
+    assert cell_keys(pd.DataFrame({"c": one}), ["c"]) == cell_keys(pd.DataFrame({"c": other}), ["c"])
+
+
+def test_keys_of_different_rows_differ():
+    frame = pd.DataFrame({"a": ["x\x1fm", "x"], "b": ["y", "m\x1fy"]})
+    first, second = cell_keys(frame, ["b", "a"])
+    assert first != second

@@ -1,0 +1,89 @@
+import decimal
+from datetime import date, datetime
+
+import numpy as np
+import pyarrow
+import pytest
+
+from slipway.table.hashing import fingerprint, row_hashes
+
+ROWS = pyarrow.table({
+    "number": pyarrow.array([1.5, None, -0.0, 2.0]), "text": pyarrow.array(["a", "", None, "a much longer text, ä"]),
+})
+
+
+def hashes(*values, kind=None) -> list[int]:
+    return row_hashes(pyarrow.table({"a": pyarrow.array(values, kind)}), ["a"]).tolist()
+
+
+@pytest.mark.parametrize("values", [
+    ["", "a", "ab", "b", "12345678", "123456789", "12345678\0", "1234567812345678", "x" * 100, "x" * 101],
+    [0.0, 1.0, -1.0, 1e300, float("nan")],
+    [date(2020, 1, 1), date(2020, 1, 2), None],
+    [decimal.Decimal("1.0"), decimal.Decimal("2.0")],
+    [[1], [1, 2], None],
+    [True, False, None],
+])
+def test_different_cells_have_different_hashes(values):
+    found = hashes(*values)
+    assert len(set(found)) == len(values)
+    assert hashes(*values[::-1]) == found[::-1]
+
+
+def test_a_cell_has_the_same_hash_in_whatever_type_a_batch_gives_its_column():
+    assert hashes(1, 2, None, kind=pyarrow.int64()) == hashes(1, 2, None, kind=pyarrow.float64())
+    assert hashes(None, None, kind=pyarrow.null()) == hashes(None, None, kind=pyarrow.string())
+    assert hashes("x", "yy", "x", kind=pyarrow.large_string()) == hashes("x", "yy", "x")
+    encoded = row_hashes(pyarrow.table({"a": pyarrow.array(["x", "yy"]).dictionary_encode()}), ["a"]).tolist()
+    assert encoded == hashes("x", "yy")
+    assert hashes(0.0) == hashes(-0.0)
+    assert hashes(datetime(2020, 1, 1)) == hashes(date(2020, 1, 1))
+
+
+def test_a_slice_is_hashed_as_the_whole():
+    whole = row_hashes(ROWS, ["number", "text"])
+    parts = [row_hashes(ROWS.slice(start, 1), ["text", "number"]) for start in range(4)]
+    assert np.concatenate(parts).tolist() == whole.tolist()
+
+
+def test_cells_that_change_places_change_the_hash():
+    one, other = pyarrow.table({"a": ["x"], "b": ["y"]}), pyarrow.table({"a": ["y"], "b": ["x"]})
+    assert row_hashes(one, ["a", "b"]) != row_hashes(other, ["a", "b"])
+
+
+def test_hashes_are_spread_evenly():
+    share = np.array(hashes(*[f"{number}" for number in range(50_000)]), dtype=np.uint64) / 2**64
+    assert np.abs(np.histogram(share, 10, (0, 1))[0] - 5_000).max() < 300
+    share = np.array(hashes(*range(50_000)), dtype=np.uint64) / 2**64
+    assert np.abs(np.histogram(share, 10, (0, 1))[0] - 5_000).max() < 300
+
+
+def test_known_rows_keep_their_hashes():
+    """Another hash would draw another sample of every user's table."""
+    assert row_hashes(ROWS, ["number", "text"]).tolist() == [
+        5625576409112980256, 14607296656975620491, 4047931695875063084, 16462926048274042443,
+    ]
+
+
+@pytest.mark.parametrize("other", [
+    ROWS.rename_columns(["number", "words"]),
+    ROWS.select(["text", "number"]),
+    ROWS.slice(0, 3),
+    ROWS.set_column(0, "number", pyarrow.array([1.5, 0.0, 0.0, 2.0])),
+    ROWS.set_column(1, "text", pyarrow.array(["", "a", None, "a much longer text, ä"])),
+    ROWS.set_column(1, "text", pyarrow.array(["a", "", "", "a much longer text, ä"])),
+    ROWS.set_column(1, "text", ROWS["text"].cast(pyarrow.large_string())),
+])
+def test_the_fingerprint_tells_tables_apart(other):
+    assert fingerprint(other) != fingerprint(ROWS)
+
+
+def test_large_whole_numbers_are_told_apart():
+    one, other = (pyarrow.table({"a": pyarrow.array([2**60 + add])}) for add in (0, 1))
+    assert fingerprint(one) != fingerprint(other)
+
+
+def test_how_a_table_lies_in_memory_does_not_matter():
+    parts = pyarrow.concat_tables([ROWS.slice(0, 1), ROWS.slice(1)])
+    assert parts.column(0).num_chunks == 2
+    assert fingerprint(parts) == fingerprint(ROWS)

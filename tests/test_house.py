@@ -1,0 +1,77 @@
+"""The plan of the house: floors, rooms and their doors, and that a name is found once."""
+
+import ast
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parent.parent / "src"
+MODULES = {
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in SOURCE.rglob("*.py")
+}
+# From the top; what stands on no floor is the ground, which all may import.
+FLOORS = (
+    {"cli", "doctor"},
+    {"serving", "batch", "training", "release"},
+    {"sources", "store", "model"},
+    {"table"},
+)
+# A room imports what is below it, and on its own floor what these name.
+DOORS = {("cli", "doctor"), ("sources", "store"), ("store", "model")}
+
+
+def floor(room: str) -> int:
+    return next((number for number, rooms in enumerate(FLOORS) if room in rooms), len(FLOORS))
+
+
+def room(module: str) -> str:
+    """Empty for a module of the ground."""
+    parts = module.split(".")
+    return parts[1] if f"slipway.{parts[1]}" in MODULES and MODULES[f"slipway.{parts[1]}"].name == "__init__.py" else ""
+
+
+def imported(module: str) -> set[str]:
+    """The modules of Slipway that one imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= inner & set(MODULES) or {node.module}
+    return found & set(MODULES) - {"slipway", module}
+
+
+PARTS = sorted(set(MODULES) - {"slipway", "slipway.__main__"})
+
+
+def test_every_room_stands_on_a_floor():
+    assert {room(module) for module in PARTS} - {""} == set().union(*FLOORS)
+
+
+@pytest.mark.parametrize("module", PARTS)
+def test_imports_lead_down(module):
+    here = room(module)
+    for other in imported(module):
+        there = room(other)
+        assert there == here or floor(there) > floor(here) or (here, there) in DOORS, f"{module} imports {other}"
+
+
+def test_no_circle():
+    todo = {module: imported(module) for module in PARTS}
+    while todo:
+        free = [module for module, others in todo.items() if not others & set(todo)]
+        assert free, f"these import one another: {', '.join(sorted(todo))}"
+        for module in free:
+            del todo[module]
+
+
+def test_a_file_name_occurs_once():
+    """Whoever looks for a subject by its name finds one file; commands have the names that people type."""
+    names = Counter(
+        MODULES[module].name for module in PARTS
+        if room(module) != "cli" and MODULES[module].name not in ("__init__.py", "__main__.py")
+    )
+    assert [name for name, count in names.items() if count > 1] == []

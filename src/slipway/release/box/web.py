@@ -2,7 +2,9 @@
 
 import json
 import socket
+from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -33,28 +35,38 @@ def ask(address: Path | tuple[str, int], path: str, body: object = None, key: st
     Raises
     ------
     OSError
-        When nobody listens, the answer takes too long, or it is no HTTP.
+        When nobody listens, the answer takes too long, or it is not HTTP.
     """
-    content = b"" if body is None else json.dumps(body).encode()
-    lines = [f"{'GET' if body is None else 'POST'} {path} HTTP/1.0", "Host: localhost"]
-    lines += [f"X-API-Key: {key}"] if key else []
-    lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"] if body is not None else []
-    family = socket.AF_UNIX if isinstance(address, Path) else socket.AF_INET
-    with socket.socket(family) as connection:
-        connection.settimeout(seconds)
-        connection.connect(str(address) if isinstance(address, Path) else address)
-        connection.sendall("\r\n".join([*lines, "", ""]).encode() + content)
-        answer = b""
-        while (block := connection.recv(65_536)) and len(answer) < MOST_BYTES:
-            answer += block
-    head, _, rest = answer.partition(b"\r\n\r\n")
-    words = head.split(None, 2)
-    if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
-        raise OSError("the answer is no HTTP")
+    connection = _Unix(address, seconds) if isinstance(address, Path) else HTTPConnection(*address, timeout=seconds)
+    headers = {"Connection": "close"} | ({"X-API-Key": key} if key else {})
+    headers |= {} if body is None else {"Content-Type": "application/json"}
     try:
-        return Answer(int(words[1]), json.loads(rest))
+        with closing(connection):
+            connection.request("GET" if body is None else "POST", path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            return Answer(answer.status, _parsed(answer.read(MOST_BYTES)))
+    except HTTPException as error:
+        raise OSError(f"the answer is not HTTP ({type(error).__name__})") from error
+
+
+class _Unix(HTTPConnection):
+    """A connection to a unix socket, which http.client has not."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content)
     except ValueError:
-        return Answer(int(words[1]), None)
+        return None
 
 
 def in_flight(socket_path: str, table: Path = Path("/proc/net/unix")) -> int:

@@ -19,9 +19,9 @@ def test_without_a_champion_a_useful_model_is_promoted():
 
 @pytest.mark.parametrize(("challenger", "champion", "gate", "outcome", "says"), [
     (GOOD, BAD, GATE, "promoted", "gain 0.4"),
-    (BAD, GOOD, GATE, "kept", "below the minimum gain"),
-    (GOOD, GOOD, GATE, "kept", "less sure"),
-    (GOOD, BAD, Gate(None, 0.9, 0.9), "kept", "below the minimum gain of 0.9"),
+    (BAD, GOOD, GATE, "kept", "below gate.minimum_gain, 0"),
+    (GOOD, GOOD, GATE, "kept", "below the required confidence of 90%"),
+    (GOOD, BAD, Gate(None, 0.9, 0.9), "kept", "below gate.minimum_gain, 0.9"),
     (GOOD, BAD, Gate(0.1, 0.0, 0.9), "kept", "misses the minimum of 0.1"),
     (GOOD, BAD, Gate(0.6, 0.0, 0.9), "promoted", "better in 100.0%"),
 ])

@@ -149,7 +149,7 @@ def _text(name: str, origin: Sequence[str], target, findings, positive, markers,
         lines += ["missing:                     # texts that seem to mean a missing cell, besides the usual ones"]
         lines += [f"  - {_scalar(marker)}" for marker in found]
     if markers:
-        lines += [f"# Read as missing by themselves: {', '.join(repr(marker) for marker in markers)}"]
+        lines += [f"# Read as missing: {', '.join(marker or 'empty cells' for marker in markers)}"]
     lines += ["", "# Learned from (set types: {column: number | integer | category | date} where a type is wrong):"]
     learned = [(_shown(finding.name), _shown(finding.says)) for finding in findings if finding.use == "feature"]
     width = min(WIDEST, max([len(shown) for shown, _ in learned], default=0))

@@ -95,7 +95,10 @@ def check(facts: Facts, problem: SlipwayError | None, in_remote: bool) -> list[F
     """
     return [
         Finding("repository", OK, f"{facts.top}") if facts.top else
-        Finding("repository", MISSING, "this folder is not in a git repository", "git init, then commit everything"),
+        Finding(
+            "repository", MISSING, "this folder is not in a git repository",
+            "git init; put artifacts/* and !artifacts/champion.json into .gitignore; then commit",
+        ),
         Finding("problem", FAILED, problem.cause, problem.cure) if problem else
         Finding("problem", OK, "slipway.yaml can be read"),
         Finding("workflow", OK, f"{WORKFLOWS / MAIN} is there") if MAIN in facts.workflows else

@@ -61,5 +61,6 @@ def _files(problem: Problem, entry: Entry) -> Finding:
     name = entry.uncommitted[0] if entry.uncommitted else entry.source
     return Finding(
         "source", FAILED, f"{RETRAIN} starts from the last commit, and {name} is not in it",
-        "Commit it, or name in slipway.yaml the command that writes it (fetch), or read it from S3 or MongoDB",
+        "Commit it (git add --force, where .gitignore has it), or name in slipway.yaml the command that writes it (fetch), "
+        "or read it from S3 or MongoDB",
     )

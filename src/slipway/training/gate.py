@@ -105,9 +105,9 @@ def _duel(metric: str, challenger: Scored, champion: Scored, gate: Gate, seed: i
         f"gain {gain:.4g}, better in {better:.1%} of {len(gains):,} bootstrap draws"
     )
     if gain < gate.minimum_gain:
-        return Verdict("kept", (figures, f"the gain is below the minimum gain of {gate.minimum_gain:.4g}"))
+        return Verdict("kept", (figures, f"the gain is below gate.minimum_gain, {gate.minimum_gain:.4g}"))
     if better < gate.confidence:
-        return Verdict("kept", (figures, f"that is less sure than the asked {gate.confidence:.1%}"))
+        return Verdict("kept", (figures, f"below the required confidence of {100 * gate.confidence:g}%"))
     return Verdict("promoted", (figures,))
 
 

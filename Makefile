@@ -47,9 +47,9 @@ settings: $(VENV)/train.stamp   ## Write docs/settings.md from the program's own
 
 lock: $(VENV)/lock.stamp   ## Pin the newest versions of everything in requirements*.in
 	$(LOCK) requirements.in -o requirements.txt
-	$(LOCK) requirements-train.in -c requirements.txt -o requirements-train.txt
+	$(LOCK) requirements.in requirements-train.in -c requirements.txt -o requirements-train.txt
 	$(LOCK) requirements-release.in -c requirements-train.txt -o requirements-release.txt
-	$(LOCK) requirements-dev.in -c requirements-train.txt -o requirements-dev.txt
+	$(LOCK) requirements.in requirements-train.in requirements-dev.in -c requirements-train.txt -o requirements-dev.txt
 
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upgrade --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url
@@ -64,7 +64,7 @@ $(BIN)/python:
 	  echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/train.stamp: requirements-train.txt setup.py | $(BIN)/python
+$(VENV)/train.stamp: requirements-train.txt pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-train.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

@@ -1,6 +1,7 @@
 """What act cannot simulate of the workflows, asserted on the files: rights, pins, order, limits."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,8 @@ def test_the_journal_tells_how_a_deployment_ended_and_nothing_waits_for_it():
 def test_every_python_that_is_declared_is_tested_and_lint_runs_once():
     job = MAIN["jobs"]["integration"]
     pythons = job["strategy"]["matrix"]["python"]
-    assert re.findall(r'"Programming Language :: Python :: (3\.\d+)"', (ROOT / "setup.py").read_text()) == pythons
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    assert [each.removeprefix("Programming Language :: Python :: ") for each in declared] == pythons
     assert f"py{{{','.join(each.replace('.', '') for each in pythons)}}}" in (ROOT / "tox.ini").read_text()
     assert pythons[0] == (ROOT / ".python-version").read_text().strip()
     conditions = {step["name"]: step.get("if", "") for step in job["steps"]}

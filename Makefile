@@ -23,6 +23,7 @@ test: $(VENV)/dev.stamp   ## Run all tests that need neither a browser nor Docke
 	$(BIN)/python -m pytest -n auto -m "not browser and not docker" $(if $(JUNIT),--junitxml=$(JUNIT)) $(TESTS)
 
 lint: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, workflows, Dockerfiles, shell scripts and templates
+	$(BIN)/ruff check --quiet . bin/post_compile
 	$(BIN)/flake8 . bin/post_compile
 	$(BIN)/hadolint Dockerfile deploy/rehearsal/Dockerfile
 	$(BIN)/shellcheck $(SCRIPTS)

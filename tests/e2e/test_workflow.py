@@ -113,7 +113,7 @@ def test_first_deployment_a_model_change_and_a_revert(way):
     assert not run.ran("Build") and not run.ran("Push")
     assert "Nothing to build" in run.log
     assert way.digest() == before
-    assert [each for each in found.failed] == []
+    assert found.failed == []
     assert found.rate >= 200
     assert found.bundles() == [first, second]
     after_revert = [each.bundle for each in sorted(found.requests, key=lambda each: each.sent)][-1]

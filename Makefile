@@ -8,7 +8,7 @@ JUNIT ?=
 BASE ?= origin/main
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test lint diff rehearse teardown lock settings clean
+.PHONY: help up install test lint docs diff rehearse teardown lock settings clean
 
 help:            ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ lint: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, workflows, Dockerfiles, sh
 	$(BIN)/cfn-lint deploy/ec2/*.yaml
 
 SCRIPTS = .ci/run .github/propose $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" deploy/ec2/*)
+
+docs: $(VENV)/dev.stamp   ## Build the documentation as a site in build/site, and check its links
+	$(BIN)/mkdocs build
 
 diff: $(VENV)/train.stamp   ## Say how the model differs from that of BASE (a commit)
 	@$(BIN)/python -m slipway diff $(BASE)

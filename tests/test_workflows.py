@@ -16,6 +16,7 @@ MAIN = WORKFLOWS["main.yaml"]
 PINS = {
     "actions/checkout": ("v7.0.1", "3d3c42e5aac5ba805825da76410c181273ba90b1"),
     "actions/setup-python": ("v7.0.0", "5fda3b95a4ea91299a34e894583c3862153e4b97"),
+    "actions/upload-artifact": ("v7.0.0", "bbbca2ddaa5d8feaa63e36b76fdaad77386f024f"),
     "aws-actions/configure-aws-credentials": ("v6.2.3", "e6de054238d6b7531b4efff3b6587d9aade6a06c"),
 }
 
@@ -112,7 +113,10 @@ def test_every_python_that_is_declared_is_tested_and_lint_runs_once():
     assert pythons[0] == (ROOT / ".python-version").read_text().strip()
     conditions = {step["name"]: step.get("if", "") for step in job["steps"]}
     assert conditions["Test"] == ""
-    for name in ("Lint code, workflows and Dockerfile", "Compare the model with that of the base"):
+    for name in (
+        "Lint code, workflows and Dockerfile", "Build the documentation", "Keep the documentation",
+        "Compare the model with that of the base",
+    ):
         assert conditions[name].endswith(f"matrix.python == '{pythons[0]}'")
 
 

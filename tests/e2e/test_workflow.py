@@ -179,7 +179,7 @@ def test_a_pull_request_is_tested_and_told_what_changes_but_never_delivered(way)
 
 def test_a_failing_test_stops_everything(way):
     way.model(0)
-    (way.project.folder / TESTS).write_text("def test_that_fails():\n    assert False\n")
+    (way.project.folder / TESTS).write_text("def test_that_fails():\n    assert not [1]\n")
     way.project.commit("A broken commit")
     run = way.push()
     assert run.code != 0

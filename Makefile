@@ -8,7 +8,7 @@ JUNIT ?=
 BASE ?= origin/main
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test lint diff rehearse teardown lock settings clean
+.PHONY: help up install test lint docs diff rehearse teardown lock settings clean
 
 help:            ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,7 @@ test: $(VENV)/dev.stamp   ## Run all tests that need neither a browser nor Docke
 	$(BIN)/python -m pytest -n auto -m "not browser and not docker" $(if $(JUNIT),--junitxml=$(JUNIT)) $(TESTS)
 
 lint: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, workflows, Dockerfiles, shell scripts and templates
+	$(BIN)/ruff check --quiet . bin/post_compile
 	$(BIN)/flake8 . bin/post_compile
 	$(BIN)/hadolint Dockerfile deploy/rehearsal/Dockerfile
 	$(BIN)/shellcheck $(SCRIPTS)
@@ -32,6 +33,9 @@ lint: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, workflows, Dockerfiles, sh
 	$(BIN)/cfn-lint deploy/ec2/*.yaml
 
 SCRIPTS = .ci/run .github/propose $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" deploy/ec2/*)
+
+docs: $(VENV)/dev.stamp   ## Build the documentation as a site in build/site, and check its links
+	$(BIN)/mkdocs build
 
 diff: $(VENV)/train.stamp   ## Say how the model differs from that of BASE (a commit)
 	@$(BIN)/python -m slipway diff $(BASE)
@@ -47,9 +51,9 @@ settings: $(VENV)/train.stamp   ## Write docs/settings.md from the program's own
 
 lock: $(VENV)/lock.stamp   ## Pin the newest versions of everything in requirements*.in
 	$(LOCK) requirements.in -o requirements.txt
-	$(LOCK) requirements-train.in -c requirements.txt -o requirements-train.txt
+	$(LOCK) requirements.in requirements-train.in -c requirements.txt -o requirements-train.txt
 	$(LOCK) requirements-release.in -c requirements-train.txt -o requirements-release.txt
-	$(LOCK) requirements-dev.in -c requirements-train.txt -o requirements-dev.txt
+	$(LOCK) requirements.in requirements-train.in requirements-dev.in -c requirements-train.txt -o requirements-dev.txt
 
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upgrade --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url
@@ -64,7 +68,7 @@ $(BIN)/python:
 	  echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/train.stamp: requirements-train.txt setup.py | $(BIN)/python
+$(VENV)/train.stamp: requirements-train.txt pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-train.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

@@ -5,8 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
 
-from slipway.errors import SlipwayError  # noqa: E402
-from slipway.serving import create_app  # noqa: E402
+from slipway.errors import SlipwayError
+from slipway.serving import create_app
 
 if __name__ == "__main__":
     from slipway.serving.server import run

@@ -27,7 +27,7 @@ from slipway.store.local import LocalStore  # noqa: E402
 
 NAME = "rehearsal"
 RATE = 240
-QUICK_TESTS = "tests/test_pointer.py tests/test_bundle.py"
+QUICK_TESTS = "tests/store/test_pointer.py tests/model/test_bundle.py"
 QUICK_TRAINING = {"SLIPWAY_SEARCH_TRIALS": "2"}
 START = time.monotonic()
 HELLO = """\

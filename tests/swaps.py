@@ -21,7 +21,7 @@ def under_traffic(box: Box, floor: float = 200) -> Iterator[Traffic]:
     """Traffic on the box as long as the block lasts, of which no request may fail and `floor` a second must be sent."""
     with traffic("127.0.0.1", box.port, ROWS[0], RATE) as found:
         yield found
-    assert [each for each in found.failed] == []
+    assert found.failed == []
     assert found.rate >= floor
 
 

@@ -1,5 +1,5 @@
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -254,7 +254,7 @@ mongodb:
   fields: {charges: charges, bmi: body.bmi}
 """)
     assert problem.mongodb == Collection("SHOP_URL", "shop", "patients", {
-        "joined": {"$gte": datetime(2020, 1, 1)}, "$or": [{"age": 5}, {"at": datetime(2020, 1, 1, 10, tzinfo=timezone.utc)}],
+        "joined": {"$gte": datetime(2020, 1, 1)}, "$or": [{"age": 5}, {"at": datetime(2020, 1, 1, 10, tzinfo=UTC)}],
     }, {"charges": "charges", "bmi": "body.bmi"})
     assert load(path, LEAST, SLIPWAY_MONGODB_DATABASE="other", SLIPWAY_MONGODB_FILTER="{a: 1}").mongodb.filter == {"a": 1}
 

@@ -1,6 +1,7 @@
 """What act cannot simulate of the workflows, asserted on the files: rights, pins, order, limits."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ MAIN = WORKFLOWS["main.yaml"]
 PINS = {
     "actions/checkout": ("v7.0.1", "3d3c42e5aac5ba805825da76410c181273ba90b1"),
     "actions/setup-python": ("v7.0.0", "5fda3b95a4ea91299a34e894583c3862153e4b97"),
+    "actions/upload-artifact": ("v7.0.0", "bbbca2ddaa5d8feaa63e36b76fdaad77386f024f"),
     "aws-actions/configure-aws-credentials": ("v6.2.3", "e6de054238d6b7531b4efff3b6587d9aade6a06c"),
 }
 
@@ -105,12 +107,16 @@ def test_the_journal_tells_how_a_deployment_ended_and_nothing_waits_for_it():
 def test_every_python_that_is_declared_is_tested_and_lint_runs_once():
     job = MAIN["jobs"]["integration"]
     pythons = job["strategy"]["matrix"]["python"]
-    assert re.findall(r'"Programming Language :: Python :: (3\.\d+)"', (ROOT / "setup.py").read_text()) == pythons
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    assert [each.removeprefix("Programming Language :: Python :: ") for each in declared] == pythons
     assert f"py{{{','.join(each.replace('.', '') for each in pythons)}}}" in (ROOT / "tox.ini").read_text()
     assert pythons[0] == (ROOT / ".python-version").read_text().strip()
     conditions = {step["name"]: step.get("if", "") for step in job["steps"]}
     assert conditions["Test"] == ""
-    for name in ("Lint code, workflows and Dockerfile", "Compare the model with that of the base"):
+    for name in (
+        "Lint code, workflows and Dockerfile", "Build the documentation", "Keep the documentation",
+        "Compare the model with that of the base",
+    ):
         assert conditions[name].endswith(f"matrix.python == '{pythons[0]}'")
 
 

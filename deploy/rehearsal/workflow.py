@@ -39,6 +39,7 @@ runs:
 STAND_INS = {
     "actions/checkout": NOTHING,   # act works in place
     "actions/setup-python": NOTHING,
+    "actions/upload-artifact": NOTHING,
     "aws-actions/configure-aws-credentials": CREDENTIALS,
 }
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import numpy as np
 import pyarrow
@@ -47,10 +48,8 @@ def end_at(process: subprocess.Popen, path, times: int, by: int = signal.SIGKILL
     deadline = time.monotonic() + DEADLINE
     while len(seen) < times:
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
-        try:
+        with suppress(FileNotFoundError):
             seen.add(os.stat(path).st_mtime_ns)
-        except FileNotFoundError:
-            pass
     process.send_signal(by)
     return process.communicate()
 

@@ -183,7 +183,7 @@ def test_an_update_of_what_a_box_is_set_up_with_does_not_stop_it(box):
     """CloudFormation stops an instance to change its user data: nothing in them may change from one `up` to the next."""
     text, names = box["Instance"]["UserData"]["Fn::Base64"]["Fn::Sub"]
     assert set(names) == {"Bucket"}
-    assert not {"${Archive}", "${Settings}"} & {word for word in text.split()}
+    assert not {"${Archive}", "${Settings}"} & set(text.split())
     assert box["Bootstrap"]["Value"] == {"Fn::Sub": "${Archive} ${Settings}"}
 
 

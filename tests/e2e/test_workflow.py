@@ -25,7 +25,7 @@ from slipway.store.local import LocalStore
 pytestmark = pytest.mark.docker
 NAME = "insurance"
 JOBS = ["Continuous Integration", "Continuous Delivery", "Approval", "Continuous Deployment", "Release journal"]
-TESTS = "tests/test_pointer.py"
+TESTS = "tests/store/test_pointer.py"
 
 
 @dataclass
@@ -113,7 +113,7 @@ def test_first_deployment_a_model_change_and_a_revert(way):
     assert not run.ran("Build") and not run.ran("Push")
     assert "Nothing to build" in run.log
     assert way.digest() == before
-    assert [each for each in found.failed] == []
+    assert found.failed == []
     assert found.rate >= 200
     assert found.bundles() == [first, second]
     after_revert = [each.bundle for each in sorted(found.requests, key=lambda each: each.sent)][-1]
@@ -179,7 +179,7 @@ def test_a_pull_request_is_tested_and_told_what_changes_but_never_delivered(way)
 
 def test_a_failing_test_stops_everything(way):
     way.model(0)
-    (way.project.folder / "tests/test_pointer.py").write_text("def test_that_fails():\n    assert False\n")
+    (way.project.folder / TESTS).write_text("def test_that_fails():\n    assert not [1]\n")
     way.project.commit("A broken commit")
     run = way.push()
     assert run.code != 0

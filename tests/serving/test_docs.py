@@ -94,7 +94,7 @@ def test_the_specification_is_valid_swagger_2(serve, task, keys, policy):
     SWAGGER_20_VALIDATOR.validate(document)
     assert set(document["paths"]) == {"/predict", "/predict/file", "/healthz", "/readyz", "/metrics"}
     for path, calls in document["paths"].items():
-        for method, call in calls.items():
+        for call in calls.values():
             assert call["summary"] and call["tags"]
             guarded = bool(keys) and path in ("/predict", "/predict/file", "/metrics")
             assert ("security" in call, "401" in call["responses"]) == (guarded, guarded)

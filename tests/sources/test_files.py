@@ -37,7 +37,7 @@ def test_csv_as_people_save_it(tmp_path, content):
 
 
 def test_quoted_line_breaks_and_gzip(tmp_path):
-    (tmp_path / "table.csv.gz").write_bytes(gzip.compress('a,b\n1,"two\nlines"\n'.encode()))
+    (tmp_path / "table.csv.gz").write_bytes(gzip.compress(b'a,b\n1,"two\nlines"\n'))
     assert table(tmp_path, "table.csv.gz")["b"].tolist() == ["two\nlines"]
 
 

@@ -117,9 +117,11 @@ def test_a_wrong_password(monkeypatch):
 ])
 def test_what_breaks_off_in_the_middle_is_no_shorter_table(rows, fault, says):
     reading = open_collection(settings(rows)).read()
-    with failing(rows.database.client, failCommands=["getMore"], **fault):
-        with pytest.raises(TableError, match=says) as caught:
-            list(reading)
+    with (
+        failing(rows.database.client, failCommands=["getMore"], **fault),
+        pytest.raises(TableError, match=says) as caught,
+    ):
+        list(reading)
     assert "\n" not in str(caught.value)
 
 

@@ -115,7 +115,7 @@ def _score(batch: Batch, mark: Mark | None, tell: Tell) -> Mark:
             rejects.append(HEADER)
         due = monotonic() + SECONDS
         try:
-            for mark in _appended(batch, mark, out, rejects):
+            for mark in _appended(batch, mark, out, rejects):  # noqa: B020 - a failure leaves the latest mark
                 begun = monotonic()
                 if begun >= due:
                     _keep(batch, mark, out, rejects)

@@ -27,7 +27,7 @@ def upload(file: Path, location: str) -> None:
         try:
             client.upload_file(str(file), *name.values())
         except boto3.exceptions.S3UploadFailedError as error:
-            raise error.__context__ or error
+            raise error.__context__ or error from None
 
 
 @contextmanager

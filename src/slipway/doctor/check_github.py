@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
@@ -63,10 +64,8 @@ def look(name: str, environ: Mapping[str, str]) -> Repository:
         public = not document["private"]
         runners = 0
         if public and _token(environ):
-            try:
+            with suppress(HTTPError):  # only an administrator may ask
                 runners = int(_get(f"/repos/{name}/actions/runners", environ)["total_count"])
-            except HTTPError:  # only an administrator may ask
-                pass
         return Repository(name, public, runners=runners)
     except HTTPError as error:
         if error.code == 404:

@@ -6,7 +6,7 @@ import secrets
 import time
 import traceback
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import msgspec
 from flask import Flask, Response, current_app, g, request
@@ -43,7 +43,7 @@ def _end(response: Response) -> Response:
     def _sent() -> None:
         seconds = time.perf_counter() - facts.started
         service.metrics.count_answer(endpoint, record["method"], record["status"], seconds, facts.rows)
-        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
         write_line(STDOUT, {"at": now} | record | {"ms": round(1000 * seconds, 2), "rows": facts.rows})
 
     return response

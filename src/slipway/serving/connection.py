@@ -141,7 +141,7 @@ class Connection:
         self._chunks = None if hasattr(reader, "length") else Chunks()
         self._left = 0 if self._chunks else reader.length
         self._length = 0
-        self._body = SpooledTemporaryFile(IN_MEMORY)
+        self._body = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed with the connection
         self.deadline = time.monotonic() + PIECE_SECONDS
         if self.request._expected_100_continue:  # gunicorn would say so when the body is here
             self.request._expected_100_continue = False

@@ -56,7 +56,7 @@ def spool(pieces: Iterable[bytes]) -> BinaryIO:
     Refusal
         422 when it is not UTF-8, or has a line that Python's csv, which reads whole lines, should not hold in memory.
     """
-    file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)
+    file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - the caller closes it
     check = codecs.getincrementaldecoder("utf-8")()
     line = 0  # bytes since the last line end
     try:
@@ -110,12 +110,10 @@ def open_sheet(file: BinaryIO, rules: tuple[Rule, ...]) -> Sheet:
 
 
 def _first_line(lines: Iterable[str]) -> str:
-    blank = 0
-    for line in lines:
+    for blank, line in enumerate(lines):
         if line.strip():
             return line
-        blank += 1
-        if blank > MOST_BLANK_LINES:
+        if blank >= MOST_BLANK_LINES:
             raise Refusal(422, f"The first {MOST_BLANK_LINES} lines are blank; expected a header and rows.")
     raise Refusal(422, "The table is empty; expected a header and rows.")
 

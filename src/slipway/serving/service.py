@@ -56,7 +56,7 @@ class Service:
         self.decoder = Decoder(self.schema, problem.serving)
         self.metrics = Metrics(problem.name, bundle.digest)
         self._lock = threading.Lock()
-        self._predictor: "Predictor | None" = None
+        self._predictor: Predictor | None = None
         self._process = 0
         self._replayed = False
 

@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from slipway.errors import StoreError
@@ -83,7 +83,7 @@ def entry(event: str, bundle: Bundle, champion: str | None, verdict: Mapping, **
         ``outcome`` and ``reasons``.
     """
     return {
-        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"), "who": _who(), "event": event,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"), "who": _who(), "event": event,
         "problem": bundle.problem, "digest": bundle.digest, "champion": champion, **verdict, **more,
     }
 

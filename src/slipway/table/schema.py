@@ -7,7 +7,7 @@ sample requests. It needs NumPy only, because the service imports it.
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -138,7 +138,7 @@ def parse_date(text: str) -> float:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is not None:
         try:
-            moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
         except OverflowError as error:  # out of the years 1 to 9999
             raise ValueError(text) from error
     return (moment - EPOCH) / timedelta(days=1)

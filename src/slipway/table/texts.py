@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from slipway.table.schema import ISO, MISSING_MARKERS
@@ -35,7 +35,7 @@ def moment(text: str) -> datetime:
     if not ISO.fullmatch(text) or FINER.search(text):
         raise ValueError(text)
     read = datetime.fromisoformat(text)
-    return read.astimezone(timezone.utc).replace(tzinfo=None) if read.tzinfo else read
+    return read.astimezone(UTC).replace(tzinfo=None) if read.tzinfo else read
 
 
 class Texts:

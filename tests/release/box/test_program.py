@@ -20,7 +20,7 @@ def answering(content: bytes) -> Iterator[str]:
 
     with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield "http://127.0.0.1:{}/".format(server.server_address[1])
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
         server.shutdown()
 
 

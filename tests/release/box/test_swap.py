@@ -207,7 +207,7 @@ def test_only_so_many_drain_and_the_oldest_is_cut_first(make):
     for number in range(1, 6):
         ids.append(run.release(number))
         run.trial.busy[ids[-1]] = 1
-        for place, id in enumerate(run.box.drained()):
+        for id in run.box.drained():
             os.utime(run.box.draining / id, (1e9 + ids.index(id), 2e12 + ids.index(id)))
     assert run.trial.engine.running == ids[1:]
     assert [each["release"] for each in run.swap.history.entries() if each["event"] == "cut"] == [ids[0]]

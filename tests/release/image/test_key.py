@@ -105,7 +105,7 @@ def test_everything_that_the_dockerfile_copies_counts():
         for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith("COPY ") and "--from" not in line
         for word in line.split()[1:-1]
     }
-    covered = {name for name in INPUTS} | {"artifacts"}   # of artifacts only what the pointer names goes in
+    covered = set(INPUTS) | {"artifacts"}   # of artifacts only what the pointer names goes in
     assert copied <= covered
     ignored = (ROOT / ".dockerignore").read_text().split()
     assert {line[1:] for line in ignored if line.startswith("!")} <= covered

@@ -32,7 +32,7 @@ def overdue(found: Sequence[Drainer], configuration: Configuration) -> dict[Drai
     """Those that are cut off, and why: after `drain_seconds`; and the oldest when more than `draining` are busy."""
     busy = sorted((each for each in found if each.requests), key=lambda each: each.seconds, reverse=True)
     excess = len(busy) - configuration.draining
-    reasons = {each: f"more than {configuration.draining} releases drain (draining)" for each in busy[:max(0, excess)]}
+    reasons = dict.fromkeys(busy[:max(0, excess)], f"more than {configuration.draining} releases drain (draining)")
     late = {
         each: f"it has drained for {configuration.drain_seconds} s (drain_seconds)"
         for each in busy if each.seconds >= configuration.drain_seconds

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from slipway.errors import ReleaseError, SlipwayError
@@ -51,7 +51,7 @@ class History:
         return Journal(self.path).entries()
 
     def _append(self, entry: Mapping) -> None:
-        at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
         try:
             Journal(self.path).append({**entry, "at": at})
         except SlipwayError as error:

@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import IO
 
 from slipway.errors import ReleaseError
@@ -42,7 +42,7 @@ def exclusive(box: Box, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     with lock:
         _take(lock, seconds)
         lock.truncate(0)
-        lock.write(f"process {os.getpid()} since {datetime.now(timezone.utc).isoformat(timespec='seconds')}")
+        lock.write(f"process {os.getpid()} since {datetime.now(UTC).isoformat(timespec='seconds')}")
         lock.flush()
         yield
 

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from slipway.errors import ReleaseError, SlipwayError
 from slipway.release.box import plan as steps
@@ -123,7 +123,7 @@ class Swap:
         return chain[1]
 
     def new_release(self, request: Request) -> Release:
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         id = os.urandom(6).hex()
         return Release(id, request.digest, request.commit, request.run_number, self.box.live(), now)
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,10 +60,8 @@ class Watch:
         over = sorted(before - found.keys())
         if over and not self.tell(True, f"over: {', '.join(over)}"):
             told.update(over)
-        try:
+        with suppress(OSError):  # a disk that is full, most likely; then it is told again
             replace(self.note, json.dumps(sorted(told)).encode())
-        except OSError:
-            pass  # a disk that is full, most likely; then it is told again
 
     def _told(self) -> set[str]:
         try:

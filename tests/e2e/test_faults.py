@@ -52,7 +52,7 @@ def wrong(docker, repository, releases, tmp_path_factory) -> Callable[..., str]:
 @pytest.fixture(scope="module")
 def bundle(docker, repository, releases) -> str:
     docker("pull", f"{repository}:good-0")
-    return docker.inspect(f"{repository}:good-0")["Config"]["Labels"]["slipway.model.bundle"]
+    return docker.inspect(f"{repository}:good-0")["Config"]["Labels"]["slipway.bundle"]
 
 
 RUN = 'CMD ["python", "/program.py"]'
@@ -69,7 +69,7 @@ CASES = {
         "does not answer the golden row as its bundle says",
     ),
     "wrong bundle inside": (('LABEL slipway.model.bundle="' + "0" * 64 + '"',), "", "serves the bundle"),
-    "no labels": (('LABEL slipway.model.bundle=""',), "", "has no label slipway.model.bundle"),
+    "no labels": (('LABEL slipway.model.bundle=""',), "", "has no label slipway.bundle"),
     "out of memory": (
         (RUN,), "print('taking all', flush=True); kept = [b'x' * 50_000_000 for _ in range(99)]", "out of memory",
     ),

@@ -20,7 +20,7 @@ def store(tmp_path) -> LocalStore:
 def test_the_bundle_and_a_row_with_its_answer(store, task):
     bundle = make_bundle(store, task)
     found = labels(store)
-    assert found["slipway.model.bundle"] == bundle.digest
+    assert found["slipway.bundle"] == bundle.digest
     golden = json.loads(found["slipway.golden"])
     assert golden == {"row": ROWS[0], "answer": bundle.json("golden.json")["predictions"][0]}
 

@@ -15,7 +15,7 @@ from slipway.release.box.state import SOCKET, Box, Release
 from slipway.release.box.web import PROXY, Answer, ask, in_flight
 from slipway.store.atomic import FULL
 
-BUNDLE_LABEL = "slipway.model.bundle"
+BUNDLE_LABEL = "slipway.bundle"
 GOLDEN_LABEL = "slipway.golden"
 PAUSE = 0.02  # seconds between two looks
 IDLE_PAUSE = 0.1

@@ -22,7 +22,7 @@ def labels(store: LocalStore) -> dict[str, str]:
     golden, fields = bundle.json("golden.json"), bundle.json("schema.json")["fields"]
     for row, answer in zip(golden["rows"], golden["predictions"], strict=True):
         if all(_usual(row.get(field["name"]), field) for field in fields):
-            return {"slipway.model.bundle": bundle.digest, "slipway.golden": json.dumps({"row": row, "answer": answer})}
+            return {"slipway.bundle": bundle.digest, "slipway.golden": json.dumps({"row": row, "answer": answer})}
     raise ReleaseError(f"bundle {bundle.digest[:12]}: the service would refuse every golden row")
 
 

@@ -258,8 +258,7 @@ def test_what_is_no_digest_names_no_folder(store, digest):
 
 
 def test_where_a_store_is(tmp_path):
-    assert open_store("artifacts", tmp_path).root == tmp_path / "artifacts"
-    assert open_store("/elsewhere", tmp_path).root == Path("/elsewhere")
+    assert open_store(tmp_path).root == tmp_path / "artifacts"
 
 
 def promoted(store: LocalStore, *contents: bytes) -> list[str]:

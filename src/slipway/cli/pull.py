@@ -27,7 +27,7 @@ def command(digest: str | None, path: str | None) -> None:
     from slipway.store.transfer import pull
 
     problem = load_problem(path)
-    store, remote = open_store(problem.store, problem.folder), open_remote(problem)
+    store, remote = open_store(problem.folder), open_remote(problem)
     if digest is None:
         pointer = store.pointer()
         if pointer is None:

@@ -30,7 +30,7 @@ def command(release: Path | None, path: str | None) -> None:
     from slipway.store.transfer import add_entries, push, released
 
     problem = load_problem(path)
-    store, remote = open_store(problem.store, problem.folder), open_remote(problem)
+    store, remote = open_store(problem.folder), open_remote(problem)
     pointer = store.pointer()
     if pointer is None:
         raise StoreError(f"{store.root}: there is no champion to push", "Run slipway train first")

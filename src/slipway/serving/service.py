@@ -116,7 +116,7 @@ def open_service(problem: Problem, environ: Mapping[str, str] = os.environ) -> S
     BundleError
         When the champion's bundle is missing or damaged.
     """
-    store = open_store(problem.store, problem.folder)
+    store = open_store(problem.folder)
     pointer = store.pointer()
     if pointer is None:
         raise ServingError(f"{problem.name} has no champion in {store.root}", "Run slipway train first")

@@ -175,6 +175,6 @@ def _listed(digests: list[str]) -> str:
     return ", ".join(digest[:length] for digest in digests[:LISTED]) + more
 
 
-def open_store(location: str, base: Path = Path(".")) -> LocalStore:
-    """The store at `location`, a folder that is relative to `base`."""
-    return LocalStore(base / location)
+def open_store(folder: Path) -> LocalStore:
+    """The store beside the slipway.yaml in `folder`; release key, Dockerfile and git name the place too, so it is fixed."""
+    return LocalStore(folder / "artifacts")

@@ -189,7 +189,7 @@ def test_a_store_without_the_right_to_write_is_told(store, monkeypatch):
         patch.setattr(os, "replace", refused)
         assert store.add("trial", OLD).read("model.json") == b"old"
         for write, content in [(store.add, ("trial", NEW)), (store.point, (POINTER,)), (store.journal.append, ({},))]:
-            with pytest.raises(StoreError, match="cannot be written .Read-only file system.. Get the right"):
+            with pytest.raises(StoreError, match="cannot be written .Read-only file system.. Get the right to write there$"):
                 write(*content)
 
 
@@ -240,6 +240,17 @@ def test_a_store_without_anything(store):
         store.bundle("a" * 64)
     with pytest.raises(StoreError, match="no earlier champion"):
         store.previous()
+
+
+def test_the_champion_is_the_bundle_that_the_pointer_names(store):
+    with pytest.raises(StoreError, match="champion.json: no champion yet. Run slipway train first; commit the file"):
+        store.champion()
+    bundle = store.add("trial", OLD)
+    store.promote(bundle, "promote", "for the test")
+    assert store.champion() == bundle
+    (bundle.folder / "model.json").write_bytes(b"bad")
+    with pytest.raises(BundleError, match="model.json: is not what the manifest names"):
+        store.champion()
 
 
 def test_a_pipe_in_place_of_the_pointer_is_told(store):

@@ -10,7 +10,7 @@ from slipway.batch.place import place, state
 from slipway.batch.record import Record
 from slipway.batch.run import Batch
 from slipway.batch.scorer import Scorer
-from slipway.errors import StoreError, TableError
+from slipway.errors import TableError
 from slipway.model.predictor import Predictor
 from slipway.problem import Problem
 from slipway.sources.files import CSV, PARQUET
@@ -83,22 +83,11 @@ def _place(problem: Problem, out: str, folder: Path) -> Any:
 
 
 def _predictor(problem: Problem, store: LocalStore, digits: str | None) -> Predictor:
-    bundle = store.bundle(store.find(digits.lower()) if digits else _champion(problem, store))
-    if bundle.problem != problem.name:
-        raise StoreError(
-            f"bundle {bundle.digest[:12]} is of the problem {bundle.problem}, not of {problem.name}",
-            "Name another bundle, or set store to the folder of this problem",
-        )
+    bundle = store.bundle(store.find(digits.lower())) if digits else store.champion()
+    bundle.require_problem(problem.name)
     predictor = Predictor(bundle)
     predictor.replay()
     return predictor
-
-
-def _champion(problem: Problem, store: LocalStore) -> str:
-    pointer = store.pointer()
-    if pointer is None:
-        raise StoreError(f"{problem.name} has no champion in {store.root}", "Run slipway train first")
-    return pointer.digest
 
 
 def default_rejects(out: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from slipway.errors import StoreError
 
-NO_RIGHT = "Get the right to write there, or set store in slipway.yaml to another folder"
+NO_RIGHT = "Get the right to write there"
 FULL = "Make room on the disk and run it again"
 CURES = {
     errno.EACCES: NO_RIGHT, errno.EPERM: NO_RIGHT, errno.EROFS: NO_RIGHT, errno.ENOSPC: FULL, errno.EDQUOT: FULL,

@@ -139,6 +139,19 @@ class LocalStore:
             raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
         return Pointer.from_bytes(content, str(path))
 
+    def require_pointer(self) -> Pointer:
+        """The champion; StoreError before the first promotion."""
+        pointer = self.pointer()
+        if pointer is None:
+            raise StoreError(
+                f"{self.root / FILE}: no champion yet", "Run slipway train first; commit the file to release it"
+            )
+        return pointer
+
+    def champion(self) -> Bundle:
+        """The champion's bundle, verified; StoreError before the first promotion, BundleError when absent or damaged."""
+        return self.bundle(self.require_pointer().digest)
+
     def point(self, pointer: Pointer) -> None:
         """Make `pointer` the champion, in one step."""
         try:

@@ -148,7 +148,7 @@ def test_adding_repairs_a_damaged_bundle(store, damage):
     assert names(store.bundles) == [bundle.digest]
 
 
-@pytest.mark.parametrize("call, at", [("fsync", 1), ("fsync", 3), ("rename", 1), ("mkdir", 4)])
+@pytest.mark.parametrize("call, at", [("fsync", 1), ("fsync", 3), ("replace", 1), ("mkdir", 4)])
 def test_a_full_disk_is_told_and_leaves_nothing(store, monkeypatch, call, at):
     def full(*arguments, calls=itertools.count(1), real=getattr(os, call), **named):
         if next(calls) == at:

@@ -70,7 +70,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def refused(done: subprocess.CompletedProcess) -> str:
     """What a build that fails says: one line."""
-    assert done.returncode != 0 and done.stdout == ""
+    assert (done.returncode, done.stdout) == (5, "")
     assert re.fullmatch(r"slipway: [^\n]+\n", done.stderr), done.stderr
     return done.stderr
 
@@ -110,7 +110,7 @@ def wrong_answers(store: LocalStore) -> None:
 
 
 @pytest.mark.parametrize("spoil, says", [
-    (no_champion, "this commit has no champion: artifacts/champion.json is missing. Run slipway train"),
+    (no_champion, "artifacts/champion.json: no champion yet. Run slipway train first; commit the file"),
     (bundle_elsewhere, "a{12} is neither in this commit nor in a remote store. .*--in-git.*slipway push.*SLIPWAY_REMOTE"),
     (damaged, "model.onnx: is not what the manifest names"),
     (of_another_problem, "is of the problem binary, not of regression"),

@@ -115,11 +115,6 @@ class Problem:
     serving: Serving
     folder: Path
 
-    @property
-    def store(self) -> str:
-        """The folder of the bundles: the release key, the Dockerfile and git name it too, so nobody can choose it."""
-        return "artifacts"
-
 
 def default_metric(task: str, costs: Costs | None) -> str:
     """The metric of a problem that names none."""

@@ -363,7 +363,7 @@ def test_without_a_champion_or_with_a_damaged_one_nothing_is_written(desk):
     with pytest.raises(BundleError):
         desk.predict()
     (desk.folder / "artifacts/champion.json").unlink()
-    with pytest.raises(StoreError, match="has no champion in .*. Run slipway train first"):
+    with pytest.raises(StoreError, match="champion.json: no champion yet. Run slipway train first"):
         desk.predict()
     assert desk.files() == {"in.csv"}
 

@@ -97,13 +97,23 @@ def test_a_table_that_cannot_be_read_is_one_line(run, tmp_path, content, says):
     assert "Traceback" not in result.err
 
 
-@pytest.mark.parametrize("command, code, says", [
-    (("promote", "abc"), 5, "at least 6"), (("promote", "abcdef"), 5, "no such bundle"),
-    (("rollback",), 5, "knows of no earlier champion"),
-    (("serve",), 6, "regression has no champion in .*artifacts. Run slipway train first"),
+NO_CHAMPION = "artifacts/champion.json: no champion yet. Run slipway train first; commit the file to release it"
+
+
+@pytest.mark.parametrize("command, says", [
+    (("promote", "abc"), "at least 6"), (("promote", "abcdef"), "no such bundle"),
+    (("rollback",), "knows of no earlier champion"),
+    (("serve",), NO_CHAMPION), (("predict", "table.csv", "-o", "out.csv"), NO_CHAMPION),
 ])
-def test_an_empty_store(run, command, code, says):
-    assert_one_line(run(*command), code, says)
+def test_an_empty_store(run, command, says):
+    assert_one_line(run(*command), 5, says)
+
+
+def test_every_program_says_the_same_without_a_champion(tmp_path):
+    for program in (["-m", "slipway.release", "labels"], ["-m", "slipway.store.bake", "artifacts", "release"]):
+        done = subprocess.run([sys.executable, *program], cwd=tmp_path, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (5, "")
+        assert done.stderr.endswith(f"{NO_CHAMPION}\n"), done.stderr
 
 
 def test_a_traceback_only_on_request(run):

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from bundles import ROWS, make_bundle
-from slipway.errors import BundleError, ServingError
+from slipway.errors import BundleError, ServingError, StoreError
 from slipway.problem import load_problem
 from slipway.serving.factory import build
 from slipway.store.local import LocalStore
@@ -241,11 +241,11 @@ def test_a_forked_child_loads_the_model_itself(app):
 def test_without_a_champion_it_does_not_start(tmp_path):
     (tmp_path / "slipway.yaml").write_text("name: regression\nsource: t.csv\ntarget: charges\n")
     problem = load_problem(tmp_path / "slipway.yaml", environ={})
-    with pytest.raises(ServingError, match="has no champion.*Run slipway train"):
+    with pytest.raises(StoreError, match="champion.json: no champion yet. Run slipway train"):
         build(problem, {})
     store = LocalStore(tmp_path / "artifacts")
     make_bundle(store, "binary")
-    with pytest.raises(ServingError, match="is of the problem binary, not of regression"):
+    with pytest.raises(BundleError, match="is of the problem binary, not of regression. Set name in slipway.yaml"):
         build(problem, {})
     bundle = make_bundle(store, "regression")
     (bundle.folder / "model.onnx").write_bytes(b"damaged")

@@ -158,8 +158,8 @@ def test_without_a_champion_it_says_so_in_one_line(tmp_path, arguments):
     (tmp_path / "slipway.yaml").write_text("name: regression\nsource: table.csv\ntarget: charges\n")
     with start(tmp_path, *arguments, PORT="0") as process:
         _, errors = process.communicate(timeout=DEADLINE)
-    assert process.returncode == 6
-    assert re.fullmatch(r"slipway: regression has no champion in .*\. Run slipway train first\n", errors)
+    assert process.returncode == 5
+    assert re.fullmatch(r"slipway: .*champion.json: no champion yet\. Run slipway train first; .*\n", errors)
 
 
 def test_a_taken_port_is_said_in_one_line(server, folder):

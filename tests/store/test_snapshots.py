@@ -1,3 +1,4 @@
+import fcntl
 import os
 
 import pyarrow
@@ -5,8 +6,9 @@ import pytest
 
 import killed
 from slipway.errors import StoreError
+from slipway.store.atomic import locked
 from slipway.store.local import LocalStore
-from slipway.store.snapshots import ABOUT, TABLE, KeptData
+from slipway.store.snapshots import ABOUT, TABLE, TRAINING, KeptData
 from slipway.table.hashing import fingerprint
 
 ROWS = pyarrow.table({
@@ -107,6 +109,23 @@ def test_nothing_is_removed_while_another_training_may_need_it(kept):
     with kept.in_use():
         assert kept.prune(0, 0, set()) == []
     assert kept.prune(0, 0, set()) == [named]
+
+
+def test_a_training_that_begins_meanwhile_waits_until_tables_are_removed(kept, monkeypatch):
+    tables(kept, 1)
+    free = []
+
+    def sizes(self, real=KeptData.sizes):
+        try:
+            with locked(kept.root / TRAINING, fcntl.LOCK_SH | fcntl.LOCK_NB):
+                free.append(True)
+        except BlockingIOError:
+            free.append(False)
+        return real(self)
+
+    monkeypatch.setattr(KeptData, "sizes", sizes)
+    kept.prune(0, 0, set())
+    assert free == [False]
 
 
 def test_a_table_that_was_read_again_is_repeated_as_it_was_read_last(kept):

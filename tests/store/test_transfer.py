@@ -387,7 +387,7 @@ def test_a_disk_that_takes_no_more_is_told_and_leaves_nothing(bucket, store, clo
     assert list(clone.bundles.iterdir()) == []
 
 
-@pytest.mark.parametrize("call, at", [("fsync", 2), ("rename", 1), ("mkdir", 4)])
+@pytest.mark.parametrize("call, at", [("fsync", 2), ("replace", 1), ("mkdir", 4)])
 def test_a_full_disk_is_told_and_leaves_nothing(bucket, store, clone, monkeypatch, call, at):
     push(store, bucket.remote(), DIGEST, silent)
 

@@ -10,7 +10,7 @@ from slipway.batch.place import place, state
 from slipway.batch.record import Record
 from slipway.batch.run import Batch
 from slipway.batch.scorer import Scorer
-from slipway.errors import StoreError, TableError
+from slipway.errors import TableError
 from slipway.model.predictor import Predictor
 from slipway.problem import Problem
 from slipway.sources.files import CSV, PARQUET
@@ -41,11 +41,12 @@ def open_batch(problem: Problem, location: str, out: str, digits: str | None, st
     SlipwayError
         When there is no such bundle, or one of the two cannot be what it has to be.
     """
-    predictor = _predictor(problem, digits)
+    store = open_store(problem.folder)
+    predictor = _predictor(problem, store, digits)
     scorer = Scorer(predictor, problem.serving, problem.missing)
     rejects = rejects or default_rejects(out)
     _check_places(location, out, rejects)
-    folder = problem.folder / problem.store / FOLDER
+    folder = store.root / FOLDER
     source = _source(problem, location, out, scorer)
     output = _output(source, fresh_names(scorer.added, source.names), out)
     place_of_out = _place(problem, out, folder)
@@ -81,24 +82,12 @@ def _place(problem: Problem, out: str, folder: Path) -> Any:
     return CollectionPlace(out, settings, state(f"{settings.database} {out}", folder))
 
 
-def _predictor(problem: Problem, digits: str | None) -> Predictor:
-    store = open_store(problem.store, problem.folder)
-    bundle = store.bundle(store.find(digits.lower()) if digits else _champion(problem, store))
-    if bundle.problem != problem.name:
-        raise StoreError(
-            f"bundle {bundle.digest[:12]} is of the problem {bundle.problem}, not of {problem.name}",
-            "Name another bundle, or set store to the folder of this problem",
-        )
+def _predictor(problem: Problem, store: LocalStore, digits: str | None) -> Predictor:
+    bundle = store.bundle(store.find(digits.lower())) if digits else store.champion()
+    bundle.require_problem(problem.name)
     predictor = Predictor(bundle)
     predictor.replay()
     return predictor
-
-
-def _champion(problem: Problem, store: LocalStore) -> str:
-    pointer = store.pointer()
-    if pointer is None:
-        raise StoreError(f"{problem.name} has no champion in {store.root}", "Run slipway train first")
-    return pointer.digest
 
 
 def default_rejects(out: str) -> str:

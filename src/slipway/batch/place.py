@@ -12,7 +12,7 @@ from typing import Any
 from slipway.batch.record import full
 from slipway.errors import TableError
 from slipway.sources.paths import S3
-from slipway.store.atomic import sync_folder
+from slipway.store.atomic import put
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,7 @@ class Place:
             file.unlink()
         else:
             try:
-                os.replace(file, self.location)
-                sync_folder(Path(self.location).parent)
+                put(file, Path(self.location))
             except OSError as error:
                 raise full(Path(self.location), error) from error
         self.unfinished.unlink(missing_ok=True)

@@ -28,7 +28,7 @@ COMMANDS = {
 }
 EPILOG = """\b
 Exit codes: 0 done (a verdict of "kept" is a result, not an error); 1 unexpected; 2 wrong usage;
-3 the problem file or a setting; 4 the table; 5 a bundle or the store; 6 the service; 7 a release, or what
+3 the problem file or a setting; 4 the table; 5 no champion, a bundle or the store; 6 the service; 7 a release, or what
 slipway doctor found; 130 Ctrl-C; 143 SIGTERM.
 """
 

@@ -30,7 +30,7 @@ def command(file: Path, path: str | None) -> None:
     problem = load_problem(path)
     if not file.is_file():
         raise TableError(f"{file}: there is no such file")
-    store = open_store(problem.store, problem.folder)
+    store = open_store(problem.folder)
     pointer = store.pointer()
     if pointer:
         schema, by = Schema.from_json(store.bundle(pointer.digest).json("schema.json")), f"champion {pointer.digest[:12]}"

@@ -27,7 +27,7 @@ def command(base: str, path: str | None) -> None:
     from slipway.store.pointer import FILE
 
     problem = load_problem(path)
-    store = open_store(problem.store, problem.folder)
+    store = open_store(problem.folder)
     old, new = _pointer_of(base, store.root / FILE), store.pointer()
     click.echo(f"### Model of {problem.name}\n")
     if new is None:

@@ -52,7 +52,7 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path) -> dict[st
     problem = refused = local = None
     try:
         problem = load_problem(path, environ)
-        local = open_store(problem.store, problem.folder)
+        local = open_store(problem.folder)
     except ProblemError as error:
         refused = error
     folder = problem.folder if problem else Path.cwd()

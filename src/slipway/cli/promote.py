@@ -25,7 +25,7 @@ def command(digest: str, in_git: bool, path: str | None) -> None:
     from slipway.store.local import open_store
 
     problem = load_problem(path)
-    store = open_store(problem.store, problem.folder)
+    store = open_store(problem.folder)
     bundle = store.bundle(store.find(digest.lower()))
     if in_git:
         Checkout(store.root).keep(store, bundle)

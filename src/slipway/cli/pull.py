@@ -19,7 +19,6 @@ def command(digest: str | None, path: str | None) -> None:
       slipway pull 4fd1a2c07b9e
     """
     from slipway.cli.push import Progress
-    from slipway.errors import StoreError
     from slipway.model.bundle import DIGEST
     from slipway.problem import load_problem
     from slipway.store.local import open_store
@@ -27,13 +26,8 @@ def command(digest: str | None, path: str | None) -> None:
     from slipway.store.transfer import pull
 
     problem = load_problem(path)
-    store, remote = open_store(problem.store, problem.folder), open_remote(problem)
-    if digest is None:
-        pointer = store.pointer()
-        if pointer is None:
-            raise StoreError(f"{store.root}: there is no champion to pull", "Name a bundle: slipway pull DIGEST")
-        digest = pointer.digest
-    digest = digest.lower()
+    store, remote = open_store(problem.folder), open_remote(problem)
+    digest = store.require_pointer().digest if digest is None else digest.lower()
     if not DIGEST.fullmatch(digest):
         digest = remote.find(digest)
     with Progress() as progress:

@@ -30,21 +30,19 @@ def command(release: Path | None, path: str | None) -> None:
     from slipway.store.transfer import add_entries, push, released
 
     problem = load_problem(path)
-    store, remote = open_store(problem.store, problem.folder), open_remote(problem)
-    pointer = store.pointer()
-    if pointer is None:
-        raise StoreError(f"{store.root}: there is no champion to push", "Run slipway train first")
+    store, remote = open_store(problem.folder), open_remote(problem)
+    bundle = store.champion()
     entries = store.journal.entries()
     if release:
         try:
             content = release.read_bytes()
         except OSError as error:
             raise StoreError(f"{release}: cannot be read ({error.strerror})") from error
-        entries.append(released(store.bundle(pointer.digest), content, str(release)))
+        entries.append(released(bundle, content, str(release)))
     with Progress() as progress:
-        push(store, remote, pointer.digest, progress)
+        push(store, remote, bundle.digest, progress)
     added = add_entries(remote, entries)
-    click.echo(f"{pointer.digest[:12]} is in {remote}; {added} new in its journal.")
+    click.echo(f"{bundle.digest[:12]} is in {remote}; {added} new in its journal.")
 
 
 class Progress:

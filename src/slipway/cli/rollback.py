@@ -18,7 +18,7 @@ def command(path: str | None) -> None:
     from slipway.store.local import open_store
 
     problem = load_problem(path)
-    store = open_store(problem.store, problem.folder)
+    store = open_store(problem.folder)
     bundle = store.bundle(store.previous())
     store.promote(bundle, "rollback", "rolled back by hand")
     click.echo(f"{bundle.digest[:12]} is the champion again. Commit {store.root.name}/champion.json to release it.")

@@ -24,7 +24,7 @@ def command(path: str | None, as_json: bool) -> None:
     from slipway.store.local import open_store
 
     problem = load_problem(path)
-    store = open_store(problem.store, problem.folder)
+    store = open_store(problem.folder)
     pointer = store.pointer()
     status = {
         "problem": problem.name, "store": str(store.root), "bundles": store.digests(),

@@ -39,7 +39,7 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     from slipway.training.inputs import fingerprint, unchanged
 
     problem = load_problem(path)
-    store = open_store(problem.store, problem.folder)
+    store = open_store(problem.folder)
     if not data:
         fetch(problem, partial(click.echo, err=True))
     inputs = None if data else fingerprint(problem)

@@ -44,6 +44,14 @@ class Bundle:
     def problem(self) -> str:
         return self.manifest["problem"]
 
+    def require_problem(self, name: str) -> None:
+        """BundleError when it is of another problem than `name`."""
+        if self.problem != name:
+            raise BundleError(
+                f"bundle {self.digest[:12]} is of the problem {self.problem}, not of {name}",
+                f"Set name in slipway.yaml to {self.problem}, or promote a bundle of {name}",
+            )
+
     def read(self, name: str) -> bytes:
         """The verified content of one file; BundleError when it is absent or damaged."""
         if name in self.held:

@@ -12,7 +12,7 @@ from slipway.release.image.key import earlier_keys, release_key
 from slipway.release.image.labels import labels
 from slipway.release.image.registry import find_image
 from slipway.release.image.workflow_settings import require_settings
-from slipway.store.local import LocalStore
+from slipway.store.local import open_store
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def _answer(asked: argparse.Namespace) -> list[str]:
     if asked.command == "key":
         return [release_key(here)]
     if asked.command == "labels":
-        return [f"{name}={value}" for name, value in labels(LocalStore(here / "artifacts")).items()]
+        return [f"{name}={value}" for name, value in labels(open_store(here)).items()]
     if asked.command == "find":
         key = release_key(here)
         digest = find_image(asked.registry, asked.name, key)
@@ -59,7 +59,7 @@ def _answer(asked: argparse.Namespace) -> list[str]:
             raise ReleaseError(f"{asked.registry}/{asked.name}:{key} is not in the registry")
         return [digest] if digest else []
     if asked.command == "settings":
-        store = LocalStore(here / "artifacts")
+        store = open_store(here)
         pointer = store.pointer()
         require_settings(os.environ, bool(pointer and pointer.digest in store.digests()), asked.store)
         return []

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slipway.errors import ServingError
 from slipway.model.bundle import Bundle
 from slipway.problem import Problem
 from slipway.serving.counters import Metrics
@@ -111,20 +110,15 @@ def open_service(problem: Problem, environ: Mapping[str, str] = os.environ) -> S
 
     Raises
     ------
-    ServingError
-        When there is no champion, or it is of another problem.
+    StoreError
+        When there is no champion.
     BundleError
-        When the champion's bundle is missing or damaged.
+        When the champion's bundle is missing, damaged or of another problem.
     """
-    store = open_store(problem.store, problem.folder)
-    pointer = store.pointer()
-    if pointer is None:
-        raise ServingError(f"{problem.name} has no champion in {store.root}", "Run slipway train first")
-    if pointer.problem != problem.name:
-        raise ServingError(
-            f"the champion in {store.root} is of the problem {pointer.problem}, not of {problem.name}",
-            "Run slipway train, or set store to the folder of this problem",
-        )
+    store = open_store(problem.folder)
+    pointer = store.require_pointer()
+    bundle = store.bundle(pointer.digest)
+    bundle.require_problem(problem.name)
     keys = Keys(environ.get("SLIPWAY_API_KEYS"))
     release, commit = environ.get("SLIPWAY_RELEASE", ""), environ.get("SLIPWAY_COMMIT", "")
-    return Service(problem, store.bundle(pointer.digest), pointer.verdict, keys, release, commit)
+    return Service(problem, bundle, pointer.verdict, keys, release, commit)

@@ -3,17 +3,17 @@
 import io
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow
-from botocore.exceptions import BotoCoreError, IncompleteReadError
+from botocore.exceptions import IncompleteReadError
 
 from slipway.errors import StoreError, TableError
 from slipway.sources.files import PARQUET, Part
 from slipway.sources.paths import S3
-from slipway.store.remote import ATTEMPTS, GET, LIST, connect, explained
+from slipway.store.remote import GET, LIST, attempts, connect, explained
 
 STREAMED = 1 << 20  # bytes handed on at a time
 GLOB = re.compile(r"(\*\*/)|(\*)|(\?)|(\[[^]]+\])|(.)", re.DOTALL)
@@ -106,16 +106,10 @@ class Ranges(io.RawIOBase):
         if self._at >= stop:
             return b""
         with _reading(self._found):
-            for attempt in range(ATTEMPTS):
-                body = _get(self._found, f"bytes={self._at}-{stop - 1}")
-                try:
+            for attempt in attempts():
+                with closing(_get(self._found, f"bytes={self._at}-{stop - 1}")) as body, attempt:
                     content = _whole(body.read(), stop - self._at)
                     break
-                except BotoCoreError:  # lost within the content; botocore tries again only until it begins
-                    if attempt == ATTEMPTS - 1:
-                        raise
-                finally:
-                    body.close()
         self._at += len(content)
         return content
 
@@ -135,16 +129,13 @@ class Stream(io.RawIOBase):
         if self._at >= self._found.size:
             return 0
         with _reading(self._found):
-            for attempt in range(ATTEMPTS):
-                try:
+            for attempt in attempts():
+                with attempt:
                     self._body = self._body or _get(self._found, f"bytes={self._at}-")
                     chunk = self._body.read(len(buffer))
                     _whole(chunk, max(1, len(chunk)))
                     break
-                except BotoCoreError:
-                    self._drop()
-                    if attempt == ATTEMPTS - 1:
-                        raise
+                self._drop()
         buffer[: len(chunk)] = chunk
         self._at += len(chunk)
         return len(chunk)

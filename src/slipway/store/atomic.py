@@ -9,7 +9,7 @@ from pathlib import Path
 
 from slipway.errors import StoreError
 
-NO_RIGHT = "Get the right to write there, or set store in slipway.yaml to another folder"
+NO_RIGHT = "Get the right to write there"
 FULL = "Make room on the disk and run it again"
 CURES = {
     errno.EACCES: NO_RIGHT, errno.EPERM: NO_RIGHT, errno.EROFS: NO_RIGHT, errno.ENOSPC: FULL, errno.EDQUOT: FULL,
@@ -22,11 +22,11 @@ def unwritable(path: Path, error: OSError) -> StoreError:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Be the only writer in `folder`; the system frees it when its process dies."""
-    handle = os.open(folder, os.O_RDONLY)
+def locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Lock a file or folder, which is there; by default alone. The system frees it when its process dies."""
+    handle = os.open(path, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, how)
         yield
     finally:
         os.close(handle)
@@ -49,6 +49,12 @@ def write_synced(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def put(draft: Path, final: Path) -> None:
+    """Rename what is on the disk already to its place, in one step that survives a power cut."""
+    os.replace(draft, final)
+    sync_folder(final.parent)
+
+
 def replace(path: Path, content: bytes) -> None:
     """Put `content` in place of whatever `path` holds: readers see the old or the new, never a part."""
     draft = path.with_name(f".{path.name}.unfinished")
@@ -56,8 +62,7 @@ def replace(path: Path, content: bytes) -> None:
         draft.unlink(missing_ok=True)  # of a writer that was killed; it would hold the lock otherwise
         try:
             write_synced(draft, content)
-            os.replace(draft, path)
+            put(draft, path)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
-        sync_folder(path.parent)

@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from slipway.errors import SlipwayError, StoreError
+from slipway.errors import SlipwayError
 from slipway.store.local import LocalStore
 from slipway.store.pointer import FILE
 
@@ -20,18 +20,16 @@ def bake(store: LocalStore, release: LocalStore) -> str:
     StoreError, BundleError
         When there is no champion, or its bundle is absent or damaged.
     """
-    pointer = store.pointer()
-    if pointer is None:
-        raise StoreError(f"{store.root / FILE}: there is no champion to put in", "Run slipway train first")
-    bundle = store.bundle(pointer.digest)
+    bundle = store.champion()
     release.bundles.mkdir(parents=True, exist_ok=True)
     shutil.copytree(bundle.folder, release.bundles / bundle.digest)
     shutil.copy(store.root / FILE, release.root / FILE)
-    return release.bundle(pointer.digest).digest
+    return release.champion().digest
 
 
 if __name__ == "__main__":
     try:
         print(bake(LocalStore(Path(sys.argv[1])), LocalStore(Path(sys.argv[2]))))
     except SlipwayError as error:
-        sys.exit(f"slipway: {error}")
+        print(f"slipway: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -3,7 +3,6 @@
 The remote store's has every release besides (`slipway.store.transfer`).
 """
 
-import fcntl
 import getpass
 import json
 import os
@@ -16,7 +15,7 @@ from pathlib import Path
 from slipway.errors import StoreError
 from slipway.model.bundle import Bundle
 from slipway.model.document import parse, read_plain
-from slipway.store.atomic import sync_folder, unwritable
+from slipway.store.atomic import locked, sync_folder, unwritable
 
 
 @dataclass(frozen=True)
@@ -30,21 +29,24 @@ class Journal:
         line = json.dumps(entry, sort_keys=True, ensure_ascii=False).encode() + b"\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
-                size = os.fstat(handle).st_size
-                if size and os.pread(handle, 1, size - 1) != b"\n":
-                    line = b"\n" + line
-                while line:  # a disk that is nearly full takes a part, and refuses the next
-                    line = line[os.write(handle, line):]
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            if not size:  # a file made just now is lost in a power cut unless its folder knows it
-                sync_folder(self.path.parent)
+            with locked(self.path.parent):
+                self._add(line)
         except OSError as error:
             raise unwritable(self.path, error) from error
+
+    def _add(self, line: bytes) -> None:
+        handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            size = os.fstat(handle).st_size
+            if size and os.pread(handle, 1, size - 1) != b"\n":
+                line = b"\n" + line
+            while line:  # a disk that is nearly full takes a part, and refuses the next
+                line = line[os.write(handle, line):]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if not size:  # a file made just now is lost in a power cut unless its folder knows it
+            sync_folder(self.path.parent)
 
     def entries(self) -> list[dict]:
         """All entries, the oldest first; what a crash left half written is passed over."""

@@ -1,8 +1,5 @@
 """The store: where bundles, the pointer and the journal live."""
 
-import os
-import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +8,12 @@ from slipway.errors import BundleError, StoreError
 from slipway.model.bundle import DIGEST, MANIFEST, Bundle, digest_of, manifest_bytes, read_bundle
 from slipway.model.document import read_plain
 from slipway.store.atomic import locked, replace, sync_folder, unwritable, write_synced
+from slipway.store.draft import clean, drafted
 from slipway.store.journal import Journal, champions, entry
 from slipway.store.pointer import FILE, Pointer
 
 SHORTEST_PREFIX = 6
 LISTED = 10
-UNFINISHED = ".unfinished-"
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class LocalStore:
                 self.bundles.mkdir(parents=True, exist_ok=True)
                 sync_folder(self.root)
             with locked(self.bundles):
-                self._clean()
+                clean(self.bundles)
                 if not self._sound(digest):
                     self._write(digest, files)
         except OSError as error:
@@ -66,36 +63,14 @@ class LocalStore:
         return True
 
     def _write(self, digest: str, files: Mapping[str, bytes]) -> None:
-        draft = self.bundles / f"{UNFINISHED}{secrets.token_hex(8)}"
-        draft.mkdir()
-        try:
+        final = self.bundles / digest
+        with drafted(final) as draft:
             for name, content in files.items():
                 write_synced(draft / name, content)
-            sync_folder(draft)
-            final = self.bundles / digest
             try:
                 read_bundle(draft, digest)
             except BundleError as error:
                 raise BundleError(error.cause.replace(str(draft), str(final)), error.cure) from error
-            if os.path.lexists(final):  # damaged, or _sound would have said so
-                final.rename(self.bundles / f"{UNFINISHED}{secrets.token_hex(8)}")
-            draft.rename(final)
-        except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise
-        sync_folder(self.bundles)
-        self._clean()
-
-    def _clean(self) -> None:
-        """Remove what writers left behind; the caller holds the lock, so none of it is being written.
-
-        What cannot be removed (another user's) stays: it is no bundle, and no reason to refuse one.
-        """
-        for path in self.bundles.glob(f"{UNFINISHED}*"):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
 
     def digests(self) -> list[str]:
         """Digests of all bundles, sorted."""
@@ -139,6 +114,19 @@ class LocalStore:
             raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
         return Pointer.from_bytes(content, str(path))
 
+    def require_pointer(self) -> Pointer:
+        """The champion; StoreError before the first promotion."""
+        pointer = self.pointer()
+        if pointer is None:
+            raise StoreError(
+                f"{self.root / FILE}: no champion yet", "Run slipway train first; commit the file to release it"
+            )
+        return pointer
+
+    def champion(self) -> Bundle:
+        """The champion's bundle, verified; StoreError before the first promotion, BundleError when absent or damaged."""
+        return self.bundle(self.require_pointer().digest)
+
     def point(self, pointer: Pointer) -> None:
         """Make `pointer` the champion, in one step."""
         try:
@@ -175,6 +163,6 @@ def _listed(digests: list[str]) -> str:
     return ", ".join(digest[:length] for digest in digests[:LISTED]) + more
 
 
-def open_store(location: str, base: Path = Path(".")) -> LocalStore:
-    """The store at `location`, a folder that is relative to `base`."""
-    return LocalStore(base / location)
+def open_store(folder: Path) -> LocalStore:
+    """The store beside the slipway.yaml in `folder`; release key, Dockerfile and git name the place too, so it is fixed."""
+    return LocalStore(folder / "artifacts")

@@ -10,7 +10,7 @@ import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -107,16 +107,10 @@ class S3Store:
     def _read(self, name: str) -> tuple[bytes, str]:
         """Content and ETag; a connection that is lost within the content is made again."""
         with self._told(GET, name):
-            for attempt in range(1, ATTEMPTS + 1):
+            for attempt in attempts():
                 answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)
-                try:
-                    return answer["Body"].read(), answer["ETag"]
-                except boto.BotoCoreError:  # botocore itself tries again only until the content begins
-                    if attempt == ATTEMPTS:
-                        raise
-                    _wait(attempt)
-                finally:
-                    answer["Body"].close()
+                with closing(answer["Body"]) as body, attempt:
+                    return body.read(), answer["ETag"]
 
     def holds(self, name: str, digest: str) -> bool:
         """Whether an object has this SHA-256: by the sum S3 made of it, or, as that may be of its parts, by reading it."""
@@ -213,6 +207,14 @@ def _line(said: object) -> str:
 def _sum(digest: str) -> str:
     """A SHA-256 as S3 writes it."""
     return b64encode(bytes.fromhex(digest)).decode()
+
+
+def attempts() -> Iterator[AbstractContextManager[None]]:
+    """Attempts at reading content: in all but the last a connection may be lost. botocore tries again only until it begins."""
+    for attempt in range(1, ATTEMPTS):
+        yield suppress(boto.BotoCoreError)
+        _wait(attempt)
+    yield nullcontext()
 
 
 def _wait(attempt: int) -> None:

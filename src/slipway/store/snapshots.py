@@ -7,10 +7,8 @@ or not at all, and never changes.
 import fcntl
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -21,8 +19,9 @@ from pyarrow import parquet
 from slipway.errors import StoreError
 from slipway.model.bundle import DIGEST
 from slipway.model.document import parse, read_plain
-from slipway.store.atomic import locked, sync_folder, unwritable, write_synced
-from slipway.store.local import SHORTEST_PREFIX, UNFINISHED
+from slipway.store.atomic import locked, unwritable, write_synced
+from slipway.store.draft import clean, discard, drafted
+from slipway.store.local import SHORTEST_PREFIX
 from slipway.table.hashing import fingerprint
 
 FORMAT = 1
@@ -60,7 +59,7 @@ class KeptData:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with locked(self.root):
-                self._clean()
+                clean(self.root)
                 if not self._sound(named, about):
                     self._write(named, table, about)
                 os.utime(self.root / named)  # the last ones used are those to keep
@@ -116,31 +115,29 @@ class KeptData:
         if not self.root.is_dir():  # there is nothing yet that could be pruned, and who cannot read shall write nothing
             yield
             return
-        try:
-            file = (self.root / TRAINING).open("a")
-        except OSError as error:
-            raise unwritable(self.root, error) from error
-        with file:
-            fcntl.flock(file, fcntl.LOCK_SH)
+        with self._training(fcntl.LOCK_SH):
             yield
 
-    def _others_train(self) -> bool:
+    def _training(self, how: int) -> AbstractContextManager[None]:
         try:
-            with (self.root / TRAINING).open("a") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        return False
+            (self.root / TRAINING).touch()
+        except OSError as error:
+            raise unwritable(self.root, error) from error
+        return locked(self.root / TRAINING, how)
 
     def prune(self, number: int, most_bytes: int, spared: Collection[str]) -> list[str]:
         """Remove the tables used longest ago beyond `number` of them or `most_bytes` in all, but none of `spared`.
 
-        While another training is under way nothing is removed: one of the tables may be its champion's in the end.
+        While another training is under way nothing is removed: one of the tables may be its champion's in the end. One that
+        begins meanwhile waits.
         """
-        if not self.root.is_dir() or self._others_train():
+        if not self.root.is_dir():
             return []
         try:
-            return self._pruned(number, most_bytes, spared)
+            with self._training(fcntl.LOCK_EX | fcntl.LOCK_NB):
+                return self._pruned(number, most_bytes, spared)
+        except BlockingIOError:
+            return []
         except OSError as error:
             raise unwritable(self.root, error) from error
 
@@ -152,10 +149,10 @@ class KeptData:
             for named in [named for named in sizes if named not in spared]:
                 kept, total = kept + 1, total + sizes[named]
                 if kept > number or total > most_bytes:
-                    (self.root / named).rename(self._draft())
+                    discard(self.root / named)
                     kept, total = kept - 1, total - sizes[named]
                     removed.append(named)
-            self._clean()
+            clean(self.root)
         return removed
 
     def _sound(self, named: str, about: dict) -> bool:
@@ -175,32 +172,13 @@ class KeptData:
         return about
 
     def _write(self, named: str, table: pyarrow.Table, about: dict) -> None:
-        draft = self._draft()
-        draft.mkdir()
-        try:
+        with drafted(self.root / named) as draft:
             packed = pyarrow.BufferOutputStream()
             parquet.write_table(table, packed)
             content = packed.getvalue()
             write_synced(draft / TABLE, content)
             document = {"format": FORMAT, "sha256": sha256(content).hexdigest(), "about": about}
             write_synced(draft / ABOUT, json.dumps(document, sort_keys=True, indent=1).encode() + b"\n")
-            sync_folder(draft)
-            if os.path.lexists(self.root / named):  # damaged, or of another `about`
-                (self.root / named).rename(self._draft())
-            draft.rename(self.root / named)
-        except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise
-        sync_folder(self.root)
-        self._clean()
-
-    def _draft(self) -> Path:
-        return self.root / f"{UNFINISHED}{secrets.token_hex(8)}"
-
-    def _clean(self) -> None:
-        """Remove what writers left behind; the caller holds the lock, so none of it is being written."""
-        for path in self.root.glob(f"{UNFINISHED}*"):
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _digest(path: Path) -> str:

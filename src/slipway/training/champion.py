@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from slipway.errors import BundleError, SlipwayError
+from slipway.model.bundle import Bundle
 from slipway.model.predictor import Predictor
 from slipway.store.local import LocalStore
-from slipway.store.pointer import Pointer
 from slipway.table.cells import read_columns
 from slipway.training.split import FEW, Split, held_out
 
@@ -66,9 +66,9 @@ def _in_order(scores: np.ndarray, own: tuple[str, ...], classes: tuple[str, ...]
     return ordered
 
 
-def load_champion(store: LocalStore, pointer: Pointer) -> Champion:
-    """Read and replay the champion; BundleError when it is broken."""
-    predictor = Predictor(store.bundle(pointer.digest))
+def load_champion(bundle: Bundle) -> Champion:
+    """Load and replay the champion; BundleError when it is broken."""
+    predictor = Predictor(bundle)
     predictor.replay()
     try:
         return Champion(predictor, Split.from_json(predictor.model["split"]))
@@ -79,11 +79,10 @@ def load_champion(store: LocalStore, pointer: Pointer) -> Champion:
 def columns_needed(store: LocalStore) -> set[str]:
     """The columns by which the champion can be compared; none when there is no champion, or it is broken."""
     try:
-        pointer = store.pointer()
-        champion = load_champion(store, pointer) if pointer else None
+        champion = load_champion(store.champion())
     except SlipwayError:
         return set()
-    return {*champion.predictor.schema.names, *champion.split.columns} if champion else set()
+    return {*champion.predictor.schema.names, *champion.split.columns}
 
 
 def common_rows(champion: Champion, frame: pd.DataFrame) -> np.ndarray:

@@ -23,11 +23,11 @@ def unchanged(store: LocalStore, inputs: str | None) -> bool:
     if inputs is None or not trainings or trainings[-1].get("inputs") != inputs:
         return False
     try:
-        pointer = store.pointer()
         store.bundle(trainings[-1]["digest"])
-        return pointer is not None and store.bundle(pointer.digest) is not None
+        store.champion()
     except SlipwayError:
         return False
+    return True
 
 
 def fingerprint(problem: Problem) -> str | None:

@@ -134,7 +134,7 @@ def _verdict(
     if pointer.digest == bundle.digest:
         return Verdict("kept", ("the challenger is the champion: same data, same problem, same bundle",))
     try:
-        champion = load_champion(store, pointer)
+        champion = load_champion(store.bundle(pointer.digest))
     except BundleError as error:
         verdict = _judged(problem, table, predictor, None, table.held)
         return verdict.because(f"{UNRIVALLED}: {pointer.digest[:12]} is broken ({error.cause})")

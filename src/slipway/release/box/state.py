@@ -15,7 +15,7 @@ from pathlib import Path
 
 from slipway.errors import ReleaseError
 from slipway.release.box.request import require_form
-from slipway.store.atomic import replace, sync_folder
+from slipway.store.atomic import put, replace
 
 ID = re.compile(r"[0-9a-f]{12}")
 STATE = Path("/var/lib/slipway")
@@ -106,8 +106,7 @@ class Box:
         draft = self.sockets / ".active.unfinished"
         draft.unlink(missing_ok=True)
         draft.symlink_to(Path(id) / SOCKET)
-        draft.rename(self.active)
-        sync_folder(self.sockets)
+        put(draft, self.active)
         self.undrain(id)
 
     def remember(self, release: Release) -> None:

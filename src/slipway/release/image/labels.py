@@ -15,10 +15,7 @@ def labels(store: LocalStore) -> dict[str, str]:
     StoreError, BundleError
         When there is no champion, or its bundle is absent or damaged.
     """
-    pointer = store.pointer()
-    if pointer is None:
-        raise ReleaseError(f"{store.root}: there is no champion", "Run slipway train first")
-    bundle = store.bundle(pointer.digest)
+    bundle = store.champion()
     golden, fields = bundle.json("golden.json"), bundle.json("schema.json")["fields"]
     for row, answer in zip(golden["rows"], golden["predictions"], strict=True):
         if all(_usual(row.get(field["name"]), field) for field in fields):

@@ -1,6 +1,7 @@
 """The worker under clients that are slow, silent or many."""
 
 import json
+import selectors
 import signal
 import socket
 import threading
@@ -11,9 +12,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from gunicorn.config import Config
 
 from bundles import ROWS, make_bundle
 from servers import DEADLINE, serve, start
+from slipway.serving.worker import Worker
 from slipway.store.local import LocalStore
 
 GUNICORN = ("-m", "gunicorn", "app:app")
@@ -206,3 +209,20 @@ def test_a_stop_answers_who_was_connected_and_connects_nobody_else(folder):
             client.join()
     assert (server.process.returncode, errors) == (0, "")
     assert set(seen) == {"200"}
+
+
+def test_a_worker_that_is_replaced_ends_though_clients_never_stop_coming(monkeypatch):
+    deadline = time.monotonic() + DEADLINE
+
+    def come(listener) -> bool:
+        assert time.monotonic() < deadline
+        return True
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, selectors.DefaultSelector() as poller:
+        poller.register(listener, selectors.EVENT_READ)
+        worker = Worker(1, 1, [listener], None, 30, Config(), None)
+        worker.tmp.close()
+        worker.poller = poller
+        monkeypatch.setattr(worker, "_accept", come)
+        worker._close_listeners()
+        assert listener.fileno() == -1

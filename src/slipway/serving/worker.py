@@ -317,8 +317,9 @@ class Worker(BaseWorker):
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def _close_listeners(self) -> None:
+        end = time.monotonic() + TURN_SECONDS  # while other workers go on, new clients may never stop coming
         for listener in self.sockets:
-            while self._accept(listener):
+            while self._accept(listener) and time.monotonic() < end:
                 pass
             self.poller.unregister(listener)
             listener.close()

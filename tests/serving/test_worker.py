@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from gunicorn.config import Config
 
 from bundles import ROWS, make_bundle
 from servers import DEADLINE, serve, start
+from slipway.serving.connection import Connection
 from slipway.serving.worker import Worker
 from slipway.store.local import LocalStore
 
@@ -88,6 +89,22 @@ def test_a_slow_reader_gets_the_whole_answer(server):
         answer = client.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and answer.endswith(b"\r\n0\r\n\r\n")
     assert answer.count(b",2020-01-01,") == 100_000
+
+
+def test_an_upload_counts_until_its_answer_is_sent():
+    ours, theirs = socket.socketpair()
+    conn = Connection(Config(), ours, "", "", len(TABLE))
+    with theirs, closing(conn):
+        theirs.setblocking(False)
+        sent, request = 0, call("/predict/file", TABLE, "text/csv")
+        while not conn.is_whole or conn.request is None:
+            sent += theirs.send(request[sent:sent + 10_000])
+            conn.receive()
+        body = conn.body()
+        assert b"".join(iter(lambda: body.read(1 << 16), b"")) == TABLE
+        assert conn.on_disk == len(TABLE)
+        conn.renew(1)
+        assert conn.on_disk == 0
 
 
 @pytest.mark.parametrize("path, refused", [("/predict", b"400"), ("/", b"422")])

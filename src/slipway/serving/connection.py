@@ -87,7 +87,7 @@ class Connection:
 
     @property
     def on_disk(self) -> int:
-        """Bytes of the body in a file."""
+        """Bytes of the body in a file: here, or in the application's copy until its answer is sent."""
         return 0 if self.is_short else self._length
 
     @property
@@ -176,7 +176,6 @@ class Connection:
         data = self._body.read(size)
         if self.on_disk and self._body.tell() >= self._length:
             self._body.truncate(0)
-            self._length = 0
         return data
 
     def recv(self, size: int) -> bytes:

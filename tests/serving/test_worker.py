@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from gunicorn.config import Config
 
 from bundles import ROWS, make_bundle
 from servers import DEADLINE, serve, start
-from slipway.serving.connection import Connection
+from slipway.serving.connection import PIECE_SECONDS, Connection
 from slipway.serving.worker import Worker
 from slipway.store.local import LocalStore
 
@@ -81,6 +81,18 @@ def test_more_clients_than_there_is_room_for_cost_the_one_that_was_silent_longes
         assert silent[0].recv(1) == b""
         silent[-1].sendall(call("/predict", ROW))
         assert silent[-1].makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
+
+
+def test_bodies_that_do_not_end_cost_memory_within_a_bound(folder):
+    with serve(folder, WEB_CONCURRENCY="1") as server, ExitStack() as held:
+        silent = [held.enter_context(server.connect()) for _ in range(1200)]
+        for client in silent:
+            client.sendall(call("/predict", b" " * 100_000)[:60_000])
+        began = time.monotonic()
+        with suppress(ConnectionResetError):
+            assert silent[0].recv(1) == b""
+        assert time.monotonic() - began < PIECE_SECONDS / 2
+        assert server.call("POST", "/predict", ROWS[0])[0] == 200
 
 
 def test_a_slow_reader_gets_the_whole_answer(server):

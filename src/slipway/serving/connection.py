@@ -91,9 +91,9 @@ class Connection:
         return 0 if self.is_short else self._length
 
     @property
-    def unsent(self) -> int:
-        """Bytes of the answer that the client has not taken yet."""
-        return len(self._unsent)
+    def in_memory(self) -> int:
+        """Bytes of the request, and of the answer that the client has not taken yet."""
+        return len(self._received) + (self._length if self.is_short else 0) + len(self._unsent)
 
     def receive(self) -> bool:
         """Take what has arrived; whether there is a request to answer, as `is_ready` says."""

@@ -27,7 +27,7 @@ QUICK = {"/predict", "/healthz"}  # with a short body
 TURN_SECONDS = 1.0
 LINGER_SECONDS = 2.0
 SETTLE_SECONDS = 0.25
-MOST_UNSENT = 1 << 26  # bytes of all answers that wait for their clients
+MOST_IN_MEMORY = 1 << 26  # bytes of requests that are not complete, and of answers that wait for their clients
 MOST_BODIES = 4  # of the largest kind, on disk at once
 SPARE_FILES = 256
 NOBODY = {errno.EAGAIN, errno.ECONNABORTED, errno.EINVAL}  # EINVAL: a unix socket that was shut down
@@ -95,11 +95,11 @@ class Worker(BaseWorker):
             os.read(self.PIPE[0], 4096)
 
     def _look(self, now: float) -> None:
-        """Give up clients whose time is over, and those that leave too much unread."""
+        """Give up clients whose time is over, and those that leave too much unsent or unread."""
         for conn in list(self.waiting):
             if conn.deadline <= now or conn.is_idle and now >= self.idle_until:
                 self._give_up(conn)
-        self._bound(lambda conn: conn.unsent, MOST_UNSENT)
+        self._bound(lambda conn: conn.in_memory, MOST_IN_MEMORY)
 
     def _bound(self, size: Callable[[Connection], int], most: int) -> None:
         """Drop clients, those that are waited for longest first, until the sizes are at most `most` in total."""

@@ -143,6 +143,12 @@ def test_a_client_may_ask_before_it_sends_the_body(server):
         assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
 
 
+def test_a_client_that_asks_is_not_told_to_send_a_body_that_is_too_large(server):
+    with server.connect() as client, client.makefile("rb") as answers:
+        client.sendall(call("/predict", b"", "application/json", "Expect: 100-continue").replace(b": 0\r", b": 999999999\r"))
+        assert answers.readline() == b"HTTP/1.1 413 REQUEST ENTITY TOO LARGE\r\n"
+
+
 def test_a_connection_is_kept_after_a_body_in_chunks(server):
     connection = HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE)
     with ExitStack() as stack:

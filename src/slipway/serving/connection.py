@@ -145,7 +145,8 @@ class Connection:
         self.deadline = time.monotonic() + PIECE_SECONDS
         if self.request._expected_100_continue:  # gunicorn would say so when the body is here
             self.request._expected_100_continue = False
-            self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if self._left <= self._largest:
+                self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         return True
 
     def _store(self) -> None:

@@ -95,6 +95,15 @@ def test_bodies_that_do_not_end_cost_memory_within_a_bound(folder):
         assert server.call("POST", "/predict", ROWS[0])[0] == 200
 
 
+def test_connections_leave_files_for_the_rest_where_few_are_allowed(folder):
+    limited = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (120, 120)); import gunicorn.app.wsgiapp as g; g.run()"
+    with serve(folder, "-c", limited, "app:app", WEB_CONCURRENCY="1") as server, ExitStack() as held:
+        for _ in range(200):
+            held.enter_context(server.connect())
+        status, _ = server.call("POST", "/predict/file", TABLE, **{"Content-Type": "text/csv"})
+        assert status == 200
+
+
 def test_a_slow_reader_gets_the_whole_answer(server):
     with slow(server) as client:
         client.sendall(call("/predict/file", TABLE, "text/csv", "Connection: close"))

@@ -63,10 +63,11 @@ class Worker(BaseWorker):
 
     def _raise_file_limit(self) -> None:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = self.cfg.worker_connections + SPARE_FILES
-        if soft != resource.RLIM_INFINITY and soft < wanted:
-            wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        self.most_connections = wanted = self.cfg.worker_connections
+        if soft != resource.RLIM_INFINITY and soft < wanted + SPARE_FILES:
+            files = wanted + SPARE_FILES if hard == resource.RLIM_INFINITY else min(wanted + SPARE_FILES, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+            self.most_connections = min(wanted, max(files - SPARE_FILES, files // 2))  # uploads need files too
 
     def run(self) -> None:
         """Serve until a signal, or the end of the master."""
@@ -130,7 +131,7 @@ class Worker(BaseWorker):
                 raise
             return False
         conn = Connection(self.cfg, sock, client, listener.getsockname(), self.largest_body)
-        if len(self.waiting) + len(self.busy) >= self.cfg.worker_connections:
+        if len(self.waiting) + len(self.busy) >= self.most_connections:
             self._make_room()
         self._do(self._read, conn)
         return True

@@ -33,6 +33,7 @@ def test_what_has_not_ended_is_not_complete(sent):
     (b"\r\n", InvalidChunkSize), (b"zz\r\n", InvalidChunkSize), (b"-1\r\n", InvalidChunkSize),
     (b"0x5\r\n", InvalidChunkSize), (b"+5\r\n", InvalidChunkSize), (b"5_0\r\n", InvalidChunkSize),
     (b"f" * 17 + b"\r\n", InvalidChunkSize), (b"1" * (LONGEST_LINE + 1), InvalidChunkSize),
+    (b"5;a\nhello\r\n", InvalidChunkSize), (b"5;a\rb\r\n", InvalidChunkSize), (b"0\r\nA: b\nGET /\r\n\r\n", InvalidChunkSize),
     (b"0\r\n" + b"A: b\r\n" * 10_000, InvalidChunkSize), (b"3\r\nabcd\r\n", ChunkMissingTerminator),
 ])
 def test_what_is_not_a_body_in_chunks_is_refused(sent, error):

@@ -1,19 +1,23 @@
 """The worker under clients that are slow, silent or many."""
 
 import json
+import selectors
 import signal
 import socket
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from gunicorn.config import Config
 
 from bundles import ROWS, make_bundle
 from servers import DEADLINE, serve, start
+from slipway.serving.connection import PIECE_SECONDS, Connection
+from slipway.serving.worker import Worker
 from slipway.store.local import LocalStore
 
 GUNICORN = ("-m", "gunicorn", "app:app")
@@ -79,12 +83,49 @@ def test_more_clients_than_there_is_room_for_cost_the_one_that_was_silent_longes
         assert silent[-1].makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
 
 
+def test_bodies_that_do_not_end_cost_memory_within_a_bound(folder):
+    with serve(folder, WEB_CONCURRENCY="1") as server, ExitStack() as held:
+        silent = [held.enter_context(server.connect()) for _ in range(1200)]
+        for client in silent:
+            client.sendall(call("/predict", b" " * 100_000)[:60_000])
+        began = time.monotonic()
+        with suppress(ConnectionResetError):
+            assert silent[0].recv(1) == b""
+        assert time.monotonic() - began < PIECE_SECONDS / 2
+        assert server.call("POST", "/predict", ROWS[0])[0] == 200
+
+
+def test_connections_leave_files_for_the_rest_where_few_are_allowed(folder):
+    limited = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (120, 120)); import gunicorn.app.wsgiapp as g; g.run()"
+    with serve(folder, "-c", limited, "app:app", WEB_CONCURRENCY="1") as server, ExitStack() as held:
+        for _ in range(200):
+            held.enter_context(server.connect())
+        status, _ = server.call("POST", "/predict/file", TABLE, **{"Content-Type": "text/csv"})
+        assert status == 200
+
+
 def test_a_slow_reader_gets_the_whole_answer(server):
     with slow(server) as client:
         client.sendall(call("/predict/file", TABLE, "text/csv", "Connection: close"))
         answer = client.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and answer.endswith(b"\r\n0\r\n\r\n")
     assert answer.count(b",2020-01-01,") == 100_000
+
+
+def test_an_upload_counts_until_its_answer_is_sent():
+    ours, theirs = socket.socketpair()
+    conn = Connection(Config(), ours, "", "", len(TABLE))
+    with theirs, closing(conn):
+        theirs.setblocking(False)
+        sent, request = 0, call("/predict/file", TABLE, "text/csv")
+        while not conn.is_whole or conn.request is None:
+            sent += theirs.send(request[sent:sent + 10_000])
+            conn.receive()
+        body = conn.body()
+        assert b"".join(iter(lambda: body.read(1 << 16), b"")) == TABLE
+        assert conn.on_disk == len(TABLE)
+        conn.renew(1)
+        assert conn.on_disk == 0
 
 
 @pytest.mark.parametrize("path, refused", [("/predict", b"400"), ("/", b"422")])
@@ -109,6 +150,12 @@ def test_a_client_may_ask_before_it_sends_the_body(server):
         assert [answers.readline(), answers.readline()] == [b"HTTP/1.1 100 Continue\r\n", b"\r\n"]
         client.sendall(ROW)
         assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
+
+
+def test_a_client_that_asks_is_not_told_to_send_a_body_that_is_too_large(server):
+    with server.connect() as client, client.makefile("rb") as answers:
+        client.sendall(call("/predict", b"", "application/json", "Expect: 100-continue").replace(b": 0\r", b": 999999999\r"))
+        assert answers.readline() == b"HTTP/1.1 413 REQUEST ENTITY TOO LARGE\r\n"
 
 
 def test_a_connection_is_kept_after_a_body_in_chunks(server):
@@ -206,3 +253,20 @@ def test_a_stop_answers_who_was_connected_and_connects_nobody_else(folder):
             client.join()
     assert (server.process.returncode, errors) == (0, "")
     assert set(seen) == {"200"}
+
+
+def test_a_worker_that_is_replaced_ends_though_clients_never_stop_coming(monkeypatch):
+    deadline = time.monotonic() + DEADLINE
+
+    def come(listener) -> bool:
+        assert time.monotonic() < deadline
+        return True
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, selectors.DefaultSelector() as poller:
+        poller.register(listener, selectors.EVENT_READ)
+        worker = Worker(1, 1, [listener], None, 30, Config(), None)
+        worker.tmp.close()
+        worker.poller = poller
+        monkeypatch.setattr(worker, "_accept", come)
+        worker._close_listeners()
+        assert listener.fileno() == -1

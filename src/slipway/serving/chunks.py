@@ -57,6 +57,8 @@ class Chunks:
 
     def _read(self, line: bytes) -> None:
         """The size of a chunk, or a trailer, which nobody reads."""
+        if b"\r" in line or b"\n" in line:  # a proxy may end the line there, and read a request that is hidden in the rest
+            raise InvalidChunkSize(b"a bare CR or LF")
         if self._trailers:
             self._trailers += len(line)
             self.is_complete = not line

@@ -87,13 +87,13 @@ class Connection:
 
     @property
     def on_disk(self) -> int:
-        """Bytes of the body in a file."""
+        """Bytes of the body in a file: here, or in the application's copy until its answer is sent."""
         return 0 if self.is_short else self._length
 
     @property
-    def unsent(self) -> int:
-        """Bytes of the answer that the client has not taken yet."""
-        return len(self._unsent)
+    def in_memory(self) -> int:
+        """Bytes of the request, and of the answer that the client has not taken yet."""
+        return len(self._received) + (self._length if self.is_short else 0) + len(self._unsent)
 
     def receive(self) -> bool:
         """Take what has arrived; whether there is a request to answer, as `is_ready` says."""
@@ -145,7 +145,8 @@ class Connection:
         self.deadline = time.monotonic() + PIECE_SECONDS
         if self.request._expected_100_continue:  # gunicorn would say so when the body is here
             self.request._expected_100_continue = False
-            self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if self._left <= self._largest:
+                self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         return True
 
     def _store(self) -> None:
@@ -176,7 +177,6 @@ class Connection:
         data = self._body.read(size)
         if self.on_disk and self._body.tell() >= self._length:
             self._body.truncate(0)
-            self._length = 0
         return data
 
     def recv(self, size: int) -> bytes:

@@ -27,7 +27,7 @@ QUICK = {"/predict", "/healthz"}  # with a short body
 TURN_SECONDS = 1.0
 LINGER_SECONDS = 2.0
 SETTLE_SECONDS = 0.25
-MOST_UNSENT = 1 << 26  # bytes of all answers that wait for their clients
+MOST_IN_MEMORY = 1 << 26  # bytes of requests that are not complete, and of answers that wait for their clients
 MOST_BODIES = 4  # of the largest kind, on disk at once
 SPARE_FILES = 256
 NOBODY = {errno.EAGAIN, errno.ECONNABORTED, errno.EINVAL}  # EINVAL: a unix socket that was shut down
@@ -63,10 +63,11 @@ class Worker(BaseWorker):
 
     def _raise_file_limit(self) -> None:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = self.cfg.worker_connections + SPARE_FILES
-        if soft != resource.RLIM_INFINITY and soft < wanted:
-            wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        self.most_connections = wanted = self.cfg.worker_connections
+        if soft != resource.RLIM_INFINITY and soft < wanted + SPARE_FILES:
+            files = wanted + SPARE_FILES if hard == resource.RLIM_INFINITY else min(wanted + SPARE_FILES, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+            self.most_connections = min(wanted, max(files - SPARE_FILES, files // 2))  # uploads need files too
 
     def run(self) -> None:
         """Serve until a signal, or the end of the master."""
@@ -95,11 +96,11 @@ class Worker(BaseWorker):
             os.read(self.PIPE[0], 4096)
 
     def _look(self, now: float) -> None:
-        """Give up clients whose time is over, and those that leave too much unread."""
+        """Give up clients whose time is over, and those that leave too much unsent or unread."""
         for conn in list(self.waiting):
             if conn.deadline <= now or conn.is_idle and now >= self.idle_until:
                 self._give_up(conn)
-        self._bound(lambda conn: conn.unsent, MOST_UNSENT)
+        self._bound(lambda conn: conn.in_memory, MOST_IN_MEMORY)
 
     def _bound(self, size: Callable[[Connection], int], most: int) -> None:
         """Drop clients, those that are waited for longest first, until the sizes are at most `most` in total."""
@@ -130,7 +131,7 @@ class Worker(BaseWorker):
                 raise
             return False
         conn = Connection(self.cfg, sock, client, listener.getsockname(), self.largest_body)
-        if len(self.waiting) + len(self.busy) >= self.cfg.worker_connections:
+        if len(self.waiting) + len(self.busy) >= self.most_connections:
             self._make_room()
         self._do(self._read, conn)
         return True
@@ -317,8 +318,9 @@ class Worker(BaseWorker):
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def _close_listeners(self) -> None:
+        end = time.monotonic() + TURN_SECONDS  # while other workers go on, new clients may never stop coming
         for listener in self.sockets:
-            while self._accept(listener):
+            while self._accept(listener) and time.monotonic() < end:
                 pass
             self.poller.unregister(listener)
             listener.close()

@@ -1,7 +1,7 @@
 """What a run does on a box when a step fails, a run is killed, or a release still answers: without an engine."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -136,6 +136,34 @@ def test_a_daemon_that_is_down_is_a_release_that_failed(run):
     with pytest.raises(ReleaseError, match=DOWN):
         run.release(1)
     assert run.events() == [("start", 1), ("failed", 1)]
+
+
+@pytest.fixture
+def unread(monkeypatch) -> Callable[[], None]:
+    """Ends who reads standard output, as a cancelled job ends its tee, but not the program of another user."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as output:
+        yield lambda: monkeypatch.setattr("sys.stdout", output)
+
+
+@pytest.mark.parametrize("step", [steps.Remember, steps.AwaitReady, steps.Point, steps.Probe])
+def test_a_log_that_nobody_reads_any_more_cancels_the_run_and_the_old_release_is_put_back(run, step, unread):
+    log, perform = Log(), run.trial.perform
+
+    def last_words(each: steps.Step) -> None:
+        if type(each) is step:
+            unread()
+        perform(each)
+        log.done(each, 0)
+
+    first = run.release(1)
+    run.trial.perform, run.swap.say, run.swap.heading = last_words, log.say, log.heading
+    with pytest.raises(ReleaseError, match="cancelled; the old release is live as before"):
+        run.release(2)
+    assert run.box.live() == first and run.box.folders() == run.trial.engine.running == [first]
+    assert run.events()[-2:] == [("start", 2), ("failed", 2)]
+    log.say("nobody hears this, and nothing happens")
 
 
 def killed(run: Run, number: int) -> str:

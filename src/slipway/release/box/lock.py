@@ -64,10 +64,10 @@ def _take(lock: IO[str], seconds: float) -> None:
 def cancellable() -> Iterator[None]:
     """A job that is cancelled sends signals: they end a run like any other failure."""
 
-    def cancel(number, frame) -> None:
+    def end(number, frame) -> None:
         raise Cancelled
 
-    before = [signal.signal(number, cancel) for number in SIGNALS]
+    before = [signal.signal(number, end) for number in SIGNALS]
     try:
         yield
     except Cancelled as error:
@@ -75,3 +75,9 @@ def cancellable() -> Iterator[None]:
     finally:
         for number, handler in zip(SIGNALS, before):
             signal.signal(number, handler)
+
+
+def cancel() -> None:
+    """End the run that is under way as a signal would; nothing when there is none, or it puts the old release back already."""
+    if callable(signal.getsignal(SIGNALS[0])):
+        signal.raise_signal(SIGNALS[0])

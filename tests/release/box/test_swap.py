@@ -1,7 +1,9 @@
 """What a run does on a box when a step fails, a run is killed, or a release still answers: without an engine."""
 
 import os
-from collections.abc import Callable, Sequence
+import resource
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
@@ -164,6 +166,26 @@ def test_a_log_that_nobody_reads_any_more_cancels_the_run_and_the_old_release_is
     assert run.box.live() == first and run.box.folders() == run.trial.engine.running == [first]
     assert run.events()[-2:] == [("start", 2), ("failed", 2)]
     log.say("nobody hears this, and nothing happens")
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file takes a byte more; names can still be made and changed."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_keeps_nobody_from_going_back_and_looking(run):
+    first = run.release(1)
+    run.release(2)
+    with full_disk():
+        assert "live again" in run.swap.rollback()
+        assert len(history_lines(run.box, Log())) == 4
+    assert run.box.live() == first
 
 
 def killed(run: Run, number: int) -> str:

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import IO
 
@@ -41,9 +41,10 @@ def exclusive(box: Box, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         raise ReleaseError(f"{box.lock}: {error.strerror}", cure) from error
     with lock:
         _take(lock, seconds)
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} since {datetime.now(timezone.utc).isoformat(timespec='seconds')}")
-        lock.flush()
+        with suppress(OSError):   # a full disk, say: the holder's name is not worth a rollback
+            lock.truncate(0)
+            since = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            os.write(lock.fileno(), f"process {os.getpid()} since {since}".encode())
         yield
 
 

@@ -106,13 +106,16 @@ def make_swap(configuration: Configuration, box: Box, log: Log) -> Swap:
 
 
 def api_key(path: Path) -> str:
-    """The first of the service's API keys, so that this program may ask it too; empty when it wants none."""
+    """The first of the service's API keys, so that this program may ask it too; empty when it wants none.
+
+    Read as Docker reads it. Bytes that are no UTF-8 are Docker's to refuse: a rollback starts nothing, and needs no key.
+    """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except FileNotFoundError as error:
         raise ReleaseError(f"{path}: is not there", f"touch {path}; chmod 600 {path}") from error
-    values = [line.partition("=")[2] for line in lines if line.startswith("SLIPWAY_API_KEYS=")]
-    return next((key.strip() for key in ",".join(values).split(",") if key.strip()), "")
+    values = [value for name, _, value in (line.lstrip().partition("=") for line in lines) if name == "SLIPWAY_API_KEYS"]
+    return next((key.strip() for key in "".join(values[-1:]).split(",") if key.strip()), "")
 
 
 def status_lines(swap: Swap) -> list[str]:

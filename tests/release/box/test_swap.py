@@ -214,6 +214,15 @@ def test_the_history_shows_a_killed_run_before_the_next_one(run):
     assert "start" in start and "live" in live and id in live and "noted later" in live
 
 
+def test_a_strange_line_of_the_history_costs_only_itself(run):
+    run.release(1)
+    with run.box.history.open("a") as history:
+        history.write('{"event": null, "release": [1], "run_number": {}}\n' + "[" * 100_000 + "\n")
+    run.release(2)
+    lines = history_lines(run.box, Log())
+    assert len(lines) == 5 and all(event in line for event, line in zip(["start", "live", "None", "start", "live"], lines))
+
+
 def test_a_rollback_that_was_killed_is_in_the_history(run):
     first = run.release(1)
     run.release(2)

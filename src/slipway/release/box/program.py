@@ -149,7 +149,7 @@ def history_lines(box: Box, log: Log) -> list[str]:
         pass
     entries = history.entries()[-SHOWN:]
     return [
-        f"{each.get('at', '')}  {each.get('event', ''):<8}  {each.get('release', '')}  run {each.get('run_number', '')}  "
+        f"{each.get('at', '')}  {str(each.get('event', '')):<8}  {each.get('release', '')}  run {each.get('run_number', '')}  "
         f"{str(each.get('commit', ''))[:12]}  {str(each.get('digest', ''))[:19]}  {each.get('reason', '')}".rstrip()
         for each in entries
     ] or ["nothing yet"]

@@ -1,10 +1,14 @@
 """HTTP to a release over its unix socket, and to the proxy: one small request, one answer, nothing kept open."""
 
 import json
+import re
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from slipway.model.document import parse
 
 MOST_BYTES = 1 << 20
 PROXY = ("127.0.0.1", 8099)  # where deploy/ec2/nginx.conf answers this machine alone
@@ -28,7 +32,7 @@ def ask(address: Path | tuple[str, int], path: str, body: object = None, key: st
     key : str
         API key, when the service wants one.
     seconds : float
-        How long each step (connect, send, receive) may take.
+        How long the answer may take: a release that trickles must not hold up the box.
 
     Raises
     ------
@@ -40,6 +44,7 @@ def ask(address: Path | tuple[str, int], path: str, body: object = None, key: st
     lines += [f"X-API-Key: {key}"] if key else []
     lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"] if body is not None else []
     family = socket.AF_UNIX if isinstance(address, Path) else socket.AF_INET
+    deadline = time.monotonic() + seconds
     with socket.socket(family) as connection:
         connection.settimeout(seconds)
         connection.connect(str(address) if isinstance(address, Path) else address)
@@ -47,12 +52,15 @@ def ask(address: Path | tuple[str, int], path: str, body: object = None, key: st
         answer = b""
         while (block := connection.recv(65_536)) and len(answer) < MOST_BYTES:
             answer += block
+            if (left := deadline - time.monotonic()) <= 0:
+                raise TimeoutError("timed out")
+            connection.settimeout(left)
     head, _, rest = answer.partition(b"\r\n\r\n")
     words = head.split(None, 2)
-    if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
+    if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not re.fullmatch(rb"[0-9]{3}", words[1]):
         raise OSError("the answer is no HTTP")
     try:
-        return Answer(int(words[1]), json.loads(rest))
+        return Answer(int(words[1]), parse(rest))
     except ValueError:
         return Answer(int(words[1]), None)
 

@@ -168,6 +168,23 @@ def test_a_log_that_nobody_reads_any_more_cancels_the_run_and_the_old_release_is
     log.say("nobody hears this, and nothing happens")
 
 
+def test_a_release_that_fails_while_nobody_reads_the_log_is_removed(run, unread):
+    first, log = run.release(1), Log()
+
+    def fail(group: str | None) -> None:
+        if group == "Check":
+            log.heading(group)
+            unread()
+        elif group is None:
+            log.heading(group)
+
+    run.trial.fails[steps.AwaitReady] = ReleaseError("not ready")
+    run.swap.say, run.swap.heading = log.say, fail
+    with pytest.raises(ReleaseError, match="not ready"):
+        run.release(2)
+    assert run.box.live() == first and run.box.folders() == run.trial.engine.running == [first]
+
+
 @contextmanager
 def full_disk() -> Iterator[None]:
     """No file takes a byte more; names can still be made and changed."""

@@ -202,12 +202,15 @@ def test_live_restore_is_added_to_what_docker_was_told_before(machine):
     machine.set_up()
 
 
-def test_a_running_docker_takes_live_restore_before_it_is_restarted(machine):
+@pytest.mark.parametrize("settings", ["{}", '{"live-restore": true}'], ids=["new", "of a bootstrap that was killed"])
+def test_a_running_docker_takes_live_restore_before_it_is_restarted(machine, settings):
     state = "docker info --format '{{.LiveRestoreEnabled}}'"
     machine.docker("exec", "--interactive", machine.name, "sh", "-c",
                    "cat > /usr/local/bin/systemctl && chmod 755 /usr/local/bin/systemctl", input=SYSTEMCTL)
-    machine.run("mkdir -p /run/systemd/system; echo '{}' > /etc/docker/daemon.json; systemctl start docker")
+    machine.run("mkdir -p /run/systemd/system; rm -f /tmp/restarts")
+    machine.run("echo '{}' > /etc/docker/daemon.json; systemctl start docker")
     assert machine.read(state) == "false"
+    machine.run(f"echo '{settings}' > /etc/docker/daemon.json")
     machine.set_up()
     assert machine.read("cat /tmp/restarts") == machine.read(state) == "true"
     assert "already there: live-restore" in machine.set_up().stdout

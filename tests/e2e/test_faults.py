@@ -68,8 +68,8 @@ CASES = {
             "{{'prediction': 1.0, 'bundle': ready['bundle']}}).encode())"),
         "does not answer the golden row as its bundle says",
     ),
-    "wrong bundle inside": (('LABEL slipway.model.bundle="' + "0" * 64 + '"',), "", "serves the bundle"),
-    "no labels": (('LABEL slipway.model.bundle=""',), "", "has no label slipway.bundle"),
+    "wrong bundle inside": (('LABEL slipway.bundle="' + "0" * 64 + '"',), "", "serves the bundle"),
+    "no labels": (('LABEL slipway.bundle=""',), "", "has no label slipway.bundle"),
     "out of memory": (
         (RUN,), "print('taking all', flush=True); kept = [b'x' * 50_000_000 for _ in range(99)]", "out of memory",
     ),

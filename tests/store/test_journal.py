@@ -16,7 +16,7 @@ def journal(tmp_path: Path) -> Journal:
 
 
 def test_entries_come_back_in_order(journal):
-    entries = [{"event": "verdict", "reasons": ["Größe\r\n\u2028"]}, {"event": "promote"}]
+    entries = [{"event": "verdict", "reasons": ["Größe\r\n\u2028"]}, {"event": "promote", "who": "j\udcf6rg"}]
     for one in entries:
         journal.append(one)
     assert journal.entries() == entries

@@ -84,5 +84,6 @@ def _run(problem: Problem) -> None:
 
 def _last_lines(output: BinaryIO) -> str:
     output.seek(max(0, output.seek(0, os.SEEK_END) - SHOWN_BYTES))
-    lines = output.read().decode(errors="replace").split("\n")
-    return " | ".join([line.strip() for line in lines if line.strip()][-SHOWN_LINES:]) or "it printed nothing"
+    lines = output.read().decode(errors="replace").splitlines()   # a line that was redrawn too
+    shown = ("".join(filter(str.isprintable, line)).strip() for line in lines)
+    return " | ".join(list(filter(None, shown))[-SHOWN_LINES:]) or "it printed nothing"

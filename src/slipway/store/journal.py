@@ -26,7 +26,7 @@ class Journal:
 
     def append(self, entry: Mapping) -> None:
         """Add an entry and force it to the disk; a line that a crash cut short is closed off first."""
-        line = json.dumps(entry, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+        line = to_line(entry)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with locked(self.path.parent):
@@ -57,6 +57,11 @@ class Journal:
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be read ({error.strerror})") from error
         return read_entries(content)
+
+
+def to_line(entry: Mapping) -> bytes:
+    """An entry as a line of a journal's file; what is no UTF-8, as a user's name may be, is escaped as JSON does it."""
+    return json.dumps(entry, sort_keys=True, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def read_entries(content: bytes) -> list[dict]:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from slipway.errors import BundleError, StoreError
 from slipway.model.bundle import FILE_NAME, MANIFEST, Bundle
 from slipway.model.document import parse
-from slipway.store.journal import entry, read_entries
+from slipway.store.journal import entry, read_entries, to_line
 from slipway.store.local import LocalStore
 from slipway.store.remote import S3Store
 
@@ -140,7 +140,7 @@ def add_entries(remote: S3Store, entries: Iterable[Mapping]) -> int:
     def change(content: bytes) -> bytes:
         nonlocal added
         added = _lacking(wanted, read_entries(content))
-        lines = [json.dumps(each, sort_keys=True, ensure_ascii=False).encode() + b"\n" for each in added]
+        lines = [to_line(each) for each in added]
         gap = b"\n" if lines and content and not content.endswith(b"\n") else b""
         return content + gap + b"".join(lines)
 

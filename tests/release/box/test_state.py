@@ -60,7 +60,7 @@ def test_only_the_release_itself_may_write_into_its_folder(box):
 
 
 @pytest.mark.parametrize("content", [
-    "", "null", "[]", "{}", json.dumps({"id": "a" * 12}),
+    "", "null", "[]", "{}", "[" * 100_000, json.dumps({"id": "a" * 12}),
     json.dumps(release("a").__dict__ | {"digest": "latest"}), json.dumps(release("a").__dict__ | {"id": "b" * 12}),
     json.dumps(release("a").__dict__ | {"before": "../../x"}), json.dumps(release("a").__dict__ | {"more": 1}),
 ])

@@ -1,7 +1,9 @@
 """What a run does on a box when a step fails, a run is killed, or a release still answers: without an engine."""
 
 import os
-from collections.abc import Sequence
+import resource
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
@@ -138,6 +140,71 @@ def test_a_daemon_that_is_down_is_a_release_that_failed(run):
     assert run.events() == [("start", 1), ("failed", 1)]
 
 
+@pytest.fixture
+def unread(monkeypatch) -> Callable[[], None]:
+    """Ends who reads standard output, as a cancelled job ends its tee, but not the program of another user."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as output:
+        yield lambda: monkeypatch.setattr("sys.stdout", output)
+
+
+@pytest.mark.parametrize("step", [steps.Remember, steps.AwaitReady, steps.Point, steps.Probe])
+def test_a_log_that_nobody_reads_any_more_cancels_the_run_and_the_old_release_is_put_back(run, step, unread):
+    log, perform = Log(), run.trial.perform
+
+    def last_words(each: steps.Step) -> None:
+        if type(each) is step:
+            unread()
+        perform(each)
+        log.done(each, 0)
+
+    first = run.release(1)
+    run.trial.perform, run.swap.say, run.swap.heading = last_words, log.say, log.heading
+    with pytest.raises(ReleaseError, match="cancelled; the old release is live as before"):
+        run.release(2)
+    assert run.box.live() == first and run.box.folders() == run.trial.engine.running == [first]
+    assert run.events()[-2:] == [("start", 2), ("failed", 2)]
+    log.say("nobody hears this, and nothing happens")
+
+
+def test_a_release_that_fails_while_nobody_reads_the_log_is_removed(run, unread):
+    first, log = run.release(1), Log()
+
+    def fail(group: str | None) -> None:
+        if group == "Check":
+            log.heading(group)
+            unread()
+        elif group is None:
+            log.heading(group)
+
+    run.trial.fails[steps.AwaitReady] = ReleaseError("not ready")
+    run.swap.say, run.swap.heading = log.say, fail
+    with pytest.raises(ReleaseError, match="not ready"):
+        run.release(2)
+    assert run.box.live() == first and run.box.folders() == run.trial.engine.running == [first]
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file takes a byte more; names can still be made and changed."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_keeps_nobody_from_going_back_and_looking(run):
+    first = run.release(1)
+    run.release(2)
+    with full_disk():
+        assert "live again" in run.swap.rollback()
+        assert len(history_lines(run.box, Log())) == 4
+    assert run.box.live() == first
+
+
 def killed(run: Run, number: int) -> str:
     """A run that was killed between the rename and its note; the id of its release."""
     release = run.swap.new_release(request(number))
@@ -162,6 +229,15 @@ def test_the_history_shows_a_killed_run_before_the_next_one(run):
         assert len(history_lines(run.box, Log())) == 1
     start, live = history_lines(run.box, Log())
     assert "start" in start and "live" in live and id in live and "noted later" in live
+
+
+def test_a_strange_line_of_the_history_costs_only_itself(run):
+    run.release(1)
+    with run.box.history.open("a") as history:
+        history.write('{"event": null, "release": [1], "run_number": {}}\n' + "[" * 100_000 + "\n")
+    run.release(2)
+    lines = history_lines(run.box, Log())
+    assert len(lines) == 5 and all(event in line for event, line in zip(["start", "live", "None", "start", "live"], lines))
 
 
 def test_a_rollback_that_was_killed_is_in_the_history(run):

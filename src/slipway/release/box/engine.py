@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.errors import ReleaseError
+from slipway.release.box.state import ID
 
 SECONDS = 600
 LAST_LINES = 40
@@ -49,7 +50,8 @@ class Engine:
         """State (``running``, ``exited`` …) of every release with a container that has this label, by its id."""
         shown = '{{.Label "slipway.release"}}\t{{.State}}'
         listed = self.run(("ps", "--all", "--filter", f"label={label}", "--format", shown))
-        return dict(line.split("\t", 1) for line in listed.splitlines() if line.strip())
+        pairs = (line.partition("\t") for line in listed.splitlines())
+        return {id: state for id, _, state in pairs if ID.fullmatch(id)}
 
     def images(self, repository: str) -> dict[str, list[str]]:
         """The names of a repository's images on this machine, ``repository:tag`` or ``repository@digest``, by their digest."""

@@ -1,13 +1,13 @@
 """Carries out a plan on a box, step by step."""
 
 import errno
-import json
 import math
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from slipway.errors import ReleaseError
+from slipway.model.document import parse
 from slipway.release.box import plan as steps
 from slipway.release.box.configuration import Configuration
 from slipway.release.box.engine import Engine
@@ -122,7 +122,7 @@ class Execution:
     def _check_answer(self, step: steps.CheckAnswer) -> None:
         release = step.release
         try:
-            golden = json.loads(self._label(release, GOLDEN_LABEL))
+            golden = parse(self._label(release, GOLDEN_LABEL).encode())
             row, expected = golden["row"], {**golden["answer"]}
         except (ValueError, TypeError, KeyError) as error:
             raise ReleaseError(f"the image's label {GOLDEN_LABEL} holds no row and answer") from error

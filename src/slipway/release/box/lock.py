@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import IO
 
@@ -41,9 +41,10 @@ def exclusive(box: Box, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         raise ReleaseError(f"{box.lock}: {error.strerror}", cure) from error
     with lock:
         _take(lock, seconds)
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} since {datetime.now(UTC).isoformat(timespec='seconds')}")
-        lock.flush()
+        with suppress(OSError):   # a full disk, say: the holder's name is not worth a rollback
+            lock.truncate(0)
+            since = datetime.now(UTC).isoformat(timespec="seconds")
+            os.write(lock.fileno(), f"process {os.getpid()} since {since}".encode())
         yield
 
 
@@ -64,10 +65,10 @@ def _take(lock: IO[str], seconds: float) -> None:
 def cancellable() -> Iterator[None]:
     """A job that is cancelled sends signals: they end a run like any other failure."""
 
-    def cancel(number, frame) -> None:
+    def end(number, frame) -> None:
         raise Cancelled
 
-    before = [signal.signal(number, cancel) for number in SIGNALS]
+    before = [signal.signal(number, end) for number in SIGNALS]
     try:
         yield
     except Cancelled as error:
@@ -75,3 +76,9 @@ def cancellable() -> Iterator[None]:
     finally:
         for number, handler in zip(SIGNALS, before):
             signal.signal(number, handler)
+
+
+def cancel() -> None:
+    """End the run that is under way as a signal would; nothing when there is none, or it puts the old release back already."""
+    if callable(signal.getsignal(SIGNALS[0])):
+        signal.raise_signal(SIGNALS[0])

@@ -20,7 +20,7 @@ from slipway.release.box.configuration import FILE, Configuration, read_configur
 from slipway.release.box.engine import Engine
 from slipway.release.box.execution import Execution
 from slipway.release.box.history import History
-from slipway.release.box.lock import exclusive
+from slipway.release.box.lock import cancel, exclusive
 from slipway.release.box.plan import ENVIRONMENT
 from slipway.release.box.request import MOST_BYTES, read_request
 from slipway.release.box.state import Box
@@ -39,17 +39,23 @@ class Log:
         self._open = False
 
     def say(self, line: str) -> None:
-        print(line, flush=True)
+        """Print a line. When nobody takes it any more, the log falls silent, so that an old release can still be put back."""
+        try:
+            print(line, flush=True)
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if isinstance(error, BrokenPipeError):   # a cancelled job cannot signal a program of root, but ends who reads it
+                cancel()
 
     def heading(self, name: str | None) -> None:
         if self._open and self._folds:
-            print("::endgroup::", flush=True)
+            self.say("::endgroup::")
         self._open = name is not None
         if name is not None:
-            print(f"::group::{name}" if self._folds else name, flush=True)
+            self.say(f"::group::{name}" if self._folds else name)
 
     def done(self, step: object, seconds: float) -> None:
-        print(f"  {seconds:6.2f} s  {step}", flush=True)
+        self.say(f"  {seconds:6.2f} s  {step}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -65,15 +71,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     configuration = None
     try:
         if asked.command == "history":
-            return print("\n".join(history_lines(box, log)))
+            return log.say("\n".join(history_lines(box, log)))
         configuration = read_configuration(FILE)
         if asked.command == "watch":
             return _watch(configuration, box, log)
         swap = make_swap(configuration, box, log)
         if asked.command == "status":
-            return print("\n".join(status_lines(swap)))
+            return log.say("\n".join(status_lines(swap)))
         if asked.dry_run:
-            return print(swap.plan(_request()))
+            return log.say(swap.plan(_request()))
         result = _act(swap, asked.command)
     except (SlipwayError, OSError) as error:
         log.heading(None)
@@ -100,13 +106,16 @@ def make_swap(configuration: Configuration, box: Box, log: Log) -> Swap:
 
 
 def api_key(path: Path) -> str:
-    """The first of the service's API keys, so that this program may ask it too; empty when it wants none."""
+    """The first of the service's API keys, so that this program may ask it too; empty when it wants none.
+
+    Read as Docker reads it. Bytes that are no UTF-8 are Docker's to refuse: a rollback starts nothing, and needs no key.
+    """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except FileNotFoundError as error:
         raise ReleaseError(f"{path}: is not there", f"touch {path}; chmod 600 {path}") from error
-    values = [line.partition("=")[2] for line in lines if line.startswith("SLIPWAY_API_KEYS=")]
-    return next((key.strip() for key in ",".join(values).split(",") if key.strip()), "")
+    values = [value for name, _, value in (line.lstrip().partition("=") for line in lines) if name == "SLIPWAY_API_KEYS"]
+    return next((key.strip() for key in "".join(values[-1:]).split(",") if key.strip()), "")
 
 
 def status_lines(swap: Swap) -> list[str]:
@@ -140,7 +149,7 @@ def history_lines(box: Box, log: Log) -> list[str]:
         pass
     entries = history.entries()[-SHOWN:]
     return [
-        f"{each.get('at', '')}  {each.get('event', ''):<8}  {each.get('release', '')}  run {each.get('run_number', '')}  "
+        f"{each.get('at', '')}  {str(each.get('event', '')):<8}  {each.get('release', '')}  run {each.get('run_number', '')}  "
         f"{str(each.get('commit', ''))[:12]}  {str(each.get('digest', ''))[:19]}  {each.get('reason', '')}".rstrip()
         for each in entries
     ] or ["nothing yet"]

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from slipway.errors import ReleaseError
+from slipway.model.document import parse
 from slipway.release.box.request import require_form
 from slipway.store.atomic import put, replace
 
@@ -121,7 +122,7 @@ class Box:
     def record(self, id: str) -> Release | None:
         """What is known of a release; None when nothing is, or its record is damaged."""
         try:
-            found = json.loads((self.records / f"{id}.json").read_bytes())
+            found = parse((self.records / f"{id}.json").read_bytes())
             for name in ("digest", "commit", "run_number"):
                 require_form(name, found[name])
             sound = set(found) == set(Release.__dataclass_fields__) and found["id"] == id

@@ -150,7 +150,6 @@ class Swap:
             for group in (*plan.before, plan.switch):
                 self._perform(group)
         except BaseException as error:  # whatever it was, the old release is put back
-            self.heading(None)
             self._abort(release, old, started=bool(plan.before))
             self.history.note("failed", release, reason=str(error) or type(error).__name__.lower())
             if isinstance(error, Cancelled):
@@ -162,6 +161,7 @@ class Swap:
         """Put back the old release if new connections went to the new one, and remove what was started."""
         for number in SIGNALS:  # a second signal must not stop this half-way
             signal.signal(number, signal.SIG_IGN)
+        self.heading(None)
         try:
             reached = self.box.live() != old
             if reached:

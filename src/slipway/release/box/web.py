@@ -2,11 +2,14 @@
 
 import json
 import socket
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
+
+from slipway.model.document import parse
 
 MOST_BYTES = 1 << 20
 PROXY = ("127.0.0.1", 8099)  # where deploy/ec2/nginx.conf answers this machine alone
@@ -30,41 +33,56 @@ def ask(address: Path | tuple[str, int], path: str, body: object = None, key: st
     key : str
         API key, when the service wants one.
     seconds : float
-        How long each step (connect, send, receive) may take.
+        How long the answer may take: a release that trickles must not hold up the box.
 
     Raises
     ------
     OSError
         When nobody listens, the answer takes too long, or it is not HTTP.
     """
-    connection = _Unix(address, seconds) if isinstance(address, Path) else HTTPConnection(*address, timeout=seconds)
     headers = {"Connection": "close"} | ({"X-API-Key": key} if key else {})
     headers |= {} if body is None else {"Content-Type": "application/json"}
     try:
-        with closing(connection):
+        with closing(_Connection(address, seconds)) as connection:
             connection.request("GET" if body is None else "POST", path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
             return Answer(answer.status, _parsed(answer.read(MOST_BYTES)))
-    except HTTPException as error:
+    except (HTTPException, ValueError) as error:
         raise OSError(f"the answer is not HTTP ({type(error).__name__})") from error
 
 
-class _Unix(HTTPConnection):
-    """A connection to a unix socket, which http.client has not."""
+class _Connection(HTTPConnection):
+    """One over a unix socket too, which http.client has not; all of it takes `seconds` at most."""
 
-    def __init__(self, path: Path, seconds: float) -> None:
-        super().__init__("localhost", timeout=seconds)
-        self._path = path
+    def __init__(self, address: Path | tuple[str, int], seconds: float) -> None:
+        super().__init__("localhost")
+        self._address = address
+        self._seconds = seconds
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        is_unix = isinstance(self._address, Path)
+        self.sock = _Timed(socket.AF_UNIX if is_unix else socket.AF_INET)
+        self.sock.deadline = time.monotonic() + self._seconds
+        self.sock.settimeout(self._seconds)
+        self.sock.connect(str(self._address) if is_unix else self._address)
+
+
+class _Timed(socket.socket):
+    """What it receives must be here by the deadline; the usual limit is for each piece."""
+
+    deadline = 0.0
+
+    def recv_into(self, *arguments: Any) -> int:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self.settimeout(left)
+        return super().recv_into(*arguments)
 
 
 def _parsed(content: bytes) -> Any:
     try:
-        return json.loads(content)
+        return parse(content)
     except ValueError:
         return None
 

@@ -1,7 +1,6 @@
 """Whether an image is in a registry: a HEAD on its manifest, as ECR and every other registry understand it."""
 
 import base64
-import json
 import os
 from collections.abc import Mapping
 from http.client import HTTPException
@@ -10,6 +9,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from slipway.errors import ReleaseError
+from slipway.model.document import parse
 
 MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json",
@@ -60,8 +60,8 @@ def credentials(registry: str, environ: Mapping[str, str] = os.environ) -> str:
     """What ``docker login`` noted for a registry: user and password in base64; empty when nothing."""
     folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "/")) / ".docker")
     try:
-        noted = json.loads((folder / "config.json").read_bytes()).get("auths", {}).get(registry, {}).get("auth", "")
+        noted = parse((folder / "config.json").read_bytes()).get("auths", {}).get(registry, {}).get("auth", "")
         base64.b64decode(noted, validate=True)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, TypeError):
         return ""
     return noted

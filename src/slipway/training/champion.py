@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from slipway.errors import BundleError, SlipwayError
+from slipway.errors import SlipwayError
+from slipway.model.contents import Split
 from slipway.model.predictor import Predictor
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
 from slipway.table.cells import read_columns
-from slipway.training.split import FEW, Split, held_out
+from slipway.training.split import FEW, held_out
 
 
 class Incomparable(Exception):
@@ -70,10 +71,7 @@ def load_champion(store: LocalStore, pointer: Pointer) -> Champion:
     """Read and replay the champion; BundleError when it is broken."""
     predictor = Predictor(store.bundle(pointer.digest))
     predictor.replay()
-    try:
-        return Champion(predictor, Split.from_json(predictor.model["split"]))
-    except KeyError as error:
-        raise BundleError(f"model.json: split: {error} is missing") from error
+    return Champion(predictor, predictor.model.split)
 
 
 def columns_needed(store: LocalStore) -> set[str]:

@@ -8,6 +8,7 @@ import numpy as np
 from slipway.errors import BundleError
 from slipway.model.bundle import Bundle
 from slipway.model.changes import changes
+from slipway.model.contents import model_of
 from slipway.model.predictor import Predictor
 from slipway.problem import Problem
 from slipway.store.journal import entry
@@ -110,7 +111,7 @@ def _learned(
 
 def _champions_data(store: LocalStore) -> set[str]:
     champion = _readable(store, store.pointer())
-    return {champion.json("model.json")["data"]} if champion else set()
+    return {model_of(champion).data} if champion else set()
 
 
 def _readable(store: LocalStore, pointer: Pointer | None) -> Bundle | None:

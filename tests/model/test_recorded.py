@@ -13,7 +13,7 @@ from slipway.release.image.labels import labels
 from slipway.serving.factory import build
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
-from slipway.training.champion import columns_needed
+from slipway.training.champion import Champions
 
 
 @pytest.fixture(params=[(number, task) for number in range(1, FORMAT + 1) for task in TABLES], ids=str)
@@ -50,4 +50,4 @@ def test_it_is_served(bundle, store, tmp_path):
 
 def test_it_is_labelled_and_met_by_a_challenger(bundle, store):
     assert labels(store)["slipway.model.bundle"] == bundle.digest
-    assert columns_needed(store) >= set(bundle.json("golden.json")["rows"][0])
+    assert Champions(store).columns_needed() >= set(bundle.json("golden.json")["rows"][0])

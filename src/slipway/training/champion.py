@@ -2,12 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
-from slipway.errors import SlipwayError
-from slipway.model.contents import Split
+from slipway.errors import BundleError, SlipwayError
+from slipway.model.bundle import Bundle
+from slipway.model.contents import Split, model_of
 from slipway.model.predictor import Predictor
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
@@ -67,21 +69,49 @@ def _in_order(scores: np.ndarray, own: tuple[str, ...], classes: tuple[str, ...]
     return ordered
 
 
-def load_champion(store: LocalStore, pointer: Pointer) -> Champion:
-    """Read and replay the champion; BundleError when it is broken."""
-    predictor = Predictor(store.bundle(pointer.digest))
-    predictor.replay()
-    return Champion(predictor, predictor.model.split)
+class Champions:
+    """The champions of a store, for one training: each is verified and replayed once, however often it is asked for.
 
+    The pointer is not kept: another may have moved it meanwhile.
+    """
 
-def columns_needed(store: LocalStore) -> set[str]:
-    """The columns by which the champion can be compared; none when there is no champion, or it is broken."""
-    try:
-        pointer = store.pointer()
-        champion = load_champion(store, pointer) if pointer else None
-    except SlipwayError:
-        return set()
-    return {*champion.predictor.schema.names, *champion.split.columns} if champion else set()
+    def __init__(self, store: LocalStore) -> None:
+        self._store = store
+        self._bundle = cache(store.bundle)
+        self._champion = cache(self._loaded)
+
+    def load(self, pointer: Pointer) -> Champion:
+        """A champion that answers its golden rows; BundleError when it is broken."""
+        return self._champion(pointer.digest)
+
+    def bundle(self, pointer: Pointer | None) -> Bundle | None:
+        """Its bundle; None when there is no champion, or it is broken."""
+        try:
+            return self.load(pointer).predictor.bundle if pointer else None
+        except BundleError:
+            return None
+
+    def columns_needed(self) -> set[str]:
+        """The columns by which the champion can be compared; none when there is no champion, or it is broken."""
+        try:
+            pointer = self._store.pointer()
+            champion = self.load(pointer) if pointer else None
+        except SlipwayError:
+            return set()
+        return {*champion.predictor.schema.names, *champion.split.columns} if champion else set()
+
+    def data(self) -> set[str]:
+        """Fingerprint of the data that the champion learned from, as long as its bundle says it."""
+        pointer = self._store.pointer()
+        try:
+            return {model_of(self._bundle(pointer.digest)).data} if pointer else set()
+        except BundleError:
+            return set()
+
+    def _loaded(self, digest: str) -> Champion:
+        predictor = Predictor(self._bundle(digest))
+        predictor.replay()
+        return Champion(predictor, predictor.model.split)
 
 
 def common_rows(champion: Champion, frame: pd.DataFrame) -> np.ndarray:

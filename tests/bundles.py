@@ -1,10 +1,9 @@
 """Small bundles made by hand, one per task, for tests that need a bundle but no training."""
 
-import json
-
 import numpy as np
 
 from slipway.model.bundle import Bundle
+from slipway.model.contents import Counts, Draft, Golden, Model, Outputs, Split, written
 from slipway.model.encoding import Encoding, Output
 from slipway.model.predictor import Predictor, golden_answers
 from slipway.store.local import LocalStore
@@ -32,59 +31,54 @@ ROWS = [
 ]
 TASKS = {
     "regression": {
-        "target": "charges", "classes": [], "threshold": None, "link": "identity", "base": [1000.0],
+        "target": "charges", "classes": (), "threshold": None, "link": "identity", "base": (1000.0,),
         "weights": [[250.0], [30.0], [23000.0], [1.0]], "metric": "rmse",
     },
     "binary": {
-        "target": "approved", "classes": ["N", "Y"], "threshold": 0.5, "link": "sigmoid", "base": [-1.0],
+        "target": "approved", "classes": ("N", "Y"), "threshold": 0.5, "link": "sigmoid", "base": (-1.0,),
         "weights": [[0.03], [0.01], [1.5], [0.02]], "metric": "roc_auc",
     },
     "multiclass": {
-        "target": "grade", "classes": ["a", "b", "c"], "threshold": None, "link": "softmax", "base": [0.1, 0.0, -0.1],
+        "target": "grade", "classes": ("a", "b", "c"), "threshold": None, "link": "softmax", "base": (0.1, 0.0, -0.1),
         "weights": [[0.03, 0.01, 0.0], [0.0, 0.02, 0.01], [1.0, 0.0, -1.0], [0.1, 0.0, 0.1]], "metric": "log_loss",
     },
 }
 
 
 def files(task: str, schema: Schema = SCHEMA, encoding: Encoding = ENCODING, rows=ROWS, weights=None) -> dict:
-    """The files of a linear bundle, name → bytes; golden predictions are left for `make_bundle`."""
+    """The files of a linear bundle, name → bytes, as training writes them."""
     facts = dict(TASKS[task])
-    weights = np.array(facts.pop("weights") if weights is None else weights)
+    own = facts.pop("weights")
+    weights = np.array(own if weights is None else weights)
     metric = facts["metric"]
-    model = facts | {
-        "task": task, "candidate": "linear", "input": "float64", "encoding": encoding.to_json(),
-        "split": {"share": 0.2, "salt": task, "id": []}, "rows": {"training": 80, "holdout": 20, "without target": 0},
-        "libraries": {"scikit-learn": "1.9.1"}, "inputs": "0" * 64, "costs": None,
-    }
+    model = Model(
+        **facts, task=task, candidate="linear", settings={"penalty": 1.0}, input="float64",
+        encoding=Outputs(encoding.outputs), split=Split(0.2, task, schema.names), rows=Counts(80, 20, 0), data="0" * 64,
+        libraries={"scikit-learn": "1.9.1"}, costs=None,
+    )
     value = {"value": 0.8, "low": 0.7, "high": 0.9}
     metrics = {
         "metric": metric, "greater_is_better": metric == "roc_auc", "confidence": 0.9,
         "holdout": {"rows": 20, "metrics": {metric: value}, "baseline": {metric: 0.5}},
         "leaderboard": [{
-            "candidate": "linear", "settings": {"alpha": 1.0}, "mean": 0.8, "error": 0.01,
+            "candidate": "linear", "settings": {"penalty": 1.0}, "mean": 0.8, "error": 0.01,
             "eligible": True, "reason": "",
         }],
-        "notes": [],
+        "importance": [[name, 0.1] for name in schema.names], "notes": [],
     }
-    drift = {"fields": {"age": {"missing": 0.0, "edges": [18, 40, 64], "counts": [50, 50]}}}
-    documents = {
-        "schema.json": schema.to_json(), "model.json": model, "metrics.json": metrics, "drift.json": drift,
-        "golden.json": {"rows": rows, "predictions": []},
+    draft = Draft({"schema.json": written(schema), "model.json": written(model), "model.onnx": linear_graph(weights)})
+    golden = Golden(tuple(rows), tuple(golden_answers(Predictor(draft), schema.columns_from_rows(rows))))
+    drift = {"fields": {name: {"missing": 0.0, "edges": [18, 40, 64], "counts": [50, 50]} for name in schema.names}}
+    return dict(draft.files) | {
+        "golden.json": written(golden), "metrics.json": written(metrics), "drift.json": written(drift),
+        "report.html": b"<!doctype html><title>Report</title><p>A report.",
+        "fit.svg": b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle r="5"/></svg>',
     }
-    content = {name: json.dumps(document).encode() for name, document in documents.items()}
-    content["model.onnx"] = linear_graph(weights)
-    content["report.html"] = b"<!doctype html><title>Report</title><p>A report."
-    content["fit.svg"] = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle r="5"/></svg>'
-    return content
 
 
 def make_bundle(store: LocalStore, task: str, promote: bool = True, **changes) -> Bundle:
     """A bundle whose golden predictions replay, in `store`; by default its champion."""
-    content = files(task, **changes)
-    draft = Predictor(store.add(task, content))
-    golden = json.loads(content["golden.json"])
-    golden["predictions"] = golden_answers(draft, draft.schema.columns_from_rows(golden["rows"]))
-    bundle = store.add(task, content | {"golden.json": json.dumps(golden).encode()})
+    bundle = store.add(task, files(task, **changes))
     if promote:
         store.point(Pointer(bundle.digest, task, {"outcome": "promoted", "reasons": ["it is the first champion"]}))
     return bundle

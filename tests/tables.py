@@ -36,8 +36,8 @@ def grades(rows: int = 300, seed: int = 0, classes: int = 2) -> pd.DataFrame:
 def problem(folder: Path, frame: pd.DataFrame, target: str, **settings) -> Problem:
     """A problem file beside a CSV of `frame`, loaded; nested settings by their dotted path."""
     frame.to_csv(folder / "table.csv", index=False)
-    fast = {"source": "table.csv", "search.trials": 1, "candidates": ["linear", "boosting"]}
-    lines = ["name: trial", f"target: {target}"]
+    fast = {"name": "trial", "source": "table.csv", "search.trials": 1, "candidates": ["linear", "boosting"]}
+    lines = [f"target: {target}"]
     groups: dict[str, list[str]] = {}
     for path, value in (fast | settings).items():
         group, _, name = path.rpartition(".")

@@ -8,6 +8,7 @@ from bundles import ROWS, SCHEMA, TASKS, files, make_bundle
 from slipway.errors import BundleError
 from slipway.model.predictor import Predictor, close
 from slipway.store.local import LocalStore
+from slipway.training.export import linear_graph
 
 COLUMNS = SCHEMA.columns_from_rows(ROWS)
 MATRIX = np.array([[19, 27.9, 1, 2], [62, 30, 0, 4], [45, 33.3, 0, 4], [33, 22.7, 1, 0]])
@@ -163,17 +164,38 @@ def test_when_answers_agree(expected, answer, same):
 @pytest.mark.parametrize("name, content, says", [
     ("model.onnx", b"nonsense", "ONNX Runtime cannot load it"),
     ("model.onnx", b"", "ONNX Runtime cannot load it"),
-    ("schema.json", b'{"fields": []}', "does not fit schema.json"),
-    ("schema.json", b"{}", "schema.json: not a schema"),
-    ("model.json", b"nonsense", "model.json: not JSON"),
-    ("model.json", b"{}", "model.json: not"),
-    ("model.json", b"[]", "model.json: not"),
-    ("model.json", files("regression")["model.json"].replace(b'"identity"', b'"cube"'), "model.json: not a model"),
+    ("model.onnx", linear_graph(np.ones((3, 1))), "model.onnx: its inputs and outputs are not those"),
+    ("model.onnx", linear_graph(np.ones((4, 3))), "model.onnx: its inputs and outputs are not those"),
+    ("model.json", files("regression")["model.json"].replace(b"float64", b"float32"), "model.onnx: its inputs and outputs"),
+    ("schema.json", b'{"fields": []}', "value of age does not fit schema.json"),
+    ("model.json", b"{}", "model.json: Object missing required field `task`"),
 ])
 def test_files_that_do_not_fit_are_named(store, name, content, says):
     bundle = store.add("regression", files("regression") | {name: content})
-    with pytest.raises(BundleError, match=says):
+    with pytest.raises(BundleError, match=f"bundle {bundle.digest[:12]}: .*{says}"):
         Predictor(bundle)
+
+
+@pytest.mark.parametrize("task, answer", [
+    ("regression", {"prediction": "Y"}),
+    ("regression", {"prediction": 1.0, "probabilities": {"Y": 1.0}}),
+    ("binary", {"prediction": "Y"}),
+    ("binary", {"prediction": 1.0, "probabilities": {"N": 0.0, "Y": 1.0}}),
+    ("multiclass", {"prediction": "a", "probabilities": {"a": 0.5, "b": 0.5}}),
+])
+def test_a_golden_answer_of_another_task_is_named(store, task, answer):
+    with pytest.raises(BundleError, match=r"golden.json: not an answer of this model - at `\$.predictions\[2\]`"):
+        with_golden(store, task, lambda _: answer).replay()
+
+
+@pytest.mark.parametrize("row", [{"age": "old"}, {"joined": "yesterday"}, {"joined": 7}])
+def test_a_golden_row_that_does_not_fit_the_schema_is_named(store, row):
+    content = files("regression")
+    golden = json.loads(content["golden.json"])
+    golden["rows"][1] |= row
+    made = Predictor(store.add("regression", content | {"golden.json": json.dumps(golden).encode()}))
+    with pytest.raises(BundleError, match="golden.json: rows: do not fit schema.json"):
+        made.replay()
 
 
 def test_a_file_that_is_not_there_is_named(store):

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from bundles import ROWS, SCHEMA
-from slipway.errors import BundleError
-from slipway.table.schema import MISSING, UNSEEN, Field, Schema, fresh_names, parse_date, show_date
+from slipway.table.schema import MISSING, UNSEEN, Field, fresh_names, parse_date, show_date
 
 
 @pytest.mark.parametrize("text, days", [
@@ -64,19 +63,6 @@ def test_no_rows_are_empty_columns():
 def test_cells_must_be_of_every_field():
     with pytest.raises(ValueError):
         SCHEMA.columns_from_cells([[1], [2]])
-
-
-def test_a_schema_is_read_as_it_was_written():
-    assert Schema.from_json(SCHEMA.to_json()) == SCHEMA
-
-
-@pytest.mark.parametrize("document", [
-    {}, [], {"fields": 1}, {"fields": [{}]}, {"fields": [{"name": "a", "type": "number"}]}, {"fields": ["a"]},
-    {"fields": [{"name": "a", "type": "number", "levels": [], "color": "red"}]},
-])
-def test_what_is_no_schema_is_refused(document):
-    with pytest.raises(BundleError, match="schema.json: not a schema"):
-        Schema.from_json(document)
 
 
 def test_a_field_is_found_by_its_name():

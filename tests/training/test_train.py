@@ -10,6 +10,7 @@ import pytest
 import slipway
 from slipway.errors import TableError
 from slipway.model.predictor import Predictor
+from slipway.store import local
 from slipway.store.local import LocalStore
 from slipway.training import challenger, compare
 from slipway.training.train import train
@@ -60,6 +61,16 @@ def test_a_better_model_is_promoted_and_a_worse_one_kept(tmp_path, store):
     assert store.pointer().digest == better.bundle.digest
 
 
+def test_the_champion_is_verified_and_loaded_once(tmp_path, store, monkeypatch):
+    first = trained(tmp_path, store, charges(), "charges", drop=["smoker"]).bundle.digest
+    verified, replayed = [], []
+    read_bundle, replay = local.read_bundle, Predictor.replay
+    monkeypatch.setattr(local, "read_bundle", lambda folder, digest: verified.append(digest) or read_bundle(folder, digest))
+    monkeypatch.setattr(Predictor, "replay", lambda self: replayed.append(self.digest) or replay(self))
+    assert trained(tmp_path, store, charges(seed=1), "charges", drop=["smoker"]).champion == first
+    assert (verified.count(first), replayed) == (1, [first])
+
+
 def test_models_meet_only_on_rows_that_neither_has_seen(tmp_path, store):
     """Without an id column, other features mean another split: what both held out is too little here."""
     trained(tmp_path, store, charges(600), "charges", drop=["age"])
@@ -90,6 +101,14 @@ def test_a_broken_champion_is_replaced(tmp_path, store):
     model.write_bytes(model.read_bytes()[:-1] + b"x")
     outcome = trained(tmp_path, store, charges(seed=1), "charges")
     assert outcome.verdict.promoted and "is broken" in outcome.verdict.reasons[0]
+
+
+def test_a_champion_without_golden_predictions_is_replaced(tmp_path, store):
+    first = trained(tmp_path, store, charges(), "charges").bundle
+    content = {name: first.read(name) for name in first.manifest["files"]} | {"golden.json": b"{}"}
+    store.promote(store.add("trial", content), "promote", "by hand")
+    outcome = trained(tmp_path, store, charges(seed=1), "charges")
+    assert outcome.verdict.promoted and "golden.json: Object missing required field" in outcome.verdict.reasons[0]
 
 
 def test_an_export_that_answers_otherwise_is_refused(tmp_path, store, monkeypatch):
@@ -172,6 +191,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from slipway.problem import load_problem
+from slipway.store import local
 from slipway.store.local import LocalStore
 from slipway.training.train import train
 if __name__ == "__main__":

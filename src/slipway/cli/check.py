@@ -19,13 +19,13 @@ def command(file: Path, path: str | None) -> None:
     Example:
       slipway check new-patients.csv
     """
+    from slipway.model.contents import schema_of
     from slipway.problem import load_problem
     from slipway.sources.batches import frame_of
     from slipway.sources.source import open_location, open_source
     from slipway.store.local import open_store
     from slipway.table.audit import audit
     from slipway.table.inference import infer_schema
-    from slipway.table.schema import Schema
 
     problem = load_problem(path)
     if not file.is_file():
@@ -33,7 +33,7 @@ def command(file: Path, path: str | None) -> None:
     store = open_store(problem.folder)
     pointer = store.pointer()
     if pointer:
-        schema, by = Schema.from_json(store.bundle(pointer.digest).json("schema.json")), f"champion {pointer.digest[:12]}"
+        schema, by = schema_of(store.bundle(pointer.digest)), f"champion {pointer.digest[:12]}"
     else:
         by = ", ".join(problem.source)
         schema = infer_schema(frame_of(open_source(problem), by), problem)

@@ -35,14 +35,16 @@ def command(path: str | None, as_json: bool) -> None:
 
 
 def _champion(store, pointer) -> dict:
+    from slipway.model.contents import model_of
+
     found = {"digest": pointer.digest, "verdict": dict(pointer.verdict), "sound": True, "holdout": {}}
     try:
         bundle = store.bundle(pointer.digest)
-        model, metrics = bundle.json("model.json"), bundle.json("metrics.json")
+        model, metrics = model_of(bundle), bundle.json("metrics.json")
     except BundleError as error:
         return found | {"sound": False, "damage": str(error)}
     values = {name: one["value"] for name, one in metrics["holdout"]["metrics"].items()}
-    return found | {"candidate": model["candidate"], "target": model["target"], "holdout": values}
+    return found | {"candidate": model.candidate, "target": model.target, "holdout": values}
 
 
 def _lines(status: dict) -> list[str]:

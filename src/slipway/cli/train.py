@@ -102,6 +102,8 @@ class _Progress:
 
 
 def _show(outcome) -> None:
+    from slipway.model.contents import model_of
+
     metrics = outcome.bundle.json("metrics.json")
     name = metrics["metric"]
     click.echo(f"\n{'candidate':<10} {name:>12} {'± error':>10}  settings")
@@ -123,6 +125,6 @@ def _show(outcome) -> None:
     for reason in outcome.verdict.reasons:
         click.echo(f"  {reason}")
     click.echo(f"Bundle:  {outcome.bundle.digest[:12]}")
-    click.echo(f"Data:    {outcome.bundle.json('model.json')['data'][:12]}")
+    click.echo(f"Data:    {model_of(outcome.bundle).data[:12]}")
     if outcome.verdict.promoted:
         click.echo("\nNext: slipway serve")

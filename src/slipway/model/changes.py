@@ -1,6 +1,7 @@
 """What changes when one bundle follows another: the metrics, and the answers to the golden rows of the first."""
 
 from slipway.model.bundle import Bundle
+from slipway.model.contents import Answer, golden_of, schema_of
 from slipway.model.predictor import Predictor, close, golden_answers
 
 SHOWN = 10
@@ -25,25 +26,25 @@ def changes(before: Bundle | None, after: Bundle) -> dict:
 
 
 def _golden(before: Bundle, after: Bundle) -> dict | None:
-    golden, predictor = before.json("golden.json"), Predictor(after)
+    golden, predictor = golden_of(before), Predictor(after)
     if _fields(before) != _fields(after):
         return None
-    answers = golden_answers(predictor, predictor.schema.columns_from_rows(golden["rows"]))
-    pairs = list(enumerate(zip(golden["predictions"], answers), start=1))
+    answers = golden_answers(predictor, predictor.schema.columns_from_rows(golden.rows))
+    pairs = list(enumerate(zip(golden.predictions, answers), start=1))
     changed = [(row, old["prediction"], new["prediction"]) for row, (old, new) in pairs if not _same(old, new)]
     return {"rows": len(pairs), "changed": len(changed), "shown": [list(each) for each in changed[:SHOWN]]}
 
 
 def _fields(bundle: Bundle) -> list[tuple]:
-    return [(field["name"], field["type"]) for field in bundle.json("schema.json")["fields"]]
+    return [(field.name, field.type) for field in schema_of(bundle)]
 
 
-def _same(old: dict, new: dict) -> bool:
+def _same(old: Answer, new: Answer) -> bool:
     one, other = _flat(old), _flat(new)
     return one.keys() == other.keys() and all(_equal(value, other[name]) for name, value in one.items())
 
 
-def _flat(answer: dict) -> dict:
+def _flat(answer: Answer) -> dict:
     return {"prediction": answer["prediction"], **answer.get("probabilities", {})}
 
 

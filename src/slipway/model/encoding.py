@@ -4,16 +4,18 @@ The same code encodes in training and in serving, so the two cannot differ. An e
 bundle as JSON and holds everything that was learned from the training rows (fills, means, kept levels).
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from slipway.errors import BundleError
 from slipway.table.schema import EPOCH, MISSING, UNSEEN, Columns, Schema
 
-KINDS = ("value", "log", "missing", "level", "month", "weekday")
+# Which types of field each kind of output is made of.
+KINDS = {
+    "value": {"number", "integer", "date"}, "log": {"number", "integer"}, "level": {"category"},
+    "missing": {"number", "integer", "category", "date"}, "month": {"date"}, "weekday": {"date"},
+}
 
 
 @dataclass(frozen=True)
@@ -86,21 +88,21 @@ class Encoding:
         unscaled = not means.any() and (scales == 1).all()
         return (None if np.isnan(fills).all() else fills, None if unscaled else means, None if unscaled else scales)
 
-    def to_json(self) -> dict:
-        return {"outputs": [asdict(output) | {"levels": list(output.levels)} for output in self.outputs]}
+    @property
+    def unfit(self) -> Output | None:
+        """The first output that cannot be made of the schema's fields."""
+        return next((output for output in self.outputs if not _fits(output, self.schema)), None)
 
-    @classmethod
-    def from_json(cls, document: Mapping, schema: Schema) -> "Encoding":
-        """Read what `to_json` wrote; BundleError when it does not fit the schema."""
-        try:
-            outputs = tuple(Output(**{**item, "levels": tuple(item["levels"])}) for item in document["outputs"])
-        except (KeyError, TypeError) as error:
-            raise BundleError(f"model.json: encoding: not an encoding ({error})") from error
-        for output in outputs:
-            known = output.kind in KINDS and output.field in schema.names
-            if not known or not set(output.levels) <= set(schema[output.field].levels):
-                raise BundleError(f"model.json: encoding: {output.kind} of {output.field} does not fit schema.json")
-        return cls(schema, outputs)
+
+def _fits(output: Output, schema: Schema) -> bool:
+    if output.field not in schema.names or output.scale == 0:
+        return False
+    field = schema[output.field]
+    some = bool(output.levels) or output.unseen
+    return (
+        field.type in KINDS.get(output.kind, ()) and some == (output.kind == "level")
+        and set(output.levels) <= set(field.levels)
+    )
 
 
 def _raw(output: Output, column: np.ndarray, codes: np.ndarray | None) -> np.ndarray:

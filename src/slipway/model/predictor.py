@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from slipway.errors import BundleError
-from slipway.model.bundle import TRAIN_AGAIN, Bundle
+from slipway.model.bundle import Bundle
+from slipway.model.contents import Answer, Draft, Model, golden_of, model_of, schema_of, unfit
 from slipway.model.encoding import Encoding
 from slipway.model.explanation import Contributions, contributions
-from slipway.table.schema import Columns, Schema
+from slipway.table.schema import Columns
 
 INPUT = "rows"
 OUTPUT = "raw"
@@ -47,24 +48,24 @@ class Predictor:
         When a file of the bundle does not fit the others.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        model = bundle.json("model.json")
+    def __init__(self, bundle: Bundle | Draft) -> None:
         self.bundle = bundle
         self.digest = bundle.digest
-        self.model = model
-        self.schema = Schema.from_json(bundle.json("schema.json"))
-        try:
-            self.encoding = Encoding.from_json(model["encoding"], self.schema)
-            self.task: str = model["task"]
-            self.target: str = model["target"]
-            self.classes = tuple(model["classes"])
-            self.threshold: float | None = model["threshold"]
-            self._base = np.array(model["base"], dtype=np.float64)
-            self._link = LINKS[model["link"]]
-            self._dtype = np.dtype(model["input"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise BundleError(f"{bundle.folder / 'model.json'}: not a model ({error!r})", TRAIN_AGAIN) from error
-        self._session = _session(bundle.read("model.onnx"))
+        self.schema = schema_of(bundle)
+        self.model = model = model_of(bundle)
+        self.encoding = Encoding(self.schema, model.encoding.outputs)
+        if odd := self.encoding.unfit:
+            raise unfit(bundle, "model.json", f"encoding: {odd.kind} of {odd.field} does not fit schema.json")
+        self.task = model.task
+        self.target = model.target
+        self.classes = model.classes
+        self.threshold = model.threshold
+        self._base = np.array(model.base, dtype=np.float64)
+        self._link = LINKS[model.link]
+        self._dtype = np.dtype(model.input)
+        self._session = _session(bundle)
+        if not _fits(self._session, model):
+            raise unfit(bundle, "model.onnx", "its inputs and outputs are not those that model.json describes")
 
     @property
     def positive(self) -> str | None:
@@ -94,7 +95,7 @@ class Predictor:
 
     def contributions(self, columns: Columns) -> Contributions:
         """What each field of one row contributed to its answer, against the golden rows."""
-        background = self.schema.columns_from_rows(self.bundle.json("golden.json")["rows"])
+        background, _ = self._golden()
         if self.task == "regression":
             return contributions(self.scores, columns, background, of=self.target)
         if self.task == "binary":
@@ -106,16 +107,28 @@ class Predictor:
 
     def replay(self) -> None:
         """Answer the golden rows again; BundleError when an answer differs from the recorded one."""
-        golden = self.bundle.json("golden.json")
-        answers = golden_answers(self, self.schema.columns_from_rows(golden["rows"]))
-        for number, (expected, answer) in enumerate(zip(golden["predictions"], answers, strict=True), start=1):
+        columns, recorded = self._golden()
+        answers = golden_answers(self, columns)
+        for number, (expected, answer) in enumerate(zip(recorded, answers, strict=True), start=1):
             if not self._same(expected, answer):
                 raise BundleError(
                     f"bundle {self.digest[:12]}: golden prediction {number} is not what was recorded",
                     "The libraries here differ from the locked ones, or the model file is not of this bundle.",
                 )
 
-    def _same(self, expected: dict, answer: dict) -> bool:
+    def _golden(self) -> tuple[Columns, tuple[Answer, ...]]:
+        """The golden rows, and the recorded answers to them."""
+        golden = golden_of(self.bundle)
+        for place, answer in enumerate(golden.predictions):
+            labels = answer.get("probabilities", {}).keys()
+            if labels != set(self.classes) or isinstance(answer["prediction"], str) != bool(labels):
+                raise unfit(self.bundle, "golden.json", f"not an answer of this model - at `$.predictions[{place}]`")
+        try:
+            return self.schema.columns_from_rows(golden.rows), golden.predictions
+        except (TypeError, ValueError) as error:
+            raise unfit(self.bundle, "golden.json", f"rows: do not fit schema.json ({error})") from error
+
+    def _same(self, expected: Answer, answer: Answer) -> bool:
         if self.task == "regression":
             return close(expected["prediction"], answer["prediction"])
         pairs = [(expected["probabilities"][name], answer["probabilities"][name]) for name in self.classes]
@@ -123,8 +136,8 @@ class Predictor:
         return all(close(*pair) for pair in pairs) and (near or expected["prediction"] == answer["prediction"])
 
 
-def golden_answers(predictor: Predictor, columns: Columns) -> list[dict]:
-    """Predictions as golden.json records them: ``prediction``, and ``probabilities`` by label."""
+def golden_answers(predictor: Predictor, columns: Columns) -> list[Answer]:
+    """Predictions as golden.json records them."""
     answer = predictor.predict(columns)
     if answer.probabilities is None:
         return [{"prediction": value} for value in answer.values]
@@ -139,7 +152,7 @@ def close(expected, answer):
     return np.abs(answer - expected) <= np.maximum(ABSOLUTE, RELATIVE * np.abs(expected))
 
 
-def _session(model: bytes):
+def _session(bundle: Bundle | Draft):
     """An ONNX Runtime session; the library loads here, because a process that has loaded it must not fork."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it reports to its maker by default
     import onnxruntime
@@ -149,9 +162,17 @@ def _session(model: bytes):
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(bundle.read("model.onnx"), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises a dozen unrelated types of its own here
-        raise BundleError(f"model.onnx: ONNX Runtime cannot load it ({error})") from error
+        raise unfit(bundle, "model.onnx", f"ONNX Runtime cannot load it ({error})") from error
+
+
+def _fits(session, model: Model) -> bool:
+    read = [(one.name, one.type, one.shape[1:]) for one in session.get_inputs()]
+    kind = {"float32": "tensor(float)", "float64": "tensor(double)"}[model.input]
+    answered = [(one.name, one.shape[1:]) for one in session.get_outputs()]
+    parts = [[(OUTPUT, [count * len(model.base)])] for count in (1, 2)]
+    return read == [(INPUT, kind, [len(model.encoding.outputs)])] and answered in parts
 
 
 def _sigmoid(raw: np.ndarray) -> np.ndarray:

@@ -122,7 +122,7 @@ def model() -> str:
     return render_template(
         "model.html",
         digest=here.digest,
-        model=bundle.json("model.json"),
+        model=here.predictor.model,
         metrics=measured,
         verdict=here.verdict,
         plot_says=card.PLOTS[here.predictor.task],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from slipway.model.bundle import Bundle
+from slipway.model.contents import schema_of
 from slipway.problem import Problem
 from slipway.serving.counters import Metrics
 from slipway.serving.decoder import Decoder
@@ -15,7 +16,7 @@ from slipway.serving.keys import Keys
 from slipway.serving.refusal import Refusal
 from slipway.store.local import open_store
 from slipway.table.rules import LISTED, NO_ANSWER, FieldProblem, rows_without_answer
-from slipway.table.schema import Columns, Schema
+from slipway.table.schema import Columns
 
 if TYPE_CHECKING:
     from slipway.model.predictor import Prediction, Predictor
@@ -51,7 +52,7 @@ class Service:
         self.keys = keys
         self.release = release
         self.commit = commit
-        self.schema = Schema.from_json(bundle.json("schema.json"))
+        self.schema = schema_of(bundle)
         self.decoder = Decoder(self.schema, problem.serving)
         self.metrics = Metrics(problem.name, bundle.digest)
         self._lock = threading.Lock()

@@ -6,14 +6,12 @@ sample requests. It needs NumPy only, because the service imports it.
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import numpy as np
 
-from slipway.errors import BundleError
-
-TYPES = ("number", "integer", "category", "date")
 MISSING = -1
 UNSEEN = -2
 EPOCH = datetime(1970, 1, 1)
@@ -40,7 +38,6 @@ class Field:
     ----------
     name : str
     type : str
-        ``number``, ``integer``, ``category`` or ``date``.
     levels : tuple of str
         The levels of a category, sorted.
     minimum, maximum : float or None
@@ -52,7 +49,7 @@ class Field:
     """
 
     name: str
-    type: str
+    type: Literal["number", "integer", "category", "date"]
     levels: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
@@ -93,20 +90,6 @@ class Schema:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(field.name for field in self.fields)
-
-    def to_json(self) -> dict:
-        return {"fields": [asdict(field) | {"levels": list(field.levels)} for field in self.fields]}
-
-    @classmethod
-    def from_json(cls, document: Mapping) -> "Schema":
-        """Read what `to_json` wrote; BundleError when it is something else."""
-        try:
-            fields = tuple(
-                Field(**{**field, "levels": tuple(field["levels"])}) for field in document["fields"]
-            )
-        except (KeyError, TypeError) as error:
-            raise BundleError(f"schema.json: not a schema ({error})") from error
-        return cls(fields)
 
     def columns_from_rows(self, rows: Sequence[Mapping]) -> Columns:
         """Turn validated rows (name → JSON value, None or absent = missing) into typed columns."""

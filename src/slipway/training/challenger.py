@@ -1,13 +1,12 @@
 """The best candidate that can be exported exactly, and the files of its bundle."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 
 from slipway.errors import TableError
+from slipway.model.contents import Counts, Draft, Model, Outputs, written
 from slipway.model.predictor import ABSOLUTE, Predictor, close
 from slipway.problem import Problem
 from slipway.training import evidence
@@ -19,20 +18,6 @@ from slipway.training.plot import fit_svg
 from slipway.training.report import report_html
 
 LIBRARIES = ("scikit-learn", "numpy", "onnx", "onnxruntime")
-
-
-@dataclass(frozen=True)
-class Draft:
-    """The files of a bundle before it is written; a predictor reads it like a bundle."""
-
-    files: Mapping[str, bytes]
-    digest: str = "draft"
-
-    def read(self, name: str) -> bytes:
-        return self.files[name]
-
-    def json(self, name: str) -> dict:
-        return json.loads(self.files[name])
 
 
 def challenger(table: Table, entries: Sequence[Entry]) -> tuple[Draft, dict[int, str]]:
@@ -72,20 +57,17 @@ def disagreements(fitted: Fitted, predictor: Predictor, columns: Mapping[str, np
 
 def _draft(table: Table, entry: Entry, fitted: Fitted) -> Draft:
     graph = export(fitted.estimator, len(fitted.encoding.outputs))
-    model = {
-        "task": table.rows.task, "target": table.target.name, "classes": list(table.rows.classes),
-        "threshold": entry.threshold, "metric": table.goal.metric, "costs": table.goal.costs,
-        "candidate": entry.trial.candidate, "settings": entry.trial.described(),
-        "input": graph.input, "link": "expm1" if entry.trial.log_target else graph.link, "base": graph.base,
-        "encoding": fitted.encoding.to_json(), "split": table.split.to_json(),
-        "rows": {
-            "training": int(table.used.sum()), "holdout": int(table.held.sum()),
-            "without target": int((~table.target.rows).sum()),
-        },
-        "data": table.fingerprint, "libraries": {name: version(name) for name in LIBRARIES},
-    }
+    model = Model(
+        task=table.rows.task, target=table.target.name, classes=table.rows.classes,
+        threshold=entry.threshold, metric=table.goal.metric, costs=table.goal.costs,
+        candidate=entry.trial.candidate, settings=entry.trial.described(),
+        input=graph.input, link="expm1" if entry.trial.log_target else graph.link, base=tuple(graph.base),
+        encoding=Outputs(fitted.encoding.outputs), split=table.split,
+        rows=Counts(int(table.used.sum()), int(table.held.sum()), int((~table.target.rows).sum())),
+        data=table.fingerprint, libraries={name: version(name) for name in LIBRARIES},
+    )
     return Draft({
-        "schema.json": _json(table.rows.schema.to_json()), "model.json": _json(model), "model.onnx": graph.onnx,
+        "schema.json": written(table.rows.schema), "model.json": written(model), "model.onnx": graph.onnx,
     })
 
 
@@ -103,15 +85,10 @@ def documents(
         "leaderboard": evidence.leaderboard(entries, refused), "notes": remarks,
     }
     figure = fit_svg(scored, table.rows.classes)
-    schema = table.rows.schema.to_json()
     return dict(draft.files) | {
-        "golden.json": _json(evidence.golden(predictor, unseen, goal.seed)),
-        "metrics.json": _json(metrics),
-        "drift.json": _json(evidence.drift_profile(table.learned)),
+        "golden.json": written(evidence.golden(predictor, unseen, goal.seed)),
+        "metrics.json": written(metrics),
+        "drift.json": written(evidence.drift_profile(table.learned)),
         "fit.svg": figure,
-        "report.html": report_html(predictor.model, schema, metrics, figure, problem.name),
+        "report.html": report_html(predictor.model, table.rows.schema, metrics, figure, problem.name),
     }
-
-
-def _json(document: dict) -> bytes:
-    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"

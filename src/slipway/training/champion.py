@@ -2,16 +2,19 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from slipway.errors import BundleError, SlipwayError
 from slipway.model.bundle import Bundle
+from slipway.model.contents import Split, model_of
 from slipway.model.predictor import Predictor
 from slipway.store.local import LocalStore
+from slipway.store.pointer import Pointer
 from slipway.table.cells import read_columns
-from slipway.training.split import FEW, Split, held_out
+from slipway.training.split import FEW, held_out
 
 
 class Incomparable(Exception):
@@ -66,23 +69,49 @@ def _in_order(scores: np.ndarray, own: tuple[str, ...], classes: tuple[str, ...]
     return ordered
 
 
-def load_champion(bundle: Bundle) -> Champion:
-    """Load and replay the champion; BundleError when it is broken."""
-    predictor = Predictor(bundle)
-    predictor.replay()
-    try:
-        return Champion(predictor, Split.from_json(predictor.model["split"]))
-    except KeyError as error:
-        raise BundleError(f"model.json: split: {error} is missing") from error
+class Champions:
+    """The champions of a store, for one training: each is verified and replayed once, however often it is asked for.
 
+    The pointer is not kept: another may have moved it meanwhile.
+    """
 
-def columns_needed(store: LocalStore) -> set[str]:
-    """The columns by which the champion can be compared; none when there is no champion, or it is broken."""
-    try:
-        champion = load_champion(store.champion())
-    except SlipwayError:
-        return set()
-    return {*champion.predictor.schema.names, *champion.split.columns}
+    def __init__(self, store: LocalStore) -> None:
+        self._store = store
+        self._bundle = cache(store.bundle)
+        self._champion = cache(self._loaded)
+
+    def load(self, pointer: Pointer) -> Champion:
+        """A champion that answers its golden rows; BundleError when it is broken."""
+        return self._champion(pointer.digest)
+
+    def bundle(self, pointer: Pointer | None) -> Bundle | None:
+        """Its bundle; None when there is no champion, or it is broken."""
+        try:
+            return self.load(pointer).predictor.bundle if pointer else None
+        except BundleError:
+            return None
+
+    def columns_needed(self) -> set[str]:
+        """The columns by which the champion can be compared; none when there is no champion, or it is broken."""
+        try:
+            pointer = self._store.pointer()
+            champion = self.load(pointer) if pointer else None
+        except SlipwayError:
+            return set()
+        return {*champion.predictor.schema.names, *champion.split.columns} if champion else set()
+
+    def data(self) -> set[str]:
+        """Fingerprint of the data that the champion learned from, as long as its bundle says it."""
+        pointer = self._store.pointer()
+        try:
+            return {model_of(self._bundle(pointer.digest)).data} if pointer else set()
+        except BundleError:
+            return set()
+
+    def _loaded(self, digest: str) -> Champion:
+        predictor = Predictor(self._bundle(digest))
+        predictor.replay()
+        return Champion(predictor, predictor.model.split)
 
 
 def common_rows(champion: Champion, frame: pd.DataFrame) -> np.ndarray:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from slipway.model.contents import Golden
 from slipway.model.predictor import Predictor, golden_answers
 from slipway.problem import TASK_METRICS
 from slipway.table.schema import Columns, Field, Schema, show_date
@@ -16,12 +17,12 @@ BINS = 10
 IMPORTANCE_ROWS = 1_000
 
 
-def golden(predictor: Predictor, held: Rows, seed: int) -> dict:
+def golden(predictor: Predictor, held: Rows, seed: int) -> Golden:
     """golden.json: a random sample of held-out rows as requests carry them, and the answers to them."""
     number = min(GOLDEN, len(held.y))
     chosen = np.sort(np.random.default_rng(seed).choice(len(held.y), number, replace=False))
     columns = held.take(chosen).columns
-    return {"rows": request_rows(held.schema, columns), "predictions": golden_answers(predictor, columns)}
+    return Golden(tuple(request_rows(held.schema, columns)), tuple(golden_answers(predictor, columns)))
 
 
 def request_rows(schema: Schema, columns: Columns) -> list[dict]:

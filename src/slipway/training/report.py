@@ -3,6 +3,9 @@
 from html import escape
 from string import Template
 
+from slipway.model.contents import Model
+from slipway.table.schema import Field, Schema
+
 PAGE = Template("""<!doctype html>
 <html lang="en">
 <head>
@@ -38,12 +41,11 @@ $fields
 """)
 
 
-def report_html(model: dict, schema: dict, metrics: dict, figure: bytes, problem: str) -> bytes:
+def report_html(model: Model, schema: Schema, metrics: dict, figure: bytes, problem: str) -> bytes:
     """The report of a bundle from its own documents."""
-    rows = model["rows"]
     summary = (
-        f"Predicts {model['target']} ({model['task']}) with a {model['candidate']} model, learned from "
-        f"{rows['training']:,} rows and measured on {rows['holdout']:,} others."
+        f"Predicts {model.target} ({model.task}) with a {model.candidate} model, learned from "
+        f"{model.rows.training:,} rows and measured on {model.rows.holdout:,} others."
     )
     drawing = figure.decode()
     return PAGE.substitute(
@@ -55,7 +57,7 @@ def report_html(model: dict, schema: dict, metrics: dict, figure: bytes, problem
         figure=drawing[drawing.index("<svg"):],
         importance=_table(["field", "loss"], metrics["importance"][:20]),
         leaderboard=_leaderboard(metrics["leaderboard"]),
-        fields=_fields(schema["fields"]),
+        fields=_fields(schema),
     ).encode()
 
 
@@ -77,17 +79,17 @@ def _leaderboard(entries: list[dict]) -> str:
     return _table(["candidate", "settings", "mean", "± error", "not eligible because"], rows)
 
 
-def _fields(fields: list[dict]) -> str:
+def _fields(schema: Schema) -> str:
     rows = [
-        [field["name"], field["type"], _allowed(field), f"{field['missing']:.1%}"] for field in fields
+        [field.name, field.type, _allowed(field), f"{field.missing:.1%}"] for field in schema
     ]
     return _table(["field", "type", "levels or range", "missing"], rows)
 
 
-def _allowed(field: dict) -> str:
-    if field["type"] == "category":
-        return ", ".join(field["levels"][:12]) + (" …" if len(field["levels"]) > 12 else "")
-    return f"{field['minimum']:g} to {field['maximum']:g}"
+def _allowed(field: Field) -> str:
+    if field.type == "category":
+        return ", ".join(field.levels[:12]) + (" …" if len(field.levels) > 12 else "")
+    return f"{field.minimum:g} to {field.maximum:g}"
 
 
 def _table(head: list[str], rows: list) -> str:

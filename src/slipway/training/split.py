@@ -5,43 +5,17 @@ row, rows that are alike stay on one side, and a smaller share holds out a subse
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
 
+from slipway.model.contents import Split
 from slipway.problem import Problem
 from slipway.table.cells import cell_keys
 
 FEW = 30
 ROWS = 50_000  # whose keys, which are long texts, are in memory at a time
-
-
-@dataclass(frozen=True)
-class Split:
-    """How rows are divided.
-
-    Parameters
-    ----------
-    share : float
-        Fraction of rows held out.
-    salt : str
-        Differs between problems, so that they hold out different rows.
-    columns : tuple of str
-        The key: the id columns, else all features.
-    """
-
-    share: float
-    salt: str
-    columns: tuple[str, ...]
-
-    def to_json(self) -> dict:
-        return asdict(self) | {"columns": list(self.columns)}
-
-    @classmethod
-    def from_json(cls, document: dict) -> "Split":
-        return cls(document["share"], document["salt"], tuple(document["columns"]))
 
 
 def split_of(problem: Problem, columns: Sequence[str]) -> Split:

@@ -17,7 +17,7 @@ from slipway.store.snapshots import KeptData
 from slipway.threads import cores
 from slipway.training.candidates import skewed, trials
 from slipway.training.challenger import challenger, documents
-from slipway.training.champion import Incomparable, columns_needed, common_rows, load_champion
+from slipway.training.champion import Champions, Incomparable, common_rows
 from slipway.training.compare import baseline, compare
 from slipway.training.curve import worth_learning
 from slipway.training.dataset import Table, read, read_kept, remarks
@@ -75,19 +75,19 @@ def train(
     TableError
         When the table does not fit the problem, or no candidate can be exported exactly.
     """
-    kept = KeptData(store.root / "data")
+    kept, champions = KeptData(store.root / "data"), Champions(store)
     with kept.in_use():
         if data:
             table = read_kept(problem, kept, data)
         else:
-            table = read(problem, columns_needed(store), kept if problem.data.keep else None, reading)
-        outcome = _learned(problem, store, table, inputs, jobs or cores(), progress)
-    kept.prune(problem.data.keep, problem.data.max_bytes, _champions_data(store))
+            table = read(problem, champions.columns_needed(), kept if problem.data.keep else None, reading)
+        outcome = _learned(problem, store, champions, table, inputs, jobs or cores(), progress)
+    kept.prune(problem.data.keep, problem.data.max_bytes, champions.data())
     return outcome
 
 
 def _learned(
-    problem: Problem, store: LocalStore, table: Table, inputs: str | None, jobs: int,
+    problem: Problem, store: LocalStore, champions: Champions, table: Table, inputs: str | None, jobs: int,
     progress: Callable[[int, int, str], None],
 ) -> Outcome:
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
@@ -99,25 +99,13 @@ def _learned(
     draft, refused = challenger(table, entries)
     bundle = store.add(problem.name, documents(problem, table, draft, entries, refused, remarked))
     pointer = store.pointer()
-    verdict = _verdict(problem, table, bundle, store, pointer)
+    verdict = _verdict(problem, table, bundle, champions, pointer)
     if verdict.promoted:
-        told = {"changes": {"against": pointer.digest if pointer else None} | changes(_readable(store, pointer), bundle)}
+        told = {"changes": {"against": pointer.digest if pointer else None} | changes(champions.bundle(pointer), bundle)}
         store.point(Pointer(bundle.digest, problem.name, verdict.to_json() | told))
     champion = pointer.digest if pointer else None
     store.journal.append(entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs))
     return Outcome(bundle, verdict, champion)
-
-
-def _champions_data(store: LocalStore) -> set[str]:
-    champion = _readable(store, store.pointer())
-    return {champion.json("model.json")["data"]} if champion else set()
-
-
-def _readable(store: LocalStore, pointer: Pointer | None) -> Bundle | None:
-    try:
-        return store.bundle(pointer.digest) if pointer else None
-    except BundleError:
-        return None
 
 
 def _number(problem: Problem, table: Table) -> int:
@@ -126,7 +114,7 @@ def _number(problem: Problem, table: Table) -> int:
 
 
 def _verdict(
-    problem: Problem, table: Table, bundle: Bundle, store: LocalStore, pointer: Pointer | None
+    problem: Problem, table: Table, bundle: Bundle, champions: Champions, pointer: Pointer | None
 ) -> Verdict:
     predictor = Predictor(bundle)
     if pointer is None:
@@ -134,7 +122,7 @@ def _verdict(
     if pointer.digest == bundle.digest:
         return Verdict("kept", ("the challenger is the champion: same data, same problem, same bundle",))
     try:
-        champion = load_champion(store.bundle(pointer.digest))
+        champion = champions.load(pointer)
     except BundleError as error:
         verdict = _judged(problem, table, predictor, None, table.held)
         return verdict.because(f"{UNRIVALLED}: {pointer.digest[:12]} is broken ({error.cause})")

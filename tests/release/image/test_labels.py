@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from bundles import ROWS, make_bundle
+from bundles import ENCODING, ROWS, SCHEMA, make_bundle
 from slipway.errors import BundleError, ReleaseError, StoreError
+from slipway.model.encoding import Encoding, Output
 from slipway.release.box.execution import same
 from slipway.release.image.labels import labels
 from slipway.store.local import LocalStore
@@ -27,7 +28,8 @@ def test_the_bundle_and_a_row_with_its_answer(store, task):
 
 def test_a_row_that_the_service_would_refuse_is_passed_over(store):
     odd = [ROWS[0] | {"age": 99}, ROWS[0] | {"smoker": "sometimes"}, ROWS[0] | {"age": None}]
-    make_bundle(store, "regression", rows=[*odd, ROWS[1]])
+    filled = Encoding(SCHEMA, (Output("value", "age", fill=39.0), *ENCODING.outputs[1:]))
+    make_bundle(store, "regression", rows=[*odd, ROWS[1]], encoding=filled)
     assert json.loads(labels(store)["slipway.golden"])["row"] == ROWS[1]
 
 

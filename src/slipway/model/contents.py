@@ -1,0 +1,172 @@
+"""What the documents of a bundle say, typed: model.json, schema.json and golden.json.
+
+They are read as a whole: a key that is missing or of another type is an error that names the file and the place in it. A
+key that is not known here is ignored, so a format may gain keys that change no answer; all else is a new format.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NotRequired, TypedDict, TypeVar
+
+import msgspec
+
+from slipway.errors import BundleError
+from slipway.model.bundle import Bundle
+from slipway.model.encoding import Output
+from slipway.table.schema import Schema
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The files of a bundle before it is written; a predictor reads it like a bundle."""
+
+    files: Mapping[str, bytes]
+    digest: str = "draft"
+
+    def read(self, name: str) -> bytes:
+        return self.files[name]
+
+
+class Split(msgspec.Struct, frozen=True):
+    """How rows were divided.
+
+    Parameters
+    ----------
+    share : float
+        Fraction of rows held out.
+    salt : str
+        Differs between problems, so that they hold out different rows.
+    columns : tuple of str
+        The key: the id columns, else all features.
+    """
+
+    share: float
+    salt: str
+    columns: tuple[str, ...]
+
+
+class Counts(msgspec.Struct, frozen=True, rename={"without_target": "without target"}):
+    """Rows that training used, held out, and left out."""
+
+    training: int
+    holdout: int
+    without_target: int
+
+
+class Outputs(msgspec.Struct, frozen=True):
+    """The columns of the matrix, in order."""
+
+    outputs: tuple[Output, ...]
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """model.json.
+
+    Parameters
+    ----------
+    classes : tuple of str
+        Of a binary model the positive one is the second; none for regression.
+    threshold : float or None
+        The probability from which a binary model answers the positive class.
+    costs : tuple of float or None
+        Declared costs of a false positive and a false negative.
+    settings : mapping
+        Of the candidate, as reports show them.
+    input : str
+        What the matrix is rounded to before it enters the graph.
+    link, base
+        The graph's raw scores plus `base`, one number per score, go through the link.
+    data : str
+        Fingerprint of what the training read.
+    libraries : mapping
+        Name → version, as it was trained.
+    """
+
+    task: Literal["regression", "binary", "multiclass"]
+    target: str
+    classes: tuple[str, ...]
+    threshold: float | None
+    metric: str
+    costs: tuple[float, float] | None
+    candidate: str
+    settings: dict[str, Any]
+    input: Literal["float32", "float64"]
+    link: Literal["identity", "expm1", "sigmoid", "softmax"]
+    base: tuple[float, ...]
+    encoding: Outputs
+    split: Split
+    rows: Counts
+    data: str
+    libraries: dict[str, str]
+
+    def __post_init__(self) -> None:
+        classes = len(self.classes)
+        if not {"regression": classes == 0, "binary": classes == 2, "multiclass": classes > 2}[self.task]:
+            raise ValueError(f"{self.task} with {classes} classes")
+        if (self.threshold is not None) != (self.task == "binary"):
+            raise ValueError(f"{self.task} with the threshold {self.threshold}")
+        if len(self.base) != (classes if self.task == "multiclass" else 1):
+            raise ValueError(f"{self.task} of {classes} classes with {len(self.base)} numbers in base")
+
+
+class Answer(TypedDict):
+    """An answer as the service gives it: a number, or a label and the probability of each."""
+
+    prediction: float | str
+    probabilities: NotRequired[dict[str, float]]
+
+
+class Golden(msgspec.Struct, frozen=True):
+    """golden.json: rows as requests carry them, and the answers to them."""
+
+    rows: tuple[dict[str, int | float | str | None], ...]
+    predictions: tuple[Answer, ...]
+
+    def __post_init__(self) -> None:
+        if not self.rows or len(self.rows) != len(self.predictions):
+            raise ValueError(f"{len(self.predictions)} predictions for {len(self.rows)} rows")
+
+
+def model_of(bundle: Bundle | Draft) -> Model:
+    """model.json; BundleError when it is none."""
+    return _document(bundle, "model.json", Model)
+
+
+def schema_of(bundle: Bundle | Draft) -> Schema:
+    """schema.json; BundleError when it is none."""
+    schema = _document(bundle, "schema.json", Schema)
+    if len(set(schema.names)) < len(schema.names):
+        raise unfit(bundle, "schema.json", "duplicate field name")
+    return schema
+
+
+def golden_of(bundle: Bundle | Draft) -> Golden:
+    """golden.json; BundleError when it is none."""
+    return _document(bundle, "golden.json", Golden)
+
+
+def unfit(bundle: Bundle | Draft, name: str, reason: str) -> BundleError:
+    """The error for a file that was written otherwise than this version reads it; reading has verified its bytes."""
+    return BundleError(
+        f"bundle {bundle.digest[:12]}: {name}: {reason}", "Run slipway train, or use the version of Slipway that wrote it"
+    )
+
+
+def written(document: Schema | Model | Golden | Mapping) -> bytes:
+    """A document as bundles have it; the same content gives the same bytes."""
+    text = json.dumps(
+        document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False, default=msgspec.to_builtins
+    )
+    return text.encode() + b"\n"
+
+
+def _document(bundle: Bundle | Draft, name: str, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(bundle.read(name), type=kind)
+    except msgspec.ValidationError as error:
+        raise unfit(bundle, name, str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise unfit(bundle, name, f"not JSON ({error})") from error

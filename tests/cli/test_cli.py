@@ -161,6 +161,12 @@ def test_status_promote_and_rollback(run, store):
     assert two in status["bundles"]
 
 
+def test_a_champion_of_another_problem_is_shown_and_not_promoted(run, store):
+    digest = make_bundle(store, "binary").digest
+    assert "OF ANOTHER PROBLEM, binary" in run("status").out
+    assert_one_line(run("promote", digest), 5, "is of the problem binary, not of regression. Run slipway train")
+
+
 def test_a_damaged_champion_is_shown_and_not_served_or_promoted(run, store):
     bundle = make_bundle(store, "regression")
     (bundle.folder / "model.onnx").write_bytes(b"other")

@@ -57,7 +57,7 @@ def test_a_better_model_is_promoted_and_a_worse_one_kept(tmp_path, store):
     worse = trained(tmp_path, store, frame, "charges", id="row", drop=["bmi", "age"])
     assert poor.verdict.promoted
     assert better.verdict.promoted and "against the champion's" in better.verdict.reasons[0]
-    assert not worse.verdict.promoted and "below the minimum gain" in worse.verdict.reasons[1]
+    assert not worse.verdict.promoted and "below gate.minimum_gain" in worse.verdict.reasons[1]
     assert store.pointer().digest == better.bundle.digest
 
 
@@ -93,6 +93,13 @@ def test_a_champion_of_another_task_cannot_be_compared(tmp_path, store):
     trained(tmp_path, store, keyed, "grade", id="row")
     outcome = trained(tmp_path, store, keyed.assign(grade=keyed["x"]), "grade", id="row", drop=["y"])
     assert "another task" in outcome.verdict.reasons[0]
+
+
+def test_a_champion_of_another_problem_is_no_rival(tmp_path, store):
+    other = trained(tmp_path, store, grades(400), "grade").bundle
+    store.promote(store.add("exam", {name: other.read(name) for name in other.manifest["files"]}), "promote", "by hand")
+    outcome = trained(tmp_path, store, charges(), "charges")
+    assert outcome.verdict.promoted and "is of the problem exam" in outcome.verdict.reasons[0]
 
 
 def test_a_broken_champion_is_replaced(tmp_path, store):

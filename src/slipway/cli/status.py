@@ -37,7 +37,9 @@ def command(path: str | None, as_json: bool) -> None:
 def _champion(store, pointer) -> dict:
     from slipway.model.contents import model_of
 
-    found = {"digest": pointer.digest, "verdict": dict(pointer.verdict), "sound": True, "holdout": {}}
+    found = {
+        "digest": pointer.digest, "problem": pointer.problem, "verdict": dict(pointer.verdict), "sound": True, "holdout": {},
+    }
     try:
         bundle = store.bundle(pointer.digest)
         model, metrics = model_of(bundle), bundle.json("metrics.json")
@@ -53,6 +55,8 @@ def _lines(status: dict) -> list[str]:
     if champion is None:
         return [*lines, "champion  none yet: run slipway train"]
     lines.append(f"champion  {champion['digest']}")
+    if champion["problem"] != status["problem"]:
+        lines.append(f"          OF ANOTHER PROBLEM, {champion['problem']}: slipway serve refuses it; run slipway train")
     if champion["sound"]:
         shown = ", ".join(f"{name} {value:.5g}" for name, value in champion["holdout"].items())
         lines += [f"          {champion['candidate']} model of {champion['target']}; {shown}", "          sound"]

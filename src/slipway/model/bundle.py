@@ -49,7 +49,7 @@ class Bundle:
         if self.problem != name:
             raise BundleError(
                 f"bundle {self.digest[:12]} is of the problem {self.problem}, not of {name}",
-                f"Set name in slipway.yaml to {self.problem}, or promote a bundle of {name}",
+                f"Run slipway train, or slipway promote with a bundle of {name}",
             )
 
     def read(self, name: str) -> bytes:

@@ -121,6 +121,9 @@ def _verdict(
         return _judged(problem, table, predictor, None, table.held).because(UNRIVALLED)
     if pointer.digest == bundle.digest:
         return Verdict("kept", ("the challenger is the champion: same data, same problem, same bundle",))
+    if pointer.problem != problem.name:
+        verdict = _judged(problem, table, predictor, None, table.held)
+        return verdict.because(f"{UNRIVALLED}: {pointer.digest[:12]} is of the problem {pointer.problem}")
     try:
         champion = champions.load(pointer)
     except BundleError as error:

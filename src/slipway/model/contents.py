@@ -33,7 +33,7 @@ class Draft:
 class Split(msgspec.Struct, frozen=True):
     """How rows were divided.
 
-    Parameters
+    Attributes
     ----------
     share : float
         Fraction of rows held out.
@@ -65,7 +65,7 @@ class Outputs(msgspec.Struct, frozen=True):
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """model.json.
 
-    Parameters
+    Attributes
     ----------
     classes : tuple of str
         Of a binary model the positive one is the second; none for regression.

@@ -49,5 +49,5 @@ def test_it_is_served(bundle, store, tmp_path):
 
 
 def test_it_is_labelled_and_met_by_a_challenger(bundle, store):
-    assert labels(store)["slipway.model.bundle"] == bundle.digest
+    assert labels(store)["slipway.bundle"] == bundle.digest
     assert Champions(store).columns_needed() >= set(bundle.json("golden.json")["rows"][0])

@@ -20,7 +20,7 @@ def test_the_card_tells_what_serves_and_why(serve, task):
     assert page.one("code", id="digest")[1] == app.extensions["slipway"].digest
     text = " ".join(page.one("main")[1].split())
     for part in (
-        "promoted", "it is the first champion", "0.8000", "0.7000 to 0.9000", "never", "10.0 %", "alpha 1.0",
+        "promoted", "it is the first champion", "0.8000", "0.7000 to 0.9000", "never", "10.0 %", "penalty 1.0",
         "15.96 to 53.13", "2020-01-01 to 2023-12-31", "no, yes",
     ):
         assert part in text

@@ -10,9 +10,8 @@ from tempfile import gettempdir
 
 import pytest
 
-from bundles import ROWS, make_bundle
+from bundles import ROWS
 from servers import DEADLINE, ROOT, serve, start
-from slipway.store.local import LocalStore
 
 ROW = ROWS[0]
 
@@ -20,14 +19,6 @@ ROW = ROWS[0]
 def head(path: str, kind: str, *headers: str) -> bytes:
     lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Type: {kind}", *headers, "", ""]
     return "\r\n".join(lines).encode()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("served")
-    make_bundle(LocalStore(folder / "artifacts"), "regression")
-    (folder / "slipway.yaml").write_text("name: regression\nsource: table.csv\ntarget: charges\n")
-    return folder
 
 
 @pytest.fixture(scope="module")

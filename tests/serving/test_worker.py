@@ -9,16 +9,14 @@ import time
 from collections import Counter
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
-from pathlib import Path
 
 import pytest
 from gunicorn.config import Config
 
-from bundles import ROWS, make_bundle
+from bundles import ROWS
 from servers import DEADLINE, serve, start
 from slipway.serving.connection import PIECE_SECONDS, Connection
 from slipway.serving.worker import Worker
-from slipway.store.local import LocalStore
 
 GUNICORN = ("-m", "gunicorn", "app:app")
 ROW = json.dumps(ROWS[0]).encode()
@@ -29,14 +27,6 @@ def call(path: str, body: bytes = b"", kind: str = "application/json", *more: st
     """A POST as it is sent."""
     lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Type: {kind}", f"Content-Length: {len(body)}", *more, "", ""]
     return "\r\n".join(lines).encode() + body
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("served")
-    make_bundle(LocalStore(folder / "artifacts"), "regression")
-    (folder / "slipway.yaml").write_text("name: regression\nsource: table.csv\ntarget: charges\n")
-    return folder
 
 
 @pytest.fixture(scope="module")

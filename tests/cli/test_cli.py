@@ -165,6 +165,9 @@ def test_a_champion_of_another_problem_is_shown_and_not_promoted(run, store):
     digest = make_bundle(store, "binary").digest
     assert "OF ANOTHER PROBLEM, binary" in run("status").out
     assert_one_line(run("promote", digest), 5, "is of the problem binary, not of regression. Run slipway train")
+    for task in ("binary", "regression"):  # as a clone's journal has it
+        store.promote(make_bundle(store, task, promote=False), "promote", "promoted by hand")
+    assert_one_line(run("rollback"), 5, "is of the problem binary, not of regression. Run slipway train")
 
 
 def test_a_damaged_champion_is_shown_and_not_served_or_promoted(run, store):

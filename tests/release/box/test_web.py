@@ -93,7 +93,9 @@ def test_an_answer_that_only_trickles_takes_no_longer_than_it_may(tmp_path):
     class Trickle(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             with suppress(OSError):
-                while not gone.wait(0.01):
+                for _ in range(500):  # not for ever: a program without a deadline shall fail here, not hang
+                    if gone.wait(0.01):
+                        break
                     self.request.sendall(b"H")
 
     with socketserver.UnixStreamServer(str(path), Trickle) as server:

@@ -1,5 +1,6 @@
 """What the release program tells outside of the box."""
 
+import re
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -15,9 +16,10 @@ from slipway.release.box.program import Log, _tell, api_key
 def answering(content: bytes) -> Iterator[str]:
     """The URL of a server that answers everything with these bytes."""
 
-    class Handler(socketserver.BaseRequestHandler):
+    class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            self.request.recv(65_536)
+            head = b"".join(iter(self.rfile.readline, b"\r\n"))
+            self.rfile.read(int(re.search(rb"Content-Length: (\d+)", head, re.IGNORECASE)[1]))  # a piece of its own
             self.request.sendall(content)
 
     with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:

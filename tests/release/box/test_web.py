@@ -1,6 +1,7 @@
 """Asking a release over its socket, and the proxy."""
 
 import json
+import re
 import socket
 import socketserver
 import threading
@@ -18,9 +19,11 @@ def answering(address, *parts: bytes) -> Iterator[tuple[object, list[bytes]]]:
     """A server that answers everything with these parts; its address, and what it was asked."""
     asked: list[bytes] = []
 
-    class Handler(socketserver.BaseRequestHandler):
+    class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            asked.append(self.request.recv(65_536))
+            head = b"".join(iter(self.rfile.readline, b"\r\n"))
+            length = re.search(rb"Content-Length: (\d+)", head)   # head and body come in two pieces
+            asked.append(head + self.rfile.read(int(length[1]) if length else 0))
             with suppress(OSError):   # who asked may have had enough
                 for part in parts:
                     self.request.sendall(part)

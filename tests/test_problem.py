@@ -28,13 +28,13 @@ def test_three_settings_are_enough(path):
     assert problem.candidates == ("linear", "forest", "boosting")
     assert (problem.search, problem.holdout) == (Search(8), Holdout(0.2, None))
     assert problem.gate == Gate(None, 0.0, 0.9)
-    assert problem.serving == Serving("reject", "reject", 10_000, 8 << 20, 100 << 20, ())
+    assert problem.serving == Serving("reject", "near", 10_000, 8 << 20, 100 << 20, ())
     assert problem.folder == path.parent
 
 
 def test_a_number_that_means_a_missing_cell_does_so_in_both_forms(path):
-    assert set(load(path, LEAST + "missing: [-999.0, 0.5, gone]").missing) == {"-999.0", "-999", "0.5", "gone"}
-    assert set(load(path, LEAST + "missing: -999").missing) == {"-999.0", "-999"}
+    assert set(load(path, LEAST + "missing: [-999.0, 0.5, gone]").markers("any")) == {"-999.0", "-999", "0.5", "gone"}
+    assert set(load(path, LEAST + "missing: -999").markers("any")) == {"-999.0", "-999"}
 
 
 def test_every_setting_is_read(path):
@@ -65,7 +65,7 @@ serving:
 """)
     assert problem.source == ("a.csv", "b/*.parquet")
     assert (problem.target, problem.positive, problem.task, problem.metric) == ("approved", "yes", "binary", "cost")
-    assert (problem.id, problem.drop, problem.missing) == (("number", "7"), ("free text",), ("-9", "unknown", "-9.0"))
+    assert (problem.id, problem.drop, problem.markers("x")) == (("number", "7"), ("free text",), ("-9", "unknown", "-9.0"))
     assert problem.types == {"zip": "category", "2020": "number"}
     assert problem.costs == Costs(1.0, 10.5)
     assert problem.candidates == ("boosting", "linear")
@@ -225,7 +225,7 @@ def test_every_serving_and_gate_setting_is_tried_from_the_environment():
     ("GATE_CONFIDENCE", "2026-13-45", "SLIPWAY_GATE_CONFIDENCE: expected a number from 0.5 to 0.999"),
     ("TASK", "anything", "SLIPWAY_TASK: expected one of regression, binary, multiclass"),
     ("NAME", "", "SLIPWAY_NAME: expected a text, got the text ''"),
-    ("SERVING_OUT_OF_RANGE", "no", "SLIPWAY_SERVING_OUT_OF_RANGE: expected one of reject, warn, got false"),
+    ("SERVING_OUT_OF_RANGE", "no", "SLIPWAY_SERVING_OUT_OF_RANGE: expected one of near, warn, reject, got false"),
 ])
 def test_a_wrong_override_is_named_by_its_variable(path, variable, value, says):
     with pytest.raises(ProblemError, match=f"^{says}"):

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from slipway.errors import ProblemError
-from slipway.settings import OBSOLETE, SETTINGS, Setting, override, variable_of
+from slipway.settings import EVERY_COLUMN, OBSOLETE, SETTINGS, Setting, override, variable_of
 
 FILE = "slipway.yaml"
 MONGODB = "mongodb"  # as the source: the collection that the section of this name tells
@@ -101,7 +101,9 @@ class Problem:
     id: tuple[str, ...]
     drop: tuple[str, ...]
     types: Mapping[str, str]
-    missing: tuple[str, ...]
+    formats: Mapping[str, str]
+    missing: Mapping[str, tuple[str, ...]]
+    limits: Mapping[str, tuple[float | None, float | None]]
     metric: str | None
     costs: Costs | None
     candidates: tuple[str, ...]
@@ -114,6 +116,10 @@ class Problem:
     seed: int
     serving: Serving
     folder: Path
+
+    def markers(self, column: str) -> tuple[str, ...]:
+        """Further texts that mean a missing cell in this column."""
+        return (*self.missing.get(EVERY_COLUMN, ()), *self.missing.get(column, ()))
 
 
 def default_metric(task: str, costs: Costs | None) -> str:

@@ -17,6 +17,8 @@ TASKS = ("regression", "binary", "multiclass")
 CANDIDATES = ("linear", "forest", "boosting")
 TYPES = ("number", "integer", "category", "date")
 POLICIES = ("reject", "warn")
+RANGE_POLICIES = ("near", "warn", "reject")
+EVERY_COLUMN = "*"
 MEBIBYTE = 1 << 20
 COMMAND = "one command, without pipes or redirections (no shell runs it)"
 SHELL = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>&1"}
@@ -53,7 +55,14 @@ def _texts(value) -> tuple[str, ...]:
     return tuple(_text(each) for each in values)
 
 
-def _markers(value) -> tuple[str, ...]:
+def _markers(value) -> dict[str, tuple[str, ...]]:
+    """Column → its markers; those of a list are for every column."""
+    if isinstance(value, Mapping):
+        return {_text(name): _with_other_forms(markers) for name, markers in value.items()}
+    return {EVERY_COLUMN: _with_other_forms(value)}
+
+
+def _with_other_forms(value) -> tuple[str, ...]:
     """Texts, and of a number its other form too: what a file has as -999 is -999.0 in a column of doubles."""
     found = dict.fromkeys(_texts(value))
     for each in list(found):
@@ -81,7 +90,7 @@ def texts() -> Kind:
 
 
 def markers() -> Kind:
-    return Kind("a text or a list of texts", _markers)
+    return Kind("a text, a list of texts, or column names with either", _markers)
 
 
 def one_of(*choices: str) -> Kind:
@@ -191,6 +200,31 @@ def column_types() -> Kind:
     return Kind("column names with one of " + ", ".join(TYPES), read)
 
 
+def column_formats() -> Kind:
+    def read(value):
+        if not isinstance(value, Mapping):
+            raise ValueError
+        return {_text(name): str(_text(example)) for name, example in value.items()}
+
+    return Kind("column names with an example each", read)
+
+
+def column_limits() -> Kind:
+    def read(value):
+        if not isinstance(value, Mapping):
+            raise ValueError
+        return {_text(name): _limits(pair) for name, pair in value.items()}
+
+    return Kind("column names with a pair of numbers each, such as [0, 120]; null is no limit", read)
+
+
+def _limits(pair) -> tuple[float | None, float | None]:
+    low, high = (None if each is None else _number(each) for each in pair)
+    if low is not None and high is not None and low > high:
+        raise ValueError
+    return low, high
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting of slipway.yaml; `path` has a dot for each level. `required` ones have no default."""
@@ -226,10 +260,14 @@ SETTINGS = (
     Setting("id", texts(), (), "Columns that name a row. They decide the split and are not learned from."),
     Setting("drop", texts(), (), "Columns to leave out: leaks, constants, free text."),
     Setting("types", column_types(), {}, "Types of columns where the inferred one is wrong."),
-    Setting(
-        "missing", markers(), (),
-        "Texts that mean a missing cell, besides the usual ones (empty, NA, NaN, null, ?). -999 is -999.0 too.",
-    ),
+    Setting("formats", column_formats(), {},
+            "How numbers and dates are written: per column, 1234.56 or 31 December 2024 as it is written there, such as "
+            "\"1.234,56\", \"$1,234.56\" or \"31.12.2024\"."),
+    Setting("missing", markers(), {},
+            "Texts that mean a missing cell, besides the usual ones (empty, NA, NaN, null, ?): in every column, or by column. "
+            "-999 is -999.0 too."),
+    Setting("limits", column_limits(), {},
+            "The least and the greatest number that is answered, by column. It replaces serving.out_of_range there."),
     Setting("metric", text(), None, "What to optimise. Default by task: rmse; roc_auc, or cost when costs are set; log_loss."),
     Setting("costs.false_positive", number("a number of 0 or more", 0), None, "Cost of answering positive wrongly."),
     Setting("costs.false_negative", number("a number of 0 or more", 0), None, "Cost of answering negative wrongly."),
@@ -251,8 +289,10 @@ SETTINGS = (
     Setting("seed", whole(0), 0, "Seed of everything random in training."),
     Setting("serving.unknown_levels", one_of(*POLICIES), "reject",
             "What to do with a level that training never saw: reject the row, or answer with a warning."),
-    Setting("serving.out_of_range", one_of(*POLICIES), "reject",
-            "What to do with a number outside the range seen in training; a date outside it only warns."),
+    Setting("serving.out_of_range", one_of(*RANGE_POLICIES), "near",
+            "What to do with a number outside the range seen in training. near: answer with a warning up to one width of the "
+            "range beyond either end, reject what is farther. warn: answer all with a warning. reject: reject all. "
+            "Dates are always answered, with a warning."),
     Setting("serving.max_rows", whole(1), 10_000, "Most rows of one call of POST /predict."),
     Setting("serving.max_body_bytes", whole(1_024), 8 * MEBIBYTE, "Largest body of POST /predict and of the form."),
     Setting("serving.max_upload_bytes", whole(1_024), 100 * MEBIBYTE, "Largest body of POST /predict/file."),
@@ -293,7 +333,7 @@ VARIABLES = (
 
 def override(setting: Setting, value: str) -> Any:
     """The value of an environment variable, read like one in the file; commas separate the items of a list."""
-    if setting.kind.expected.startswith(("a list", "a text or a list")):
+    if setting.kind.expected.startswith(("a list", "a text or a list", "a text, a list")) and not value.startswith("{"):
         return [part.strip() for part in value.split(",") if part.strip()]
     if setting.kind.expected in ("a text", COMMAND):
         return value

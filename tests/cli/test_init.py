@@ -61,7 +61,7 @@ def test_a_table_of_every_habit_needs_no_edit(run, tmp_path):
     problem = load_problem("slipway.yaml", environ={})
     assert problem.id == ("member_id",)
     assert set(problem.drop) == {"country", "title", "recoveries", "collected_on"}
-    assert problem.missing == ("unknown",)
+    assert problem.markers("any") == ("unknown",)
     assert (problem.task, problem.positive, problem.metric) == ("binary", "Charged Off", "roc_auc")
     assert "recoveries: SUSPECTED LEAK" in done.output and "collected_on: SUSPECTED LEAK" in done.output
     text = (tmp_path / "slipway.yaml").read_text()
@@ -149,7 +149,7 @@ def test_what_init_writes_means_the_columns_that_it_saw(names, cells):
         done = CliRunner().invoke(slipway, ["init", f"{folder}/t.parquet", *wanted])
         assert done.exit_code == 0, done.output
         problem = load_problem(Path(folder, "slipway.yaml"), environ={})
-    assert (problem.id, problem.drop, problem.target, problem.missing) == ((key,), (constant,), target, (marker,))
+    assert (problem.id, problem.drop, problem.target, problem.markers("any")) == ((key,), (constant,), target, (marker,))
     assert features(frame, problem) == [number, level, other]
     assert problem.positive == read_target(frame, problem).classes[1] and problem.positive in labels
 

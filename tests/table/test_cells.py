@@ -60,7 +60,7 @@ def test_a_cell_that_nobody_can_learn_from_is_named(cell, says):
 
 
 def test_markers_of_ones_own_are_missing_too():
-    columns = read_columns(pd.DataFrame({"n": ["1", " -999"]}), Schema((Field("n", "number"),)), ["-999"])
+    columns = read_columns(pd.DataFrame({"n": ["1", " -999"]}), Schema((Field("n", "number"),)), lambda name: ["-999"])
     assert np.isnan(columns["n"][1])
 
 

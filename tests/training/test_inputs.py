@@ -39,7 +39,7 @@ def test_code_that_training_uses_matters_wherever_the_checkout_is(trial, tmp_pat
 
 @pytest.mark.parametrize("change, matters", [
     (lambda trial: replace(trial, seed=1), True),
-    (lambda trial: replace(trial, missing=("gone",)), True),
+    (lambda trial: replace(trial, missing={"*": ("gone",)}), True),
     (lambda trial: replace(trial, search=replace(trial.search, trials=2)), True),
     (lambda trial: replace(trial, fetch=("other",)), False),
     (lambda trial: replace(trial, remote="s3://other/place"), False),

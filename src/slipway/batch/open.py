@@ -43,14 +43,14 @@ def open_batch(problem: Problem, location: str, out: str, digits: str | None, st
     """
     store = open_store(problem.folder)
     predictor = _predictor(problem, store, digits)
-    scorer = Scorer(predictor, problem.serving, problem.missing)
+    scorer = Scorer(predictor, problem.serving, problem.markers)
     rejects = rejects or default_rejects(out)
     _check_places(location, out, rejects)
     folder = store.root / FOLDER
     source = _source(problem, location, out, scorer)
     output = _output(source, fresh_names(scorer.added, source.names), out)
     place_of_out = _place(problem, out, folder)
-    settings = [problem.serving.unknown_levels, problem.serving.out_of_range, list(problem.missing), strict]
+    settings = [problem.serving.unknown_levels, problem.serving.out_of_range, problem.missing, problem.limits, strict]
     job = {
         "the bundle": predictor.digest, "the place of the rejects": rejects, "the settings": settings,
         "the collection" if location.startswith(COLLECTION) else "the input": source.identity,

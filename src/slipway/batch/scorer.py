@@ -1,6 +1,6 @@
 """Rows → answers, with the rules and the words of the service."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -24,16 +24,18 @@ class Scorer:
     predictor : Predictor
     serving : Serving
         Policies.
-    missing : collection of str
-        Further texts that mean a missing cell.
+    markers : callable
+        Column → further texts that mean a missing cell in it.
     """
 
-    def __init__(self, predictor: Predictor, serving: Serving, missing: Collection[str]) -> None:
+    def __init__(self, predictor: Predictor, serving: Serving, markers: Callable[[str], Collection[str]]) -> None:
         self.predictor = predictor
         self.rules = rules_of(predictor.schema, serving)
         self._watch = Watch(self.rules)
         self._has_trees = predictor.model.candidate != "linear"
-        self._markers = frozenset(marker.strip().lower() for marker in missing)
+        self._markers = {
+            name: frozenset(marker.strip().lower() for marker in markers(name)) for name in predictor.schema.names
+        }
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -50,7 +52,7 @@ class Scorer:
         columns, wrong = {}, {}
         for rule in self.rules:
             name = rule.field.name
-            columns[name], reasons = read_column(rule, column(rows.cells, name), self._markers)
+            columns[name], reasons = read_column(rule, column(rows.cells, name), self._markers[name])
             for place, reason in reasons.items():
                 wrong[place] = f"{wrong[place]}; {name}: {reason}" if place in wrong else f"{name}: {reason}"
         chosen = _without(rows.cells.num_rows, wrong)

@@ -39,7 +39,7 @@ def command(file: Path, path: str | None) -> None:
         schema = infer_schema(frame_of(open_source(problem), by), problem)
     frame = frame_of(open_location(str(file), Path()), str(file))
     known = {problem.target, *problem.id, *problem.drop}
-    found = audit(frame, schema, known, problem.missing)
+    found = audit(frame, schema, known, problem.markers)
     for finding in found:
         click.echo(f"{finding.column}: {finding.says}")
     click.echo(f"{file}: {len(frame):,} rows, {len(found)} findings by the schema of {by}")

@@ -135,7 +135,9 @@ def answer(sheet: Sheet, service: Service, facts: Any) -> Iterator[bytes]:
     classes = service.predictor.classes
     added = ["prediction", *(f"probability_{label}" for label in classes), "warning", "error"]
     yield _written(sheet, [[*sheet.header, *fresh_names(added, sheet.header)]])
-    extra_markers = frozenset(marker.strip().lower() for marker in service.problem.missing)
+    extra_markers = {
+        name: frozenset(marker.strip().lower() for marker in service.problem.markers(name)) for name in service.schema.names
+    }
     for rows in _portions(sheet):
         yield _answer_rows(sheet, rows, service, extra_markers, facts)
 
@@ -153,7 +155,7 @@ def _portions(sheet: Sheet) -> Iterator[list]:
         yield rows
 
 
-def _answer_rows(sheet: Sheet, rows: list, service: Service, extra_markers: frozenset[str], facts: Any) -> bytes:
+def _answer_rows(sheet: Sheet, rows: list, service: Service, extra_markers: dict[str, frozenset[str]], facts: Any) -> bytes:
     values, errors = _checked(sheet, rows, extra_markers, service)
     good = [index for index, error in enumerate(errors) if not error]
     width = len(service.predictor.classes) + 2
@@ -170,7 +172,7 @@ def _answer_rows(sheet: Sheet, rows: list, service: Service, extra_markers: froz
     return _written(sheet, [((row or []) + [""] * size)[:size] + extra for row, extra in zip(rows, added)])
 
 
-def _checked(sheet: Sheet, rows: list, extra_markers: frozenset[str], service: Service) -> tuple[list, list[str]]:
+def _checked(sheet: Sheet, rows: list, extra_markers: dict[str, frozenset[str]], service: Service) -> tuple[list, list[str]]:
     """Values by rule and row, and per row what is wrong with it (empty when nothing is)."""
     size = len(sheet.header)
     errors = [shape_error(row, size) for row in rows]
@@ -178,7 +180,7 @@ def _checked(sheet: Sheet, rows: list, extra_markers: frozenset[str], service: S
     values = []
     counts: Counter[str] = Counter()
     for rule, place in zip(sheet.rules, sheet.places):
-        column = [None if row is None else rule.read_cell(row[place], extra_markers) for row in full]
+        column = [None if row is None else rule.read_cell(row[place], extra_markers[rule.field.name]) for row in full]
         values.append(column)
         for index, value in enumerate(column):
             fault = rule.fault(value) if full[index] is not None else None

@@ -1,6 +1,6 @@
 """What is wrong in a table, column by column, by a schema."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -21,7 +21,7 @@ class Finding:
 
 
 def audit(
-    frame: pd.DataFrame, schema: Schema, others: Collection[str] = (), markers: Iterable[str] = ()
+    frame: pd.DataFrame, schema: Schema, others: Collection[str] = (), markers: Callable[[str], Iterable[str]] = lambda name: ()
 ) -> list[Finding]:
     """Findings in the order of the schema; `others` are columns that may be there without being fields."""
     findings = []
@@ -30,7 +30,7 @@ def audit(
             near = get_close_matches(field.name, [str(name) for name in frame.columns if name not in schema.names], 1)
             findings.append(Finding(field.name, "is not in the table" + (f"; is it {near[0]!r}?" if near else "")))
             continue
-        findings += [Finding(field.name, says) for says in _look(cells_of(frame[field.name], markers), field)]
+        findings += [Finding(field.name, says) for says in _look(cells_of(frame[field.name], markers(field.name)), field)]
     for name in frame.columns:
         if name not in schema.names and name not in others:
             findings.append(Finding(str(name), "is not a field of the schema"))

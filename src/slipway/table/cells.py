@@ -4,7 +4,7 @@ What a cell says does not depend on where it was read from: ``1``, ``1.0`` and a
 typed true one level, a midnight timestamp and its date one date.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -127,13 +127,13 @@ def _number(text: str) -> float:
     return number if np.isfinite(number) and "_" not in text else np.nan
 
 
-def read_columns(frame: pd.DataFrame, schema: Schema, extra_markers: Iterable[str] = ()) -> Columns:
+def read_columns(frame: pd.DataFrame, schema: Schema, markers: Callable[[str], Iterable[str]] = lambda name: ()) -> Columns:
     """The typed columns of `schema`; TableError naming column and rows when a cell is not of its type."""
     columns = {}
     for field in schema:
         if field.name not in frame.columns:
             raise TableError(f"column {field.name!r} is not in the table")
-        columns[field.name] = typed(cells_of(frame[field.name], extra_markers), field)
+        columns[field.name] = typed(cells_of(frame[field.name], markers(field.name)), field)
     return columns
 
 

@@ -73,7 +73,7 @@ def infer_columns(frame: pd.DataFrame, problem: Problem) -> tuple[Schema, Column
         raise TableError("the table has no column to learn from besides the target")
     fields, columns = [], {}
     for name in names:
-        cells = cells_of(frame[name], problem.missing)
+        cells = cells_of(frame[name], problem.markers(name))
         fields.append(infer_field(cells, frame[name].dtype, problem.types.get(name)))
         columns[name] = typed(cells, fields[-1])
     return Schema(tuple(fields)), columns
@@ -147,7 +147,7 @@ def is_free_text(cells: Cells) -> bool:
 def read_target(frame: pd.DataFrame, problem: Problem) -> Target:
     """The target column; TableError when it does not fit the problem."""
     _require(frame, problem.target, "target")
-    cells = cells_of(frame[problem.target], problem.missing)
+    cells = cells_of(frame[problem.target], problem.markers(problem.target))
     if len(cells.texts) < 2:
         said = f"only says {cells.texts[0]!r}" if cells.texts else "is empty"
         raise TableError(f"target {problem.target!r}: {said}: there is nothing to learn")

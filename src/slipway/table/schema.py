@@ -46,6 +46,10 @@ class Field:
         Share of missing cells, 0 to 1. Only a field that had some may be null or absent in a request.
     example : float, int, str or None
         A typical value: the median of a number or date, the most frequent level.
+    format : str
+        How its texts write 1234.56 or 31 December 2024; empty for 1234.56 and 2024-12-31.
+    markers : tuple of str
+        Texts that mean a missing cell, besides the usual ones.
     """
 
     name: str
@@ -55,6 +59,8 @@ class Field:
     maximum: float | None = None
     missing: float = 0.0
     example: float | int | str | None = None
+    format: str = ""
+    markers: tuple[str, ...] = ()
 
     @property
     def optional(self) -> bool:

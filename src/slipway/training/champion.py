@@ -1,6 +1,6 @@
 """The champion as the gate meets it: answering the rows that neither it nor the challenger has seen."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -43,7 +43,7 @@ class Champion:
         return held_out(frame, self.split)
 
     def scores(
-        self, frame: pd.DataFrame, task: str, classes: tuple[str, ...], markers: Collection[str] = ()
+        self, frame: pd.DataFrame, task: str, classes: tuple[str, ...], markers: Callable[[str], Iterable[str]] = lambda name: (),
     ) -> np.ndarray:
         """Its scores for the rows of `frame`, in the order of `classes`; `markers` are texts that mean a missing cell."""
         predictor = self.predictor

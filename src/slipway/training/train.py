@@ -131,7 +131,7 @@ def _verdict(
         return verdict.because(f"{UNRIVALLED}: {pointer.digest[:12]} is broken ({error.cause})")
     try:
         both = common_rows(champion, table.frame)
-        scores = champion.scores(table.frame[both], table.rows.task, table.rows.classes, problem.missing)
+        scores = champion.scores(table.frame[both], table.rows.task, table.rows.classes, problem.markers)
     except Incomparable as reason:
         promote = f"to serve it all the same: slipway promote {bundle.digest[:12]}"
         return Verdict("kept", (f"they cannot be compared: {reason}", promote))

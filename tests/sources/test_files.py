@@ -12,7 +12,8 @@ from slipway.problem import load_problem
 from slipway.sources.batches import frame_of
 from slipway.sources.source import open_location, open_source
 from slipway.table import csv_header as csv
-from slipway.table.cells import cell_keys, cells_of
+from slipway.table.cells import cells_of
+from slipway.table.identity import row_keys
 
 
 def table(folder, source="table.csv"):
@@ -77,7 +78,7 @@ def test_csv_and_parquet_are_one_table_and_a_cell_says_the_same_in_both(tmp_path
     both = table(tmp_path, f"[{order}]")
     assert len(both) == 6
     for name in typed:
-        assert cell_keys(both[:3], [name]) == cell_keys(both[3:].reset_index(), [name]) == cell_keys(typed, [name])
+        assert row_keys(both[:3], [name], {}) == row_keys(both[3:].reset_index(), [name], {}) == row_keys(typed, [name], {})
 
 
 def test_what_csv_cannot_say_is_refused_when_parquet_is_read_beside_it(tmp_path):

@@ -16,8 +16,9 @@ import pyarrow
 from pyarrow import csv as arrow
 from pyarrow import ipc, parquet
 
-from slipway.batch.rows import Answers, Rows
+from slipway.batch.rows import Rows
 from slipway.errors import TableError
+from slipway.model.scoring import Answers
 
 AT_ONCE = 10_000
 

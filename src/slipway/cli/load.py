@@ -1,6 +1,8 @@
 """slipway load"""
 
+import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -29,16 +31,19 @@ def command(table: str, target: str, ids: tuple[str, ...], path: str | None) -> 
       slipway load data/insurance.csv mongodb://localhost:27017/shop/insurance
       slipway load orders.parquet mongodb:orders --id order
     """
-    from slipway.problem import load_problem
+    from slipway.problem import FILE, load_problem
     from slipway.sources.loading import load
     from slipway.sources.mongodb import connect, told
     from slipway.sources.source import open_location
+    from slipway.table.cell import Reader, problem_reader
 
     to = named(target, "the target", lambda: load_problem(path).mongodb)
+    named_here = path or os.environ.get("SLIPWAY_PROBLEM") or Path(FILE).exists()
+    reader = partial(problem_reader, load_problem(path)) if named_here else lambda name: Reader()
     batches = open_location(table, Path())
     place = f"{to.database}.{to.collection}"
     with connect(to.url, to.where) as client, told(to.where, place, "written"):
-        loaded = load(batches, client[to.database][to.collection], ids, _Progress())
+        loaded = load(batches, client[to.database][to.collection], ids, reader, _Progress())
     rows = loaded.new + loaded.changed + loaded.same
     click.echo(f"{rows:,} rows are in {place}: {loaded.new:,} new, {loaded.changed:,} changed, {loaded.same:,} as they were.")
 

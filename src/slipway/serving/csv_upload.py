@@ -13,10 +13,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import numpy as np
+
+from slipway.model.scoring import Answers, reasons_of
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
-from slipway.table.rules import LISTED, NO_ANSWER, FieldProblem, Rule, rows_without_answer, shape_error, typed_column
-from slipway.table.schema import SEPARATORS, Columns, fresh_names
+from slipway.table.rules import LISTED, Faults, FieldProblem, Rule, Rules, shape_error
+from slipway.table.schema import fresh_names
+
+SEPARATORS = ",;\t|"
 
 IN_MEMORY = 1 << 20
 ROWS = 1000
@@ -43,7 +48,7 @@ class Sheet:
     header: list[str]
     separator: str
     line_end: str
-    rules: tuple[Rule, ...]
+    rules: Rules
     places: list[int]
     rows: Iterator[list[str] | None]
 
@@ -78,7 +83,7 @@ def spool(pieces: Iterable[bytes]) -> BinaryIO:
     return file
 
 
-def open_sheet(file: BinaryIO, rules: tuple[Rule, ...]) -> Sheet:
+def open_sheet(file: BinaryIO, rules: Rules) -> Sheet:
     """Read the header.
 
     Raises
@@ -135,11 +140,8 @@ def answer(sheet: Sheet, service: Service, facts: Any) -> Iterator[bytes]:
     classes = service.predictor.classes
     added = ["prediction", *(f"probability_{label}" for label in classes), "warning", "error"]
     yield _written(sheet, [[*sheet.header, *fresh_names(added, sheet.header)]])
-    extra_markers = {
-        name: frozenset(marker.strip().lower() for marker in service.problem.markers(name)) for name in service.schema.names
-    }
     for rows in _portions(sheet):
-        yield _answer_rows(sheet, rows, service, extra_markers, facts)
+        yield _answer_rows(sheet, rows, service, facts)
 
 
 def _portions(sheet: Sheet) -> Iterator[list]:
@@ -155,51 +157,40 @@ def _portions(sheet: Sheet) -> Iterator[list]:
         yield rows
 
 
-def _answer_rows(sheet: Sheet, rows: list, service: Service, extra_markers: dict[str, frozenset[str]], facts: Any) -> bytes:
-    values, errors = _checked(sheet, rows, extra_markers, service)
-    good = [index for index, error in enumerate(errors) if not error]
-    width = len(service.predictor.classes) + 2
-    added = [[""] * width + [error] for error in errors]
-    if good:
-        columns = {
-            rule.field.name: typed_column(rule.field, [column[index] for index in good])
-            for rule, column in zip(sheet.rules, values)
-        }
-        for index, answered in zip(good, _answers(columns, service)):
-            added[index] = answered
-            facts.rows += not answered[-1]
+def _answer_rows(sheet: Sheet, rows: list, service: Service, facts: Any) -> bytes:
     size = len(sheet.header)
+    malformed = {place: wrong for place, row in enumerate(rows) if (wrong := shape_error(row, size))}
+    well_formed = [row for place, row in enumerate(rows) if place not in malformed]
+    columns, faults = {}, {}
+    for rule, place in zip(service.rules, sheet.places):
+        columns[rule.field.name], faults[rule.field.name] = _column(rule, [row[place] for row in well_formed])
+    service.metrics.count_rejected(Counter(fault.reason for wrong in faults.values() for fault in wrong.values()))
+    answers = service.score(columns, reasons_of(faults), len(well_formed)).noted(service.rules)
+    facts.rows += len(answers.values)
+    answered = iter(_added(answers, len(well_formed), len(service.predictor.classes)))
+    blank = [""] * (len(service.predictor.classes) + 2)
+    added = [[*blank, malformed[place]] if place in malformed else next(answered) for place in range(len(rows))]
     return _written(sheet, [((row or []) + [""] * size)[:size] + extra for row, extra in zip(rows, added)])
 
 
-def _checked(sheet: Sheet, rows: list, extra_markers: dict[str, frozenset[str]], service: Service) -> tuple[list, list[str]]:
-    """Values by rule and row, and per row what is wrong with it (empty when nothing is)."""
-    size = len(sheet.header)
-    errors = [shape_error(row, size) for row in rows]
-    full = [row if not error else None for row, error in zip(rows, errors)]
-    values = []
-    counts: Counter[str] = Counter()
-    for rule, place in zip(sheet.rules, sheet.places):
-        column = [None if row is None else rule.read_cell(row[place], extra_markers[rule.field.name]) for row in full]
-        values.append(column)
-        for index, value in enumerate(column):
-            fault = rule.fault(value) if full[index] is not None else None
-            if fault:
-                counts[fault[0]] += 1
-                errors[index] += f"{'; ' if errors[index] else ''}{rule.field.name}: {fault[1]}"
-    service.metrics.count_rejected(counts)
-    return values, errors
+def _column(rule: Rule, cells: list[str]) -> tuple[np.ndarray, Faults]:
+    """The typed column of these cells, each distinct one read once, and what is wrong with them."""
+    places: dict[str, int] = {}
+    codes = np.array([places.setdefault(cell, len(places)) for cell in cells], dtype=np.int64)
+    values, faults = rule.read(list(places))
+    wrong = np.flatnonzero(np.isin(codes, list(faults)))
+    return values[codes], {row: faults[int(codes[row])] for row in wrong.tolist()}
 
 
-def _answers(columns: Columns, service: Service) -> list[list]:
+def _added(answers: Answers, count: int, classes: int) -> list[list]:
     """Per row the prediction, probabilities, warning and error."""
-    prediction = service.predict(columns)
-    notes = service.decoder.watch.notes(columns, len(prediction.values))
-    probabilities = [[]] * len(notes) if prediction.probabilities is None else prediction.probabilities.tolist()
-    answers = [[value, *row, note, ""] for value, row, note in zip(prediction.values, probabilities, notes)]
-    for index in rows_without_answer(prediction.values, prediction.probabilities).tolist():
-        answers[index] = [""] * (len(answers[index]) - 1) + [NO_ANSWER]
-    return answers
+    added = [[*[""] * (classes + 2), answers.reasons.get(row, "")] for row in range(count)]
+    chosen = range(count) if answers.chosen is None else answers.chosen.tolist()
+    shares = [[]] * len(answers.values) if answers.probabilities is None else answers.probabilities.tolist()
+    notes = answers.warnings or [""] * len(answers.values)
+    for row, value, share, note in zip(chosen, answers.values.tolist(), shares, notes):
+        added[row] = [value, *share, note, ""]
+    return added
 
 
 @dataclass(frozen=True)

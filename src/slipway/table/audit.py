@@ -1,6 +1,6 @@
 """What is wrong in a table, column by column, by a schema."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from slipway.errors import TableError
+from slipway.table.cell import Markers, no_markers, reader_of
 from slipway.table.cells import Cells, cells_of, junk_says, typed
 from slipway.table.schema import UNSEEN, Field, Schema
 
@@ -21,7 +22,7 @@ class Finding:
 
 
 def audit(
-    frame: pd.DataFrame, schema: Schema, others: Collection[str] = (), markers: Callable[[str], Iterable[str]] = lambda name: ()
+    frame: pd.DataFrame, schema: Schema, others: Collection[str] = (), markers: Markers = no_markers
 ) -> list[Finding]:
     """Findings in the order of the schema; `others` are columns that may be there without being fields."""
     findings = []
@@ -30,7 +31,8 @@ def audit(
             near = get_close_matches(field.name, [str(name) for name in frame.columns if name not in schema.names], 1)
             findings.append(Finding(field.name, "is not in the table" + (f"; is it {near[0]!r}?" if near else "")))
             continue
-        findings += [Finding(field.name, says) for says in _look(cells_of(frame[field.name], markers(field.name)), field)]
+        cells = cells_of(frame[field.name], reader_of(field, markers(field.name)))
+        findings += [Finding(field.name, says) for says in _look(cells, field)]
     for name in frame.columns:
         if name not in schema.names and name not in others:
             findings.append(Finding(str(name), "is not a field of the schema"))

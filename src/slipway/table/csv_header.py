@@ -10,8 +10,8 @@ import pyarrow
 from pyarrow import csv as arrow
 
 from slipway.errors import TableError
-from slipway.table.schema import SEPARATORS
 
+SEPARATORS = ",;\t|"
 INDEX = "Unnamed: 0"
 BLOCK = 4 << 20  # bytes of text a batch; a longer row is refused
 HEAD = 1 << 16

@@ -10,7 +10,7 @@ import pandas as pd
 
 from slipway.errors import TableError
 from slipway.table.cells import Cells, cells_of
-from slipway.table.csv_header import INDEX
+from slipway.table.dialect import INDEX
 from slipway.table.inference import FEW_TEXTS, MOST_LEVELS, Target, infer_field, is_free_text, mostly_numbers
 from slipway.table.schema import MISSING_MARKERS, Field
 from slipway.training.leaks import LEAK, SUSPICIOUS, tells

@@ -134,5 +134,5 @@ def _output(source: Source, added: tuple[str, ...], out: str) -> Any:
     if sheet is None:
         output: Any = CsvCells(source.names, added)
     else:
-        output = CsvLines(sheet.header, sheet.part.separator.encode(), sheet.line_end, added)
+        output = CsvLines(sheet.file.header, added)
     return Packed(output) if name.endswith(".gz") else output

@@ -52,7 +52,11 @@ def predict_file() -> Response:
     request.max_content_length = service.problem.serving.max_upload_bytes
     require_type("text/csv", "multipart/form-data")
     file = _upload()
-    sheet = table.open_sheet(file, service.rules)
+    try:
+        sheet = table.open_sheet(file, service.rules)
+    except Refusal:
+        file.close()
+        raise
     response = Response(table.answer(sheet, service, g._get_current_object()), mimetype="text/csv")
     response.call_on_close(file.close)
     response.headers["Content-Disposition"] = 'attachment; filename="predictions.csv"'

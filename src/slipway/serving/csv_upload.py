@@ -15,20 +15,19 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from slipway.errors import TableError
 from slipway.model.scoring import Answers, reasons_of
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
-from slipway.table.rules import LISTED, Faults, FieldProblem, Rule, Rules, shape_error
+from slipway.table.dialect import read_header, read_rows, shape_error
+from slipway.table.rules import LISTED, Faults, FieldProblem, Rule, Rules
 from slipway.table.schema import fresh_names
-
-SEPARATORS = ",;\t|"
 
 IN_MEMORY = 1 << 20
 ROWS = 1000
 PORTION = 1 << 20  # letters and cells
 LONGEST_LINE = 1 << 20
 MOST_COLUMNS = 16_384  # those of a spreadsheet; a short row is filled up to the header
-MOST_BLANK_LINES = 1000
 
 
 @dataclass(frozen=True)
@@ -37,17 +36,20 @@ class Sheet:
 
     Parameters
     ----------
-    header : list of str
+    header : tuple of str
     separator, line_end : str
+    raw : bytes
+        The header as it stands.
     places : list of int
         Index of each rule's column.
     rows : iterator
         Cells of each row; None for a row that cannot be read.
     """
 
-    header: list[str]
+    header: tuple[str, ...]
     separator: str
     line_end: str
+    raw: bytes
     rules: Rules
     places: list[int]
     rows: Iterator[list[str] | None]
@@ -89,57 +91,31 @@ def open_sheet(file: BinaryIO, rules: Rules) -> Sheet:
     Raises
     ------
     Refusal
-        422, naming the columns that are missing or there twice.
+        422: it cannot be read, or columns are missing.
     """
-    lines = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    first = _first_line(lines)
-    separator = max(SEPARATORS, key=first.count)
     try:
-        header = [name.strip() for name in next(csv.reader([first.rstrip("\r\n")], delimiter=separator))]
-    except csv.Error as error:
-        raise Refusal(422, "The header cannot be read: one of its cells is too long.") from error
-    if len(header) > MOST_COLUMNS:
-        raise Refusal(422, f"The table has {len(header)} columns; expected at most {MOST_COLUMNS}.")
-    counts = Counter(header)
-    wrong = [
-        FieldProblem(None, rule.field.name, "missing", "the table has no such column") if not counts[rule.field.name]
-        else FieldProblem(None, rule.field.name, "type", "the table has this column twice")
-        for rule in rules if counts[rule.field.name] != 1
+        header = read_header(file.read, MOST_COLUMNS)
+    except TableError as error:
+        raise Refusal(422, f"{error.cause[0].upper()}{error.cause[1:]}. {error.cure}.") from error
+    missing = [
+        FieldProblem(None, rule.field.name, "missing", "the table has no such column")
+        for rule in rules if rule.field.name not in header.names
     ]
-    if wrong:
-        reasons = Counter(problem.reason for problem in wrong)
-        raise Refusal(422, "The header does not name the columns that are needed.", wrong[:LISTED], reasons)
-    places = [header.index(rule.field.name) for rule in rules]
-    line_end = "\r\n" if first.endswith("\r\n") else "\n"
-    return Sheet(header, separator, line_end, rules, places, _rows(csv.reader(lines, delimiter=separator)))
-
-
-def _first_line(lines: Iterable[str]) -> str:
-    for blank, line in enumerate(lines):
-        if line.strip():
-            return line
-        if blank >= MOST_BLANK_LINES:
-            raise Refusal(422, f"The first {MOST_BLANK_LINES} lines are blank; expected a header and rows.")
-    raise Refusal(422, "The table is empty; expected a header and rows.")
-
-
-def _rows(reader: Iterator[list[str]]) -> Iterator[list[str] | None]:
-    filled = filter(None, reader)  # without blank lines
-    while True:
-        try:
-            row = next(filled)
-        except StopIteration:
-            return
-        except csv.Error:  # a cell beyond the parser's limit; it goes on with the next line
-            row = None
-        yield row
+    if missing:
+        says = "The header does not name the columns that are needed."
+        raise Refusal(422, says, missing[:LISTED], {"missing": len(missing)})
+    places = [header.names.index(rule.field.name) for rule in rules]
+    file.seek(header.size)
+    rows = read_rows(io.TextIOWrapper(file, encoding="utf-8", newline=""), header.separator)
+    filled = (row for row in rows if row != [])  # without blank lines
+    return Sheet(header.names, header.separator, header.line_end, header.raw, rules, places, filled)
 
 
 def answer(sheet: Sheet, service: Service, facts: Any) -> Iterator[bytes]:
     """The table with its predictions, portion by portion; counts them in ``facts.rows``."""
     classes = service.predictor.classes
     added = ["prediction", *(f"probability_{label}" for label in classes), "warning", "error"]
-    yield _written(sheet, [[*sheet.header, *fresh_names(added, sheet.header)]])
+    yield sheet.raw + sheet.separator.encode() + _written(sheet, [fresh_names(added, sheet.header)])
     for rows in _portions(sheet):
         yield _answer_rows(sheet, rows, service, facts)
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from math import isfinite
 from typing import Literal
 
+from slipway.table.dates import ISO
 from slipway.table.formats import ALIKE, DATES, format_of, without_unit
-from slipway.table.schema import ISO
 
 MOSTLY = 0.95
 MANY = 20
@@ -66,12 +66,12 @@ def find_all(columns: Mapping[str, Collection[str]]) -> dict[str, Found]:
     }
 
 
-def undeclared(texts: Collection[str]) -> str | None:
-    """The cure when a column needs an entry in ``formats``, None when it needs none."""
+def undeclared(texts: Collection[str], others: bool) -> str | None:
+    """The cure when a column needs an entry in ``formats``, None when it needs none; `others` says that columns have one."""
     found = find(texts)
     if found.format:
         return f'Add the column to formats in slipway.yaml, with the example "{found.format}" ({found.evidence})'
-    if found.choices and "1234.56" not in found.choices:  # which is read without an entry
+    if found.choices and (others or "1234.56" not in found.choices):  # which is read without an entry
         either = " or ".join(f'"{each}"' for each in found.choices)
         return f"Add the column to formats in slipway.yaml, with the example {either} ({found.evidence})"
     return None

@@ -13,7 +13,7 @@ from slipway.settings import EVERY_COLUMN
 from slipway.table.cell import problem_reader
 from slipway.table.cells import JUNK_CURE, Cells, cells_of, junk_says, typed
 from slipway.table.dates import show_date
-from slipway.table.formats import undeclared
+from slipway.table.detection import undeclared
 from slipway.table.schema import Columns, Field, Schema
 
 MOSTLY = 0.95
@@ -79,7 +79,10 @@ def infer_columns(frame: pd.DataFrame, problem: Problem, names: Sequence[str]) -
     fields, columns = [], {}
     for name in names:
         cells = cells_of(frame[name], problem_reader(problem, name))
-        field = infer_field(cells, frame[name].dtype, problem.types.get(name), name in problem.formats)
+        kind = problem.types.get(name)
+        if kind != "category":
+            _require_format(cells, problem)
+        field = infer_field(cells, frame[name].dtype, kind)
         if name in problem.limits and field.type not in ("number", "integer"):
             raise TableError(f"limits: column {name!r} is a {field.type}, not a number", "Take it out of limits")
         fields.append(replace(field, format=problem.formats.get(name, ""), markers=problem.markers(name)))
@@ -87,12 +90,20 @@ def infer_columns(frame: pd.DataFrame, problem: Problem, names: Sequence[str]) -
     return Schema(tuple(fields)), columns
 
 
-def infer_field(cells: Cells, dtype=None, kind: str | None = None, declared: bool = False) -> Field:
-    """What one column is; `kind` overrides the inferred type, `declared` says that the problem has a format for it."""
+def _require_format(cells: Cells, problem: Problem) -> None:
+    """TableError when the texts of a column are numbers or dates in a format that slipway.yaml does not say."""
+    if not cells.written or cells.name in problem.formats:
+        return
+    cure = undeclared(cells.texts, bool(problem.formats))
+    if cure:
+        says = f"{cells.texts[0][:30]!r} is a number or a date in a format that slipway.yaml does not name"
+        raise TableError(f"column {cells.name!r}: {says}", cure)
+
+
+def infer_field(cells: Cells, dtype=None, kind: str | None = None) -> Field:
+    """What one column is; `kind` overrides the inferred type."""
     if not cells.texts:
         raise TableError(f"column {cells.name!r}: every cell is missing", "Add it to drop")
-    if cells.written and not declared and kind != "category" and (cure := undeclared(cells.texts)):
-        raise TableError(f"column {cells.name!r}: {cells.texts[0][:30]!r} may be a number or a date", cure)
     kind = kind or infer_type(cells, dtype)
     missing = float(cells.missing.mean())
     if kind == "category":
@@ -168,6 +179,8 @@ def read_target(frame: pd.DataFrame, problem: Problem) -> Target:
     if len(cells.texts) < 2:
         said = f"only says {cells.texts[0]!r}" if cells.texts else "is empty"
         raise TableError(f"target {problem.target!r}: {said}: there is nothing to learn")
+    if problem.task in (None, "regression") and problem.positive is None and problem.costs is None:
+        _require_format(cells, problem)
     task = problem.task or infer_task(cells, problem)
     rows = ~cells.missing
     if task == "regression":

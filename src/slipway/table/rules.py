@@ -294,13 +294,6 @@ def _is_beyond(text: str) -> bool:
         return False
 
 
-def shape_error(row: list[str] | None, size: int) -> str:
-    """What is wrong with a row as such, None for one that cannot be read; empty when nothing is."""
-    if row is None:
-        return "the row cannot be read: one of its cells is too long"
-    return "" if len(row) == size else f"expected {size} cells, got {len(row)}"
-
-
 def visible(text: str) -> str:
     """The text with signs that turn the direction of what follows as JSON and Python write them, such as ``\\u202e``."""
     return TURNS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

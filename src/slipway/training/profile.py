@@ -11,7 +11,7 @@ import pandas as pd
 from slipway.errors import TableError
 from slipway.table.cell import MISSING_MARKERS, Reader
 from slipway.table.cells import Cells, cells_of
-from slipway.table.csv_header import INDEX
+from slipway.table.dialect import INDEX
 from slipway.table.inference import FEW_TEXTS, MOST_LEVELS, Target, infer_field, is_free_text, mostly_numbers
 from slipway.table.schema import Field
 from slipway.training.leaks import LEAK, SUSPICIOUS, tells

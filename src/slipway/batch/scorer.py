@@ -7,7 +7,7 @@ import numpy as np
 
 from slipway.batch.rows import Rows, column
 from slipway.model.predictor import Predictor
-from slipway.model.scoring import Answers, reasons_of, score
+from slipway.model.scoring import Answers, added_names, reasons_of, score
 from slipway.table.arrow_cells import read_column
 from slipway.table.rules import Rules
 
@@ -33,7 +33,7 @@ class Scorer:
     @property
     def added(self) -> tuple[str, ...]:
         """The columns that an answer adds, as far as the table has none of these names."""
-        return ("prediction", *(f"probability_{label}" for label in self.predictor.classes), "warning")
+        return added_names(self.predictor, "warning")
 
     def answer(self, rows: Rows) -> Answers:
         """Answer each row, or say why not; reasons are by row of the part, malformed rows counted."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -81,6 +82,23 @@ def score(predictor: Predictor, columns: Columns, reasons: Mapping[int, str], co
         columns = {name: each[kept] for name, each in columns.items()}
         probabilities = None if probabilities is None else probabilities[kept]
     return Answers(chosen, values, probabilities, columns, dict(sorted(reasons.items())))
+
+
+def added_names(predictor: Predictor, *more: str) -> tuple[str, ...]:
+    """The columns that an answer adds: the prediction, the probability of each label, and `more`."""
+    return ("prediction", *(f"probability_{label}" for label in predictor.classes), *more)
+
+
+def added_columns(answers: Answers, count: int) -> list[list[Any]]:
+    """Per row of `count`: the prediction and the probabilities, None where there are none; the warning, and the reason."""
+    width = 0 if answers.probabilities is None else answers.probabilities.shape[1]
+    rows: list[list[Any]] = [[*[None] * (1 + width), "", answers.reasons.get(row, "")] for row in range(count)]
+    chosen = range(count) if answers.chosen is None else answers.chosen.tolist()
+    shares = [[]] * len(answers.values) if answers.probabilities is None else answers.probabilities.tolist()
+    notes = answers.warnings or [""] * len(answers.values)
+    for row, value, share, note in zip(chosen, answers.values.tolist(), shares, notes):
+        rows[row] = [value, *share, note, ""]
+    return rows
 
 
 def _predict(predictor: Predictor, columns: Columns, count: int) -> tuple[np.ndarray, np.ndarray | None]:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from slipway.errors import TableError
-from slipway.model.scoring import Answers, reasons_of
+from slipway.model.scoring import added_columns, added_names, reasons_of
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
 from slipway.table.dialect import read_header, read_rows, shape_error
@@ -113,8 +113,7 @@ def open_sheet(file: BinaryIO, rules: Rules) -> Sheet:
 
 def answer(sheet: Sheet, service: Service, facts: Any) -> Iterator[bytes]:
     """The table with its predictions, portion by portion; counts them in ``facts.rows``."""
-    classes = service.predictor.classes
-    added = ["prediction", *(f"probability_{label}" for label in classes), "warning", "error"]
+    added = added_names(service.predictor, "warning", "error")
     yield sheet.raw + sheet.separator.encode() + _written(sheet, [fresh_names(added, sheet.header)])
     for rows in _portions(sheet):
         yield _answer_rows(sheet, rows, service, facts)
@@ -143,8 +142,8 @@ def _answer_rows(sheet: Sheet, rows: list, service: Service, facts: Any) -> byte
     service.metrics.count_rejected(Counter(fault.reason for wrong in faults.values() for fault in wrong.values()))
     answers = service.score(columns, reasons_of(faults), len(well_formed)).noted(service.rules)
     facts.rows += len(answers.values)
-    answered = iter(_added(answers, len(well_formed), len(service.predictor.classes)))
-    blank = [""] * (len(service.predictor.classes) + 2)
+    answered = iter(added_columns(answers, len(well_formed)))
+    blank = [None] * (len(service.predictor.classes) + 2)
     added = [[*blank, malformed[place]] if place in malformed else next(answered) for place in range(len(rows))]
     return _written(sheet, [((row or []) + [""] * size)[:size] + extra for row, extra in zip(rows, added)])
 
@@ -156,17 +155,6 @@ def _column(rule: Rule, cells: list[str]) -> tuple[np.ndarray, Faults]:
     values, faults = rule.read(list(places))
     wrong = np.flatnonzero(np.isin(codes, list(faults)))
     return values[codes], {row: faults[int(codes[row])] for row in wrong.tolist()}
-
-
-def _added(answers: Answers, count: int, classes: int) -> list[list]:
-    """Per row the prediction, probabilities, warning and error."""
-    added = [[*[""] * (classes + 2), answers.reasons.get(row, "")] for row in range(count)]
-    chosen = range(count) if answers.chosen is None else answers.chosen.tolist()
-    shares = [[]] * len(answers.values) if answers.probabilities is None else answers.probabilities.tolist()
-    notes = answers.warnings or [""] * len(answers.values)
-    for row, value, share, note in zip(chosen, answers.values.tolist(), shares, notes):
-        added[row] = [value, *share, note, ""]
-    return added
 
 
 @dataclass(frozen=True)

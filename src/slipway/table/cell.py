@@ -5,17 +5,14 @@ typed true one level, a midnight timestamp and its date one date.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from slipway.table.dates import days, parse_datetime, show_datetime
 from slipway.table.dialect import bare
-from slipway.table.formats import Format, format_of, number, problem_format
+from slipway.table.formats import Described, Format, format_of, number, problem_format
 from slipway.table.schema import MISSING, UNSEEN, Columns, Field, Schema
-
-if TYPE_CHECKING:
-    from slipway.problem import Problem
 
 # Cells that mean "missing" in every column, in lower case and without blanks around them.
 MISSING_MARKERS = frozenset({
@@ -85,7 +82,7 @@ def reader_of(field: Field, markers: Collection[str] = ()) -> Reader:
     return Reader((*field.markers, *markers), format_of(field.format) if field.format else None)
 
 
-def problem_reader(problem: "Problem", name: str) -> Reader:
+def problem_reader(problem: Described, name: str) -> Reader:
     """How a problem has the cells of a column read; ProblemError when its format is none."""
     return Reader(problem.markers(name), problem_format(problem, name))
 

@@ -9,6 +9,7 @@ import pandas as pd
 from slipway.errors import TableError
 from slipway.table.cell import Markers, Reader, encode, no_markers, numbers, reader_of
 from slipway.table.dates import ISO
+from slipway.table.rules import Faults, Rule
 from slipway.table.schema import MISSING, Columns, Field, Schema
 
 PLAIN = Reader()
@@ -94,6 +95,14 @@ def read_columns(frame: pd.DataFrame, schema: Schema, markers: Markers = no_mark
             raise TableError(f"column {field.name!r} is not in the table")
         columns[field.name] = typed(cells_of(frame[field.name], reader_of(field, markers(field.name))), field)
     return columns
+
+
+def read_frame_column(rule: Rule, column: pd.Series) -> tuple[np.ndarray, Faults]:
+    """The typed column of a field by its rule, and what is wrong with its cells by row, from 0."""
+    cells = cells_of(column, rule.reader)
+    values, faults = rule.read_texts([*cells.texts, None])
+    wrong = np.flatnonzero(np.isin(cells.codes % len(values), list(faults)))
+    return values[cells.codes], {row: faults[int(cells.codes[row]) % len(values)] for row in wrong.tolist()}
 
 
 def typed(cells: Cells, field: Field) -> np.ndarray:

@@ -171,14 +171,16 @@ def number(text: str) -> float:
     return value if isfinite(value) and "_" not in text else nan
 
 
-class Formatted(Protocol):
-    """What names the formats of columns, as a problem does."""
+class Described(Protocol):
+    """What says how columns are written, as a problem does."""
 
     @property
     def formats(self) -> Mapping[str, str]: ...
 
+    def markers(self, column: str) -> tuple[str, ...]: ...
 
-def problem_format(problem: Formatted, name: str) -> Format | None:
+
+def problem_format(problem: Described, name: str) -> Format | None:
     """How slipway.yaml says that a column is written, None when it does not; ProblemError on what is no example."""
     example = problem.formats.get(name)
     if example is None:

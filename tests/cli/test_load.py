@@ -121,7 +121,7 @@ def test_what_a_training_reads_is_the_same_as_from_the_file(rows, run):
     run("load", "table.csv", "mongodb:rows", "--id", "zip")[1]
     Path("table.csv").write_text(TABLE.replace("08,62,26,,no\n", "", 1))
     run("load", "table.csv", "mongodb:rows", "--id", "zip")
-    got = frame_of(open_collection(Collection("MONGO_DB_URL", rows.database.name, "rows", {}, {})), "rows")
+    got = frame_of(open_collection(Collection(database=rows.database.name, collection="rows")), "rows")
     from slipway.table.cells import cell_keys
 
     assert cell_keys(got, got.columns) == cell_keys(frame_of(open_location("table.csv", Path()), "table"), got.columns)

@@ -1,10 +1,11 @@
 """The problem's table, read, typed and divided into training rows and held-out rows."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import replace
 
 from slipway.errors import StoreError, TableError
 from slipway.problem import TASK_METRICS, Problem, default_metric

@@ -53,7 +53,7 @@ def documents(rows) -> list[dict]:
 
 def test_a_table_becomes_typed_documents_and_a_second_run_changes_nothing(rows, run, server):
     url = f"{server.url.rstrip('/')}/{rows.database.name}/rows"
-    assert run("load", "table.csv", url) == (0, told(rows, new=4), "Loading: 4 of 4 rows\n")
+    assert run("load", "table.csv", url) == (0, told(rows, new=4), "Loading: 100%, 4 of 4 rows\n")
     first = list(rows.find())
     assert documents(rows) == [
         {"_id": None, "zip": "007", "age": 19, "bmi": 27.9, "joined": datetime(2020, 1, 2), "smoker": "yes"},
@@ -153,7 +153,7 @@ def test_a_run_that_is_killed_is_finished_by_the_next(rows, run):
     environ = os.environ | {"PYTHONPATH": str(Path(slipway.__file__).parent.parent)}
     command = [sys.executable, "-m", "slipway", "load", "table.csv", "mongodb:rows"]
     with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr.readline() == "Loading: 1,000 of 10,000 rows\n"
+        assert process.stderr.readline() == "Loading: 10%, 1,000 of 10,000 rows\n"
         process.send_signal(signal.SIGKILL)
     assert rows.count_documents({}) < 10_000
     code, out, _ = run("load", "table.csv", "mongodb:rows")

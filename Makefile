@@ -46,8 +46,8 @@ rehearse: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Play the whole way to produc
 teardown:        ## Delete the box and what belongs to it on AWS; asks first
 	deploy/ec2/teardown
 
-settings: $(VENV)/train.stamp   ## Write docs/settings.md from the program's own table
-	$(BIN)/python -c 'from slipway.settings import settings_page; print(settings_page(), end="")' > docs/settings.md
+settings: $(VENV)/train.stamp   ## Write docs/settings.md from the code
+	$(BIN)/python -c 'from slipway.problem import SETTINGS; from slipway.settings import settings_page; print(settings_page(SETTINGS), end="")' > docs/settings.md
 
 lock: $(VENV)/lock.stamp   ## Pin the newest versions of everything in requirements*.in
 	$(LOCK) requirements.in -o requirements.txt

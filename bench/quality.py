@@ -8,10 +8,10 @@ defaults. Printed are the means over salts and, for each rival, Slipway's mean a
 """
 
 import argparse
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import replace
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -102,7 +102,7 @@ def main() -> None:
     problem = load_problem(arguments.problem)
     reached: dict[str, list[float]] = {}
     for salt in range(arguments.salts):
-        drawn = replace(problem, holdout=Holdout(problem.holdout.share, f"salt {salt}"))
+        drawn = replace(problem, holdout=Holdout(share=problem.holdout.share, salt=f"salt {salt}"))
         table = read(drawn)
         reached.setdefault("Slipway", []).append(slipway_reaches(drawn, table))
         for name, rival in RIVALS[table.rows.task].items():

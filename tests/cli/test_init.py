@@ -172,8 +172,9 @@ def test_a_column_of_parquet_without_a_name(run, tmp_path):
 
 @pytest.mark.parametrize("option, code, says", [
     (["--target", ""], 3, "slipway.yaml: target is missing"),
-    (["--target", "y", "--name", " "], 3, "slipway.yaml: name: expected a text"),
-    (["--target", "y", "--name", os.fsdecode(b"caf\xe9")], 3, r"slipway.yaml: name: expected a text, got the text 'caf\udce9"),
+    (["--target", "y", "--name", " "], 3, "slipway.yaml: name: expected a string"),
+    (["--target", "y", "--name", os.fsdecode(b"caf\xe9")], 3,
+     r"slipway.yaml: name: expected a string, got the string 'caf\udce9"),
     (["--target", "y", "--id", "z"], 4, "id: the table has no column 'z'"),
 ])
 def test_options_that_no_problem_can_have(run, tmp_path, option, code, says):

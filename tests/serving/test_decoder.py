@@ -17,7 +17,7 @@ ROW = ROWS[0]
 
 
 def serving(levels="reject", ranges="reject", rows=100) -> Serving:
-    return Serving(levels, ranges, rows, 1 << 20, 1 << 20, ())
+    return Serving(unknown_levels=levels, out_of_range=ranges, max_rows=rows)
 
 
 def decoder_of(schema, policies: Serving, known=()) -> Decoder:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from bson import json_util
 from bson.codec_options import CodecOptions, DatetimeConversion
+from msgspec.structs import replace
 from pymongo import ReplaceOne
 
 from slipway.batch.input import Source, require

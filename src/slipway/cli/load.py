@@ -1,7 +1,6 @@
 """slipway load"""
 
 import os
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import click
 
 from slipway.cli import options
 from slipway.cli.collection import named
+from slipway.cli.progress import Progress
 
 
 @click.command()
@@ -42,23 +42,9 @@ def command(table: str, target: str, ids: tuple[str, ...], path: str | None) -> 
     reader = partial(problem_reader, load_problem(path)) if named_here else lambda name: Reader()
     batches = open_location(table, Path())
     place = f"{to.database}.{to.collection}"
-    with connect(to.url, to.where) as client, told(to.where, place, "written"):
-        loaded = load(batches, client[to.database][to.collection], ids, reader, _Progress())
+    with connect(to.url, to.where) as client, told(to.where, place, "written"), Progress() as progress:
+        loaded = load(batches, client[to.database][to.collection], ids, reader, lambda done, total: progress.advance(
+            "Loading", done, done / total, f"{done:,} of {total:,} rows",
+        ))
     rows = loaded.new + loaded.changed + loaded.same
     click.echo(f"{rows:,} rows are in {place}: {loaded.new:,} new, {loaded.changed:,} changed, {loaded.same:,} as they were.")
-
-
-class _Progress:
-    """A line that counts rows: redrawn on a terminal, every tenth part elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._tenth = 0
-
-    def __call__(self, done: int, total: int) -> None:
-        if self._terminal:
-            bar = "█" * (30 * done // total)
-            click.echo(f"\rLoading {bar:<30} {done:,} of {total:,} rows", err=True, nl=done == total)
-        elif 10 * done // total > self._tenth:
-            self._tenth = 10 * done // total
-            click.echo(f"Loading: {done:,} of {total:,} rows", err=True)

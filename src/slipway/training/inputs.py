@@ -1,10 +1,11 @@
 """Whether anything a training depends on has changed since the last one, told without reading the table."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from msgspec.structs import asdict
 
 import slipway
 from slipway.errors import SlipwayError
@@ -48,7 +49,7 @@ def fingerprint(problem: Problem) -> str | None:
     if MONGODB in problem.source:
         return None
     asked = asdict(problem)
-    for name in ("serving", "remote", "folder", "source", "fetch", "data"):
+    for name in ("serving", "remote", "folder", "source", "fetch", "data", "limits"):
         asked.pop(name)
     total = sha256(repr(sorted(asked.items())).encode())
     for source in problem.source:

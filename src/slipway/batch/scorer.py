@@ -32,7 +32,7 @@ class Scorer:
         self.predictor = predictor
         self.rules = rules_of(predictor.schema, serving)
         self._watch = Watch(self.rules)
-        self._has_trees = predictor.model.candidate != "linear"
+        self._has_trees = predictor.has_trees
         self._markers = {
             name: frozenset(marker.strip().lower() for marker in markers(name)) for name in predictor.schema.names
         }

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,10 @@ from slipway.batch.lines import Sheet, open_sheet, reading
 from slipway.batch.rows import Rows
 from slipway.batch.typed import Typed
 from slipway.errors import TableError
-from slipway.sources.files import CSV, PARQUET, Part, file_parts
+from slipway.sources.files import CSV, PARQUET, Part
 from slipway.sources.parquet import ParquetPart, open_parquet
-from slipway.sources.paths import S3, files_at
+from slipway.sources.source import files_at
 from slipway.table.csv_header import CsvPart, open_csv
-
-HEAD = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -90,15 +87,8 @@ def open_tables(location: str, needed: Sequence[str], whole: bool) -> Source:
     TableError
         Naming the file that is not there, cannot be read, lacks a column or is unlike the first.
     """
-    if location.startswith(S3):
-        from slipway.sources.s3 import object_part, objects
-
-        listed = objects(location)
-        parts = [object_part(each) for each in listed]
-        identity = [[each.where, each.size, each.etag] for each in listed]
-    else:
-        parts = file_parts(files_at(location, Path()))
-        identity = [_identity(part) for part in parts]
+    parts = files_at(location, Path()).parts()
+    identity = [_identity(part) for part in parts]
     if all(part.where.lower().endswith(PARQUET) for part in parts):
         opened = [open_parquet(part.where, part.open) for part in parts]
         names = opened[0].names
@@ -123,9 +113,8 @@ def open_tables(location: str, needed: Sequence[str], whole: bool) -> Source:
 
 
 def _identity(part: Part) -> list:
-    with reading(part.where), part.open() as file:
-        head = sha256(file.read(HEAD)).hexdigest()
-    return [part.where, part.size, Path(part.where).stat().st_mtime_ns, head]
+    with reading(part.where):
+        return [part.where, part.size, *part.version()]
 
 
 def require(location: str, names: Sequence[str], needed: Sequence[str]) -> None:

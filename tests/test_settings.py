@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import fields
 
-from slipway.kinds import CANDIDATES, TASKS
+from slipway.kinds import TASKS
 from slipway.problem import GROUPS, SETTINGS, TASK_METRICS, Problem
 from slipway.settings import VARIABLES, settings_page
 
@@ -51,4 +51,3 @@ def test_every_variable_that_the_program_reads_is_documented():
 
 def test_tasks_have_metrics():
     assert tuple(TASK_METRICS) == TASKS
-    assert CANDIDATES == ("linear", "forest", "boosting")

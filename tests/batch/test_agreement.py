@@ -111,7 +111,7 @@ def test_odd_cells_in_even_tables(both, rows):
 
 
 def rule_of(field: Field) -> Rule:
-    [rule] = Rules(Schema((field,)), Serving("warn", "reject", 1, 1, 1, ()), {field.name: (None, 60.0)})
+    [rule] = Rules(Schema((field,)), Serving(unknown_levels="warn"), {field.name: (None, 60.0)})
     return rule
 
 

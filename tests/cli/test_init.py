@@ -201,6 +201,20 @@ def test_a_sample_does_not_overwrite(run, tmp_path):
     assert (tmp_path / "data/i.csv").read_text() != "mine"
 
 
+def test_check_reads_what_a_source_may_name(run, bucket):
+    run("sample", "loan", "loan.csv")
+    run("init", "loan.csv", "--target", "Loan_Status")
+    table = Path("loan.csv").read_bytes()
+    for name in ("part-1.csv", "part-2.csv"):
+        Path(name).write_bytes(table)
+        bucket.put(name, table)
+    for location in ("part-*.csv", f"{bucket.url}/part-*.csv"):
+        done = run("check", location)
+        assert done.exit_code == 0 and f"{location}: 1,228 rows, 0 findings" in done.output, done.output
+    absent = run("check", "absent.csv")
+    assert absent.exit_code == 4 and "absent.csv: there is no such file" in absent.output
+
+
 def test_check_says_what_is_wrong_by_column(run):
     run("sample", "loan", "loan.csv")
     run("init", "loan.csv", "--target", "Loan_Status")

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,10 @@ from slipway.batch.lines import Sheet
 from slipway.batch.rows import Rows
 from slipway.batch.typed import Typed
 from slipway.errors import TableError
-from slipway.sources.files import CSV, PARQUET, Part, file_parts
+from slipway.sources.files import CSV, PARQUET, Part
 from slipway.sources.parquet import ParquetPart, open_parquet
-from slipway.sources.paths import S3, files_at
+from slipway.sources.source import files_at
 from slipway.table.csv_file import open_csv, reading
-
-HEAD = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,8 @@ def open_tables(location: str, needed: Sequence[str], whole: bool) -> Source:
     TableError
         Naming the file that is not there, cannot be read, lacks a column or is unlike the first.
     """
-    parts, identity = _parts(location)
+    parts = files_at(location, Path()).parts()
+    identity = [_identity(part) for part in parts]
     if all(part.where.lower().endswith(PARQUET) for part in parts):
         read = _parquet(location, parts, needed, whole)
     elif all(part.where.lower().endswith(CSV) for part in parts):
@@ -101,17 +99,6 @@ def open_tables(location: str, needed: Sequence[str], whole: bool) -> Source:
             raise TableError(f"{location}: names CSV and Parquet files", "Predict either alone")
         raise TableError(f"{odd}: is neither CSV ({', '.join(CSV)}) nor Parquet ({', '.join(PARQUET)}) by its name")
     return Source(location, read[0].names, read, tuple(part.size for part in parts), identity)
-
-
-def _parts(location: str) -> tuple[Sequence[Part], list]:
-    """The files or objects, and what differs when one of them does."""
-    if location.startswith(S3):
-        from slipway.sources.s3 import object_part, objects
-
-        listed = objects(location)
-        return [object_part(each) for each in listed], [[each.where, each.size, each.etag] for each in listed]
-    parts = file_parts(files_at(location, Path()))
-    return parts, [_identity(part) for part in parts]
 
 
 def _parquet(location: str, parts: Sequence[Part], needed: Sequence[str], whole: bool) -> tuple[Typed, ...]:
@@ -137,9 +124,8 @@ def _csv(location: str, parts: Sequence[Part], needed: Sequence[str], whole: boo
 
 
 def _identity(part: Part) -> list:
-    with reading(part.where), part.open() as file:
-        head = sha256(file.read(HEAD)).hexdigest()
-    return [part.where, part.size, Path(part.where).stat().st_mtime_ns, head]
+    with reading(part.where):
+        return [part.where, part.size, *part.version()]
 
 
 def require(location: str, names: Sequence[str], needed: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from slipway.errors import TableError
 from slipway.model.predictor import Predictor
 from slipway.problem import Problem
 from slipway.sources.files import CSV, PARQUET
-from slipway.sources.paths import S3
+from slipway.sources.source import S3
 from slipway.store.local import LocalStore, open_store
 from slipway.table.rules import Rules
 from slipway.table.schema import fresh_names

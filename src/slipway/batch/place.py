@@ -11,7 +11,7 @@ from typing import Any
 
 from slipway.batch.record import full
 from slipway.errors import TableError
-from slipway.sources.paths import S3
+from slipway.sources.source import S3
 from slipway.store.atomic import put
 
 

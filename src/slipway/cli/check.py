@@ -10,14 +10,17 @@ from slipway.errors import TableError
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("table")
 @options.problem
-def command(file: Path, path: str | None) -> None:
-    """Say per column what is wrong in FILE, by the champion's schema (before the first champion: the source's).
+def command(table: str, path: str | None) -> None:
+    """Say per column what is wrong in TABLE, by the champion's schema (before the first champion: the source's).
+
+    TABLE is a CSV or Parquet file, a quoted glob of them, or s3://bucket/key with a glob in its key.
 
     \b
     Example:
       slipway check new-patients.csv
+      slipway check "s3://clinic/2026-*/*.parquet"
     """
     from slipway.model.contents import schema_of
     from slipway.problem import load_problem
@@ -28,8 +31,7 @@ def command(file: Path, path: str | None) -> None:
     from slipway.table.inference import infer_schema
 
     problem = load_problem(path)
-    if not file.is_file():
-        raise TableError(f"{file}: there is no such file")
+    tested = open_location(table, Path())
     store = open_store(problem.folder)
     pointer = store.pointer()
     if pointer:
@@ -37,11 +39,11 @@ def command(file: Path, path: str | None) -> None:
     else:
         by = ", ".join(problem.source)
         schema = infer_schema(frame_of(open_source(problem), by), problem)
-    frame = frame_of(open_location(str(file), Path()), str(file))
+    frame = frame_of(tested, table)
     known = {problem.target, *problem.id, *problem.drop}
     found = audit(frame, schema, known, problem.markers)
     for finding in found:
         click.echo(f"{finding.column}: {finding.says}")
-    click.echo(f"{file}: {len(frame):,} rows, {len(found)} findings by the schema of {by}")
+    click.echo(f"{table}: {len(frame):,} rows, {len(found)} findings by the schema of {by}")
     if found:
         sys.exit(TableError.exit_code)

@@ -34,6 +34,7 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     pin_threads()
     from slipway.problem import load_problem
     from slipway.sources.fetch import fetch
+    from slipway.sources.source import sources_of
     from slipway.store.local import open_store
     from slipway.training.inputs import fingerprint, unchanged
 
@@ -47,8 +48,9 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     if if_changed and unchanged(store, inputs):
         click.echo("Nothing changed since the last training; the champion stays.")
         return
-    if not data:
-        _require_server(problem)
+    if not data and inputs is None:  # nothing has been asked of the source: it may be away, and the next imports take seconds
+        for source in sources_of(problem):
+            source.ping()
     from slipway.store.snapshots import KeptData
     from slipway.training.train import train
 
@@ -58,17 +60,6 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
         told = partial(_compared, progress), partial(_read, progress)
         outcome = train(problem, store, inputs, jobs or cores(), *told, named)
     _show(outcome)
-
-
-def _require_server(problem) -> None:
-    """A MongoDB server that is away is told before the libraries of training are loaded, which takes seconds."""
-    from slipway.problem import MONGODB
-
-    if MONGODB in problem.source:
-        from slipway.sources.mongodb import connect, server_url
-
-        with connect(server_url(problem.mongodb), problem.mongodb.url):
-            return
 
 
 def _read(progress: Progress, done: int, total: int | None) -> None:

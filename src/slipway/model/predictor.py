@@ -74,8 +74,8 @@ class Predictor:
 
     @property
     def has_trees(self) -> bool:
-        """Whether rows that are alike take the same ways through the graph."""
-        return self.model.input == "float32"
+        """Whether the graph is one of trees: no other answers every score in two parts."""
+        return self._session.get_outputs()[0].shape[1] == 2 * len(self._base)
 
     def scores(self, columns: Columns) -> np.ndarray:
         """Predicted numbers (n,), P(positive) (n,), or class probabilities (n, classes)."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pyarrow
@@ -13,6 +14,7 @@ from slipway.table.csv_file import CsvFile, open_csv
 
 CSV = (".csv", ".csv.gz", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
+HEAD = 1 << 16  # bytes
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,14 @@ class Part:
         In bytes.
     open : callable
         () → the file, at its start.
+    version : callable
+        () → JSON that differs when the file does, told from its beginning at most; OSError when it cannot be read.
     """
 
     where: str
     size: int
     open: Callable[[], pyarrow.NativeFile]
+    version: Callable[[], list[str | int]]
 
 
 def file_parts(paths: Sequence[Path]) -> list[Part]:
@@ -41,9 +46,15 @@ def file_parts(paths: Sequence[Path]) -> list[Part]:
 
 def _part(path: Path) -> Part:
     try:
-        return Part(str(path), path.stat().st_size, lambda: pyarrow.OSFile(str(path)))
+        return Part(str(path), path.stat().st_size, lambda: pyarrow.OSFile(str(path)), lambda: _version(path))
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _version(path: Path) -> list[str | int]:
+    with path.open("rb") as file:
+        head = sha256(file.read(HEAD)).hexdigest()
+    return [path.stat().st_mtime_ns, head]
 
 
 def open_parts(parts: Sequence[Part], columns: Collection[str] | None = None) -> Batches:

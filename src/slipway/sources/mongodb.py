@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 
 import pyarrow
 
@@ -28,6 +29,31 @@ class UnfitField(TableError):
     def __init__(self, field: str, why: str, cause: str) -> None:
         super().__init__(cause, CURE)
         self.field, self.why = field, why
+
+
+@dataclass(frozen=True)
+class MongoCollection:
+    """The collection that a problem's section ``mongodb`` names."""
+
+    described: problem.Problem
+
+    @property
+    def where(self) -> str:
+        return place(self.described.mongodb)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return (self.described.mongodb.url,)
+
+    def open(self, columns: Collection[str] | None = None, without: Collection[str] = ()) -> Batches:
+        return open_collection(self.described.mongodb, columns, without)
+
+    def fingerprint(self) -> None:
+        """A server does not tell whether a collection changed."""
+
+    def ping(self) -> None:
+        with connect(server_url(self.described.mongodb), self.described.mongodb.url):
+            return
 
 
 def open_collection(

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from msgspec.structs import replace
 
 from slipway.errors import StoreError, TableError
 from slipway.problem import TASK_METRICS, Problem, default_metric

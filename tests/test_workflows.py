@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rehearsal.workflow import played
+
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".github/workflows"
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))}
@@ -51,6 +53,7 @@ def test_nothing_is_allowed_unless_a_job_asks_for_it(name):
 
 @pytest.mark.parametrize("name, job, rights", [
     ("main.yaml", "integration", {"contents": "read"}),
+    ("main.yaml", "end-to-end", {"contents": "read"}),
     ("main.yaml", "delivery", {"contents": "read", "id-token": "write"}),
     ("main.yaml", "approval", {}),
     ("main.yaml", "deployment", {}),
@@ -76,10 +79,11 @@ def test_a_checkout_leaves_no_credential_behind(name):
 
 def test_the_jobs_have_the_names_that_people_know_and_come_one_after_the_other():
     assert {name: job["name"] for name, job in MAIN["jobs"].items()} == {
-        "integration": "Continuous Integration", "delivery": "Continuous Delivery", "approval": "Approval",
-        "deployment": "Continuous Deployment", "journal": "Release journal",
+        "integration": "Continuous Integration", "end-to-end": "End-to-end Tests", "delivery": "Continuous Delivery",
+        "approval": "Approval", "deployment": "Continuous Deployment", "journal": "Release journal",
     }
-    assert MAIN["jobs"]["delivery"]["needs"] == MAIN["jobs"]["approval"]["needs"] == "integration"
+    assert MAIN["jobs"]["delivery"]["needs"] == ["integration", "end-to-end"]
+    assert MAIN["jobs"]["approval"]["needs"] == "integration"
     assert MAIN["jobs"]["deployment"]["needs"] == ["integration", "delivery", "approval"]
 
 
@@ -120,11 +124,37 @@ def test_every_python_that_is_declared_is_tested_and_lint_runs_once():
         assert conditions[name].endswith(f"matrix.python == '{pythons[0]}'")
 
 
-def test_an_earlier_commit_is_chosen_once_and_every_job_works_on_it():
+def test_the_browser_and_the_containers_are_tested_beside_the_integration_and_delivery_needs_both():
+    job = MAIN["jobs"]["end-to-end"]
+    assert "needs" not in job and "if" not in job, "a pull request is tested too, and nothing waits"
+    assert [step["run"] for step in job["steps"] if step["name"].startswith("Test")] == ["make e2e JUNIT=report.xml"]
+    assert job["steps"][-1] == MAIN["jobs"]["integration"]["steps"][-2], "both report their tests"
+    assert "end-to-end" in MAIN["jobs"]["delivery"]["needs"] and "delivery" in MAIN["jobs"]["deployment"]["needs"]
+
+
+def test_act_plays_all_of_main_but_the_job_that_plays_it():
+    """The word `queue` is the other difference: act plays no concurrency, and refuses the word."""
+    copy = yaml.safe_load(played((FOLDER / "main.yaml").read_text()))
+    whole = yaml.safe_load((FOLDER / "main.yaml").read_text())
+    del whole["jobs"]["end-to-end"]
+    whole["jobs"]["delivery"]["needs"].remove("end-to-end")
+    del whole["jobs"]["deployment"]["concurrency"]["queue"]
+    assert copy == whole
+
+
+def test_every_other_workflow_is_played_as_it_is():
+    for name in set(WORKFLOWS) - {"main.yaml"}:
+        assert played((FOLDER / name).read_text()) == (FOLDER / name).read_text()
+
+
+def test_an_earlier_commit_is_chosen_alike_by_both_jobs_that_test_and_every_job_works_on_it():
     assert triggers(MAIN)["workflow_dispatch"]["inputs"]["commit"]["default"] == ""
-    integration, *others = (MAIN["jobs"][name] for name in ("integration", "delivery", "journal"))
+    integration, beside, *others = (MAIN["jobs"][name] for name in ("integration", "end-to-end", "delivery", "journal"))
     assert integration["outputs"] == {"commit": "${{ steps.commit.outputs.commit }}"}
-    assert integration["steps"][1]["env"] == {"COMMIT": "${{ inputs.commit }}"}
+    assert integration["steps"][0] == beside["steps"][0]
+    for job in (integration, beside):
+        assert job["steps"][1]["env"] == {"COMMIT": "${{ inputs.commit }}"}
+        assert "slipway.release commit" in job["steps"][1]["run"] and "git checkout" in job["steps"][1]["run"]
     for job in others:
         first, second = job["steps"][:2]
         assert first["with"]["fetch-depth"] == 0

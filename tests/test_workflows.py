@@ -1,6 +1,7 @@
 """What act cannot simulate of the workflows, asserted on the files: rights, pins, order, limits."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def test_nothing_is_allowed_unless_a_job_asks_for_it(name):
 @pytest.mark.parametrize("name, job, rights", [
     ("main.yaml", "integration", {"contents": "read"}),
     ("main.yaml", "end-to-end", {"contents": "read"}),
+    ("main.yaml", "settings", {}),
     ("main.yaml", "delivery", {"contents": "read", "id-token": "write"}),
     ("main.yaml", "approval", {}),
     ("main.yaml", "deployment", {}),
@@ -79,11 +81,12 @@ def test_a_checkout_leaves_no_credential_behind(name):
 
 def test_the_jobs_have_the_names_that_people_know_and_come_one_after_the_other():
     assert {name: job["name"] for name, job in MAIN["jobs"].items()} == {
-        "integration": "Continuous Integration", "end-to-end": "End-to-end Tests", "delivery": "Continuous Delivery",
-        "approval": "Approval", "deployment": "Continuous Deployment", "journal": "Release journal",
+        "integration": "Continuous Integration", "end-to-end": "End-to-end Tests", "settings": "Settings",
+        "delivery": "Continuous Delivery", "approval": "Approval", "deployment": "Continuous Deployment",
+        "journal": "Release journal",
     }
-    assert MAIN["jobs"]["delivery"]["needs"] == ["integration", "end-to-end"]
-    assert MAIN["jobs"]["approval"]["needs"] == "integration"
+    assert MAIN["jobs"]["delivery"]["needs"] == ["integration", "end-to-end", "settings"]
+    assert MAIN["jobs"]["approval"]["needs"] == ["integration", "settings"]
     assert MAIN["jobs"]["deployment"]["needs"] == ["integration", "delivery", "approval"]
 
 
@@ -93,9 +96,46 @@ def test_a_revert_goes_live_without_the_store():
     assert later and all(step.get("if") == "steps.found.outputs.digest == ''" for step in later)
 
 
-@pytest.mark.parametrize("job", ["delivery", "approval", "deployment", "journal"])
+@pytest.mark.parametrize("job", ["settings", "delivery", "approval", "deployment", "journal"])
 def test_a_pull_request_and_another_branch_never_deploy(job):
     assert MAIN["jobs"][job]["if"].endswith("github.event_name != 'pull_request' && github.ref == 'refs/heads/main'")
+
+
+def look_for_settings(folder: Path, **settings: str) -> tuple[str, str]:
+    """Run the step of the job Settings; what it outputs, and the job summary."""
+    [step] = MAIN["jobs"]["settings"]["steps"]
+    files = {"GITHUB_OUTPUT": folder / "output", "GITHUB_STEP_SUMMARY": folder / "summary"}
+    for path in files.values():
+        path.touch()
+    environ = dict.fromkeys(step["env"], "") | {name: str(path) for name, path in files.items()} | settings
+    subprocess.run(["bash", "-e", "-c", step["run"]], env=environ, check=True, timeout=60)
+    return files["GITHUB_OUTPUT"].read_text(), files["GITHUB_STEP_SUMMARY"].read_text()
+
+
+@pytest.mark.parametrize("settings", [{}, {"HEROKU_API_KEY": "x"}, {
+    "HEROKU_API_KEY": "x", "SLIPWAY_REMOTE": "s3://bucket", "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "x",
+    "AWS_SECRET_ACCESS_KEY": "x",
+}], ids=["nothing", "Heroku", "Heroku with a bundle in S3"])
+def test_a_repository_without_a_box_is_told_that_nothing_is_released(tmp_path, settings):
+    found, summary = look_for_settings(tmp_path, **settings)
+    assert found == "" and "Nothing is released to a box" in summary and "docs/release.md" in summary
+
+
+@pytest.mark.parametrize("name", [
+    "AWS_ECR_LOGIN_URI", "ECR_REPOSITORY_NAME", "AWS_REGION", "AWS_ROLE_ARN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+    "SLIPWAY_REMOTE",
+])
+def test_one_setting_of_aws_is_enough_for_the_delivery_to_ask_for_the_others(tmp_path, name):
+    assert look_for_settings(tmp_path, **{name: "x"}) == ("found=true\n", "")
+    for job in ("delivery", "approval"):
+        assert MAIN["jobs"][job]["if"].startswith("needs.settings.outputs.found == 'true' && ")
+    names = [step["name"] for step in MAIN["jobs"]["delivery"]["steps"]]
+    assert names.index("Check the settings") < names.index("Take the role, or the keys")
+
+
+@pytest.mark.parametrize("name", ["AWS_ECR_LOGIN_URI", "ECR_REPOSITORY_NAME"])
+def test_beside_heroku_a_setting_of_the_registry_asks_for_a_release(tmp_path, name):
+    assert look_for_settings(tmp_path, HEROKU_API_KEY="x", **{name: "x"}) == ("found=true\n", "")
 
 
 def test_the_journal_tells_how_a_deployment_ended_and_nothing_waits_for_it():

@@ -157,7 +157,7 @@ class Runner:
 
 def played(workflow: str) -> str:
     """The copy of a workflow that act plays: without the job that would play it again, and without the word act refuses."""
-    return NEWER_THAN_ACT.sub("", END_TO_END.sub("", workflow)).replace("[integration, end-to-end]", "[integration]")
+    return NEWER_THAN_ACT.sub("", END_TO_END.sub("", workflow)).replace("[integration, end-to-end, ", "[integration, ")
 
 
 def _lines(values: Mapping[str, str]) -> str:

@@ -13,7 +13,9 @@ from slipway.errors import TableError
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @options.problem
 def command(file: Path, path: str | None) -> None:
-    """Say per column what is wrong in FILE, by the champion's schema (before the first champion: the source's).
+    """Compare FILE with the champion's schema, column by column (before the first champion: with the source's).
+
+    Exit code 4 means that rows cannot be answered as they are. Columns that are not fields are reported and ignored.
 
     \b
     Example:
@@ -26,10 +28,11 @@ def command(file: Path, path: str | None) -> None:
     from slipway.store.local import open_store
     from slipway.table.audit import audit
     from slipway.table.inference import infer_schema
+    from slipway.table.rules import rules_of
 
     problem = load_problem(path)
     if not file.is_file():
-        raise TableError(f"{file}: there is no such file")
+        raise TableError(f"{file}: file not found")
     store = open_store(problem.folder)
     pointer = store.pointer()
     if pointer:
@@ -39,9 +42,11 @@ def command(file: Path, path: str | None) -> None:
         schema = infer_schema(frame_of(open_source(problem), by), problem)
     frame = frame_of(open_location(str(file), Path()), str(file))
     known = {problem.target, *problem.id, *problem.drop}
-    found = audit(frame, schema, known, problem.markers)
+    found = audit(frame, rules_of(schema, problem.serving), known, problem.markers)
     for finding in found:
         click.echo(f"{finding.column}: {finding.says}")
-    click.echo(f"{file}: {len(frame):,} rows, {len(found)} findings by the schema of {by}")
-    if found:
+    rows = "1 row" if len(frame) == 1 else f"{len(frame):,} rows"
+    findings = "1 finding" if len(found) == 1 else f"{len(found)} findings"
+    click.echo(f"{file}: {rows}, {findings} by the schema of {by}")
+    if any(finding.rejects for finding in found):
         sys.exit(TableError.exit_code)

@@ -1,4 +1,5 @@
 import csv
+import errno
 import io
 import os
 import re
@@ -113,6 +114,17 @@ def test_what_is_refused(run, tmp_path):
     assert (tmp_path / "slipway.yaml").read_text() == "mine"
     absent = run("init", "absent.csv", "--target", "status", "--force")
     assert absent.exit_code == 4 and "absent.csv" in absent.output
+
+
+def test_a_file_that_cannot_be_written_says_what_to_do(run, monkeypatch):
+    def read_only(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    lending(80).to_csv("book.csv", index=False)
+    monkeypatch.setattr(Path, "write_text", read_only)
+    done = run("init", "book.csv", "--target", "status")
+    assert done.exit_code == 3
+    assert "slipway.yaml: cannot be written (Read-only file system). Get the right to write there" in done.output
 
 
 def test_hostile_names_and_labels_survive_the_file(run):

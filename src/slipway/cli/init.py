@@ -48,6 +48,7 @@ def command(
     if output.exists() and not force:
         raise ProblemError(f"{output}: is there already", "Add --force to overwrite it, or --output to write another")
     from slipway.problem import read_problem
+    from slipway.store.atomic import unwritable
     from slipway.table.inference import features, read_target
     from slipway.training.profile import profile, usual_markers
 
@@ -68,7 +69,7 @@ def command(
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ProblemError(f"{output}: cannot be written ({error.strerror})") from error
+        raise unwritable(output, error, ProblemError) from error
     _say(output, sample.seen, read, findings, unfit)
     if collection and not os.environ.get(collection.where) and not os.environ.get(URL):
         click.echo(f"Before that, set {URL} to the URL of the server.")

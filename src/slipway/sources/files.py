@@ -86,7 +86,8 @@ def open_parts(parts: Sequence[Part], columns: Collection[str] | None = None) ->
             for batch in one.read(chosen):
                 yield _as_texts(batch) if texts and isinstance(one, ParquetPart) else batch
 
-    return Batches(chosen, None if None in counts else sum(counts), read, texts=texts)
+    typed = frozenset().union(*(one.typed for one in opened if isinstance(one, ParquetPart))).intersection(chosen)
+    return Batches(chosen, None if None in counts else sum(counts), read, texts=texts, typed=typed)
 
 
 def _require_texts(part: ParquetPart, names: Collection[str]) -> None:

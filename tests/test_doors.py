@@ -67,6 +67,7 @@ def within(names: set[str], packages: set[str]) -> set[str]:
     ("slipway.batch", {"sklearn", "scipy", "matplotlib", "onnx", "skl2onnx", "slipway.training", "slipway.cli"}),
     ("slipway.model.predictor", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem"}),
     ("slipway.table.schema", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "onnxruntime"}),
+    ("slipway.table.formats", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "onnxruntime"}),
     ("slipway.store.local", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "numpy"}),
     ("slipway.store.transfer", HEAVY | {"slipway.serving", "slipway.cli", "numpy", "flask"}),
     ("slipway.release",

@@ -172,8 +172,9 @@ def test_a_column_of_parquet_without_a_name(run, tmp_path):
 
 @pytest.mark.parametrize("option, code, says", [
     (["--target", ""], 3, "slipway.yaml: target is missing"),
-    (["--target", "y", "--name", " "], 3, "slipway.yaml: name: expected a text"),
-    (["--target", "y", "--name", os.fsdecode(b"caf\xe9")], 3, r"slipway.yaml: name: expected a text, got the text 'caf\udce9"),
+    (["--target", "y", "--name", " "], 3, "slipway.yaml: name: expected a string"),
+    (["--target", "y", "--name", os.fsdecode(b"caf\xe9")], 3,
+     r"slipway.yaml: name: expected a string, got the string 'caf\udce9"),
     (["--target", "y", "--id", "z"], 4, "id: the table has no column 'z'"),
 ])
 def test_options_that_no_problem_can_have(run, tmp_path, option, code, says):
@@ -229,9 +230,32 @@ def test_check_says_what_is_wrong_by_column(run):
     assert done.exit_code == 4
     for says in (
         "Property_Area: 1 cells say 'Moon' (row 1), which training never saw",
-        "ApplicantIncome: 1 cells are outside the range", "(first in row 2)",
+        "ApplicantIncome: 1 cell is outside the range of training, ", " (row 2)",
         "LoanAmount: 1 cells say 'lots' (row 3), expected a integer",
-        "Education: 1 cells are missing (first in row 4); training had none",
-        "Gender: is not in the table", "Married: is not in the table; is it 'Maried'?", "Maried: is not a field",
+        "Education: 1 cell is missing (row 4); training had none",
+        "Gender: is not in the table", "Married: is not in the table; is it 'Maried'?",
+        "Maried: is not a field of the schema; ignored", "new.csv: 614 rows, 7 findings",
     ):
         assert says in done.output, done.output
+
+
+def test_what_keeps_no_row_from_an_answer_is_reported_and_no_failure(run, monkeypatch):
+    run("sample", "loan", "loan.csv")
+    run("init", "loan.csv", "--target", "Loan_Status")
+    frame = pd.read_csv("loan.csv", dtype=str, keep_default_na=False)
+    frame["note"] = "x"
+    frame.to_csv("more.csv", index=False)
+    more = run("check", "more.csv")
+    assert more.exit_code == 0
+    assert "note: is not a field of the schema; ignored\n" in more.output and ", 1 finding by" in more.output
+
+    frame.loc[0, "Property_Area"] = "Moon"
+    frame.loc[[1, 5], "ApplicantIncome"] = "-5"
+    frame.to_csv("odd.csv", index=False)
+    assert run("check", "odd.csv").exit_code == 4
+    monkeypatch.setenv("SLIPWAY_SERVING_UNKNOWN_LEVELS", "warn")
+    monkeypatch.setenv("SLIPWAY_SERVING_OUT_OF_RANGE", "warn")
+    odd = run("check", "odd.csv")
+    assert odd.exit_code == 0
+    assert "(row 1), which training never saw; answered with a warning" in odd.output
+    assert "ApplicantIncome: 2 cells are outside the range" in odd.output and "(first in row 2); answered" in odd.output

@@ -1,10 +1,10 @@
 """Whether retrain.yaml finds the source on a clean checkout."""
 
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from slipway.cli.doctor import examine
 from slipway.doctor.check_source import RETRAIN, check, gather

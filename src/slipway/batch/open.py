@@ -16,6 +16,7 @@ from slipway.problem import Problem
 from slipway.sources.files import CSV, PARQUET
 from slipway.sources.source import S3
 from slipway.store.local import LocalStore, open_store
+from slipway.table.rules import Rules
 from slipway.table.schema import fresh_names
 
 COLLECTION = "mongodb:"
@@ -43,7 +44,7 @@ def open_batch(problem: Problem, location: str, out: str, digits: str | None, st
     """
     store = open_store(problem.folder)
     predictor = _predictor(problem, store, digits)
-    scorer = Scorer(predictor, problem.serving, problem.markers)
+    scorer = Scorer(predictor, Rules(predictor.schema, problem.serving, problem.limits, problem.markers))
     rejects = rejects or default_rejects(out)
     _check_places(location, out, rejects)
     folder = store.root / FOLDER
@@ -133,5 +134,5 @@ def _output(source: Source, added: tuple[str, ...], out: str) -> Any:
     if sheet is None:
         output: Any = CsvCells(source.names, added)
     else:
-        output = CsvLines(sheet.header, sheet.part.separator.encode(), sheet.line_end, added)
+        output = CsvLines(sheet.file.header, added)
     return Packed(output) if name.endswith(".gz") else output

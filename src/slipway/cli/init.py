@@ -4,7 +4,6 @@ import math
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,6 +103,8 @@ def _sample(draft: "problem.Problem") -> "Sample":
 
 def _from_collection(draft: "problem.Problem", collection: Named, needed: Collection[str]) -> tuple["Sample", dict[str, str]]:
     """A sample of a collection, and which fields cannot be columns and why; TableError when one of them is `needed`."""
+    from msgspec.structs import replace
+
     from slipway.sources.mongodb import UnfitField, open_collection, place
     from slipway.training.sample import draw
 

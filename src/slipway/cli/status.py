@@ -51,7 +51,8 @@ def _champion(store, pointer) -> dict:
 
 def _lines(status: dict) -> list[str]:
     champion = status["champion"]
-    lines = [f"problem   {status['problem']}", f"store     {status['store']} ({len(status['bundles'])} bundles)"]
+    count = len(status["bundles"])
+    lines = [f"problem   {status['problem']}", f"store     {status['store']} ({count} bundle{'' if count == 1 else 's'})"]
     if champion is None:
         return [*lines, "champion  none yet: run slipway train"]
     lines.append(f"champion  {champion['digest']}")

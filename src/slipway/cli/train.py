@@ -1,15 +1,14 @@
 """slipway train"""
 
-import sys
 from functools import partial
 
 import click
 
 from slipway.cli import options
+from slipway.cli.progress import FEW, Progress
 from slipway.threads import cores, pin_threads
 
 SHOWN = 8
-FEW = 200_000  # rows that are read before one asks how far it is
 
 
 @click.command()
@@ -57,39 +56,20 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
 
     named = KeptData(store.root / "data").find(data) if data else None
     click.echo(f"Reading {f'data {named[:12]}' if named else ', '.join(problem.source)}", err=True)
-    outcome = train(problem, store, inputs, jobs or cores(), _Progress(), _Reading(), named)
+    with Progress() as progress:
+        told = partial(_compared, progress), partial(_read, progress)
+        outcome = train(problem, store, inputs, jobs or cores(), *told, named)
     _show(outcome)
 
 
-class _Reading:
-    """A line that counts rows: redrawn on a terminal; elsewhere every tenth part, or as many rows again as before."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._next = FEW
-
-    def __call__(self, done: int, total: int | None) -> None:
-        if done < self._next:
-            return
-        self._next = done + 1 if self._terminal else max(done + (total or 0) // 10, 0 if total else 2 * done)
+def _read(progress: Progress, done: int, total: int | None) -> None:
+    if done >= FEW:
         of = f" of about {total:,}" if total else ""
-        click.echo(f"{chr(13) if self._terminal else ''}Reading: {done:,}{of} rows", err=True, nl=not self._terminal)
+        progress.advance("Reading", done, min(done / total, 1) if total else None, f"{done:,}{of} rows")
 
 
-class _Progress:
-    """A line that counts fits: redrawn on a terminal, every tenth part elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._tenth = 0
-
-    def __call__(self, done: int, total: int, candidate: str) -> None:
-        if self._terminal:
-            bar = "█" * (30 * done // total)
-            click.echo(f"\rComparing {bar:<30} {done}/{total} {candidate:<10}", err=True, nl=done == total)
-        elif 10 * done // total > self._tenth:
-            self._tenth = 10 * done // total
-            click.echo(f"Comparing: {done} of {total} fits", err=True)
+def _compared(progress: Progress, done: int, total: int, candidate: str) -> None:
+    progress.advance("Comparing", done, done / total, f"{done} of {total} fits, {candidate}")
 
 
 def _show(outcome) -> None:

@@ -3,6 +3,7 @@
 from slipway.model.bundle import Bundle
 from slipway.model.contents import Answer, golden_of, schema_of
 from slipway.model.predictor import Predictor, close, golden_answers
+from slipway.table.cell import columns_from_rows
 
 SHOWN = 10
 
@@ -29,7 +30,7 @@ def _golden(before: Bundle, after: Bundle) -> dict | None:
     golden, predictor = golden_of(before), Predictor(after)
     if _fields(before) != _fields(after):
         return None
-    answers = golden_answers(predictor, predictor.schema.columns_from_rows(golden.rows))
+    answers = golden_answers(predictor, columns_from_rows(predictor.schema, golden.rows))
     pairs = list(enumerate(zip(golden.predictions, answers), start=1))
     changed = [(row, old["prediction"], new["prediction"]) for row, (old, new) in pairs if not _same(old, new)]
     return {"rows": len(pairs), "changed": len(changed), "shown": [list(each) for each in changed[:SHOWN]]}

@@ -9,7 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from slipway.table.schema import EPOCH, MISSING, UNSEEN, Columns, Schema
+from slipway.table.dates import EPOCH
+from slipway.table.schema import MISSING, UNSEEN, Columns, Schema
 
 # Which types of field each kind of output is made of.
 KINDS = {

@@ -13,6 +13,7 @@ from slipway.model.bundle import Bundle
 from slipway.model.contents import Answer, Draft, Model, golden_of, model_of, schema_of, unfit
 from slipway.model.encoding import Encoding
 from slipway.model.explanation import Contributions, contributions
+from slipway.table.cell import columns_from_rows
 from slipway.table.schema import Columns
 
 INPUT = "rows"
@@ -129,7 +130,7 @@ class Predictor:
             if labels != set(self.classes) or isinstance(answer["prediction"], str) != bool(labels):
                 raise unfit(self.bundle, "golden.json", f"not an answer of this model - at `$.predictions[{place}]`")
         try:
-            return self.schema.columns_from_rows(golden.rows), golden.predictions
+            return columns_from_rows(self.schema, golden.rows), golden.predictions
         except (TypeError, ValueError) as error:
             raise unfit(self.bundle, "golden.json", f"rows: do not fit schema.json ({error})") from error
 

@@ -10,7 +10,7 @@ import pyarrow
 from slipway.errors import TableError
 from slipway.sources.batches import Batches
 from slipway.sources.parquet import ParquetPart, open_parquet
-from slipway.table.csv_header import CsvPart, open_csv
+from slipway.table.csv_file import CsvFile, open_csv
 
 CSV = (".csv", ".csv.gz", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
@@ -76,7 +76,7 @@ def open_parts(parts: Sequence[Part], columns: Collection[str] | None = None) ->
     if not chosen:
         raise TableError(f"{parts[0].where}: has none of the columns {', '.join(sorted(columns))}")
     counts = [one.rows for one in opened]
-    texts = any(isinstance(one, CsvPart) for one in opened)
+    texts = any(isinstance(one, CsvFile) for one in opened)
 
     def read() -> Iterator[pyarrow.RecordBatch]:
         for one in opened:

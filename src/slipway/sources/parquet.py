@@ -58,7 +58,7 @@ def open_parquet(where: str, opens: Callable[[], pyarrow.NativeFile]) -> Parquet
         raise TableError(f"{where}: column {blank} has no name")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise TableError(f"{where}: has the column {twice[0]!r} twice")
+        raise TableError(f"{where}: duplicate column name {twice[0]!r}", "Rename or remove one of the columns")
     return ParquetPart(where, names, opened.metadata.num_rows, opened.metadata, opens)
 
 

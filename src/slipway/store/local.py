@@ -125,10 +125,11 @@ class LocalStore:
             raise unwritable(self.root / FILE, error) from error
 
     def promote(self, bundle: Bundle, event: str, reason: str) -> None:
-        """Make a verified bundle the champion by hand, and note it in the journal."""
+        """Make a verified bundle the champion by hand, and note it in the journal; the present champion keeps its verdict."""
         before = self.pointer()
         verdict = {"outcome": "promoted", "reasons": [reason]}
-        self.point(Pointer(bundle.digest, bundle.problem, verdict))
+        if before is None or before.digest != bundle.digest:
+            self.point(Pointer(bundle.digest, bundle.problem, verdict))
         self.journal.append(entry(event, bundle, before.digest if before else None, verdict))
 
     def previous(self) -> str:

@@ -22,7 +22,7 @@ from slipway.model.document import parse, read_plain
 from slipway.store.atomic import locked, unwritable, write_synced
 from slipway.store.digests import find
 from slipway.store.draft import clean, discard, drafted
-from slipway.table.hashing import fingerprint
+from slipway.table.identity import fingerprint
 
 FORMAT = 1
 TABLE, ABOUT = "table.parquet", "about.json"

@@ -1,10 +1,11 @@
 """Whether anything a training depends on has changed since the last one, told without reading the table."""
 
-from dataclasses import asdict
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
+
+from msgspec.structs import asdict
 
 import slipway
 from slipway.errors import SlipwayError
@@ -47,7 +48,7 @@ def fingerprint(problem: Problem) -> str | None:
     if None in sources:
         return None
     asked = asdict(problem)
-    for name in ("serving", "remote", "folder", "source", "fetch", "data"):
+    for name in ("serving", "remote", "folder", "source", "fetch", "data", "limits"):
         asked.pop(name)
     total = sha256(repr(sorted(asked.items())).encode())
     for part in chain.from_iterable(filter(None, sources)):

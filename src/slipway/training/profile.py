@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from slipway.errors import TableError
+from slipway.table.cell import MISSING_MARKERS, Reader
 from slipway.table.cells import Cells, cells_of
-from slipway.table.csv_header import INDEX
+from slipway.table.dialect import INDEX
 from slipway.table.inference import FEW_TEXTS, MOST_LEVELS, Target, infer_field, is_free_text, mostly_numbers
-from slipway.table.schema import MISSING_MARKERS, Field
+from slipway.table.schema import Field
 from slipway.training.leaks import LEAK, SUSPICIOUS, tells
 
 ID_NAME = re.compile(r"(^|.*[_\W])(id|uuid|guid|key|nr|no|number|index)$|.*[a-z]I[dD]$", re.IGNORECASE)
@@ -128,7 +129,7 @@ def _feature(cells: Cells, dtype, target: Target) -> Finding:
 def _without(cells: Cells, texts: Sequence[str]) -> Cells:
     """The same column with these texts as missing cells."""
     column = pd.Series([None if code < 0 else cells.texts[code] for code in cells.codes], name=cells.name, dtype=object)
-    return cells_of(column, texts)
+    return cells_of(column, Reader(texts))
 
 
 def describe(field: Field) -> str:

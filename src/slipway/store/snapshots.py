@@ -20,8 +20,8 @@ from slipway.errors import StoreError
 from slipway.model.bundle import DIGEST
 from slipway.model.document import parse, read_plain
 from slipway.store.atomic import locked, unwritable, write_synced
+from slipway.store.digests import find
 from slipway.store.draft import clean, discard, drafted
-from slipway.store.local import SHORTEST_PREFIX
 from slipway.table.identity import fingerprint
 
 FORMAT = 1
@@ -86,17 +86,7 @@ class KeptData:
 
     def find(self, prefix: str) -> str:
         """The one fingerprint that starts with `prefix`; StoreError when there is none, or several."""
-        if len(prefix) < SHORTEST_PREFIX:
-            raise StoreError(f"{prefix!r}: give at least {SHORTEST_PREFIX} digits of the fingerprint")
-        there = sorted(self.sizes())
-        found = [named for named in there if named.startswith(prefix)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise StoreError(f"{prefix}: fits several tables in {self.root}", "Give more digits")
-        listed = ", ".join(named[:12] for named in there)
-        cure = f"Those there are: {listed}" if there else "None is kept: see data.keep in docs/settings.md"
-        raise StoreError(f"{prefix}: no such data in {self.root}", cure)
+        return find(prefix, lambda: sorted(self.sizes()), "data", self.root, "None is kept: see data.keep in docs/settings.md")
 
     def sizes(self) -> dict[str, int]:
         """Bytes of all tables kept, by fingerprint; the one used last comes first."""

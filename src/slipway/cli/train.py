@@ -1,12 +1,17 @@
 """slipway train"""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from slipway.cli import options
 from slipway.cli.progress import FEW, Progress
 from slipway.threads import cores, pin_threads
+
+if TYPE_CHECKING:
+    from slipway.problem import Problem
+    from slipway.training.train import Outcome
 
 SHOWN = 8
 
@@ -60,7 +65,7 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     _show(outcome)
 
 
-def _require_server(problem) -> None:
+def _require_server(problem: "Problem") -> None:
     """A MongoDB server that is away is told before the libraries of training are loaded, which takes seconds."""
     from slipway.problem import MONGODB
 
@@ -81,7 +86,7 @@ def _compared(progress: Progress, done: int, total: int, candidate: str) -> None
     progress.advance("Comparing", done, done / total, f"{done} of {total} fits, {candidate}")
 
 
-def _show(outcome) -> None:
+def _show(outcome: "Outcome") -> None:
     from slipway.model.contents import model_of
 
     metrics = outcome.bundle.json("metrics.json")

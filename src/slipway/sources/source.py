@@ -2,10 +2,14 @@
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slipway.problem import MONGODB, Problem
 from slipway.sources.batches import Batches
 from slipway.sources.paths import S3, files_at, source_files
+
+if TYPE_CHECKING:
+    from slipway.sources.files import Part
 
 
 def open_source(problem: Problem, columns: Collection[str] | None = None, without: Collection[str] = ()) -> Batches:
@@ -47,7 +51,7 @@ def open_location(location: str, folder: Path, columns: Collection[str] | None =
     return open_parts(parts, columns)
 
 
-def _objects(location: str) -> list:
+def _objects(location: str) -> list["Part"]:
     from slipway.sources.s3 import object_part, objects  # boto3 takes a while
 
     return [object_part(found) for found in objects(location)]

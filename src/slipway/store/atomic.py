@@ -18,7 +18,7 @@ CURES = {
 
 def unwritable(path: Path, error: OSError) -> StoreError:
     """The error of a write to `path` that the system refused, with what to do."""
-    return StoreError(f"{path}: cannot be written ({error.strerror})", CURES.get(error.errno, ""))
+    return StoreError(f"{path}: cannot be written ({error.strerror})", CURES.get(error.errno or 0, ""))
 
 
 @contextmanager

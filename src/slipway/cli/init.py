@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
@@ -15,6 +15,8 @@ from slipway.errors import ProblemError
 
 if TYPE_CHECKING:
     from slipway import problem
+    from slipway.table.inference import Target
+    from slipway.training.profile import Finding
     from slipway.training.sample import Sample
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./*-]*")
@@ -53,7 +55,7 @@ def command(
     from slipway.training.profile import profile, usual_markers
 
     collection = named(table, "the table", _server) if is_collection(table) else None
-    origin = _section(table, collection) if collection else {"source": _source(table, output)}
+    origin: dict[str, Any] = _section(table, collection) if collection else {"source": _source(table, output)}
     name = name or re.sub(r"\W+", "-", collection.collection if collection else Path(table).name.split(".")[0]).strip("-")
     given = {"name": name or "problem", **origin, "target": target, "positive": positive, "id": list(ids)}
     draft = read_problem(yaml.safe_dump({key: value for key, value in given.items() if value}), output, {})
@@ -80,7 +82,7 @@ def _source(table: str, output: Path) -> str:
     return table if "://" in table else Path(os.path.relpath(Path(table).resolve(), output.resolve().parent)).as_posix()
 
 
-def _section(table: str, collection: Named) -> dict:
+def _section(table: str, collection: Named) -> dict[str, Any]:
     """What slipway.yaml says of a collection: never the URL, which may have a password."""
     variable = {} if "://" in table or collection.where == URL else {"url": collection.where}
     return {"source": "mongodb", "mongodb": variable | {"database": collection.database, "collection": collection.collection}}
@@ -121,11 +123,11 @@ def _from_collection(draft: "problem.Problem", collection: Named, needed: Collec
             unfit[error.field] = error.why
 
 
-def _balance(target) -> float | None:
+def _balance(target: "Target") -> float | None:
     return float((target.y == 1).mean()) if target.task == "binary" else None
 
 
-def _origin(origin: Mapping, unfit: Mapping[str, str]) -> list[str]:
+def _origin(origin: Mapping[str, Any], unfit: Mapping[str, str]) -> list[str]:
     """The lines on where the table is."""
     lines = [f"source: {_scalar(origin['source'])}"]
     if "mongodb" in origin:
@@ -138,7 +140,10 @@ def _origin(origin: Mapping, unfit: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def _text(name: str, origin: Sequence[str], target, findings, positive, markers, balance) -> str:
+def _text(
+    name: str, origin: Sequence[str], target: "Target", findings: Sequence["Finding"], positive: str | None,
+    markers: Sequence[str], balance: float | None,
+) -> str:
     lines = [
         "# What to predict, and from what. docs/settings.md lists every setting.",
         f"name: {_scalar(name)}", *origin, f"target: {_scalar(target.name)}",
@@ -165,7 +170,7 @@ def _text(name: str, origin: Sequence[str], target, findings, positive, markers,
     return "\n".join(lines)
 
 
-def _task(target, positive: str | None, balance: float | None) -> list[str]:
+def _task(target: "Target", positive: str | None, balance: float | None) -> list[str]:
     if target.task == "regression":
         return ["task: regression             # the target is a number", "metric: rmse                 # or mae, r2"]
     if target.task == "multiclass":
@@ -185,7 +190,7 @@ def _task(target, positive: str | None, balance: float | None) -> list[str]:
     ]
 
 
-def _group(use: str, says: str, findings) -> list[str]:
+def _group(use: str, says: str, findings: Sequence["Finding"]) -> list[str]:
     chosen = [finding for finding in findings if finding.use == use]
     if not chosen:
         return []
@@ -209,7 +214,9 @@ def _shown(text: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
 
 
-def _say(output: Path, rows: int, target, findings, unfit: Mapping[str, str]) -> None:
+def _say(
+    output: Path, rows: int, target: "Target", findings: Sequence["Finding"], unfit: Mapping[str, str],
+) -> None:
     kinds = {use: [finding for finding in findings if finding.use == use] for use in ("feature", "id", "drop")}
     click.echo(f"Read {rows:,} rows: {len(kinds['feature'])} columns to learn {_shown(target.name)} from ({target.task}).")
     for name, why in unfit.items():

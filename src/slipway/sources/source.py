@@ -24,7 +24,6 @@ TABLES = {
     MONGODB: "slipway.sources.mongodb:MongoCollection",
 }
 
-
 class Source(Protocol):
     """Where a table comes from."""
 

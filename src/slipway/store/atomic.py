@@ -19,7 +19,7 @@ CURES = {
 
 def unwritable(path: Path, error: OSError, kind: type[SlipwayError] = StoreError) -> SlipwayError:
     """The error of a write to `path` that the system refused, with what to do."""
-    return kind(f"{path}: cannot be written ({error.strerror})", CURES.get(error.errno, ""))
+    return kind(f"{path}: cannot be written ({error.strerror})", CURES.get(error.errno or 0, ""))
 
 
 @contextmanager

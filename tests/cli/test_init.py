@@ -62,12 +62,13 @@ def test_a_table_of_every_habit_needs_no_edit(run, tmp_path):
     problem = load_problem("slipway.yaml", environ={})
     assert problem.id == ("member_id",)
     assert set(problem.drop) == {"country", "title", "recoveries", "collected_on"}
-    assert problem.markers("any") == ("unknown",)
+    assert (problem.markers("ratio"), problem.markers("amount")) == (("unknown",), ())
     assert (problem.task, problem.positive, problem.metric) == ("binary", "Charged Off", "roc_auc")
     assert "recoveries: SUSPECTED LEAK" in done.output and "collected_on: SUSPECTED LEAK" in done.output
     text = (tmp_path / "slipway.yaml").read_text()
     assert "constant: always 'us'" in text and "take it out of this list" in text
-    assert re.search(r"# +issued +date", text) and "# read as missing: " in text.lower()
+    assert re.search(r"# +issued +date", text) and re.search(r"# +grade +category of 2: A, B, .*% missing \(\?\)", text)
+    assert re.search(r"\n  ratio: \[unknown\] +# [0-9]+ cells\n", text)
 
 
 def test_columns_of_parquet_that_nobody_can_learn_from_are_left_out(run):
@@ -161,13 +162,14 @@ def test_what_init_writes_means_the_columns_that_it_saw(names, cells):
         done = CliRunner().invoke(slipway, ["init", f"{folder}/t.parquet", *wanted])
         assert done.exit_code == 0, done.output
         problem = load_problem(Path(folder, "slipway.yaml"), environ={})
-    assert (problem.id, problem.drop, problem.target, problem.markers("any")) == ((key,), (constant,), target, (marker,))
+    assert (problem.id, problem.drop, problem.target) == ((key,), (constant,), target)
+    assert problem.missing == {number: (marker,)}
     assert features(frame, problem) == [number, level, other]
     assert problem.positive == read_target(frame, problem).classes[1] and problem.positive in labels
 
 
 def test_a_cell_of_csv_with_a_control_character(run):
-    frame = pd.DataFrame({"x": RANDOM.random(60), "c\x1b[2J": "a\0b", "k": RANDOM.choice(["\u2028", "b\0"], 60)})
+    frame = pd.DataFrame({"x": RANDOM.random(60), "c\x1b[2J": "a\0b", "k": RANDOM.choice(["\u2028c", "b\0"], 60)})
     frame.assign(y=RANDOM.random(60)).to_csv("t.csv", index=False)
     done = run("init", "t.csv", "--target", "y")
     assert done.exit_code == 0, done.output

@@ -121,7 +121,7 @@ def _text(cells: pyarrow.Array) -> pyarrow.Array:
     return cells.cast(pyarrow.string())
 
 
-def _opened(part: Part) -> CsvPart | ParquetPart:
+def _opened(part: Part) -> CsvFile | ParquetPart:
     name = part.where.lower()
     if name.endswith(PARQUET):
         return open_parquet(part.where, part.open)

@@ -24,6 +24,7 @@ TABLES = {
     MONGODB: "slipway.sources.mongodb:MongoCollection",
 }
 
+
 class Source(Protocol):
     """Where a table comes from."""
 

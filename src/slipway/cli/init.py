@@ -12,7 +12,7 @@ import yaml
 
 from slipway.cli.collection import Named, is_collection, named
 from slipway.errors import ProblemError
-from slipway.settings import TASKS
+from slipway.kinds import TASKS
 
 if TYPE_CHECKING:
     from slipway import problem

@@ -129,7 +129,7 @@ def remove(name: str) -> Callable[[Path], None]:
     (write("etc/sudoers.d/more", "runner ALL=(ALL) NOPASSWD: ALL"), "sudo", "may do more than release: runner ALL=(ALL)"),
     (write("etc/group", "docker:x:999:ubuntu,runner\n"), "runner", "every job can become root"),
     (write("etc/passwd", "runner:x:1001:999::/home/runner:/bin/bash\n"), "runner", "every job can become root"),
-    (lambda root: (root / "var/lib/slipway/sockets/active.sock").symlink_to("elsewhere"), "release", "leads to elsewhere"),
+    (lambda root: (root / "var/lib/slipway/sockets/active.sock").symlink_to("elsewhere"), "release", "points to elsewhere"),
 ])
 def test_what_is_broken_is_found_and_nothing_else(root, spoil, what, says):
     (root / "etc/sudoers.d/more").write_text("")
@@ -144,7 +144,7 @@ def test_settings_and_program_are_roots_alone_to_change(root):
     (root / "etc/slipway/release.toml").chmod(0o666)
     (root / "usr/local/sbin/slipway-release").chmod(0o775)
     found = states(root)
-    assert found["settings"][0] == "failed" and "others than root can write it" in found["settings"][1]
+    assert found["settings"][0] == "failed" and "other users than root can write it" in found["settings"][1]
     assert found["program"][0] == "failed"
 
 

@@ -30,7 +30,7 @@ def test_what_is_found(state, restart, names):
 
 
 def test_a_finding_says_how_much_is_left():
-    assert findings(disk(free=0.1), False)["disk"].startswith("the disk is 90% full, 1.6 GB are free")
+    assert findings(disk(free=0.1), False)["disk"].startswith("the disk is 90% full, 1.6 GB free")
 
 
 def test_a_file_system_without_a_number_of_files_is_no_finding():

@@ -102,7 +102,7 @@ NO_CHAMPION = "artifacts/champion.json: no champion yet. Run slipway train first
 
 @pytest.mark.parametrize("command, says", [
     (("promote", "abc"), "at least 6"), (("promote", "abcdef"), "no such bundle"),
-    (("rollback",), "knows of no earlier champion"),
+    (("rollback",), "has no earlier champion"),
     (("serve",), NO_CHAMPION), (("predict", "table.csv", "-o", "out.csv"), NO_CHAMPION),
 ])
 def test_an_empty_store(run, command, says):
@@ -154,7 +154,7 @@ def test_status_promote_and_rollback(run, store):
     assert f"champion  {two}" in shown and "sound" in shown and "rmse 0.8" in shown
     assert run("rollback").out.startswith(f"{one[:12]} is the champion again")
     assert store.pointer().digest == one
-    assert_one_line(run("rollback"), 5, "knows of no earlier champion. slipway promote DIGEST names one")
+    assert_one_line(run("rollback"), 5, "has no earlier champion. Choose one with slipway promote DIGEST")
     status = json.loads(run("status", "--json").out)
     assert status["champion"]["digest"] == one and status["champion"]["sound"] is True
     assert [entry["event"] for entry in status["journal"]] == ["promote", "promote", "rollback"]

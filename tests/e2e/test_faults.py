@@ -142,7 +142,7 @@ def test_a_full_disk_is_found_before_anything_changes(docker, repository, regist
             box.run("sh", "-c", "cat /dev/zero > /var/lib/slipway/full || true")
             failed = box.release(request(releases[1], 2), check=False)
             assert failed.returncode != 0
-            assert "No space left" in failed.stdout and "Make room" in failed.stdout
+            assert "No space left" in failed.stdout and "Free disk space" in failed.stdout
             assert (box.live(), box.releases()) == before
             box.run("rm", "/var/lib/slipway/full")
             box.release(request(releases[1], 2))

@@ -207,8 +207,8 @@ def test_a_sample_is_written_once(run, tmp_path):
     assert run("sample", "insurance", "data/a.csv", "--rows", "20").code == 0
     written = (tmp_path / "data" / "a.csv").read_bytes()
     assert written.count(b"\n") == 21 and written.startswith(b"age,sex,bmi,children,smoker,region,charges\n")
-    assert_one_line(run("sample", "insurance", "data/a.csv", "--rows", "20"), 4, "is there already. Add --force")
-    assert "is there already" in run("sample", "insurance", "data/a.csv").out
+    assert_one_line(run("sample", "insurance", "data/a.csv", "--rows", "20"), 4, "already exists. Add --force")
+    assert "already exists" in run("sample", "insurance", "data/a.csv").out
     assert run("sample", "insurance", "data/a.csv", "--rows", "20", "--force").code == 0
     assert (tmp_path / "data" / "a.csv").read_bytes() == written
 
@@ -219,7 +219,7 @@ def test_serve_answers_and_tells_where(run, tmp_path, store):
         assert len(server.workers()) == 1
         assert server.call("POST", "/predict", ROWS[0])[0] == 200
         code, out, err = server.stop()
-        assert (code, err) == (0, f"Serving on http://localhost:{server.port} (Ctrl-C ends it)\n")
+        assert (code, err) == (0, f"Serving on http://localhost:{server.port} (Ctrl-C stops it)\n")
     assert all(json.loads(line)["status"] == 200 for line in out.splitlines())
 
 

@@ -67,4 +67,4 @@ def test_changes_against_another_champion_are_not_passed_off_as_these(store):
 def test_an_unknown_commit_is_an_error(store):
     done = diff("no-such-branch")
     assert done.exit_code == 3
-    assert "git knows no such commit" in done.output
+    assert "no such commit in this repository" in done.output

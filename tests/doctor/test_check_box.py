@@ -91,7 +91,7 @@ def test_a_box_that_is_as_it_should_be(root):
 
 def test_before_the_first_release_one_is_missing(root):
     state, says = states(root)["release"]
-    assert state == "missing" and "none is live yet" in says
+    assert state == "missing" and "no live release yet" in says
 
 
 def test_a_live_release_has_to_be_ready(root):
@@ -99,7 +99,7 @@ def test_a_live_release_has_to_be_ready(root):
         state, says = states(root)["release"]
     assert state == "failed" and "503" in says and "slipway-release status" in says
     state, says = states(root)["release"]
-    assert state == "failed" and "nobody answers" in says, "its socket is there, and nobody listens"
+    assert state == "failed" and "no answer" in says, "its socket is there, and nobody listens"
     shutil.rmtree(root / "var/lib/slipway/sockets" / ID)
     state, says = states(root)["release"]
     assert state == "failed" and "No such file" in says
@@ -124,9 +124,9 @@ def remove(name: str) -> Callable[[Path], None]:
     (write("engine", "#!/bin/sh\necho false\n"), "docker", "live-restore is off: a restart of Docker interrupts the service"),
     (remove("etc/nginx/conf.d/slipway.conf"), "nginx", "slipway.conf is missing"),
     (remove("usr/local/sbin/slipway-release"), "program", "bootstrap"),
-    (remove("etc/sudoers.d/slipway"), "sudo", "may not start slipway-release"),
-    (write("etc/sudoers.d/slipway", RULE.removesuffix(' ""')), "sudo", "may do more than release"),
-    (write("etc/sudoers.d/more", "runner ALL=(ALL) NOPASSWD: ALL"), "sudo", "may do more than release: runner ALL=(ALL)"),
+    (remove("etc/sudoers.d/slipway"), "sudo", "cannot run slipway-release"),
+    (write("etc/sudoers.d/slipway", RULE.removesuffix(' ""')), "sudo", "can run more than slipway-release"),
+    (write("etc/sudoers.d/more", "runner ALL=(ALL) NOPASSWD: ALL"), "sudo", "slipway-release as root: runner ALL=(ALL)"),
     (write("etc/group", "docker:x:999:ubuntu,runner\n"), "runner", "every job can become root"),
     (write("etc/passwd", "runner:x:1001:999::/home/runner:/bin/bash\n"), "runner", "every job can become root"),
     (lambda root: (root / "var/lib/slipway/sockets/active.sock").symlink_to("elsewhere"), "release", "points to elsewhere"),

@@ -200,7 +200,7 @@ def test_open_without_a_key(serve, path):
 
 @pytest.mark.parametrize("keys", [",", " , "])
 def test_a_service_meant_to_be_closed_does_not_start_open(serve, keys):
-    with pytest.raises(ServingError, match="holds no key"):
+    with pytest.raises(ServingError, match="contains no key"):
         serve(environ={"SLIPWAY_API_KEYS": keys})
 
 

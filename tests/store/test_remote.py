@@ -100,7 +100,7 @@ def test_a_bundle_is_found_by_the_start_of_its_digest_once_its_manifest_is_there
     assert remote.find("ab" * 5) == one
     for digits, says in [
         ("abab", "at least 6"), ("ab" * 4, f"several bundles .*{one}.*{two}"),
-        ("ffffff", f"bundle ffffff is not in {bucket.url}. Run slipway push where it was trained"),
+        ("ffffff", f"bundle ffffff is not in {bucket.url}. Run slipway push on the machine that trained it"),
         ("../../", "is not in"),
     ]:
         with pytest.raises(StoreError, match=says):
@@ -202,7 +202,7 @@ def test_a_missing_right_is_named_with_what_it_is_on(bucket, kind, right):
 
 
 @pytest.mark.parametrize("raw, says", [
-    (s3.answer("403", "AccessDenied", NAMED), "the permission kms:GenerateDataKey on arn:aws:kms:eu-west-1:123456789012:key/k "),
+    (s3.answer("403", "AccessDenied", NAMED), "permission kms:GenerateDataKey on arn:aws:kms:eu-west-1:123456789012:key/k "),
     (s3.answer("403", "InvalidAccessKeyId"), "refused .InvalidAccessKeyId.*Set AWS_ACCESS_KEY_ID and"),
     (s3.answer("400", "ExpiredToken"), "Set AWS_ACCESS_KEY_ID and"),
     (s3.answer("403", "RequestTimeTooSkewed"), "Correct the clock"),

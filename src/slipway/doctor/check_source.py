@@ -1,4 +1,4 @@
-"""The source: does retrain.yaml find it on a clean checkout, which holds what is committed and nothing else?"""
+"""The source: does retrain.yaml find it on a clean checkout, which contains only committed files?"""
 
 import os
 import shlex
@@ -50,7 +50,7 @@ def _collection(variable: str, workflow: str) -> Finding:
     if variable in workflow:
         return Finding("source", OK, f"{RETRAIN} reads MongoDB, with the secret {variable}")
     cure = f"Add to the env of its step Train: {variable}: ${{{{ secrets.{variable} }}}}"
-    return Finding("source", FAILED, f"{RETRAIN} does not hand {variable} to slipway train", cure)
+    return Finding("source", FAILED, f"{RETRAIN} does not pass {variable} to slipway train", cure)
 
 
 def _files(problem: Problem, entry: Entry) -> Finding:
@@ -60,7 +60,7 @@ def _files(problem: Problem, entry: Entry) -> Finding:
         return Finding("source", OK, f"{entry.source} is fetched on a runner: {shlex.join(problem.fetch)}")
     name = entry.uncommitted[0] if entry.uncommitted else entry.source
     return Finding(
-        "source", FAILED, f"{RETRAIN} starts from the last commit, and {name} is not in it",
-        "Commit it (git add --force, where .gitignore has it), or name in slipway.yaml the command that writes it (fetch), "
+        "source", FAILED, f"{RETRAIN} starts from the last commit, which does not contain {name}",
+        "Commit it (with git add --force if .gitignore has it), or set fetch in slipway.yaml to the command that writes it, "
         "or read it from S3 or MongoDB",
     )

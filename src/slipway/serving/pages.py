@@ -54,7 +54,7 @@ def ask() -> str:
     columns, warnings = here.decoder.decode(json.dumps(row).encode())
     prediction = here.predict(columns)
     if prediction.probabilities is None and not np.isfinite(prediction.values).all():
-        raise Refusal(422, "There is no finite answer: some numbers are too far outside the range.")
+        raise Refusal(422, "The model has no finite answer: some numbers are too far outside the range.")
     g.rows = 1
     here.metrics.count_warned(Counter(warning.reason for warning in warnings))
     answer = explain(here.predictor, prediction, columns, row, list(map(str, warnings)))
@@ -115,7 +115,7 @@ def _service() -> Service:
 
 @pages.get("/model")
 def model() -> str:
-    """The card of the model that answers."""
+    """The model card."""
     here = _service()
     bundle = here.bundle
     measured = bundle.json("metrics.json")

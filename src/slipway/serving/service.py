@@ -1,4 +1,4 @@
-"""What the application serves: one problem, its champion's bundle, and what answers from it."""
+"""What the application serves: one problem, its champion's bundle, and the loaded model."""
 
 import os
 import threading
@@ -96,7 +96,7 @@ class Service:
         odd = (rows_without_answer(prediction.values, prediction.probabilities) + 1).tolist()
         if odd:
             problems = [FieldProblem(row, None, "not_finite", NO_ANSWER) for row in odd[:LISTED]]
-            raise Refusal(422, "Some rows have no finite answer.", problems, {"not_finite": len(odd)})
+            raise Refusal(422, "The model has no finite answer for some rows.", problems, {"not_finite": len(odd)})
         if prediction.probabilities is None:
             return [{"prediction": value} for value in prediction.values]
         classes = self.predictor.classes

@@ -164,10 +164,10 @@ def test_status_promote_and_rollback(run, store):
 def test_a_champion_of_another_problem_is_shown_and_not_promoted(run, store):
     digest = make_bundle(store, "binary").digest
     assert "OF ANOTHER PROBLEM, binary" in run("status").out
-    assert_one_line(run("promote", digest), 5, "is of the problem binary, not of regression. Run slipway train")
+    assert_one_line(run("promote", digest), 5, "belongs to the problem binary, not to regression. Run slipway train")
     for task in ("binary", "regression"):  # as a clone's journal has it
         store.promote(make_bundle(store, task, promote=False), "promote", "promoted by hand")
-    assert_one_line(run("rollback"), 5, "is of the problem binary, not of regression. Run slipway train")
+    assert_one_line(run("rollback"), 5, "belongs to the problem binary, not to regression. Run slipway train")
 
 
 def test_a_damaged_champion_is_shown_and_not_served_or_promoted(run, store):
@@ -227,7 +227,7 @@ def test_serve_on_a_taken_port_is_one_line(run, tmp_path, store):
     make_bundle(store, "regression")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert_one_line(run("serve", "--port", str(port)), 6, f"127.0.0.1:{port} cannot be served on .Address already in use")
+        assert_one_line(run("serve", "--port", str(port)), 6, f"cannot listen on 127.0.0.1:{port} .Address already in use")
         with start(tmp_path, "-m", "slipway", "serve", PORT=str(port)) as process:
             _, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 6

@@ -206,15 +206,15 @@ def test_a_table_with_an_id_of_its_own(rows, run):
 
 @pytest.mark.parametrize("target, code, says", [
     ("postgres://u:hunter2@h/db/c", 3, "not a MongoDB collection. Use mongodb://HOST/DATABASE/COLLECTION"),
-    ("mongodb://u:hunter2@h/db", 3, "the target: is no URL of a MongoDB collection"),
-    ("mongodb://u:hun/ter2@h/db/c", 3, "the target: is no URL of a MongoDB collection"),
-    ("mongodb://u:hunter2/x@h/c", 3, "the target: is no URL of a MongoDB collection"),
-    ("mongodb://u:hunter2/db/c", 3, "the target: is no URL of a MongoDB collection"),
+    ("mongodb://u:hunter2@h/db", 3, "the target: not a valid URL of a MongoDB collection"),
+    ("mongodb://u:hun/ter2@h/db/c", 3, "the target: not a valid URL of a MongoDB collection"),
+    ("mongodb://u:hunter2/x@h/c", 3, "the target: not a valid URL of a MongoDB collection"),
+    ("mongodb://u:hunter2/db/c", 3, "the target: not a valid URL of a MongoDB collection"),
     ("u:hunter2@h/db/c", 3, "the target: not a MongoDB collection"),
     ("mongodb:u:hunter2@h/db/c", 3, "the target: not a MongoDB collection"),
     ("mongodb", 3, "the target: not a MongoDB collection. Use mongodb://HOST/DATABASE/COLLECTION, or mongodb:"),
     ("mongodb:", 3, "the target: not a MongoDB collection"), ("mongodbrows", 3, "the target: not a MongoDB collection"),
-    ("mongodb:///db/c", 3, "the target: is no URL of a MongoDB collection"),
+    ("mongodb:///db/c", 3, "the target: not a valid URL of a MongoDB collection"),
     ("mongodb://u:hunter2@127.0.0.1:1/db/c", 4, "127.0.0.1:1: no MongoDB server answers"),
     ("mongodb://[::1]:1,127.0.0.1:1/db/c?replicaSet=r", 4, "[::1]:1,127.0.0.1:1: no MongoDB server answers"),
 ])

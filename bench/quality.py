@@ -11,11 +11,11 @@ defaults. Printed are the means over salts and, for each rival, Slipway's mean a
 import argparse
 import csv
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import replace
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -120,7 +120,7 @@ def compare_with_rivals(problem: Problem, salts: int) -> None:
     """Print the means over all salts, and Slipway's advantage over each rival."""
     reached: dict[str, list[float]] = {}
     for salt in range(salts):
-        drawn = replace(problem, holdout=Holdout(problem.holdout.share, f"salt {salt}"))
+        drawn = replace(problem, holdout=Holdout(share=problem.holdout.share, salt=f"salt {salt}"))
         table = read(drawn)
         reached.setdefault("Slipway", []).append(slipway_reaches(drawn, table))
         for name, rival in RIVALS[table.rows.task].items():

@@ -311,7 +311,8 @@ def test_a_reader_sees_the_old_output_until_the_new_one_is_whole(desk, small_blo
 
 
 @pytest.mark.parametrize("content, says", [
-    ("", "in.csv: is empty"), (HEADER, "in.csv: has a header but no rows"), (f"{HEADER}\n\n", "has a header but no rows"),
+    ("", "in.csv: the table is empty"), (HEADER, "in.csv: has a header but no rows"),
+    (f"{HEADER}\n\n", "has a header but no rows"),
     ("age,BMI,smoker\n1,2,yes\n", "in.csv: has no column 'bmi', 'joined', which the model needs. Did you mean 'BMI'?"),
     (b"\0\1,\0", "NUL"), (b"\xff\xfea\0", "not UTF-8"),
     (f'{HEADER}\n"' + "x" * (1 << 26), "row 1 has more than 32 MiB"),

@@ -18,7 +18,7 @@ from slipway.table.schema import Field, Schema
 
 def described(schema: Schema, policy: str):
     """The decoder of a schema, and its row as the specification has it, with null where the extension allows it."""
-    decoder = Decoder(schema, Serving(policy, policy, 100, 1 << 20, 1 << 20, ()))
+    decoder = Decoder(schema, Serving(unknown_levels=policy, out_of_range=policy, max_rows=100))
     document = json.loads(json.dumps(row_schema(SimpleNamespace(decoder=decoder, schema=schema))))
     for field in document["properties"].values():
         if field.get("x-nullable"):

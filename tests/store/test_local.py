@@ -223,7 +223,7 @@ def test_who_asks_for_another_bundle_is_told_which_there_are(store):
     digest = store.add("trial", OLD).digest
     twin = digest[:15] + ("1" if digest[15] == "0" else "0") + "0" * 48
     (store.bundles / twin).mkdir()
-    with pytest.raises(StoreError, match="Bundles: ") as caught:
+    with pytest.raises(StoreError, match="Choose one of: ") as caught:
         store.find("0" * 6)
     assert digest[:16] in str(caught.value) and twin[:16] in str(caught.value)
     for number in range(10):

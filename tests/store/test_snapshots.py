@@ -9,7 +9,7 @@ from slipway.errors import StoreError
 from slipway.store.atomic import locked
 from slipway.store.local import LocalStore
 from slipway.store.snapshots import ABOUT, TABLE, TRAINING, KeptData
-from slipway.table.hashing import fingerprint
+from slipway.table.identity import fingerprint
 
 ROWS = pyarrow.table({
     "text": ["1", None, " x"], "number": pyarrow.array([1, None, 2**60]), "half": [0.5, None, 2.0],
@@ -74,7 +74,7 @@ def test_a_few_digits_name_data_if_they_are_enough(kept):
     assert kept.find(named[:6]) == named
     with pytest.raises(StoreError, match="at least 6 digits"):
         kept.find(named[:5])
-    with pytest.raises(StoreError, match=f"no such data in .*Tables: {named[:12]}"):
+    with pytest.raises(StoreError, match=f"no such data in .*Choose one of: {named[:12]}"):
         kept.find("f" * 12 if named[0] != "f" else "0" * 12)
 
 

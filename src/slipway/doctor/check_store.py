@@ -67,7 +67,7 @@ def check(seen: Seen, champion: str | None) -> list[Finding]:
     read = Finding("read", SKIPPED, "there is no object to test it with", "slipway push")
     if seen.unread:
         read = Finding("read", FAILED, seen.unread.cause, seen.unread.cure)
-    elif seen.bundle:
+    elif seen.bundle and champion:
         read = Finding("read", OK, f"the champion {champion[:12]} is there")
     write = Finding("write", SKIPPED, "not tested, because a test would leave an object behind; slipway push shows it")
     return [Finding("list", OK, f"{seen.where} can be listed"), read, write]

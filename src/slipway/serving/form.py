@@ -8,7 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from slipway.table.schema import Field, Schema, show_date
+from slipway.table.dates import show_date
+from slipway.table.schema import Field, Schema
 
 FEW_LEVELS = 4
 FEW_LETTERS = 40

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 
-import numpy as np
 from flask import Blueprint, Response, current_app, g, render_template, request, url_for
 
 from slipway import __version__
@@ -51,13 +50,14 @@ def ask() -> str:
     """The same page with the answer."""
     here = _service()
     row = read_row(here.schema, _typed())
-    columns, warnings = here.decoder.decode(json.dumps(row).encode())
-    prediction = here.predict(columns)
-    if prediction.probabilities is None and not np.isfinite(prediction.values).all():
+    decoded = here.decoder.decode(json.dumps(row).encode())
+    answers = here.score(decoded.columns, {}, decoded.count)
+    if answers.reasons:
         raise Refusal(422, "The model has no finite answer: some numbers are too far outside the range.")
     g.rows = 1
+    warnings = here.decoder.warnings(decoded)
     here.metrics.count_warned(Counter(warning.reason for warning in warnings))
-    answer = explain(here.predictor, prediction, columns, row, list(map(str, warnings)))
+    answer = explain(here.predictor, answers, row, list(map(str, warnings)))
     return _page(_typed(), row, answer)
 
 

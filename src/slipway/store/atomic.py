@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from slipway.errors import StoreError
+from slipway.errors import SlipwayError, StoreError
 
 NO_RIGHT = "Get write permission there"
-FULL = "Free disk space and run it again"
+FULL = "Free disk space, and run the same command again"
 CURES = {
     errno.EACCES: NO_RIGHT, errno.EPERM: NO_RIGHT, errno.EROFS: NO_RIGHT, errno.ENOSPC: FULL, errno.EDQUOT: FULL,
+    errno.EFBIG: "Raise the limit on file size (ulimit -f), and run the same command again",
 }
 
 
-def unwritable(path: Path, error: OSError) -> StoreError:
+def unwritable(path: Path, error: OSError, kind: type[SlipwayError] = StoreError) -> SlipwayError:
     """The error for a failed write to `path`, with what to do."""
-    return StoreError(f"{path}: cannot be written ({error.strerror})", CURES.get(error.errno, ""))
+    return kind(f"{path}: cannot be written ({error.strerror})", CURES.get(error.errno or 0, ""))
 
 
 @contextmanager

@@ -8,12 +8,10 @@ from slipway.errors import BundleError, StoreError
 from slipway.model.bundle import DIGEST, MANIFEST, Bundle, digest_of, manifest_bytes, read_bundle
 from slipway.model.document import read_plain
 from slipway.store.atomic import locked, replace, sync_folder, unwritable, write_synced
+from slipway.store.digests import find
 from slipway.store.draft import clean, drafted
 from slipway.store.journal import Journal, champions, entry
 from slipway.store.pointer import FILE, Pointer
-
-SHORTEST_PREFIX = 6
-LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -83,16 +81,7 @@ class LocalStore:
 
     def find(self, prefix: str) -> str:
         """The one digest that starts with `prefix`; StoreError if there is none, or several."""
-        if len(prefix) < SHORTEST_PREFIX:
-            raise StoreError(f"{prefix!r}: give at least {SHORTEST_PREFIX} digits of the digest")
-        there = self.digests()
-        found = [digest for digest in there if digest.startswith(prefix)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise StoreError(f"{prefix}: matches several bundles ({_listed(found)})", "Give more digits")
-        cure = f"Bundles: {_listed(there)}" if there else "There are none yet: run slipway train"
-        raise StoreError(f"{prefix}: no such bundle in {self.bundles}", cure)
+        return find(prefix, self.digests, "bundle", self.bundles, "There are none yet: run slipway train")
 
     def bundle(self, digest: str) -> Bundle:
         """Read and verify a bundle; BundleError if it is missing or damaged."""
@@ -153,15 +142,6 @@ class LocalStore:
         if not history:
             raise StoreError(f"{self.journal.path}: has no earlier champion", "Choose one with slipway promote DIGEST")
         return history[-1]
-
-
-def _listed(digests: list[str]) -> str:
-    """The first digests, shortened as far as they stay distinct."""
-    length = 12
-    while len({digest[:length] for digest in digests}) < len(digests):
-        length += 1
-    more = f" and {len(digests) - LISTED} more" if len(digests) > LISTED else ""
-    return ", ".join(digest[:length] for digest in digests[:LISTED]) + more
 
 
 def open_store(folder: Path) -> LocalStore:

@@ -1,6 +1,6 @@
 """What is unlike the schema in a table, column by column."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -30,10 +30,7 @@ class Finding:
     rejects: bool = True
 
 
-def audit(
-    frame: pd.DataFrame, rules: Iterable[Rule], others: Collection[str] = (),
-    markers: Callable[[str], Iterable[str]] = lambda name: (),
-) -> list[Finding]:
+def audit(frame: pd.DataFrame, rules: Iterable[Rule], others: Collection[str] = ()) -> list[Finding]:
     """Findings in the order of the rules; `others` are columns that may be there without being fields."""
     findings = []
     fields = {rule.field.name: rule for rule in rules}
@@ -42,7 +39,7 @@ def audit(
             near = get_close_matches(name, [str(column) for column in frame.columns if column not in fields], 1)
             findings.append(Finding(name, "is not in the table" + (f"; is it {near[0]!r}?" if near else "")))
         else:
-            findings += _look(cells_of(frame[name], markers(name)), rule)
+            findings += _look(cells_of(frame[name], rule.reader), rule)
     for name in frame.columns:
         if name not in fields and name not in others:
             findings.append(Finding(str(name), "is not a field of the schema; ignored", rejects=False))
@@ -68,8 +65,8 @@ def _look(cells: Cells, rule: Rule) -> list[Finding]:
         found.append(Finding(field.name, _count(fractions, "not an integer", "not integers")))
     outside = (values < field.minimum) | (values > field.maximum)
     if outside.any():
-        says = _count(outside, f"outside the range of training, {field.range}")
-        found.append(_finding(field.name, says, rule.closed_range and field.type != "date"))
+        refused = rule.is_number and ((values < rule.low) | (values > rule.high)).any()
+        found.append(_finding(field.name, _count(outside, f"outside the range of training, {field.range}"), bool(refused)))
     return found
 
 

@@ -1,12 +1,11 @@
 """What training knows of estimators: each is one file and one line of the registry."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from sklearn.linear_model import LinearRegression
 
+from slipway.kinds import CANDIDATES as NAMES
 from slipway.model.predictor import Predictor
-from slipway.settings import CANDIDATES as NAMES
 from slipway.store.local import LocalStore
 from slipway.training.candidate import Candidate
 from slipway.training.candidates import CANDIDATES, learner, trials

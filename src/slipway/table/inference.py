@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from slipway.errors import TableError
-from slipway.problem import Problem
 from slipway.kinds import EVERY_COLUMN
+from slipway.problem import Problem
 from slipway.table.cell import problem_reader
 from slipway.table.cells import JUNK_CURE, Cells, cells_of, junk_says, typed
 from slipway.table.dates import show_date

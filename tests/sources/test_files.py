@@ -6,6 +6,7 @@ import pandas as pd
 import pyarrow
 import pytest
 from pyarrow import parquet
+from pyarrow.csv import write_csv
 
 from slipway.errors import TableError
 from slipway.problem import load_problem
@@ -82,6 +83,18 @@ def test_csv_and_parquet_are_one_table_and_a_cell_says_the_same_in_both(tmp_path
     assert len(both) == 6
     for name in typed:
         assert row_keys(both[:3], [name], {}) == row_keys(both[3:].reset_index(), [name], {}) == row_keys(typed, [name], {})
+
+
+@pytest.mark.parametrize("source", ["*.csv", "*.parquet", "*"])
+def test_columns_that_are_typed_in_some_file_are_told(tmp_path, source):
+    nothing = pyarrow.nulls(3)
+    parquet.write_table(pyarrow.table({**MIXED, "nothing": nothing}), tmp_path / "a.parquet")
+    texts = pyarrow.table({name: ["1"] * 3 for name in [*MIXED, "nothing"]})
+    parquet.write_table(texts, tmp_path / "b.parquet")
+    write_csv(texts, tmp_path / "c.csv")
+    batches = open_location(source, tmp_path, set(MIXED) - {"money"} | {"nothing"})
+    typed = set(MIXED) - {"text", "level", "money"}
+    assert (batches.typed, batches.texts) == (set() if source == "*.csv" else typed, source != "*.parquet")
 
 
 def test_what_csv_cannot_say_is_refused_when_parquet_is_read_beside_it(tmp_path):

@@ -41,10 +41,10 @@ GERMAN = ["8.123,45", "12,00", "-3,5"]
     (["EUR 5", "EUR 6"], "EUR 1234.56", "number"),
     (["12%", "5%"], "1234.56%", "number"),
     (["$5", "6"], "$1234.56", "number"),
-    (["$5", "€6"], "", "category"),
-    (["18.2", "18,5"], "", "category"),
-    (["1.234.567", "1,234,567"], "", "category"),
-    ([*INTEGERS, "31.12.2024"], "", "category"),
+    (["$5", "€6"], "", "number"),
+    (["18.2", "18,5"], "", "number"),
+    (["1.234.567", "1,234,567"], "", "number"),
+    ([*INTEGERS, "31.12.2024"], "", "number"),
     (["01023", "94110"], "", "category"),
     ([*INTEGERS, "01023", "unknown"], "", "category"),
     (["0", "1", "10"], "", "number"),
@@ -57,8 +57,8 @@ GERMAN = ["8.123,45", "12,00", "-3,5"]
     (["2024/12/31"], "2024/12/31", "date"),
     (["2024.12.31", "2024-12-30"], "2024.12.31", "date"),
     (["2024-1-5", "2024-01-06"], "2024-12-31", "date"),
-    (["13/01/2024", "01/13/2024"], "", "category"),
-    ([*(f"{day}.1.2024" for day in range(1, 29)), "20240131"], "", "category"),
+    (["13/01/2024", "01/13/2024"], "", "date"),
+    ([*(f"{day}.1.2024" for day in range(1, 29)), "20240131"], "", "date"),
 ])
 def test_a_column_that_tells(texts, format_, kind):
     found = find(texts)
@@ -90,7 +90,10 @@ def test_a_column_that_does_not_tell_is_asked_about(texts, choices, evidence):
     (["1" * 50 + ",5"], "the only cell is " + "1" * 30 + "…"),
 ])
 def test_the_evidence(texts, evidence):
-    assert find(texts).evidence == evidence
+    found = find(texts)
+    assert found.evidence == evidence
+    assert found.is_mixed == evidence.startswith(("written", "different"))
+    assert found.are_codes == evidence.startswith("leading")
 
 
 @pytest.mark.parametrize(("texts", "format_", "odd"), [
@@ -118,6 +121,7 @@ def test_a_few_odd_texts_may_mean_a_missing_cell(texts, format_, odd):
     ({"b": ["12%"]}, ["1.234"], "", ("1.234,56", "1234.56")),
     ({"b": ["12,34"]}, ["4,204", "980"], "", ("1,234.56", "1234,56")),
     ({"b": ["12,34"]}, ["12%"], "1234,56%", ()),
+    ({"b": ["12,34"]}, ["12", "5"], "", ()),
     ({"b": ["12.34"]}, ["1 234"], "1 234.56", ()),
     ({"b": ["31/12/2024"]}, ["03/04/2024"], "", ("31/12/2024", "12/31/2024")),
 ])
@@ -127,12 +131,18 @@ def test_other_columns_settle_the_decimal_mark_when_they_agree(others, texts, fo
     assert set(found) == {"a", *others}
 
 
+def test_what_other_columns_settle_is_said():
+    found = find_all({"a": ["1.234", "5.678"], "b": ["12,34"]})
+    assert found["a"].evidence == "all 2 different cells, e.g. 1.234; other columns have the decimal mark ,"
+
+
 @pytest.mark.parametrize(("texts", "cure"), [
     (["1", "2.5"], None),
     (["1.234"], None),
     (["2024-01-01"], None),
     (["01023"], None),
     (["a", "b"], None),
+    (["18.2", "18,5"], "Write the cells in one way, or add the column to drop (written in different ways: 18.2, 18,5)"),
     (GERMAN, 'Add the column to formats in slipway.yaml, with the example "1.234,56" (all 3 different cells, e.g. 8.123,45)'),
     (["03/04/2024"],
      'Add the column to formats in slipway.yaml, with the example "31/12/2024" or "12/31/2024" '

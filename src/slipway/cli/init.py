@@ -5,21 +5,22 @@ import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
 
 from slipway.cli.collection import Named, is_collection, named
 from slipway.errors import ProblemError
+from slipway.kinds import TASKS
 
 if TYPE_CHECKING:
     from slipway import problem
+    from slipway.table.inference import Target
+    from slipway.training.profile import Finding
     from slipway.training.sample import Sample
+    from slipway.training.written import Written
 
-PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./*-]*")
-RESERVED = {"yes", "no", "on", "off", "true", "false", "null", "y", "n"}
-WIDEST = 40  # of the names of columns in a comment
 URL = "MONGO_DB_URL"  # the default of mongodb.url
 
 
@@ -28,11 +29,13 @@ URL = "MONGO_DB_URL"  # the default of mongodb.url
 @click.option("--target", required=True, help="The column to predict.")
 @click.option("--id", "ids", multiple=True, help="A column that names a row; found by itself when it looks like one.")
 @click.option("--positive", help="For two classes: the label whose probability is answered.")
+@click.option("--task", type=click.Choice(TASKS), help="What kind of answer; by default what the target looks like.")
 @click.option("--name", help="Name of the problem; by default that of the table.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default="slipway.yaml", show_default=True)
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 def command(
-    table: str, target: str, ids: tuple[str, ...], positive: str | None, name: str | None, output: Path, force: bool
+    table: str, target: str, ids: tuple[str, ...], positive: str | None, task: str | None, name: str | None,
+    output: Path, force: bool,
 ) -> None:
     """Look at TABLE and write a commented slipway.yaml for it.
 
@@ -49,27 +52,27 @@ def command(
         raise ProblemError(f"{output}: is there already", "Add --force to overwrite it, or --output to write another")
     from slipway.problem import read_problem
     from slipway.table.inference import features, read_target
-    from slipway.training.profile import profile, usual_markers
+    from slipway.training.problem_file import problem_text
+    from slipway.training.profile import profile
+    from slipway.training.written import read_as_written
 
     collection = named(table, "the table", _server) if is_collection(table) else None
-    origin = _section(table, collection) if collection else {"source": _source(table, output)}
+    origin: dict[str, Any] = _section(table, collection) if collection else {"source": _source(table, output)}
     name = name or re.sub(r"\W+", "-", collection.collection if collection else Path(table).name.split(".")[0]).strip("-")
-    given = {"name": name or "problem", **origin, "target": target, "positive": positive, "id": list(ids)}
+    given = {"name": name or "problem", **origin, "target": target, "positive": positive, "task": task, "id": list(ids)}
     draft = read_problem(yaml.safe_dump({key: value for key, value in given.items() if value}), output, {})
     sample, unfit = _from_collection(draft, collection, {target, *ids}) if collection else (_sample(draft), {})
-    frame = sample.table.to_pandas()
-    read = read_target(frame, draft)
-    features(frame, draft)  # tells an id that is no column
-    findings = profile(frame, read, ids)
+    written = read_as_written(sample.table.to_pandas())
+    read = read_target(written.frame, draft)
+    features(written.frame, draft)  # tells an id that is no column
+    findings = profile(written, read, ids)
     if unfit:
-        origin["mongodb"]["fields"] = {column: column for column in frame.columns}
-    text = _text(draft.name, _origin(origin, unfit), read, findings, positive, usual_markers(frame), _balance(read))
+        origin["mongodb"]["fields"] = {column: column for column in written.frame.columns}
+    text = problem_text(draft, _origin(origin, unfit), read, written, findings)
     read_problem(text, output, {})
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ProblemError(f"{output}: cannot be written ({error.strerror})") from error
-    _say(output, sample.seen, read, findings, unfit)
+    _write(output, text)
+    _say(sample.seen, read, written, findings, unfit)
+    _say_next(output, written, [read.name, *(finding.name for finding in findings if finding.use == "feature")])
     if collection and not os.environ.get(collection.where) and not os.environ.get(URL):
         click.echo(f"Before that, set {URL} to the URL of the server.")
 
@@ -79,7 +82,7 @@ def _source(table: str, output: Path) -> str:
     return table if "://" in table else Path(os.path.relpath(Path(table).resolve(), output.resolve().parent)).as_posix()
 
 
-def _section(table: str, collection: Named) -> dict:
+def _section(table: str, collection: Named) -> dict[str, Any]:
     """What slipway.yaml says of a collection: never the URL, which may have a password."""
     variable = {} if "://" in table or collection.where == URL else {"url": collection.where}
     return {"source": "mongodb", "mongodb": variable | {"database": collection.database, "collection": collection.collection}}
@@ -120,106 +123,72 @@ def _from_collection(draft: "problem.Problem", collection: Named, needed: Collec
             unfit[error.field] = error.why
 
 
-def _balance(target) -> float | None:
-    return float((target.y == 1).mean()) if target.task == "binary" else None
+def _write(output: Path, text: str) -> None:
+    from slipway.store.atomic import unwritable
+
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise unwritable(output, error, ProblemError) from error
 
 
-def _origin(origin: Mapping, unfit: Mapping[str, str]) -> list[str]:
+def _origin(origin: Mapping[str, Any], unfit: Mapping[str, str]) -> list[str]:
     """The lines on where the table is."""
-    lines = [f"source: {_scalar(origin['source'])}"]
+    from slipway.training.problem_file import scalar, shown
+
+    lines = [f"source: {scalar(origin['source'])}"]
     if "mongodb" in origin:
         lines += [f"# The URL of the server is in the environment variable {origin['mongodb'].get('url', URL)}"]
         if unfit:
             lines += ["# These fields cannot be columns. Add a part of an object to fields, such as city: address.city"]
-            lines += [f"#   {_shown(name)}: {_shown(why)}" for name, why in unfit.items()]
+            lines += [f"#   {shown(name)}: {shown(why)}" for name, why in unfit.items()]
         section = {"mongodb": origin["mongodb"]}
         lines += [yaml.safe_dump(section, sort_keys=False, allow_unicode=True, width=math.inf).rstrip("\n")]
     return lines
 
 
-def _text(name: str, origin: Sequence[str], target, findings, positive, markers, balance) -> str:
-    lines = [
-        "# What to predict, and from what. docs/settings.md lists every setting.",
-        f"name: {_scalar(name)}", *origin, f"target: {_scalar(target.name)}",
-        *_task(target, positive, balance), "",
-    ]
-    lines += _group("id", "names a row: decides who is held out, and is not learned from", findings)
-    lines += _group("drop", "left out", findings)
-    found = sorted({marker for finding in findings for marker in finding.markers})
-    if found:
-        lines += ["missing:                     # texts that seem to mean a missing cell, besides the usual ones"]
-        lines += [f"  - {_scalar(marker)}" for marker in found]
-    if markers:
-        lines += [f"# Read as missing: {', '.join(marker or 'empty cells' for marker in markers)}"]
-    lines += ["", "# Learned from (set types: {column: number | integer | category | date} where a type is wrong):"]
-    learned = [(_shown(finding.name), _shown(finding.says)) for finding in findings if finding.use == "feature"]
-    width = min(WIDEST, max([len(shown) for shown, _ in learned], default=0))
-    lines += [f"#   {shown:<{width}}  {says}" for shown, says in learned]
-    lines += [
-        "", "gate:", "  # minimum: …               # what a challenger must reach on held-out rows",
-        "  minimum_gain: 0             # by how much it must beat the champion",
-        "  confidence: 0.9             # in what share of bootstrap draws", "",
-        "serving:", "  unknown_levels: reject      # or warn: answer, and say so", "  out_of_range: reject", "",
-    ]
-    return "\n".join(lines)
+def _say(rows: int, target: "Target", table: "Written", findings: "Sequence[Finding]", unfit: Mapping[str, str]) -> None:
+    from slipway.training.problem_file import shown
 
-
-def _task(target, positive: str | None, balance: float | None) -> list[str]:
-    if target.task == "regression":
-        return ["task: regression             # the target is a number", "metric: rmse                 # or mae, r2"]
-    if target.task == "multiclass":
-        return [
-            f"task: multiclass             # {len(target.classes)} labels: {_shown(', '.join(target.classes[:8]))}",
-            "metric: log_loss             # or accuracy, balanced_accuracy, f1_macro",
-        ]
-    why = "given" if positive else "guessed: change it if the other label is the question"
-    rare = balance is not None and balance < 0.1
-    metric = "pr_auc" if rare else "roc_auc"
-    says = f"only {balance:.1%} are positive, so ranking them matters" if rare else f"{balance:.1%} are positive"
-    return [
-        "task: binary", f"positive: {_scalar(target.classes[1], True):<19} # {why}",
-        f"metric: {metric:<21} # {says}; or log_loss, brier, f1, accuracy",
-        "# costs:                     # what wrong answers cost; then metric: cost, and the threshold follows",
-        "#   false_positive: 1", "#   false_negative: 10",
-    ]
-
-
-def _group(use: str, says: str, findings) -> list[str]:
-    chosen = [finding for finding in findings if finding.use == use]
-    if not chosen:
-        return []
-    lines = [f"{use}:  # {says}"]
-    for finding in chosen:
-        back = "; if not, take it out of this list" if finding.leak else ""
-        lines.append(f"  - {_scalar(finding.name)}  # {_shown(finding.says)}{back}")
-    return lines
-
-
-def _scalar(text: str, always: bool = False) -> str:
-    """A text of YAML, in quotes where it needs them or `always`."""
-    if PLAIN.fullmatch(text) and text.lower() not in RESERVED and not always:
-        return text
-    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=math.inf).rstrip("\n")
-
-
-def _shown(text: str) -> str:
-    """A text for a comment or a terminal: on one line, control characters and their like escaped."""
-    line = " ".join(text.split())
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
-
-
-def _say(output: Path, rows: int, target, findings, unfit: Mapping[str, str]) -> None:
     kinds = {use: [finding for finding in findings if finding.use == use] for use in ("feature", "id", "drop")}
-    click.echo(f"Read {rows:,} rows: {len(kinds['feature'])} columns to learn {_shown(target.name)} from ({target.task}).")
+    click.echo(f"Read {rows:,} rows: {len(kinds['feature'])} columns to learn {shown(target.name)} from ({target.task}).")
     for name, why in unfit.items():
-        click.echo(f"  {_shown(name)}: left out: {_shown(why)}")
+        click.echo(f"  {shown(name)}: left out: {shown(why)}")
     for use in ("id", "drop"):
         for finding in kinds[use]:
             mark = "SUSPECTED LEAK, left out" if finding.leak else {"id": "id", "drop": "left out"}[use]
-            click.echo(f"  {_shown(finding.name)}: {mark}: {_shown(finding.says)}")
+            click.echo(f"  {shown(finding.name)}: {mark}: {shown(finding.says)}")
+    _say_written(target.name, table, table.markers.get(target.name, {}))
     for finding in kinds["feature"]:
         if "SUSPICIOUS" in finding.says:
-            click.echo(f"  {_shown(finding.name)}: {_shown(finding.says)}")
-        if finding.markers:
-            click.echo(f"  {_shown(finding.name)}: read as missing: {', '.join(map(repr, finding.markers))}")
-    click.echo(f"Wrote {output}. Next: slipway train" + ("" if str(output) == "slipway.yaml" else f" --problem {output}"))
+            click.echo(f"  {shown(finding.name)}: {shown(finding.says)}")
+        _say_written(finding.name, table, finding.markers)
+
+
+def _say_written(name: str, table: "Written", markers: Mapping[str, int]) -> None:
+    """How the cells of a column are written."""
+    from slipway.training.problem_file import shown
+
+    found = table.found_in(name)
+    if found.format:
+        click.echo(f"  {shown(name)}: written as {shown(found.format)} ({shown(found.evidence)})")
+    if found.are_codes:
+        click.echo(f"  {shown(name)}: category: {shown(found.evidence)}")
+    if markers:
+        click.echo(f"  {shown(name)}: read as missing: {', '.join(map(repr, markers))}")
+
+
+def _say_next(output: Path, table: "Written", names: Sequence[str]) -> None:
+    """What to do next: first of all, the questions that the cells leave open."""
+    from slipway.training.problem_file import shown
+
+    train = "slipway train" + ("" if str(output) == "slipway.yaml" else f" --problem {output}")
+    asked = {name: table.found_in(name) for name in names if table.found_in(name).choices}
+    if not asked:
+        click.echo(f"Wrote {output}. Next: {train}")
+        return
+    click.echo(f"Wrote {output}. The table does not tell how these columns are meant; say it there, under formats:")
+    for name, found in asked.items():
+        either = " or ".join(f'"{each}"' for each in found.choices)
+        click.echo(f"  {shown(name)}: {shown(found.evidence)}? Write {either}.")
+    click.echo(f"Then: {train}")

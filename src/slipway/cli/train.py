@@ -1,12 +1,16 @@
 """slipway train"""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from slipway.cli import options
 from slipway.cli.progress import FEW, Progress
 from slipway.threads import cores, pin_threads
+
+if TYPE_CHECKING:
+    from slipway.training.train import Outcome
 
 SHOWN = 8
 
@@ -72,7 +76,7 @@ def _compared(progress: Progress, done: int, total: int, candidate: str) -> None
     progress.advance("Comparing", done, done / total, f"{done} of {total} fits, {candidate}")
 
 
-def _show(outcome) -> None:
+def _show(outcome: "Outcome") -> None:
     from slipway.model.contents import metrics_of, model_of
 
     metrics = metrics_of(outcome.bundle)

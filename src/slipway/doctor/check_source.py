@@ -28,7 +28,7 @@ def gather(problem: Problem) -> list[Entry]:
     checkout = Checkout(problem.folder)
     top = checkout.top()
     listed = Checkout(top).git("ls-tree", "-r", "-z", "--name-only", "HEAD") if top else None
-    committed = {str(top / name) for name in (listed or "").split("\0") if name}
+    committed = {str(top / name) for name in listed.split("\0") if name} if top and listed else set()
     return [_entry(problem, source, committed) for source in sources_of(problem)]
 
 

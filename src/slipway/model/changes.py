@@ -1,5 +1,7 @@
 """What changes when one bundle follows another: the metrics, and the answers to the golden rows of the first."""
 
+from typing import Any
+
 from slipway.model.bundle import Bundle
 from slipway.model.contents import Answer, golden_of, metrics_of, schema_of
 from slipway.model.predictor import Predictor, close, golden_answers
@@ -8,7 +10,7 @@ from slipway.table.cell import columns_from_rows
 SHOWN = 10
 
 
-def changes(before: Bundle | None, after: Bundle) -> dict:
+def changes(before: Bundle | None, after: Bundle) -> dict[str, Any]:
     """The changes, for the pointer.
 
     Returns
@@ -24,7 +26,7 @@ def changes(before: Bundle | None, after: Bundle) -> dict:
     return {"metric": new.metric, "metrics": metrics, "golden": _golden(before, after) if before else None}
 
 
-def _golden(before: Bundle, after: Bundle) -> dict | None:
+def _golden(before: Bundle, after: Bundle) -> dict[str, Any] | None:
     golden, predictor = golden_of(before), Predictor(after)
     if _fields(before) != _fields(after):
         return None
@@ -34,7 +36,7 @@ def _golden(before: Bundle, after: Bundle) -> dict | None:
     return {"rows": len(pairs), "changed": len(changed), "shown": [list(each) for each in changed[:SHOWN]]}
 
 
-def _fields(bundle: Bundle) -> list[tuple]:
+def _fields(bundle: Bundle) -> list[tuple[Any, ...]]:
     return [(field.name, field.type) for field in schema_of(bundle)]
 
 
@@ -43,7 +45,7 @@ def _same(old: Answer, new: Answer) -> bool:
     return one.keys() == other.keys() and all(_equal(value, other[name]) for name, value in one.items())
 
 
-def _flat(answer: Answer) -> dict:
+def _flat(answer: Answer) -> dict[str, Any]:
     return {"prediction": answer["prediction"], **answer.get("probabilities", {})}
 
 
@@ -53,12 +55,12 @@ def _equal(one: object, other: object) -> bool:
     return one == other
 
 
-def replayed(bundle: Bundle) -> dict:
+def replayed(bundle: Bundle) -> dict[str, Any] | None:
     """How this checkout's code answers a bundle's own golden rows, as `changes` tells it."""
     return _golden(bundle, bundle)
 
 
-def as_markdown(found: dict | None) -> list[str]:
+def as_markdown(found: dict[str, Any] | None) -> list[str]:
     """Lines of a job summary or a pull request: metrics and golden predictions, before and after."""
     if found is None:
         return ["The pointer tells no changes: it was set by hand."]
@@ -69,7 +71,7 @@ def as_markdown(found: dict | None) -> list[str]:
     return [*lines, "", *golden_lines(found["golden"])]
 
 
-def golden_lines(golden: dict | None) -> list[str]:
+def golden_lines(golden: dict[str, Any] | None) -> list[str]:
     """The golden predictions that change."""
     if golden is None:
         return ["Golden predictions: none to compare (a first model, or one that reads other fields)."]

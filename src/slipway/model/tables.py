@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipway.errors import TableError
-from slipway.model.predictor import Predictor
+from slipway.model.predictor import Prediction
+from slipway.model.predictor import Predictor as ColumnPredictor
 from slipway.model.scoring import added_columns, added_names, reasons_of, score
 from slipway.problem import Problem, Serving
 from slipway.table.cell import no_markers
 from slipway.table.rules import Faults, Rule, Rules
-from slipway.table.schema import fresh_names
+from slipway.table.schema import Columns, fresh_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,40 @@ if TYPE_CHECKING:
     Table = pd.DataFrame | pyarrow.Table | list[dict[str, Any]]
 
 
-def score_batch(predictor: Predictor, table: "Table", problem: Problem | None = None) -> "Table":
+class Predictor(ColumnPredictor):
+    """Answers rows with what a bundle's model says; see `slipway.load_champion`.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    """
+
+    def predict(self, rows: "Columns | pd.DataFrame") -> Prediction:
+        """Answer each row of a pandas frame, or of typed columns.
+
+        Parameters
+        ----------
+        rows : DataFrame, or mapping of str to ndarray
+            Text or typed cells; columns that are no features are ignored.
+
+        Returns
+        -------
+        Prediction
+            ``values``, and ``probabilities`` of shape (rows, classes) or None.
+
+        Raises
+        ------
+        TableError
+            When a column is missing, or a cell is not of its column's type.
+        """
+        if isinstance(rows, dict):
+            return super().predict(rows)
+        from slipway.table.cells import read_columns  # pandas takes a while
+
+        return super().predict(read_columns(rows, self.schema))
+
+
+def score_batch(predictor: ColumnPredictor, table: "Table", problem: Problem | None = None) -> "Table":
     """Answer every row of a table, by the rules of the service and of `slipway predict`.
 
     Parameters
@@ -75,7 +109,7 @@ def _shape(table: "Table") -> tuple[list[str], int]:
     return names, len(table)
 
 
-def _require(predictor: Predictor, names: Sequence[str]) -> None:
+def _require(predictor: ColumnPredictor, names: Sequence[str]) -> None:
     missing = [field.name for field in predictor.schema if field.name not in names]
     if missing and names:
         close = get_close_matches(missing[0], names, 1, 0.6)

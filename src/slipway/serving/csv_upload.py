@@ -99,12 +99,12 @@ def open_sheet(file: BinaryIO, rules: Rules) -> Sheet:
         raise Refusal(422, f"{error.cause[0].upper()}{error.cause[1:]}. {error.cure}.") from error
     missing = [
         FieldProblem(None, rule.field.name, "missing", "the table has no such column")
-        for rule in rules if rule.field.name not in header.names
+        for rule in rules if rule.field.name not in header.places
     ]
     if missing:
         says = "The header does not name the columns that are needed."
         raise Refusal(422, says, missing[:LISTED], {"missing": len(missing)})
-    places = [header.names.index(rule.field.name) for rule in rules]
+    places = [header.places[rule.field.name] for rule in rules]
     file.seek(header.size)
     rows = read_rows(io.TextIOWrapper(file, encoding="utf-8", newline=""), header.separator)
     filled = (row for row in rows if row != [])  # without blank lines

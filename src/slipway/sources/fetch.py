@@ -4,7 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
@@ -37,7 +37,7 @@ def fetch(problem: Problem, say: Callable[[str], None] = lambda line: None) -> N
     say(f"Fetching {', '.join(source.location for source in absent)}: {shlex.join(problem.fetch)}")
     before = _files(problem)
     try:
-        _run(problem)
+        _run(problem.fetch, problem.folder)
     except BaseException:  # Ctrl-C too: half a table would be taken for a whole one the next time
         for path in _files(problem) - before:
             path.unlink(missing_ok=True)
@@ -57,21 +57,21 @@ def _files(problem: Problem) -> set[Path]:
     return {path for source in local_sources(problem) for path in source.found()}
 
 
-def _run(problem: Problem) -> None:
+def _run(command: Sequence[str], folder: Path) -> None:
     """Programs installed beside Slipway are found, on PATH or not."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     with TemporaryFile() as output:
         try:
             code = subprocess.run(
-                problem.fetch, cwd=problem.folder, env=os.environ | {"PATH": path}, stdin=subprocess.DEVNULL, stdout=output,
+                command, cwd=folder, env=os.environ | {"PATH": path}, stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT,
             ).returncode
         except OSError as error:
             cure = "Install it, or change fetch in slipway.yaml"
-            raise TableError(f"fetch: {problem.fetch[0]} cannot be run ({error.strerror})", cure) from error
+            raise TableError(f"fetch: {command[0]} cannot be run ({error.strerror})", cure) from error
         if code:
             ended = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
-            cure = f"To see it all: cd {shlex.quote(str(problem.folder))} && {shlex.join(problem.fetch)}"
+            cure = f"To see it all: cd {shlex.quote(str(folder))} && {shlex.join(command)}"
             raise TableError(f"fetch {ended}: {_last_lines(output)}", cure)
 
 

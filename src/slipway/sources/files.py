@@ -74,7 +74,7 @@ def open_parts(parts: Sequence[Part], columns: Collection[str] | None = None) ->
             raise TableError(f"{where}: has no column {odd[0]!r}, unlike the other files of the source")
     chosen = tuple(name for name in names if columns is None or name in columns)
     if not chosen:
-        raise TableError(f"{parts[0].where}: has none of the columns {', '.join(sorted(columns))}")
+        raise TableError(f"{parts[0].where}: has none of the columns {', '.join(sorted(columns or ()))}")
     counts = [one.rows for one in opened]
     texts = any(isinstance(one, CsvFile) for one in opened)
 
@@ -86,7 +86,9 @@ def open_parts(parts: Sequence[Part], columns: Collection[str] | None = None) ->
             for batch in one.read(chosen):
                 yield _as_texts(batch) if texts and isinstance(one, ParquetPart) else batch
 
-    return Batches(chosen, None if None in counts else sum(counts), read, texts=texts)
+    typed = frozenset().union(*(one.typed for one in opened if isinstance(one, ParquetPart))).intersection(chosen)
+    total = None if None in counts else sum(each or 0 for each in counts)
+    return Batches(chosen, total, read, texts=texts, typed=typed)
 
 
 def _require_texts(part: ParquetPart, names: Collection[str]) -> None:
@@ -103,7 +105,7 @@ def _has_text(kind: pyarrow.DataType) -> bool:
     if pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind):
         return False
     try:
-        return _text(pyarrow.nulls(0, kind)).type == pyarrow.string()
+        return bool(_text(pyarrow.nulls(0, kind)).type == pyarrow.string())
     except pyarrow.ArrowNotImplementedError:
         return False
 
@@ -119,7 +121,7 @@ def _text(cells: pyarrow.Array) -> pyarrow.Array:
     return cells.cast(pyarrow.string())
 
 
-def _opened(part: Part):
+def _opened(part: Part) -> CsvFile | ParquetPart:
     name = part.where.lower()
     if name.endswith(PARQUET):
         return open_parquet(part.where, part.open)

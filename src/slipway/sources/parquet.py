@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow
-from pyarrow import parquet
+from pyarrow import parquet, types
 
 from slipway.errors import TableError
 
@@ -32,6 +32,11 @@ class ParquetPart:
     rows: int
     metadata: parquet.FileMetaData
     opens: Callable[[], pyarrow.NativeFile]
+
+    @property
+    def typed(self) -> frozenset[str]:
+        """Columns whose cells are not text."""
+        return frozenset(field.name for field in self.metadata.schema.to_arrow_schema() if not _is_text(field.type))
 
     def read(self, names: Sequence[str]) -> Iterator[pyarrow.RecordBatch]:
         """Record batches of these columns."""
@@ -60,6 +65,12 @@ def open_parquet(where: str, opens: Callable[[], pyarrow.NativeFile]) -> Parquet
     if twice:
         raise TableError(f"{where}: duplicate column name {twice[0]!r}", "Rename or remove one of the columns")
     return ParquetPart(where, names, opened.metadata.num_rows, opened.metadata, opens)
+
+
+def _is_text(kind: pyarrow.DataType) -> bool:
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_null(kind)
 
 
 def _refused(where: str, error: Exception) -> TableError:

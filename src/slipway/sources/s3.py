@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow
 from botocore.exceptions import IncompleteReadError
+from botocore.response import StreamingBody
 
 from slipway.errors import StoreError, TableError
 from slipway.sources.batches import Batches
@@ -151,12 +152,12 @@ class Stream(io.RawIOBase):
     def __init__(self, found: Found) -> None:
         self._found = found
         self._at = 0
-        self._body = None
+        self._body: StreamingBody | None = None
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         if self._at >= self._found.size:
             return 0
         with _reading(self._found):
@@ -181,7 +182,7 @@ class Stream(io.RawIOBase):
             self._body = None
 
 
-def _get(found: Found, span: str):
+def _get(found: Found, span: str) -> StreamingBody:
     return found.client.get_object(Bucket=found.bucket, Key=found.key, Range=span, IfMatch=found.etag)["Body"]
 
 

@@ -79,7 +79,7 @@ class S3Store:
 
     def sizes(self, start: str) -> dict[str, int]:
         """Names that begin with `start`, and their sizes in bytes; StoreError as for every call here."""
-        found = {}
+        found: dict[str, int] = {}
         with self._told(LIST, start):
             pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix + start)
             for page in pages:
@@ -108,6 +108,7 @@ class S3Store:
                 answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)
                 with closing(answer["Body"]) as body, attempt:
                     return body.read(), answer["ETag"]
+        raise AssertionError("the last attempt returns or raises")
 
     def holds(self, name: str, digest: str) -> bool:
         """Whether an object has this SHA-256: by the sum S3 made of it, or, as that may be of its parts, by reading it."""

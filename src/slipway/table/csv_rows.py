@@ -39,13 +39,11 @@ class Form:
     @cached_property
     def places(self) -> list[int]:
         """Which columns are wanted."""
-        return [self.header.names.index(name) for name in self.wanted]
+        return [self.header.places[name] for name in self.wanted]
 
     def parsing(self, odd: Callable[[arrow.InvalidRow], str] | None = None, quoted: bool = True) -> arrow.ParseOptions:
         """`odd` is asked what becomes of a row of another length, ``skip`` or ``error``; without it, it is an error."""
-        return arrow.ParseOptions(
-            delimiter=self.header.separator, newlines_in_values=quoted, invalid_row_handler=odd,
-        )
+        return arrow.ParseOptions(delimiter=self.header.separator, newlines_in_values=quoted, invalid_row_handler=odd)
 
     def converting(self) -> arrow.ConvertOptions:
         """Every cell is text, untouched."""
@@ -56,8 +54,8 @@ class Form:
 
     def fault(self, row: str, count: int) -> str:
         """What is wrong with a row of another length, of which Arrow may tell the start alone."""
-        cells = row.split(self.header.separator)[:count]
-        return shape_error(cells + [""] * (count - len(cells)), len(self.numbered))
+        cells = next(read_rows([row], self.header.separator), None) or []
+        return shape_error((cells + [""] * count)[:count], len(self.numbered))
 
 
 @dataclass(frozen=True)

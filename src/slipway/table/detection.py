@@ -36,7 +36,7 @@ class Found:
     choices : tuple of str
         Two examples when the cells do not tell which of them it is.
     evidence : str
-        In a few words, what shows it, or what hangs on the choice.
+        In a few words, what shows it, or what hangs on the choice, or how the cells contradict one another.
     odd : tuple of str
         A few texts that are no number, or no date, in any format: they may mean a missing cell.
     kind : str
@@ -48,6 +48,16 @@ class Found:
     evidence: str = ""
     odd: tuple[str, ...] = ()
     kind: Literal["number", "date", "category"] = "category"
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether they are numbers or dates that no single format reads."""
+        return self.kind != "category" and bool(self.evidence) and not self.format and not self.choices
+
+    @property
+    def are_codes(self) -> bool:
+        """Whether they are digits whose leading zeros a number would lose."""
+        return self.kind == "category" and bool(self.evidence)
 
 
 def find(texts: Collection[str], decimal: str = "") -> Found:
@@ -66,6 +76,11 @@ def find_all(columns: Mapping[str, Collection[str]]) -> dict[str, Found]:
     }
 
 
+def is_value(text: str) -> bool:
+    """Whether a text is a number or a date in some format: then it is no marker of missing cells."""
+    return _is_date(text) or NUMBER.fullmatch(without_unit(text)[0]) is not None
+
+
 def undeclared(texts: Collection[str], others: bool) -> str | None:
     """The cure when a column needs an entry in ``formats``, None when it needs none; `others` says that columns have one."""
     found = find(texts)
@@ -74,7 +89,7 @@ def undeclared(texts: Collection[str], others: bool) -> str | None:
     if found.choices and (others or "1234.56" not in found.choices):  # which is read without an entry
         either = " or ".join(f'"{each}"' for each in found.choices)
         return f"Add the column to formats in slipway.yaml, with the example {either} ({found.evidence})"
-    return None
+    return f"Write the cells in one way, or add the column to drop ({found.evidence})" if found.is_mixed else None
 
 
 def are_exceptions(odd: int, size: int) -> bool:
@@ -134,16 +149,19 @@ class _Marks:
     def found(self, decimal: str) -> Found:
         """How the numbers are written."""
         if len(self.units) > 1:
-            return Found(evidence=f"different units: {_listed(self.units.values())}")
+            return Found(evidence=f"different units: {_listed(self.units.values())}", kind="number")
         if self.zeros and not (self.thousands or self.decimal or self.either or self.units):
             return Found(evidence=f"leading zeros, e.g. {_shown(self.zeros)}")
         ways = self._ways()
         texts = [*self.thousands.values(), *self.decimal.values(), *self.either.values(), *self.units.values()]
         dates = list(filter(_is_date, self.odd))
         if dates or not ways:
-            return Found(evidence=f"written in different ways: {_listed([*(texts or [self.bare]), *dates])}")
+            says = f"written in different ways: {_listed([*(texts or [self.bare]), *dates])}"
+            return Found(evidence=says, kind="number")
+        settled = ""
         if len({group for group, _ in ways}) > 1:
             ways = self._settled(ways, decimal)
+            settled = f"; other columns have the decimal mark {decimal}" if decimal and len(ways) == 1 else ""
         else:  # no cell has a decimal mark
             usual = decimal or USUAL_MARK.get(ways[0][0], "")
             ways = [way for way in ways if way[1] == usual] or ways
@@ -153,9 +171,9 @@ class _Marks:
             text = next(iter(self.either.values()))
             says = " or ".join(format_of(each).plain(text) or "" for each in examples)
             return Found("", examples, f"{_shown(text)} is {says}", odd, "number")
-        if examples == ("1234.56",):
+        if not texts or examples == ("1234.56",):
             return Found(odd=odd, kind="number")
-        return Found(examples[0], (), _evidence(texts[0], self.size, len(odd)), odd, "number")
+        return Found(examples[0], (), _evidence(texts[0], self.size, len(odd)) + settled, odd, "number")
 
     def _settled(self, ways: list[tuple[str, str]], decimal: str) -> list[tuple[str, str]]:
         """Of the ways that read 1.234 or 1,234 differently, the one that other columns or cells without it show."""
@@ -214,9 +232,9 @@ def _dates(texts: Collection[str]) -> Found | None:
         if not are_exceptions(len(odd), len(texts)):
             break
     few = are_exceptions(len(odd), len(texts))
-    others = [text for text in odd if _is_date(text) or NUMBER.fullmatch(without_unit(text)[0])]
+    others = list(filter(is_value, odd))
     if first and others and (few or len(others) == len(odd)):
-        return Found(evidence=f"written in different ways: {_listed([first, others[0]])}")
+        return Found(evidence=f"written in different ways: {_listed([first, others[0]])}", kind="date")
     if not first or not few:
         return None
     if len(alive) == len(DATES):

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from slipway.errors import TableError
 
@@ -49,6 +50,11 @@ class Header:
     raw: bytes
     size: int
     lines: int
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each column is, from 0."""
+        return {name: place for place, name in enumerate(self.names)}
 
 
 def read_header(read: Callable[[int], bytes], most_columns: int | None = None) -> Header:

@@ -1,24 +1,25 @@
 """What a look at a new table finds: which columns to learn from, which to leave out, and why."""
 
 import re
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from slipway.errors import TableError
-from slipway.table.cell import MISSING_MARKERS, Reader
+from slipway.table.cell import Reader
 from slipway.table.cells import Cells, cells_of
+from slipway.table.detection import is_value
 from slipway.table.dialect import INDEX
 from slipway.table.inference import FEW_TEXTS, MOST_LEVELS, Target, infer_field, is_free_text, mostly_numbers
 from slipway.table.schema import Field
 from slipway.training.leaks import LEAK, SUSPICIOUS, tells
+from slipway.training.written import Written, count
 
 ID_NAME = re.compile(r"(^|.*[_\W])(id|uuid|guid|key|nr|no|number|index)$|.*[a-z]I[dD]$", re.IGNORECASE)
 UNIQUE = 0.99
-RARE = 0.1
+MANY_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -34,32 +35,32 @@ class Finding:
         What it is, or why it is left out.
     leak : bool
         Whether it is left out because it seems to tell the target.
-    markers : tuple of str
-        Texts in it that seem to mean a missing cell and are not among the usual ones.
+    markers : mapping
+        Texts in it that seem to mean a missing cell and are not among the usual ones, with the number of cells of each.
     """
 
     name: str
     use: str
     says: str
     leak: bool = False
-    markers: tuple[str, ...] = ()
+    markers: Mapping[str, int] = field(default_factory=dict)
 
 
-def profile(frame: pd.DataFrame, target: Target, ids: Sequence[str] = ()) -> list[Finding]:
+def profile(table: Written, target: Target, ids: Sequence[str] = ()) -> list[Finding]:
     """Findings on every column but the target; `ids` are id columns for sure."""
     findings = []
-    for name in frame.columns:
+    for name in table.frame.columns:
         if name == target.name:
             continue
         try:
-            cells = cells_of(frame[name])
+            cells = cells_of(table.frame[name])
         except TableError as error:  # lists, times of day: nothing to learn from
             findings.append(Finding(name, "drop", error.cause.partition(": ")[2]))
             continue
         if name in ids:
             findings.append(Finding(name, "id", "named as an id"))
         else:
-            findings.append(_look(cells, frame[name].dtype) or _feature(cells, frame[name].dtype, target))
+            findings.append(_look(cells, table) or _feature(cells, table, target))
     return _one_id(findings)
 
 
@@ -67,15 +68,15 @@ def _one_id(findings: list[Finding]) -> list[Finding]:
     """Keep the first id; the split needs but one."""
     given = [finding.name for finding in findings if finding.use == "id"]
     return [
-        Finding(each.name, "drop", f"another id beside {given[0]}")
+        replace(each, use="drop", says=f"another id beside {given[0]}")
         if each.use == "id" and each.name != given[0] and each.says != "named as an id" else each
         for each in findings
     ]
 
 
-def _look(cells: Cells, dtype) -> Finding | None:
+def _look(cells: Cells, table: Written) -> Finding | None:
     """Why a column is not to be learned from, or None."""
-    rows, distinct = len(cells.codes), len(cells.texts)
+    rows, distinct, found = len(cells.codes), len(cells.texts), table.found_in(cells.name)
     if distinct == 0:
         return Finding(cells.name, "drop", "every cell is missing")
     if distinct == 1 and not cells.missing.any():
@@ -86,12 +87,16 @@ def _look(cells: Cells, dtype) -> Finding | None:
         return Finding(cells.name, "drop", "row numbers that pandas wrote")
     if unique and ID_NAME.fullmatch(cells.name) and (not numeric or _whole(cells)):
         return Finding(cells.name, "id", "different in every row, and named like an id")
-    if unique and numeric and _counts_up(cells):
-        return Finding(cells.name, "drop", "counts the rows")
-    if not numeric and not cells.are_dates and is_free_text(cells) and not mostly_numbers(cells):
+    if unique and numeric and (says := _counter(cells)):
+        return Finding(cells.name, "drop", says)
+    if found.is_mixed:
+        return Finding(cells.name, "drop", found.evidence)
+    if not found.are_codes and (numeric or cells.are_dates or mostly_numbers(cells)):
+        return None
+    if is_free_text(cells):
         use = "id" if unique else "drop"
         return Finding(cells.name, use, f"{distinct:,} different texts in {rows:,} rows: a name or free text")
-    if not numeric and not cells.are_dates and distinct > MOST_LEVELS and not mostly_numbers(cells):
+    if distinct > MOST_LEVELS:
         return Finding(cells.name, "drop", f"{distinct:,} different texts: too many levels")
     return None
 
@@ -100,27 +105,42 @@ def _whole(cells: Cells) -> bool:
     return bool((cells.numbers == np.round(cells.numbers)).all())
 
 
-def _counts_up(cells: Cells) -> bool:
+def _counter(cells: Cells) -> str:
+    """Whether the rows are counted here, in words; empty when not.
+
+    With gaps, as where rows were taken out: from about the first row up, mostly in steps of one, more than half of the
+    numbers there. A sorted feature, such as an age or a year, begins higher, repeats itself or takes larger steps.
+    """
     numbers = cells.spread(cells.numbers, np.nan)
-    return len(numbers) > 2 and bool((np.diff(numbers) == 1).all())
+    steps = np.diff(numbers)
+    if len(numbers) > 2 and (steps == 1).all():
+        return "counts the rows"
+    if len(numbers) < MANY_ROWS or not _whole(cells) or (steps < 1).any():
+        return ""
+    begins = 0 <= numbers[0] <= len(numbers) / 10
+    return "counts the rows, with gaps" if begins and (steps == 1).mean() > 0.5 and numbers[-1] < 2 * len(numbers) else ""
 
 
-def _feature(cells: Cells, dtype, target: Target) -> Finding:
-    markers: tuple[str, ...] = ()
+def _feature(cells: Cells, table: Written, target: Target) -> Finding:
+    dtype, found = table.frame[cells.name].dtype, table.found_in(cells.name)
+    kind = "category" if found.are_codes else None
+    markers = dict(table.markers.get(cells.name, {}))
     try:
-        field = infer_field(cells, dtype)
+        field = infer_field(cells, dtype, kind)
     except TableError as error:
-        odd = [text for text, number in zip(cells.texts, cells.numbers) if np.isnan(number)]
-        if len(odd) > FEW_TEXTS:
+        odd = tuple(text for text, number in zip(cells.texts, cells.numbers) if np.isnan(number))
+        if len(odd) > FEW_TEXTS or any(map(is_value, odd)):
             return Finding(cells.name, "drop", error.cause.partition(": ")[2])
-        markers = tuple(odd)
+        markers |= count(cells, odd)
         cells = _without(cells, odd)
         field = infer_field(cells, dtype)
     strength = tells(cells, field, target)
-    says = describe(field)
     if strength >= LEAK:
         reason = f"seems to tell the target by itself ({strength:.3f} of 1): known only afterwards?"
         return Finding(cells.name, "drop", reason, leak=True, markers=markers)
+    if len(cells.texts) == 1:
+        return Finding(cells.name, "drop", f"constant: always {cells.texts[0][:30]!r}, or missing")
+    says = f"asked in formats: {found.evidence}" if found.choices else describe(field, table.usual.get(cells.name, ()))
     if strength >= SUSPICIOUS:
         says += f"; SUSPICIOUS: by itself it nearly tells the target ({strength:.3f} of 1)"
     return Finding(cells.name, "feature", says, markers=markers)
@@ -132,23 +152,13 @@ def _without(cells: Cells, texts: Sequence[str]) -> Cells:
     return cells_of(column, Reader(texts))
 
 
-def describe(field: Field) -> str:
-    """A field in a few words."""
-    missing = f", {field.missing:.1%} missing" if field.missing else ""
+def describe(field: Field, usual: Sequence[str] = ()) -> str:
+    """A field in a few words; `usual` are the usual markers of missing cells that it has."""
+    shown = ", ".join(marker or "empty" for marker in usual)
+    missing = f", {field.missing:.1%} missing" + (f" ({shown})" if shown else "") if field.missing else ""
     if field.type == "category":
         shown = ", ".join(field.levels[:6]) + (" …" if len(field.levels) > 6 else "")
         return f"category of {len(field.levels)}: {shown}{missing}"
     if field.type == "date":
         return f"date, typically {field.example}{missing}"
-    return f"{field.type} from {field.minimum:g} to {field.maximum:g}{missing}"
-
-
-def usual_markers(frame: pd.DataFrame) -> list[str]:
-    """Which of the usual missing markers stand in the table, as they are written there."""
-    found = set()
-    for name in frame.columns:
-        column = frame[name]
-        if column.dtype.kind in "OUTS" or str(column.dtype) in ("str", "string"):
-            with suppress(TypeError):  # lists
-                found |= {text.strip() for text in column.dropna().unique() if isinstance(text, str)}
-    return sorted(text for text in found if text.lower() in MISSING_MARKERS)
+    return f"{field.type} from {field.range}{missing}"

@@ -17,6 +17,7 @@ from slipway.table.cell import reader_of
 from slipway.table.identity import row_keys
 from slipway.table.schema import Schema
 
+PLAIN = Schema(())
 FEW = 30
 ROWS = 50_000  # whose keys, which are long texts, are in memory at a time
 
@@ -28,7 +29,7 @@ def split_of(problem: Problem, columns: Sequence[str]) -> Split:
     return Split(problem.holdout.share, problem.holdout.salt or problem.name, tuple(key))
 
 
-def held_out(frame: pd.DataFrame, split: Split, schema: Schema) -> np.ndarray:
+def held_out(frame: pd.DataFrame, split: Split, schema: Schema = PLAIN) -> np.ndarray:
     """Boolean mask of the rows that `split` holds out; `schema` says how cells are written."""
     readers = {field.name: reader_of(replace(field, markers=())) for field in schema if field.format}
     parts = [

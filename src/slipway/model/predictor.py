@@ -81,7 +81,7 @@ class Predictor:
     @property
     def has_trees(self) -> bool:
         """Whether the graph is one of trees: no other answers every score in two parts."""
-        return self._session.get_outputs()[0].shape[1] == 2 * len(self._base)
+        return bool(self._session.get_outputs()[0].shape[1] == 2 * len(self._base))
 
     def scores(self, columns: Columns) -> np.ndarray:
         """Predicted numbers (n,), P(positive) (n,), or class probabilities (n, classes)."""

@@ -29,7 +29,7 @@ NUMBERS = [
 MARKERS = ["", "NA", " na ", "N/A", "?", "-", "None", "NULL", "#N/A", "missing", "-99", " -99.0"]
 LEVELS = ["yes", "no", " yes", "Yes", "TRUE", "true", "maybe", "ÿes", "no\u00a0", "ye\u200bs"]
 DATES = ["2020-01-01", "2020-01-01T10:00:00Z", "2020-13-01", "2023-06-30 ", "01.02.2020", "2031-01-01", "2020-01-01T00:00"]
-ODD = ['"', '""', 'a"b', '"a,b"', '"19"', '"a\nb"', '"yes"', "\r", '"x', "'", " "]
+ODD = ['"', '""', 'a"b', '"a,b"', '"19"', '"a\nb"', '"yes"', "\r", '"x', "'", " ", '"""19"""', ' "19"', '" ""yes"" "', ' "" ']
 CELLS = st.one_of(
     st.sampled_from(NUMBERS + MARKERS + LEVELS + DATES + ODD), st.text(st.characters(codec="utf-8"), max_size=6),
     st.floats(0, 80).map(repr), st.integers(10, 70).map(str),

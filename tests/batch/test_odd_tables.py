@@ -34,6 +34,13 @@ def test_the_header_comes_back_as_it_stands(desk, head):
     assert desk.read() == head + b";prediction;warning\r\n19;27.9;yes;2020-01-01;29589.0;\r\n"
 
 
+def test_quotes_around_a_number_are_no_part_of_it(desk):
+    row = '"""19""", "27.9" ,"yes", "2020-01-01"'
+    desk.write(f"{HEADER}\n{row}\n")
+    desk.predict()
+    assert desk.read().decode() == f"{HEADER},prediction,warning\n{row},29589.0,\n"
+
+
 def test_a_separator_within_quotes_is_none(desk):
     desk.write('"a,b,c,d,e";age;bmi;smoker;joined\nx;19;27.9;yes;2020-01-01\n')
     assert desk.predict().scored == 1

@@ -63,6 +63,7 @@ def test_labels_come_with_probabilities(serve):
     (f"{HEADER}\n{GOOD}\n".replace(",", ";"), ";"), (f"{HEADER}\n{GOOD}\n".replace(",", "\t"), "\t"),
     (" age , bmi,smoker ,joined\n 19, 27.9 , yes,2020-01-01 \n", ","), (f"{HEADER}\r{GOOD}\r", ","),
     ("joined,smoker,bmi,age,id\n2020-01-01,yes,27.9,19.0,7\n", ","),
+    (f'{HEADER}\n"""19""", "27.9" ,"yes", "2020-01-01"\n', ","),
 ])
 def test_tables_as_people_save_them(client, content, separator):
     answered = rows(post(client, content), separator)

@@ -14,6 +14,7 @@ from slipway.table.schema import MISSING, UNSEEN, Field, Schema
 @pytest.mark.parametrize(("cells", "texts", "missing"), [
     ([" a", "b ", "a"], ["a", "b"], 0),
     (["NA", "na", " ?", "", "  ", "None", "nan", "x"], ["x"], 7),
+    (['"1234"', ' "1234" ', "1234", '"""1234"""', '" NA "', '""'], ["1234", '"1234"'], 2),
     ([True, False, True], ["true", "false"], 0),
     (["True", "FALSE"], ["true", "false"], 0),
     ([1.0, 2.5, np.nan], ["1", "2.5"], 1),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow
 
-    Table = pd.DataFrame | pyarrow.Table | list[dict[str, Any]]
+    Table: TypeAlias = pd.DataFrame | pyarrow.Table | list[dict[str, Any]]
 
 
 class Predictor(ColumnPredictor):

@@ -81,7 +81,7 @@ def _page(
 ) -> str:
     here = _service()
     schema = here.schema
-    shown = controls(schema, typed, dict(errors))
+    shown = controls(here.rules, typed, dict(errors))
     places = {control.field.name: control.target for control in shown} | {FORM_FIELD: "api-key"}
     example = read_row(schema, {field.name: typical(field) for field in schema})
     important = [name for name, _ in here.measured.importance]
@@ -91,7 +91,6 @@ def _page(
         groups=groups(shown, important),
         crowded=len(shown) > FEW_FIELDS,
         count=len(shown),
-        reject=here.problem.serving.out_of_range == "reject",
         errors=[{"name": name, "detail": detail, "place": places.get(name)} for name, detail in errors],
         answer=answer,
         key_field=FORM_FIELD if here.keys.needed else "",
@@ -131,7 +130,6 @@ def model() -> str:
         importance=card.importance_bars(metrics.importance),
         best=card.best_of_each(metrics.leaderboard),
         fields=card.describe(here.schema.fields),
-        reject=here.problem.serving.out_of_range == "reject",
         apidocs=url_for("flasgger.apidocs"),
     )
 

@@ -70,7 +70,7 @@ def open_parquet(where: str, opens: Callable[[], pyarrow.NativeFile]) -> Parquet
 def _is_text(kind: pyarrow.DataType) -> bool:
     if types.is_dictionary(kind):
         kind = kind.value_type
-    return types.is_string(kind) or types.is_large_string(kind) or types.is_null(kind)
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_null(kind))
 
 
 def _refused(where: str, error: Exception) -> TableError:

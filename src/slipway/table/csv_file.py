@@ -107,8 +107,12 @@ def open_csv(where: str, opens: Callable[[], pyarrow.NativeFile], size: int) -> 
 
     read: list[bytes] = []
     with reading(where), text() as stream:
+        def more(size: int) -> bytes:
+            read.append(stream.read(size))
+            return read[-1]
+
         try:
-            header = read_header(lambda count: read.append(stream.read(count)) or read[-1])
+            header = read_header(more)
         except TableError as error:
             raise TableError(f"{where}: {error.cause}", error.cure) from error
         sample = b"".join(read)[header.size:] + stream.read(PIECE)

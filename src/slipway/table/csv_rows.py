@@ -116,11 +116,16 @@ def _parse_lines(data: bytes, form: Form) -> Parsed | None:
     if b'"' in lines[-1] and not _ends(lines[-1].decode(), form.header.separator):
         return None
     found: list[arrow.InvalidRow] = []
+
+    def skip(row: arrow.InvalidRow) -> str:
+        found.append(row)
+        return "skip"
+
     try:
         table = arrow.read_csv(
             pyarrow.BufferReader(data),
             arrow.ReadOptions(column_names=form.numbered, use_threads=False, block_size=len(data) + 1),
-            form.parsing(lambda row: found.append(row) or "skip", quoted=b'"' in data), form.converting(),
+            form.parsing(skip, quoted=b'"' in data), form.converting(),
         )
     except pyarrow.ArrowInvalid:
         return None

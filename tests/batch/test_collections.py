@@ -6,27 +6,18 @@ from datetime import datetime
 import pytest
 from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 
-from mongo import collection, serve_mongo
 from slipway.batch import collection as documents
 from slipway.batch import run
 from slipway.errors import ProblemError, TableError
 
 
-@pytest.fixture(scope="module")
-def server():
-    with serve_mongo() as url:
-        yield url
-
-
 @pytest.fixture
-def rows(server, desk, monkeypatch):
+def rows(mongo_rows, desk):
     """A collection of patients, which the problem knows by its database."""
-    with collection(server) as made:
-        monkeypatch.setenv("MONGO_DB_URL", server)
-        path = desk.folder / "slipway.yaml"
-        fields = "{age: age, bmi: body.bmi, smoker: smoker, joined: joined}"
-        path.write_text(path.read_text() + f"mongodb: {{database: {made.database.name}, fields: {fields}}}\n")
-        yield made
+    path = desk.folder / "slipway.yaml"
+    fields = "{age: age, bmi: body.bmi, smoker: smoker, joined: joined}"
+    path.write_text(path.read_text() + f"mongodb: {{database: {mongo_rows.database.name}, fields: {fields}}}\n")
+    return mongo_rows
 
 
 def patients(count: int) -> list[dict]:

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The documents of a bundle, typed: model.json, schema.json and golden.json.
-=======
-"""What the documents of a bundle say, typed: model.json, schema.json, golden.json and metrics.json.
->>>>>>> candidate
+"""The documents of a bundle, typed: model.json, schema.json, golden.json and metrics.json.
 
 They are read as a whole: a key that is missing or of another type is an error that names the file and the place in it. A
 key that is not known here is ignored, so a format may gain keys that change no answer; all else is a new format.

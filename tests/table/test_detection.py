@@ -16,7 +16,9 @@ GERMAN = ["8.123,45", "12,00", "-3,5"]
 @pytest.mark.parametrize(("texts", "format_", "kind"), [
     (["1", "2.5"], "", "number"),
     (["\u22125", "1e5", "2"], "", "number"),
-    (["0.123", "5.678"], "", "number"),
+    (["5.678", "0.123"], "", "number"),
+    (["\u0661\u0662", "3"], "", "number"),
+    (["\u0661\u0662", "4,204", "3"], "1,234.56", "number"),
     (["1234.567", "5.678"], "", "number"),
     (["2024-01-01", "2024-01-02T10:00"], "", "date"),
     (["a", "b c"], "", "category"),
@@ -41,6 +43,7 @@ GERMAN = ["8.123,45", "12,00", "-3,5"]
     (["EUR 5", "EUR 6"], "EUR 1234.56", "number"),
     (["12%", "5%"], "1234.56%", "number"),
     (["$5", "6"], "$1234.56", "number"),
+    (["-$ 5", "$ 6"], "$ 1234.56", "number"),
     (["$5", "€6"], "", "number"),
     (["18.2", "18,5"], "", "number"),
     (["1.234.567", "1,234,567"], "", "number"),
@@ -83,6 +86,7 @@ def test_a_column_that_does_not_tell_is_asked_about(texts, choices, evidence):
 @pytest.mark.parametrize(("texts", "evidence"), [
     (GERMAN, "all 3 different cells, e.g. 8.123,45"),
     ([*INTEGERS, "4,204", "unknown"], "all but 1 of 102 different cells, e.g. 4,204"),
+    (["2024-12-30", "31.12.2024"], "all 2 different cells, e.g. 31.12.2024"),
     (["18.2", "18,5"], "written in different ways: 18.2, 18,5"),
     (["18", "31.12.2024"] + INTEGERS, "written in different ways: 18, 31.12.2024"),
     (["$5", "€6"], "different units: $5, €6"),

@@ -70,6 +70,7 @@ def test_a_table_of_a_german_spreadsheet_needs_no_edit(run, folder):
     assert "\n  PLZ: category              # leading zeros, e.g. 01067\n" in text
     assert "\n  Umsatz: [unbekannt]        # 3 cells\n" in text
     assert re.search(r"\n#   Eintritt   date, typically 2024-\d\d-\d\d\n", text)
+    assert "\n#   PLZ        category of 3: 01067, 20095, 80331\n" in text
     assert re.search(r"\n#   Rabatt     integer from 0 to 19\n", text)
     assert "Einkommen: written as 1.234,56 (all 300" in done.out and "Umsatz: read as missing: 'unbekannt'" in done.out
     assert done.out.endswith("Wrote slipway.yaml. Next: slipway train\n")
@@ -110,6 +111,15 @@ def test_a_marker_never_takes_a_number(run, folder):
     assert problem.missing == {"counts": ("none yet",), "codes": ("unknown",)}
     assert problem.drop == ("ratio",) and "ratio: left out: written in different ways: " in out
     assert re.search(r"#   counts  integer from \d+ to 4204, 0.3% missing\n", (folder / "slipway.yaml").read_text())
+
+
+def test_iso_dates_with_a_text_among_them(run, folder):
+    random = np.random.default_rng(20)
+    days = pd.Series([f"2024-01-{day:02}" for day in random.integers(1, 29, ROWS)])
+    days[4:6] = "open"
+    problem, out = init(run, pd.DataFrame({"closed": days, "y": random.random(ROWS)}))
+    assert (problem.formats, problem.missing) == ({}, {"closed": ("open",)})
+    assert "closed: read as missing: 'open'" in out and "closed  date, typically" in (folder / "slipway.yaml").read_text()
 
 
 def test_few_different_numbers_with_one_in_another_format_are_left_out(run):
@@ -172,6 +182,7 @@ def test_columns_that_say_nothing_are_left_out(run, cells, says):
     sorted([*range(20, 90)] * 3)[:200],
     [1_900 + number + number // 4 for number in range(200)],
     [number * 2 for number in range(200)],
+    [*range(120), *range(5_000, 5_080)],
     [number + number // 3 + 30 for number in range(200)],
     [number + number // 3 for number in range(200, 0, -1)],
     [number + number // 3 + 0.5 for number in range(200)],
@@ -195,6 +206,9 @@ def test_the_task_that_a_person_names(run, folder):
     problem, _ = init(run, frame, "--task", "regression")
     assert (problem.task, problem.metric) == ("regression", "rmse")
     assert re.search(r"task: regression +# given\n", (folder / "slipway.yaml").read_text())
+    problem, _ = init(run, frame.assign(y=frame["y"] > 2), "--task", "binary")
+    assert problem.task == "binary" and re.search(r"task: binary +# given\n", (folder / "slipway.yaml").read_text())
+    init(run, frame)
     wrong = run("init", "table.csv", "--target", "y", "--task", "binary", "--force")
     assert wrong.code == 4 and "has 5 different labels; a binary task needs two" in wrong.err
 

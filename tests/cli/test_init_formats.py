@@ -122,6 +122,23 @@ def test_iso_dates_with_a_text_among_them(run, folder):
     assert "closed: read as missing: 'open'" in out and "closed  date, typically" in (folder / "slipway.yaml").read_text()
 
 
+@pytest.mark.parametrize(("cells", "says"), [
+    ([f"{day % 28 + 1}.1.{2000 + day // 28}" for day in range(294)],
+     "nearly all cells are dates, but 6 different texts are not, such as 'odd 0', 'odd 1', 'odd 2'"),
+    ([f"{number},5" for number in range(294)],
+     "nearly all cells are numbers, but 6 different texts are not, such as 'odd 0', 'odd 1', 'odd 2'"),
+])
+def test_many_odd_texts_are_no_markers(run, cells, says):
+    random = np.random.default_rng(21)
+    frame = pd.DataFrame({"c": [f"odd {number}" for number in range(6)] + cells, "y": random.random(ROWS)})
+    problem, out = init(run, frame)
+    assert (problem.drop, problem.missing) == (("c",), {}) and f"c: left out: {says}\n" in out
+    frame.rename(columns={"c": "y", "y": "c"}).to_csv("table.csv", index=False)
+    if "," in cells[0]:
+        wrong = run("init", "table.csv", "--target", "y", "--force")
+        assert wrong.code == 4 and "6 cells say 'odd 0'" in wrong.err
+
+
 def test_few_different_numbers_with_one_in_another_format_are_left_out(run):
     random = np.random.default_rng(8)
     digits = random.integers(0, 4, ROWS).astype(str)

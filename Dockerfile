@@ -26,6 +26,9 @@ WORKDIR /app
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin slipway
 COPY --from=libraries /venv /venv
 COPY --from=champion /app .
+# Only heroku.yaml gives it. A box names the commit when it starts a release: one image may serve many commits.
+ARG SLIPWAY_COMMIT
+ENV SLIPWAY_COMMIT=$SLIPWAY_COMMIT
 USER 10001
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \

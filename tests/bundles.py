@@ -8,6 +8,7 @@ from slipway.model.encoding import Encoding, Output
 from slipway.model.predictor import Predictor, golden_answers
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
+from slipway.table.cell import columns_from_rows
 from slipway.table.schema import Field, Schema
 from slipway.training.export import linear_graph
 
@@ -67,7 +68,7 @@ def files(task: str, schema: Schema = SCHEMA, encoding: Encoding = ENCODING, row
         "importance": [[name, 0.1] for name in schema.names], "notes": [],
     }
     draft = Draft({"schema.json": written(schema), "model.json": written(model), "model.onnx": linear_graph(weights)})
-    golden = Golden(tuple(rows), tuple(golden_answers(Predictor(draft), schema.columns_from_rows(rows))))
+    golden = Golden(tuple(rows), tuple(golden_answers(Predictor(draft), columns_from_rows(schema, rows))))
     drift = {"fields": {name: {"missing": 0.0, "edges": [18, 40, 64], "counts": [50, 50]} for name in schema.names}}
     return dict(draft.files) | {
         "golden.json": written(golden), "metrics.json": written(metrics), "drift.json": written(drift),

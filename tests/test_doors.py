@@ -33,10 +33,15 @@ def named(node: ast.AST) -> set[str]:
 
 
 def imports(name: str) -> set[str]:
-    """What a module imports, anywhere in it; for a part of Slipway also the packages around it."""
+    """What a module imports, anywhere in it but for type checkers; for a part of Slipway also the packages around it."""
     tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if not _is_for_type_checkers(node)]
     found = set().union(*(named(node) for node in ast.walk(tree)))
     return {each for each in found if not each.startswith("slipway") or each in MODULES} | set(parents(name))
+
+
+def _is_for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def parents(name: str) -> list[str]:

@@ -20,7 +20,8 @@ import pytest
 from bundles import ROWS, make_bundle
 from s3 import KEYS, client, serve_s3
 from servers import DEADLINE, Server, free_port
-from slipway.settings import SETTINGS, VARIABLES
+from slipway.problem import SETTINGS
+from slipway.settings import VARIABLES
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
 

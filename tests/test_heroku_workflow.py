@@ -20,6 +20,7 @@ JOBS = yaml.safe_load(TEXT)["jobs"]
 STEPS = [step for job in JOBS.values() for step in job["steps"]]
 MAIN = yaml.safe_load((WORKFLOW.parent / "main.yaml").read_text(encoding="utf-8"))
 SECRETS = {"HEROKU_API_KEY": "hidden-key", "HEROKU_APP_NAME": "my-app", "HEROKU_EMAIL": "me@example.org"}
+COMMIT = "b" * 40
 IMAGE = f"sha256:{'c' * 64}"
 DOCKER = """#!/bin/sh
 printf '%s\\n' "$*" >> "$CALLS"
@@ -90,7 +91,7 @@ class Runner:
             "RUNNER_TEMP": str(self.folder), "GITHUB_STEP_SUMMARY": str(self.folder / "summary"), **JOBS["release"]["env"],
             "GITHUB_OUTPUT": str(self.folder / "output"), "GITHUB_EVENT_NAME": given["GITHUB_EVENT_NAME"],
             **{name: given.get(name, "") for name in step.get("env", {})},
-            "HEROKU_APP_NAME": given["HEROKU_APP_NAME"], "API": self.web.url,
+            "GITHUB_SHA": COMMIT, "HEROKU_APP_NAME": given["HEROKU_APP_NAME"], "API": self.web.url,
         }
         script = self.folder / "step.sh"
         script.write_text(step["run"])
@@ -141,11 +142,14 @@ def test_the_image_is_pushed_in_docker_s_own_format_and_the_key_is_on_no_command
     assert given == "stdin: hidden-key"
     assert create == "buildx create --use"
     assert "name=registry.heroku.com/my-app/web,push=true,oci-mediatypes=false" in build and "--provenance=false" in build
+    assert f"--build-arg SLIPWAY_COMMIT={COMMIT}" in build
+    dockerfile = (WORKFLOW.parents[2] / "Dockerfile").read_text()
+    assert "ARG SLIPWAY_COMMIT\nENV SLIPWAY_COMMIT=$SLIPWAY_COMMIT\n" in dockerfile.rpartition("FROM ")[2]
 
 
 def test_the_image_is_released_and_has_to_answer(runner, web):
     digest = make_bundle(LocalStore(runner.folder / "artifacts"), "regression").digest
-    web.pages["/readyz"] = (200, {"status": "ready", "bundle": digest})
+    web.pages["/readyz"] = (200, {"status": "ready", "bundle": digest, "commit": COMMIT})
     (runner.folder / "image.json").write_text(json.dumps({"containerimage.config.digest": IMAGE}))
     done = runner.run("Release it")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -153,8 +157,21 @@ def test_the_image_is_released_and_has_to_answer(runner, web):
         ("/apps/my-app/formation", "Bearer hidden-key"), ("/apps/my-app", "Bearer hidden-key"), ("/readyz", None),
     ]
     assert json.loads(web.sent["/apps/my-app/formation"]) == {"updates": [{"type": "web", "docker_image": IMAGE}]}
-    assert digest in (runner.folder / "summary").read_text()
+    summary = (runner.folder / "summary").read_text()
+    assert digest in summary and COMMIT in summary
     assert "hidden-key" not in runner.calls.read_text() + done.stdout + done.stderr
+
+
+def test_the_previous_release_with_the_same_model_is_not_taken_for_the_new_one(runner, web):
+    (runner.folder / "bin" / "sleep").write_text("#!/bin/sh\n")
+    (runner.folder / "bin" / "sleep").chmod(0o755)
+    digest = make_bundle(LocalStore(runner.folder / "artifacts"), "regression").digest
+    (runner.folder / "image.json").write_text(json.dumps({"containerimage.config.digest": IMAGE}))
+    for answer in ({"bundle": digest}, {"bundle": digest, "commit": "a" * 40}, {"bundle": "d" * 64, "commit": COMMIT}):
+        web.pages["/readyz"] = (200, {"status": "ready"} | answer)
+        done = runner.run("Release it")
+        assert done.returncode == 1
+        assert f"does not answer with commit {COMMIT} and champion {digest}" in done.stdout
 
 
 def test_a_release_that_heroku_refuses_ends_the_run(runner, web):

@@ -1,6 +1,7 @@
 """The plan of the house: floors, rooms and their doors, and that a name is found once."""
 
 import ast
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -75,3 +76,9 @@ def test_a_file_name_occurs_once():
         if room(module) != "cli" and MODULES[module].name not in ("__init__.py", "__main__.py")
     )
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_one_command_runs_every_file_of_bench():
+    root = SOURCE.parent
+    run = set(re.findall(r"bench/(\w+\.py)", (root / "Makefile").read_text()))
+    assert run == {path.name for path in (root / "bench").glob("*.py")}

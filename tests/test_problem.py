@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from slipway.errors import ProblemError
-from slipway.problem import Collection, Costs, Gate, Holdout, Search, Serving, default_metric, load_problem
-from slipway.settings import SETTINGS
+from slipway.problem import SETTINGS, Collection, Costs, Gate, Holdout, Search, Serving, default_metric, load_problem
 
 LEAST = "name: trial\nsource: table.csv\ntarget: charges\n"
 
@@ -26,9 +25,12 @@ def test_three_settings_are_enough(path):
     assert (problem.name, problem.source, problem.target) == ("trial", ("table.csv",), "charges")
     assert (problem.task, problem.metric, problem.positive, problem.costs) == (None, None, None, None)
     assert problem.candidates == ("linear", "forest", "boosting")
-    assert (problem.search, problem.holdout) == (Search(8), Holdout(0.2, None))
-    assert problem.gate == Gate(None, 0.0, 0.9)
-    assert problem.serving == Serving("reject", "near", 10_000, 8 << 20, 100 << 20, ())
+    assert (problem.search, problem.holdout) == (Search(trials=8), Holdout(share=0.2, salt=None))
+    assert problem.gate == Gate(minimum=None, minimum_gain=0.0, confidence=0.9)
+    assert problem.serving == Serving(
+        unknown_levels="reject", out_of_range="near", max_rows=10_000, max_body_bytes=8 << 20, max_upload_bytes=100 << 20,
+        cors_origins=(),
+    )
     assert problem.folder == path.parent
 
 
@@ -67,11 +69,15 @@ serving:
     assert (problem.target, problem.positive, problem.task, problem.metric) == ("approved", "yes", "binary", "cost")
     assert (problem.id, problem.drop, problem.markers("x")) == (("number", "7"), ("free text",), ("-9", "unknown", "-9.0"))
     assert problem.types == {"zip": "category", "2020": "number"}
-    assert problem.costs == Costs(1.0, 10.5)
+    assert problem.costs == Costs(false_positive=1.0, false_negative=10.5)
     assert problem.candidates == ("boosting", "linear")
-    assert (problem.search, problem.holdout, problem.gate) == (Search(3), Holdout(0.3, "s"), Gate(-1.0, 0.5, 0.95))
+    assert (problem.search, problem.holdout) == (Search(trials=3), Holdout(share=0.3, salt="s"))
+    assert problem.gate == Gate(minimum=-1.0, minimum_gain=0.5, confidence=0.95)
     assert problem.seed == 7
-    assert problem.serving == Serving("warn", "warn", 5, 2048, 4096, ("https://example.com",))
+    assert problem.serving == Serving(
+        unknown_levels="warn", out_of_range="warn", max_rows=5, max_body_bytes=2048, max_upload_bytes=4096,
+        cors_origins=("https://example.com",),
+    )
 
 
 @pytest.mark.parametrize("text", ["gate:\n", "task:\n", "gate: {}\n", "# only a remark\n", "positive: 1\n"])
@@ -95,27 +101,27 @@ def test_a_byte_order_mark_and_windows_lines_are_read(path):
     ("gate: {7: x}", "gate.7: no such setting"),
     ("gate: 0.9", "gate: expected a group with minimum, minimum_gain, confidence, got 0.9"),
     ("serving: [a]", "serving: expected a group with unknown_levels"),
-    ("positive: no", "positive: expected a text, got false. YAML reads yes, no, on and off as true and false"),
-    ("drop: [a, on]", "drop: expected a text or a list of texts, got a list. YAML reads yes, no"),
-    ("positive: [a]", "positive: expected a text, got a list"),
-    ("positive: ''", "positive: expected a text, got the text ''"),
+    ("positive: no", "positive: expected a string, got false. YAML reads yes, no, on and off as true and false"),
+    ("drop: [a, on]", "drop: expected a string or a list of strings, got a list. YAML reads yes, no"),
+    ("positive: [a]", "positive: expected a string, got a list"),
+    ("positive: ''", "positive: expected a string, got the string ''"),
     ("fetch: curl x > table.csv", "fetch: expected one command, without pipes or redirections"),
     ("fetch: 'a && b'", "fetch: expected one command"), ("fetch: |-\n  a\n  b", "fetch: expected one command"),
     ("fetch: \"sh -c 'a\"", "fetch: expected one command"), ("fetch: [a, b]", "fetch: expected one command"),
     ("fetch: ''", "fetch: expected one command"),
-    ("seed: '7'", "seed: expected a whole number of 0 or more, got the text '7'"),
-    ("seed: 1.5", "seed: expected a whole number of 0 or more, got 1.5"),
-    ("seed: true", "seed: expected a whole number of 0 or more, got true"),
-    ("seed: -1", "seed: expected a whole number of 0 or more, got -1"),
-    ("search: {trials: 0}", "search.trials: expected a whole number of 1 or more, got 0"),
+    ("seed: '7'", "seed: expected an integer of 0 or more, got the string '7'"),
+    ("seed: 1.5", "seed: expected an integer of 0 or more, got 1.5"),
+    ("seed: true", "seed: expected an integer of 0 or more, got true"),
+    ("seed: -1", "seed: expected an integer of 0 or more, got -1"),
+    ("search: {trials: 0}", "search.trials: expected an integer of 1 or more, got 0"),
     ("holdout: {share: 0.7}", "holdout.share: expected a number from 0.05 to 0.5, got 0.7"),
-    ("holdout: {share: 20%}", "holdout.share: expected a number from 0.05 to 0.5, got the text '20%'"),
+    ("holdout: {share: 20%}", "holdout.share: expected a number from 0.05 to 0.5, got the string '20%'"),
     ("gate: {confidence: .nan}", "gate.confidence: expected a number from 0.5 to 0.999, got nan"),
     ("gate: {minimum: .nan}", "gate.minimum: expected a number, got nan"),
     (f"gate: {{minimum: {10**400}}}", "gate.minimum: expected a number, got 1000"),
     ("gate: {minimum: .inf}", "gate.minimum: expected a number, got inf"),
     ("gate: {minimum: 2026-01-01}", "gate.minimum: expected a number, got a date"),
-    ("task: regresion", "task: expected one of regression, binary, multiclass, got the text 'regresion'"),
+    ("task: regresion", "task: expected one of regression, binary, multiclass, got the string 'regresion'"),
     ("task: [binary]", "task: expected one of regression, binary, multiclass, got a list"),
     ("task: {a: b}", "task: expected one of regression, binary, multiclass, got a group"),
     ("candidates: [linear, linear]", "candidates: expected a list of linear, forest, boosting, each at most once"),
@@ -125,7 +131,7 @@ def test_a_byte_order_mark_and_windows_lines_are_read(path):
     ("types: {age: [number]}", "types: expected column names with"),
     ("types: [age]", "types: expected column names with one of number, integer, category, date, got a list"),
     ("serving: {unknown_levels: ignore}", "serving.unknown_levels: expected one of reject, warn"),
-    ("serving: {max_body_bytes: 10}", "serving.max_body_bytes: expected a whole number of 1024 or more, got 10"),
+    ("serving: {max_body_bytes: 10}", "serving.max_body_bytes: expected an integer of 1024 or more, got 10"),
     ("costs: {false_positive: 1}", "costs: expected both false_positive and false_negative"),
     ("costs: {false_positive: 0, false_negative: 0}", "costs: at least one of them must be above 0"),
     ("costs: {false_positive: -1, false_negative: 0}", "costs.false_positive: expected a number of 0 or more, got -1"),
@@ -134,6 +140,11 @@ def test_a_byte_order_mark_and_windows_lines_are_read(path):
     ("task: multiclass\npositive: a", "positive: only a binary task has it; task says multiclass"),
     ("task: regression\nmetric: roc_auc", "metric: expected one of rmse, mae, r2, got 'roc_auc'"),
     ("metric: rsme", "metric: expected one of rmse, mae, r2, roc_auc.* got 'rsme'. Did you mean rmse?"),
+    ("metric: PR_AUC", "metric: expected one of rmse, .* got 'PR_AUC'. Did you mean pr_auc?"),
+    ("task: Regression", "got the string 'Regression'. Did you mean regression?"),
+    ("candidates: [Linear, forest]", "candidates: expected a list of linear, .* got a list. Did you mean linear?"),
+    ("types: {age: integer, sex: Category}", "got a group. Did you mean category?"),
+    ("TARGET: x", "TARGET: no such setting. Did you mean target?"),
     ("metric: cost", "metric: cost needs costs.false_positive and costs.false_negative"),
     ("id: [a, charges]", "id: charges is the target. Take it out of id"),
     ("drop: charges", "drop: charges is the target"),
@@ -158,7 +169,7 @@ def test_what_is_wrong_is_named(path, text, says):
 @pytest.mark.parametrize("content, says", [
     (b"", "expected settings such as name, source and target, got nothing"),
     (b"- a", "expected settings such as name, source and target, got a list"),
-    (b"just a text", "got the text 'just a text'"),
+    (b"just a text", "got the string 'just a text'"),
     (b"name: \xff", "cannot be read as UTF-8 text"),
     (b"name: a\nsource: b", "target is missing. The column to predict"),
     (b"name: a\nsource: b\ntarget:", "target is missing"),
@@ -219,12 +230,12 @@ def test_every_serving_and_gate_setting_is_tried_from_the_environment():
 
 
 @pytest.mark.parametrize("variable, value, says", [
-    ("SEED", "many", "SLIPWAY_SEED: expected a whole number of 0 or more, got the text 'many'"),
-    ("SERVING_MAX_ROWS", "0", "SLIPWAY_SERVING_MAX_ROWS: expected a whole number of 1 or more, got 0"),
-    ("SERVING_MAX_ROWS", "[", "SLIPWAY_SERVING_MAX_ROWS: expected a whole number of 1 or more"),
+    ("SEED", "many", "SLIPWAY_SEED: expected an integer of 0 or more, got the string 'many'"),
+    ("SERVING_MAX_ROWS", "0", "SLIPWAY_SERVING_MAX_ROWS: expected an integer of 1 or more, got 0"),
+    ("SERVING_MAX_ROWS", "[", "SLIPWAY_SERVING_MAX_ROWS: expected an integer of 1 or more"),
     ("GATE_CONFIDENCE", "2026-13-45", "SLIPWAY_GATE_CONFIDENCE: expected a number from 0.5 to 0.999"),
     ("TASK", "anything", "SLIPWAY_TASK: expected one of regression, binary, multiclass"),
-    ("NAME", "", "SLIPWAY_NAME: expected a text, got the text ''"),
+    ("NAME", "", "SLIPWAY_NAME: expected a string, got the string ''"),
     ("SERVING_OUT_OF_RANGE", "no", "SLIPWAY_SERVING_OUT_OF_RANGE: expected one of near, warn, reject, got false"),
 ])
 def test_a_wrong_override_is_named_by_its_variable(path, variable, value, says):
@@ -233,7 +244,7 @@ def test_a_wrong_override_is_named_by_its_variable(path, variable, value, says):
 
 
 @pytest.mark.parametrize("task, costs, metric", [
-    ("regression", None, "rmse"), ("binary", None, "roc_auc"), ("binary", Costs(1, 2), "cost"),
+    ("regression", None, "rmse"), ("binary", None, "roc_auc"), ("binary", Costs(false_positive=1, false_negative=2), "cost"),
     ("multiclass", None, "log_loss"),
 ])
 def test_the_default_metric(task, costs, metric):
@@ -241,7 +252,7 @@ def test_the_default_metric(task, costs, metric):
 
 
 def test_a_mongodb_collection(path):
-    assert load(path, LEAST).mongodb == Collection("MONGO_DB_URL", None, None, {}, {})
+    assert load(path, LEAST).mongodb == Collection(url="MONGO_DB_URL", filter={}, fields={})
     problem = load(path, """
 name: trial
 source: mongodb
@@ -253,9 +264,9 @@ mongodb:
   filter: {joined: {$gte: 2020-01-01}, $or: [{age: 5}, {at: 2020-01-01T10:00:00Z}]}
   fields: {charges: charges, bmi: body.bmi}
 """)
-    assert problem.mongodb == Collection("SHOP_URL", "shop", "patients", {
+    assert problem.mongodb == Collection(url="SHOP_URL", database="shop", collection="patients", filter={
         "joined": {"$gte": datetime(2020, 1, 1)}, "$or": [{"age": 5}, {"at": datetime(2020, 1, 1, 10, tzinfo=UTC)}],
-    }, {"charges": "charges", "bmi": "body.bmi"})
+    }, fields={"charges": "charges", "bmi": "body.bmi"})
     assert load(path, LEAST, SLIPWAY_MONGODB_DATABASE="other", SLIPWAY_MONGODB_FILTER="{a: 1}").mongodb.filter == {"a": 1}
 
 
@@ -263,7 +274,7 @@ mongodb:
     ("source: mongodb", "mongodb.database is missing. source: mongodb needs it"),
     ("source: mongodb\nmongodb: {database: a}", "mongodb.collection is missing. source: mongodb needs it"),
     ("source: [mongodb, a.csv]\nmongodb: {database: a, collection: b}", "source: mongodb cannot be one table"),
-    ("source: a\nmongodb: {filter: age}", "mongodb.filter: expected a filter of MongoDB, got the text 'age'"),
+    ("source: a\nmongodb: {filter: age}", "mongodb.filter: expected a filter of MongoDB, got the string 'age'"),
     ("source: a\nmongodb: {fields: [age]}", "mongodb.fields: expected column names with the dotted path"),
     ("source: a\nmongodb: {fields: {age: a..b}}", "mongodb.fields: expected column names"),
     ("source: a\nmongodb: {fields: {age: $a}}", "mongodb.fields: expected column names"),

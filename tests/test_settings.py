@@ -2,21 +2,29 @@ import ast
 from pathlib import Path
 
 import pytest
+from msgspec.structs import fields
 
-from slipway.problem import TASK_METRICS
-from slipway.settings import CANDIDATES, SETTINGS, TASKS, VARIABLES, settings_page
+from slipway.kinds import TASKS
+from slipway.problem import GROUPS, SETTINGS, TASK_METRICS, Problem
+from slipway.settings import VARIABLES, settings_page
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def test_the_page_is_what_the_table_says():
-    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == settings_page()
+def test_the_page_is_what_the_structs_say():
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == settings_page(SETTINGS)
 
 
 @pytest.mark.parametrize("each", [*SETTINGS, *VARIABLES], ids=lambda each: getattr(each, "path", None) or each.name)
 def test_each_has_a_sentence_of_help(each):
     assert each.help[0].isupper() and each.help.endswith(".") and len(each.help) > 15
     assert "|" not in each.help
+
+
+def test_every_field_is_a_setting_but_the_folder():
+    paths = {f"{name}.{field.name}" for name, group in GROUPS.items() for field in fields(group)}
+    paths |= {field.name for field in fields(Problem)} - {*GROUPS, "folder"}
+    assert {each.path for each in SETTINGS} == paths
 
 
 def test_paths_and_variables_are_there_once():
@@ -43,4 +51,3 @@ def test_every_variable_that_the_program_reads_is_documented():
 
 def test_tasks_have_metrics():
     assert tuple(TASK_METRICS) == TASKS
-    assert CANDIDATES == ("linear", "forest", "boosting")

@@ -1,11 +1,14 @@
 """What act cannot simulate of the workflows, asserted on the files: rights, pins, order, limits."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+
+from rehearsal.workflow import played
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".github/workflows"
@@ -51,6 +54,8 @@ def test_nothing_is_allowed_unless_a_job_asks_for_it(name):
 
 @pytest.mark.parametrize("name, job, rights", [
     ("main.yaml", "integration", {"contents": "read"}),
+    ("main.yaml", "end-to-end", {"contents": "read"}),
+    ("main.yaml", "settings", {}),
     ("main.yaml", "delivery", {"contents": "read", "id-token": "write"}),
     ("main.yaml", "approval", {}),
     ("main.yaml", "deployment", {}),
@@ -76,10 +81,12 @@ def test_a_checkout_leaves_no_credential_behind(name):
 
 def test_the_jobs_have_the_names_that_people_know_and_come_one_after_the_other():
     assert {name: job["name"] for name, job in MAIN["jobs"].items()} == {
-        "integration": "Continuous Integration", "delivery": "Continuous Delivery", "approval": "Approval",
-        "deployment": "Continuous Deployment", "journal": "Release journal",
+        "integration": "Continuous Integration", "end-to-end": "End-to-end Tests", "settings": "Settings",
+        "delivery": "Continuous Delivery", "approval": "Approval", "deployment": "Continuous Deployment",
+        "journal": "Release journal",
     }
-    assert MAIN["jobs"]["delivery"]["needs"] == MAIN["jobs"]["approval"]["needs"] == "integration"
+    assert MAIN["jobs"]["delivery"]["needs"] == ["integration", "end-to-end", "settings"]
+    assert MAIN["jobs"]["approval"]["needs"] == ["integration", "settings"]
     assert MAIN["jobs"]["deployment"]["needs"] == ["integration", "delivery", "approval"]
 
 
@@ -89,9 +96,46 @@ def test_a_revert_goes_live_without_the_store():
     assert later and all(step.get("if") == "steps.found.outputs.digest == ''" for step in later)
 
 
-@pytest.mark.parametrize("job", ["delivery", "approval", "deployment", "journal"])
+@pytest.mark.parametrize("job", ["settings", "delivery", "approval", "deployment", "journal"])
 def test_a_pull_request_and_another_branch_never_deploy(job):
     assert MAIN["jobs"][job]["if"].endswith("github.event_name != 'pull_request' && github.ref == 'refs/heads/main'")
+
+
+def look_for_settings(folder: Path, **settings: str) -> tuple[str, str]:
+    """Run the step of the job Settings; what it outputs, and the job summary."""
+    [step] = MAIN["jobs"]["settings"]["steps"]
+    files = {"GITHUB_OUTPUT": folder / "output", "GITHUB_STEP_SUMMARY": folder / "summary"}
+    for path in files.values():
+        path.touch()
+    environ = dict.fromkeys(step["env"], "") | {name: str(path) for name, path in files.items()} | settings
+    subprocess.run(["bash", "-e", "-c", step["run"]], env=environ, check=True, timeout=60)
+    return files["GITHUB_OUTPUT"].read_text(), files["GITHUB_STEP_SUMMARY"].read_text()
+
+
+@pytest.mark.parametrize("settings", [{}, {"HEROKU_API_KEY": "x"}, {
+    "HEROKU_API_KEY": "x", "SLIPWAY_REMOTE": "s3://bucket", "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "x",
+    "AWS_SECRET_ACCESS_KEY": "x",
+}], ids=["nothing", "Heroku", "Heroku with a bundle in S3"])
+def test_a_repository_without_a_box_is_told_that_nothing_is_released(tmp_path, settings):
+    found, summary = look_for_settings(tmp_path, **settings)
+    assert found == "" and "Nothing is released to a box" in summary and "docs/release.md" in summary
+
+
+@pytest.mark.parametrize("name", [
+    "AWS_ECR_LOGIN_URI", "ECR_REPOSITORY_NAME", "AWS_REGION", "AWS_ROLE_ARN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+    "SLIPWAY_REMOTE",
+])
+def test_one_setting_of_aws_is_enough_for_the_delivery_to_ask_for_the_others(tmp_path, name):
+    assert look_for_settings(tmp_path, **{name: "x"}) == ("found=true\n", "")
+    for job in ("delivery", "approval"):
+        assert MAIN["jobs"][job]["if"].startswith("needs.settings.outputs.found == 'true' && ")
+    names = [step["name"] for step in MAIN["jobs"]["delivery"]["steps"]]
+    assert names.index("Check the settings") < names.index("Take the role, or the keys")
+
+
+@pytest.mark.parametrize("name", ["AWS_ECR_LOGIN_URI", "ECR_REPOSITORY_NAME"])
+def test_beside_heroku_a_setting_of_the_registry_asks_for_a_release(tmp_path, name):
+    assert look_for_settings(tmp_path, HEROKU_API_KEY="x", **{name: "x"}) == ("found=true\n", "")
 
 
 def test_the_journal_tells_how_a_deployment_ended_and_nothing_waits_for_it():
@@ -120,11 +164,37 @@ def test_every_python_that_is_declared_is_tested_and_lint_runs_once():
         assert conditions[name].endswith(f"matrix.python == '{pythons[0]}'")
 
 
-def test_an_earlier_commit_is_chosen_once_and_every_job_works_on_it():
+def test_the_browser_and_the_containers_are_tested_beside_the_integration_and_delivery_needs_both():
+    job = MAIN["jobs"]["end-to-end"]
+    assert "needs" not in job and "if" not in job, "a pull request is tested too, and nothing waits"
+    assert [step["run"] for step in job["steps"] if step["name"].startswith("Test")] == ["make e2e JUNIT=report.xml"]
+    assert job["steps"][-1] == MAIN["jobs"]["integration"]["steps"][-2], "both report their tests"
+    assert "end-to-end" in MAIN["jobs"]["delivery"]["needs"] and "delivery" in MAIN["jobs"]["deployment"]["needs"]
+
+
+def test_act_plays_all_of_main_but_the_job_that_plays_it():
+    """The word `queue` is the other difference: act plays no concurrency, and refuses the word."""
+    copy = yaml.safe_load(played((FOLDER / "main.yaml").read_text()))
+    whole = yaml.safe_load((FOLDER / "main.yaml").read_text())
+    del whole["jobs"]["end-to-end"]
+    whole["jobs"]["delivery"]["needs"].remove("end-to-end")
+    del whole["jobs"]["deployment"]["concurrency"]["queue"]
+    assert copy == whole
+
+
+def test_every_other_workflow_is_played_as_it_is():
+    for name in set(WORKFLOWS) - {"main.yaml"}:
+        assert played((FOLDER / name).read_text()) == (FOLDER / name).read_text()
+
+
+def test_an_earlier_commit_is_chosen_alike_by_both_jobs_that_test_and_every_job_works_on_it():
     assert triggers(MAIN)["workflow_dispatch"]["inputs"]["commit"]["default"] == ""
-    integration, *others = (MAIN["jobs"][name] for name in ("integration", "delivery", "journal"))
+    integration, beside, *others = (MAIN["jobs"][name] for name in ("integration", "end-to-end", "delivery", "journal"))
     assert integration["outputs"] == {"commit": "${{ steps.commit.outputs.commit }}"}
-    assert integration["steps"][1]["env"] == {"COMMIT": "${{ inputs.commit }}"}
+    assert integration["steps"][0] == beside["steps"][0]
+    for job in (integration, beside):
+        assert job["steps"][1]["env"] == {"COMMIT": "${{ inputs.commit }}"}
+        assert "slipway.release commit" in job["steps"][1]["run"] and "git checkout" in job["steps"][1]["run"]
     for job in others:
         first, second = job["steps"][:2]
         assert first["with"]["fetch-depth"] == 0

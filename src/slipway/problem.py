@@ -1,120 +1,151 @@
-"""slipway.yaml → Problem. Strict: what is unknown or impossible is refused with its path and the cure."""
+"""slipway.yaml → Problem: every setting once, with its type, default, limits and a sentence of help.
+
+Strict: what is unknown or impossible is refused with its path and the cure.
+"""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from difflib import get_close_matches
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import yaml
+from msgspec import Meta, Struct, structs
 
 from slipway.errors import ProblemError
-from slipway.settings import EVERY_COLUMN, OBSOLETE, SETTINGS, Setting, override, variable_of
+from slipway.kinds import (
+    CANDIDATES,
+    EVERY_COLUMN,
+    Candidates,
+    Command,
+    Filter,
+    Formats,
+    Limits,
+    Markers,
+    NotNegative,
+    Number,
+    Paths,
+    Remote,
+    Task,
+    Text,
+    Texts,
+    Types,
+    VariableName,
+)
+from slipway.settings import described, groups_of, meant, read_document, read_environment, settings_of
 
 FILE = "slipway.yaml"
 MONGODB = "mongodb"  # as the source: the collection that the section of this name tells
-TASK_METRICS = {
+MEBIBYTE = 1 << 20
+TASK_METRICS: dict[Task, tuple[str, ...]] = {
     "regression": ("rmse", "mae", "r2"),
     "binary": ("roc_auc", "pr_auc", "log_loss", "brier", "accuracy", "f1", "cost"),
     "multiclass": ("log_loss", "accuracy", "balanced_accuracy", "f1_macro"),
 }
+METRICS = tuple(dict.fromkeys(metric for metrics in TASK_METRICS.values() for metric in metrics))
 
 
-@dataclass(frozen=True)
-class Costs:
-    """What a wrong answer costs, in any unit."""
-
-    false_positive: float
-    false_negative: float
-
-
-@dataclass(frozen=True)
-class Collection:
+class Collection(Struct, frozen=True, kw_only=True):
     """A MongoDB collection; `url` is the name of the variable that has the server's, `fields` has column → dotted path."""
 
-    url: str
-    database: str | None
-    collection: str | None
-    filter: Mapping[str, Any]
-    fields: Mapping[str, str]
+    url: Annotated[VariableName, "The environment variable that has the URL of the MongoDB server."] = "MONGO_DB_URL"
+    database: Annotated[Text | None, "The database of source: mongodb."] = None
+    collection: Annotated[Text | None, "The collection, or view, of source: mongodb."] = None
+    filter: Annotated[Filter, "Which documents to read, as find() takes it; by default all."] = {}
+    fields: Annotated[Paths, "The columns, and where each is in a document; by default all its top-level fields but _id."] = {}
 
 
-@dataclass(frozen=True)
-class Search:
-    trials: int
+class Costs(Struct, frozen=True, kw_only=True):
+    """What a wrong answer costs, in any unit."""
+
+    false_positive: Annotated[NotNegative, "Cost of answering positive wrongly."]
+    false_negative: Annotated[NotNegative, "Cost of answering negative wrongly."]
 
 
-@dataclass(frozen=True)
-class Sampling:
+class Search(Struct, frozen=True, kw_only=True):
+    trials: Annotated[int, Meta(ge=1), "How many settings of each candidate to try."] = 8
+
+
+class Sampling(Struct, frozen=True, kw_only=True):
     """How much of a large table training holds in memory."""
 
-    cells: int
+    cells: Annotated[int, Meta(ge=100_000), "Most cells (rows times columns) that training holds; of a larger table it takes "
+                                            "rows by their hash."] = 10_000_000
 
 
-@dataclass(frozen=True)
-class Data:
-    """How many of the tables that trainings read are kept, and how many bytes of them."""
-
-    keep: int
-    max_bytes: int
+class Data(Struct, frozen=True, kw_only=True):
+    keep: Annotated[int, Meta(ge=0), "How many of the tables that trainings read are kept in the store; 0 keeps none."] = 5
+    max_bytes: Annotated[int, Meta(ge=0), "Most bytes of these tables. The champion's is never removed."] = 2048 * MEBIBYTE
 
 
-@dataclass(frozen=True)
-class Holdout:
-    share: float
-    salt: str | None
+class Holdout(Struct, frozen=True, kw_only=True):
+    share: Annotated[float, Meta(ge=0.05, le=0.5), "Share of rows held out for the gate."] = 0.2
+    salt: Annotated[Text | None, "Salt of the split; the name when absent."] = None
 
 
-@dataclass(frozen=True)
-class Gate:
+class Gate(Struct, frozen=True, kw_only=True):
     """What a challenger must reach; `minimum` and `minimum_gain` are in units of the metric."""
 
-    minimum: float | None
-    minimum_gain: float
-    confidence: float
+    minimum: Annotated[Number | None, "The metric that a challenger must reach on held-out rows."] = None
+    minimum_gain: Annotated[NotNegative, "By how much a challenger must be better than the champion, "
+                                         "in units of the metric."] = 0.0
+    confidence: Annotated[float, Meta(ge=0.5, le=0.999), "Share of bootstrap draws the challenger must win; also the level of "
+                                                         "reported intervals."] = 0.9
 
 
-@dataclass(frozen=True)
-class Serving:
+class Serving(Struct, frozen=True, kw_only=True):
     """How the service answers; sizes in bytes."""
 
-    unknown_levels: str
-    out_of_range: str
-    max_rows: int
-    max_body_bytes: int
-    max_upload_bytes: int
-    cors_origins: tuple[str, ...]
+    unknown_levels: Annotated[Literal["reject", "warn"], "What to do with a level that training never saw: reject the row, "
+                                                         "or answer with a warning."] = "reject"
+    out_of_range: Annotated[
+        Literal["near", "warn", "reject"],
+        "What to do with a number outside the range seen in training. near: answer with a warning up to one width of the "
+        "range beyond either end, reject what is farther. warn: answer all with a warning. reject: reject all. "
+        "Dates are always answered, with a warning.",
+    ] = "near"
+    max_rows: Annotated[int, Meta(ge=1), "Most rows of one call of POST /predict."] = 10_000
+    max_body_bytes: Annotated[int, Meta(ge=1_024), "Largest body of POST /predict and of the form."] = 8 * MEBIBYTE
+    max_upload_bytes: Annotated[int, Meta(ge=1_024), "Largest body of POST /predict/file."] = 100 * MEBIBYTE
+    cors_origins: Annotated[Texts, "Origins whose pages may call the API; none by default."] = ()
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What slipway.yaml says; slipway.settings describes each setting."""
+class Problem(Struct, frozen=True, kw_only=True):
+    """What slipway.yaml says, and the `folder` that it is in."""
 
-    name: str
-    source: tuple[str, ...]
-    fetch: tuple[str, ...] | None
-    mongodb: Collection
-    target: str
-    positive: str | None
-    task: str | None
-    id: tuple[str, ...]
-    drop: tuple[str, ...]
-    types: Mapping[str, str]
-    formats: Mapping[str, str]
-    missing: Mapping[str, tuple[str, ...]]
-    limits: Mapping[str, tuple[float | None, float | None]]
-    metric: str | None
-    costs: Costs | None
-    candidates: tuple[str, ...]
-    search: Search
-    sample: Sampling
-    data: Data
-    holdout: Holdout
-    gate: Gate
-    remote: str | None
-    seed: int
-    serving: Serving
+    name: Annotated[Text, "Name of the problem. It salts the split: without holdout.salt, changing it redraws the hold-out."]
+    source: Annotated[Texts, "The table: CSV or Parquet files or globs, relative to this file; s3://bucket/glob; or mongodb."]
+    fetch: Annotated[Command | None, "The command that writes the files of source where they are absent: in a fresh clone, "
+                                     "on a runner."] = None
+    mongodb: Collection = Collection()
+    target: Annotated[Text, "The column to predict."]
+    positive: Annotated[Text | None, "For two classes: the label whose probability is answered."] = None
+    task: Annotated[Task | None, "What kind of answer; inferred from the target when absent."] = None
+    id: Annotated[Texts, "Columns that name a row. They decide the split and are not learned from."] = ()
+    drop: Annotated[Texts, "Columns to leave out: leaks, constants, free text."] = ()
+    types: Annotated[Types, "Types of columns where the inferred one is wrong."] = {}
+    formats: Annotated[
+        Formats, "How numbers and dates are written: per column, 1234.56 or 31 December 2024 as it is written there, such as "
+                 '"1.234,56", "$1,234.56" or "31.12.2024".',
+    ] = {}
+    missing: Annotated[
+        Markers, "Texts that mean a missing cell, besides the usual ones (empty, NA, NaN, null, ?): in every column, or by "
+                 "column. -999 is -999.0 too.",
+    ] = {}
+    limits: Annotated[Limits, "The least and the greatest number that is answered, by column. It replaces "
+                              "serving.out_of_range there."] = {}
+    metric: Annotated[Text | None, "What to optimise. Default by task: rmse; roc_auc, or cost when costs are set; "
+                                   "log_loss."] = None
+    costs: Costs | None = None
+    candidates: Annotated[Candidates, "Which estimators to compare."] = CANDIDATES
+    search: Search = Search()
+    sample: Sampling = Sampling()
+    data: Data = Data()
+    holdout: Holdout = Holdout()
+    gate: Gate = Gate()
+    remote: Annotated[Remote | None, "Where bundles and the journal are kept besides: s3://bucket/prefix. "
+                                     "slipway push and pull copy."] = None
+    seed: Annotated[int, Meta(ge=0), "Seed of everything random in training."] = 0
+    serving: Serving = Serving()
     folder: Path
 
     def markers(self, column: str) -> tuple[str, ...]:
@@ -122,7 +153,11 @@ class Problem:
         return (*self.missing.get(EVERY_COLUMN, ()), *self.missing.get(column, ()))
 
 
-def default_metric(task: str, costs: Costs | None) -> str:
+SETTINGS = tuple(settings_of(Problem))
+GROUPS = groups_of(Problem)
+
+
+def default_metric(task: Task, costs: Costs | None) -> str:
     """The metric of a problem that names none."""
     return {"regression": "rmse", "binary": "cost" if costs else "roc_auc", "multiclass": "log_loss"}[task]
 
@@ -148,37 +183,31 @@ def load_problem(path: str | Path | None = None, environ: Mapping[str, str] = os
 
 def read_problem(content: str, path: Path, environ: Mapping[str, str]) -> Problem:
     """The same from the text of a file that is, or will be, at `path`."""
-    values = _checked(_document(content, path), path)
-    for name, cure in OBSOLETE.items():
-        if environ.get(variable_of(name)):
-            raise ProblemError(f"{variable_of(name)}: no longer a setting", cure)
-    for setting in SETTINGS:
-        value = environ.get(setting.variable)
-        if value or value == "" and (setting.required or setting.default is not None):  # a workflow's unset ones are empty
-            values[setting.path] = _read(setting, _overridden(setting, value), setting.variable)
+    values = read_document(_document(content, path), SETTINGS, str(path)) | read_environment(environ, SETTINGS)
     for setting in SETTINGS:
         if setting.required and setting.path not in values:
             raise ProblemError(f"{path}: {setting.path} is missing", setting.help)
-    problem = _problem({each.path: values.get(each.path, each.default) for each in SETTINGS}, path)
+    given: dict[str, Any] = {setting: value for setting, value in values.items() if "." not in setting}
+    for name, group in GROUPS.items():
+        inner = {setting.partition(".")[2]: value for setting, value in values.items() if setting.startswith(f"{name}.")}
+        needed = [field.name for field in structs.fields(group) if field.required]
+        if inner and not inner.keys() >= set(needed):
+            raise ProblemError(f"{path}: {name}: expected both {' and '.join(needed)}")
+        if inner:
+            given[name] = group(**inner)
+    problem = Problem(**given, folder=path.resolve().parent)
     _check_together(problem, path)
     return problem
-
-
-def _overridden(setting: Setting, value: str) -> Any:
-    try:
-        return override(setting, value)
-    except (yaml.YAMLError, ValueError) as error:  # a ValueError is a date that does not exist
-        raise ProblemError(f"{setting.variable}: expected {setting.kind.expected}") from error
 
 
 class _Loader(yaml.SafeLoader):
     """YAML that refuses a key given twice."""
 
-    def construct_mapping(self, node, deep=False):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key is no text", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, "a key is not text", key.start_mark)
             if key.value in seen:
                 says = f"the key {key.value!r} is given twice"
                 raise yaml.constructor.ConstructorError(None, None, says, key.start_mark)
@@ -196,7 +225,7 @@ def _content(path: Path) -> str:
         raise ProblemError(f"{path}: cannot be read as UTF-8 text ({error})") from error
 
 
-def _document(content: str, path: Path) -> Mapping:
+def _document(content: str, path: Path) -> Mapping[Any, Any]:
     try:
         document = yaml.load(content, _Loader)
     except yaml.MarkedYAMLError as error:
@@ -205,83 +234,8 @@ def _document(content: str, path: Path) -> Mapping:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ProblemError(f"{path}: not valid YAML ({type(error).__name__})") from error
     if not isinstance(document, Mapping):
-        raise ProblemError(f"{path}: expected settings such as name, source and target, got {_kind_of(document)}")
+        raise ProblemError(f"{path}: expected settings such as name, source and target, got {described(document)}")
     return document
-
-
-def _checked(document: Mapping, path: Path) -> dict[str, Any]:
-    """Values by path of setting."""
-    known = {setting.path: setting for setting in SETTINGS}
-    groups = {setting.path.partition(".")[0] for setting in SETTINGS if "." in setting.path}
-    values = {}
-    for key, value in document.items():
-        group, _, inner = str(key).partition(".")
-        if inner and group in groups:
-            raise ProblemError(f"{path}: {key}: no such setting", f"Write {inner} inside the group {group}:")
-        if key in groups:
-            value = {} if value is None else value
-            if not isinstance(value, Mapping):
-                names = ", ".join(each.removeprefix(f"{key}.") for each in known if each.startswith(f"{key}."))
-                raise ProblemError(f"{path}: {key}: expected a group with {names}, got {_kind_of(value)}")
-            entries = {f"{key}.{name}": each for name, each in value.items()}
-        else:
-            entries = {str(key): value}
-        for name, each in entries.items():
-            if name in OBSOLETE:
-                raise ProblemError(f"{path}: {name}: no longer a setting", OBSOLETE[name])
-            if name not in known:
-                raise ProblemError(f"{path}: {name}: no such setting", _nearest(name, [*known, *groups]))
-            if each is not None:
-                values[name] = _read(known[name], each, f"{path}: {name}")
-    return values
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, 1, 0.6) or [each for each in known if each.endswith(f".{name}")]
-    return f"Did you mean {close[0]}?" if close else "docs/settings.md lists all of them"
-
-
-def _read(setting: Setting, value: Any, where: str) -> Any:
-    try:
-        return setting.kind.read(value)
-    except (ValueError, TypeError, OverflowError) as error:
-        if setting.kind.secret:
-            raise ProblemError(f"{where}: expected {setting.kind.expected}", setting.kind.secret) from None
-        cure = 'YAML reads yes, no, on and off as true and false: put the text in quotes, such as "yes"'
-        raise ProblemError(
-            f"{where}: expected {setting.kind.expected}, got {_kind_of(value)}",
-            cure if _has_bool(value) else "",
-        ) from error
-
-
-def _has_bool(value: Any) -> bool:
-    return isinstance(value, bool) or isinstance(value, list) and any(isinstance(each, bool) for each in value)
-
-
-def _kind_of(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f"the text {value[:40]!r}"
-    if isinstance(value, (int, float)):
-        return f"{value}"
-    return {dict: "a group", list: "a list", type(None): "nothing"}.get(type(value), f"a {type(value).__name__}")
-
-
-def _problem(values: dict[str, Any], path: Path) -> Problem:
-    groups = {
-        "mongodb": Collection, "search": Search, "sample": Sampling,
-        "data": Data, "holdout": Holdout, "gate": Gate, "serving": Serving, "costs": Costs,
-    }
-    built = {name: value for name, value in values.items() if "." not in name}
-    for name, group in groups.items():
-        built[name] = group(**{each.name: values[f"{name}.{each.name}"] for each in fields(group)})
-    given = (values["costs.false_positive"], values["costs.false_negative"])
-    if given == (None, None):
-        built["costs"] = None
-    elif None in given:
-        raise ProblemError(f"{path}: costs: expected both false_positive and false_negative")
-    return Problem(**built, folder=path.resolve().parent)
 
 
 def _check_together(problem: Problem, path: Path) -> None:
@@ -300,13 +254,10 @@ def _check_together(problem: Problem, path: Path) -> None:
         for name in ("costs", "positive"):
             if getattr(problem, name) is not None:
                 raise ProblemError(f"{path}: {name}: only a binary task has it; task says {problem.task}")
-    tasks = [problem.task] if problem.task else list(TASK_METRICS)
-    allowed = [metric for task in tasks for metric in TASK_METRICS[task]]
+    allowed = TASK_METRICS[problem.task] if problem.task else METRICS
     if problem.metric is not None and problem.metric not in allowed:
-        close = get_close_matches(problem.metric, allowed, 1)
-        hint = f"Did you mean {close[0]}?" if close else ""
-        expected = ", ".join(dict.fromkeys(allowed))
-        raise ProblemError(f"{path}: metric: expected one of {expected}, got {problem.metric!r}", hint)
+        says = f"{path}: metric: expected one of {', '.join(allowed)}, got {problem.metric!r}"
+        raise ProblemError(says, meant(problem.metric, allowed))
     if problem.metric == "cost" and problem.costs is None:
         raise ProblemError(f"{path}: metric: cost needs costs.false_positive and costs.false_negative")
 

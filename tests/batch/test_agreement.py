@@ -14,11 +14,11 @@ from conftest import make_app
 from slipway.batch import lines
 from slipway.batch.open import open_batch
 from slipway.batch.run import run
-from slipway.problem import load_problem
+from slipway.problem import Serving, load_problem
 from slipway.table import cells as training_cells
 from slipway.table.arrow_cells import read_column
-from slipway.table.rules import Rule
-from slipway.table.schema import Field
+from slipway.table.rules import Rule, Rules
+from slipway.table.schema import Field, Schema
 
 HEADER = "id,age,bmi,smoker,joined"
 NUMBERS = [
@@ -29,7 +29,7 @@ NUMBERS = [
 MARKERS = ["", "NA", " na ", "N/A", "?", "-", "None", "NULL", "#N/A", "missing", "-99", " -99.0"]
 LEVELS = ["yes", "no", " yes", "Yes", "TRUE", "true", "maybe", "ÿes", "no\u00a0", "ye\u200bs"]
 DATES = ["2020-01-01", "2020-01-01T10:00:00Z", "2020-13-01", "2023-06-30 ", "01.02.2020", "2031-01-01", "2020-01-01T00:00"]
-ODD = ['"', '""', 'a"b', '"a,b"', '"19"', '"a\nb"', '"yes"', "\r", '"x', "'", " "]
+ODD = ['"', '""', 'a"b', '"a,b"', '"19"', '"a\nb"', '"yes"', "\r", '"x', "'", " ", '"""19"""', ' "19"', '" ""yes"" "', ' "" ']
 CELLS = st.one_of(
     st.sampled_from(NUMBERS + MARKERS + LEVELS + DATES + ODD), st.text(st.characters(codec="utf-8"), max_size=6),
     st.floats(0, 80).map(repr), st.integers(10, 70).map(str),
@@ -110,20 +110,22 @@ def test_odd_cells_in_even_tables(both, rows):
     compare(both, "".join(",".join(row) + "\n" for row in [HEADER.split(","), *rows]).encode())
 
 
+def rule_of(field: Field) -> Rule:
+    [rule] = Rules(Schema((field,)), Serving(unknown_levels="warn"), {field.name: (None, 60.0)})
+    return rule
+
+
 @pytest.mark.parametrize("cells", [
     pyarrow.array([27.5, -999.0]), pyarrow.array([27, -999], pyarrow.int32()), pyarrow.array(["27", "-999"]),
 ], ids=["double", "int", "text"])
 def test_a_number_that_means_a_missing_cell_does_so_in_a_typed_column_too(cells):
-    rule = Rule(Field("bmi", "number", (), 16.0, 53.0, 0.1), closed_levels=False, closed_range=False)
-    values, reasons = read_column(rule, cells, frozenset({"-999", "gone"}))
+    rule = rule_of(Field("bmi", "number", (), 16.0, 53.0, 0.1, markers=("-999", "gone")))
+    values, reasons = read_column(rule, cells)
     assert np.isnan(values).tolist() == [False, True] and not reasons
 
 
 def test_a_number_of_32_bits_is_what_it_says_in_training_and_here():
     cells = np.array([0.1, 0.3, 20.0], dtype=np.float32)
-    values, reasons = read_column(
-        Rule(Field("dose", "number", (), 0.1, 20.0, 0.1), closed_levels=False, closed_range=True), pyarrow.array(cells),
-        frozenset(),
-    )
+    values, reasons = read_column(rule_of(Field("dose", "number", (), 0.1, 20.0, 0.1)), pyarrow.array(cells))
     assert values.tolist() == [0.1, 0.3, 20.0] and not reasons
     assert training_cells.cells_of(pd.Series(cells)).texts == ["0.1", "0.3", "20"]

@@ -9,8 +9,8 @@ import pyarrow.parquet as parquet
 import pytest
 
 from slipway.batch import place
-from slipway.batch.lines import reading
 from slipway.errors import TableError
+from slipway.table.csv_file import reading
 
 HEADER = "age,bmi,smoker,joined"
 GOOD = "19,27.9,yes,2020-01-01"
@@ -22,6 +22,39 @@ def test_a_quote_that_the_end_of_a_file_leaves_open_is_closed(desk, cell, kept):
         desk.write(f"{HEADER},note\n{GOOD},{cell}\n", name)
     desk.predict("a[12].csv")
     assert desk.read().decode() == f"{HEADER},note,prediction,warning\n" + 2 * f"{GOOD},{kept},29589.0,\n"
+
+
+@pytest.mark.parametrize("head", [
+    b"sep=;\r\nage;bmi;smoker;joined", b'\xef\xbb\xbf"SEP=;"\r\nage;bmi;smoker;joined', b'age; "bmi";smoker;joined',
+    b'"age";bmi;smoker;joined',
+])
+def test_the_header_comes_back_as_it_stands(desk, head):
+    desk.write(head + b"\r\n19;27.9;yes;2020-01-01\r\n")
+    assert desk.predict().scored == 1
+    assert desk.read() == head + b";prediction;warning\r\n19;27.9;yes;2020-01-01;29589.0;\r\n"
+
+
+def test_quotes_around_a_number_are_no_part_of_it(desk):
+    row = '"""19""", "27.9" ,"yes", "2020-01-01"'
+    desk.write(f"{HEADER}\n{row}\n")
+    desk.predict()
+    assert desk.read().decode() == f"{HEADER},prediction,warning\n{row},29589.0,\n"
+
+
+def test_a_separator_within_quotes_is_none(desk):
+    desk.write('"a,b,c,d,e";age;bmi;smoker;joined\nx;19;27.9;yes;2020-01-01\n')
+    assert desk.predict().scored == 1
+
+
+@pytest.mark.parametrize("note, says", [
+    ("x,y", "expected 5 cells, got 6"), ('"x, ""y""",z', "expected 5 cells, got 6"),
+    (' "x,y"', "expected 5 cells, got 6; remove the blank before the quote"),
+])
+def test_a_blank_before_a_quote_is_told(desk, note, says):
+    for end in ("\n", "\n\n"):  # the second is read row by row
+        desk.write(f"{HEADER},note\n{GOOD},x{end}{GOOD},{note}\n")
+        desk.predict()
+        assert desk.rows("out.rejects.csv")[0]["reason"] == says
 
 
 def cells(**changes) -> dict:
@@ -49,7 +82,7 @@ def test_numbers_that_do_not_fit_into_one_parquet_column_are_told(desk):
 def test_a_column_that_parquet_has_twice_is_told(desk, out):
     names = ["age", "bmi", "smoker", "joined", "x", "x"]
     parquet.write_table(pyarrow.table([*cells().values(), [1], [2]], names), "in.parquet")
-    with pytest.raises(TableError, match="in.parquet: has the column 'x' twice"):
+    with pytest.raises(TableError, match="in.parquet: duplicate column name 'x'"):
         desk.predict("in.parquet", out)
 
 

@@ -1,4 +1,4 @@
-"""A real browser: Debian's Chromium, driven by selenium."""
+"""A real browser: Chrome, as on GitHub's machines, or Debian's Chromium, driven by selenium."""
 
 import os
 import shutil
@@ -20,7 +20,8 @@ OPTIONS = (
 def chromium(tmp_path_factory):
     """The browser; without one the tests are skipped, unless SLIPWAY_BROWSER=required."""
     required = os.environ.get("SLIPWAY_BROWSER") == "required"
-    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    binary = shutil.which("google-chrome") or shutil.which("chromium")   # with both, the driver is that of Chrome
+    driver = shutil.which("chromedriver")
     if not (binary and driver) and not required:
         pytest.skip("needs Chromium: apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()

@@ -1,4 +1,5 @@
 import csv
+import errno
 import io
 import os
 import re
@@ -16,9 +17,8 @@ from hypothesis import strategies as st
 from slipway.cli import slipway
 from slipway.problem import load_problem
 from slipway.sources.samples import SAMPLES
-from slipway.table.cells import text_of
+from slipway.table.cell import Reader
 from slipway.table.inference import features, read_target
-from slipway.table.schema import MISSING_MARKERS
 
 RANDOM = np.random.default_rng(5)
 ODD = (
@@ -116,6 +116,17 @@ def test_what_is_refused(run, tmp_path):
     assert absent.exit_code == 4 and "absent.csv" in absent.output
 
 
+def test_a_file_that_cannot_be_written_says_what_to_do(run, monkeypatch):
+    def read_only(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    lending(80).to_csv("book.csv", index=False)
+    monkeypatch.setattr(Path, "write_text", read_only)
+    done = run("init", "book.csv", "--target", "status")
+    assert done.exit_code == 3
+    assert "slipway.yaml: cannot be written (Read-only file system). Get the right to write there" in done.output
+
+
 def test_hostile_names_and_labels_survive_the_file(run):
     frame = pd.DataFrame({
         "yes": RANDOM.normal(size=80), 'q"uote: #1': RANDOM.choice(["on", "off"], 80), "t": RANDOM.choice(["no", "yes"], 80),
@@ -130,7 +141,7 @@ def test_hostile_names_and_labels_survive_the_file(run):
 
 ODD_NAMES = st.lists(ODD_TEXT.filter(str.strip), min_size=6, max_size=6, unique=True)
 ODD_CELLS = st.lists(
-    ODD_TEXT.map(text_of).filter(lambda text: text and text.lower() not in MISSING_MARKERS and not re.search("[0-9]", text)),
+    ODD_TEXT.map(Reader().text).filter(lambda text: text and not re.search("[0-9]", text)),
     min_size=4, max_size=4, unique=True,
 )
 
@@ -174,8 +185,9 @@ def test_a_column_of_parquet_without_a_name(run, tmp_path):
 
 @pytest.mark.parametrize("option, code, says", [
     (["--target", ""], 3, "slipway.yaml: target is missing"),
-    (["--target", "y", "--name", " "], 3, "slipway.yaml: name: expected a text"),
-    (["--target", "y", "--name", os.fsdecode(b"caf\xe9")], 3, r"slipway.yaml: name: expected a text, got the text 'caf\udce9"),
+    (["--target", "y", "--name", " "], 3, "slipway.yaml: name: expected a string"),
+    (["--target", "y", "--name", os.fsdecode(b"caf\xe9")], 3,
+     r"slipway.yaml: name: expected a string, got the string 'caf\udce9"),
     (["--target", "y", "--id", "z"], 4, "id: the table has no column 'z'"),
 ])
 def test_options_that_no_problem_can_have(run, tmp_path, option, code, says):
@@ -202,6 +214,20 @@ def test_a_sample_does_not_overwrite(run, tmp_path):
     assert (tmp_path / "data/i.csv").read_text() != "mine"
 
 
+def test_check_reads_what_a_source_may_name(run, bucket):
+    run("sample", "loan", "loan.csv")
+    run("init", "loan.csv", "--target", "Loan_Status")
+    table = Path("loan.csv").read_bytes()
+    for name in ("part-1.csv", "part-2.csv"):
+        Path(name).write_bytes(table)
+        bucket.put(name, table)
+    for location in ("part-*.csv", f"{bucket.url}/part-*.csv"):
+        done = run("check", location)
+        assert done.exit_code == 0 and f"{location}: 1,228 rows, 0 findings" in done.output, done.output
+    absent = run("check", "absent.csv")
+    assert absent.exit_code == 4 and "absent.csv: there is no such file" in absent.output
+
+
 def test_check_says_what_is_wrong_by_column(run):
     run("sample", "loan", "loan.csv")
     run("init", "loan.csv", "--target", "Loan_Status")
@@ -217,9 +243,32 @@ def test_check_says_what_is_wrong_by_column(run):
     assert done.exit_code == 4
     for says in (
         "Property_Area: 1 cells say 'Moon' (row 1), which training never saw",
-        "ApplicantIncome: 1 cells are outside the range", "(first in row 2)",
+        "ApplicantIncome: 1 cell is outside the range of training, ", " (row 2)",
         "LoanAmount: 1 cells say 'lots' (row 3), expected a integer",
-        "Education: 1 cells are missing (first in row 4); training had none",
-        "Gender: is not in the table", "Married: is not in the table; is it 'Maried'?", "Maried: is not a field",
+        "Education: 1 cell is missing (row 4); training had none",
+        "Gender: is not in the table", "Married: is not in the table; is it 'Maried'?",
+        "Maried: is not a field of the schema; ignored", "new.csv: 614 rows, 7 findings",
     ):
         assert says in done.output, done.output
+
+
+def test_what_keeps_no_row_from_an_answer_is_reported_and_no_failure(run, monkeypatch):
+    run("sample", "loan", "loan.csv")
+    run("init", "loan.csv", "--target", "Loan_Status")
+    frame = pd.read_csv("loan.csv", dtype=str, keep_default_na=False)
+    frame["note"] = "x"
+    frame.to_csv("more.csv", index=False)
+    more = run("check", "more.csv")
+    assert more.exit_code == 0
+    assert "note: is not a field of the schema; ignored\n" in more.output and ", 1 finding by" in more.output
+
+    frame.loc[0, "Property_Area"] = "Moon"
+    frame.loc[[1, 5], "ApplicantIncome"] = "-5"
+    frame.to_csv("odd.csv", index=False)
+    assert run("check", "odd.csv").exit_code == 4
+    monkeypatch.setenv("SLIPWAY_SERVING_UNKNOWN_LEVELS", "warn")
+    monkeypatch.setenv("SLIPWAY_SERVING_OUT_OF_RANGE", "warn")
+    odd = run("check", "odd.csv")
+    assert odd.exit_code == 0
+    assert "(row 1), which training never saw; answered with a warning" in odd.output
+    assert "ApplicantIncome: 2 cells are outside the range" in odd.output and "(first in row 2); answered" in odd.output

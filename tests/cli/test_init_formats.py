@@ -93,11 +93,12 @@ def test_what_the_cells_do_not_tell_is_asked(run, folder):
     assert "amount  asked in formats: " in text
 
 
-def test_another_column_answers(run):
+def test_another_column_answers(run, folder):
     random = np.random.default_rng(6)
     cells = [f"{one}.{two:03}" for one, two in zip(random.integers(1, 90, ROWS), random.integers(0, 1_000, ROWS))]
     problem, _ = init(run, pd.DataFrame({"amount": cells, "y": random.random(ROWS)}))
-    assert problem.formats == {}
+    assert problem.formats == {"amount": "1234.56"}  # and training, which sees one column at a time, need not ask
+    assert "; other columns have the decimal mark .\n" in (folder / "slipway.yaml").read_text()
 
 
 def test_a_marker_never_takes_a_number(run, folder):
@@ -136,7 +137,7 @@ def test_many_odd_texts_are_no_markers(run, cells, says):
     frame.rename(columns={"c": "y", "y": "c"}).to_csv("table.csv", index=False)
     if "," in cells[0]:
         wrong = run("init", "table.csv", "--target", "y", "--force")
-        assert wrong.code == 4 and "6 cells say 'odd 0'" in wrong.err
+        assert wrong.code == 4 and "6 cells say 'odd 0" in wrong.err
 
 
 def test_few_different_numbers_with_one_in_another_format_are_left_out(run):

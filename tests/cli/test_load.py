@@ -53,7 +53,7 @@ def documents(rows) -> list[dict]:
 
 def test_a_table_becomes_typed_documents_and_a_second_run_changes_nothing(rows, run, server):
     url = f"{server.url.rstrip('/')}/{rows.database.name}/rows"
-    assert run("load", "table.csv", url) == (0, told(rows, new=4), "Loading: 4 of 4 rows\n")
+    assert run("load", "table.csv", url) == (0, told(rows, new=4), "Loading: 100%, 4 of 4 rows\n")
     first = list(rows.find())
     assert documents(rows) == [
         {"_id": None, "zip": "007", "age": 19, "bmi": 27.9, "joined": datetime(2020, 1, 2), "smoker": "yes"},
@@ -121,10 +121,11 @@ def test_what_a_training_reads_is_the_same_as_from_the_file(rows, run):
     run("load", "table.csv", "mongodb:rows", "--id", "zip")[1]
     Path("table.csv").write_text(TABLE.replace("08,62,26,,no\n", "", 1))
     run("load", "table.csv", "mongodb:rows", "--id", "zip")
-    got = frame_of(open_collection(Collection("MONGO_DB_URL", rows.database.name, "rows", {}, {})), "rows")
-    from slipway.table.cells import cell_keys
+    got = frame_of(open_collection(Collection(database=rows.database.name, collection="rows")), "rows")
+    from slipway.table.identity import row_keys
 
-    assert cell_keys(got, got.columns) == cell_keys(frame_of(open_location("table.csv", Path()), "table"), got.columns)
+    read = frame_of(open_location("table.csv", Path()), "table")
+    assert row_keys(got, got.columns, {}) == row_keys(read, got.columns, {})
 
 
 def test_parquet_keeps_its_types(rows, run):
@@ -153,7 +154,7 @@ def test_a_run_that_is_killed_is_finished_by_the_next(rows, run):
     environ = os.environ | {"PYTHONPATH": str(Path(slipway.__file__).parent.parent)}
     command = [sys.executable, "-m", "slipway", "load", "table.csv", "mongodb:rows"]
     with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr.readline() == "Loading: 1,000 of 10,000 rows\n"
+        assert process.stderr.readline() == "Loading: 10%, 1,000 of 10,000 rows\n"
         process.send_signal(signal.SIGKILL)
     assert rows.count_documents({}) < 10_000
     code, out, _ = run("load", "table.csv", "mongodb:rows")

@@ -178,7 +178,7 @@ def test_pulling_needs_neither_numpy_nor_pandas_nor_flask(store, run, tmp_path):
         assert done.returncode == 0, done.stderr
         loaded = set(done.stdout.splitlines()[-1].split())
         assert ("boto3" in loaded) == (arguments == ["pull"])
-        assert not loaded & {"numpy", "pandas", "flask", "sklearn", "onnxruntime", "msgspec", "pyarrow"}
+        assert not loaded & {"numpy", "pandas", "flask", "sklearn", "onnxruntime", "pyarrow"}
     assert store.bundle(store.pointer().digest)
 
 

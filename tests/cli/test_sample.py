@@ -1,10 +1,13 @@
 """`slipway sample --real`, with a web server in place of the public one."""
 
+import errno
+import os
 import socket
 from collections.abc import Iterator
 
 import pytest
 
+from slipway.cli import sample
 from slipway.sources.samples import insurance
 from web import Web, serve_web
 
@@ -18,6 +21,16 @@ def web(monkeypatch) -> Iterator[Web]:
     with serve_web() as web:
         monkeypatch.setattr("slipway.sources.public_tables.URL", web.url + PATH)
         yield web
+
+
+def test_a_file_that_cannot_be_written_says_what_to_do(run, monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sample, "replace", full)
+    done = run("sample", "insurance", tmp_path / "table.csv")
+    assert done.code == 4
+    assert "table.csv: cannot be written (No space left on device). Make room on the disk" in done.err
 
 
 def test_the_public_table_is_written_as_it_is_published(run, web, tmp_path):

@@ -1,10 +1,10 @@
 """Whether retrain.yaml finds the source on a clean checkout."""
 
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from slipway.cli.doctor import examine
 from slipway.doctor.check_source import RETRAIN, check, gather
@@ -40,11 +40,13 @@ def problem(tmp_path) -> Problem:
     (["data/*.csv"], None, ["failed"], "data/b.csv is not in it"),
     (["data/*.csv"], ("bin/get",), ["failed"], "data/b.csv is not in it"),
     (["data/a.csv", "data/b.csv"], None, ["ok", "failed"], ""),
-    (["s3://lake/a.csv"], None, ["ok"], "retrain.yaml reads S3"),
-    (["mongodb"], None, ["ok"], "with the secret MONGO_DB_URL"),
+    (["s3://lake/a.csv"], None, ["ok"], "retrain.yaml reads s3://lake/a.csv"),
+    (["s3://lake/a.csv", "data/b.csv"], None, ["ok", "failed"], "reads s3://lake/a.csv"),
+    (["mongodb"], None, ["ok"], "retrain.yaml reads shop.patients, with the secret MONGO_DB_URL"),
 ])
 def test_where_a_runner_gets_the_table_from(problem, sources, fetch, states, says):
-    asked = replace(problem, source=tuple(sources), fetch=fetch)
+    patients = replace(problem.mongodb, database="shop", collection="patients")
+    asked = replace(problem, source=tuple(sources), fetch=fetch, mongodb=patients)
     found = check(asked, gather(asked), HANDS_OVER)
     assert [each.state for each in found] == states and says in found[0].says
     assert all(each.cure for each in found if each.state == "failed")
@@ -52,7 +54,7 @@ def test_where_a_runner_gets_the_table_from(problem, sources, fetch, states, say
 
 def test_a_server_whose_variable_the_workflow_does_not_know(problem):
     asked = replace(problem, source=("mongodb",), mongodb=replace(problem.mongodb, url="PATIENTS_URL"))
-    [found] = check(asked, [], HANDS_OVER)
+    [found] = check(asked, gather(asked), HANDS_OVER)
     assert found.state == "failed" and "PATIENTS_URL: ${{ secrets.PATIENTS_URL }}" in found.cure
 
 

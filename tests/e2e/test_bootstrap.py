@@ -1,6 +1,7 @@
 """The bootstrap on a bare Debian machine: once, and again. No systemd runs there, so nothing of it is started."""
 
 import json
+import re
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
@@ -160,6 +161,17 @@ def test_updates_install_themselves_and_a_restart_that_they_need_is_told(machine
 def test_logs_stay_bounded(machine):
     assert '"max-size": "10m"' in machine.read("cat /etc/docker/daemon.json")
     machine.run("logrotate --debug /etc/logrotate.d/nginx")
+
+
+def test_nginx_s_logs_are_rotated_by_size_between_the_system_s_own_rotations(machine):
+    units = machine.read("cat /etc/systemd/system/slipway-logs.timer /etc/systemd/system/slipway-logs.service")
+    rotate = re.search("^ExecStart=(.+)$", units, re.MULTILINE).group(1)
+    assert "OnCalendar=*:0/10" in units
+    machine.run(f"cd /var/log/nginx && truncate -s 99M slipway.log && {rotate} && test ! -e slipway.log.1")
+    machine.run(f"cd /var/log/nginx && truncate -s 101M slipway.log && {rotate} && {rotate}")
+    found = "stat -c '%n %s' /var/log/nginx/slipway.log /var/log/nginx/slipway.log.1"
+    assert machine.read(found).split() == ["/var/log/nginx/slipway.log", "0", "/var/log/nginx/slipway.log.1", str(101 << 20)]
+    machine.run("rm /var/log/nginx/slipway.log*")
 
 
 def test_nginx_takes_the_site_and_not_its_welcome_page(machine):

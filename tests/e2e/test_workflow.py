@@ -24,7 +24,7 @@ from slipway.store.local import LocalStore
 
 pytestmark = pytest.mark.docker
 NAME = "insurance"
-JOBS = ["Continuous Integration", "Continuous Delivery", "Approval", "Continuous Deployment", "Release journal"]
+JOBS = ["Continuous Integration", "Settings", "Continuous Delivery", "Approval", "Continuous Deployment", "Release journal"]
 TESTS = "tests/store/test_pointer.py"
 
 
@@ -141,7 +141,7 @@ def test_an_earlier_commit_is_released_again_by_hand(way):
     proposed = way.project.commit("Never merged")
     way.project.git("switch", "--quiet", "main")
     run = way.push(event="workflow_dispatch", payload={"inputs": {"commit": proposed}})
-    assert run.code != 0 and run.jobs == JOBS[:1]
+    assert run.code != 0 and sorted(run.jobs) == JOBS[:2]
     assert f"commit {proposed[:12]} is not on main" in run.log
 
     way.number = 0
@@ -183,7 +183,7 @@ def test_a_failing_test_stops_everything(way):
     way.project.commit("A broken commit")
     run = way.push()
     assert run.code != 0
-    assert run.jobs == JOBS[:1]
+    assert sorted(run.jobs) == JOBS[:2]
     assert "0 passed, 1 failed" in run.log
     assert way.box.releases() == []
 
@@ -195,7 +195,19 @@ def test_a_missing_setting_is_named_with_where_to_set_it(way):
     run = way.push()
     assert run.code != 0
     assert "AWS_ECR_LOGIN_URI is not set" in run.log and "gh variable set AWS_ECR_LOGIN_URI" in run.log
-    assert sorted(run.jobs) == sorted(JOBS[:3])
+    assert sorted(run.jobs) == sorted(JOBS[:4])
+
+
+def test_a_repository_without_a_setting_of_aws_is_tested_and_told_that_nothing_is_released(way):
+    way.model(0)
+    way.project.commit("The first model")
+    way.runner.variables.clear()
+    way.runner.secrets.clear()
+    run = way.push()
+    assert run.code == 0, run.log
+    assert sorted(run.jobs) == JOBS[:2]
+    assert "no AWS settings found" in run.log
+    assert way.box.releases() == []
 
 
 def test_a_bundle_that_nobody_pushed_stops_the_delivery_with_the_cure(way):

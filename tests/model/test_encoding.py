@@ -5,14 +5,16 @@ import pytest
 
 from bundles import ENCODING, ROWS, SCHEMA
 from slipway.model.encoding import Encoding, Output
-from slipway.table.schema import Field, Schema, parse_date
+from slipway.table.cell import columns_from_rows
+from slipway.table.dates import parse_date
+from slipway.table.schema import Field, Schema
 
 NAN = math.nan
 FIELDS = Schema((Field("x", "number"), Field("level", "category", levels=("a", "b", "c")), Field("day", "date")))
 
 
 def encoded(output: Output, *cells) -> list[float]:
-    column = FIELDS.columns_from_rows([{output.field: cell} for cell in cells])
+    column = columns_from_rows(FIELDS, [{output.field: cell} for cell in cells])
     return Encoding(FIELDS, (output,)).encode(column)[:, 0].tolist()
 
 
@@ -40,21 +42,21 @@ def test_one_column(output, cells, expected):
 
 
 def test_the_matrix_has_a_row_for_each_and_is_double():
-    matrix = ENCODING.encode(SCHEMA.columns_from_rows(ROWS))
+    matrix = ENCODING.encode(columns_from_rows(SCHEMA, ROWS))
     assert matrix.dtype == np.float64
     np.testing.assert_array_equal(matrix, [[19, 27.9, 1, 2], [62, 30, 0, 4], [45, 33.3, 0, 4], [33, 22.7, 1, 0]])
     assert parse_date("2023-06-30") == 19538
-    assert ENCODING.encode(SCHEMA.columns_from_rows([])).shape == (0, 4)
+    assert ENCODING.encode(columns_from_rows(SCHEMA, [])).shape == (0, 4)
 
 
 def test_rows_do_not_touch_one_another():
-    together = ENCODING.encode(SCHEMA.columns_from_rows(ROWS))
-    alone = np.vstack([ENCODING.encode(SCHEMA.columns_from_rows([row])) for row in ROWS])
+    together = ENCODING.encode(columns_from_rows(SCHEMA, ROWS))
+    alone = np.vstack([ENCODING.encode(columns_from_rows(SCHEMA, [row])) for row in ROWS])
     np.testing.assert_array_equal(together, alone)
 
 
 def test_the_columns_are_left_as_they_are():
-    columns = SCHEMA.columns_from_rows(ROWS)
+    columns = columns_from_rows(SCHEMA, ROWS)
     before = {name: column.copy() for name, column in columns.items()}
     ENCODING.encode(columns)
     for name, column in columns.items():

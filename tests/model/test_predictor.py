@@ -8,9 +8,10 @@ from bundles import ROWS, SCHEMA, TASKS, files, make_bundle
 from slipway.errors import BundleError
 from slipway.model.predictor import Predictor, close
 from slipway.store.local import LocalStore
+from slipway.table.cell import columns_from_rows
 from slipway.training.export import linear_graph
 
-COLUMNS = SCHEMA.columns_from_rows(ROWS)
+COLUMNS = columns_from_rows(SCHEMA, ROWS)
 MATRIX = np.array([[19, 27.9, 1, 2], [62, 30, 0, 4], [45, 33.3, 0, 4], [33, 22.7, 1, 0]])
 
 
@@ -81,7 +82,7 @@ def test_probabilities_stay_finite(store, base, expected):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_row_is_answered_alike_alone_and_among_others(store, task):
     made = predictor(store, task)
-    alone = [made.predict(SCHEMA.columns_from_rows([row])).values[0] for row in ROWS]
+    alone = [made.predict(columns_from_rows(SCHEMA, [row])).values[0] for row in ROWS]
     assert alone == made.predict(COLUMNS).values
 
 
@@ -90,7 +91,7 @@ def test_a_row_is_answered_alike_alone_and_among_others(store, task):
 ])
 def test_contributions_explain_the_answer(store, task, of):
     made = Predictor(make_bundle(store, task))
-    row = SCHEMA.columns_from_rows(ROWS[:1])
+    row = columns_from_rows(SCHEMA, ROWS[:1])
     found = made.contributions(row)
     assert found.of == of
     expected = made.scores(row)[0] if task != "multiclass" else made.scores(row)[0].max()

@@ -38,6 +38,10 @@ def test_it_answers_as_it_did(bundle):
     assert replayed(bundle)["rows"] > 1
 
 
+def test_its_graph_tells_whether_it_has_trees(bundle):
+    assert Predictor(bundle).has_trees == (TABLES[bundle.problem][2] == "boosting")
+
+
 def test_it_is_served(bundle, store, tmp_path):
     problem = tmp_path / "slipway.yaml"
     problem.write_text(f"name: {bundle.problem}\nsource: table.csv\ntarget: charges\n")

@@ -164,10 +164,10 @@ def test_a_browser_gets_a_page(client, accept, kind):
 
 
 def test_a_failure_says_nothing_of_the_data(client, app, monkeypatch, capfd):
-    def fail(columns):
+    def fail(decoded, partial):
         raise ValueError("secret value")
 
-    monkeypatch.setattr(app.extensions["slipway"], "predict", fail)
+    monkeypatch.setattr(app.extensions["slipway"], "answers", fail)
     answer = post(client, ROW)
     assert_problem(answer, 500)
     logged = capfd.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 from slipway.errors import TableError
 from slipway.problem import Problem, load_problem
 from slipway.sources.fetch import fetch
-from slipway.sources.paths import source_files
+from slipway.sources.source import sources_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted(path.relative_to(ROOT) for path in [ROOT / "slipway.yaml", *ROOT.glob("examples/*/slipway.yaml")])
@@ -38,7 +38,7 @@ def test_every_shipped_problem_brings_its_own_data_to_a_fresh_clone(shipped, tmp
     shutil.copy(ROOT / shipped, tmp_path)
     problem = load_problem(tmp_path / "slipway.yaml", environ={})
     fetch(problem)
-    assert [len(source_files(problem, each)) for each in problem.source] == [1]
+    assert [len(each.paths()) for each in sources_of(problem)] == [1]
 
 
 def test_it_runs_beside_slipway_yaml_without_a_shell_and_is_announced(problem, tmp_path):

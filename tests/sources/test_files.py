@@ -6,13 +6,15 @@ import pandas as pd
 import pyarrow
 import pytest
 from pyarrow import parquet
+from pyarrow.csv import write_csv
 
 from slipway.errors import TableError
 from slipway.problem import load_problem
 from slipway.sources.batches import frame_of
 from slipway.sources.source import open_location, open_source
-from slipway.table import csv_header as csv
-from slipway.table.cells import cell_keys, cells_of
+from slipway.table import csv_file as csv
+from slipway.table.cells import cells_of
+from slipway.table.identity import row_keys
 
 
 def table(folder, source="table.csv"):
@@ -28,6 +30,9 @@ def table(folder, source="table.csv"):
     b"a;b\n1;x\n2; ?\n",
     b"a\tb\n1\tx\n2\t ?\n",
     b'"a","b"\n"1","x"\n"2"," ?"\n',
+    b"sep=;\r\na;b\r\n1;x\r\n2; ?\r\n",
+    b'\xef\xbb\xbf\n"SEP=,"\na,b\n1,x\n2, ?\n',
+    b'a, "b"\n1,x\n2, ?\n',
 ])
 def test_csv_as_people_save_it(tmp_path, content):
     (tmp_path / "table.csv").write_bytes(content)
@@ -77,7 +82,19 @@ def test_csv_and_parquet_are_one_table_and_a_cell_says_the_same_in_both(tmp_path
     both = table(tmp_path, f"[{order}]")
     assert len(both) == 6
     for name in typed:
-        assert cell_keys(both[:3], [name]) == cell_keys(both[3:].reset_index(), [name]) == cell_keys(typed, [name])
+        assert row_keys(both[:3], [name], {}) == row_keys(both[3:].reset_index(), [name], {}) == row_keys(typed, [name], {})
+
+
+@pytest.mark.parametrize("source", ["*.csv", "*.parquet", "*"])
+def test_columns_that_are_typed_in_some_file_are_told(tmp_path, source):
+    nothing = pyarrow.nulls(3)
+    parquet.write_table(pyarrow.table({**MIXED, "nothing": nothing}), tmp_path / "a.parquet")
+    texts = pyarrow.table({name: ["1"] * 3 for name in [*MIXED, "nothing"]})
+    parquet.write_table(texts, tmp_path / "b.parquet")
+    write_csv(texts, tmp_path / "c.csv")
+    batches = open_location(source, tmp_path, set(MIXED) - {"money"} | {"nothing"})
+    typed = set(MIXED) - {"text", "level", "money"}
+    assert (batches.typed, batches.texts) == (set() if source == "*.csv" else typed, source != "*.parquet")
 
 
 def test_what_csv_cannot_say_is_refused_when_parquet_is_read_beside_it(tmp_path):
@@ -92,13 +109,16 @@ def test_what_csv_cannot_say_is_refused_when_parquet_is_read_beside_it(tmp_path)
 @pytest.mark.parametrize(("content", "message"), [
     (b"", "is empty"),
     (b"a,b\n", "has columns but no rows"),
-    (b"a,b\n1,2\n1,2,3\n", "line 3: has 3 cells, the header 2"),
-    (b"a,b\n1,2\n1\n", "line 3: has 1 cells, the header 2"),
+    (b"a,b\n1,2\n1,2,3\n", "line 3: expected 2 cells, got 3"),
+    (b"sep=,\n\na,b\n1,2\n1\n", "line 5: expected 2 cells, got 1"),
+    (b'a,b\n1,2\n1, "2,3"\n', "line 3: expected 2 cells, got 3; remove the blank before the quote"),
+    (b"a,b\n1,2\n1\n", "line 3: expected 2 cells, got 1"),
     (b"a,a\n1,2\n", "duplicate column name 'a'"),
     (b"a,,b\n1,2,3\n", "column 2 of the header has no name"),
-    (b"a,b\n1,caf\xe9\n", "is not UTF-8"),
+    (b"a,b\n1,caf\xe9\n", "line 2: is not UTF-8"),
+    (b"a,b\n1,2,caf\xe9\n", "line 2: expected 2 cells, got 3"),
     (b"a\0,b\n1,2\n", "NUL"),
-    (b'a,"b\nc"\n1,2\n', "its header has a quote that is not closed on its line"),
+    (b'a,"b\nc"\n1,2\n', "the header has a quote that is not closed on its line"),
 ])
 def test_what_cannot_be_read_is_said_with_its_place(tmp_path, content, message):
     (tmp_path / "table.csv").write_bytes(content)
@@ -150,7 +170,7 @@ def test_a_large_file_is_read_in_small_batches(tmp_path, monkeypatch):
 def test_the_line_of_a_bad_row_is_told_however_far_down_it_is(tmp_path, monkeypatch, ending):
     monkeypatch.setattr(csv, "BLOCK", 10_000)
     (tmp_path / "table.csv").write_bytes(b"a,b\n" + b"1,2\n" * 50_000 + ending)
-    with pytest.raises(TableError, match="table.csv, line 50002: has"):
+    with pytest.raises(TableError, match="table.csv, line 50002: expected 2 cells"):
         table(tmp_path)
 
 
@@ -189,9 +209,27 @@ def test_parquet_is_read_batch_by_batch_and_each_call_starts_anew(tmp_path):
     assert sum(batch.num_rows for batch in batches.read()) == batches.rows == 200_000
 
 
+def test_a_name_that_parquet_has_twice_is_told(tmp_path):
+    parquet.write_table(pyarrow.table([[1], [2]], ["a", "a"]), tmp_path / "t.parquet")
+    with pytest.raises(TableError, match="t.parquet: duplicate column name 'a'"):
+        open_location("t.parquet", tmp_path)
+
+
 def test_the_index_that_pandas_hides_in_parquet_is_no_column(tmp_path):
     pd.DataFrame({"a": [1, 2, 3]})[1:].to_parquet(tmp_path / "t.parquet")
     assert open_location("t.parquet", tmp_path).names == ("a",)
+
+
+@pytest.mark.parametrize("rest", [b"", b"\n", b"\n" * 100_000])
+def test_a_header_with_blank_lines_below_it_has_no_rows(tmp_path, rest):
+    (tmp_path / "table.csv").write_bytes(b"a,b\n" + rest)
+    with pytest.raises(TableError, match="has columns but no rows"):
+        table(tmp_path)
+
+
+def test_a_separator_within_quotes_is_none(tmp_path):
+    (tmp_path / "table.csv").write_bytes(b'"a,1,2,3";b\n1,5;x\n')
+    assert open_location("table.csv", tmp_path).names == ("a,1,2,3", "b")
 
 
 def test_empty_lines_before_the_header_do_not_count(tmp_path):

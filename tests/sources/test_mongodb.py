@@ -35,7 +35,7 @@ def rows(server, monkeypatch):
 
 
 def settings(rows, fields: dict | None = None, where: dict | None = None) -> Collection:
-    return Collection("MONGO_DB_URL", rows.database.name, rows.name, where or {}, fields or {})
+    return Collection(database=rows.database.name, collection=rows.name, filter=where or {}, fields=fields or {})
 
 
 def read(rows, fields=None, where=None, columns=None) -> dict[str, list]:

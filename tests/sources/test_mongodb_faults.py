@@ -32,7 +32,7 @@ def rows(server, monkeypatch):
 
 
 def settings(rows) -> Collection:
-    return Collection("MONGO_DB_URL", rows.database.name, rows.name, {}, {"x": "x"})
+    return Collection(database=rows.database.name, collection=rows.name, fields={"x": "x"})
 
 
 def refused(url: str) -> SlipwayError:
@@ -89,7 +89,7 @@ def test_what_is_no_url_is_not_repeated(url):
 def test_the_variable_is_not_set(monkeypatch):
     monkeypatch.delenv("MONGO_DB_URL", raising=False)
     with pytest.raises(ProblemError, match="the environment variable MONGO_DB_URL is not set. Set it to the URL"):
-        open_collection(Collection("MONGO_DB_URL", "a", "b", {}, {}))
+        open_collection(Collection(database="a", collection="b"))
 
 
 def test_a_wrong_password(monkeypatch):
@@ -140,7 +140,7 @@ def test_a_server_that_dies_or_falls_silent_in_the_middle(monkeypatch, number):
         with MongoClient(server.url) as client:
             client["a"]["rows"].insert_many([{"x": number} for number in range(300)])
         monkeypatch.setenv("MONGO_DB_URL", server.url)
-        reading = open_collection(Collection("MONGO_DB_URL", "a", "rows", {}, {"x": "x"})).read()
+        reading = open_collection(Collection(database="a", collection="rows", fields={"x": "x"})).read()
         assert next(reading).num_rows == 10
         os.kill(server.process.pid, number)
         with pytest.raises(TableError, match="MONGO_DB_URL: the connection was lost while a.rows was read"):

@@ -170,5 +170,5 @@ def test_what_is_not_there_is_said(bucket, location, message):
 
 def test_a_row_of_another_length_is_said_with_key_and_line(bucket):
     bucket.put("t.csv", b"a,b\n1,2\n1,2,3\n")
-    with pytest.raises(TableError, match=r"models/a/t.csv, line 3: has 3 cells, the header 2"):
+    with pytest.raises(TableError, match=r"models/a/t.csv, line 3: expected 2 cells, got 3"):
         table(bucket, "t.csv")

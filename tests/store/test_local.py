@@ -253,6 +253,18 @@ def test_the_champion_is_the_bundle_that_the_pointer_names(store):
         store.champion()
 
 
+def test_a_promotion_of_the_present_champion_keeps_its_verdict_and_is_in_the_journal(store):
+    bundle = store.add("trial", OLD)
+    verdict = {"outcome": "promoted", "reasons": ["rmse 9 instead of 10"], "changes": {"metric": "rmse"}}
+    store.point(Pointer(bundle.digest, "trial", verdict))
+    store.promote(bundle, "promote", "promoted by hand")
+    assert store.pointer().verdict == verdict
+    assert [each["reasons"] for each in store.journal.entries()] == [["promoted by hand"]]
+    other = store.add("trial", NEW)
+    store.promote(other, "promote", "promoted by hand")
+    assert store.pointer().verdict == {"outcome": "promoted", "reasons": ["promoted by hand"]}
+
+
 def test_a_pipe_in_place_of_the_pointer_is_told(store):
     store.root.mkdir(parents=True, exist_ok=True)
     os.mkfifo(store.root / "champion.json")

@@ -99,9 +99,9 @@ def test_a_bundle_is_found_by_the_start_of_its_digest_once_its_manifest_is_there
     bucket.put(f"bundles/{two}/manifest.json", b"{}")
     assert remote.find("ab" * 5) == one
     for digits, says in [
-        ("abab", "at least 6"), ("ab" * 4, f"several bundles .*{one}.*{two}"),
-        ("ffffff", f"bundle ffffff is not in {bucket.url}. Run slipway push where it was trained"),
-        ("../../", "is not in"),
+        ("abab", "at least 6"), ("ab" * 4, f"several in .*{one[:12]}.*{two[:12]}"),
+        ("ffffff", f"ffffff: no such bundle in {bucket.url}. Run slipway push where it was trained"),
+        ("../../", "no such bundle"),
     ]:
         with pytest.raises(StoreError, match=says):
             remote.find(digits)

@@ -9,7 +9,7 @@ from slipway.errors import StoreError
 from slipway.store.atomic import locked
 from slipway.store.local import LocalStore
 from slipway.store.snapshots import ABOUT, TABLE, TRAINING, KeptData
-from slipway.table.hashing import fingerprint
+from slipway.table.identity import fingerprint
 
 ROWS = pyarrow.table({
     "text": ["1", None, " x"], "number": pyarrow.array([1, None, 2**60]), "half": [0.5, None, 2.0],

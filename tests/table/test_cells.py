@@ -6,13 +6,15 @@ import pandas as pd
 import pytest
 
 from slipway.errors import TableError
-from slipway.table.cells import cell_keys, cells_of, read_columns
+from slipway.table.cells import cells_of, read_columns
+from slipway.table.identity import row_keys
 from slipway.table.schema import MISSING, UNSEEN, Field, Schema
 
 
 @pytest.mark.parametrize(("cells", "texts", "missing"), [
     ([" a", "b ", "a"], ["a", "b"], 0),
     (["NA", "na", " ?", "", "  ", "None", "nan", "x"], ["x"], 7),
+    (['"1234"', ' "1234" ', "1234", '"""1234"""', '" NA "', '""'], ["1234", '"1234"'], 2),
     ([True, False, True], ["true", "false"], 0),
     (["True", "FALSE"], ["true", "false"], 0),
     ([1.0, 2.5, np.nan], ["1", "2.5"], 1),
@@ -73,10 +75,10 @@ def test_markers_of_ones_own_are_missing_too():
     ([" a ", "b"], pd.Categorical(["a", "b"])),
 ])
 def test_keys_do_not_depend_on_how_a_cell_is_typed(one, other):
-    assert cell_keys(pd.DataFrame({"c": one}), ["c"]) == cell_keys(pd.DataFrame({"c": other}), ["c"])
+    assert row_keys(pd.DataFrame({"c": one}), ["c"], {}) == row_keys(pd.DataFrame({"c": other}), ["c"], {})
 
 
 def test_keys_of_different_rows_differ():
     frame = pd.DataFrame({"a": ["x\x1fm", "x"], "b": ["y", "m\x1fy"]})
-    first, second = cell_keys(frame, ["b", "a"])
+    first, second = row_keys(frame, ["b", "a"], {})
     assert first != second

@@ -2,11 +2,12 @@ from datetime import datetime
 
 import pytest
 
+from slipway.table.cell import Reader
 from slipway.table.texts import Texts
 
 
 def values(*texts):
-    column = Texts()
+    column = Texts(Reader())
     for text in texts:  # piece by piece
         column.see([text])
     return column.values(texts)
@@ -31,7 +32,7 @@ def test_texts_that_all_say_one_kind(texts, read):
     ("1_000",), ("inf", "1"), ("nan1",), ("0x10",), ("1,5",), ("١",), ("1e999",),
     ("2020-01-02", "5"),
     ("2020-13-02",), ("2020-01-02T03:04:05.6789",), ("02.01.2020",),
-    ("true", "false"),
+    ("true", "false"), ("1.234", "12"), ("-1.234", "1.234.567"),
     ("north", "NA", " padded "),
 ])
 def test_texts_that_stay_as_they_are(texts):

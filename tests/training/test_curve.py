@@ -1,7 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
+from slipway.problem import Sampling
 from slipway.store.local import LocalStore
 from slipway.training import curve, sample
 from slipway.training.train import train
@@ -35,10 +37,9 @@ def rich(rows: int) -> pd.DataFrame:
     return pd.DataFrame({"row": [f"r{each}" for each in range(rows)], "a": a, "b": b, "y": grid[a, b]})
 
 
-def trained(folder, frame, **settings):
-    store = LocalStore(folder / "artifacts")
-    outcome = train(problem(folder, frame, "y", id="row", **(SETTINGS | settings)), store, inputs="0", jobs=1)
-    return outcome.bundle
+def trained(folder, frame, **changes):
+    asked = replace(problem(folder, frame, "y", id="row", **SETTINGS), **changes)
+    return train(asked, LocalStore(folder / "artifacts"), inputs="0", jobs=1).bundle
 
 
 def test_rows_that_add_nothing_are_not_learned_from(tmp_path):
@@ -58,9 +59,8 @@ def test_rows_that_all_help_are_all_learned_from(tmp_path):
     assert "sample.cells" not in bundle.json("metrics.json")["notes"][-1]
 
 
-def test_what_the_memory_cannot_hold_is_said_with_what_it_would_take(tmp_path, monkeypatch):
-    monkeypatch.setattr("slipway.problem.Sampling.__init__", lambda self, cells: object.__setattr__(self, "cells", 24_000))
-    bundle = trained(tmp_path, rich(12_000))
+def test_what_the_memory_cannot_hold_is_said_with_what_it_would_take(tmp_path):
+    bundle = trained(tmp_path, rich(12_000), sample=Sampling(cells=24_000))
     rows, note = bundle.json("model.json")["rows"], bundle.json("metrics.json")["notes"][-1]
     assert 5_900 <= rows["training"] + rows["holdout"] <= 6_000
     assert "of 12,000 rows" in note and "sample.cells holds no more" in note

@@ -10,7 +10,7 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from slipway.model.predictor import INPUT, LINKS, OUTPUT
-from slipway.training.export import export
+from slipway.training.candidates import CANDIDATES
 
 RANDOM = np.random.default_rng(0)
 X = (RANDOM.normal(size=(900, 6)) * [1, 10, 100, 1_000, 1e5, 1]).astype(np.float32)
@@ -21,27 +21,28 @@ TWO = (NUMBERS > 0).astype(int)
 THREE = np.digitize(NUMBERS, [-500, 500])
 
 
-def answers(graph, x):
+def answers(candidate, fitted, x):
+    graph = candidate.export(fitted, x.shape[1])
     session = onnxruntime.InferenceSession(graph.onnx, providers=["CPUExecutionProvider"])
-    parts = session.run([OUTPUT], {INPUT: x.astype(graph.input)})[0].astype(np.float64)
+    parts = session.run([OUTPUT], {INPUT: x.astype(candidate.dtype)})[0].astype(np.float64)
     return LINKS[graph.link](parts.reshape(len(x), -1, len(graph.base)).sum(axis=1) + graph.base)
 
 
-@pytest.mark.parametrize(("estimator", "x", "y"), [
-    (HistGradientBoostingRegressor(max_iter=60), HOLES, NUMBERS),
-    (RandomForestRegressor(30, random_state=0), HOLES, NUMBERS),
-    (Ridge(), X.astype(np.float64), NUMBERS),
-    (HistGradientBoostingClassifier(max_iter=30), HOLES, TWO),
-    (RandomForestClassifier(30, random_state=0), HOLES, TWO),
-    (LogisticRegression(max_iter=2_000), X.astype(np.float64) / X.std(axis=0), TWO),
-    (HistGradientBoostingClassifier(max_iter=20), HOLES, THREE),
-    (RandomForestClassifier(30, random_state=0), HOLES, THREE),
-    (LogisticRegression(max_iter=2_000), X.astype(np.float64) / X.std(axis=0), THREE),
+@pytest.mark.parametrize(("name", "estimator", "x", "y"), [
+    ("boosting", HistGradientBoostingRegressor(max_iter=60), HOLES, NUMBERS),
+    ("forest", RandomForestRegressor(30, random_state=0), HOLES, NUMBERS),
+    ("linear", Ridge(), X.astype(np.float64), NUMBERS),
+    ("boosting", HistGradientBoostingClassifier(max_iter=30), HOLES, TWO),
+    ("forest", RandomForestClassifier(30, random_state=0), HOLES, TWO),
+    ("linear", LogisticRegression(max_iter=2_000), X.astype(np.float64) / X.std(axis=0), TWO),
+    ("boosting", HistGradientBoostingClassifier(max_iter=20), HOLES, THREE),
+    ("forest", RandomForestClassifier(30, random_state=0), HOLES, THREE),
+    ("linear", LogisticRegression(max_iter=2_000), X.astype(np.float64) / X.std(axis=0), THREE),
 ])
-def test_the_graph_answers_what_scikit_learn_answers(estimator, x, y):
+def test_the_graph_answers_what_scikit_learn_answers(name, estimator, x, y):
     """Far closer than the parity gate asks for: 1e-5 relative."""
     estimator.fit(x[:600], y[:600])
-    answered = answers(export(estimator, x.shape[1]), x[600:])
+    answered = answers(CANDIDATES[name], estimator, x[600:])
     if y is NUMBERS:
         expected = estimator.predict(x[600:])[:, None]
     else:
@@ -56,9 +57,10 @@ def test_values_on_a_threshold_go_the_same_way():
     x = (1 + steps * np.arange(64, dtype=np.float32)).reshape(-1, 1)
     y = np.arange(64.0) ** 2
     estimator = HistGradientBoostingRegressor(min_samples_leaf=1, max_iter=20).fit(x, y)
-    np.testing.assert_allclose(answers(export(estimator, 1), x)[:, 0], estimator.predict(x), rtol=1e-9)
+    np.testing.assert_allclose(answers(CANDIDATES["boosting"], estimator, x)[:, 0], estimator.predict(x), rtol=1e-9)
 
 
 def test_the_same_estimator_gives_the_same_bytes():
     estimator = HistGradientBoostingRegressor(max_iter=5).fit(X, NUMBERS)
+    export = CANDIDATES["boosting"].export
     assert export(estimator, 6).onnx == export(estimator, 6).onnx

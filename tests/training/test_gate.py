@@ -9,7 +9,7 @@ RANDOM = np.random.default_rng(0)
 Y = RANDOM.normal(10, 3, 400)
 GOOD = Scored(Y, Y + RANDOM.normal(0, 0.5, 400))
 BAD = Scored(Y, Y + RANDOM.normal(0, 1.0, 400))
-GATE = Gate(None, 0.0, 0.9)
+GATE = Gate()
 
 
 def test_without_a_champion_a_useful_model_is_promoted():
@@ -21,9 +21,9 @@ def test_without_a_champion_a_useful_model_is_promoted():
     (GOOD, BAD, GATE, "promoted", "gain 0.4"),
     (BAD, GOOD, GATE, "kept", "below gate.minimum_gain, 0"),
     (GOOD, GOOD, GATE, "kept", "below the required confidence of 90%"),
-    (GOOD, BAD, Gate(None, 0.9, 0.9), "kept", "below gate.minimum_gain, 0.9"),
-    (GOOD, BAD, Gate(0.1, 0.0, 0.9), "kept", "misses the minimum of 0.1"),
-    (GOOD, BAD, Gate(0.6, 0.0, 0.9), "promoted", "better in 100.0%"),
+    (GOOD, BAD, Gate(minimum_gain=0.9), "kept", "below gate.minimum_gain, 0.9"),
+    (GOOD, BAD, Gate(minimum=0.1), "kept", "misses the minimum of 0.1"),
+    (GOOD, BAD, Gate(minimum=0.6), "promoted", "better in 100.0%"),
 ])
 def test_verdicts(challenger, champion, gate, outcome, says):
     verdict = judge("rmse", challenger, champion, 3.0, gate, 0)
@@ -34,7 +34,7 @@ def test_verdicts(challenger, champion, gate, outcome, says):
 def test_a_gain_that_may_be_chance_is_not_enough():
     rival = Scored(Y, GOOD.scores + RANDOM.normal(0, 0.05, 400))
     better, worse = sorted([GOOD, rival], key=lambda one: np.mean((one.scores - Y) ** 2))
-    assert judge("rmse", better, worse, 3.0, Gate(None, 0.0, 0.999), 0).outcome == "kept"
+    assert judge("rmse", better, worse, 3.0, Gate(confidence=0.999), 0).outcome == "kept"
 
 
 def test_a_model_no_better_than_the_baseline_is_refused():

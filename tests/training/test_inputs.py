@@ -2,10 +2,10 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import slipway
 from slipway.problem import Problem
@@ -45,7 +45,8 @@ def test_code_that_training_uses_matters_wherever_the_checkout_is(trial, tmp_pat
     (lambda trial: replace(trial, remote="s3://other/place"), False),
     (lambda trial: replace(trial, serving=replace(trial.serving, max_rows=1)), False),
     (lambda trial: replace(trial, data=replace(trial.data, keep=0)), False),
-], ids=["seed", "missing", "search", "fetch", "remote", "serving", "data"])
+    (lambda trial: replace(trial, limits={"age": (0.0, 120.0)}), False),
+], ids=["seed", "missing", "search", "fetch", "remote", "serving", "data", "limits"])
 def test_settings_matter_when_training_asks_for_them(trial, change, matters):
     assert (fingerprint(change(trial)) != fingerprint(trial)) == matters
 

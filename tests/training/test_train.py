@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from slipway.errors import TableError
 from slipway.model.predictor import Predictor
 from slipway.store import local
 from slipway.store.local import LocalStore
-from slipway.training import challenger, compare
+from slipway.training import compare
+from slipway.training.candidates import CANDIDATES
 from slipway.training.train import train
 from tables import charges, grades, problem
 
@@ -120,15 +122,13 @@ def test_a_champion_without_golden_predictions_is_replaced(tmp_path, store):
 
 def test_an_export_that_answers_otherwise_is_refused(tmp_path, store, monkeypatch):
     """The parity gate: the best candidate's export is wrong in one leaf, so the next best is taken."""
-    export = challenger.export
+    boosting = CANDIDATES["boosting"]
 
-    def wrong(estimator, features):
-        graph = export(estimator, features)
-        if type(estimator).__name__ == "HistGradientBoostingRegressor":
-            graph = type(graph)(graph.onnx, graph.input, graph.link, [graph.base[0] * 1.001])
-        return graph
+    def wrong(fitted, features):
+        graph = boosting.export(fitted, features)
+        return replace(graph, base=[graph.base[0] * 1.001])
 
-    monkeypatch.setattr(challenger, "export", wrong)
+    monkeypatch.setitem(CANDIDATES, "boosting", replace(boosting, export=wrong))
     outcome = trained(tmp_path, store, charges(), "charges", candidates=["boosting", "linear"])
     metrics = outcome.bundle.json("metrics.json")
     assert outcome.bundle.json("model.json")["candidate"] == "linear"
@@ -196,6 +196,7 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path, store):
 
 PROGRAM = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from slipway.problem import load_problem
 from slipway.store import local

@@ -2,25 +2,25 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import pyarrow
 from bson import json_util
 from bson.codec_options import CodecOptions, DatetimeConversion
+from msgspec.structs import replace
 from pymongo import ReplaceOne
 
 from slipway.batch.input import Source, require
-from slipway.batch.rows import Answers, Rows
+from slipway.batch.rows import Rows
 from slipway.batch.typed import Typed
 from slipway.errors import TableError
+from slipway.model.scoring import Answers
 from slipway.problem import Collection
 from slipway.sources.bson_cells import value_at
 from slipway.sources.mongodb import connect, open_collection, server_url, told
-from slipway.table.cells import text_of
 from slipway.table.schema import fresh_names
 
 DOCUMENTS = 2_000
@@ -82,18 +82,13 @@ class Documents:
         cells = {}
         for name in self.needed:
             path = self.settings.fields.get(name, name).split(".")
-            texts = [_text(value_at(document, path)) for document in documents]
-            cells[name] = pyarrow.array(texts, pyarrow.string())
-        return Rows(self.where, begin + 1, len(documents), pyarrow.table(cells), position, originals=documents)
+            cells[name] = [value_at(document, path) for document in documents]
+        return Rows(self.where, begin + 1, len(documents), cells, position, originals=documents)
 
 
 def _behind(last: Any) -> dict:
     """A filter: a greater _id. Without $expr those of another type than `last` would be left out."""
     return {"$expr": {"$gt": ["$_id", {"$literal": last}]}}
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else text_of(value)
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pyarrow
 
-from slipway.batch.lines import Sheet, open_sheet, reading
+from slipway.batch.lines import Sheet
 from slipway.batch.rows import Rows
 from slipway.batch.typed import Typed
 from slipway.errors import TableError
-from slipway.sources.files import CSV, PARQUET, Part, file_parts
+from slipway.sources.files import CSV, PARQUET, Part
 from slipway.sources.parquet import ParquetPart, open_parquet
-from slipway.sources.paths import S3, files_at
-from slipway.table.csv_header import CsvPart, open_csv
-
-HEAD = 1 << 16
+from slipway.sources.source import files_at
+from slipway.table.csv_file import open_csv, reading
 
 
 @dataclass(frozen=True)
@@ -90,42 +87,45 @@ def open_tables(location: str, needed: Sequence[str], whole: bool) -> Source:
     TableError
         Naming the file that is not there, cannot be read, lacks a column or is unlike the first.
     """
-    if location.startswith(S3):
-        from slipway.sources.s3 import object_part, objects
-
-        listed = objects(location)
-        parts = [object_part(each) for each in listed]
-        identity = [[each.where, each.size, each.etag] for each in listed]
-    else:
-        parts = file_parts(files_at(location, Path()))
-        identity = [_identity(part) for part in parts]
+    parts = files_at(location, Path()).parts()
+    identity = [_identity(part) for part in parts]
     if all(part.where.lower().endswith(PARQUET) for part in parts):
-        opened = [open_parquet(part.where, part.open) for part in parts]
-        names = opened[0].names
-        read = [Typed(each.where, each.rows, names, partial(each.read, names)) for each in opened]
+        read = _parquet(location, parts, needed, whole)
     elif all(part.where.lower().endswith(CSV) for part in parts):
-        opened = [open_csv(part.where, part.open, part.size) for part in parts]
-        names = opened[0].names
-        wanted = names if whole else tuple(needed)
+        read = _csv(location, parts, needed, whole)
     else:
         odd = next((part.where for part in parts if not part.where.lower().endswith(CSV + PARQUET)), None)
         if odd is None:
             raise TableError(f"{location}: names CSV and Parquet files", "Predict either alone")
         raise TableError(f"{odd}: is neither CSV ({', '.join(CSV)}) nor Parquet ({', '.join(PARQUET)}) by its name")
+    return Source(location, read[0].names, read, tuple(part.size for part in parts), identity)
+
+
+def _parquet(location: str, parts: Sequence[Part], needed: Sequence[str], whole: bool) -> tuple[Typed, ...]:
+    opened = [open_parquet(part.where, part.open) for part in parts]
+    names = opened[0].names
     require(location, names, needed)
     for each in opened[1:]:
-        _require_alike(opened[0], each)
-    if whole and not isinstance(opened[0], CsvPart):
+        _require_alike(opened[0].where, each.where, set(names) == set(each.names))
+    if whole:
         _require_types(opened)
-    if isinstance(opened[0], CsvPart):
-        read = [open_sheet(each, part.size, wanted) for each, part in zip(opened, parts)]
-    return Source(location, names, tuple(read), tuple(part.size for part in parts), identity)
+    return tuple(Typed(each.where, each.rows, names, partial(each.read, names)) for each in opened)
+
+
+def _csv(location: str, parts: Sequence[Part], needed: Sequence[str], whole: bool) -> tuple[Sheet, ...]:
+    opened = [open_csv(part.where, part.open, part.size) for part in parts]
+    first = opened[0].header
+    require(location, first.names, needed)
+    for each in opened[1:]:
+        same = (first.names, first.separator) == (each.header.names, each.header.separator)
+        _require_alike(opened[0].where, each.where, same)
+    wanted = first.names if whole else tuple(needed)
+    return tuple(Sheet(each, part.size, wanted) for each, part in zip(opened, parts))
 
 
 def _identity(part: Part) -> list:
-    with reading(part.where), part.open() as file:
-        head = sha256(file.read(HEAD)).hexdigest()
-    return [part.where, part.size, Path(part.where).stat().st_mtime_ns, head]
+    with reading(part.where):
+        return [part.where, part.size, *part.version()]
 
 
 def require(location: str, names: Sequence[str], needed: Sequence[str]) -> None:
@@ -152,11 +152,6 @@ def _require_types(parts: Sequence[ParquetPart]) -> None:
             ) from error
 
 
-def _require_alike(first: Any, other: Any) -> None:
-    same = set(first.names) == set(other.names)
-    if isinstance(first, CsvPart):
-        same = (first.names, first.separator) == (other.names, other.separator)
+def _require_alike(first: str, other: str, same: bool) -> None:
     if not same:
-        raise TableError(
-            f"{other.where}: its columns are not those of {first.where}", "Predict files that differ one by one"
-        )
+        raise TableError(f"{other}: its columns are not those of {first}", "Predict files that differ one by one")

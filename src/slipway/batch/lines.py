@@ -1,7 +1,6 @@
 """The rows of a CSV file with their bytes as they stand, block by block, from any row on."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,14 +8,12 @@ import pyarrow
 
 from slipway.batch.rows import Rows
 from slipway.errors import TableError
-from slipway.table.csv_header import BOM, END, CsvPart
+from slipway.table.csv_file import CsvFile
 from slipway.table.csv_rows import Form, Parsed, line_end_of, parse
 
 LEAST, MOST = 1 << 16, 1 << 22  # bytes of a block
 ROWS = 80_000  # of a block: the more, the faster trees answer; each takes some 500 bytes while it is worked at
-PIECE = 1 << 16
 LONGEST = 1 << 25
-DAMAGED = "The file may be damaged: fetch or write it again"
 
 
 @dataclass(frozen=True)
@@ -25,38 +22,36 @@ class Sheet:
 
     Parameters
     ----------
-    part : CsvPart
+    file : CsvFile
     size : int
         Of the file, in bytes.
     wanted : tuple of str
         The columns that are read.
-    header : bytes
-        As it stands in the file, without its line end.
-    line_end : bytes
-    body : int
-        Byte of the text at which the rows begin.
-    block : int
-        Bytes of text that are read at once.
     """
 
-    part: CsvPart
+    file: CsvFile
     size: int
     wanted: tuple[str, ...]
-    header: bytes
-    line_end: bytes
-    body: int
-    block: int
 
     @property
-    def start(self) -> dict:
+    def block(self) -> int:
+        """Bytes of text that are read at once."""
+        return min(max(self.file.row_size * ROWS, LEAST), MOST)
+
+    @property
+    def start(self) -> dict[str, int]:
         """The position of the first row."""
-        return {"byte": self.body, "row": 0}
+        return {"byte": self.file.header.size, "row": 0}
 
-    def share(self, position: dict) -> float | None:
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.file.names
+
+    def share(self, position: dict[str, int]) -> float | None:
         """How much of the file is before a position; None when it is compressed."""
-        return None if self.part.where.lower().endswith(".gz") else min(1.0, position["byte"] / max(self.size, 1))
+        return None if self.file.where.lower().endswith(".gz") else min(1.0, position["byte"] / max(self.size, 1))
 
-    def read(self, position: dict) -> Iterator[Callable[[], Rows]]:
+    def read(self, position: dict[str, int]) -> Iterator[Callable[[], Rows]]:
         """Blocks of rows from a position on; calling one parses it, in any thread.
 
         Raises
@@ -64,8 +59,7 @@ class Sheet:
         TableError
             When the file cannot be read on, or a row does not end.
         """
-        names = self.part.names
-        form = Form(names, self.part.separator, tuple(names.index(name) for name in self.wanted))
+        form = Form(self.file.header, self.wanted)
         byte, row, rest = position["byte"], position["row"], b""
         for piece in self._pieces(byte):
             final = not piece
@@ -84,35 +78,24 @@ class Sheet:
                 row += count
             if len(rest) > LONGEST:
                 raise TableError(
-                    f"{self.part.where}: row {row + 1} has more than {LONGEST >> 20} MiB",
+                    f"{self.file.where}: row {row + 1} has more than {LONGEST >> 20} MiB",
                     "Look for a quote that is never closed",
                 )
 
-    def _rows(self, parsing: Callable[[], Parsed], row: int, position: dict) -> Rows:
+    def _rows(self, parsing: Callable[[], Parsed], row: int, position: dict[str, int]) -> Rows:
         parsed = parsing()
-        return Rows(self.part.where, row + 1, parsed.count, parsed.cells, position, parsed.malformed, parsed.lines)
+        return Rows(self.file.where, row + 1, parsed.count, parsed.cells, position, parsed.malformed, parsed.lines)
 
     def _pieces(self, byte: int) -> Iterator[bytes]:
         """The text from a byte on, an empty piece at the end; cut at the same bytes wherever it begins."""
-        with reading(self.part.where), self.part.opens() as text:
-            _skip(text, byte)
+        block = self.block
+        with self.file.text(byte) as text:
             while True:
-                piece = _filled(text, self.block - byte % self.block)
+                piece = _filled(text, block - byte % block)
                 byte += len(piece)
                 yield piece
                 if not piece:
                     return
-
-
-def _skip(text: pyarrow.NativeFile, count: int) -> None:
-    if isinstance(text, pyarrow.OSFile):
-        text.seek(count)
-        return
-    while count:
-        piece = text.read(min(count, MOST))
-        if not piece:
-            return
-        count -= len(piece)
 
 
 def _filled(text: pyarrow.NativeFile, size: int) -> bytes:
@@ -142,39 +125,3 @@ def _count(data: bytes) -> int | None:
     if b'"' in data or line_end_of(data) is None:
         return None
     return data.count(b"\n") + (not data.endswith(b"\n"))
-
-
-def open_sheet(part: CsvPart, size: int, wanted: tuple[str, ...]) -> Sheet:
-    """Find the header of a file that `slipway.table.csv_header.open_csv` has opened."""
-    head, ended = b"", False
-    with reading(part.where), part.opens() as text:
-        while not ended:
-            piece = _filled(text, PIECE)
-            head, ended = head + piece, not piece
-            mark = BOM if head.startswith(BOM) else b""
-            start = len(mark)
-            for end in END.finditer(head):
-                if end.end() == len(head) and not ended:
-                    break  # perhaps the half of a CRLF
-                header = head[start:end.start()]
-                if header.strip():
-                    line_end = b"\r\n" if end[0] == b"\r\n" else b"\n"
-                    rows = head[end.end():] + (b"" if ended else text.read(PIECE))
-                    return Sheet(part, size, wanted, mark + header, line_end, end.end(), _block(rows))
-                start = end.end()
-    return Sheet(part, size, wanted, mark + head[start:], b"\n", len(head), LEAST)
-
-
-def _block(rows: bytes) -> int:
-    """The bytes of a block of a file that begins with these rows."""
-    return min(max(len(rows) * ROWS // (rows.count(b"\n") + 1), LEAST), MOST)
-
-
-@contextmanager
-def reading(where: str) -> Iterator[None]:
-    """Say which file cannot be read."""
-    try:
-        yield
-    except (OSError, EOFError, pyarrow.ArrowException) as error:
-        cure = "Get the right to read it" if isinstance(error, PermissionError) else DAMAGED
-        raise TableError(f"{where}: cannot be read ({error})", cure) from error

@@ -11,11 +11,12 @@ from slipway.batch.record import Record
 from slipway.batch.run import Batch
 from slipway.batch.scorer import Scorer
 from slipway.errors import TableError
-from slipway.model.predictor import Predictor
-from slipway.problem import Problem
+from slipway.model.tables import Predictor
+from slipway.problem import Problem, load_problem
 from slipway.sources.files import CSV, PARQUET
-from slipway.sources.paths import S3
-from slipway.store.local import LocalStore, open_store
+from slipway.sources.source import S3
+from slipway.store.local import open_store
+from slipway.table.rules import Rules
 from slipway.table.schema import fresh_names
 
 COLLECTION = "mongodb:"
@@ -42,8 +43,8 @@ def open_batch(problem: Problem, location: str, out: str, digits: str | None, st
         When there is no such bundle, or one of the two cannot be what it has to be.
     """
     store = open_store(problem.folder)
-    predictor = _predictor(problem, store, digits)
-    scorer = Scorer(predictor, problem.serving, problem.markers)
+    predictor = load_champion(problem, digits)
+    scorer = Scorer(predictor, Rules(predictor.schema, problem.serving, problem.limits, problem.markers))
     rejects = rejects or default_rejects(out)
     _check_places(location, out, rejects)
     folder = store.root / FOLDER
@@ -82,8 +83,26 @@ def _place(problem: Problem, out: str, folder: Path) -> Any:
     return CollectionPlace(out, settings, state(f"{settings.database} {out}", folder))
 
 
-def _predictor(problem: Problem, store: LocalStore, digits: str | None) -> Predictor:
-    bundle = store.bundle(store.find(digits.lower())) if digits else store.champion()
+def load_champion(problem: Problem | str | Path | None = None, digest: str | None = None) -> Predictor:
+    """The model that production serves, verified, and its golden predictions replayed.
+
+    Parameters
+    ----------
+    problem : Problem or path, optional
+        By default slipway.yaml in this folder.
+    digest : str, optional
+        The start of another bundle's digest.
+
+    Raises
+    ------
+    StoreError
+        When there is no champion, or no such bundle.
+    BundleError
+        When it is damaged, of another problem, or answers otherwise than when it was trained.
+    """
+    problem = problem if isinstance(problem, Problem) else load_problem(problem)
+    store = open_store(problem.folder)
+    bundle = store.bundle(store.find(digest.lower())) if digest else store.champion()
     bundle.require_problem(problem.name)
     predictor = Predictor(bundle)
     predictor.replay()
@@ -133,5 +152,5 @@ def _output(source: Source, added: tuple[str, ...], out: str) -> Any:
     if sheet is None:
         output: Any = CsvCells(source.names, added)
     else:
-        output = CsvLines(sheet.header, sheet.part.separator.encode(), sheet.line_end, added)
+        output = CsvLines(sheet.file.header, added)
     return Packed(output) if name.endswith(".gz") else output

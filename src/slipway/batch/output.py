@@ -16,8 +16,10 @@ import pyarrow
 from pyarrow import csv as arrow
 from pyarrow import ipc, parquet
 
-from slipway.batch.rows import Answers, Rows
+from slipway.batch.rows import Rows
 from slipway.errors import TableError
+from slipway.model.scoring import Answers
+from slipway.table.dialect import Header
 
 AT_ONCE = 10_000
 
@@ -28,20 +30,25 @@ class CsvLines:
 
     Parameters
     ----------
-    header : bytes
-    separator, line_end : bytes
+    header : Header
     added : tuple of str
         Names of the columns of the answer.
     """
 
-    header: bytes
-    separator: bytes
-    line_end: bytes
+    header: Header
     added: tuple[str, ...]
+
+    @property
+    def separator(self) -> bytes:
+        return self.header.separator.encode()
+
+    @property
+    def line_end(self) -> bytes:
+        return self.header.line_end.encode()
 
     def begin(self) -> bytes:
         names = [_quoted(name, self.separator) for name in self.added]
-        return self.separator.join([self.header, *names]) + self.line_end
+        return self.separator.join([self.header.raw, *names]) + self.line_end
 
     def encode(self, rows: Rows, answers: Answers) -> bytes:
         """The answered rows, as they are appended."""

@@ -9,10 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from slipway.batch.record import full
 from slipway.errors import TableError
-from slipway.sources.paths import S3
-from slipway.store.atomic import put
+from slipway.sources.source import S3
+from slipway.store.atomic import put, unwritable
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Place:
             try:
                 put(file, Path(self.location))
             except OSError as error:
-                raise full(Path(self.location), error) from error
+                raise unwritable(Path(self.location), error, TableError) from error
         self.unfinished.unlink(missing_ok=True)
 
 
@@ -87,7 +86,7 @@ def state(location: str, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise full(folder, error) from error
+        raise unwritable(folder, error, TableError) from error
     return folder / f"{sha256(location.encode()).hexdigest()[:16]}.partial"
 
 
@@ -105,7 +104,7 @@ class Growing:
             while rest:
                 rest = rest[self.file.write(rest):]
         except OSError as error:
-            raise full(self.path, error) from error
+            raise unwritable(self.path, error, TableError) from error
         self.size += len(content)
 
     def cut(self, size: int) -> None:
@@ -118,7 +117,7 @@ class Growing:
         try:
             os.fsync(self.file.fileno())
         except OSError as error:
-            raise full(self.path, error) from error
+            raise unwritable(self.path, error, TableError) from error
 
 
 @contextmanager
@@ -127,7 +126,7 @@ def growing(path: Path, size: int) -> Iterator[Growing]:
     try:
         file = path.open("ab", buffering=0)  # what was appended is in no buffer that a full disk does not take
     except OSError as error:
-        raise full(path, error) from error
+        raise unwritable(path, error, TableError) from error
     with file:
         file.truncate(size)
         yield Growing(path, file, size)
@@ -140,7 +139,7 @@ def alone(path: Path, what: str) -> Iterator[None]:
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise full(path, error) from error
+            raise unwritable(path, error, TableError) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -1,6 +1,5 @@
 """How far a batch has come: written beside its unfinished output, and found again after a crash."""
 
-import errno
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -8,13 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from slipway.errors import TableError
-from slipway.store.atomic import replace
+from slipway.store.atomic import replace, unwritable
 
 FORMAT = 1
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
-MAKE_ROOM = "Make room on the disk, and run the same command again"
-NO_RIGHT = "Get the right to write there, or write to another place"
 
 
 @dataclass(frozen=True)
@@ -79,13 +74,7 @@ class Record:
         try:
             replace(self.path, json.dumps(content, indent=1).encode() + b"\n")
         except OSError as error:
-            raise full(self.path, error) from error
+            raise unwritable(self.path, error, TableError) from error
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
-
-
-def full(path: Path, error: OSError) -> TableError:
-    """The error of a write to `path` that the system refused."""
-    cure = MAKE_ROOM if error.errno in NO_ROOM else NO_RIGHT if error.errno in NOT_ALLOWED else ""
-    return TableError(f"{path}: cannot be written ({error.strerror})", cure)

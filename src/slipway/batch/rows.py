@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pyarrow
 
 
@@ -19,7 +18,7 @@ class Rows:
     first : int
         Number of the first row within the part, from 1.
     count : int
-    cells : RecordBatch or Table
+    cells : RecordBatch, Table, or mapping of str to list
         The columns that are needed, of the rows that have the right shape.
     position : object
         Where the rows after these begin, as the reader of the part wants it; JSON.
@@ -38,37 +37,20 @@ class Rows:
     malformed: Mapping[int, str] = field(default_factory=dict)
     originals: list = field(default_factory=list)
 
+    @property
+    def well_formed(self) -> int:
+        """How many rows have the right shape."""
+        return self.count - len(self.malformed)
+
     def told(self, row: int) -> str:
         """Where a row, from 0, is found besides by its number: of a document its _id."""
         document = self.originals[row] if self.originals and not self.malformed else None
         return f"{self.where}/{document['_id']}" if isinstance(document, dict) else self.where
 
 
-@dataclass(frozen=True)
-class Answers:
-    """What was answered to some rows.
-
-    Parameters
-    ----------
-    chosen : ndarray of int or None
-        Which of the well-formed rows were answered; None for all.
-    values : ndarray
-        Prediction per answered row: a number or a label.
-    probabilities : ndarray of shape (answered, classes) or None
-    warnings : list of str or None
-        Per answered row; None when there is none at all.
-    reasons : mapping of int to str
-        Rows, from 0 and malformed ones counted, that were not answered, and why.
-    """
-
-    chosen: np.ndarray | None
-    values: np.ndarray
-    probabilities: np.ndarray | None
-    warnings: list[str] | None
-    reasons: Mapping[int, str]
-
-
-def column(cells: Any, name: str) -> pyarrow.Array:
-    """One column of a batch or table as one array."""
+def column(cells: Any, name: str) -> pyarrow.Array | list[Any]:
+    """One column of a batch or table as one array; of a mapping its list."""
+    if isinstance(cells, Mapping):
+        return cells[name]
     found = cells.column(name)
     return found.combine_chunks() if isinstance(found, pyarrow.ChunkedArray) else found

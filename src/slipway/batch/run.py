@@ -11,10 +11,11 @@ from typing import Any
 from slipway.batch.input import Source
 from slipway.batch.output import rejects_text
 from slipway.batch.place import Growing, Place, alone
-from slipway.batch.record import Mark, Record, full
+from slipway.batch.record import Mark, Record
 from slipway.batch.rows import Rows
 from slipway.batch.scorer import Scorer
 from slipway.errors import TableError
+from slipway.store.atomic import unwritable
 from slipway.threads import cores
 
 SECONDS = 1.0  # between two marks, each of which waits for the disk
@@ -216,5 +217,5 @@ def _finish(batch: Batch) -> None:
             try:
                 file = make(place.unfinished) if make else place.unfinished
             except OSError as error:
-                raise full(place.unfinished, error) from error
+                raise unwritable(place.unfinished, error, TableError) from error
             place.put(file)

@@ -8,8 +8,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from slipway.errors import StoreError, TableError
-from slipway.sources.paths import S3
 from slipway.sources.s3 import CURES
+from slipway.sources.source import S3
 from slipway.store.remote import PUT, boto3, connect, explained
 
 

@@ -3,6 +3,7 @@
 import sys
 import traceback
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -42,13 +43,14 @@ class Lazy(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        return import_module(COMMANDS[name][0]).command
+        command: click.Command = import_module(COMMANDS[name][0]).command
+        return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
-    def invoke(self, context: click.Context):
+    def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
         except SlipwayError as error:

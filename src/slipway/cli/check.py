@@ -10,14 +10,18 @@ from slipway.errors import TableError
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("table")
 @options.problem
-def command(file: Path, path: str | None) -> None:
-    """Say per column what is wrong in FILE, by the champion's schema (before the first champion: the source's).
+def command(table: str, path: str | None) -> None:
+    """Compare TABLE with the champion's schema, column by column (before the first champion: with the source's).
+
+    TABLE is a CSV or Parquet file, a quoted glob of them, or s3://bucket/key with a glob in its key. Exit code 4 means that
+    rows cannot be answered as they are. Columns that are not fields are reported and ignored.
 
     \b
     Example:
       slipway check new-patients.csv
+      slipway check "s3://clinic/2026-*/*.parquet"
     """
     from slipway.model.contents import schema_of
     from slipway.problem import load_problem
@@ -26,10 +30,10 @@ def command(file: Path, path: str | None) -> None:
     from slipway.store.local import open_store
     from slipway.table.audit import audit
     from slipway.table.inference import infer_schema
+    from slipway.table.rules import Rules
 
     problem = load_problem(path)
-    if not file.is_file():
-        raise TableError(f"{file}: there is no such file")
+    tested = open_location(table, Path())
     store = open_store(problem.folder)
     pointer = store.pointer()
     if pointer:
@@ -37,11 +41,13 @@ def command(file: Path, path: str | None) -> None:
     else:
         by = ", ".join(problem.source)
         schema = infer_schema(frame_of(open_source(problem), by), problem)
-    frame = frame_of(open_location(str(file), Path()), str(file))
+    frame = frame_of(tested, table)
     known = {problem.target, *problem.id, *problem.drop}
-    found = audit(frame, schema, known, problem.markers)
+    found = audit(frame, Rules(schema, problem.serving, problem.limits, problem.markers), known)
     for finding in found:
         click.echo(f"{finding.column}: {finding.says}")
-    click.echo(f"{file}: {len(frame):,} rows, {len(found)} findings by the schema of {by}")
-    if found:
+    rows = "1 row" if len(frame) == 1 else f"{len(frame):,} rows"
+    findings = "1 finding" if len(found) == 1 else f"{len(found)} findings"
+    click.echo(f"{table}: {rows}, {findings} by the schema of {by}")
+    if any(finding.rejects for finding in found):
         sys.exit(TableError.exit_code)

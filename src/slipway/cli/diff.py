@@ -1,10 +1,15 @@
 """slipway diff"""
 
 import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from slipway.cli import options
+
+if TYPE_CHECKING:
+    from slipway.store.pointer import Pointer
 
 
 @click.command()
@@ -48,14 +53,14 @@ def command(base: str, path: str | None) -> None:
     click.echo("\n".join(["By the code of this checkout:", "", *golden_lines(replayed(bundle))]))
 
 
-def _told(old, new) -> dict | None:
+def _told(old: "Pointer | None", new: "Pointer") -> dict[str, Any] | None:
     """The changes that the pointer tells, when they are against the same champion."""
     found = new.verdict.get("changes")
     against = old.digest if old else None
     return found if isinstance(found, dict) and found.get("against") == against else None
 
 
-def _pointer_of(commit: str, path):
+def _pointer_of(commit: str, path: Path) -> "Pointer | None":
     """The pointer in a commit; None when it has none."""
     from slipway.errors import ProblemError
     from slipway.store.pointer import Pointer

@@ -44,7 +44,7 @@ def command(path: str | None) -> None:
 
 def examine(path: str | None, environ: Mapping[str, str], root: Path) -> dict[str, list["Finding"]]:
     """All findings by group; `root` is where the file system of the box starts."""
-    from slipway.doctor import check_checkout, check_credentials, check_github, check_source, check_store
+    from slipway.doctor import check_checkout, check_credentials, check_source, check_store
     from slipway.errors import ProblemError
     from slipway.problem import load_problem
     from slipway.store.local import open_store
@@ -59,22 +59,23 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path) -> dict[st
     facts = check_checkout.gather(folder, local)
     seen = check_store.look(problem, facts.champion)
     retrained = check_source.check(problem, check_source.gather(problem), facts.workflows) if problem else []
-    registry = environ.get("AWS_ECR_LOGIN_URI")
+    registry = environ.get("AWS_ECR_LOGIN_URI", "")
     unanswered = check_credentials.answers(registry) if check_credentials.well_formed(registry) else ""
     return {
         "checkout": check_checkout.check(facts, refused, seen.bundle) + retrained,
-        "GitHub": _github(folder, facts.workflows, environ, check_github),
+        "GitHub": _github(folder, facts.workflows, environ),
         "credentials": check_credentials.check(check_credentials.identity(environ), environ, unanswered),
         "store": check_store.check(seen, facts.champion),
         "box": _box(root),
     }
 
 
-def _github(folder: Path, workflows: Mapping[str, str], environ: Mapping[str, str], github) -> list["Finding"]:
+def _github(folder: Path, workflows: Mapping[str, str], environ: Mapping[str, str]) -> list["Finding"]:
+    from slipway.doctor.check_github import check, look, name_of, on_own_machine
     from slipway.store.checkout import Checkout
 
-    name = github.name_of(Checkout(folder).git("remote", "get-url", "origin"), environ)
-    return github.check(github.look(name, environ) if name else None, github.on_own_machine(workflows))
+    name = name_of(Checkout(folder).git("remote", "get-url", "origin"), environ)
+    return check(look(name, environ) if name else None, on_own_machine(workflows))
 
 
 def _box(root: Path) -> list["Finding"]:

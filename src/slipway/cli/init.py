@@ -4,16 +4,15 @@ import math
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
 
 from slipway.cli.collection import Named, is_collection, named
 from slipway.errors import ProblemError
-from slipway.settings import TASKS
+from slipway.kinds import TASKS
 
 if TYPE_CHECKING:
     from slipway import problem
@@ -58,7 +57,7 @@ def command(
     from slipway.training.written import read_as_written
 
     collection = named(table, "the table", _server) if is_collection(table) else None
-    origin = _section(table, collection) if collection else {"source": _source(table, output)}
+    origin: dict[str, Any] = _section(table, collection) if collection else {"source": _source(table, output)}
     name = name or re.sub(r"\W+", "-", collection.collection if collection else Path(table).name.split(".")[0]).strip("-")
     given = {"name": name or "problem", **origin, "target": target, "positive": positive, "task": task, "id": list(ids)}
     draft = read_problem(yaml.safe_dump({key: value for key, value in given.items() if value}), output, {})
@@ -83,7 +82,7 @@ def _source(table: str, output: Path) -> str:
     return table if "://" in table else Path(os.path.relpath(Path(table).resolve(), output.resolve().parent)).as_posix()
 
 
-def _section(table: str, collection: Named) -> dict:
+def _section(table: str, collection: Named) -> dict[str, Any]:
     """What slipway.yaml says of a collection: never the URL, which may have a password."""
     variable = {} if "://" in table or collection.where == URL else {"url": collection.where}
     return {"source": "mongodb", "mongodb": variable | {"database": collection.database, "collection": collection.collection}}
@@ -107,6 +106,8 @@ def _sample(draft: "problem.Problem") -> "Sample":
 
 def _from_collection(draft: "problem.Problem", collection: Named, needed: Collection[str]) -> tuple["Sample", dict[str, str]]:
     """A sample of a collection, and which fields cannot be columns and why; TableError when one of them is `needed`."""
+    from msgspec.structs import replace
+
     from slipway.sources.mongodb import UnfitField, open_collection, place
     from slipway.training.sample import draw
 
@@ -123,13 +124,15 @@ def _from_collection(draft: "problem.Problem", collection: Named, needed: Collec
 
 
 def _write(output: Path, text: str) -> None:
+    from slipway.store.atomic import unwritable
+
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ProblemError(f"{output}: cannot be written ({error.strerror})") from error
+        raise unwritable(output, error, ProblemError) from error
 
 
-def _origin(origin: Mapping, unfit: Mapping[str, str]) -> list[str]:
+def _origin(origin: Mapping[str, Any], unfit: Mapping[str, str]) -> list[str]:
     """The lines on where the table is."""
     from slipway.training.problem_file import scalar, shown
 

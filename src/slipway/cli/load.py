@@ -1,12 +1,14 @@
 """slipway load"""
 
-import sys
+import os
+from functools import partial
 from pathlib import Path
 
 import click
 
 from slipway.cli import options
 from slipway.cli.collection import named
+from slipway.cli.progress import Progress
 
 
 @click.command()
@@ -29,31 +31,20 @@ def command(table: str, target: str, ids: tuple[str, ...], path: str | None) -> 
       slipway load data/insurance.csv mongodb://localhost:27017/shop/insurance
       slipway load orders.parquet mongodb:orders --id order
     """
-    from slipway.problem import load_problem
+    from slipway.problem import FILE, load_problem
     from slipway.sources.loading import load
     from slipway.sources.mongodb import connect, told
     from slipway.sources.source import open_location
+    from slipway.table.cell import Reader, problem_reader
 
     to = named(target, "the target", lambda: load_problem(path).mongodb)
+    named_here = path or os.environ.get("SLIPWAY_PROBLEM") or Path(FILE).exists()
+    reader = partial(problem_reader, load_problem(path)) if named_here else lambda name: Reader()
     batches = open_location(table, Path())
     place = f"{to.database}.{to.collection}"
-    with connect(to.url, to.where) as client, told(to.where, place, "written"):
-        loaded = load(batches, client[to.database][to.collection], ids, _Progress())
+    with connect(to.url, to.where) as client, told(to.where, place, "written"), Progress() as progress:
+        loaded = load(batches, client[to.database][to.collection], ids, reader, lambda done, total: progress.advance(
+            "Loading", done, done / total, f"{done:,} of {total:,} rows",
+        ))
     rows = loaded.new + loaded.changed + loaded.same
     click.echo(f"{rows:,} rows are in {place}: {loaded.new:,} new, {loaded.changed:,} changed, {loaded.same:,} as they were.")
-
-
-class _Progress:
-    """A line that counts rows: redrawn on a terminal, every tenth part elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._tenth = 0
-
-    def __call__(self, done: int, total: int) -> None:
-        if self._terminal:
-            bar = "█" * (30 * done // total)
-            click.echo(f"\rLoading {bar:<30} {done:,} of {total:,} rows", err=True, nl=done == total)
-        elif 10 * done // total > self._tenth:
-            self._tenth = 10 * done // total
-            click.echo(f"Loading: {done:,} of {total:,} rows", err=True)

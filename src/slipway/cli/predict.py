@@ -1,15 +1,19 @@
 """slipway predict"""
 
 import signal
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from slipway.cli import options
+from slipway.cli.progress import Progress
 from slipway.threads import pin_threads
+
+if TYPE_CHECKING:
+    from slipway.batch.record import Mark
 
 
 @click.command()
@@ -38,8 +42,8 @@ def command(location: str, out: str, digest: str | None, strict: bool, rejects: 
         from slipway.problem import load_problem
 
         batch = open_batch(load_problem(path), location, out, digest, strict, rejects)
-        with _Progress(batch.source.share) as progress:
-            mark = run(batch, progress)
+        with Progress() as progress:
+            mark = run(batch, _Scoring(progress, batch.source.share))
     see = f": see {batch.rejects.location}" if mark.rejected else ""
     click.echo(f"{mark.scored:,} rows scored, {mark.rejected:,} rejected{see}")
 
@@ -47,7 +51,7 @@ def command(location: str, out: str, digest: str | None, strict: bool, rejects: 
 @contextmanager
 def _terminable() -> Iterator[None]:
     """End as by Ctrl-C when SIGTERM comes: what is done is kept, and it is said."""
-    def end(number: int, _) -> None:
+    def end(number: int, _: object) -> None:
         signal.signal(number, signal.SIG_IGN)  # a second one would break off the keeping
         raise SystemExit(128 + number)
 
@@ -61,39 +65,18 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-class _Progress:
-    """A line that counts rows: redrawn on a terminal, every tenth part elsewhere."""
+class _Scoring:
+    """Tells how far the scoring is; a run that resumes counts its rate from where it begins."""
 
-    def __init__(self, share) -> None:
-        self._share = share
-        self._terminal = sys.stderr.isatty()
-        self._drawn = False
-        self._tenth = 0
+    def __init__(self, progress: Progress, share: Callable[[Any], float | None]) -> None:
+        self._progress, self._share = progress, share
         self._begun, self._before = time.monotonic(), 0
 
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *_) -> None:
-        if self._drawn:
-            click.echo(err=True)
-
-    def __call__(self, mark, says: str) -> None:
-        rows = mark.scored + mark.rejected
+    def __call__(self, mark: "Mark", says: str) -> None:
         if says:
-            if self._drawn:
-                click.echo(err=True)
-                self._drawn = False
-            click.echo(says, err=True)
-            self._before = rows
+            self._progress.say(says)
+            self._before = mark.rows
             return
-        rate = (rows - self._before) / max(time.monotonic() - self._begun, 1e-3)
-        share = self._share(mark.position)
-        told = f"{rows:,} rows, {rate:,.0f} a second"
-        if self._terminal:
-            bar = "" if share is None else f"{'█' * int(30 * share):<30} {share:4.0%} "
-            click.echo(f"\r\033[KScoring {bar}{told}", err=True, nl=False)
-            self._drawn = True
-        elif share is not None and int(10 * share) > self._tenth:
-            self._tenth = int(10 * share)
-            click.echo(f"Scoring: {self._tenth}0%, {told}", err=True)
+        rate = (mark.rows - self._before) / max(time.monotonic() - self._begun, 1e-3)
+        says = f"{mark.rows:,} rows, {rate:,.0f} a second"
+        self._progress.advance("Scoring", mark.rows, self._share(mark.position), says)

@@ -3,6 +3,7 @@
 import click
 
 from slipway.cli import options
+from slipway.cli.progress import Progress
 
 
 @click.command()
@@ -18,7 +19,6 @@ def command(digest: str | None, path: str | None) -> None:
       slipway pull
       slipway pull 4fd1a2c07b9e
     """
-    from slipway.cli.push import Progress
     from slipway.model.bundle import DIGEST
     from slipway.problem import load_problem
     from slipway.store.local import open_store
@@ -31,5 +31,5 @@ def command(digest: str | None, path: str | None) -> None:
     if not DIGEST.fullmatch(digest):
         digest = remote.find(digest)
     with Progress() as progress:
-        how = pull(store, remote, digest, progress)
+        how = pull(store, remote, digest, progress.file)
     click.echo(f"{digest[:12]} is in {store.root}, {how}.")

@@ -1,11 +1,11 @@
 """slipway push"""
 
-import sys
 from pathlib import Path
 
 import click
 
 from slipway.cli import options
+from slipway.cli.progress import Progress
 
 
 @click.command()
@@ -40,29 +40,6 @@ def command(release: Path | None, path: str | None) -> None:
             raise StoreError(f"{release}: cannot be read ({error.strerror})") from error
         entries.append(released(bundle, content, str(release)))
     with Progress() as progress:
-        push(store, remote, bundle.digest, progress)
+        push(store, remote, bundle.digest, progress.file)
     added = add_entries(remote, entries)
     click.echo(f"{bundle.digest[:12]} is in {remote}; {added} new in its journal.")
-
-
-class Progress:
-    """A line for each file: redrawn on a terminal, one below the other elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._drawn = False
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(self, *_) -> None:
-        if self._drawn:
-            click.echo(err=True)
-
-    def __call__(self, number: int, total: int, name: str, size: int, what: str) -> None:
-        line = f"{number}/{total} {name}, {size:,} bytes: {what}"
-        if self._terminal:
-            self._drawn = not what.endswith("replaced")  # that stays to be read
-            click.echo(f"\r\033[K{line}", err=True, nl=not self._drawn)
-        elif not what.endswith("…"):
-            click.echo(line, err=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from slipway.errors import TableError
-from slipway.store.atomic import replace
+from slipway.store.atomic import replace, unwritable
 
 
 @click.command()
@@ -36,7 +36,7 @@ def command(name: str, file: Path, rows: int | None, real: bool, force: bool) ->
         file.parent.mkdir(parents=True, exist_ok=True)
         replace(file, content)
     except OSError as error:
-        raise TableError(f"{file}: cannot be written ({error.strerror})") from error
+        raise unwritable(file, error, TableError) from error
     click.echo(f"Wrote {says} to {file}")
 
 

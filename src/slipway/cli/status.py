@@ -1,11 +1,16 @@
 """slipway status"""
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from slipway.cli import options
 from slipway.errors import BundleError
+
+if TYPE_CHECKING:
+    from slipway.store.local import LocalStore
+    from slipway.store.pointer import Pointer
 
 LAST = 5
 
@@ -34,7 +39,7 @@ def command(path: str | None, as_json: bool) -> None:
     click.echo(json.dumps(status, indent=2, ensure_ascii=False) if as_json else "\n".join(_lines(status)))
 
 
-def _champion(store, pointer) -> dict:
+def _champion(store: "LocalStore", pointer: "Pointer") -> dict[str, Any]:
     from slipway.model.contents import model_of
 
     found = {
@@ -49,9 +54,10 @@ def _champion(store, pointer) -> dict:
     return found | {"candidate": model.candidate, "target": model.target, "holdout": values}
 
 
-def _lines(status: dict) -> list[str]:
+def _lines(status: dict[str, Any]) -> list[str]:
     champion = status["champion"]
-    lines = [f"problem   {status['problem']}", f"store     {status['store']} ({len(status['bundles'])} bundles)"]
+    count = len(status["bundles"])
+    lines = [f"problem   {status['problem']}", f"store     {status['store']} ({count} bundle{'' if count == 1 else 's'})"]
     if champion is None:
         return [*lines, "champion  none yet: run slipway train"]
     lines.append(f"champion  {champion['digest']}")

@@ -1,15 +1,18 @@
 """slipway train"""
 
-import sys
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from slipway.cli import options
+from slipway.cli.progress import FEW, Progress
 from slipway.threads import cores, pin_threads
 
+if TYPE_CHECKING:
+    from slipway.training.train import Outcome
+
 SHOWN = 8
-FEW = 200_000  # rows that are read before one asks how far it is
 
 
 @click.command()
@@ -35,6 +38,7 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     pin_threads()
     from slipway.problem import load_problem
     from slipway.sources.fetch import fetch
+    from slipway.sources.source import sources_of
     from slipway.store.local import open_store
     from slipway.training.inputs import fingerprint, unchanged
 
@@ -48,60 +52,31 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     if if_changed and unchanged(store, inputs):
         click.echo("Nothing changed since the last training; the champion stays.")
         return
-    if not data:
-        _require_server(problem)
+    if not data and inputs is None:  # nothing has been asked of the source: it may be away, and the next imports take seconds
+        for source in sources_of(problem):
+            source.ping()
     from slipway.store.snapshots import KeptData
     from slipway.training.train import train
 
     named = KeptData(store.root / "data").find(data) if data else None
     click.echo(f"Reading {f'data {named[:12]}' if named else ', '.join(problem.source)}", err=True)
-    outcome = train(problem, store, inputs, jobs or cores(), _Progress(), _Reading(), named)
+    with Progress() as progress:
+        told = partial(_compared, progress), partial(_read, progress)
+        outcome = train(problem, store, inputs, jobs or cores(), *told, named)
     _show(outcome)
 
 
-def _require_server(problem) -> None:
-    """A MongoDB server that is away is told before the libraries of training are loaded, which takes seconds."""
-    from slipway.problem import MONGODB
-
-    if MONGODB in problem.source:
-        from slipway.sources.mongodb import connect, server_url
-
-        with connect(server_url(problem.mongodb), problem.mongodb.url):
-            return
-
-
-class _Reading:
-    """A line that counts rows: redrawn on a terminal; elsewhere every tenth part, or as many rows again as before."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._next = FEW
-
-    def __call__(self, done: int, total: int | None) -> None:
-        if done < self._next:
-            return
-        self._next = done + 1 if self._terminal else max(done + (total or 0) // 10, 0 if total else 2 * done)
+def _read(progress: Progress, done: int, total: int | None) -> None:
+    if done >= FEW:
         of = f" of about {total:,}" if total else ""
-        click.echo(f"{chr(13) if self._terminal else ''}Reading: {done:,}{of} rows", err=True, nl=not self._terminal)
+        progress.advance("Reading", done, min(done / total, 1) if total else None, f"{done:,}{of} rows")
 
 
-class _Progress:
-    """A line that counts fits: redrawn on a terminal, every tenth part elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._tenth = 0
-
-    def __call__(self, done: int, total: int, candidate: str) -> None:
-        if self._terminal:
-            bar = "█" * (30 * done // total)
-            click.echo(f"\rComparing {bar:<30} {done}/{total} {candidate:<10}", err=True, nl=done == total)
-        elif 10 * done // total > self._tenth:
-            self._tenth = 10 * done // total
-            click.echo(f"Comparing: {done} of {total} fits", err=True)
+def _compared(progress: Progress, done: int, total: int, candidate: str) -> None:
+    progress.advance("Comparing", done, done / total, f"{done} of {total} fits, {candidate}")
 
 
-def _show(outcome) -> None:
+def _show(outcome: "Outcome") -> None:
     from slipway.model.contents import model_of
 
     metrics = outcome.bundle.json("metrics.json")

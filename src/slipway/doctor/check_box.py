@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def _at(root: Path, path: Path) -> Path:
     return root / path.relative_to("/")
 
 
-def _said(attempt) -> str:
+def _said(attempt: Callable[[], object]) -> str:
     try:
         attempt()
     except ReleaseError as error:

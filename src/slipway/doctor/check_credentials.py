@@ -77,9 +77,9 @@ def check(who: Identity, environ: Mapping[str, str], unanswered: str) -> list[Fi
     ]
 
 
-def well_formed(registry: str | None) -> bool:
+def well_formed(registry: str) -> bool:
     """Whether a name can be that of a registry: a host, and nothing around it."""
-    return bool(registry and HOST.fullmatch(registry))
+    return HOST.fullmatch(registry) is not None
 
 
 def registry(environ: Mapping[str, str], unanswered: str) -> Finding:
@@ -90,7 +90,7 @@ def registry(environ: Mapping[str, str], unanswered: str) -> Finding:
     return found
 
 
-def _named(name: str, environ: Mapping[str, str], form: re.Pattern, expected: str) -> Finding:
+def _named(name: str, environ: Mapping[str, str], form: re.Pattern[str], expected: str) -> Finding:
     value = environ.get(name)
     if not value:
         return Finding(name, MISSING, f"is not set: {expected}", WHERE)

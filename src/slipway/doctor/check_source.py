@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slipway.doctor.finding import FAILED, OK, Finding
-from slipway.problem import MONGODB, Problem
-from slipway.sources.fetch import entries, files_of
+from slipway.problem import Problem
+from slipway.sources.local_files import LocalFiles
+from slipway.sources.source import Source, sources_of
 from slipway.store.checkout import Checkout
 
 RETRAIN = "retrain.yaml"
@@ -15,10 +16,10 @@ RETRAIN = "retrain.yaml"
 
 @dataclass(frozen=True)
 class Entry:
-    """The files of one entry of the source: how many are here, and which of them the last commit does not hold."""
+    """One entry of the source; of files on the disk, how many are here, and which of them the last commit does not hold."""
 
-    source: str
-    here: int
+    source: Source
+    here: int = 0
     uncommitted: tuple[str, ...] = ()
 
 
@@ -27,38 +28,43 @@ def gather(problem: Problem) -> list[Entry]:
     checkout = Checkout(problem.folder)
     top = checkout.top()
     listed = Checkout(top).git("ls-tree", "-r", "-z", "--name-only", "HEAD") if top else None
-    committed = {str(top / name) for name in (listed or "").split("\0") if name}
-    return [_entry(problem, source, committed) for source in entries(problem)]
+    committed = {str(top / name) for name in listed.split("\0") if name} if top and listed else set()
+    return [_entry(problem, source, committed) for source in sources_of(problem)]
 
 
-def _entry(problem: Problem, source: str, committed: set[str]) -> Entry:
-    files = files_of(problem, source)
+def _entry(problem: Problem, source: Source, committed: set[str]) -> Entry:
+    if not isinstance(source, LocalFiles):
+        return Entry(source)
+    files = source.found()
     absent = [path for path in files if os.path.normpath(path) not in committed]
     return Entry(source, len(files), tuple(os.path.relpath(path, problem.folder) for path in absent))
 
 
-def check(problem: Problem, files: list[Entry], workflows: Mapping[str, str]) -> list[Finding]:
+def check(problem: Problem, entries: list[Entry], workflows: Mapping[str, str]) -> list[Finding]:
     """Judge the source when there is a retrain.yaml; `workflows` has the text by name."""
     if RETRAIN not in workflows:
         return []
-    if MONGODB in problem.source:
-        return [_collection(problem.mongodb.url, workflows[RETRAIN])]
-    return [_files(problem, each) for each in files] or [Finding("source", OK, f"{RETRAIN} reads S3")]
+    return [
+        _files(problem, each) if isinstance(each.source, LocalFiles) else _elsewhere(each.source, workflows[RETRAIN])
+        for each in entries
+    ]
 
 
-def _collection(variable: str, workflow: str) -> Finding:
-    if variable in workflow:
-        return Finding("source", OK, f"{RETRAIN} reads MongoDB, with the secret {variable}")
-    cure = f"Add to the env of its step Train: {variable}: ${{{{ secrets.{variable} }}}}"
-    return Finding("source", FAILED, f"{RETRAIN} does not hand {variable} to slipway train", cure)
+def _elsewhere(source: Source, workflow: str) -> Finding:
+    for variable in source.variables:
+        if variable not in workflow:
+            cure = f"Add to the env of its step Train: {variable}: ${{{{ secrets.{variable} }}}}"
+            return Finding("source", FAILED, f"{RETRAIN} does not hand {variable} to slipway train", cure)
+    secrets = f", with the secret {', '.join(source.variables)}" if source.variables else ""
+    return Finding("source", OK, f"{RETRAIN} reads {source.where}{secrets}")
 
 
 def _files(problem: Problem, entry: Entry) -> Finding:
     if entry.here and not entry.uncommitted:
-        return Finding("source", OK, f"{entry.source} is committed")
+        return Finding("source", OK, f"{entry.source.where} is committed")
     if problem.fetch and len(entry.uncommitted) == entry.here:
-        return Finding("source", OK, f"{entry.source} is fetched on a runner: {shlex.join(problem.fetch)}")
-    name = entry.uncommitted[0] if entry.uncommitted else entry.source
+        return Finding("source", OK, f"{entry.source.where} is fetched on a runner: {shlex.join(problem.fetch)}")
+    name = entry.uncommitted[0] if entry.uncommitted else entry.source.where
     return Finding(
         "source", FAILED, f"{RETRAIN} starts from the last commit, and {name} is not in it",
         "Commit it (git add --force, where .gitignore has it), or name in slipway.yaml the command that writes it (fetch), "

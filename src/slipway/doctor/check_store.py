@@ -67,7 +67,7 @@ def check(seen: Seen, champion: str | None) -> list[Finding]:
     read = Finding("read", SKIPPED, "nothing is there to try it with", "slipway push")
     if seen.unread:
         read = Finding("read", FAILED, seen.unread.cause, seen.unread.cure)
-    elif seen.bundle:
+    elif seen.bundle and champion:
         read = Finding("read", OK, f"the champion {champion[:12]} is there")
     write = Finding("write", SKIPPED, "is not tried here, because it would leave something behind: slipway push tries it")
     return [Finding("list", OK, f"{seen.where} can be listed"), read, write]

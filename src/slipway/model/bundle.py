@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, TypedDict
 
 from slipway.errors import BundleError
 from slipway.model.document import parse
@@ -19,6 +20,21 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+class Listed(TypedDict):
+    """What the manifest says of a file."""
+
+    sha256: str
+    bytes: int
+
+
+class Manifest(TypedDict):
+    """manifest.json."""
+
+    format: int
+    problem: str
+    files: dict[str, Listed]
 
 
 @dataclass(frozen=True)
@@ -30,14 +46,14 @@ class Bundle:
     folder : Path
     digest : str
         64 hexadecimal digits.
-    manifest : dict
+    manifest : Manifest
     held : mapping
         Content of the files that `hold` keeps in memory.
     """
 
     folder: Path
     digest: str
-    manifest: dict
+    manifest: Manifest
     held: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -69,10 +85,11 @@ class Bundle:
         """The same bundle, which reads these of its files from memory when its folder is gone; BundleError as `read`."""
         return replace(self, held={name: self.read(name) for name in names if name in self.manifest["files"]})
 
-    def json(self, name: str) -> dict:
+    def json(self, name: str) -> dict[str, Any]:
         """One file as JSON."""
         try:
-            return parse(self.read(name))
+            document: dict[str, Any] = parse(self.read(name))
+            return document
         except ValueError as error:
             raise BundleError(f"{self.folder / name}: not JSON ({error})") from error
 
@@ -137,13 +154,13 @@ def _content(path: Path, size: int | None = None) -> bytes:
         raise BundleError(f"{path}: cannot be read ({error.strerror})", TRAIN_AGAIN) from error
 
 
-def _manifest(folder: Path, digest: str) -> dict:
+def _manifest(folder: Path, digest: str) -> Manifest:
     path = folder / MANIFEST
     content = _content(path)
     if digest_of(content) != digest:
         raise BundleError(f"{path}: its SHA-256 is not the digest {digest[:12]} asked for", TRAIN_AGAIN)
     try:
-        manifest = parse(content)
+        manifest: Manifest = parse(content)
         newer = manifest["format"] > FORMAT
         sound = newer or manifest["format"] == FORMAT and isinstance(manifest["problem"], str) and all(
             FILE_NAME.fullmatch(name) and isinstance(listed["sha256"], str) and isinstance(listed["bytes"], int)

@@ -1,13 +1,16 @@
 """What changes when one bundle follows another: the metrics, and the answers to the golden rows of the first."""
 
+from typing import Any
+
 from slipway.model.bundle import Bundle
 from slipway.model.contents import Answer, golden_of, schema_of
 from slipway.model.predictor import Predictor, close, golden_answers
+from slipway.table.cell import columns_from_rows
 
 SHOWN = 10
 
 
-def changes(before: Bundle | None, after: Bundle) -> dict:
+def changes(before: Bundle | None, after: Bundle) -> dict[str, Any]:
     """The changes, for the pointer.
 
     Returns
@@ -25,17 +28,17 @@ def changes(before: Bundle | None, after: Bundle) -> dict:
     return {"metric": new["metric"], "metrics": metrics, "golden": _golden(before, after) if before else None}
 
 
-def _golden(before: Bundle, after: Bundle) -> dict | None:
+def _golden(before: Bundle, after: Bundle) -> dict[str, Any] | None:
     golden, predictor = golden_of(before), Predictor(after)
     if _fields(before) != _fields(after):
         return None
-    answers = golden_answers(predictor, predictor.schema.columns_from_rows(golden.rows))
+    answers = golden_answers(predictor, columns_from_rows(predictor.schema, golden.rows))
     pairs = list(enumerate(zip(golden.predictions, answers), start=1))
     changed = [(row, old["prediction"], new["prediction"]) for row, (old, new) in pairs if not _same(old, new)]
     return {"rows": len(pairs), "changed": len(changed), "shown": [list(each) for each in changed[:SHOWN]]}
 
 
-def _fields(bundle: Bundle) -> list[tuple]:
+def _fields(bundle: Bundle) -> list[tuple[Any, ...]]:
     return [(field.name, field.type) for field in schema_of(bundle)]
 
 
@@ -44,7 +47,7 @@ def _same(old: Answer, new: Answer) -> bool:
     return one.keys() == other.keys() and all(_equal(value, other[name]) for name, value in one.items())
 
 
-def _flat(answer: Answer) -> dict:
+def _flat(answer: Answer) -> dict[str, Any]:
     return {"prediction": answer["prediction"], **answer.get("probabilities", {})}
 
 
@@ -54,12 +57,12 @@ def _equal(one: object, other: object) -> bool:
     return one == other
 
 
-def replayed(bundle: Bundle) -> dict:
+def replayed(bundle: Bundle) -> dict[str, Any] | None:
     """How this checkout's code answers a bundle's own golden rows, as `changes` tells it."""
     return _golden(bundle, bundle)
 
 
-def as_markdown(found: dict | None) -> list[str]:
+def as_markdown(found: dict[str, Any] | None) -> list[str]:
     """Lines of a job summary or a pull request: metrics and golden predictions, before and after."""
     if found is None:
         return ["The pointer tells no changes: it was set by hand."]
@@ -70,7 +73,7 @@ def as_markdown(found: dict | None) -> list[str]:
     return [*lines, "", *golden_lines(found["golden"])]
 
 
-def golden_lines(golden: dict | None) -> list[str]:
+def golden_lines(golden: dict[str, Any] | None) -> list[str]:
     """The golden predictions that change."""
     if golden is None:
         return ["Golden predictions: none to compare (a first model, or one that reads other fields)."]

@@ -9,7 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from slipway.table.schema import EPOCH, MISSING, UNSEEN, Columns, Schema
+from slipway.table.dates import EPOCH
+from slipway.table.schema import MISSING, UNSEEN, Columns, Schema
 
 # Which types of field each kind of output is made of.
 KINDS = {
@@ -70,7 +71,7 @@ class Encoding:
     @cached_property
     def _codes(self) -> list[np.ndarray | None]:
         """Per output the codes that count as its levels; None where it has none."""
-        found = []
+        found: list[np.ndarray | None] = []
         for output in self.outputs:
             if output.kind != "level":
                 found.append(None)
@@ -106,21 +107,25 @@ def _fits(output: Output, schema: Schema) -> bool:
 
 
 def _raw(output: Output, column: np.ndarray, codes: np.ndarray | None) -> np.ndarray:
+    raw: np.ndarray
     if output.kind == "value":
-        return column
-    if output.kind == "level":
-        return np.isin(column, codes) if len(codes) > 1 else column == codes[0]
-    if output.kind == "missing":
-        return column == MISSING if column.dtype.kind == "i" else np.isnan(column)
-    if output.kind == "log":
-        return np.sign(column) * np.log1p(np.abs(column))
-    return _calendar(output.kind, column)
+        raw = column
+    elif codes is not None:
+        raw = np.isin(column, codes) if len(codes) > 1 else column == codes[0]
+    elif output.kind == "missing":
+        raw = column == MISSING if column.dtype.kind == "i" else np.isnan(column)
+    elif output.kind == "log":
+        raw = np.sign(column) * np.log1p(np.abs(column))
+    else:
+        raw = _calendar(output.kind, column)
+    return raw
 
 
 def _calendar(kind: str, days: np.ndarray) -> np.ndarray:
-    whole = np.floor(days)
+    whole: np.ndarray = np.floor(days)
     if kind == "weekday":
-        return (whole + EPOCH.weekday()) % 7
+        weekdays: np.ndarray = (whole + EPOCH.weekday()) % 7
+        return weekdays
     months = np.full(len(days), np.nan)
     known = ~np.isnan(whole)
     dates = whole[known].astype(np.int64).astype("datetime64[D]")

@@ -4,16 +4,23 @@ Both the service and the gate use it, so a model is judged by exactly what will 
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from slipway.errors import BundleError
 from slipway.model.bundle import Bundle
 from slipway.model.contents import Answer, Draft, Model, golden_of, model_of, schema_of, unfit
 from slipway.model.encoding import Encoding
 from slipway.model.explanation import Contributions, contributions
+from slipway.table.cell import columns_from_rows
 from slipway.table.schema import Columns
+
+if TYPE_CHECKING:  # see _session
+    from onnxruntime import InferenceSession
 
 INPUT = "rows"
 OUTPUT = "raw"
@@ -33,7 +40,7 @@ class Prediction:
         In the order of the model's classes; None for regression.
     """
 
-    values: list
+    values: list[Any]
     probabilities: np.ndarray | None
 
 
@@ -70,6 +77,11 @@ class Predictor:
     @property
     def positive(self) -> str | None:
         return self.classes[1] if self.task == "binary" else None
+
+    @property
+    def has_trees(self) -> bool:
+        """Whether the graph is one of trees: no other answers every score in two parts."""
+        return bool(self._session.get_outputs()[0].shape[1] == 2 * len(self._base))
 
     def scores(self, columns: Columns) -> np.ndarray:
         """Predicted numbers (n,), P(positive) (n,), or class probabilities (n, classes)."""
@@ -124,13 +136,13 @@ class Predictor:
             if labels != set(self.classes) or isinstance(answer["prediction"], str) != bool(labels):
                 raise unfit(self.bundle, "golden.json", f"not an answer of this model - at `$.predictions[{place}]`")
         try:
-            return self.schema.columns_from_rows(golden.rows), golden.predictions
+            return columns_from_rows(self.schema, golden.rows), golden.predictions
         except (TypeError, ValueError) as error:
             raise unfit(self.bundle, "golden.json", f"rows: do not fit schema.json ({error})") from error
 
     def _same(self, expected: Answer, answer: Answer) -> bool:
         if self.task == "regression":
-            return close(expected["prediction"], answer["prediction"])
+            return bool(close(expected["prediction"], answer["prediction"]))
         pairs = [(expected["probabilities"][name], answer["probabilities"][name]) for name in self.classes]
         near = self.threshold is not None and abs(pairs[1][1] - self.threshold) <= ABSOLUTE
         return all(close(*pair) for pair in pairs) and (near or expected["prediction"] == answer["prediction"])
@@ -147,12 +159,13 @@ def golden_answers(predictor: Predictor, columns: Columns) -> list[Answer]:
     ]
 
 
-def close(expected, answer):
+def close(expected: ArrayLike, answer: ArrayLike) -> np.ndarray | np.bool:
     """Whether two answers agree: 1e-5 relative or 1e-6 absolute (elementwise for arrays)."""
-    return np.abs(answer - expected) <= np.maximum(ABSOLUTE, RELATIVE * np.abs(expected))
+    agree: np.ndarray | np.bool = np.abs(np.subtract(answer, expected)) <= np.maximum(ABSOLUTE, RELATIVE * np.abs(expected))
+    return agree
 
 
-def _session(bundle: Bundle | Draft):
+def _session(bundle: Bundle | Draft) -> "InferenceSession":
     """An ONNX Runtime session; the library loads here, because a process that has loaded it must not fork."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it reports to its maker by default
     import onnxruntime
@@ -167,7 +180,7 @@ def _session(bundle: Bundle | Draft):
         raise unfit(bundle, "model.onnx", f"ONNX Runtime cannot load it ({error})") from error
 
 
-def _fits(session, model: Model) -> bool:
+def _fits(session: "InferenceSession", model: Model) -> bool:
     read = [(one.name, one.type, one.shape[1:]) for one in session.get_inputs()]
     kind = {"float32": "tensor(float)", "float64": "tensor(double)"}[model.input]
     answered = [(one.name, one.shape[1:]) for one in session.get_outputs()]
@@ -176,17 +189,20 @@ def _fits(session, model: Model) -> bool:
 
 
 def _sigmoid(raw: np.ndarray) -> np.ndarray:
-    small = np.exp(-np.abs(raw))
+    small: np.ndarray = np.exp(-np.abs(raw))
     return np.where(raw >= 0, 1 / (1 + small), small / (1 + small))
 
 
 def _softmax(raw: np.ndarray) -> np.ndarray:
-    powers = np.exp(raw - raw.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    powers: np.ndarray = np.exp(raw - raw.max(axis=1, keepdims=True))
+    shares: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _identity(raw: np.ndarray) -> np.ndarray:
     return raw
 
 
-LINKS = {"identity": _identity, "expm1": np.expm1, "sigmoid": _sigmoid, "softmax": _softmax}
+LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "identity": _identity, "expm1": np.expm1, "sigmoid": _sigmoid, "softmax": _softmax,
+}

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from slipway.model.predictor import Prediction, Predictor
+from slipway.model.predictor import Predictor
+from slipway.model.scoring import Answers
 from slipway.serving.chart import MOST, Bar, Chart, contribution_chart, number, probability_bars, share
-from slipway.table.schema import Columns
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,15 @@ class Answer:
 
 
 def explain(
-    predictor: Predictor, prediction: Prediction, columns: Columns, row: Mapping, warnings: Sequence[str]
+    predictor: Predictor, answers: Answers, row: Mapping, warnings: Sequence[str]
 ) -> Answer:
     """Say what the prediction for one row is, and why."""
-    value = prediction.values[0]
-    probable = prediction.probabilities is not None
-    chart = contribution_chart(predictor.contributions(columns), row, probable)
-    if prediction.probabilities is None:
+    value = answers.values[0]
+    chart = contribution_chart(predictor.contributions(answers.columns), row, answers.probabilities is not None)
+    if answers.probabilities is None:
         shown, labels, context = number(value), [], _typical_error(predictor)
     else:
-        probabilities = prediction.probabilities[0].tolist()
+        probabilities = answers.probabilities[0].tolist()
         shown, labels = value, probability_bars(predictor.classes, probabilities)
         context = _decided(predictor, dict(zip(predictor.classes, probabilities)), value)
     unlisted = max(0, len(predictor.classes) - MOST)

@@ -15,19 +15,34 @@ api = Blueprint("api", __name__)
 
 @api.post("/predict")
 def predict() -> Response:
-    """Answer one row (an object) or many (a list)."""
+    """Answer one row (an object) or many (a list); with ``?partial=true`` the good rows of a list."""
     require_type("application/json")
     service = current_app.extensions["slipway"]
     body = b"".join(pieces())
-    columns, warnings = service.decoder.decode(body)
-    answers = service.answers(columns)
-    g.rows = len(answers)
-    document = answers[0] if is_single(body) else {"predictions": answers}
+    single = is_single(body)
+    partial = not single and _flag("partial")
+    decoded = service.decoder.decode(body, partial)
+    answers = service.answers(decoded, partial)
+    refused = sum("errors" in answer for answer in answers) if partial else 0
+    g.rows = len(answers) - refused
+    document = answers[0] if single else {"predictions": answers}
+    if partial:
+        document["rejected"] = refused
+        service.metrics.count_rejected(Counter(each.reason for wrong in decoded.wrong.values() for each in wrong))
     document["bundle"] = service.digest
+    warnings = service.decoder.warnings(decoded)
     if warnings:
         document["warnings"] = [warning.to_json() for warning in warnings]
         service.metrics.count_warned(Counter(warning.reason for warning in warnings))
     return Response(msgspec.json.encode(document), mimetype="application/json")
+
+
+def _flag(name: str) -> bool:
+    """A query parameter that is true or false."""
+    text = request.args.get(name, "false").lower()
+    if text not in ("true", "false"):
+        raise Refusal(422, f"Expected {name}=true or {name}=false.")
+    return text == "true"
 
 
 @api.post("/predict/file")
@@ -37,7 +52,11 @@ def predict_file() -> Response:
     request.max_content_length = service.problem.serving.max_upload_bytes
     require_type("text/csv", "multipart/form-data")
     file = _upload()
-    sheet = table.open_sheet(file, service.decoder.rules)
+    try:
+        sheet = table.open_sheet(file, service.rules)
+    except Refusal:
+        file.close()
+        raise
     response = Response(table.answer(sheet, service, g._get_current_object()), mimetype="text/csv")
     response.call_on_close(file.close)
     response.headers["Content-Disposition"] = 'attachment; filename="predictions.csv"'

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from slipway.serving.chart import Bar, number
 from slipway.serving.form import plain, typical
-from slipway.table.schema import Field, show_date
+from slipway.table.dates import show_date
+from slipway.table.schema import Field
 
 MOST_LEVELS = 12
 MOST_FIELDS = 15

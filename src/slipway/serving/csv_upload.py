@@ -13,17 +13,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import numpy as np
+
+from slipway.errors import TableError
+from slipway.model.scoring import added_columns, added_names, reasons_of
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
-from slipway.table.rules import LISTED, NO_ANSWER, FieldProblem, Rule, rows_without_answer, shape_error, typed_column
-from slipway.table.schema import SEPARATORS, Columns, fresh_names
+from slipway.table.dialect import read_header, read_rows, shape_error
+from slipway.table.rules import LISTED, Faults, FieldProblem, Rule, Rules
+from slipway.table.schema import fresh_names
 
 IN_MEMORY = 1 << 20
 ROWS = 1000
 PORTION = 1 << 20  # letters and cells
 LONGEST_LINE = 1 << 20
 MOST_COLUMNS = 16_384  # those of a spreadsheet; a short row is filled up to the header
-MOST_BLANK_LINES = 1000
 
 
 @dataclass(frozen=True)
@@ -32,18 +36,21 @@ class Sheet:
 
     Parameters
     ----------
-    header : list of str
+    header : tuple of str
     separator, line_end : str
+    raw : bytes
+        The header as it stands.
     places : list of int
         Index of each rule's column.
     rows : iterator
         Cells of each row; None for a row that cannot be read.
     """
 
-    header: list[str]
+    header: tuple[str, ...]
     separator: str
     line_end: str
-    rules: tuple[Rule, ...]
+    raw: bytes
+    rules: Rules
     places: list[int]
     rows: Iterator[list[str] | None]
 
@@ -78,68 +85,38 @@ def spool(pieces: Iterable[bytes]) -> BinaryIO:
     return file
 
 
-def open_sheet(file: BinaryIO, rules: tuple[Rule, ...]) -> Sheet:
+def open_sheet(file: BinaryIO, rules: Rules) -> Sheet:
     """Read the header.
 
     Raises
     ------
     Refusal
-        422, naming the columns that are missing or there twice.
+        422: it cannot be read, or columns are missing.
     """
-    lines = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    first = _first_line(lines)
-    separator = max(SEPARATORS, key=first.count)
     try:
-        header = [name.strip() for name in next(csv.reader([first.rstrip("\r\n")], delimiter=separator))]
-    except csv.Error as error:
-        raise Refusal(422, "The header cannot be read: one of its cells is too long.") from error
-    if len(header) > MOST_COLUMNS:
-        raise Refusal(422, f"The table has {len(header)} columns; expected at most {MOST_COLUMNS}.")
-    counts = Counter(header)
-    wrong = [
-        FieldProblem(None, rule.field.name, "missing", "the table has no such column") if not counts[rule.field.name]
-        else FieldProblem(None, rule.field.name, "type", "the table has this column twice")
-        for rule in rules if counts[rule.field.name] != 1
+        header = read_header(file.read, MOST_COLUMNS)
+    except TableError as error:
+        raise Refusal(422, f"{error.cause[0].upper()}{error.cause[1:]}. {error.cure}.") from error
+    missing = [
+        FieldProblem(None, rule.field.name, "missing", "the table has no such column")
+        for rule in rules if rule.field.name not in header.places
     ]
-    if wrong:
-        reasons = Counter(problem.reason for problem in wrong)
-        raise Refusal(422, "The header does not name the columns that are needed.", wrong[:LISTED], reasons)
-    places = [header.index(rule.field.name) for rule in rules]
-    line_end = "\r\n" if first.endswith("\r\n") else "\n"
-    return Sheet(header, separator, line_end, rules, places, _rows(csv.reader(lines, delimiter=separator)))
-
-
-def _first_line(lines: Iterable[str]) -> str:
-    for blank, line in enumerate(lines):
-        if line.strip():
-            return line
-        if blank >= MOST_BLANK_LINES:
-            raise Refusal(422, f"The first {MOST_BLANK_LINES} lines are blank; expected a header and rows.")
-    raise Refusal(422, "The table is empty; expected a header and rows.")
-
-
-def _rows(reader: Iterator[list[str]]) -> Iterator[list[str] | None]:
-    filled = filter(None, reader)  # without blank lines
-    while True:
-        try:
-            row = next(filled)
-        except StopIteration:
-            return
-        except csv.Error:  # a cell beyond the parser's limit; it goes on with the next line
-            row = None
-        yield row
+    if missing:
+        says = "The header does not name the columns that are needed."
+        raise Refusal(422, says, missing[:LISTED], {"missing": len(missing)})
+    places = [header.places[rule.field.name] for rule in rules]
+    file.seek(header.size)
+    rows = read_rows(io.TextIOWrapper(file, encoding="utf-8", newline=""), header.separator)
+    filled = (row for row in rows if row != [])  # without blank lines
+    return Sheet(header.names, header.separator, header.line_end, header.raw, rules, places, filled)
 
 
 def answer(sheet: Sheet, service: Service, facts: Any) -> Iterator[bytes]:
     """The table with its predictions, portion by portion; counts them in ``facts.rows``."""
-    classes = service.predictor.classes
-    added = ["prediction", *(f"probability_{label}" for label in classes), "warning", "error"]
-    yield _written(sheet, [[*sheet.header, *fresh_names(added, sheet.header)]])
-    extra_markers = {
-        name: frozenset(marker.strip().lower() for marker in service.problem.markers(name)) for name in service.schema.names
-    }
+    added = added_names(service.predictor, "warning", "error")
+    yield sheet.raw + sheet.separator.encode() + _written(sheet, [fresh_names(added, sheet.header)])
     for rows in _portions(sheet):
-        yield _answer_rows(sheet, rows, service, extra_markers, facts)
+        yield _answer_rows(sheet, rows, service, facts)
 
 
 def _portions(sheet: Sheet) -> Iterator[list]:
@@ -155,51 +132,29 @@ def _portions(sheet: Sheet) -> Iterator[list]:
         yield rows
 
 
-def _answer_rows(sheet: Sheet, rows: list, service: Service, extra_markers: dict[str, frozenset[str]], facts: Any) -> bytes:
-    values, errors = _checked(sheet, rows, extra_markers, service)
-    good = [index for index, error in enumerate(errors) if not error]
-    width = len(service.predictor.classes) + 2
-    added = [[""] * width + [error] for error in errors]
-    if good:
-        columns = {
-            rule.field.name: typed_column(rule.field, [column[index] for index in good])
-            for rule, column in zip(sheet.rules, values)
-        }
-        for index, answered in zip(good, _answers(columns, service)):
-            added[index] = answered
-            facts.rows += not answered[-1]
+def _answer_rows(sheet: Sheet, rows: list, service: Service, facts: Any) -> bytes:
     size = len(sheet.header)
+    malformed = {place: wrong for place, row in enumerate(rows) if (wrong := shape_error(row, size))}
+    well_formed = [row for place, row in enumerate(rows) if place not in malformed]
+    columns, faults = {}, {}
+    for rule, place in zip(service.rules, sheet.places):
+        columns[rule.field.name], faults[rule.field.name] = _column(rule, [row[place] for row in well_formed])
+    service.metrics.count_rejected(Counter(fault.reason for wrong in faults.values() for fault in wrong.values()))
+    answers = service.score(columns, reasons_of(faults), len(well_formed)).noted(service.rules)
+    facts.rows += len(answers.values)
+    answered = iter(added_columns(answers, len(well_formed)))
+    blank = [None] * (len(service.predictor.classes) + 2)
+    added = [[*blank, malformed[place]] if place in malformed else next(answered) for place in range(len(rows))]
     return _written(sheet, [((row or []) + [""] * size)[:size] + extra for row, extra in zip(rows, added)])
 
 
-def _checked(sheet: Sheet, rows: list, extra_markers: dict[str, frozenset[str]], service: Service) -> tuple[list, list[str]]:
-    """Values by rule and row, and per row what is wrong with it (empty when nothing is)."""
-    size = len(sheet.header)
-    errors = [shape_error(row, size) for row in rows]
-    full = [row if not error else None for row, error in zip(rows, errors)]
-    values = []
-    counts: Counter[str] = Counter()
-    for rule, place in zip(sheet.rules, sheet.places):
-        column = [None if row is None else rule.read_cell(row[place], extra_markers[rule.field.name]) for row in full]
-        values.append(column)
-        for index, value in enumerate(column):
-            fault = rule.fault(value) if full[index] is not None else None
-            if fault:
-                counts[fault[0]] += 1
-                errors[index] += f"{'; ' if errors[index] else ''}{rule.field.name}: {fault[1]}"
-    service.metrics.count_rejected(counts)
-    return values, errors
-
-
-def _answers(columns: Columns, service: Service) -> list[list]:
-    """Per row the prediction, probabilities, warning and error."""
-    prediction = service.predict(columns)
-    notes = service.decoder.watch.notes(columns, len(prediction.values))
-    probabilities = [[]] * len(notes) if prediction.probabilities is None else prediction.probabilities.tolist()
-    answers = [[value, *row, note, ""] for value, row, note in zip(prediction.values, probabilities, notes)]
-    for index in rows_without_answer(prediction.values, prediction.probabilities).tolist():
-        answers[index] = [""] * (len(answers[index]) - 1) + [NO_ANSWER]
-    return answers
+def _column(rule: Rule, cells: list[str]) -> tuple[np.ndarray, Faults]:
+    """The typed column of these cells, each distinct one read once, and what is wrong with them."""
+    places: dict[str, int] = {}
+    codes = np.array([places.setdefault(cell, len(places)) for cell in cells], dtype=np.int64)
+    values, faults = rule.read(list(places))
+    wrong = np.flatnonzero(np.isin(codes, list(faults)))
+    return values[codes], {row: faults[int(codes[row])] for row in wrong.tolist()}
 
 
 @dataclass(frozen=True)

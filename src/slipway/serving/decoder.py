@@ -7,19 +7,45 @@ rows of a permitted number goes neither way: to parse a body of brackets takes a
 
 import json
 from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from slipway.problem import Serving
 from slipway.serving.refusal import Refusal, shown_name
-from slipway.table.rules import ABSENT, LISTED, NOT_FINITE, FieldProblem, Rule, Watch, bounds, days, rules_of, typed_column
-from slipway.table.schema import MISSING, UNSEEN, Columns, Schema
+from slipway.table.dates import days
+from slipway.table.rules import LISTED, FieldProblem, Rule, Rules
+from slipway.table.schema import MISSING, UNSEEN, Columns
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 UNSAFE_IN_NAMES = set('"\\')
 LONGEST_INTEGER = 18
+AT_ONCE = 256  # rows that are checked together: what is wrong with all of a call's rows would take much memory
+LISTED_OF_A_ROW = 10
+IGNORED = "is not a feature of the model and was not read"
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The rows of a request.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray
+        Typed; what a wrong row has in them means nothing.
+    count : int
+    wrong : mapping of int to list of FieldProblem
+        Rows, from 0, that cannot be answered, and why; of each the first ten problems.
+    ignored : tuple of str
+        Names of columns that came with the rows and are no features, such as the target.
+    """
+
+    columns: Columns
+    count: int
+    wrong: Mapping[int, Sequence[FieldProblem]] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
 
 
 class Decoder:
@@ -27,56 +53,62 @@ class Decoder:
 
     Parameters
     ----------
-    schema : Schema
-    serving : Serving
-        Policies and limits.
+    rules : Rules
+    max_rows : int
+    known : collection of str
+        Columns of the table that are no features: the target, ids. They are passed over.
     """
 
-    def __init__(self, schema: Schema, serving: Serving) -> None:
-        self.schema = schema
-        self.rules = rules_of(schema, serving)
-        self.watch = Watch(self.rules)
-        self.max_rows = serving.max_rows
-        self._fast = _Fast(self.rules) if _fit_for_struct(schema) else None
+    def __init__(self, rules: Rules, max_rows: int, known: Collection[str] = ()) -> None:
+        self.rules = rules
+        self.max_rows = max_rows
+        self._known = frozenset(known) - {rule.field.name for rule in rules}
+        self._fast = _Fast(rules) if _fit_for_struct(rules) else None
 
-    def decode(self, body: bytes) -> tuple[Columns, list[FieldProblem]]:
-        """Typed columns of a JSON object or list of objects, and warnings.
+    def decode(self, body: bytes, partial: bool = False) -> Decoded:
+        """The rows of a JSON object or list of objects.
 
         Raises
         ------
         Refusal
-            400 when the body is not JSON in UTF-8, 413 for too many rows, else 422 with every wrong row and field.
+            400 when the body is not JSON in UTF-8, 413 for too many rows; unless `partial`, 422
+            with every wrong row and field.
         """
         body = body.removeprefix(BYTE_ORDER_MARK)
         if len(body) > self.max_rows and self._exceeds(body) and self._exceeds(_without_texts(body)):
             raise self._too_many()
         columns = self._fast.decode(body, self.max_rows) if self._fast else None
-        if columns is None:
-            columns = self._thorough(body)
-        return columns, self.watch.warnings(columns)
+        if columns is not None:
+            return Decoded(columns, len(next(iter(columns.values()))))
+        return self._thorough(body, partial)
+
+    def warnings(self, decoded: Decoded) -> list[FieldProblem]:
+        """What is unlike training in rows that are answered all the same, and what was not read."""
+        found = self.rules.warnings(decoded.columns, None if decoded.wrong else LISTED)
+        found = [each for each in found if each.row - 1 not in decoded.wrong] if decoded.wrong else found
+        return [*(FieldProblem(None, shown_name(name), "ignored", IGNORED) for name in decoded.ignored), *found][:LISTED]
 
     def _exceeds(self, body: bytes) -> bool:
         """Whether there are more signs of objects, lists or values than rows of a permitted number have."""
         return (
             max(body.count(b"{"), body.count(b"[")) > self.max_rows
-            or body.count(b",") > self.max_rows * len(self.rules)
+            or body.count(b",") > self.max_rows * (len(self.rules) + len(self._known))
         )
 
     def _too_many(self) -> Refusal:
         return Refusal(413, f"Expected at most {self.max_rows} rows of {len(self.rules)} fields in one call.")
 
-    def _thorough(self, body: bytes) -> Columns:
+    def _thorough(self, body: bytes, partial: bool) -> Decoded:
         rows = _rows(parse(body))
         if len(rows) > self.max_rows:
             raise self._too_many()
-        walk = Walk(self.rules)
-        for number, row in enumerate(rows, start=1):
-            walk.check(number, row)
-        if walk.counts:
-            raise Refusal(422, "Some fields are not as expected.", walk.problems, walk.counts)
-        return {
-            rule.field.name: typed_column(rule.field, [row.get(rule.field.name) for row in rows]) for rule in self.rules
-        }
+        walk = Walk(self.rules, self._known, partial)
+        parts = [walk.check(begin, rows[begin:begin + AT_ONCE]) for begin in range(0, len(rows), AT_ONCE)]
+        if walk.counts and not partial:
+            problems = [problem for row in sorted(walk.wrong) for problem in walk.wrong[row]]
+            raise Refusal(422, "Some fields are not as expected.", problems[:LISTED], walk.counts)
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return Decoded(columns, len(rows), walk.wrong, tuple(sorted(walk.ignored)))
 
 
 def is_single(body: bytes) -> bool:
@@ -85,47 +117,68 @@ def is_single(body: bytes) -> bool:
 
 
 class Walk:
-    """Checks rows of JSON values and keeps what is wrong: the first hundred, and all counted by reason."""
+    """Reads rows of JSON values and keeps what is wrong: the first problems of each row, and all counted by reason."""
 
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
+    def __init__(self, rules: Rules, known: Collection[str], partial: bool) -> None:
         self._rules = rules
+        self._known = known
         self._names = {rule.field.name for rule in rules}
-        self.problems: list[FieldProblem] = []
+        self._partial = partial
+        self._most = LISTED_OF_A_ROW if partial else LISTED
+        self.wrong: dict[int, list[FieldProblem]] = {}
         self.counts: Counter[str] = Counter()
+        self.ignored: set[str] = set()
 
-    def check(self, number: int, row: Any) -> None:
-        if not isinstance(row, dict):
-            self._add(number, None, "type", "expected an object, field names with their values")
-            return
+    def check(self, begin: int, rows: Sequence[Any]) -> Columns:
+        """The typed columns of these rows, the first of which has the number `begin`, from 0."""
+        for place, row in enumerate(rows, begin):
+            if not isinstance(row, dict):
+                self._add(place, None, "type", "expected an object, field names with their values")
+        objects = [row if isinstance(row, dict) else {} for row in rows]
+        columns = {}
         for rule in self._rules:
-            fault = rule.fault(row.get(rule.field.name, ABSENT))
-            if fault:
-                self._add(number, rule.field.name, *fault)
-        if not row.keys() <= self._names:
-            unknown = [name for name in row if name not in self._names]
-            for name in unknown[:LISTED]:
-                self._add(number, shown_name(name), "unknown_field", "there is no such field")
+            name = rule.field.name
+            columns[name], faults = rule.read([row.get(name) for row in objects])
+            for place, fault in sorted(faults.items()):
+                if isinstance(rows[place], dict):
+                    self._add(begin + place, name, fault.reason, fault.detail)
+        for place, row in enumerate(objects, begin):
+            if not row.keys() <= self._names:
+                self._others(place, [name for name in row if name not in self._names])
+        if not self._partial and sum(map(len, self.wrong.values())) >= LISTED:
+            self._most = 0  # those of later rows are not listed
+        return columns
+
+    def _others(self, place: int, names: list[str]) -> None:
+        """Names that are no features."""
+        self.ignored.update(self._known.intersection(names))
+        unknown = [name for name in names if name not in self._known]
+        for name in unknown[:LISTED]:
+            self._add(place, shown_name(name), "unknown_field", "there is no such field")
+        if unknown[LISTED:]:
             self.counts["unknown_field"] += len(unknown[LISTED:])
 
-    def _add(self, row: int, field: str | None, reason: str, detail: str) -> None:
+    def _add(self, place: int, name: str | None, reason: str, detail: str) -> None:
         self.counts[reason] += 1
-        if len(self.problems) < LISTED:
-            self.problems.append(FieldProblem(row, field, reason, detail))
+        listed = self.wrong.setdefault(place, [])
+        if len(listed) < self._most:
+            listed.append(FieldProblem(place + 1, name, reason, detail))
 
 
 class _Fast:
     """The types of a schema for msgspec. Numbers come first in a row, so that they become one matrix."""
 
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
-        numbers = [rule for rule in rules if rule.field.type in ("number", "integer")]
-        self._texts = [rule for rule in rules if rule.field.type not in ("number", "integer")]
+    def __init__(self, rules: Rules) -> None:
+        numbers = [rule for rule in rules if rule.is_number]
+        self._texts = [rule for rule in rules if not rule.is_number]
         self._names = [rule.field.name for rule in numbers]
         self._order = [rule.field.name for rule in rules]
         self._width = len(numbers)
         self._whole = np.array([rule.field.type == "integer" for rule in numbers], dtype=bool)
-        limits = [bounds(rule.field) if rule.closed_range else (-np.inf, np.inf) for rule in numbers]
-        self._low = np.array([low for low, _ in limits])
-        self._high = np.array([high for _, high in limits])
+        self._low = np.array([rule.low for rule in numbers])
+        self._high = np.array([rule.high for rule in numbers])
+        self._markers = [np.array(rule.reader.numeric_markers, dtype=np.float64) for rule in numbers]
+        self._codes = {rule.field.name: {level: code for code, level in enumerate(rule.field.levels)} for rule in self._texts}
         row = _struct([*numbers, *self._texts])
         self._decoder = msgspec.json.Decoder(row | list[row])
 
@@ -143,7 +196,7 @@ class _Fast:
         if columns is None:
             return None
         for place, rule in enumerate(self._texts, start=self._width):
-            column = _texts(rule, [row[place] for row in rows])
+            column = self._column(rule, [row[place] for row in rows])
             if column is None:
                 return None
             columns[rule.field.name] = column
@@ -155,37 +208,40 @@ class _Fast:
         matrix = np.array([row[:self._width] for row in rows], dtype=np.float64)  # None becomes NaN
         if ((matrix < self._low) | (matrix > self._high) | np.isinf(matrix)).any():
             return None
+        if any(len(markers) and np.isin(column, markers).any() for markers, column in zip(self._markers, matrix.T)):
+            return None
         if self._whole.any():
             whole = matrix[:, self._whole]
             if (whole - np.floor(whole) > 0).any():
                 return None
         return dict(zip(self._names, matrix.T))
 
+    def _column(self, rule: Rule, values: list) -> np.ndarray | None:
+        if rule.field.type == "category":
+            levels = self._codes[rule.field.name]
+            codes = [MISSING if value is None else levels.get(value, UNSEEN) for value in values]
+            return None if UNSEEN in codes else np.array(codes, dtype=np.int64)
+        numbers = np.array([np.nan if value is None else days(value) for value in values], dtype=np.float64)
+        return numbers if np.isnan(numbers).sum() == values.count(None) else None
 
-def _texts(rule: Rule, values: list) -> np.ndarray | None:
-    if rule.field.type == "category":
-        codes = [MISSING if value is None else rule.codes.get(value, UNSEEN) for value in values]
-        return None if rule.closed_levels and UNSEEN in codes else np.array(codes, dtype=np.int64)
-    numbers = [np.nan if value is None else days(value) for value in values]
-    return None if None in numbers else np.array(numbers, dtype=np.float64)
 
-
-def _struct(rules: list[Rule]) -> type[msgspec.Struct]:
+def _struct(rules: Sequence[Rule]) -> type[msgspec.Struct]:
     fields = []
     for number, rule in enumerate(rules):
-        kind = float if rule.field.type in ("number", "integer") else str
+        kind = float if rule.is_number else str
         fields.append((f"f{number}", kind | None, None) if rule.field.optional else (f"f{number}", kind))
     names = {f"f{number}": rule.field.name for number, rule in enumerate(rules)}
     return msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=True, kw_only=True, gc=False)
 
 
-def _fit_for_struct(schema: Schema) -> bool:
+def _fit_for_struct(rules: Rules) -> bool:
     """Whether msgspec can name a struct's fields so; a schema it cannot is decoded the thorough way."""
-    return not any(UNSAFE_IN_NAMES & set(name) or any(ord(sign) < 32 for sign in name) for name in schema.names)
+    names = [rule.field.name for rule in rules]
+    return not any(UNSAFE_IN_NAMES & set(name) or any(ord(sign) < 32 for sign in name) for name in names)
 
 
 def parse(body: bytes) -> Any:
-    """A JSON document; NaN, Infinity and numbers beyond double precision become NOT_FINITE.
+    """A JSON document; NaN and Infinity are numbers, those beyond double precision are infinite.
 
     Raises
     ------
@@ -195,9 +251,7 @@ def parse(body: bytes) -> Any:
     if not body.strip(b" \t\r\n"):
         raise Refusal(400, "The body is empty; expected JSON: an object, or a list of objects.")
     try:
-        return json.loads(
-            body.decode("utf-8"), parse_int=_integer, parse_float=_float, parse_constant=lambda _: NOT_FINITE
-        )
+        return json.loads(body.decode("utf-8"), parse_int=_integer, parse_constant=float)
     except UnicodeDecodeError as error:
         raise Refusal(400, f"The body is not UTF-8: byte {error.start} is invalid.") from error
     except json.JSONDecodeError as error:
@@ -213,13 +267,8 @@ def _without_texts(body: bytes) -> bytes:
     return signs[~np.logical_xor.accumulate(signs == ord('"'))].tobytes()
 
 
-def _integer(digits: str) -> Any:
-    return int(digits) if len(digits) <= LONGEST_INTEGER else _float(digits)
-
-
-def _float(digits: str) -> Any:
-    number = float(digits)
-    return number if np.isfinite(number) else NOT_FINITE
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= LONGEST_INTEGER else float(digits)
 
 
 def _rows(document: Any) -> list:

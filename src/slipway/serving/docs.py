@@ -3,6 +3,8 @@
 Flasgger only shows it: its own validation is off. The page is ours, because Flasgger's loads inline scripts.
 """
 
+from math import isfinite
+
 from flasgger import Swagger
 from flask import Flask, Response, current_app, redirect, request, url_for
 
@@ -11,8 +13,9 @@ from slipway.serving.examples import answer_example, example_row, example_table,
 from slipway.serving.keys import HEADER
 from slipway.serving.refusal import MEDIA_TYPE, problem_document
 from slipway.serving.service import Service
+from slipway.table.dates import show_date
 from slipway.table.rules import Rule
-from slipway.table.schema import Field, show_date
+from slipway.table.schema import Field
 
 CONFIG = {
     "headers": [],
@@ -196,7 +199,7 @@ def row_schema(service: Service) -> dict:
     document = {
         "type": "object",
         "additionalProperties": False,
-        "properties": {rule.field.name: _field(rule) for rule in service.decoder.rules},
+        "properties": {rule.field.name: _field(rule) for rule in service.rules},
         "example": example_row(service.schema),
     }
     required = [field.name for field in service.schema if not field.optional]
@@ -211,10 +214,9 @@ def _field(rule: Rule) -> dict:
         return {"type": "string"} | ({"enum": list(field.levels)} if rule.closed_levels else {}) | described
     if field.type == "date":
         return {"type": "string", "format": "date" if _whole_days(field) else "date-time"} | described
-    limits = {}
-    if rule.closed_range and field.minimum is not None:
-        limits = {"minimum": _plain(field.minimum), "maximum": _plain(field.maximum)}
-    return {"type": field.type} | limits | described
+    limits = {"minimum": rule.low, "maximum": rule.high}
+    finite = {name: _plain(bound) for name, bound in limits.items() if isfinite(bound)}
+    return {"type": field.type} | finite | described
 
 
 def _whole_days(field: Field) -> bool:

@@ -5,9 +5,12 @@ import io
 
 import msgspec
 
+from slipway.serving.decoder import Decoded
 from slipway.serving.refusal import Refusal, problem_document
 from slipway.serving.service import Service
-from slipway.table.schema import Field, Schema, show_date
+from slipway.table.cell import columns_from_rows
+from slipway.table.dates import show_date
+from slipway.table.schema import Field, Schema
 
 
 def example_row(schema: Schema) -> dict:
@@ -36,8 +39,8 @@ def example_table(schema: Schema) -> str:
 
 def answer_example(service: Service) -> dict:
     """What the example row is answered."""
-    columns = service.schema.columns_from_rows([example_row(service.schema)])
-    return service.answers(columns)[0] | {"bundle": service.digest}
+    columns = columns_from_rows(service.schema, [example_row(service.schema)])
+    return service.answers(Decoded(columns, 1))[0] | {"bundle": service.digest}
 
 
 def refusal_example(service: Service) -> dict:

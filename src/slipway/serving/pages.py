@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 
-import numpy as np
 from flask import Blueprint, Response, current_app, g, render_template, request, url_for
 
 from slipway import __version__
@@ -51,13 +50,14 @@ def ask() -> str:
     """The same page with the answer."""
     here = _service()
     row = read_row(here.schema, _typed())
-    columns, warnings = here.decoder.decode(json.dumps(row).encode())
-    prediction = here.predict(columns)
-    if prediction.probabilities is None and not np.isfinite(prediction.values).all():
+    decoded = here.decoder.decode(json.dumps(row).encode())
+    answers = here.score(decoded.columns, {}, decoded.count)
+    if answers.reasons:
         raise Refusal(422, "There is no finite answer: some numbers are too far outside the range.")
     g.rows = 1
+    warnings = here.decoder.warnings(decoded)
     here.metrics.count_warned(Counter(warning.reason for warning in warnings))
-    answer = explain(here.predictor, prediction, columns, row, list(map(str, warnings)))
+    answer = explain(here.predictor, answers, row, list(map(str, warnings)))
     return _page(_typed(), row, answer)
 
 
@@ -81,7 +81,7 @@ def _page(
 ) -> str:
     here = _service()
     schema = here.schema
-    shown = controls(schema, typed, dict(errors))
+    shown = controls(here.rules, typed, dict(errors))
     places = {control.field.name: control.target for control in shown} | {FORM_FIELD: "api-key"}
     example = read_row(schema, {field.name: typical(field) for field in schema})
     important = [name for name, _ in here.bundle.json("metrics.json").get("importance", [])]
@@ -91,7 +91,6 @@ def _page(
         groups=groups(shown, important),
         crowded=len(shown) > FEW_FIELDS,
         count=len(shown),
-        reject=here.problem.serving.out_of_range == "reject",
         errors=[{"name": name, "detail": detail, "place": places.get(name)} for name, detail in errors],
         answer=answer,
         key_field=FORM_FIELD if here.keys.needed else "",
@@ -132,7 +131,6 @@ def model() -> str:
         importance=card.importance_bars(measured.get("importance", [])),
         best=card.best_of_each(measured["leaderboard"]),
         fields=card.describe(here.schema.fields),
-        reject=here.problem.serving.out_of_range == "reject",
         apidocs=url_for("flasgger.apidocs"),
     )
 

@@ -2,24 +2,23 @@
 
 import os
 import threading
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-import numpy as np
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from slipway.model.bundle import Bundle
 from slipway.model.contents import schema_of
+from slipway.model.scoring import Answers, score
 from slipway.problem import Problem
 from slipway.serving.counters import Metrics
-from slipway.serving.decoder import Decoder
+from slipway.serving.decoder import Decoded, Decoder
 from slipway.serving.keys import Keys
 from slipway.serving.refusal import Refusal
 from slipway.store.local import open_store
-from slipway.table.rules import LISTED, NO_ANSWER, FieldProblem, rows_without_answer
+from slipway.table.rules import LISTED, NO_ANSWER, FieldProblem, Rules
 from slipway.table.schema import Columns
 
 if TYPE_CHECKING:
-    from slipway.model.predictor import Prediction, Predictor
+    from slipway.model.predictor import Predictor
 
 
 # What pages and probes read of the bundle after the start.
@@ -53,7 +52,9 @@ class Service:
         self.release = release
         self.commit = commit
         self.schema = schema_of(bundle)
-        self.decoder = Decoder(self.schema, problem.serving)
+        self.rules = Rules(self.schema, problem.serving, problem.limits, problem.markers)
+        known = {problem.target, *problem.id, *problem.drop}
+        self.decoder = Decoder(self.rules, problem.serving.max_rows, known)
         self.metrics = Metrics(problem.name, bundle.digest)
         self._lock = threading.Lock()
         self._predictor: Predictor | None = None
@@ -85,25 +86,44 @@ class Service:
             predictor.replay()
             self._replayed = True
 
-    def predict(self, columns: Columns) -> "Prediction":
-        """Answer rows; a number too large for double precision becomes infinite without a warning."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            return self.predictor.predict(columns)
+    def score(self, columns: Columns, reasons: Mapping[int, str], count: int) -> Answers:
+        """Answer those of `count` rows that have no reason not to be; see `slipway.model.scoring.score`."""
+        return score(self.predictor, columns, reasons, count)
 
-    def answers(self, columns: Columns) -> list[dict]:
-        """The answers as JSON has them: ``prediction``, and ``probabilities`` by label; Refusal when one is none."""
-        prediction = self.predict(columns)
-        odd = (rows_without_answer(prediction.values, prediction.probabilities) + 1).tolist()
-        if odd:
-            problems = [FieldProblem(row, None, "not_finite", NO_ANSWER) for row in odd[:LISTED]]
-            raise Refusal(422, "Some rows have no finite answer.", problems, {"not_finite": len(odd)})
-        if prediction.probabilities is None:
-            return [{"prediction": value} for value in prediction.values]
+    def answers(self, decoded: Decoded, partial: bool = False) -> list[dict[str, Any]]:
+        """The answers as JSON has them: ``prediction``, and ``probabilities`` by label.
+
+        With `partial` a row that cannot be answered has a null ``prediction``, and ``errors``.
+
+        Raises
+        ------
+        Refusal
+            Unless `partial`: when a row has no finite answer.
+        """
+        answers = self.score(decoded.columns, dict.fromkeys(decoded.wrong, ""), decoded.count)
+        odd = sorted(answers.reasons.keys() - decoded.wrong)
+        infinite = [FieldProblem(row + 1, None, "not_finite", NO_ANSWER) for row in odd]
+        if infinite and not partial:
+            raise Refusal(422, "Some rows have no finite answer.", infinite[:LISTED], {"not_finite": len(infinite)})
+        found = self._documents(answers)
+        if answers.chosen is None:
+            return found
+        wrong = {**decoded.wrong, **{problem.row - 1: [problem] for problem in infinite}}
+        placed = dict(zip(answers.chosen.tolist(), found)) | {row: _refused(problems) for row, problems in wrong.items()}
+        return [placed[row] for row in range(decoded.count)]
+
+    def _documents(self, answers: Answers) -> list[dict[str, Any]]:
+        if answers.probabilities is None:
+            return [{"prediction": value} for value in answers.values.tolist()]
         classes = self.predictor.classes
         return [
             {"prediction": label, "probabilities": dict(zip(classes, row))}
-            for label, row in zip(prediction.values, prediction.probabilities.tolist())
+            for label, row in zip(answers.values.tolist(), answers.probabilities.tolist())
         ]
+
+
+def _refused(problems: Sequence[FieldProblem]) -> dict[str, Any]:
+    return {"prediction": None, "errors": [problem.to_json() for problem in problems]}
 
 
 def open_service(problem: Problem, environ: Mapping[str, str] = os.environ) -> Service:

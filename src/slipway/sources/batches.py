@@ -31,6 +31,8 @@ class Batches:
         Empty, or one sentence: why this is no consistent snapshot.
     texts : bool
         Whether some of it is CSV, so that all cells are text whatever they say.
+    typed : frozenset of str
+        Columns that are not text in some file, even where `texts` makes text of them: no format is theirs.
     """
 
     names: tuple[str, ...]
@@ -38,6 +40,7 @@ class Batches:
     read: Callable[[], Iterator[pyarrow.RecordBatch]]
     consistent: str = ""
     texts: bool = False
+    typed: frozenset[str] = frozenset()
 
 
 def frame_of(batches: Batches, where: str) -> "pd.DataFrame":

@@ -1,9 +1,10 @@
 """From the values of MongoDB documents to typed columns, by rules that docs/mongodb.md states."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from operator import itemgetter
+from typing import Any
 
 import pyarrow
 import pyarrow.compute
@@ -68,11 +69,11 @@ class Column:
         """Of all cells so far; null while all of them are missing."""
         return TYPES.get(self._kind, pyarrow.null())
 
-    def cells(self, documents: Sequence[dict]) -> pyarrow.Array:
+    def cells(self, documents: Sequence[dict[str, Any]]) -> pyarrow.Array:
         """The column of these documents, typed; Misfit when a value is of no kind that fits a table, or of another kind."""
         values = self._values(documents)
         kinds = {KINDS.get(each) for each in set(map(type, values)) - {type(None)}}
-        kind = self._kind
+        kind: str | None = self._kind
         for each in kinds:
             kind = _joined(kind, each)
         if kind is None:
@@ -88,8 +89,8 @@ class Column:
             self._largest = max(self._largest, -bounds["min"], bounds["max"])
         return array
 
-    def _values(self, documents: Sequence[dict]) -> list:
-        values = documents
+    def _values(self, documents: Sequence[dict[str, Any]]) -> list[Any]:
+        values: Iterable[Any] = documents
         try:
             for getter in self._getters:
                 values = map(getter, values)
@@ -97,9 +98,9 @@ class Column:
         except (KeyError, TypeError):  # a field is missing, or what it should be in is no sub-document
             return [value_at(document, self._keys) for document in documents]
 
-    def _misfit(self, values: list) -> tuple[int, str]:
+    def _misfit(self, values: list[Any]) -> tuple[int, str]:
         """The first value that does not fit what came before it."""
-        had = self._kind
+        had: str | None = self._kind
         for row, value in enumerate(values):
             if value is None:
                 continue
@@ -112,7 +113,7 @@ class Column:
             had = _joined(had, kind)
         raise AssertionError(self.name)
 
-    def _check_exact(self, values: list) -> None:
+    def _check_exact(self, values: list[Any]) -> None:
         says = f"the type is int and double by turns, and a whole number above 2^53 ({EXACT:,}) is no double"
         for row, value in enumerate(values):
             if isinstance(value, int) and abs(value) > EXACT:
@@ -128,7 +129,7 @@ def _joined(had: str | None, kind: str | None) -> str | None:
     return "double" if {had, kind} <= NUMBERS else None
 
 
-def value_at(document, keys: list[str]):
+def value_at(document: object, keys: list[str]) -> object:
     """The value at a path; None when it is missing, and the array when one is in the way."""
     for key in keys:
         if not isinstance(document, dict):
@@ -137,7 +138,7 @@ def value_at(document, keys: list[str]):
     return document
 
 
-def _plain(values: list, kinds: set[str]) -> list:
+def _plain(values: list[Any], kinds: Collection[str | None]) -> list[Any]:
     """The values as pyarrow knows them."""
     if "decimal" in kinds:
         return [_double(value) if isinstance(value, Decimal128) else value for value in values]

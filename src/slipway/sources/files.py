@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pyarrow
@@ -9,10 +10,11 @@ import pyarrow
 from slipway.errors import TableError
 from slipway.sources.batches import Batches
 from slipway.sources.parquet import ParquetPart, open_parquet
-from slipway.table.csv_header import CsvPart, open_csv
+from slipway.table.csv_file import CsvFile, open_csv
 
 CSV = (".csv", ".csv.gz", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
+HEAD = 1 << 16  # bytes
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,14 @@ class Part:
         In bytes.
     open : callable
         () → the file, at its start.
+    version : callable
+        () → JSON that differs when the file does, told from its beginning at most; OSError when it cannot be read.
     """
 
     where: str
     size: int
     open: Callable[[], pyarrow.NativeFile]
+    version: Callable[[], list[str | int]]
 
 
 def file_parts(paths: Sequence[Path]) -> list[Part]:
@@ -41,9 +46,15 @@ def file_parts(paths: Sequence[Path]) -> list[Part]:
 
 def _part(path: Path) -> Part:
     try:
-        return Part(str(path), path.stat().st_size, lambda: pyarrow.OSFile(str(path)))
+        return Part(str(path), path.stat().st_size, lambda: pyarrow.OSFile(str(path)), lambda: _version(path))
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _version(path: Path) -> list[str | int]:
+    with path.open("rb") as file:
+        head = sha256(file.read(HEAD)).hexdigest()
+    return [path.stat().st_mtime_ns, head]
 
 
 def open_parts(parts: Sequence[Part], columns: Collection[str] | None = None) -> Batches:
@@ -63,9 +74,9 @@ def open_parts(parts: Sequence[Part], columns: Collection[str] | None = None) ->
             raise TableError(f"{where}: has no column {odd[0]!r}, unlike the other files of the source")
     chosen = tuple(name for name in names if columns is None or name in columns)
     if not chosen:
-        raise TableError(f"{parts[0].where}: has none of the columns {', '.join(sorted(columns))}")
+        raise TableError(f"{parts[0].where}: has none of the columns {', '.join(sorted(columns or ()))}")
     counts = [one.rows for one in opened]
-    texts = any(isinstance(one, CsvPart) for one in opened)
+    texts = any(isinstance(one, CsvFile) for one in opened)
 
     def read() -> Iterator[pyarrow.RecordBatch]:
         for one in opened:
@@ -75,7 +86,9 @@ def open_parts(parts: Sequence[Part], columns: Collection[str] | None = None) ->
             for batch in one.read(chosen):
                 yield _as_texts(batch) if texts and isinstance(one, ParquetPart) else batch
 
-    return Batches(chosen, None if None in counts else sum(counts), read, texts=texts)
+    typed = frozenset().union(*(one.typed for one in opened if isinstance(one, ParquetPart))).intersection(chosen)
+    total = None if None in counts else sum(each or 0 for each in counts)
+    return Batches(chosen, total, read, texts=texts, typed=typed)
 
 
 def _require_texts(part: ParquetPart, names: Collection[str]) -> None:
@@ -92,7 +105,7 @@ def _has_text(kind: pyarrow.DataType) -> bool:
     if pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind):
         return False
     try:
-        return _text(pyarrow.nulls(0, kind)).type == pyarrow.string()
+        return bool(_text(pyarrow.nulls(0, kind)).type == pyarrow.string())
     except pyarrow.ArrowNotImplementedError:
         return False
 
@@ -108,7 +121,7 @@ def _text(cells: pyarrow.Array) -> pyarrow.Array:
     return cells.cast(pyarrow.string())
 
 
-def _opened(part: Part):
+def _opened(part: Part) -> CsvFile | ParquetPart:
     name = part.where.lower()
     if name.endswith(PARQUET):
         return open_parquet(part.where, part.open)

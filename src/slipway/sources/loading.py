@@ -7,8 +7,8 @@ cut off is finished by the next one. Equal rows are numbered, so that true dupli
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from itertools import islice
 from typing import Any
@@ -23,10 +23,12 @@ from pymongo.errors import BulkWriteError
 
 from slipway.errors import TableError
 from slipway.sources.batches import Batches
-from slipway.table.schema import MISSING_MARKERS
-from slipway.table.texts import NUMBER, Texts, moment
+from slipway.table.cell import Reader
+from slipway.table.identity import key_of
+from slipway.table.texts import Texts
 
 WRITTEN = 1_000  # documents of one call
+USUAL = Reader()
 DUPLICATE = 11000  # code of an _id, or of another unique key, that is there
 PLAIN = (
     types.is_integer, types.is_floating, types.is_boolean, types.is_string, types.is_large_string, types.is_string_view,
@@ -54,7 +56,8 @@ class Survey:
 
 
 def load(
-    batches: Batches, collection: Collection, ids: Sequence[str], progress: Callable[[int, int], None]
+    batches: Batches, collection: Collection, ids: Sequence[str], reader: Callable[[str], Reader],
+    progress: Callable[[int, int], None],
 ) -> Loaded:
     """Write each row of a table as a document.
 
@@ -65,6 +68,8 @@ def load(
     collection : Collection
     ids : sequence of str
         Columns that name a row; without any, a row is named by all of its cells.
+    reader : callable
+        Column → how its cells are read.
     progress : callable
         (rows written, rows) → None.
 
@@ -77,7 +82,7 @@ def load(
     """
     _check_names(batches.names, ids)
     _check_documents(collection, ids)
-    survey = _survey(batches, ids)
+    survey = _survey(batches, ids, reader)
     new = changed = done = 0
     documents = _documents(batches, survey, ids)
     while part := list(islice(documents, WRITTEN)):
@@ -140,13 +145,13 @@ def _name_of(document: Mapping, ids: Sequence[str]) -> Any:
     return document.get(ids[0]) if len(ids) == 1 else {name: document.get(name) for name in ids}
 
 
-def _survey(batches: Batches, ids: Sequence[str]) -> Survey:
-    texts = {name: Texts() for name in batches.names} if batches.texts else {}
-    hashes, rows = array("Q"), 0
+def _survey(batches: Batches, ids: Sequence[str], reader: Callable[[str], Reader]) -> Survey:
+    texts = {name: Texts(reader(name)) for name in batches.names} if batches.texts else {}
+    hashes, rows, loosely = array("Q"), 0, _loosely(reader)
     for columns in _pieces(batches):
         for name, column in texts.items():
             column.see(columns[name])
-        for row, key in enumerate(_keys(columns, ids, _loosely) if ids else _keys(columns, ids), rows + 1):
+        for row, key in enumerate(_keys(columns, ids, loosely) if ids else _keys(columns, ids), rows + 1):
             if key is None:
                 raise TableError(f"row {row:,}: has no id ({', '.join(ids)})", "Every row needs one; or load without --id")
             hashes.append(_short(key))
@@ -158,16 +163,16 @@ def _survey(batches: Batches, ids: Sequence[str]) -> Survey:
     shared = frozenset(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
     survey = Survey(rows, texts, shared)
     if ids and shared:
-        _check_ids(batches, ids, survey)
+        _check_ids(batches, ids, survey, loosely)
     return survey
 
 
-def _check_ids(batches: Batches, ids: Sequence[str], survey: Survey) -> None:
+def _check_ids(batches: Batches, ids: Sequence[str], survey: Survey, loosely: Callable[[str, Any], str]) -> None:
     """TableError when two rows have one id; those whose short hashes are shared may just be alike, or have met by chance."""
     seen: dict[tuple, int] = {}
     row = 0
     for columns in _pieces(batches):
-        keys = list(_keys(columns, ids, _loosely))
+        keys = list(_keys(columns, ids, loosely))
         for key, named in zip(keys, zip(*(_valued(columns[name], survey.texts.get(name)) for name in ids))):
             row += 1
             if _short(key) in survey.shared and seen.setdefault(named, row) != row:
@@ -198,29 +203,21 @@ def _documents(batches: Batches, survey: Survey, ids: Sequence[str]) -> Iterator
 
 
 def _keys(
-    columns: Columns, ids: Sequence[str], seen_as: Callable[[Any], Any] = lambda cell: cell
+    columns: Columns, ids: Sequence[str], seen_as: Callable[[str, Any], Any] = lambda name, cell: cell
 ) -> Iterator[bytes | None]:
     """What names each row: the cells of its id columns, or of all, whatever their order; None when one of an id is missing."""
     chosen = sorted(ids or columns)
     for cells in zip(*(columns[name] for name in chosen)):
-        if ids and any(cell is None or str(cell).strip().lower() in MISSING_MARKERS for cell in cells):
+        if ids and any(USUAL.text(cell) is None for cell in cells):
             yield None
         else:
-            yield ascii([*zip(chosen, map(seen_as, cells))]).encode()
+            yield ascii([*zip(chosen, map(seen_as, chosen, cells))]).encode()
 
 
-def _loosely(cell: Any) -> Any:
+def _loosely(reader: Callable[[str], Reader]) -> Callable[[str, Any], str]:
     """The same for all cells that may become one value in MongoDB, to which 1, 1.0 and the texts "1 " and "1.0" may be one."""
-    if isinstance(cell, (int, float)):
-        return float(cell) + 0.0  # no negative zero
-    if not isinstance(cell, str):
-        return cell
-    text = cell.strip()
-    if NUMBER.fullmatch(text):
-        return float(text) + 0.0
-    with suppress(ValueError, OverflowError):
-        return moment(text)
-    return text
+    readers = cache(reader)
+    return lambda name, cell: key_of(readers(name).text(cell) or "")
 
 
 def _short(key: bytes) -> int:

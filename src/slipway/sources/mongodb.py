@@ -1,8 +1,10 @@
 """A MongoDB collection as record batches: the fields that are needed, from one snapshot where there are any."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
 
 import pyarrow
 
@@ -28,6 +30,31 @@ class UnfitField(TableError):
     def __init__(self, field: str, why: str, cause: str) -> None:
         super().__init__(cause, CURE)
         self.field, self.why = field, why
+
+
+@dataclass(frozen=True)
+class MongoCollection:
+    """The collection that a problem's section ``mongodb`` names."""
+
+    described: problem.Problem
+
+    @property
+    def where(self) -> str:
+        return place(self.described.mongodb)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return (self.described.mongodb.url,)
+
+    def open(self, columns: Collection[str] | None = None, without: Collection[str] = ()) -> Batches:
+        return open_collection(self.described.mongodb, columns, without)
+
+    def fingerprint(self) -> None:
+        """A server does not tell whether a collection changed."""
+
+    def ping(self) -> None:
+        with connect(server_url(self.described.mongodb), self.described.mongodb.url):
+            return
 
 
 def open_collection(
@@ -136,7 +163,7 @@ def _record_batches(answer: Answer, paths: dict[str, str]) -> Iterator[pyarrow.R
         yield _one_batch(parts, columns)
 
 
-def _ahead(answer: Answer) -> Iterator[bytes]:
+def _ahead(answer: Answer) -> Generator[bytes, None, None]:
     """The parts of an answer; the next one is fetched while this one is used."""
     with ThreadPoolExecutor(1) as worker:
         part: bytes | None = answer.first
@@ -146,7 +173,7 @@ def _ahead(answer: Answer) -> Iterator[bytes]:
             part = coming.result()
 
 
-def _check_known(documents: list[dict], known: frozenset[str]) -> None:
+def _check_known(documents: list[dict[str, Any]], known: frozenset[str]) -> None:
     """Misfit when a document has a field that is no column."""
     if all(map(known.issuperset, documents)):
         return

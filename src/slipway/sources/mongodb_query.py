@@ -1,11 +1,12 @@
 """What is asked of a MongoDB collection, the beginning of its answer, and what to say when there is none."""
 
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from struct import Struct
+from typing import Any
 
 import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
@@ -23,7 +24,7 @@ FETCHED = 10_000  # documents of one answer of the server, which sends 16 MiB at
 DECODED = 500  # documents decoded at once: their objects stay in the processor's cache
 PATIENCE = 1_000  # ms for a question that reading can do without
 NO_SNAPSHOT = {72, 123, 246}  # InvalidOptions (a capped collection), NotAReplicaSetMember, SnapshotUnavailable
-DATES = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+DATES: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 LENGTH = Struct("<i")  # the first bytes of a document
 
 
@@ -51,8 +52,14 @@ class Query:
         apart = [path for path in asked if not any(path.startswith(f"{other}.") for other in asked)]  # none within another
         return {"_id": 0} | dict.fromkeys(sorted(apart), 1)
 
-    def collection(self, client: MongoClient) -> Collection:
-        return client[self.settings.database][self.settings.collection].with_options(DATES)
+    @property
+    def names(self) -> tuple[str, str]:
+        """Database and collection; without them no problem is read."""
+        return self.settings.database or "", self.settings.collection or ""
+
+    def collection(self, client: MongoClient[Any]) -> Collection[Any]:
+        database, collection = self.names
+        return client[database][collection].with_options(DATES)
 
 
 class Answer:
@@ -86,7 +93,7 @@ class Answer:
 
     def _begin(self) -> None:
         query = self.query
-        self.cursor: RawBatchCursor = query.collection(self.client).find_raw_batches(
+        self.cursor: RawBatchCursor[Any] = query.collection(self.client).find_raw_batches(
             query.settings.filter, query.projection, sort=self.order, batch_size=FETCHED, session=self.session,
         )
         self.first: bytes = next(self.cursor, b"")
@@ -99,7 +106,7 @@ class Answer:
         """
         return [("_id", 1)] if self.query.settings.filter or self.client.is_mongos else None
 
-    def head(self) -> list[dict]:
+    def head(self) -> list[dict[str, Any]]:
         """The first documents, 500 at most."""
         return next(decoded([self.first]), [])
 
@@ -119,6 +126,7 @@ class Answer:
             if where:
                 return collection.count_documents(where, maxTimeMS=PATIENCE)
             return collection.estimated_document_count(maxTimeMS=PATIENCE)
+        return None
 
     def name(self, row: int) -> str:
         """The document in this row, from 0, for a message."""
@@ -131,7 +139,7 @@ class Answer:
         return f"row {row + 1:,}"
 
 
-def decoded(answers: Iterator[bytes]) -> Iterator[list[dict]]:
+def decoded(answers: Iterable[bytes]) -> Iterator[list[dict[str, Any]]]:
     """The documents of the answers, some at a time."""
     for answer in answers:
         start = at = number = 0
@@ -143,7 +151,7 @@ def decoded(answers: Iterator[bytes]) -> Iterator[list[dict]]:
                 start = at
 
 
-def has(document: Mapping, path: str) -> bool:
+def has(document: Mapping[str, Any], path: str) -> bool:
     """Whether a document has something at a dotted path."""
     for key in path.split("."):
         if not isinstance(document, Mapping):
@@ -157,20 +165,21 @@ def has(document: Mapping, path: str) -> bool:
 def nothing_found(answer: Answer) -> TableError:
     """Why there is no document."""
     settings, place, where = answer.query.settings, answer.query.place, answer.query.settings.url
+    database, collection = answer.query.names
     try:
-        collections = answer.client[settings.database].list_collection_names(authorizedCollections=True)
+        collections = answer.client[database].list_collection_names(authorizedCollections=True)
         databases = [] if collections else answer.client.list_database_names()
     except OperationFailure:  # who may read need not have the right to list
         return TableError(f"{where}: {place} does not exist, or has no document that mongodb.filter takes")
-    if settings.collection in collections:
+    if collection in collections:
         if settings.filter:
             return TableError(f"{where}: {place} has no document that mongodb.filter takes")
-        cure = f"Fill it with: slipway load TABLE.csv mongodb:{settings.collection}"
+        cure = f"Fill it with: slipway load TABLE.csv mongodb:{collection}"
         return TableError(f"{where}: {place} has no documents", cure)
     if collections:
-        says = f"{where}: the database {settings.database} has no collection {settings.collection}"
-        return TableError(says, _nearest(settings.collection, collections))
-    return TableError(f"{where}: the server has no database {settings.database}", _nearest(settings.database, databases))
+        says = f"{where}: the database {database} has no collection {collection}"
+        return TableError(says, _nearest(collection, collections))
+    return TableError(f"{where}: the server has no database {database}", _nearest(database, databases))
 
 
 def field_missing(answer: Answer, name: str, path: str) -> TableError:
@@ -181,7 +190,7 @@ def field_missing(answer: Answer, name: str, path: str) -> TableError:
     return TableError(says, _nearest(path, list(_paths_in(one))))
 
 
-def _paths_in(document: Mapping, within: str = "") -> Iterator[str]:
+def _paths_in(document: Mapping[str, Any], within: str = "") -> Iterator[str]:
     for key, value in document.items():
         if isinstance(value, Mapping):
             yield from _paths_in(value, f"{within}{key}.")

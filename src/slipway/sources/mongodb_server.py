@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from bson.errors import InvalidBSON, InvalidDocument
 from pymongo import MongoClient
@@ -22,7 +23,7 @@ from slipway.problem import Collection
 SCHEMES = ("mongodb://", "mongodb+srv://")
 # A server that is gone is noticed in less than 5 s, also when it falls silent in the middle of a long answer: it is asked all
 # the time whether it lives, and what pymongo then still wants of it (to close the cursor) is given up after 1 s.
-TIMES = {"serverSelectionTimeoutMS": 1_000, "connectTimeoutMS": 2_000, "heartbeatFrequencyMS": 1_000}
+TIMES: dict[str, Any] = {"serverSelectionTimeoutMS": 1_000, "connectTimeoutMS": 2_000, "heartbeatFrequencyMS": 1_000}
 GREETINGS = 3  # so that a server has 3 s to be found
 NO_RIGHT, WRONG_PASSWORD = 13, (18, 8000)  # 8000 is what Atlas says
 GONE = {
@@ -47,7 +48,7 @@ def server_url(settings: Collection, environ: Mapping[str, str] | None = None) -
 
 
 @contextmanager
-def connect(url: str, where: str) -> Iterator[MongoClient]:
+def connect(url: str, where: str) -> Iterator[MongoClient[Any]]:
     """A client of a server that answered and took the password; closed at the end.
 
     Parameters
@@ -72,7 +73,7 @@ def connect(url: str, where: str) -> Iterator[MongoClient]:
         client.close()
 
 
-def _greet(client: MongoClient) -> None:
+def _greet(client: MongoClient[Any]) -> None:
     for _ in range(GREETINGS - 1):
         with suppress(ServerSelectionTimeoutError):
             client.admin.command("ping")
@@ -80,7 +81,7 @@ def _greet(client: MongoClient) -> None:
     client.admin.command("ping")
 
 
-def _client(url: str, where: str) -> MongoClient:
+def _client(url: str, where: str) -> MongoClient[Any]:
     cure = (
         "Expected mongodb://user:password@host:port/?options; in user and password, write : / ? # [ ] @ % as %3A %2F %3F %23 "
         "%5B %5D %40 %25"

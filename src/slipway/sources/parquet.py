@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow
-from pyarrow import parquet
+from pyarrow import parquet, types
 
 from slipway.errors import TableError
 
@@ -33,6 +33,11 @@ class ParquetPart:
     metadata: parquet.FileMetaData
     opens: Callable[[], pyarrow.NativeFile]
 
+    @property
+    def typed(self) -> frozenset[str]:
+        """Columns whose cells are not text."""
+        return frozenset(field.name for field in self.metadata.schema.to_arrow_schema() if not _is_text(field.type))
+
     def read(self, names: Sequence[str]) -> Iterator[pyarrow.RecordBatch]:
         """Record batches of these columns."""
         try:
@@ -58,8 +63,14 @@ def open_parquet(where: str, opens: Callable[[], pyarrow.NativeFile]) -> Parquet
         raise TableError(f"{where}: column {blank} has no name")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise TableError(f"{where}: has the column {twice[0]!r} twice")
+        raise TableError(f"{where}: duplicate column name {twice[0]!r}", "Rename or remove one of the columns")
     return ParquetPart(where, names, opened.metadata.num_rows, opened.metadata, opens)
+
+
+def _is_text(kind: pyarrow.DataType) -> bool:
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_null(kind))
 
 
 def _refused(where: str, error: Exception) -> TableError:

@@ -23,7 +23,7 @@ def insurance() -> bytes:
     """
     try:
         with urlopen(URL, timeout=SECONDS) as answer:
-            content = answer.read()
+            content: bytes = answer.read()
     except (OSError, HTTPException) as error:
         raise TableError(f"{URL}: cannot be fetched ({getattr(error, 'reason', error)})", CURE) from error
     header, *rows = list(csv.reader(content.decode(errors="replace").splitlines())) or [[]]

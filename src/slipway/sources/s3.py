@@ -2,22 +2,52 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow
 from botocore.exceptions import IncompleteReadError
+from botocore.response import StreamingBody
 
 from slipway.errors import StoreError, TableError
-from slipway.sources.files import PARQUET, Part
-from slipway.sources.paths import S3
+from slipway.sources.batches import Batches
+from slipway.sources.files import PARQUET, Part, open_parts
+from slipway.sources.source import S3
 from slipway.store.remote import GET, LIST, attempts, connect, explained
 
 STREAMED = 1 << 20  # bytes handed on at a time
 GLOB = re.compile(r"(\*\*/)|(\*)|(\?)|(\[[^]]+\])|(.)", re.DOTALL)
 CURES = {"NoSuchBucket": "There is no such bucket: create it, or correct its name"}
+
+
+@dataclass(frozen=True)
+class S3Objects:
+    """The objects that ``s3://bucket/key`` names, a glob in the key."""
+
+    location: str
+
+    @property
+    def where(self) -> str:
+        return self.location
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return ()  # a role needs none
+
+    def open(self, columns: Collection[str] | None = None, without: Collection[str] = ()) -> Batches:
+        return open_parts(self.parts(), columns)
+
+    def parts(self) -> list[Part]:
+        return [_part(found) for found in objects(self.location)]
+
+    def fingerprint(self) -> Iterator[bytes]:
+        """Name, ETag and size of each object."""
+        return (f"{each.key} {each.etag} {each.size}\n".encode() for each in objects(self.location))
+
+    def ping(self) -> None:
+        objects(self.location)
 
 
 @dataclass(frozen=True)
@@ -74,11 +104,13 @@ def _expression(pattern: str) -> str:
     return "".join(said)
 
 
-def object_part(found: Found) -> Part:
+def _part(found: Found) -> Part:
     """An object as a file of a table: CSV is read as it streams in; of Parquet the footer and the columns asked for."""
-    if found.where.lower().endswith(PARQUET):
-        return Part(found.where, found.size, lambda: pyarrow.PythonFile(Ranges(found), mode="r"))
-    return Part(found.where, found.size, lambda: pyarrow.PythonFile(io.BufferedReader(Stream(found), STREAMED), mode="r"))
+    def opened() -> pyarrow.NativeFile:
+        ranges = found.where.lower().endswith(PARQUET)
+        return pyarrow.PythonFile(Ranges(found) if ranges else io.BufferedReader(Stream(found), STREAMED), mode="r")
+
+    return Part(found.where, found.size, opened, lambda: [found.etag])
 
 
 class Ranges(io.RawIOBase):
@@ -120,12 +152,12 @@ class Stream(io.RawIOBase):
     def __init__(self, found: Found) -> None:
         self._found = found
         self._at = 0
-        self._body = None
+        self._body: StreamingBody | None = None
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         if self._at >= self._found.size:
             return 0
         with _reading(self._found):
@@ -150,7 +182,7 @@ class Stream(io.RawIOBase):
             self._body = None
 
 
-def _get(found: Found, span: str):
+def _get(found: Found, span: str) -> StreamingBody:
     return found.client.get_object(Bucket=found.bucket, Key=found.key, Range=span, IfMatch=found.etag)["Body"]
 
 

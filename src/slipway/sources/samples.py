@@ -6,6 +6,7 @@ Numbers are rounded before they are written, so that the last digits of a platfo
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 ROWS = {"insurance": 1_338, "loan": 614, "truck": 6_000}
 SENSORS = 170
@@ -45,7 +46,7 @@ def loan(rows: int) -> list[list[str]]:
         "CoapplicantIncome", "LoanAmount", "Loan_Amount_Term", "Credit_History", "Property_Area", "Loan_Status",
     ]
     columns = [
-        [f"LP{number:06d}" for number in range(1_002, 1_002 + rows)],
+        np.array([f"LP{number:06d}" for number in range(1_002, 1_002 + rows)]),
         _holes(random, random.choice(["Male", "Female"], rows, p=[0.81, 0.19]), 0.02),
         married, _holes(random, random.choice(["0", "1", "2", "3+"], rows, p=[0.57, 0.17, 0.17, 0.09]), 0.025),
         random.choice(["Graduate", "Not Graduate"], rows, p=[0.78, 0.22]),
@@ -74,10 +75,11 @@ def truck(rows: int) -> list[list[str]]:
 SAMPLES: dict[str, Callable[[int], list[list[str]]]] = {"insurance": insurance, "loan": loan, "truck": truck}
 
 
-def _holes(random: np.random.Generator, values, share: float, marker: str = "") -> np.ndarray:
+def _holes(random: np.random.Generator, values: ArrayLike, share: float, marker: str = "") -> np.ndarray:
     """Some of the cells missing."""
-    return np.where(random.random(len(values)) < share, marker, np.asarray(values).astype(str))
+    cells = np.asarray(values)
+    return np.where(random.random(len(cells)) < share, marker, cells.astype(str))
 
 
-def _table(header: list[str], columns: list) -> list[list[str]]:
+def _table(header: list[str], columns: list[np.ndarray]) -> list[list[str]]:
     return [header, *([str(cell) for cell in row] for row in zip(*columns))]

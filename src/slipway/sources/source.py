@@ -1,14 +1,79 @@
-"""What a problem's source, or a location on the command line, names: files, objects in S3, or a collection."""
+"""Where a table comes from: the one protocol of all sources, and the list of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
+from slipway.errors import TableError
 from slipway.problem import MONGODB, Problem
-from slipway.sources.batches import Batches
-from slipway.sources.paths import S3, files_at, source_files
+from slipway.sources.local_files import LocalFiles
+
+if TYPE_CHECKING:
+    from slipway.sources.batches import Batches
+    from slipway.sources.files import Part
+
+S3 = "s3://"
+
+# How an address begins → the files there, made from (location). What is none of these is a path.
+PLACES = {
+    S3: "slipway.sources.s3:S3Objects",
+}
+# An entry of `source` → the table that other settings describe, made from (problem).
+TABLES = {
+    MONGODB: "slipway.sources.mongodb:MongoCollection",
+}
 
 
-def open_source(problem: Problem, columns: Collection[str] | None = None, without: Collection[str] = ()) -> Batches:
+class Source(Protocol):
+    """Where a table comes from."""
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that must be set before it can be read."""
+
+    def open(self, columns: Collection[str] | None = None, without: Collection[str] = ()) -> "Batches":
+        """The table; the parameters and what is raised are those of `open_source`."""
+
+    def fingerprint(self) -> Iterable[bytes] | None:
+        """Bytes that differ when the table does, told without reading it as one; None when nothing tells that."""
+
+    def ping(self) -> None:
+        """Ask it for a sign of life; TableError or ProblemError when there is none."""
+
+
+@runtime_checkable
+class Files(Source, Protocol):
+    """A source of files, which together with those of other sources may be one table."""
+
+    def parts(self) -> list["Part"]:
+        """The files, sorted; TableError when there is none."""
+
+
+def sources_of(problem: Problem) -> list[Source]:
+    """What the entries of a problem's source name, in their order; nothing is asked or read yet."""
+    return [
+        cast(Source, resolve_name(TABLES[entry])(problem)) if entry in TABLES else files_at(entry, problem.folder, "source")
+        for entry in problem.source
+    ]
+
+
+def files_at(location: str, folder: Path, setting: str = "") -> Files:
+    """Files at one place: a path or a glob relative to `folder`, or ``s3://bucket/key`` with a glob in its key.
+
+    `setting` is what names the place in slipway.yaml; empty for an argument of a command.
+    """
+    scheme, separator, _ = location.partition("://")
+    if found := PLACES.get(scheme + separator):
+        return cast(Files, resolve_name(found)(location))
+    return LocalFiles(location, folder, setting)
+
+
+def open_source(problem: Problem, columns: Collection[str] | None = None, without: Collection[str] = ()) -> "Batches":
     """The table that a problem's source names.
 
     Parameters
@@ -24,30 +89,19 @@ def open_source(problem: Problem, columns: Collection[str] | None = None, withou
     TableError
         When a part of the source is not there, cannot be opened, or has other columns than the rest.
     """
-    if MONGODB in problem.source:
-        from slipway.sources.mongodb import open_collection
+    sources = sources_of(problem)
+    if len(sources) == 1:
+        return sources[0].open(columns, without)
+    from slipway.sources.files import open_parts
 
-        return open_collection(problem.mongodb, columns, without)
-    from slipway.sources.files import file_parts, open_parts
-
-    return open_parts([
-        part for source in problem.source
-        for part in (_objects(source) if source.startswith(S3) else file_parts(source_files(problem, source)))
-    ], columns)
-
-
-def open_location(location: str, folder: Path, columns: Collection[str] | None = None) -> Batches:
-    """The table at one place: a file or a glob relative to `folder`, or ``s3://bucket/key`` with a glob in its key.
-
-    `columns` and what is raised are those of `open_source`.
-    """
-    from slipway.sources.files import file_parts, open_parts
-
-    parts = _objects(location) if location.startswith(S3) else file_parts(files_at(location, folder))
+    parts: list[Part] = []
+    for source in sources:
+        if not isinstance(source, Files):
+            raise TableError(f"source: {source.where} cannot be one table together with other entries", "Name it alone")
+        parts += source.parts()
     return open_parts(parts, columns)
 
 
-def _objects(location: str) -> list:
-    from slipway.sources.s3 import object_part, objects  # boto3 takes a while
-
-    return [object_part(found) for found in objects(location)]
+def open_location(location: str, folder: Path, columns: Collection[str] | None = None) -> "Batches":
+    """The table of the files at one place, as `files_at` and `open_source` have it."""
+    return files_at(location, folder).open(columns)

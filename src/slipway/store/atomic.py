@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from slipway.errors import StoreError
+from slipway.errors import SlipwayError, StoreError
 
 NO_RIGHT = "Get the right to write there"
-FULL = "Make room on the disk and run it again"
+FULL = "Make room on the disk, and run the same command again"
 CURES = {
     errno.EACCES: NO_RIGHT, errno.EPERM: NO_RIGHT, errno.EROFS: NO_RIGHT, errno.ENOSPC: FULL, errno.EDQUOT: FULL,
+    errno.EFBIG: "Raise the limit on file size (ulimit -f), and run the same command again",
 }
 
 
-def unwritable(path: Path, error: OSError) -> StoreError:
+def unwritable(path: Path, error: OSError, kind: type[SlipwayError] = StoreError) -> SlipwayError:
     """The error of a write to `path` that the system refused, with what to do."""
-    return StoreError(f"{path}: cannot be written ({error.strerror})", CURES.get(error.errno, ""))
+    return kind(f"{path}: cannot be written ({error.strerror})", CURES.get(error.errno or 0, ""))
 
 
 @contextmanager

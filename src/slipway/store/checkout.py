@@ -83,5 +83,5 @@ class Checkout:
 
 def size_of(bundle: Bundle) -> int:
     """Bytes of all files of a bundle, the manifest with them."""
-    listed = sum(each["bytes"] for each in bundle.manifest["files"].values())
+    listed: int = sum(each["bytes"] for each in bundle.manifest["files"].values())
     return listed + (bundle.folder / MANIFEST).stat().st_size

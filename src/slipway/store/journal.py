@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from slipway.errors import StoreError
 from slipway.model.bundle import Bundle
@@ -24,7 +25,7 @@ class Journal:
 
     path: Path
 
-    def append(self, entry: Mapping) -> None:
+    def append(self, entry: Mapping[str, Any]) -> None:
         """Add an entry and force it to the disk; a line that a crash cut short is closed off first."""
         line = to_line(entry)
         try:
@@ -48,7 +49,7 @@ class Journal:
         if not size:  # a file made just now is lost in a power cut unless its folder knows it
             sync_folder(self.path.parent)
 
-    def entries(self) -> list[dict]:
+    def entries(self) -> list[dict[str, Any]]:
         """All entries, the oldest first; what a crash left half written is passed over."""
         try:
             content = read_plain(self.path)
@@ -59,12 +60,12 @@ class Journal:
         return read_entries(content)
 
 
-def to_line(entry: Mapping) -> bytes:
+def to_line(entry: Mapping[str, Any]) -> bytes:
     """An entry as a line of a journal's file; what is no UTF-8, as a user's name may be, is escaped as JSON does it."""
     return json.dumps(entry, sort_keys=True, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
-def read_entries(content: bytes) -> list[dict]:
+def read_entries(content: bytes) -> list[dict[str, Any]]:
     """The entries of a journal's file, the oldest first; lines that are none are passed over."""
     found = []
     for line in content.splitlines():
@@ -77,7 +78,7 @@ def read_entries(content: bytes) -> list[dict]:
     return found
 
 
-def entry(event: str, bundle: Bundle, champion: str | None, verdict: Mapping, **more) -> dict:
+def entry(event: str, bundle: Bundle, champion: str | None, verdict: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     """An entry about a bundle, with the time and who made it.
 
     Parameters
@@ -103,7 +104,7 @@ def _who() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def champions(entries: Iterable[Mapping]) -> list[str]:
+def champions(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Digests of the champions that can be gone back to, the present one last.
 
     A promotion adds its bundle; a rollback takes the last one away, so that two in a row go back two steps. The

@@ -8,12 +8,10 @@ from slipway.errors import BundleError, StoreError
 from slipway.model.bundle import DIGEST, MANIFEST, Bundle, digest_of, manifest_bytes, read_bundle
 from slipway.model.document import read_plain
 from slipway.store.atomic import locked, replace, sync_folder, unwritable, write_synced
+from slipway.store.digests import find
 from slipway.store.draft import clean, drafted
 from slipway.store.journal import Journal, champions, entry
 from slipway.store.pointer import FILE, Pointer
-
-SHORTEST_PREFIX = 6
-LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -83,16 +81,7 @@ class LocalStore:
 
     def find(self, prefix: str) -> str:
         """The one digest that starts with `prefix`; StoreError when there is none, or several."""
-        if len(prefix) < SHORTEST_PREFIX:
-            raise StoreError(f"{prefix!r}: give at least {SHORTEST_PREFIX} digits of the digest")
-        there = self.digests()
-        found = [digest for digest in there if digest.startswith(prefix)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise StoreError(f"{prefix}: fits several bundles ({_listed(found)})", "Give more digits")
-        cure = f"Those there are: {_listed(there)}" if there else "There is none yet: run slipway train"
-        raise StoreError(f"{prefix}: no such bundle in {self.bundles}", cure)
+        return find(prefix, self.digests, "bundle", self.bundles, "There is none yet: run slipway train")
 
     def bundle(self, digest: str) -> Bundle:
         """Read and verify a bundle; BundleError when it is absent or damaged."""
@@ -136,10 +125,11 @@ class LocalStore:
             raise unwritable(self.root / FILE, error) from error
 
     def promote(self, bundle: Bundle, event: str, reason: str) -> None:
-        """Make a verified bundle the champion by hand, and note it in the journal."""
+        """Make a verified bundle the champion by hand, and note it in the journal; the present champion keeps its verdict."""
         before = self.pointer()
         verdict = {"outcome": "promoted", "reasons": [reason]}
-        self.point(Pointer(bundle.digest, bundle.problem, verdict))
+        if before is None or before.digest != bundle.digest:
+            self.point(Pointer(bundle.digest, bundle.problem, verdict))
         self.journal.append(entry(event, bundle, before.digest if before else None, verdict))
 
     def previous(self) -> str:
@@ -152,15 +142,6 @@ class LocalStore:
         if not history:
             raise StoreError(f"{self.journal.path}: knows of no earlier champion", "slipway promote DIGEST names one")
         return history[-1]
-
-
-def _listed(digests: list[str]) -> str:
-    """The first digests, as far as they have to be shown to tell them apart."""
-    length = 12
-    while len({digest[:length] for digest in digests}) < len(digests):
-        length += 1
-    more = f" and {len(digests) - LISTED} more" if len(digests) > LISTED else ""
-    return ", ".join(digest[:length] for digest in digests[:LISTED]) + more
 
 
 def open_store(folder: Path) -> LocalStore:

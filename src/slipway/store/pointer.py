@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from slipway.errors import StoreError
 from slipway.model.bundle import DIGEST
@@ -29,7 +30,7 @@ class Pointer:
 
     digest: str
     problem: str
-    verdict: Mapping = field(hash=False)
+    verdict: Mapping[str, Any] = field(hash=False)
 
     def to_bytes(self) -> bytes:
         document = {

@@ -18,7 +18,7 @@ from typing import Any
 from slipway.errors import StoreError
 from slipway.model.bundle import DIGEST, MANIFEST
 from slipway.problem import Problem
-from slipway.store.local import SHORTEST_PREFIX
+from slipway.store.digests import find
 
 try:
     import boto3
@@ -37,6 +37,7 @@ LIST, GET, PUT = "s3:ListBucket", "s3:GetObject", "s3:PutObject"
 KEYS = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives them"
 REGION = "Set AWS_REGION to the region of the bucket"
 ENDPOINT = "Check the network and AWS_ENDPOINT_URL"
+PUSH = "Run slipway push where it was trained"
 LATER = "Run it again later: what is there already is skipped"
 DENIED = {"AccessDenied", "AllAccessDisabled", "403"}
 CURES = {
@@ -78,7 +79,7 @@ class S3Store:
 
     def sizes(self, start: str) -> dict[str, int]:
         """Names that begin with `start`, and their sizes in bytes; StoreError as for every call here."""
-        found = {}
+        found: dict[str, int] = {}
         with self._told(LIST, start):
             pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix + start)
             for page in pages:
@@ -87,18 +88,14 @@ class S3Store:
 
     def find(self, digits: str) -> str:
         """The one digest of a bundle that starts with `digits`; StoreError when there is none, or several."""
-        if len(digits) < SHORTEST_PREFIX:
-            raise StoreError(f"{digits!r}: give at least {SHORTEST_PREFIX} digits of the digest")
-        folders = [name.split("/")[1] for name in self.sizes(f"bundles/{digits}") if name.endswith(f"/{MANIFEST}")]
-        found = [digest for digest in folders if DIGEST.fullmatch(digest)]
-        if len(found) > 1:
-            raise StoreError(f"{digits}: fits several bundles ({', '.join(found)})", "Give more digits")
-        if not found:
-            raise self.absent(digits)
-        return found[0]
+        def there() -> list[str]:
+            folders = [name.split("/")[1] for name in self.sizes(f"bundles/{digits}") if name.endswith(f"/{MANIFEST}")]
+            return [digest for digest in folders if DIGEST.fullmatch(digest)]
+
+        return find(digits, there, "bundle", self, PUSH)
 
     def absent(self, digest: str) -> StoreError:
-        return StoreError(f"bundle {digest[:12]} is not in {self}", "Run slipway push where it was trained")
+        return StoreError(f"bundle {digest[:12]} is not in {self}", PUSH)
 
     def read(self, name: str) -> bytes:
         """The content of an object."""
@@ -111,6 +108,7 @@ class S3Store:
                 answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)
                 with closing(answer["Body"]) as body, attempt:
                     return body.read(), answer["ETag"]
+        raise AssertionError("the last attempt returns or raises")
 
     def holds(self, name: str, digest: str) -> bool:
         """Whether an object has this SHA-256: by the sum S3 made of it, or, as that may be of its parts, by reading it."""

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pyarrow
 from pyarrow import parquet
@@ -20,9 +21,9 @@ from slipway.errors import StoreError
 from slipway.model.bundle import DIGEST
 from slipway.model.document import parse, read_plain
 from slipway.store.atomic import locked, unwritable, write_synced
+from slipway.store.digests import find
 from slipway.store.draft import clean, discard, drafted
-from slipway.store.local import SHORTEST_PREFIX
-from slipway.table.hashing import fingerprint
+from slipway.table.identity import fingerprint
 
 FORMAT = 1
 TABLE, ABOUT = "table.parquet", "about.json"
@@ -36,7 +37,7 @@ class KeptData:
 
     root: Path
 
-    def keep(self, table: pyarrow.Table, about: dict) -> str:
+    def keep(self, table: pyarrow.Table, about: dict[str, Any]) -> str:
         """Write a table, all of it or nothing, unless it is there and sound, with the same `about`.
 
         Parameters
@@ -67,7 +68,7 @@ class KeptData:
             raise unwritable(self.root, error) from error
         return named
 
-    def read(self, named: str) -> tuple[pyarrow.Table, dict]:
+    def read(self, named: str) -> tuple[pyarrow.Table, dict[str, Any]]:
         """A table that was kept, verified, and what `keep` was told about it; StoreError when it is absent or damaged."""
         folder = self.root / named
         if not DIGEST.fullmatch(named) or not folder.is_dir():
@@ -86,17 +87,7 @@ class KeptData:
 
     def find(self, prefix: str) -> str:
         """The one fingerprint that starts with `prefix`; StoreError when there is none, or several."""
-        if len(prefix) < SHORTEST_PREFIX:
-            raise StoreError(f"{prefix!r}: give at least {SHORTEST_PREFIX} digits of the fingerprint")
-        there = sorted(self.sizes())
-        found = [named for named in there if named.startswith(prefix)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise StoreError(f"{prefix}: fits several tables in {self.root}", "Give more digits")
-        listed = ", ".join(named[:12] for named in there)
-        cure = f"Those there are: {listed}" if there else "None is kept: see data.keep in docs/settings.md"
-        raise StoreError(f"{prefix}: no such data in {self.root}", cure)
+        return find(prefix, lambda: sorted(self.sizes()), "data", self.root, "None is kept: see data.keep in docs/settings.md")
 
     def sizes(self) -> dict[str, int]:
         """Bytes of all tables kept, by fingerprint; the one used last comes first."""
@@ -155,15 +146,15 @@ class KeptData:
             clean(self.root)
         return removed
 
-    def _sound(self, named: str, about: dict) -> bool:
+    def _sound(self, named: str, about: dict[str, Any]) -> bool:
         try:
-            return self._about(self.root / named)["about"] == about
+            return bool(self._about(self.root / named)["about"] == about)
         except (StoreError, OSError):
             return False
 
-    def _about(self, folder: Path) -> dict:
+    def _about(self, folder: Path) -> dict[str, Any]:
         try:
-            about = parse(read_plain(folder / ABOUT))
+            about: dict[str, Any] = parse(read_plain(folder / ABOUT))
             right = about["format"] == FORMAT and about["sha256"] == _digest(folder / TABLE)
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{folder / ABOUT}: is not what slipway train wrote", DAMAGED) from error
@@ -171,7 +162,7 @@ class KeptData:
             raise StoreError(f"{folder / TABLE}: its SHA-256 is not the one in {ABOUT}", DAMAGED)
         return about
 
-    def _write(self, named: str, table: pyarrow.Table, about: dict) -> None:
+    def _write(self, named: str, table: pyarrow.Table, about: dict[str, Any]) -> None:
         with drafted(self.root / named) as draft:
             packed = pyarrow.BufferOutputStream()
             parquet.write_table(table, packed)

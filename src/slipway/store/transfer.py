@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
+from typing import Any
 
 from slipway.errors import BundleError, StoreError
 from slipway.model.bundle import FILE_NAME, MANIFEST, Bundle
@@ -20,7 +21,7 @@ LARGEST_MANIFEST = 1 << 20
 Tell = Callable[[int, int, str, int, str], None]
 OUTCOMES = ("success", "failure", "cancelled", "rejected")
 COUNT = ("an integer of 1 or more", lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 1)
-RELEASE = {
+RELEASE: dict[str, tuple[str, Callable[[Any], object]]] = {
     "key": ("a text", lambda value: isinstance(value, str) and value.strip()),
     "digest": ("sha256: and 64 hexadecimal digits",
                lambda value: isinstance(value, str) and re.fullmatch(r"sha256:[0-9a-f]{64}", value)),
@@ -126,7 +127,7 @@ def _wrong(remote: S3Store, key: str, how: str) -> StoreError:
     )
 
 
-def add_entries(remote: S3Store, entries: Iterable[Mapping]) -> int:
+def add_entries(remote: S3Store, entries: Iterable[Mapping[str, Any]]) -> int:
     """Append to the remote journal what it lacks, as one; how many entries that was.
 
     Raises
@@ -135,7 +136,7 @@ def add_entries(remote: S3Store, entries: Iterable[Mapping]) -> int:
         When the journal cannot be read or written. Nothing of it is lost, and nothing is added twice.
     """
     wanted = list(entries)
-    added: list[Mapping] = []
+    added: list[Mapping[str, Any]] = []
 
     def change(content: bytes) -> bytes:
         nonlocal added
@@ -148,7 +149,7 @@ def add_entries(remote: S3Store, entries: Iterable[Mapping]) -> int:
     return len(added)
 
 
-def _lacking(wanted: Iterable[Mapping], present: Iterable[Mapping]) -> list[Mapping]:
+def _lacking(wanted: Iterable[Mapping[str, Any]], present: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """What of `wanted` is not present, in its order; of entries that look the same, as many as are missing."""
     known = Counter(_identity(each) for each in present)
     lacking = []
@@ -161,13 +162,13 @@ def _lacking(wanted: Iterable[Mapping], present: Iterable[Mapping]) -> list[Mapp
     return lacking
 
 
-def _identity(each: Mapping) -> str:
+def _identity(each: Mapping[str, Any]) -> str:
     """What makes two entries the same one: all of it, but of a release only what was released, not when and by whom."""
     told = {key: each.get(key) for key in ("event", *RELEASE)} if each.get("event") == "release" else each
     return json.dumps(told, sort_keys=True)
 
 
-def released(bundle: Bundle, content: bytes, where: str) -> dict:
+def released(bundle: Bundle, content: bytes, where: str) -> dict[str, Any]:
     """The entry of a release.
 
     Parameters

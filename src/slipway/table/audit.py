@@ -1,6 +1,6 @@
-"""What is wrong in a table, column by column, by a schema."""
+"""What is unlike the schema in a table, column by column."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -9,57 +9,74 @@ import pandas as pd
 
 from slipway.errors import TableError
 from slipway.table.cells import Cells, cells_of, junk_says, typed
-from slipway.table.schema import UNSEEN, Field, Schema
+from slipway.table.rules import Rule
+from slipway.table.schema import UNSEEN
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with a column."""
+    """One difference between a column and the schema.
+
+    Parameters
+    ----------
+    column : str
+    says : str
+    rejects : bool
+        Whether rows cannot be answered because of it.
+    """
 
     column: str
     says: str
+    rejects: bool = True
 
 
-def audit(
-    frame: pd.DataFrame, schema: Schema, others: Collection[str] = (), markers: Callable[[str], Iterable[str]] = lambda name: ()
-) -> list[Finding]:
-    """Findings in the order of the schema; `others` are columns that may be there without being fields."""
+def audit(frame: pd.DataFrame, rules: Iterable[Rule], others: Collection[str] = ()) -> list[Finding]:
+    """Findings in the order of the rules; `others` are columns that may be there without being fields."""
     findings = []
-    for field in schema:
-        if field.name not in frame.columns:
-            near = get_close_matches(field.name, [str(name) for name in frame.columns if name not in schema.names], 1)
-            findings.append(Finding(field.name, "is not in the table" + (f"; is it {near[0]!r}?" if near else "")))
-            continue
-        findings += [Finding(field.name, says) for says in _look(cells_of(frame[field.name], markers(field.name)), field)]
+    fields = {rule.field.name: rule for rule in rules}
+    for name, rule in fields.items():
+        if name not in frame.columns:
+            near = get_close_matches(name, [str(column) for column in frame.columns if column not in fields], 1)
+            findings.append(Finding(name, "is not in the table" + (f"; is it {near[0]!r}?" if near else "")))
+        else:
+            findings += _look(cells_of(frame[name], rule.reader), rule)
     for name in frame.columns:
-        if name not in schema.names and name not in others:
-            findings.append(Finding(str(name), "is not a field of the schema"))
+        if name not in fields and name not in others:
+            findings.append(Finding(str(name), "is not a field of the schema; ignored", rejects=False))
     return findings
 
 
-def _look(cells: Cells, field: Field) -> list[str]:
-    says = []
+def _look(cells: Cells, rule: Rule) -> list[Finding]:
+    field, found = rule.field, []
     if cells.missing.any() and not field.optional:
-        rows = np.nonzero(cells.missing)[0] + 1
-        says.append(f"{len(rows)} cells are missing (first in row {rows[0]}); training had none")
+        found.append(Finding(field.name, f"{_count(cells.missing, 'missing')}; training had none"))
     if not cells.texts:
-        return says
+        return found
     try:
         values = typed(cells, field)
     except TableError as error:
-        return [*says, error.cause.partition(": ")[2]]
+        return [*found, Finding(field.name, error.cause.partition(": ")[2])]
     if field.type == "category":
-        unseen = ~np.isin(cells.texts, field.levels)
         if (values == UNSEEN).any():
-            says.append(f"{junk_says(cells, unseen)}, which training never saw")
-        return says
-    if field.type == "integer":
-        fractions = values != np.round(values)
-        fractions &= ~np.isnan(values)
-        if fractions.any():
-            says.append(f"{fractions.sum()} cells are not whole (first in row {np.nonzero(fractions)[0][0] + 1})")
+            says = f"{junk_says(cells, ~np.isin(cells.texts, field.levels))}, which training never saw"
+            found.append(_finding(field.name, says, rule.closed_levels))
+        return found
+    if field.type == "integer" and (fractions := (values != np.round(values)) & ~np.isnan(values)).any():
+        found.append(Finding(field.name, _count(fractions, "not an integer", "not integers")))
     outside = (values < field.minimum) | (values > field.maximum)
     if outside.any():
-        first = np.nonzero(outside)[0][0] + 1
-        says.append(f"{outside.sum()} cells are outside the range of training {field.range} (first in row {first})")
-    return says
+        refused = rule.is_number and ((values < rule.low) | (values > rule.high)).any()
+        found.append(_finding(field.name, _count(outside, f"outside the range of training, {field.range}"), bool(refused)))
+    return found
+
+
+def _finding(name: str, says: str, rejects: bool) -> Finding:
+    return Finding(name, says if rejects else f"{says}; answered with a warning", rejects)
+
+
+def _count(cells: np.ndarray, one: str, many: str = "") -> str:
+    """How many cells are what, and in which row the first one is."""
+    rows = np.nonzero(cells)[0] + 1
+    if len(rows) == 1:
+        return f"1 cell is {one} (row {rows[0]})"
+    return f"{len(rows)} cells are {many or one} (first in row {rows[0]})"

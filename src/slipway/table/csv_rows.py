@@ -4,35 +4,58 @@ A block in which every line is a row is read by Arrow; one in which something is
 line, a lone carriage return, a byte that is not UTF-8) by Python's csv, as the service does.
 """
 
-import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow
 from pyarrow import csv as arrow
 
-from slipway.table.rules import shape_error
+from slipway.table.dialect import LONGEST_CELL, Header, read_rows, shape_error
 
-LONGEST_CELL = csv.field_size_limit()
 NOT_UTF_8 = "the row is not UTF-8 text"
 
 
 @dataclass(frozen=True)
 class Form:
-    """How the rows of a file are written.
+    """What is read of the rows of a file.
 
     Parameters
     ----------
-    names : tuple of str
-    separator : str
-    places : tuple of int
-        Which columns are wanted.
+    header : Header
+    wanted : tuple of str
+        Columns.
     """
 
-    names: tuple[str, ...]
-    separator: str
-    places: tuple[int, ...]
+    header: Header
+    wanted: tuple[str, ...]
+
+    @cached_property
+    def numbered(self) -> list[str]:
+        """Names for all columns, while Arrow reads them."""
+        return [str(place) for place in range(len(self.header.names))]
+
+    @cached_property
+    def places(self) -> list[int]:
+        """Which columns are wanted."""
+        return [self.header.places[name] for name in self.wanted]
+
+    def parsing(self, odd: Callable[[arrow.InvalidRow], str] | None = None, quoted: bool = True) -> arrow.ParseOptions:
+        """`odd` is asked what becomes of a row of another length, ``skip`` or ``error``; without it, it is an error."""
+        return arrow.ParseOptions(delimiter=self.header.separator, newlines_in_values=quoted, invalid_row_handler=odd)
+
+    def converting(self) -> arrow.ConvertOptions:
+        """Every cell is text, untouched."""
+        return arrow.ConvertOptions(
+            column_types=dict.fromkeys(self.numbered, pyarrow.string()), strings_can_be_null=False,
+            include_columns=[self.numbered[place] for place in self.places],
+        )
+
+    def fault(self, row: str, count: int) -> str:
+        """What is wrong with a row of another length, of which Arrow may tell the start alone."""
+        cells = next(read_rows([row], self.header.separator), None) or []
+        return shape_error((cells + [""] * count)[:count], len(self.numbered))
 
 
 @dataclass(frozen=True)
@@ -90,30 +113,27 @@ def _parse_lines(data: bytes, form: Form) -> Parsed | None:
     lines = data.removesuffix(end).split(end)
     if max(map(len, lines)) > LONGEST_CELL:
         return None
-    if b'"' in lines[-1] and not _ends(lines[-1].decode(), form.separator):
+    if b'"' in lines[-1] and not _ends(lines[-1].decode(), form.header.separator):
         return None
-    found: list = []
-    numbered = [str(place) for place in range(len(form.names))]
+    found: list[arrow.InvalidRow] = []
+
+    def skip(row: arrow.InvalidRow) -> str:
+        found.append(row)
+        return "skip"
+
     try:
         table = arrow.read_csv(
             pyarrow.BufferReader(data),
-            read_options=arrow.ReadOptions(column_names=numbered, use_threads=False, block_size=len(data) + 1),
-            parse_options=arrow.ParseOptions(
-                delimiter=form.separator, newlines_in_values=b'"' in data,
-                invalid_row_handler=lambda row: found.append(row) or "skip",
-            ),
-            convert_options=arrow.ConvertOptions(
-                column_types=dict.fromkeys(numbered, pyarrow.string()), strings_can_be_null=False, check_utf8=False,
-                include_columns=[numbered[place] for place in form.places],
-            ),
+            arrow.ReadOptions(column_names=form.numbered, use_threads=False, block_size=len(data) + 1),
+            form.parsing(skip, quoted=b'"' in data), form.converting(),
         )
     except pyarrow.ArrowInvalid:
         return None
     if table.num_rows + len(found) != len(lines):  # a line end within quotes
         return None
-    malformed = {row.number - 1: shape_error([""] * row.actual_columns, len(numbered)) for row in found}
+    malformed = {row.number - 1: form.fault(row.text, row.actual_columns) for row in found}
     kept = [line for place, line in enumerate(lines) if place not in malformed] if malformed else lines
-    return Parsed(len(lines), kept, _named(table, form), malformed, len(data))
+    return Parsed(len(lines), kept, table.rename_columns(list(form.wanted)), malformed, len(data))
 
 
 def _is_utf_8(data: bytes) -> bool:
@@ -126,7 +146,7 @@ def _is_utf_8(data: bytes) -> bool:
 def _ends(line: str, separator: str) -> bool:
     """Whether a row ends with this line, its first."""
     text = _Text(iter([line]))
-    next(csv.reader(text, delimiter=separator))
+    next(read_rows(text, separator))
     return not text.asked
 
 
@@ -153,7 +173,7 @@ class _Text:
 def _parse_oddly(data: bytes, form: Form, final: bool) -> Parsed:
     text = _Text(io.StringIO(data.decode("utf-8", "surrogateescape"), newline=""))
     lines, rows, malformed, count, taken = [], [], {}, 0, 0
-    for row in _rows(csv.reader(text, delimiter=form.separator)):
+    for row in read_rows(text, form.header.separator):
         if text.asked and not final:
             break
         raw = "".join(text.taken).encode("utf-8", "surrogateescape")
@@ -161,7 +181,7 @@ def _parse_oddly(data: bytes, form: Form, final: bool) -> Parsed:
         taken += len(raw)
         if row == []:
             continue
-        wrong = shape_error(row, len(form.names)) or ("" if _is_utf_8(raw) else NOT_UTF_8)
+        wrong = shape_error(row, len(form.numbered)) or ("" if _is_utf_8(raw) else NOT_UTF_8)
         if wrong:
             malformed[count] = wrong
         else:
@@ -169,20 +189,6 @@ def _parse_oddly(data: bytes, form: Form, final: bool) -> Parsed:
             lines.append(closed.removesuffix(b"\n").removesuffix(b"\r"))
             rows.append(row)
         count += 1
-    columns = [pyarrow.array([row[place] for row in rows], pyarrow.string()) for place in form.places]
-    return Parsed(count, lines, _named(pyarrow.table(columns, [str(place) for place in form.places]), form), malformed, taken)
-
-
-def _rows(reader: Iterator[list[str]]) -> Iterator[list[str] | None]:
-    """Rows; None for one with a cell beyond the reader's limit, after which it goes on with the next line."""
-    while True:
-        try:
-            yield next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield None
-
-
-def _named(table: pyarrow.Table, form: Form) -> pyarrow.Table:
-    return table.rename_columns([form.names[place] for place in form.places])
+    cells = {str(place): pyarrow.array([row[place] for row in rows], pyarrow.string()) for place in form.places}
+    table = pyarrow.table(cells).rename_columns(list(form.wanted))
+    return Parsed(count, lines, table, malformed, taken)

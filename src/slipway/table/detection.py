@@ -7,8 +7,8 @@ from datetime import datetime
 from math import isfinite, isnan
 from typing import Literal
 
+from slipway.table.dates import ISO
 from slipway.table.formats import ALIKE, DATES, format_of, number, without_unit
-from slipway.table.schema import ISO
 
 MOSTLY = 0.95
 MANY = 20
@@ -81,12 +81,12 @@ def is_value(text: str) -> bool:
     return _is_date(text) or NUMBER.fullmatch(without_unit(text)[0]) is not None
 
 
-def undeclared(texts: Collection[str]) -> str | None:
-    """The cure when a column needs an entry in ``formats``, None when it needs none."""
+def undeclared(texts: Collection[str], others: bool) -> str | None:
+    """The cure when a column needs an entry in ``formats``, None when it needs none; `others` says that columns have one."""
     found = find(texts)
     if found.format:
         return f'Add the column to formats in slipway.yaml, with the example "{found.format}" ({found.evidence})'
-    if found.choices and "1234.56" not in found.choices:  # which is read without an entry
+    if found.choices and (others or "1234.56" not in found.choices):  # which is read without an entry
         either = " or ".join(f'"{each}"' for each in found.choices)
         return f"Add the column to formats in slipway.yaml, with the example {either} ({found.evidence})"
     return f"Write the cells in one way, or add the column to drop ({found.evidence})" if found.is_mixed else None
@@ -174,7 +174,7 @@ class _Marks:
             text = next(iter(self.either.values()))
             says = " or ".join(format_of(each).plain(text) or "" for each in examples)
             return Found("", examples, f"{_shown(text)} is {says}", odd, "number")
-        if not texts or examples == ("1234.56",):
+        if not texts or examples == ("1234.56",) and not settled:
             return Found(odd=odd, kind="number")
         return Found(examples[0], (), _evidence(texts[0], self.size, len(odd)) + settled, odd, "number")
 

@@ -14,7 +14,7 @@ from math import isfinite, nan
 from typing import Literal, Protocol
 
 from slipway.errors import ProblemError
-from slipway.table.schema import ISO, parse_date
+from slipway.table.dates import ISO, parse_date
 
 ASK = "?"  # in the place of an example: a person has to say
 CURRENCIES = {"AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "INR", "JPY", "NOK", "PLN", "SEK", "USD"}
@@ -30,12 +30,19 @@ class Format:
     ----------
     kind : str
         ``number`` or ``date``.
+    example : str
+        How it writes 1234.56, or 31 December 2024.
     """
 
     kind: Literal["number", "date"]
+    example: str
 
     def plain(self, text: str) -> str | None:
         """The canonical text of a stripped cell, ``8123.45`` or ``2024-12-31``; None where it is not written so."""
+        raise NotImplementedError
+
+    def written(self, plain: str) -> str:
+        """A canonical text as the column writes it."""
         raise NotImplementedError
 
 
@@ -43,6 +50,7 @@ class Format:
 class NumberFormat(Format):
     """Numbers, with or without their unit; thousands are grouped by three or not at all."""
 
+    example: str
     thousands: str
     decimal: str
     unit: str
@@ -60,11 +68,15 @@ class NumberFormat(Format):
             return None
         return number.replace(self.thousands, "").replace(self.decimal, ".").removeprefix("+")
 
+    def written(self, plain: str) -> str:
+        return plain.replace(".", self.decimal)
+
 
 @dataclass(frozen=True)
 class DateFormat(Format):
     """Dates, each with or without a time; `first` is ``day``, ``month`` or ``year``. ISO 8601 is always read, too."""
 
+    example: str
     first: Literal["day", "month", "year"]
     separator: str
     kind = "date"
@@ -86,6 +98,11 @@ class DateFormat(Format):
         except ValueError:  # the 31st of February, or half past 25
             return None
 
+    def written(self, plain: str) -> str:
+        year, month, day = plain[:10].split("-")
+        order = {"day": (day, month, year), "month": (month, day, year), "year": (year, month, day)}[self.first]
+        return self.separator.join(order) + plain[10:]
+
     def _moment(self, *parts: str) -> date:
         one, two, three, hour, minute, second, fraction, half = parts
         order = {"day": (three, two, one), "month": (three, one, two), "year": (one, two, three)}[self.first]
@@ -101,9 +118,11 @@ class DateFormat(Format):
 
 
 DATES = {
-    "31.12.2024": DateFormat("day", "."), "31/12/2024": DateFormat("day", "/"), "31-12-2024": DateFormat("day", "-"),
-    "12/31/2024": DateFormat("month", "/"), "12-31-2024": DateFormat("month", "-"),
-    "2024-12-31": DateFormat("year", "-"), "2024/12/31": DateFormat("year", "/"), "2024.12.31": DateFormat("year", "."),
+    each.example: each for each in (
+        DateFormat("31.12.2024", "day", "."), DateFormat("31/12/2024", "day", "/"), DateFormat("31-12-2024", "day", "-"),
+        DateFormat("12/31/2024", "month", "/"), DateFormat("12-31-2024", "month", "-"),
+        DateFormat("2024-12-31", "year", "-"), DateFormat("2024/12/31", "year", "/"), DateFormat("2024.12.31", "year", "."),
+    )
 }
 EXPECTED = (
     "Write 1234.56 as the column does, such as \"1,234.56\", \"1.234,56 €\", \"1234,56\", \"1 234,56\" or \"1234.56%\", or "
@@ -139,7 +158,7 @@ def format_of(example: str) -> Format:
     found = NUMBER.fullmatch(number)
     if not found or found[1] == found[2]:
         raise ValueError(f"{example[:40]!r} is not a valid example of a format. {EXPECTED}")
-    return NumberFormat(found[1], found[2], unit)
+    return NumberFormat(example, found[1], found[2], unit)
 
 
 def number(text: str) -> float:
@@ -152,14 +171,16 @@ def number(text: str) -> float:
     return value if isfinite(value) and "_" not in text else nan
 
 
-class Formatted(Protocol):
-    """What names the formats of columns, as a problem does."""
+class Described(Protocol):
+    """What says how columns are written, as a problem does."""
 
     @property
     def formats(self) -> Mapping[str, str]: ...
 
+    def markers(self, column: str) -> tuple[str, ...]: ...
 
-def problem_format(problem: Formatted, name: str) -> Format | None:
+
+def problem_format(problem: Described, name: str) -> Format | None:
     """How slipway.yaml says that a column is written, None when it does not; ProblemError on an example that is not valid."""
     example = problem.formats.get(name)
     if example is None:

@@ -1,15 +1,20 @@
 """What the columns of a table are: the schema of its features, and the target with its task."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
 
 from slipway.errors import TableError
+from slipway.kinds import EVERY_COLUMN
 from slipway.problem import Problem
+from slipway.table.cell import problem_reader
 from slipway.table.cells import JUNK_CURE, Cells, cells_of, junk_says, typed
-from slipway.table.schema import Columns, Field, Schema, show_date
+from slipway.table.dates import show_date
+from slipway.table.detection import undeclared
+from slipway.table.schema import Columns, Field, Schema
 
 MOSTLY = 0.95
 FREE_TEXT_LEVELS = 200
@@ -47,9 +52,10 @@ class Target:
 
 def features(frame: pd.DataFrame, problem: Problem) -> list[str]:
     """Names of the columns that are learned from; TableError when the problem names one that is absent."""
-    for setting in ("id", "drop", "types"):
+    for setting in ("id", "drop", "types", "formats", "missing", "limits"):
         for name in getattr(problem, setting):
-            _require(frame, name, setting)
+            if (setting, name) != ("missing", EVERY_COLUMN):
+                _require(frame, name, setting)
     away = {problem.target, *problem.id, *problem.drop}
     return [name for name in frame.columns if name not in away]
 
@@ -63,20 +69,35 @@ def _require(frame: pd.DataFrame, name: str, setting: str) -> None:
 
 def infer_schema(frame: pd.DataFrame, problem: Problem) -> Schema:
     """The schema of the feature columns; TableError when a column is not fit to learn from."""
-    return infer_columns(frame, problem)[0]
+    return infer_columns(frame, problem, features(frame, problem))[0]
 
 
-def infer_columns(frame: pd.DataFrame, problem: Problem) -> tuple[Schema, Columns]:
-    """The same, and the typed columns."""
-    names = features(frame, problem)
+def infer_columns(frame: pd.DataFrame, problem: Problem, names: Sequence[str]) -> tuple[Schema, Columns]:
+    """The same of these columns, and the typed columns."""
     if not names:
         raise TableError("the table has no column to learn from besides the target")
     fields, columns = [], {}
     for name in names:
-        cells = cells_of(frame[name], problem.markers(name))
-        fields.append(infer_field(cells, frame[name].dtype, problem.types.get(name)))
-        columns[name] = typed(cells, fields[-1])
+        cells = cells_of(frame[name], problem_reader(problem, name))
+        kind = problem.types.get(name)
+        if kind != "category":
+            _require_format(cells, problem)
+        field = infer_field(cells, frame[name].dtype, kind)
+        if name in problem.limits and field.type not in ("number", "integer"):
+            raise TableError(f"limits: column {name!r} is a {field.type}, not a number", "Take it out of limits")
+        fields.append(replace(field, format=problem.formats.get(name, ""), markers=problem.markers(name)))
+        columns[name] = typed(cells, field)
     return Schema(tuple(fields)), columns
+
+
+def _require_format(cells: Cells, problem: Problem) -> None:
+    """TableError when the texts of a column are numbers or dates in a format that slipway.yaml does not say."""
+    if not cells.written or cells.name in problem.formats:
+        return
+    cure = undeclared(cells.texts, bool(problem.formats))
+    if cure:
+        says = f"{cells.texts[0][:30]!r} is a number or a date in a format that slipway.yaml does not name"
+        raise TableError(f"column {cells.name!r}: {says}", cure)
 
 
 def infer_field(cells: Cells, dtype=None, kind: str | None = None) -> Field:
@@ -108,6 +129,8 @@ def infer_type(cells: Cells, dtype=None) -> str:
     if cells.are_dates:
         return "date"
     numeric = ~np.isnan(cells.numbers)
+    if numeric.all() and cells.written and any(is_code(text) for text in cells.texts):
+        return "category"  # a number would lose the zeros of 01023
     if numeric.all():
         fractions = (cells.numbers != np.round(cells.numbers)).any() or any("." in text for text in cells.texts)
         # A float column without missing cells was meant as one; with some, it may be integers that lost their type
@@ -116,6 +139,11 @@ def infer_type(cells: Cells, dtype=None) -> str:
     if mostly_numbers(cells):
         raise TableError(f"column {cells.name!r}: nearly all cells are numbers, but {junk_says(cells, ~numeric)}", JUNK_CURE)
     return "category"
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is digits with a zero in front, as codes and phone numbers are."""
+    return text[:1] == "0" and len(text) > 1 and text.isdigit()
 
 
 def mostly_numbers(cells: Cells) -> bool:
@@ -147,10 +175,12 @@ def is_free_text(cells: Cells) -> bool:
 def read_target(frame: pd.DataFrame, problem: Problem) -> Target:
     """The target column; TableError when it does not fit the problem."""
     _require(frame, problem.target, "target")
-    cells = cells_of(frame[problem.target], problem.markers(problem.target))
+    cells = cells_of(frame[problem.target], problem_reader(problem, problem.target))
     if len(cells.texts) < 2:
         said = f"only says {cells.texts[0]!r}" if cells.texts else "is empty"
         raise TableError(f"target {problem.target!r}: {said}: there is nothing to learn")
+    if problem.task in (None, "regression") and problem.positive is None and problem.costs is None:
+        _require_format(cells, problem)
     task = problem.task or infer_task(cells, problem)
     rows = ~cells.missing
     if task == "regression":

@@ -1,11 +1,11 @@
-"""What a value of each field must be, in words and as a check.
+"""What a value of each field must be, in words and as a check, compiled once per bundle.
 
-A batch goes by the same rules: this module needs NumPy alone.
+Training's table, requests, uploads and batches go by the same rules: this module needs NumPy alone.
 """
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,17 +13,18 @@ from typing import Any
 import numpy as np
 
 from slipway.problem import Serving
-from slipway.table.schema import ISO, MISSING, MISSING_MARKERS, UNSEEN, Columns, Field, Schema, parse_date
+from slipway.table.cell import Markers, Reader, encode, no_markers, reader_of
+from slipway.table.schema import UNSEEN, Columns, Field, Schema
 
 MOST_LEVELS = 12
 LISTED = 100
-NO_ANSWER = "has no finite answer; its numbers are too far outside the range"
 SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can have half of a pair, UTF-8 cannot: no log could hold it
 TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-ABSENT = object()
-NOT_FINITE = object()  # NaN, Infinity and numbers beyond double precision
+NO_ANSWER = "has no finite answer; its numbers are too far outside the range"
 UNSEEN_LEVEL = "a level that training never saw"
 KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
+INFINITE = re.compile(r"[+-]?(inf|infinity)", re.IGNORECASE)
+Limits = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,11 @@ class FieldProblem:
     Parameters
     ----------
     row : int or None
-        From 1; None for the header of a table.
+        From 1; None for the header of a table, or for all rows.
     field : str or None
         None when the row as a whole is wrong.
     reason : str
-        ``type``, ``missing``, ``unknown_field``, ``unseen_level``, ``out_of_range`` or ``not_finite``.
+        ``type``, ``missing``, ``unknown_field``, ``ignored``, ``unseen_level``, ``out_of_range`` or ``not_finite``.
     detail : str
         What was expected, without what was sent.
     """
@@ -50,8 +51,19 @@ class FieldProblem:
     def __str__(self) -> str:
         return self.detail if self.field is None else f"{self.field}: {self.detail}"
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, Any]:
         return {"row": self.row, "field": self.field, "reason": self.reason, "detail": self.detail}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a value is refused: the reason and the detail of a `FieldProblem`."""
+
+    reason: str
+    detail: str
+
+
+Faults = dict[int, Fault]
 
 
 @dataclass(frozen=True)
@@ -63,17 +75,28 @@ class Rule:
     field : Field
     closed_levels : bool
         Whether a level that training never saw is refused.
-    closed_range : bool
-        Whether a number outside the range of training is refused. Dates are not: time goes on.
+    low, high : float
+        The range of numbers that are answered. Dates always are: time goes on.
+    reader : Reader
+        How its cells are read.
     """
 
     field: Field
     closed_levels: bool
-    closed_range: bool
+    low: float
+    high: float
+    reader: Reader
+
+    @property
+    def is_number(self) -> bool:
+        return self.field.type in ("number", "integer")
 
     @cached_property
     def expected(self) -> str:
-        """Such as ``an integer from 18 to 64``."""
+        """Such as ``an integer from 18 to 64``; null where training knew missing cells."""
+        return self._expected() + (", or null" if self.field.optional else "")
+
+    def _expected(self) -> str:
         field = self.field
         if field.type == "category":
             if not self.closed_levels:
@@ -83,101 +106,151 @@ class Rule:
             return f"one of {listed}" + (f" or {more} others" if more > 0 else "")
         if field.type == "date":
             return "a date such as 2026-01-31 or 2026-01-31T08:30:00"
-        kind = "an integer" if field.type == "integer" else "a number"
-        return kind + (self._range() if self.closed_range else "")
+        return ("an integer" if field.type == "integer" else "a number") + self._range()
 
     def _range(self) -> str:
-        return "" if self.field.minimum is None else f" from {self.field.range}"
+        if np.isfinite([self.low, self.high]).all():
+            return f" from {self._bound(self.low)} to {self._bound(self.high)}"
+        if np.isfinite(self.low):
+            return f" of {self._bound(self.low)} or more"
+        return f" of {self._bound(self.high)} or less" if np.isfinite(self.high) else ""
 
-    def fault(self, value: Any) -> tuple[str, str] | None:
-        """Reason and detail when this JSON value is wrong."""
-        if value is ABSENT or value is None:
-            return None if self.field.optional else ("missing", f"is missing; expected {self.expected}")
-        if self.field.type == "category":
-            return self._fault_of_level(value)
-        if self.field.type == "date":
-            return self._fault_of_date(value)
-        return self._fault_of_number(value)
-
-    def _fault_of_number(self, value: Any) -> tuple[str, str] | None:
-        if value is NOT_FINITE:
-            return "not_finite", f"is not a finite number; expected {self.expected}"
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return self._fault_of_type(value)
-        if self.field.type == "integer" and value % 1:
-            return "type", f"has a fraction; expected {self.expected}"
-        low, high = bounds(self.field)
-        if self.closed_range and not low <= value <= high:
-            return "out_of_range", f"expected {self.expected}, the range seen in training"
-        return None
-
-    def _fault_of_level(self, value: Any) -> tuple[str, str] | None:
-        if not isinstance(value, str):
-            return self._fault_of_type(value)
-        if value in self.codes:
-            return None
-        if SURROGATE.search(value):
-            return "type", f"contains a lone surrogate; expected {self.expected}"
-        return ("unseen_level", f"expected {self.expected}") if self.closed_levels else None
-
-    def _fault_of_date(self, value: Any) -> tuple[str, str] | None:
-        if not isinstance(value, str):
-            return self._fault_of_type(value)
-        return None if days(value) is not None else ("type", f"expected {self.expected}")
-
-    def _fault_of_type(self, value: Any) -> tuple[str, str]:
-        kind = "a number" if value is NOT_FINITE else KINDS[type(value)]
-        return "type", f"is {kind}; expected {self.expected}"
+    def _bound(self, bound: float) -> str:
+        """A bound as one would write it; of one that was computed the digits beyond its precision are left out."""
+        exact = bound in (self.field.minimum, self.field.maximum)
+        return self.field.show(bound if exact else float(f"{bound:.12g}"))
 
     @cached_property
-    def codes(self) -> Mapping[str, int]:
-        return {level: code for code, level in enumerate(self.field.levels)}
+    def _outside(self) -> Fault:
+        field = self.field
+        exact = (self.low, self.high) == (field.minimum, field.maximum)
+        seen = ", the range seen in training" if exact else f"; training saw {field.range}"
+        return Fault("out_of_range", f"expected {self._expected()}{seen}")
 
-    def read_cell(self, cell: str, extra_markers: frozenset[str]) -> Any:
-        """The JSON value that a cell of a table stands for, read as training reads it; ABSENT when missing."""
-        text = cell.strip()
-        lower = text.lower()
-        if lower in MISSING_MARKERS or lower in extra_markers:
-            return ABSENT
-        if self.field.type == "category":
-            return lower if lower in ("true", "false") else text
-        if self.field.type == "date" or "_" in text:
-            return text
+    def read(self, cells: Sequence[Any]) -> tuple[np.ndarray, Faults]:
+        """Typed values of cells as they were read, and what is wrong with them by place, from 0.
+
+        What is refused, or missing, is NaN, MISSING or UNSEEN.
+        """
+        texts: list[str | None] = []
+        odd: Faults = {}
         try:
-            number = float(text)
+            texts = self.reader.texts(cells)
         except ValueError:
-            return text
-        return number if np.isfinite(number) else NOT_FINITE
+            for place, cell in enumerate(cells):
+                try:
+                    texts.append(self.reader.text(cell))
+                except ValueError:
+                    odd[place] = self._of_another_type(cell)
+                    texts.append(None)
+        if self.field.type == "category":  # a level as it stands is that level
+            texts = [cell if isinstance(cell, str) and cell in self._levels else text for cell, text in zip(cells, texts)]
+        values, faults = self.read_texts(texts, cells)
+        return values, faults | odd
+
+    def read_texts(self, texts: Sequence[str | None], cells: Sequence[Any] | None = None) -> tuple[np.ndarray, Faults]:
+        """The same of canonical texts, those of `cells`; None is a missing cell."""
+        values = encode(self.field, texts)
+        places = np.flatnonzero(self.suspicious(values)).tolist()
+        faults = {}
+        for place in places:
+            fault = self._fault(values[place], texts[place], cells[place] if cells else texts[place])
+            if fault:
+                faults[place] = fault
+        return values, faults
+
+    def suspicious(self, values: np.ndarray) -> np.ndarray:
+        """Where values may be refused."""
+        if self.field.type == "category":
+            return values < 0
+        found: np.ndarray = np.isnan(values)
+        if self.is_number:
+            found |= (values < self.low) | (values > self.high)
+        if self.field.type == "integer":
+            found |= values != np.floor(values)
+        return found
+
+    def fault_of_number(self, value: float) -> Fault | None:
+        """What is wrong with a finite number."""
+        if self.field.type == "integer" and value % 1:
+            return Fault("type", f"has a fraction; expected {self.expected}")
+        return None if self.low <= value <= self.high else self._outside
+
+    def _fault(self, value: float, text: str | None, cell: Any) -> Fault | None:
+        if text is None:
+            return None if self.field.optional else self._missing
+        if self.field.type == "category":
+            if SURROGATE.search(text):
+                return Fault("type", f"contains a lone surrogate; expected {self.expected}")
+            return self._unseen if self.closed_levels else None
+        if not np.isnan(value):
+            return self.fault_of_number(value)
+        if self.is_number and _is_beyond(text):
+            return Fault("not_finite", f"is not a finite number; expected {self.expected}")
+        return self._of_another_type(cell)
+
+    @cached_property
+    def _levels(self) -> frozenset[str]:
+        return frozenset(self.field.levels)
+
+    @cached_property
+    def _missing(self) -> Fault:
+        return Fault("missing", f"is missing; expected {self.expected}")
+
+    @cached_property
+    def _unseen(self) -> Fault:
+        return Fault("unseen_level", f"expected {self.expected}")
+
+    def _of_another_type(self, cell: Any) -> Fault:
+        kind = KINDS.get(type(cell))
+        if kind is None or self.field.type == "date" and isinstance(cell, str):
+            return Fault("type", f"expected {self.expected}")
+        return Fault("type", f"is {kind}; expected {self.expected}")
 
 
-def rules_of(schema: Schema, serving: Serving) -> tuple[Rule, ...]:
-    """The rules of a schema under the problem's policies."""
-    closed_levels, closed_range = serving.unknown_levels == "reject", serving.out_of_range == "reject"
-    return tuple(Rule(field, closed_levels, closed_range) for field in schema)
-
-
-class Watch:
-    """Finds what is unlike training in rows that are answered all the same.
+class Rules:
+    """The rules of a schema under a problem's policies, in the order of its fields.
 
     Parameters
     ----------
-    rules : tuple of Rule
-        Those that refuse what training never saw need no watching.
+    schema : Schema
+    serving : Serving
+        Policies.
+    limits : mapping
+        Field → the least and the greatest number that is answered, in place of ``serving.out_of_range``.
+    markers : callable
+        Field → further texts that mean a missing cell in it.
     """
 
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
-        self._order = {rule.field.name: place for place, rule in enumerate(rules)}
-        categories = [rule for rule in rules if rule.field.type == "category"]
-        self._open = [rule.field for rule in categories if not rule.closed_levels]
+    def __init__(
+        self, schema: Schema, serving: Serving, limits: Mapping[str, Limits] | None = None,
+        markers: Markers = no_markers,
+    ) -> None:
+        closed = serving.unknown_levels == "reject"
+        self.rules = tuple(
+            Rule(
+                field, closed, *_answered(field, serving.out_of_range, (limits or {}).get(field.name)),
+                reader_of(field, markers(field.name)),
+            )
+            for field in schema
+        )
+        self._order = {field.name: place for place, field in enumerate(schema)}
+        self._open = [field for field in schema if field.type == "category" and not closed]
         self._ranged = [
-            rule.field for rule in rules
-            if rule.field.type == "date" or rule not in categories and not rule.closed_range
+            rule.field for rule in self.rules
+            if rule.field.type == "date" or rule.is_number and (rule.low, rule.high) != _seen(rule.field)
         ]
-        limits = np.array([bounds(field) for field in self._ranged]).reshape(-1, 2, 1)
-        self._low, self._high = limits[:, 0], limits[:, 1]
+        seen = np.array([_seen(field) for field in self._ranged]).reshape(-1, 2, 1)
+        self._low, self._high = seen[:, 0], seen[:, 1]
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self.rules)
+
+    def __len__(self) -> int:
+        return len(self.rules)
 
     def warnings(self, columns: Columns, limit: int | None = LISTED) -> list[FieldProblem]:
-        """The first `limit`, by row and field."""
+        """What is unlike training in rows that are answered all the same: the first `limit`, by row and field."""
         found = []
         for field in self._open:
             rows = np.flatnonzero(columns[field.name] == UNSEEN)[:limit] + 1
@@ -202,42 +275,31 @@ class Watch:
         return notes
 
 
-def shape_error(row: list[str] | None, size: int) -> str:
-    """What is wrong with a row as such, None for one that cannot be read; empty when nothing is."""
-    if row is None:
-        return "the row cannot be read: one of its cells is too long"
-    return "" if len(row) == size else f"expected {size} cells, got {len(row)}"
+def _answered(field: Field, policy: str, limit: Limits | None) -> tuple[float, float]:
+    """The range of numbers that are answered."""
+    if limit:
+        return (-np.inf if limit[0] is None else limit[0]), (np.inf if limit[1] is None else limit[1])
+    low, high = _seen(field)
+    if policy == "warn" or not np.isfinite(high - low):
+        return -np.inf, np.inf
+    width = high - low if policy == "near" else 0.0
+    return low - width, high + width
 
 
-def rows_without_answer(values: Sequence, probabilities: np.ndarray | None) -> np.ndarray:
-    """Rows, from 0, whose numbers are so far outside the range that the model's answer is not finite."""
-    return np.flatnonzero(~np.isfinite(values if probabilities is None else probabilities.sum(axis=1)))
-
-
-def typed_column(field: Field, values: list) -> np.ndarray:
-    """Checked JSON values, None or ABSENT = missing, as a column."""
-    if field.type == "category":
-        codes = {level: code for code, level in enumerate(field.levels)} | {None: MISSING, ABSENT: MISSING}
-        return np.array([codes.get(value, UNSEEN) for value in values], dtype=np.int64)
-    if field.type == "date":
-        values = [value if value is None or value is ABSENT else days(value) for value in values]
-    return np.array([np.nan if value is None or value is ABSENT else value for value in values], dtype=np.float64)
-
-
-def visible(text: str) -> str:
-    """The text with signs that turn the direction of what follows as JSON and Python write them, such as ``\\u202e``."""
-    return TURNS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def bounds(field: Field) -> tuple[float, float]:
+def _seen(field: Field) -> tuple[float, float]:
     """The range of training; infinite where there is none."""
     low = -np.inf if field.minimum is None else field.minimum
     return low, np.inf if field.maximum is None else field.maximum
 
 
-def days(text: str) -> float | None:
-    """Days since 1970-01-01 of an ISO date; None when the text is none."""
+def _is_beyond(text: str) -> bool:
+    """Whether a text is infinite, or a number beyond double precision."""
     try:
-        return parse_date(text) if ISO.fullmatch(text) else None
-    except (ValueError, OverflowError):
-        return None
+        return INFINITE.fullmatch(text) is not None or "_" not in text and bool(np.isinf(float(text)))
+    except ValueError:
+        return False
+
+
+def visible(text: str) -> str:
+    """The text with signs that turn the direction of what follows as JSON and Python write them, such as ``\\u202e``."""
+    return TURNS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

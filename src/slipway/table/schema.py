@@ -4,28 +4,16 @@ One description drives ingest checks, request decoding, the API's specification,
 sample requests. It needs NumPy only, because the service imports it.
 """
 
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import numpy as np
 
+from slipway.table.dates import show_date
+
 MISSING = -1
 UNSEEN = -2
-EPOCH = datetime(1970, 1, 1)
-LAST = (datetime(9999, 12, 31, 23, 59, 59) - EPOCH) // timedelta(milliseconds=1)
-
-# Cells of a table that mean "missing", in lower case and without blanks around them.
-MISSING_MARKERS = frozenset({
-    "", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "-nan", "#na", "null", "none", "?", "-", "--", "nil", "missing",
-})
-
-# What separates the cells of a CSV file: the one of these that its header has most of.
-SEPARATORS = ",;\t|"
-
-ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 
 Columns = dict[str, np.ndarray]
 
@@ -96,48 +84,6 @@ class Schema:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(field.name for field in self.fields)
-
-    def columns_from_rows(self, rows: Sequence[Mapping]) -> Columns:
-        """Turn validated rows (name → JSON value, None or absent = missing) into typed columns."""
-        return self.columns_from_cells([[row.get(name) for row in rows] for name in self.names])
-
-    def columns_from_cells(self, cells: Sequence[Sequence]) -> Columns:
-        """The same from the values of each field, in the order of the fields; ValueError on a date that is none."""
-        return {field.name: _column(field, values) for field, values in zip(self.fields, cells, strict=True)}
-
-
-def _column(field: Field, values: Sequence) -> np.ndarray:
-    if field.type == "category":
-        codes = {level: code for code, level in enumerate(field.levels)}
-        codes[None] = MISSING
-        return np.array([codes.get(value, UNSEEN) for value in values], dtype=np.int64)
-    if field.type == "date":
-        values = [None if value is None else parse_date(value) for value in values]
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def parse_date(text: str) -> float:
-    """Days since 1970-01-01 of an ISO 8601 date or date-time; a time zone is converted to UTC.
-
-    Raises
-    ------
-    ValueError
-        When the text is not such a date.
-    """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is not None:
-        try:
-            moment = moment.astimezone(UTC).replace(tzinfo=None)
-        except OverflowError as error:  # out of the years 1 to 9999
-            raise ValueError(text) from error
-    return (moment - EPOCH) / timedelta(days=1)
-
-
-def show_date(days: float) -> str:
-    """The ISO 8601 text of days since 1970-01-01; a whole day has no time part."""
-    # to the millisecond: far from 1970 a double has no microseconds, and the last of them is none of the year 9999
-    moment = EPOCH + timedelta(milliseconds=min(round(days * 86_400_000), LAST))
-    return moment.date().isoformat() if float(days).is_integer() else moment.isoformat(timespec="seconds")
 
 
 def fresh_names(names: Sequence[str], taken: Collection[str]) -> tuple[str, ...]:

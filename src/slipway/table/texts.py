@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from slipway.table.schema import ISO, MISSING_MARKERS
+from slipway.table.cell import Reader
+from slipway.table.dates import ISO, parse_datetime
 
 # 007 and more than 18 digits stay texts, because a number would lose a part of them; so do parts of a millisecond
 WHOLE = re.compile(r"[+-]?(0|[1-9]\d{0,17})", re.ASCII)
 NUMBER = re.compile(r"[+-]?((0|[1-9]\d{0,17})(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)  # 1.234, which may be 1234
 FINER = re.compile(r"\.\d{4}")
 
 
@@ -31,35 +33,42 @@ def number(text: str) -> float:
 
 
 def moment(text: str) -> datetime:
-    """The date-time, in UTC, of an ISO 8601 text; ValueError when it is none."""
+    """The datetime, in UTC, of an ISO 8601 text; ValueError when it is none."""
     if not ISO.fullmatch(text) or FINER.search(text):
         raise ValueError(text)
-    read = datetime.fromisoformat(text)
-    return read.astimezone(UTC).replace(tzinfo=None) if read.tzinfo else read
+    return parse_datetime(text)
 
 
 class Texts:
-    """The texts of one column, seen piece by piece; then `value` reads each as what all of them are."""
+    """The texts of one column, seen piece by piece; then `values` reads each as what all of them are.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    reader : Reader
+        How its cells are read.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
         self._kinds: list[Callable[[str], Any]] = [whole, number, moment]
         self._any = False
+        self._clear = reader.format is not None  # whether a dot is a decimal mark for sure
 
     def see(self, texts: Iterable[str | None]) -> None:
         """Look at some of the texts."""
         if not self._kinds:
             return
-        stripped = {text.strip() for text in set(texts) if text is not None}
-        known = {text for text in stripped if text.lower() not in MISSING_MARKERS}
+        known = {text for text in map(self._reader.text, set(texts)) if text is not None}
         self._any = self._any or bool(known)
+        self._clear = self._clear or any("." in text and not GROUPED.fullmatch(text) for text in known)
         self._kinds = [kind for kind in self._kinds if all(_says(text, kind) for text in known)]
 
-    def values(self, texts: Iterable[str | None]) -> list:
+    def values(self, texts: Iterable[str | None]) -> list[Any]:
         """What the texts say, None for a missing cell; where they are just texts only a blank one is missing."""
-        if not self._any or not self._kinds:
+        if not self._any or not self._kinds or self._kinds[0] is number and not self._clear:
             return [text if text and not text.isspace() else None for text in texts]
         kind = self._kinds[0]
-        return [None if text is None or text.strip().lower() in MISSING_MARKERS else kind(text.strip()) for text in texts]
+        return [None if text is None else kind(text) for text in map(self._reader.text, texts)]
 
 
 def _says(text: str, kind: Callable[[str], Any]) -> bool:

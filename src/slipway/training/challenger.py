@@ -10,9 +10,9 @@ from slipway.model.contents import Counts, Draft, Model, Outputs, written
 from slipway.model.predictor import ABSOLUTE, Predictor, close
 from slipway.problem import Problem
 from slipway.training import evidence
+from slipway.training.candidates import CANDIDATES
 from slipway.training.compare import Entry, Fitted, fit
 from slipway.training.dataset import Table
-from slipway.training.export import export
 from slipway.training.metrics import METRICS
 from slipway.training.plot import fit_svg
 from slipway.training.report import report_html
@@ -56,12 +56,13 @@ def disagreements(fitted: Fitted, predictor: Predictor, columns: Mapping[str, np
 
 
 def _draft(table: Table, entry: Entry, fitted: Fitted) -> Draft:
-    graph = export(fitted.estimator, len(fitted.encoding.outputs))
+    candidate = CANDIDATES[entry.trial.candidate]
+    graph = candidate.export(fitted.estimator, len(fitted.encoding.outputs))
     model = Model(
         task=table.rows.task, target=table.target.name, classes=table.rows.classes,
         threshold=entry.threshold, metric=table.goal.metric, costs=table.goal.costs,
         candidate=entry.trial.candidate, settings=entry.trial.described(),
-        input=graph.input, link="expm1" if entry.trial.log_target else graph.link, base=tuple(graph.base),
+        input=candidate.dtype, link="expm1" if entry.trial.log_target else graph.link, base=tuple(graph.base),
         encoding=Outputs(fitted.encoding.outputs), split=table.split,
         rows=Counts(int(table.used.sum()), int(table.held.sum()), int((~table.target.rows).sum())),
         data=table.fingerprint, libraries={name: version(name) for name in LIBRARIES},

@@ -1,6 +1,5 @@
 """The champion as the gate meets it: answering the rows that neither it nor the challenger has seen."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,6 +12,7 @@ from slipway.model.contents import Split, model_of
 from slipway.model.predictor import Predictor
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
+from slipway.table.cell import Markers, no_markers
 from slipway.table.cells import read_columns
 from slipway.training.split import FEW, held_out
 
@@ -40,10 +40,10 @@ class Champion:
         absent = [name for name in self.split.columns if name not in frame.columns]
         if absent:
             raise Incomparable(f"the table has no column {absent[0]}, by which the champion divided its rows")
-        return held_out(frame, self.split)
+        return held_out(frame, self.split, self.predictor.schema)
 
     def scores(
-        self, frame: pd.DataFrame, task: str, classes: tuple[str, ...], markers: Callable[[str], Iterable[str]] = lambda name: (),
+        self, frame: pd.DataFrame, task: str, classes: tuple[str, ...], markers: Markers = no_markers,
     ) -> np.ndarray:
         """Its scores for the rows of `frame`, in the order of `classes`; `markers` are texts that mean a missing cell."""
         predictor = self.predictor

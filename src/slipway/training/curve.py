@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from slipway.training.candidates import CANDIDATES, Trial
+from slipway.training.candidates import Trial, learner
 from slipway.training.compare import Goal, Rows, fit
 from slipway.training.dataset import Table
 from slipway.training.gate import drawn_gains
@@ -52,7 +52,7 @@ def worth_learning(table: Table, candidates: Sequence[str], log_target: bool) ->
     """
     if len(table.held) <= WHOLE and table.seen <= WHOLE:
         return table, []
-    steps = doublings(table.learned, table.goal, _learner(candidates, table.rows.task, log_target))
+    steps = doublings(table.learned, table.goal, learner(candidates, table.rows.task, log_target))
     if steps and not steps[-1].useful:
         chosen = np.nonzero(table.used)[0][:steps[-1].rows]
         used = np.zeros_like(table.used)
@@ -67,13 +67,6 @@ def worth_learning(table: Table, candidates: Sequence[str], log_target: bool) ->
 
 def _said(rows: int, table: Table, steps: Sequence[Doubling]) -> str:
     return f"learned from {rows:,} of {table.seen:,} rows" + (f": {steps[-1]} of {table.goal.metric}" if steps else "")
-
-
-def _learner(candidates: Sequence[str], task: str, log_target: bool) -> Trial:
-    """The most able of the settings tried first of what learns fastest from many rows."""
-    name = "boosting" if "boosting" in candidates else candidates[0]
-    tried = CANDIDATES[name].tried if task == "regression" else CANDIDATES[name].tried_on_classes
-    return Trial(name, max(tried, key=lambda settings: settings.get("max_leaf_nodes", 0)), log_target)
 
 
 def doublings(rows: Rows, goal: Goal, trial: Trial) -> list[Doubling]:

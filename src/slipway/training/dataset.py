@@ -1,7 +1,7 @@
 """The problem's table, read, typed and divided into training rows and held-out rows."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from slipway.errors import StoreError, TableError
 from slipway.problem import TASK_METRICS, Problem, default_metric
 from slipway.sources.source import open_source
 from slipway.store.snapshots import KeptData
-from slipway.table.hashing import fingerprint
+from slipway.table.identity import fingerprint
 from slipway.table.inference import Target, features, infer_columns, read_target
 from slipway.training.compare import Goal, Rows
 from slipway.training.sample import Sample, draw
@@ -126,10 +126,11 @@ def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Ta
     target = read_target(frame, problem)
     if not target.rows.all():
         frame = frame[target.rows].reset_index(drop=True)
-    schema, columns = infer_columns(frame[own], replace(problem, drop=()))
+    away = {problem.target, *problem.id}
+    schema, columns = infer_columns(frame, problem, [name for name in own if name not in away])
     rows = Rows(schema, columns, target.y, target.task, target.classes)
     split = split_of(problem, own)
-    held = held_out(frame, split)
+    held = held_out(frame, split, schema)
     _require_enough(rows, held)
     costs = problem.costs and (problem.costs.false_positive, problem.costs.false_negative)
     metric = problem.metric or default_metric(target.task, problem.costs)

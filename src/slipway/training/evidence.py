@@ -7,7 +7,8 @@ import numpy as np
 from slipway.model.contents import Golden
 from slipway.model.predictor import Predictor, golden_answers
 from slipway.problem import TASK_METRICS
-from slipway.table.schema import Columns, Field, Schema, show_date
+from slipway.table.dates import show_date
+from slipway.table.schema import Columns, Field, Schema
 from slipway.training.compare import Entry, Goal, Rows, baseline
 from slipway.training.gate import interval
 from slipway.training.metrics import METRICS, Scored, value

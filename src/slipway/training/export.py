@@ -1,4 +1,4 @@
-"""Fitted scikit-learn estimators → ONNX graphs that answer raw scores.
+"""Weights and trees → ONNX graphs that answer raw scores; each candidate says what its fitted estimator's are.
 
 A graph holds the trees or the linear part alone: encoding before it and link after it are NumPy in double precision
 (slipway.model.encoding, slipway.model.predictor), because whole pipelines exported in float32 move values across thresholds.
@@ -11,7 +11,7 @@ Two measures keep a tree graph exact although ONNX Runtime's operator computes i
   in float32, and the small rest. The predictor adds the two sums in double precision.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +32,6 @@ class Graph:
     Parameters
     ----------
     onnx : bytes
-    input : str
-        ``float32`` or ``float64``.
     link : str
         A key of `slipway.model.predictor.LINKS`.
     base : list of float
@@ -41,7 +39,6 @@ class Graph:
     """
 
     onnx: bytes
-    input: str
     link: str
     base: list[float]
 
@@ -68,73 +65,6 @@ class Tree:
     missing_left: np.ndarray
     leaf: np.ndarray
     value: np.ndarray
-
-
-def export(estimator, features: int) -> Graph:
-    """The graph of a fitted linear model, forest or histogram gradient boosting.
-
-    Parameters
-    ----------
-    estimator : scikit-learn estimator
-    features : int
-        Columns of its matrix.
-    """
-    return EXPORTS[type(estimator).__name__](estimator, features)
-
-
-def _linear(estimator, features: int) -> Graph:
-    weights = np.atleast_2d(estimator.coef_).T
-    return Graph(linear_graph(weights), "float64", "identity", np.atleast_1d(estimator.intercept_).tolist())
-
-
-def _logistic(estimator, features: int) -> Graph:
-    graph = _linear(estimator, features)
-    return Graph(graph.onnx, graph.input, "sigmoid" if len(graph.base) == 1 else "softmax", graph.base)
-
-
-def _forest(estimator, features: int) -> Graph:
-    share = 1 / len(estimator.estimators_)
-    trees = [_forest_tree(member.tree_, share) for member in estimator.estimators_]
-    scores = trees[0].value.shape[1]
-    return Graph(tree_graph(trees, features), "float32", "identity", [0.0] * scores)
-
-
-def _forest_tree(tree, share: float) -> Tree:
-    value = tree.value[:, 0, :]
-    if value.shape[1] == 2:
-        value = value[:, 1:]  # binary: the positive class says it all
-    return Tree(
-        tree.feature, tree.children_left, tree.children_right, tree.threshold,
-        tree.missing_go_to_left.astype(bool), tree.children_left < 0, value * share,
-    )
-
-
-def _boosting(estimator, features: int) -> Graph:
-    rounds = estimator._predictors  # scikit-learn offers no public view of these trees
-    base = np.ravel(estimator._baseline_prediction).tolist()
-    trees = [_boosting_tree(one.nodes, score, len(base)) for trio in rounds for score, one in enumerate(trio)]
-    links = {"HistGradientBoostingRegressor": "identity"}
-    link = links.get(type(estimator).__name__, "sigmoid" if len(base) == 1 else "softmax")
-    return Graph(tree_graph(trees, features), "float32", link, base)
-
-
-def _boosting_tree(nodes: np.ndarray, score: int, scores: int) -> Tree:
-    value = np.zeros((len(nodes), scores))
-    value[:, score] = nodes["value"]
-    return Tree(
-        nodes["feature_idx"], nodes["left"], nodes["right"], nodes["num_threshold"],
-        nodes["missing_go_to_left"].astype(bool), nodes["is_leaf"].astype(bool), value,
-    )
-
-
-EXPORTS: dict[str, Callable] = {
-    "Ridge": _linear,
-    "LogisticRegression": _logistic,
-    "RandomForestRegressor": _forest,
-    "RandomForestClassifier": _forest,
-    "HistGradientBoostingRegressor": _boosting,
-    "HistGradientBoostingClassifier": _boosting,
-}
 
 
 def linear_graph(weights: np.ndarray) -> bytes:

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from slipway.errors import TableError
+from slipway.table.cell import Reader
 from slipway.table.cells import Cells, cells_of
-from slipway.table.csv_header import INDEX
 from slipway.table.detection import is_value
+from slipway.table.dialect import INDEX
 from slipway.table.inference import FEW_TEXTS, MOST_LEVELS, Target, infer_field, is_free_text, mostly_numbers
 from slipway.table.schema import Field
 from slipway.training.leaks import LEAK, SUSPICIOUS, tells
@@ -152,7 +153,7 @@ def _feature(cells: Cells, table: Written, target: Target) -> Finding:
 def _without(cells: Cells, texts: Sequence[str]) -> Cells:
     """The same column with these texts as missing cells."""
     column = pd.Series([None if code < 0 else cells.texts[code] for code in cells.codes], name=cells.name, dtype=object)
-    return cells_of(column, texts)
+    return cells_of(column, Reader(texts))
 
 
 def describe(field: Field, usual: Sequence[str] = ()) -> str:

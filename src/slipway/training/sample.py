@@ -12,7 +12,7 @@ import pyarrow
 
 from slipway.errors import TableError
 from slipway.sources.batches import Batches, one_table
-from slipway.table.hashing import row_hashes
+from slipway.table.identity import row_hashes
 
 WHOLE = 100_000  # rows up to which a table is learned from as it is
 FEWEST = 1_000

@@ -5,6 +5,7 @@ row, rows that are alike stay on one side, and a smaller share holds out a subse
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import blake2b
 
 import numpy as np
@@ -12,8 +13,11 @@ import pandas as pd
 
 from slipway.model.contents import Split
 from slipway.problem import Problem
-from slipway.table.cells import cell_keys
+from slipway.table.cell import reader_of
+from slipway.table.identity import row_keys
+from slipway.table.schema import Schema
 
+PLAIN = Schema(())
 FEW = 30
 ROWS = 50_000  # whose keys, which are long texts, are in memory at a time
 
@@ -25,10 +29,11 @@ def split_of(problem: Problem, columns: Sequence[str]) -> Split:
     return Split(problem.holdout.share, problem.holdout.salt or problem.name, tuple(key))
 
 
-def held_out(frame: pd.DataFrame, split: Split) -> np.ndarray:
-    """Boolean mask of the rows that `split` holds out."""
+def held_out(frame: pd.DataFrame, split: Split, schema: Schema = PLAIN) -> np.ndarray:
+    """Boolean mask of the rows that `split` holds out; `schema` says how cells are written."""
+    readers = {field.name: reader_of(replace(field, markers=())) for field in schema if field.format}
     parts = [
-        below(cell_keys(frame.iloc[start:start + ROWS], split.columns), split) for start in range(0, len(frame), ROWS)
+        below(row_keys(frame.iloc[start:start + ROWS], split.columns, readers), split) for start in range(0, len(frame), ROWS)
     ]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)
 

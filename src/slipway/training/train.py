@@ -11,7 +11,7 @@ from slipway.model.changes import changes
 from slipway.model.predictor import Predictor
 from slipway.problem import Problem
 from slipway.store.journal import entry
-from slipway.store.local import LocalStore
+from slipway.store.local import LocalStore, open_store
 from slipway.store.pointer import Pointer
 from slipway.store.snapshots import KeptData
 from slipway.threads import cores
@@ -48,7 +48,7 @@ class Outcome:
 
 
 def train(
-    problem: Problem, store: LocalStore, inputs: str | None, jobs: int | None = None,
+    problem: Problem, store: LocalStore | None = None, inputs: str | None = None, jobs: int | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, candidate: None,
     reading: Callable[[int, int | None], None] = lambda done, total: None, data: str | None = None,
 ) -> Outcome:
@@ -57,7 +57,8 @@ def train(
     Parameters
     ----------
     problem : Problem
-    store : LocalStore
+    store : LocalStore, optional
+        By default ``artifacts/`` beside slipway.yaml.
     inputs : str or None
         Fingerprint of what this training starts from (`slipway.training.inputs`), for the journal; None when the source
         has none.
@@ -75,6 +76,7 @@ def train(
     TableError
         When the table does not fit the problem, or no candidate can be exported exactly.
     """
+    store = store or open_store(problem.folder)
     kept, champions = KeptData(store.root / "data"), Champions(store)
     with kept.in_use():
         if data:

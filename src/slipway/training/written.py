@@ -1,15 +1,15 @@
 """A new table, read as its cells are written."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from slipway.table.cell import MISSING_MARKERS, Reader
 from slipway.table.cells import Cells, cells_of
 from slipway.table.detection import FEW, Found, find_all
 from slipway.table.formats import format_of
-from slipway.table.schema import MISSING_MARKERS
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def read_as_written(frame: pd.DataFrame) -> Written:
         if 0 < len(each.odd) <= FEW:
             markers[name] = count(cells, each.odd)
         if each.format or each.choices or name in markers:
-            plain[name] = _plain(cells, each, markers.get(name, ()), frame.index)
+            plain[name] = _plain(frame[name], each, markers.get(name, ()))
     return Written(frame.assign(**plain), found, markers, {name: _usual(frame[name]) for name in texts})
 
 
@@ -62,11 +62,10 @@ def _is_text(column: pd.Series) -> bool:
     return column.dtype == "str" or column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "string"
 
 
-def _plain(cells: Cells, found: Found, markers: Collection[str], index: pd.Index) -> pd.Series:
+def _plain(column: pd.Series, found: Found, markers: Iterable[str]) -> pd.Series:
     example = found.format or (found.choices or [""])[0]
-    read = format_of(example).plain if example else str
-    texts = [None if text in markers else read(text) or text for text in cells.texts]
-    return pd.Series(np.array([*texts, None], dtype=object)[cells.codes], index, dtype="str")
+    cells = cells_of(column, Reader(markers, format_of(example) if example else None))
+    return pd.Series(np.array([*cells.texts, None], dtype=object)[cells.codes], column.index, dtype="str")
 
 
 def _usual(column: pd.Series) -> tuple[str, ...]:

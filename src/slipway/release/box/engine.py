@@ -74,7 +74,8 @@ class Engine:
 
     def state(self, container: str) -> dict[str, Any]:
         """``Running``, ``ExitCode``, ``OOMKilled`` of a container."""
-        return self._inspected("{{json .State}}", container)
+        found: dict[str, Any] = self._inspected("{{json .State}}", container)
+        return found
 
     def last_lines(self, container: str) -> list[str]:
         """What a container wrote last, at most 40 lines."""

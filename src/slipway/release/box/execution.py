@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from slipway.errors import ReleaseError
 from slipway.model.document import parse
@@ -48,7 +49,7 @@ class Execution:
         self._key = key
         self._done = done
         self._proxy = proxy
-        self._perform = {
+        self._perform: dict[type[steps.Step], Callable[[Any], object]] = {
             steps.Docker: lambda step: engine.run(step.arguments),
             steps.RequireDigest: self._require_digest,
             steps.Remember: lambda step: box.remember(step.release),
@@ -173,5 +174,7 @@ def same(expected: object, found: object) -> bool:
     if isinstance(expected, dict):
         return isinstance(found, dict) and all(same(value, found.get(name)) for name, value in expected.items())
     if isinstance(expected, (int, float)) and not isinstance(expected, bool):
-        return type(found) in (int, float) and math.isclose(expected, found, rel_tol=SAME, abs_tol=1e-9)
+        if isinstance(found, bool) or not isinstance(found, (int, float)):
+            return False
+        return math.isclose(expected, found, rel_tol=SAME, abs_tol=1e-9)
     return expected == found

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from slipway.errors import ReleaseError, SlipwayError
 from slipway.release.box.state import Release
@@ -46,11 +47,11 @@ class History:
         for each in missing(noted, live):
             self._append(each)
 
-    def entries(self) -> list[dict]:
+    def entries(self) -> list[dict[str, Any]]:
         """All events, the oldest first."""
         return Journal(self.path).entries()
 
-    def _append(self, entry: Mapping) -> None:
+    def _append(self, entry: Mapping[str, Any]) -> None:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         try:
             Journal(self.path).append({**entry, "at": at})
@@ -60,7 +61,7 @@ class History:
             self.say(f"warning: {error}")
 
 
-def missing(entries: Sequence[Mapping], live: Release | None) -> list[dict]:
+def missing(entries: Sequence[Mapping[str, Any]], live: Release | None) -> list[dict[str, Any]]:
     """The events that happened, and that no entry tells.
 
     Parameters
@@ -81,5 +82,5 @@ def missing(entries: Sequence[Mapping], live: Release | None) -> list[dict]:
     return found
 
 
-def _last(entries: Sequence[Mapping], *events: str) -> Mapping | None:
+def _last(entries: Sequence[Mapping[str, Any]], *events: str) -> Mapping[str, Any] | None:
     return next((each for each in reversed(entries) if each.get("event") in events), None)

@@ -65,7 +65,7 @@ def _take(lock: IO[str], seconds: float) -> None:
 def cancellable() -> Iterator[None]:
     """A job that is cancelled sends signals: they end a run like any other failure."""
 
-    def end(number, frame) -> None:
+    def end(number: int, frame: object) -> None:
         raise Cancelled
 
     before = [signal.signal(number, end) for number in SIGNALS]

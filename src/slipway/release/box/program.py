@@ -22,7 +22,7 @@ from slipway.release.box.execution import Execution
 from slipway.release.box.history import History
 from slipway.release.box.lock import cancel, exclusive
 from slipway.release.box.plan import ENVIRONMENT
-from slipway.release.box.request import MOST_BYTES, read_request
+from slipway.release.box.request import MOST_BYTES, Request, read_request
 from slipway.release.box.state import Box
 from slipway.release.box.swap import Swap
 from slipway.release.box.watch import RESTART, Watch, findings
@@ -130,8 +130,8 @@ def status_lines(swap: Swap) -> list[str]:
     for place, each in zip(("live", "previous", *("earlier" for _ in chain)), chain):
         ready = "ready" if swap.execution.ready(each.id) else states.get(each.id, "stopped")
         lines.append(f"{place:<10}  {each.id}  run {each.run_number}  {each.commit[:12]}  {each.digest[:19]}  {ready}")
-    for each in swap.drainers():
-        lines.append(f"draining    {each}" if each.requests else f"stray       {each.id}: the next release ends it")
+    for left in swap.drainers():
+        lines.append(f"draining    {left}" if left.requests else f"stray       {left.id}: the next release ends it")
     images, room = engine.images(configuration.repository), os.statvfs(box.state)
     lines.append(f"images      {len(images)} of {configuration.keep} to keep")
     lines.append(f"disk        {room.f_bavail * room.f_frsize / 1e9:.1f} GB free")
@@ -164,7 +164,7 @@ def _watch(configuration: Configuration, box: Box, log: Log) -> None:
     sys.exit(bool(found))
 
 
-def _request():
+def _request() -> Request:
     return read_request(sys.stdin.buffer.read(MOST_BYTES + 1))
 
 

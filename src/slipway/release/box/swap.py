@@ -77,7 +77,8 @@ class Swap:
                 self._remove(release.id)
                 plan = steps.plan_return(release, self.execution.configuration, self.box)
             self._go_live(release, plan, "rollback")
-            self._leave_draining(left)
+            if left:
+                self._leave_draining(left)
             return f"{shown(release)} is live again"
 
     def drain(self) -> str:

@@ -64,7 +64,7 @@ class _Connection(HTTPConnection):
         self.sock = _Timed(socket.AF_UNIX if is_unix else socket.AF_INET)
         self.sock.deadline = time.monotonic() + self._seconds
         self.sock.settimeout(self._seconds)
-        self.sock.connect(str(self._address) if is_unix else self._address)
+        self.sock.connect(str(self._address) if isinstance(self._address, Path) else self._address)
 
 
 class _Timed(socket.socket):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from slipway.errors import ReleaseError
 from slipway.store.local import LocalStore
@@ -23,12 +24,12 @@ def labels(store: LocalStore) -> dict[str, str]:
     raise ReleaseError(f"bundle {bundle.digest[:12]}: the service would refuse every golden row")
 
 
-def _usual(value: object, field: Mapping) -> bool:
+def _usual(value: object, field: Mapping[str, Any]) -> bool:
     """Whether the service accepts a value under its strictest policy."""
     if value is None:
-        return field["missing"] > 0
+        return bool(field["missing"] > 0)
     if field["levels"]:
         return value in field["levels"]
     if isinstance(value, (int, float)) and field["minimum"] is not None:
-        return field["minimum"] <= value <= field["maximum"]
+        return bool(field["minimum"] <= value <= field["maximum"])
     return True

@@ -42,7 +42,7 @@ def find_image(registry: str, name: str, tag: str, environ: Mapping[str, str] = 
         request.add_header("Authorization", f"Basic {login}")
     try:
         with urlopen(request, timeout=SECONDS) as answer:
-            digest = answer.headers.get("Docker-Content-Digest")
+            digest: str | None = answer.headers.get("Docker-Content-Digest")
     except HTTPError as error:
         if error.code == 404:
             return None
@@ -60,7 +60,7 @@ def credentials(registry: str, environ: Mapping[str, str] = os.environ) -> str:
     """What ``docker login`` noted for a registry: user and password in base64; empty when nothing."""
     folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "/")) / ".docker")
     try:
-        noted = parse((folder / "config.json").read_bytes()).get("auths", {}).get(registry, {}).get("auth", "")
+        noted: str = parse((folder / "config.json").read_bytes()).get("auths", {}).get(registry, {}).get("auth", "")
         base64.b64decode(noted, validate=True)
     except (OSError, ValueError, AttributeError, TypeError):
         return ""

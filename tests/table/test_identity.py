@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow
 import pytest
 
-from slipway.table.hashing import fingerprint, row_hashes
+from slipway.table.identity import fingerprint, row_hashes
 
 ROWS = pyarrow.table({
     "number": pyarrow.array([1.5, None, -0.0, 2.0]), "text": pyarrow.array(["a", "", None, "a much longer text, ä"]),

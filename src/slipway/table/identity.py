@@ -1,21 +1,66 @@
-"""Hashes of what cells say, however they lie in memory: one per row to sample by, and one of a whole table.
+"""What makes two rows one row: keys to divide a table by, hashes to sample it by, and the fingerprint of a whole table.
 
-Numbers of any width are hashed as doubles, dates as microseconds, all else as text in UTF-8; a missing cell is the same in
-every type. The hash of a row is no secret and no checksum: 64 bits by the finalizer of MurmurHash3 (Appleby, 2011).
+A key is the same wherever the table was read from, and for ever: a split that is drawn by it must not move. A hash is of
+what cells say in memory: numbers of any width as doubles, dates as microseconds, all else as text in UTF-8; a missing cell is
+the same in every type. It is no secret and no checksum: 64 bits by the finalizer of MurmurHash3 (Appleby, 2011).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow
 from pyarrow import compute, types
+
+from slipway.errors import TableError
+from slipway.table.cell import Reader, numbers
+from slipway.table.dates import ISO, days, show_date
+from slipway.table.formats import number
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIRST, SECOND, HALF = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53), np.uint64(33)
 NEXT = np.uint64(0x9E3779B97F4A7C15)
 MISSING = np.uint64(0x6D697373696E6700)
 WORD = 8
 KEPT_BYTES = np.array([(1 << 8 * count) - 1 for count in range(WORD + 1)], dtype=np.uint64)
+TO_THE_SECOND = len("2026-01-31T08:30:00")
+
+
+def row_keys(frame: "pd.DataFrame", columns: Sequence[str], readers: Mapping[str, Reader]) -> list[bytes]:
+    """One key per row from these columns.
+
+    A missing cell is empty, a number its shortest decimal form, a date its ISO text to the second, all else the stripped text;
+    `columns` are taken in sorted order, `readers` of those that have a format.
+    """
+    from slipway.table.cells import PLAIN, cells_of  # pandas takes a while
+
+    texts = []
+    for name in sorted(columns):
+        if name not in frame.columns:
+            raise TableError(f"column {name!r} is not in the table")
+        cells = cells_of(frame[name], readers.get(name, PLAIN))
+        canonical = np.array([*_keys_of(cells.texts), ""], dtype=object)
+        texts.append(canonical[cells.codes])
+    return ["\x1f".join(row).encode("utf-8", "surrogatepass") for row in zip(*texts)]
+
+
+def _keys_of(texts: list[str]) -> list[str]:
+    values = numbers(texts)
+    return [key_of(text) for text in texts] if np.isnan(values).any() else list(map(repr, (values + 0.0).tolist()))
+
+
+def key_of(text: str) -> str:
+    """The key of a canonical text."""
+    value = number(text)
+    if not np.isnan(value):
+        return repr(value + 0.0)
+    if ISO.fullmatch(text):
+        day = days(text)
+        return text if np.isnan(day) else show_date(day)[:TO_THE_SECOND]
+    return text.replace("\\", "\\\\").replace("\x1f", "\\x1f")
 
 
 def row_hashes(batch: pyarrow.RecordBatch | pyarrow.Table, names: Sequence[str]) -> np.ndarray:

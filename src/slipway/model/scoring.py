@@ -1,0 +1,127 @@
+"""Typed rows → answers, the one way in which requests, uploads, batches and notebooks are answered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from slipway.model.predictor import Predictor
+from slipway.table.rules import NO_ANSWER, Faults, Rules
+from slipway.table.schema import Columns
+
+SAMPLE = 1_000
+KEYS = 8
+AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was answered to some rows.
+
+    Parameters
+    ----------
+    chosen : ndarray of int or None
+        Which of the rows were answered, from 0; None for all.
+    values : ndarray
+        Prediction per answered row: a number or a label.
+    probabilities : ndarray of shape (answered, classes) or None
+    columns : mapping
+        The typed columns of the answered rows.
+    reasons : mapping of int to str
+        Rows, from 0, that were not answered, and why.
+    warnings : list of str or None
+        What is unlike training in each answered row; None when there is nothing, or nobody looked.
+    """
+
+    chosen: np.ndarray | None
+    values: np.ndarray
+    probabilities: np.ndarray | None
+    columns: Columns
+    reasons: Mapping[int, str]
+    warnings: list[str] | None = None
+
+    def noted(self, rules: Rules) -> "Answers":
+        """The same with its warnings."""
+        notes = rules.notes(self.columns, len(self.values))
+        return replace(self, warnings=notes if any(notes) else None)
+
+
+def reasons_of(faults: Mapping[str, Faults]) -> dict[int, str]:
+    """What is wrong with each row in one text, from what is wrong with the cells of each field."""
+    found: dict[int, str] = {}
+    for name, wrong in faults.items():
+        for row, fault in wrong.items():
+            found[row] = f"{found[row]}; {name}: {fault.detail}" if row in found else f"{name}: {fault.detail}"
+    return found
+
+
+def score(predictor: Predictor, columns: Columns, reasons: Mapping[int, str], count: int) -> Answers:
+    """Answer the rows that have no reason not to be.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    columns : mapping
+        Typed columns of `count` rows.
+    reasons : mapping of int to str
+        Rows, from 0, that cannot be answered, and why.
+    count : int
+    """
+    chosen = np.delete(np.arange(count), list(reasons)) if reasons else None
+    if chosen is not None:
+        columns = {name: values[chosen] for name, values in columns.items()}
+        count = len(chosen)
+    values, probabilities = _predict(predictor, columns, count)
+    odd = np.flatnonzero(~np.isfinite(values if probabilities is None else probabilities.sum(axis=1)))
+    if len(odd):
+        chosen = np.arange(count) if chosen is None else chosen
+        reasons = {**reasons, **{int(row): NO_ANSWER for row in chosen[odd]}}
+        kept = np.delete(np.arange(count), odd)
+        chosen, values = chosen[kept], values[kept]
+        columns = {name: each[kept] for name, each in columns.items()}
+        probabilities = None if probabilities is None else probabilities[kept]
+    return Answers(chosen, values, probabilities, columns, dict(sorted(reasons.items())))
+
+
+def added_names(predictor: Predictor, *more: str) -> tuple[str, ...]:
+    """The columns that an answer adds: the prediction, the probability of each label, and `more`."""
+    return ("prediction", *(f"probability_{label}" for label in predictor.classes), *more)
+
+
+def added_columns(answers: Answers, count: int) -> list[list[Any]]:
+    """Per row of `count`: the prediction and the probabilities, None where there are none; the warning, and the reason."""
+    width = 0 if answers.probabilities is None else answers.probabilities.shape[1]
+    rows: list[list[Any]] = [[*[None] * (1 + width), "", answers.reasons.get(row, "")] for row in range(count)]
+    chosen = range(count) if answers.chosen is None else answers.chosen.tolist()
+    shares = [[]] * len(answers.values) if answers.probabilities is None else answers.probabilities.tolist()
+    notes = answers.warnings or [""] * len(answers.values)
+    for row, value, share, note in zip(chosen, answers.values.tolist(), shares, notes):
+        rows[row] = [value, *share, note, ""]
+    return rows
+
+
+def _predict(predictor: Predictor, columns: Columns, count: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Values and probabilities of all rows, asked in an order in which like rows are neighbours.
+
+    They take the same ways through the trees, which are then in the processor's cache: a third of the time for a forest.
+    """
+    order = _like_together(columns) if predictor.has_trees and count > SAMPLE else None
+    classes = predictor.classes
+    values = np.empty(count, dtype=object if classes else np.float64)
+    probabilities = np.empty((count, len(classes))) if classes else None
+    with np.errstate(over="ignore", invalid="ignore"):  # a number too large for double precision has no finite answer
+        for begin in range(0, count, AT_ONCE):
+            some = slice(begin, begin + AT_ONCE) if order is None else order[begin:begin + AT_ONCE]
+            prediction = predictor.predict({name: each[some] for name, each in columns.items()})
+            values[some] = prediction.values
+            if probabilities is not None:
+                probabilities[some] = prediction.probabilities
+    return values, probabilities
+
+
+def _like_together(columns: Columns) -> np.ndarray:
+    """The order of the rows by their columns, those with the fewest different values first."""
+    counts = {name: len(np.unique(values[:SAMPLE])) for name, values in columns.items()}
+    keys = sorted((name for name, count in counts.items() if count > 1), key=lambda name: counts[name])[:KEYS]
+    return np.lexsort([columns[name] for name in reversed(keys)]) if keys else np.arange(len(next(iter(columns.values()))))

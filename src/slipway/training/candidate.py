@@ -1,0 +1,64 @@
+"""A kind of estimator that training compares: all there is to know about it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from slipway.model.encoding import Encoding
+from slipway.table.schema import Columns, Schema
+from slipway.training.export import Graph
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A kind of estimator.
+
+    Parameters
+    ----------
+    estimator : callable
+        (task, settings, seed) → scikit-learn estimator, not fitted.
+    preprocess : callable
+        (schema, training columns) → Encoding.
+    dtype : str
+        What its matrix is rounded to, in training and in the graph.
+    export : callable
+        (fitted estimator, number of columns of its matrix) → Graph.
+    tried, tried_on_classes : tuple of mapping
+        The settings that are tried first, in this order, for numbers and for classes.
+    drawn : callable, optional
+        (random generator) → settings, for the trials after those; None when there are no more.
+    share : float
+        Part of `search.trials` that it gets: 1 when its settings matter most and it is fast on large tables.
+    largest : mapping, optional
+        Those of `tried` that make the largest model, for the learning curve; by default the first.
+    on_many_rows : mapping
+        Settings added when there are more than 100,000 rows.
+    """
+
+    estimator: Callable[[str, Settings, int], Any]
+    preprocess: Callable[[Schema, Columns], Encoding]
+    dtype: Literal["float32", "float64"]
+    export: Callable[[Any, int], Graph]
+    tried: tuple[Settings, ...]
+    tried_on_classes: tuple[Settings, ...]
+    drawn: Callable[[np.random.Generator], Settings] | None = None
+    share: float = 0.5
+    largest: Settings | None = None
+    on_many_rows: Settings = field(default_factory=dict)
+
+    def first(self, task: str) -> tuple[Settings, ...]:
+        """The settings that are tried first."""
+        return self.tried if task == "regression" else self.tried_on_classes
+
+    def settings(self, task: str, trials: int, seed: int) -> list[Settings]:
+        """What to try with its share of so many trials."""
+        number = max(1, int(trials * self.share))
+        random = np.random.default_rng(seed)
+        settings = list(self.first(task)[:number])
+        while self.drawn and len(settings) < number:
+            settings.append(self.drawn(random))
+        return settings

@@ -1,0 +1,56 @@
+"""The forest candidate: random forests."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+from slipway.training.candidate import Candidate, Settings
+from slipway.training.export import Graph, Tree, tree_graph
+from slipway.training.preprocessing import for_trees
+
+TREES = 100
+TREE_ROWS = 20_000  # of many, each drawn anew: a forest of large trees would be slow to grow, to export and to ask
+NUMBERS = (
+    {"min_samples_leaf": 5, "max_features": 0.7},
+    {"min_samples_leaf": 10, "max_features": 0.7},
+    {"min_samples_leaf": 1, "max_features": 0.5},
+)
+CLASSES = (
+    {"min_samples_leaf": 1, "max_features": "sqrt"},
+    {"min_samples_leaf": 2, "max_features": "sqrt"},
+    {"min_samples_leaf": 1, "max_features": 0.5},
+)
+
+
+def _estimator(task: str, settings: Settings, seed: int) -> Any:
+    kind = RandomForestRegressor if task == "regression" else RandomForestClassifier
+    return kind(n_estimators=TREES, **settings, random_state=seed)
+
+
+def _drawn(random: np.random.Generator) -> Settings:
+    return {
+        "min_samples_leaf": int(random.choice([1, 2, 3, 5, 8, 12, 20])),
+        "max_features": float(random.choice([0.3, 0.5, 0.7, 1.0])),
+    }
+
+
+def _export(fitted: Any, features: int) -> Graph:
+    share = 1 / len(fitted.estimators_)
+    trees = [_tree(member.tree_, share) for member in fitted.estimators_]
+    return Graph(tree_graph(trees, features), "identity", [0.0] * trees[0].value.shape[1])
+
+
+def _tree(tree: Any, share: float) -> Tree:
+    value = tree.value[:, 0, :]
+    if value.shape[1] == 2:
+        value = value[:, 1:]  # binary: the positive class says it all
+    return Tree(
+        tree.feature, tree.children_left, tree.children_right, tree.threshold,
+        tree.missing_go_to_left.astype(bool), tree.children_left < 0, value * share,
+    )
+
+
+FOREST = Candidate(
+    _estimator, for_trees, "float32", _export, NUMBERS, CLASSES, _drawn, on_many_rows={"max_samples": TREE_ROWS},
+)

@@ -1,0 +1,28 @@
+"""The linear candidate: ridge regression, and logistic regression for classes."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from slipway.training.candidate import Candidate, Settings
+from slipway.training.export import Graph, linear_graph
+from slipway.training.preprocessing import for_linear
+
+PENALTIES = ({"penalty": 1.0}, {"penalty": 10.0}, {"penalty": 0.1}, {"penalty": 100.0})
+
+
+def _estimator(task: str, settings: Settings, seed: int) -> Any:
+    """Ridge's penalty and LogisticRegression's inverse penalty go by one name: ``penalty``."""
+    if task == "regression":
+        return Ridge(alpha=settings["penalty"])
+    return LogisticRegression(C=1 / settings["penalty"], max_iter=1000)
+
+
+def _export(fitted: Any, features: int) -> Graph:
+    weights, base = np.atleast_2d(fitted.coef_).T, np.atleast_1d(fitted.intercept_).tolist()
+    link = "identity" if isinstance(fitted, Ridge) else "sigmoid" if len(base) == 1 else "softmax"
+    return Graph(linear_graph(weights), link, base)
+
+
+LINEAR = Candidate(_estimator, for_linear, "float64", _export, PENALTIES, PENALTIES)

@@ -3,7 +3,19 @@
 import numpy as np
 
 from slipway.model.bundle import Bundle
-from slipway.model.contents import Counts, Draft, Golden, Model, Outputs, Split, written
+from slipway.model.contents import (
+    Counts,
+    Draft,
+    Estimate,
+    Golden,
+    Holdout,
+    Metrics,
+    Model,
+    Outputs,
+    Ranked,
+    Split,
+    written,
+)
 from slipway.model.encoding import Encoding, Output
 from slipway.model.predictor import Predictor, golden_answers
 from slipway.store.local import LocalStore
@@ -57,16 +69,12 @@ def files(task: str, schema: Schema = SCHEMA, encoding: Encoding = ENCODING, row
         encoding=Outputs(encoding.outputs), split=Split(0.2, task, schema.names), rows=Counts(80, 20, 0), data="0" * 64,
         libraries={"scikit-learn": "1.9.1"}, costs=None,
     )
-    value = {"value": 0.8, "low": 0.7, "high": 0.9}
-    metrics = {
-        "metric": metric, "greater_is_better": metric == "roc_auc", "confidence": 0.9,
-        "holdout": {"rows": 20, "metrics": {metric: value}, "baseline": {metric: 0.5}},
-        "leaderboard": [{
-            "candidate": "linear", "settings": {"penalty": 1.0}, "mean": 0.8, "error": 0.01,
-            "eligible": True, "reason": "",
-        }],
-        "importance": [[name, 0.1] for name in schema.names], "notes": [],
-    }
+    metrics = Metrics(
+        metric=metric, greater_is_better=metric == "roc_auc", confidence=0.9,
+        holdout=Holdout(20, {metric: Estimate(0.8, 0.7, 0.9)}, {metric: 0.5}),
+        leaderboard=(Ranked("linear", {"penalty": 1.0}, 0.8, 0.01, True, ""),),
+        importance=tuple((name, 0.1) for name in schema.names),
+    )
     draft = Draft({"schema.json": written(schema), "model.json": written(model), "model.onnx": linear_graph(weights)})
     golden = Golden(tuple(rows), tuple(golden_answers(Predictor(draft), columns_from_rows(schema, rows))))
     drift = {"fields": {name: {"missing": 0.0, "edges": [18, 40, 64], "counts": [50, 50]} for name in schema.names}}

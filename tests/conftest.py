@@ -106,3 +106,22 @@ def bucket(s3_server, monkeypatch):
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     with bucket(s3_server) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def mongo_url() -> Iterator[str]:
+    """A MongoDB server that tests share, each with a database of its own."""
+    from mongo import serve_mongo
+
+    with serve_mongo() as url:
+        yield url
+
+
+@pytest.fixture
+def mongo_rows(mongo_url, monkeypatch):
+    """An empty collection named rows, on the server that MONGO_DB_URL names."""
+    from mongo import collection
+
+    monkeypatch.setenv("MONGO_DB_URL", mongo_url)
+    with collection(mongo_url) as made:
+        yield made

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bundles import ROWS, make_bundle
+from bundles import ROWS, files, make_bundle
 from conftest import Result
 from servers import DEADLINE, serve, start
 from slipway import __version__
@@ -178,6 +178,15 @@ def test_a_damaged_champion_is_shown_and_not_served_or_promoted(run, store):
     assert json.loads(run("status", "--json").out)["champion"]["sound"] is False
     assert_one_line(run("promote", bundle.digest), 5, "model.onnx")
     assert_one_line(run("serve"), 5, "model.onnx")
+
+
+def test_a_champion_with_other_metrics_is_shown_and_not_served(run, store):
+    """As a later version may write them; every byte is what its manifest says."""
+    bundle = store.add("regression", files("regression") | {"metrics.json": b"{}"})
+    store.promote(bundle, "promote", "promoted by hand")
+    result = run("status")
+    assert result.code == 0 and "DAMAGED" in result.out and "metrics.json: Object missing required field" in result.out
+    assert_one_line(run("serve"), 5, "metrics.json: Object missing required field `metric`. Run slipway train")
 
 
 def test_a_pointer_with_a_merge_conflict_is_one_line(run, store):

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import mongo
 import s3
 from slipway.cli import slipway
 from slipway.store.local import LocalStore
@@ -144,17 +143,17 @@ def test_a_table_in_s3_is_trained_from_and_known_not_to_have_changed(run, tmp_pa
     assert run("train", "--data", fingerprint(store)).exit_code == 0 and last(store) == first
 
 
-def test_a_collection_is_trained_from_and_cannot_tell_whether_it_changed(run, tmp_path, store, monkeypatch):
+def test_a_collection_is_trained_from_and_cannot_tell_whether_it_changed(run, tmp_path, store, mongo_rows):
     frame = charges()
     documents = [{"who": {"age": int(row.pop("age"))}, **row} for row in frame.to_dict("records")]
-    with mongo.serve_mongo() as url, mongo.collection(url, documents) as made:
-        monkeypatch.setenv("MONGO_DB_URL", url)
-        fields = {"age": "who.age", "bmi": "bmi", "smoker": "smoker", "region": "region", "charges": "charges"}
-        problem(tmp_path, frame, "charges", source="mongodb", **{
-            "mongodb.database": made.database.name, "mongodb.collection": made.name, "mongodb.fields": fields,
-        })
-        assert run("train").exit_code == 0
-        done = run("train", "--if-changed")
-        assert "mongodb cannot tell whether it has changed" in done.output and "Bundle:" in done.output
-        first = last(store)
+    mongo_rows.insert_many(documents)
+    fields = {"age": "who.age", "bmi": "bmi", "smoker": "smoker", "region": "region", "charges": "charges"}
+    problem(tmp_path, frame, "charges", source="mongodb", **{
+        "mongodb.database": mongo_rows.database.name, "mongodb.collection": mongo_rows.name, "mongodb.fields": fields,
+    })
+    assert run("train").exit_code == 0
+    done = run("train", "--if-changed")
+    assert "mongodb cannot tell whether it has changed" in done.output and "Bundle:" in done.output
+    first = last(store)
+    mongo_rows.drop()
     assert run("train", "--data", fingerprint(store)).exit_code == 0 and last(store) == first

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mongo import PASSWORD, USER, collection, own_mongo
+from mongo import PASSWORD, USER, own_mongo
 from slipway.problem import load_problem
 from slipway.sources.source import open_source
 from tables import charges
@@ -13,18 +13,11 @@ from tables import charges
 PATIENTS = charges(120).astype({"age": int, "charges": float})
 
 
-@pytest.fixture(scope="module")
-def server():
-    with own_mongo() as made:
-        yield made
-
-
 @pytest.fixture
-def rows(server, tmp_path, monkeypatch):
+def rows(mongo_rows, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MONGO_DB_URL", server.url)
-    with collection(server.url, PATIENTS.to_dict("records")) as made:
-        yield made
+    mongo_rows.insert_many(PATIENTS.to_dict("records"))
+    return mongo_rows
 
 
 def test_a_collection_on_the_server_of_the_environment(rows, run, monkeypatch):
@@ -38,8 +31,8 @@ def test_a_collection_on_the_server_of_the_environment(rows, run, monkeypatch):
     assert set(open_source(problem).names) == set(PATIENTS.columns)
 
 
-def test_the_server_and_database_of_the_problem_that_is_there(rows, run, server, monkeypatch):
-    monkeypatch.setenv("SHOP_DB", server.url)
+def test_the_server_and_database_of_the_problem_that_is_there(rows, run, mongo_url, monkeypatch):
+    monkeypatch.setenv("SHOP_DB", mongo_url)
     monkeypatch.delenv("MONGO_DB_URL")
     section = f"mongodb: {{url: SHOP_DB, database: {rows.database.name}}}\n"
     Path("slipway.yaml").write_text(f"name: t\nsource: t.csv\ntarget: x\n{section}")

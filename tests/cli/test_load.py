@@ -15,7 +15,7 @@ import pytest
 from pyarrow import parquet
 
 import slipway
-from mongo import PASSWORD, USER, collection, own_mongo
+from mongo import PASSWORD, USER, own_mongo
 from slipway.problem import Collection
 from slipway.sources.batches import frame_of
 from slipway.sources.mongodb import open_collection
@@ -24,22 +24,14 @@ from slipway.sources.source import open_location
 TABLE = "zip,age,bmi,joined,smoker\n007,19,27.9,2020-01-02,yes\n08,62,26,,no\n08,62,26,,no\n1,NA,33.5,2021-05-06,no\n"
 
 
-@pytest.fixture(scope="module")
-def server():
-    with own_mongo() as made:
-        yield made
-
-
 @pytest.fixture
-def rows(server, tmp_path, monkeypatch):
+def rows(mongo_rows, tmp_path, monkeypatch):
     """An empty collection, and a folder with a table whose problem knows the database."""
-    with collection(server.url) as made:
-        monkeypatch.setenv("MONGO_DB_URL", server.url)
-        monkeypatch.chdir(tmp_path)
-        Path("table.csv").write_text(TABLE)
-        name = made.database.name
-        Path("slipway.yaml").write_text(f"name: t\nsource: table.csv\ntarget: bmi\nmongodb: {{database: {name}}}\n")
-        yield made
+    monkeypatch.chdir(tmp_path)
+    Path("table.csv").write_text(TABLE)
+    name = mongo_rows.database.name
+    Path("slipway.yaml").write_text(f"name: t\nsource: table.csv\ntarget: bmi\nmongodb: {{database: {name}}}\n")
+    return mongo_rows
 
 
 def told(rows, new=0, changed=0, same=0) -> str:
@@ -51,8 +43,8 @@ def documents(rows) -> list[dict]:
     return sorted(({**each, "_id": None} for each in rows.find()), key=str)
 
 
-def test_a_table_becomes_typed_documents_and_a_second_run_changes_nothing(rows, run, server):
-    url = f"{server.url.rstrip('/')}/{rows.database.name}/rows"
+def test_a_table_becomes_typed_documents_and_a_second_run_changes_nothing(rows, run, mongo_url):
+    url = f"{mongo_url.rstrip('/')}/{rows.database.name}/rows"
     assert run("load", "table.csv", url) == (0, told(rows, new=4), "Loading: 100%, 4 of 4 rows\n")
     first = list(rows.find())
     assert documents(rows) == [

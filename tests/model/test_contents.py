@@ -7,9 +7,9 @@ from bundles import SCHEMA, TASKS, files
 from recordings import recorded
 from slipway.errors import BundleError
 from slipway.model.bundle import FORMAT, read_bundle
-from slipway.model.contents import Draft, golden_of, model_of, schema_of, written
+from slipway.model.contents import Draft, golden_of, metrics_of, model_of, schema_of, written
 
-READERS = {"model.json": model_of, "schema.json": schema_of, "golden.json": golden_of}
+READERS = {"model.json": model_of, "schema.json": schema_of, "golden.json": golden_of, "metrics.json": metrics_of}
 
 
 def changed(name: str, path: str, value: object) -> Draft:
@@ -47,6 +47,10 @@ def changed(name: str, path: str, value: object) -> Draft:
     ("golden.json", "predictions.3", ..., "3 predictions for 4 rows"),
     ("golden.json", "predictions.0.prediction", None, "at `$.predictions[0].prediction`"),
     ("golden.json", "rows.1.age", [1], "at `$.rows[1][...]`"),
+    ("metrics.json", "holdout", ..., "Object missing required field `holdout`"),
+    ("metrics.json", "holdout.metrics.roc_auc.low", None, "Expected `float`, got `null` - at `$.holdout.metrics[...].low`"),
+    ("metrics.json", "leaderboard.0.candidate", ..., "missing required field `candidate` - at `$.leaderboard[0]`"),
+    ("metrics.json", "importance.0", ["age"], "at `$.importance[0]`"),
 ])
 def test_what_is_wrong_is_named_with_its_place(name, path, value, says):
     with pytest.raises(BundleError, match=f"^bundle draft: {name}: .*{re.escape(says)}.*Run slipway train"):
@@ -63,9 +67,16 @@ def test_what_is_not_json_is_named(name, content):
 @pytest.mark.parametrize("name, path", [
     ("model.json", "remark"), ("model.json", "encoding.outputs.0.remark"), ("model.json", "split.remark"),
     ("schema.json", "fields.0.remark"), ("golden.json", "predictions.0.remark"),
+    ("metrics.json", "remark"), ("metrics.json", "holdout.remark"), ("metrics.json", "leaderboard.0.remark"),
 ])
 def test_a_key_that_is_not_known_is_ignored(name, path):
     assert READERS[name](changed(name, path, "new")) == READERS[name](Draft(files("binary")))
+
+
+@pytest.mark.parametrize("path", ["leaderboard", "importance", "notes", "holdout.baseline"])
+def test_a_bundle_may_lack_what_only_reports_show(path):
+    found = metrics_of(changed("metrics.json", path, ...))
+    assert found.holdout.metrics["roc_auc"].value == 0.8
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -93,5 +104,5 @@ def test_bundles_of_tests_are_like_those_of_training(task):
     folder = recorded(FORMAT, task)
     trained, made = read_bundle(folder, folder.name), files(task)
     assert set(made) == set(trained.manifest["files"])
-    for name in (*READERS, "metrics.json", "drift.json"):
+    for name in (*READERS, "drift.json"):
         assert keys(json.loads(made[name])) == keys(trained.json(name)), name

@@ -38,7 +38,7 @@ def test_rows_are_counted(client):
 
 
 def test_refused_fields_are_counted_by_reason(client):
-    client.post("/predict", json=[{}, ROWS[0] | {"age": 99, "smoker": "x", "extra": 1}])
+    client.post("/predict", json=[{}, ROWS[0] | {"age": 199, "smoker": "x", "extra": 1}])
     client.post("/predict/file", data="age,bmi,smoker,joined\n19,20,no,2020-01-01\nx,,,\n", content_type="text/csv")
     found = samples(client)
     counted = {reason: found["slipway_fields_rejected_total", ("reason", reason)] for reason in (

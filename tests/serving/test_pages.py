@@ -31,10 +31,10 @@ def test_the_form_sent_as_it_comes_is_answered_like_the_api(serve, task):
 @pytest.mark.parametrize(("name", "kind", "more"), [
     ("age", "number", {"min": "18", "max": "64", "step": "1", "required": None}),
     ("bmi", "number", {"min": "15.96", "max": "53.13", "step": "any"}),
-    ("joined", "date", {"min": "2020-01-01", "max": "2023-12-31", "required": None}),
+    ("joined", "date", {"min": None, "max": None, "required": None}),
 ])
 def test_a_control_knows_the_range(serve, name, kind, more):
-    attributes, _ = Page(serve().test_client().get("/").text).one("input", name=name)
+    attributes, _ = Page(serve(settings="serving: {out_of_range: reject}").test_client().get("/").text).one("input", name=name)
     assert attributes["type"] == kind
     assert {key: attributes.get(key) for key in more} == more
     assert ("required" in attributes) == ("required" in more)
@@ -59,7 +59,7 @@ def test_every_control_has_a_label(serve):
 
 @pytest.mark.parametrize(("name", "typed", "sent"), [
     ("age", "", None), ("age", "nineteen", "nineteen"), ("age", "19.5", 19.5), ("age", "1_9", "1_9"),
-    ("age", "9" * 5000, "9"), ("bmi", "nan", "nan"), ("bmi", "1e999", "1e999"), ("bmi", "54", 54),
+    ("age", "9" * 5000, "1e400"), ("bmi", "1e999", "1e999"), ("bmi", "154", 154),
     ("smoker", "<b>maybe</b>", "<b>maybe</b>"), ("smoker", "", None), ("joined", "2021-02-30", "2021-02-30"),
 ])
 def test_a_mistake_is_named_at_its_field_and_in_the_summary(serve, name, typed, sent):
@@ -137,7 +137,7 @@ def test_many_fields_are_grouped_and_open_where_something_is_wrong(serve):
     page = Page(client.get("/").text)
     assert len(page.form) == 170
     assert ["open" in each for each, _ in page.all("details")] == [True] + [False] * 8
-    answer = client.post("/", data=page.form | {"s069": "-5"})
+    answer = client.post("/", data=page.form | {"s069": "-50"})
     assert answer.status_code == 422
     opened = ["open" in each for each, _ in Page(answer.text).all("details")]
     assert opened == [True, False, False, True] + [False] * 5

@@ -7,7 +7,7 @@ import pytest
 from bson import Decimal128, Int64, ObjectId
 from pymongo import MongoClient
 
-from mongo import collection, own_mongo, serve_mongo
+from mongo import collection, own_mongo
 from slipway.errors import TableError
 from slipway.problem import Collection
 from slipway.sources import mongodb, mongodb_query
@@ -21,17 +21,9 @@ PATIENTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def server():
-    with serve_mongo() as url:
-        yield url
-
-
 @pytest.fixture
-def rows(server, monkeypatch):
-    with collection(server) as made:
-        monkeypatch.setenv("MONGO_DB_URL", server)
-        yield made
+def rows(mongo_rows):
+    return mongo_rows
 
 
 def settings(rows, fields: dict | None = None, where: dict | None = None) -> Collection:
@@ -110,7 +102,7 @@ def test_a_batch_is_bounded_in_bytes_too(rows, monkeypatch):
     assert [part.num_rows for part in open_collection(settings(rows)).read()] == [20] * 5
 
 
-def test_a_reader_that_stops_leaves_no_connection(rows, server, monkeypatch):
+def test_a_reader_that_stops_leaves_no_connection(rows, mongo_url, monkeypatch):
     monkeypatch.setattr(mongodb_query, "FETCHED", 10)
     rows.insert_many([{"x": number} for number in range(100)])
     closed = []
@@ -171,14 +163,14 @@ def test_a_field_that_the_first_documents_lack_is_found(rows, monkeypatch):
     assert read(rows, {"y": "z.y"})["y"][-1] == 1
 
 
-def test_nothing_there_is_told_apart(rows, server):
+def test_nothing_there_is_told_apart(rows, mongo_url):
     name = rows.database.name
     rows.insert_one({"x": 1})
     rows.database.create_collection("empty")
     assert refused(rows, where={"x": 2}) == f"MONGO_DB_URL: {name}.rows has no document that mongodb.filter takes"
     assert "has no documents. Fill it with: slipway load TABLE.csv mongodb:empty" in refused(rows.database["empty"])
     assert refused(rows.database["row"]) == f"MONGO_DB_URL: the database {name} has no collection row. Did you mean rows?"
-    with MongoClient(server) as client:
+    with MongoClient(mongo_url) as client:
         assert f"the server has no database {name}x. Did you mean {name}?" in refused(client[f"{name}x"]["rows"])
 
 

@@ -2,7 +2,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import mongo
 from slipway.errors import TableError
 from slipway.store.local import LocalStore
 from slipway.training.dataset import read
@@ -21,17 +20,16 @@ def test_a_dropped_column_is_not_read(tmp_path):
         read(problem_without_drop(tmp_path))
 
 
-def test_a_field_of_a_collection_that_first_appears_late_is_told_beside_a_dropped_one_too(tmp_path, monkeypatch):
+def test_a_field_of_a_collection_that_first_appears_late_is_told_beside_a_dropped_one_too(tmp_path, mongo_rows):
     documents = charges(600).assign(junk="x").to_dict("records")
     documents[550]["late"] = 1
-    with mongo.serve_mongo() as url, mongo.collection(url, [{**each, "$odd": 1} for each in documents]) as made:
-        monkeypatch.setenv("MONGO_DB_URL", url)
-        where = {"source": "mongodb", "mongodb.database": made.database.name, "mongodb.collection": made.name}
-        with pytest.raises(TableError, match="field late: .* it first appears, too late to become a column"):
-            read(problem(tmp_path, charges(), "charges", drop=["junk", "$odd"], **where))
-        made.update_many({}, {"$unset": {"late": 1}})
-        table = read(problem(tmp_path, charges(), "charges", drop=["junk", "$odd"], **where))
-        assert table.rows.schema.names == ("age", "bmi", "smoker", "region")
+    mongo_rows.insert_many([{**each, "$odd": 1} for each in documents])
+    where = {"source": "mongodb", "mongodb.database": mongo_rows.database.name, "mongodb.collection": mongo_rows.name}
+    with pytest.raises(TableError, match="field late: .* it first appears, too late to become a column"):
+        read(problem(tmp_path, charges(), "charges", drop=["junk", "$odd"], **where))
+    mongo_rows.update_many({}, {"$unset": {"late": 1}})
+    table = read(problem(tmp_path, charges(), "charges", drop=["junk", "$odd"], **where))
+    assert table.rows.schema.names == ("age", "bmi", "smoker", "region")
 
 
 def problem_without_drop(folder):

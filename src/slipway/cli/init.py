@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from slipway.training.sample import Sample
     from slipway.training.written import Written
 
-URL = "MONGO_DB_URL"  # the default of mongodb.url
-
 
 @click.command()
 @click.argument("table")
@@ -68,13 +66,13 @@ def command(
     findings = profile(written, read, ids)
     if unfit:
         origin["mongodb"]["fields"] = {column: column for column in written.frame.columns}
-    text = problem_text(draft, _origin(origin, unfit), read, written, findings)
+    text = problem_text(draft, _origin(draft, origin, unfit), read, written, findings)
     read_problem(text, output, {})
     _write(output, text)
     _say(sample.seen, read, written, findings, unfit)
     _say_next(output, written, [read.name, *(finding.name for finding in findings if finding.use == "feature")])
-    if collection and not os.environ.get(collection.where) and not os.environ.get(URL):
-        click.echo(f"Before that, set {URL} to the URL of the server.")
+    if collection and not os.environ.get(draft.mongodb.url):
+        click.echo(f"Before that, set {draft.mongodb.url} to the URL of the server.")
 
 
 def _source(table: str, output: Path) -> str:
@@ -84,7 +82,9 @@ def _source(table: str, output: Path) -> str:
 
 def _section(table: str, collection: Named) -> dict[str, Any]:
     """What slipway.yaml says of a collection: never the URL, which may have a password."""
-    variable = {} if "://" in table or collection.where == URL else {"url": collection.where}
+    from slipway.problem import Collection as MongoSettings
+
+    variable = {} if "://" in table or collection.where == MongoSettings().url else {"url": collection.where}
     return {"source": "mongodb", "mongodb": variable | {"database": collection.database, "collection": collection.collection}}
 
 
@@ -132,13 +132,13 @@ def _write(output: Path, text: str) -> None:
         raise unwritable(output, error, ProblemError) from error
 
 
-def _origin(origin: Mapping[str, Any], unfit: Mapping[str, str]) -> list[str]:
+def _origin(draft: "problem.Problem", origin: Mapping[str, Any], unfit: Mapping[str, str]) -> list[str]:
     """The lines on where the table is."""
     from slipway.training.problem_file import scalar, shown
 
     lines = [f"source: {scalar(origin['source'])}"]
     if "mongodb" in origin:
-        lines += [f"# The URL of the server is in the environment variable {origin['mongodb'].get('url', URL)}"]
+        lines += [f"# The URL of the server is in the environment variable {draft.mongodb.url}"]
         if unfit:
             lines += ["# These fields cannot be columns. Add a part of an object to fields, such as city: address.city"]
             lines += [f"#   {shown(name)}: {shown(why)}" for name, why in unfit.items()]

@@ -40,17 +40,17 @@ def command(path: str | None, as_json: bool) -> None:
 
 
 def _champion(store: "LocalStore", pointer: "Pointer") -> dict[str, Any]:
-    from slipway.model.contents import model_of
+    from slipway.model.contents import metrics_of, model_of
 
     found = {
         "digest": pointer.digest, "problem": pointer.problem, "verdict": dict(pointer.verdict), "sound": True, "holdout": {},
     }
     try:
         bundle = store.bundle(pointer.digest)
-        model, metrics = model_of(bundle), bundle.json("metrics.json")
+        model, metrics = model_of(bundle), metrics_of(bundle)
     except BundleError as error:
         return found | {"sound": False, "damage": str(error)}
-    values = {name: one["value"] for name, one in metrics["holdout"]["metrics"].items()}
+    values = {name: one.value for name, one in metrics.holdout.metrics.items()}
     return found | {"candidate": model.candidate, "target": model.target, "holdout": values}
 
 

@@ -77,24 +77,23 @@ def _compared(progress: Progress, done: int, total: int, candidate: str) -> None
 
 
 def _show(outcome: "Outcome") -> None:
-    from slipway.model.contents import model_of
+    from slipway.model.contents import metrics_of, model_of
 
-    metrics = outcome.bundle.json("metrics.json")
-    name = metrics["metric"]
-    click.echo(f"\n{'candidate':<10} {name:>12} {'± error':>10}  settings")
-    entries = metrics["leaderboard"]
-    shown = entries[:SHOWN] + [entry for entry in entries[SHOWN:] if entry["candidate"] == "baseline"]
+    metrics = metrics_of(outcome.bundle)
+    click.echo(f"\n{'candidate':<10} {metrics.metric:>12} {'± error':>10}  settings")
+    entries = metrics.leaderboard
+    shown = (*entries[:SHOWN], *(entry for entry in entries[SHOWN:] if entry.candidate == "baseline"))
     for entry in shown:
-        settings = ", ".join(f"{key} {value}" for key, value in entry["settings"].items())
-        refused = f"not eligible: {entry['reason']}" if not entry["eligible"] else ""
-        click.echo(f"{entry['candidate']:<10} {entry['mean']:>12.5g} {entry['error']:>10.3g}  {settings}{refused}")
+        settings = ", ".join(f"{key} {value}" for key, value in entry.settings.items())
+        refused = f"not eligible: {entry.reason}" if not entry.eligible else ""
+        click.echo(f"{entry.candidate:<10} {entry.mean:>12.5g} {entry.error:>10.3g}  {settings}{refused}")
     if len(entries) > len(shown):
         click.echo(f"… and {len(entries) - len(shown)} more in the report")
-    click.echo(f"\nOn {metrics['holdout']['rows']} held-out rows:")
-    for metric, one in metrics["holdout"]["metrics"].items():
-        dummy = metrics["holdout"]["baseline"][metric]
-        click.echo(f"  {metric:<18} {one['value']:.5g}  ({one['low']:.5g} to {one['high']:.5g}; baseline {dummy:.5g})")
-    for note in metrics["notes"]:
+    click.echo(f"\nOn {metrics.holdout.rows} held-out rows:")
+    for metric, one in metrics.holdout.metrics.items():
+        dummy = metrics.holdout.baseline[metric]
+        click.echo(f"  {metric:<18} {one.value:.5g}  ({one.low:.5g} to {one.high:.5g}; baseline {dummy:.5g})")
+    for note in metrics.notes:
         click.echo(f"Note: {note}.")
     click.echo(f"\nVerdict: {outcome.verdict.outcome}")
     for reason in outcome.verdict.reasons:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from slipway.model.bundle import Bundle
-from slipway.model.contents import Answer, golden_of, schema_of
+from slipway.model.contents import Answer, golden_of, metrics_of, schema_of
 from slipway.model.predictor import Predictor, close, golden_answers
 from slipway.table.cell import columns_from_rows
 
@@ -20,12 +20,10 @@ def changes(before: Bundle | None, after: Bundle) -> dict[str, Any]:
         them are answered otherwise (``changed``) and the first ten of those (``shown``: row from 1, before, after); None when
         there is no bundle before, or it reads other fields.
     """
-    old = before.json("metrics.json")["holdout"]["metrics"] if before else {}
-    new = after.json("metrics.json")
-    metrics = {
-        name: [old[name]["value"] if name in old else None, one["value"]] for name, one in new["holdout"]["metrics"].items()
-    }
-    return {"metric": new["metric"], "metrics": metrics, "golden": _golden(before, after) if before else None}
+    old = metrics_of(before).holdout.metrics if before else {}
+    new = metrics_of(after)
+    metrics = {name: [old[name].value if name in old else None, one.value] for name, one in new.holdout.metrics.items()}
+    return {"metric": new.metric, "metrics": metrics, "golden": _golden(before, after) if before else None}
 
 
 def _golden(before: Bundle, after: Bundle) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""The documents of a bundle, typed: model.json, schema.json and golden.json.
+"""The documents of a bundle, typed: model.json, schema.json, golden.json and metrics.json.
 
 They are read as a whole: a key that is missing or of another type is an error that names the file and the place in it. A
 key that is not known here is ignored, so a format may gain keys that change no answer; all else is a new format.
@@ -130,6 +130,77 @@ class Golden(msgspec.Struct, frozen=True):
             raise ValueError(f"{len(self.predictions)} predictions for {len(self.rows)} rows")
 
 
+class Estimate(msgspec.Struct, frozen=True):
+    """The value of a metric on the hold-out, and its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Holdout(msgspec.Struct, frozen=True):
+    """What was measured on the rows held out.
+
+    Attributes
+    ----------
+    metrics : mapping
+        Name → estimate.
+    baseline : mapping
+        Name → what a baseline reaches that ignores all features.
+    """
+
+    rows: int
+    metrics: dict[str, Estimate]
+    baseline: dict[str, float] = {}
+
+
+class Ranked(msgspec.Struct, frozen=True):
+    """A line of the leaderboard.
+
+    Attributes
+    ----------
+    candidate : str
+        ``baseline`` is the one that ignores all features.
+    mean, error : float
+        Of the metric over the folds, and its standard error.
+    reason : str
+        Why it is not eligible.
+    """
+
+    candidate: str
+    settings: dict[str, Any]
+    mean: float
+    error: float
+    eligible: bool
+    reason: str
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """metrics.json.
+
+    Attributes
+    ----------
+    metric : str
+        Which one the gate decides by.
+    confidence : float
+        Of the intervals.
+    leaderboard : tuple of Ranked
+        The best first.
+    importance : tuple of (str, float)
+        Field and loss of the metric when it is shuffled, the largest first.
+    notes : tuple of str
+        What a reader of the results must know, each without a full stop.
+    """
+
+    metric: str
+    greater_is_better: bool
+    confidence: float
+    holdout: Holdout
+    leaderboard: tuple[Ranked, ...] = ()
+    importance: tuple[tuple[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 def model_of(bundle: Bundle | Draft) -> Model:
     """model.json; BundleError if it is invalid."""
     return _document(bundle, "model.json", Model)
@@ -148,6 +219,11 @@ def golden_of(bundle: Bundle | Draft) -> Golden:
     return _document(bundle, "golden.json", Golden)
 
 
+def metrics_of(bundle: Bundle | Draft) -> Metrics:
+    """metrics.json; BundleError when it is none."""
+    return _document(bundle, "metrics.json", Metrics)
+
+
 def unfit(bundle: Bundle | Draft, name: str, reason: str) -> BundleError:
     """The error for a file that was written otherwise than this version reads it; reading has verified its bytes."""
     return BundleError(
@@ -155,7 +231,7 @@ def unfit(bundle: Bundle | Draft, name: str, reason: str) -> BundleError:
     )
 
 
-def written(document: Schema | Model | Golden | Mapping[str, Any]) -> bytes:
+def written(document: Schema | Model | Golden | Metrics | Mapping[str, Any]) -> bytes:
     """A document as bundles have it; the same content gives the same bytes."""
     text = json.dumps(
         document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False, default=msgspec.to_builtins

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from slipway.model.contents import metrics_of
 from slipway.model.predictor import Predictor
 from slipway.model.scoring import Answers
 from slipway.serving.chart import MOST, Bar, Chart, contribution_chart, number, probability_bars, share
@@ -53,10 +54,10 @@ def explain(
 
 
 def _typical_error(predictor: Predictor) -> str:
-    measured = predictor.bundle.json("metrics.json")["holdout"]["metrics"]
+    measured = metrics_of(predictor.bundle).holdout.metrics
     if "mae" not in measured:
         return ""
-    return f"On rows it had never seen, the model was off by {number(measured['mae']['value'])} on average."
+    return f"On rows it had never seen, the model was off by {number(measured['mae'].value)} on average."
 
 
 def _decided(predictor: Predictor, probabilities: Mapping[str, float], label: str) -> str:

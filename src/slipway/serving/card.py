@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from slipway.model.contents import Estimate, Ranked
 from slipway.serving.chart import Bar, number
 from slipway.serving.form import plain, typical
 from slipway.table.dates import show_date
@@ -45,15 +46,15 @@ def importance_bars(importance: Sequence[tuple[str, float]]) -> list[Bar]:
     ]
 
 
-def best_of_each(leaderboard: Sequence[Mapping]) -> list[Mapping]:
+def best_of_each(leaderboard: Sequence[Ranked]) -> list[Ranked]:
     """The first entry of each candidate of a leaderboard, which is sorted."""
-    best: dict[str, Mapping] = {}
+    best: dict[str, Ranked] = {}
     for entry in leaderboard:
-        best.setdefault(entry["candidate"], entry)
+        best.setdefault(entry.candidate, entry)
     return list(best.values())
 
 
-def deciding_first(measured: Mapping[str, Mapping], metric: str) -> list[tuple[str, Mapping]]:
+def deciding_first(measured: Mapping[str, Estimate], metric: str) -> list[tuple[str, Estimate]]:
     """Name and value of each metric; the one that the gate decides by is the first."""
     return sorted(measured.items(), key=lambda pair: pair[0] != metric)
 

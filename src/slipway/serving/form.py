@@ -4,11 +4,12 @@ Reading only turns text into the JSON value that the same person would have sent
 value is allowed is the decoder's decision, so the form and the API cannot disagree.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from slipway.table.dates import show_date
+from slipway.table.rules import Rules
 from slipway.table.schema import Field, Schema
 
 FEW_LEVELS = 4
@@ -31,7 +32,9 @@ class Control:
     kind : str
         ``number``, ``radio``, ``select``, ``date`` or ``datetime-local``.
     low, high : str
-        The range as the browser wants it; empty where there is none.
+        The range seen in training, as the browser wants it; empty where there is none.
+    least, most : str
+        The bounds of what is answered; empty where there is none.
     value : str
         What was typed, or a typical value.
     error : str
@@ -43,6 +46,8 @@ class Control:
     kind: str
     low: str
     high: str
+    least: str
+    most: str
     value: str
     error: str = ""
 
@@ -79,16 +84,18 @@ class Group:
 
 
 def controls(
-    schema: Schema, typed: Mapping[str, str] | None, errors: Mapping[str, str]
+    rules: Rules, typed: Mapping[str, str] | None, errors: Mapping[str, str]
 ) -> list[Control]:
     """The fields in the order of the schema, holding what was typed or, without that, a typical row."""
     found = []
-    for number, field in enumerate(schema):
+    for number, rule in enumerate(rules):
+        field = rule.field
         value = typical(field) if typed is None else typed.get(field.name, "")
         low, high = (_bound(field, bound) for bound in (field.minimum, field.maximum))
-        kind = _kind(field, crowded=len(schema.fields) > FEW_FIELDS)
+        least, most = (_exact(bound) if rule.is_number and isfinite(bound) else "" for bound in (rule.low, rule.high))
+        kind = _kind(field, crowded=len(rules) > FEW_FIELDS)
         error = errors.get(field.name, "")
-        found.append(Control(field, f"field-{number}", kind, low, high, value, error))
+        found.append(Control(field, f"field-{number}", kind, low, high, least, most, value, error))
     return found
 
 
@@ -158,7 +165,7 @@ def _number(text: str) -> str | int | float:
         number = float(text)
     except ValueError:
         return text
-    return number if math.isfinite(number) else text
+    return number if isfinite(number) else text
 
 
 def _kind(field: Field, crowded: bool) -> str:

@@ -81,17 +81,16 @@ def _page(
 ) -> str:
     here = _service()
     schema = here.schema
-    shown = controls(schema, typed, dict(errors))
+    shown = controls(here.rules, typed, dict(errors))
     places = {control.field.name: control.target for control in shown} | {FORM_FIELD: "api-key"}
     example = read_row(schema, {field.name: typical(field) for field in schema})
-    important = [name for name, _ in here.bundle.json("metrics.json").get("importance", [])]
+    important = [name for name, _ in here.measured.importance]
     return render_template(
         "form.html",
         target=here.predictor.target,
         groups=groups(shown, important),
         crowded=len(shown) > FEW_FIELDS,
         count=len(shown),
-        reject=here.problem.serving.out_of_range == "reject",
         errors=[{"name": name, "detail": detail, "place": places.get(name)} for name, detail in errors],
         answer=answer,
         key_field=FORM_FIELD if here.keys.needed else "",
@@ -117,22 +116,20 @@ def _service() -> Service:
 def model() -> str:
     """The model card."""
     here = _service()
-    bundle = here.bundle
-    measured = bundle.json("metrics.json")
+    metrics = here.measured
     return render_template(
         "model.html",
         digest=here.digest,
         model=here.predictor.model,
-        metrics=measured,
+        metrics=metrics,
         verdict=here.verdict,
         plot_says=card.PLOTS[here.predictor.task],
         schema=here.schema,
-        measured=card.deciding_first(measured["holdout"]["metrics"], measured["metric"]),
+        measured=card.deciding_first(metrics.holdout.metrics, metrics.metric),
         meanings=card.MEANINGS,
-        importance=card.importance_bars(measured.get("importance", [])),
-        best=card.best_of_each(measured["leaderboard"]),
+        importance=card.importance_bars(metrics.importance),
+        best=card.best_of_each(metrics.leaderboard),
         fields=card.describe(here.schema.fields),
-        reject=here.problem.serving.out_of_range == "reject",
         apidocs=url_for("flasgger.apidocs"),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slipway.model.bundle import Bundle
-from slipway.model.contents import schema_of
+from slipway.model.contents import metrics_of, schema_of
 from slipway.model.scoring import Answers, score
 from slipway.problem import Problem
 from slipway.serving.counters import Metrics
@@ -52,6 +52,7 @@ class Service:
         self.release = release
         self.commit = commit
         self.schema = schema_of(bundle)
+        self.measured = metrics_of(bundle)
         self.rules = Rules(self.schema, problem.serving, problem.limits, problem.markers)
         known = {problem.target, *problem.id, *problem.drop}
         self.decoder = Decoder(self.rules, problem.serving.max_rows, known)

@@ -143,6 +143,8 @@ class Rule:
                 except ValueError:
                     odd[place] = self._of_another_type(cell)
                     texts.append(None)
+        if self.field.type == "category":  # a level as it stands is that level
+            texts = [cell if isinstance(cell, str) and cell in self._levels else text for cell, text in zip(cells, texts)]
         values, faults = self.read_texts(texts, cells)
         return values, faults | odd
 
@@ -188,6 +190,10 @@ class Rule:
         return self._of_another_type(cell)
 
     @cached_property
+    def _levels(self) -> frozenset[str]:
+        return frozenset(self.field.levels)
+
+    @cached_property
     def _missing(self) -> Fault:
         return Fault("missing", f"is missing; expected {self.expected}")
 
@@ -196,8 +202,8 @@ class Rule:
         return Fault("unseen_level", f"expected {self.expected}")
 
     def _of_another_type(self, cell: Any) -> Fault:
-        kind = KINDS.get(type(cell), "of another type")
-        if self.field.type == "date" and isinstance(cell, str):
+        kind = KINDS.get(type(cell))
+        if kind is None or self.field.type == "date" and isinstance(cell, str):
             return Fault("type", f"expected {self.expected}")
         return Fault("type", f"is {kind}; expected {self.expected}")
 

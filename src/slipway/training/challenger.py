@@ -6,7 +6,7 @@ from importlib.metadata import version
 import numpy as np
 
 from slipway.errors import TableError
-from slipway.model.contents import Counts, Draft, Model, Outputs, written
+from slipway.model.contents import Counts, Draft, Metrics, Model, Outputs, written
 from slipway.model.predictor import ABSOLUTE, Predictor, close
 from slipway.problem import Problem
 from slipway.training import evidence
@@ -78,13 +78,12 @@ def documents(
     """All files of the bundle, name → content."""
     predictor, goal, unseen = Predictor(draft), table.goal, table.unseen
     scored = goal.scored(unseen.y, predictor.scores(unseen.columns), predictor.threshold)
-    metrics = {
-        "metric": goal.metric, "greater_is_better": METRICS[goal.metric].greater_is_better,
-        "confidence": problem.gate.confidence,
-        "holdout": evidence.holdout_metrics(table.rows.task, scored, table.learned, problem.gate.confidence, goal),
-        "importance": evidence.importance(predictor, unseen, goal),
-        "leaderboard": evidence.leaderboard(entries, refused), "notes": remarks,
-    }
+    metrics = Metrics(
+        metric=goal.metric, greater_is_better=METRICS[goal.metric].greater_is_better, confidence=problem.gate.confidence,
+        holdout=evidence.holdout_metrics(table.rows.task, scored, table.learned, problem.gate.confidence, goal),
+        importance=evidence.importance(predictor, unseen, goal),
+        leaderboard=evidence.leaderboard(entries, refused), notes=tuple(remarks),
+    )
     figure = fit_svg(scored, table.rows.classes)
     return dict(draft.files) | {
         "golden.json": written(evidence.golden(predictor, unseen, goal.seed)),

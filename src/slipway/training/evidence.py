@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from slipway.model.contents import Golden
+from slipway.model.contents import Estimate, Golden, Holdout, Ranked
 from slipway.model.predictor import Predictor, golden_answers
 from slipway.problem import TASK_METRICS
 from slipway.table.dates import show_date
@@ -61,19 +61,18 @@ def _profile(field: Field, column: np.ndarray) -> dict:
     return {"missing": float(np.isnan(column).mean()), "edges": edges.tolist(), "counts": counts.tolist()}
 
 
-def holdout_metrics(task: str, scored: Scored, rows: Rows, confidence: float, goal: Goal) -> dict:
+def holdout_metrics(task: str, scored: Scored, rows: Rows, confidence: float, goal: Goal) -> Holdout:
     """Every metric of the task on the held-out rows, with its interval, and the baseline's value of it."""
     names = [name for name in TASK_METRICS[task] if name != "cost" or goal.costs]
     dummy = goal.scored(scored.y, baseline(rows, len(scored.y)), scored.threshold)
     intervals = {name: interval(name, scored, confidence, goal.seed) for name in names}
-    return {
-        "rows": len(scored.y),
-        "metrics": {name: {"value": one.value, "low": one.low, "high": one.high} for name, one in intervals.items()},
-        "baseline": {name: value(name, dummy) for name in names},
-    }
+    return Holdout(
+        len(scored.y), {name: Estimate(one.value, one.low, one.high) for name, one in intervals.items()},
+        {name: value(name, dummy) for name in names},
+    )
 
 
-def importance(predictor: Predictor, held: Rows, goal: Goal) -> list:
+def importance(predictor: Predictor, held: Rows, goal: Goal) -> tuple[tuple[str, float], ...]:
     """How much worse the metric gets when a field is shuffled among the held-out rows; the largest first.
 
     Source: Breiman, "Random Forests", Machine Learning 45 (2001).
@@ -90,19 +89,16 @@ def importance(predictor: Predictor, held: Rows, goal: Goal) -> list:
         (name, sign * (whole - reached(rows.columns | {name: column[order]})))
         for name, column in rows.columns.items()
     ]
-    return [[name, loss] for name, loss in sorted(losses, key=lambda pair: -pair[1])]
+    return tuple(sorted(losses, key=lambda pair: -pair[1]))
 
 
-def leaderboard(entries: Sequence[Entry], refused: dict[int, str]) -> list[dict]:
-    """The comparison as metrics.json keeps it; `refused` has the reasons by position."""
-    return [
-        {
-            "candidate": entry.trial.candidate if entry.trial else "baseline",
-            "settings": entry.trial.described() if entry.trial else {},
-            "mean": entry.mean,
-            "error": entry.error,
-            "eligible": entry.trial is not None and position not in refused,
-            "reason": refused.get(position, "" if entry.trial else "looks at no field"),
-        }
+def leaderboard(entries: Sequence[Entry], refused: dict[int, str]) -> tuple[Ranked, ...]:
+    """The comparison; `refused` has the reasons by position."""
+    return tuple(
+        Ranked(
+            entry.trial.candidate, entry.trial.described(), entry.mean, entry.error,
+            position not in refused, refused.get(position, ""),
+        )
+        if entry.trial else Ranked("baseline", {}, entry.mean, entry.error, False, "looks at no field")
         for position, entry in enumerate(entries)
-    ]
+    )

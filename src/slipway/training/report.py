@@ -1,9 +1,10 @@
 """report.html: one self-contained page that a person can read without the service."""
 
+from collections.abc import Iterable, Sequence
 from html import escape
 from string import Template
 
-from slipway.model.contents import Model
+from slipway.model.contents import Metrics, Model, Ranked
 from slipway.table.schema import Field, Schema
 
 PAGE = Template("""<!doctype html>
@@ -41,7 +42,7 @@ $fields
 """)
 
 
-def report_html(model: Model, schema: Schema, metrics: dict, figure: bytes, problem: str) -> bytes:
+def report_html(model: Model, schema: Schema, metrics: Metrics, figure: bytes, problem: str) -> bytes:
     """The report of a bundle from its own documents."""
     summary = (
         f"Predicts {model.target} ({model.task}) with a {model.candidate} model, learned from "
@@ -51,29 +52,29 @@ def report_html(model: Model, schema: Schema, metrics: dict, figure: bytes, prob
     return PAGE.substitute(
         title=escape(f"{problem}: report"),
         summary=escape(summary),
-        notes="".join(f"<p><strong>Note:</strong> {escape(note)}.</p>" for note in metrics["notes"]),
-        metric=escape(metrics["metric"]),
+        notes="".join(f"<p><strong>Note:</strong> {escape(note)}.</p>" for note in metrics.notes),
+        metric=escape(metrics.metric),
         metrics=_metrics(metrics),
         figure=drawing[drawing.index("<svg"):],
-        importance=_table(["field", "loss"], metrics["importance"][:20]),
-        leaderboard=_leaderboard(metrics["leaderboard"]),
+        importance=_table(["field", "loss"], metrics.importance[:20]),
+        leaderboard=_leaderboard(metrics.leaderboard),
         fields=_fields(schema),
     ).encode()
 
 
-def _metrics(metrics: dict) -> str:
-    share = f"{metrics['confidence']:.0%} interval"
+def _metrics(metrics: Metrics) -> str:
+    share = f"{metrics.confidence:.0%} interval"
     rows = [
-        [name, one["value"], f"{one['low']:.4g} to {one['high']:.4g}", metrics["holdout"]["baseline"][name]]
-        for name, one in metrics["holdout"]["metrics"].items()
+        [name, one.value, f"{one.low:.4g} to {one.high:.4g}", metrics.holdout.baseline[name]]
+        for name, one in metrics.holdout.metrics.items()
     ]
     return _table(["metric", "value", share, "baseline"], rows)
 
 
-def _leaderboard(entries: list[dict]) -> str:
+def _leaderboard(entries: Sequence[Ranked]) -> str:
     rows = [
-        [entry["candidate"], ", ".join(f"{name} {value}" for name, value in entry["settings"].items()),
-         entry["mean"], entry["error"], entry["reason"]]
+        [entry.candidate, ", ".join(f"{name} {value}" for name, value in entry.settings.items()),
+         entry.mean, entry.error, entry.reason]
         for entry in entries
     ]
     return _table(["candidate", "settings", "mean", "± error", "not eligible because"], rows)
@@ -92,13 +93,13 @@ def _allowed(field: Field) -> str:
     return f"{field.minimum:g} to {field.maximum:g}"
 
 
-def _table(head: list[str], rows: list) -> str:
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _cell(value) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, float):
         return f'<td class="number">{value:.4g}</td>'
     return f"<td>{escape(str(value))}</td>"

@@ -10,10 +10,10 @@ BASE ?= origin/main
 .DEFAULT_GOAL := help
 .PHONY: help up install test e2e lint types docs diff rehearse bench teardown lock settings clean
 
-help:            ## Say what there is
+help:            ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(VENV)/train.stamp   ## Install Slipway and what training needs into .venv
+install: $(VENV)/train.stamp   ## Install Slipway with the training libraries into .venv
 
 up: $(VENV)/train.stamp   ## Install, fetch the sample table, train, and serve on http://localhost:8080
 	$(BIN)/slipway train --if-changed
@@ -44,10 +44,10 @@ SCRIPTS = .ci/run .github/propose $(shell grep -l "^\#!/usr/bin/env bash\|^\# sh
 docs: $(VENV)/dev.stamp   ## Build the documentation as a site in build/site, and check its links
 	$(BIN)/mkdocs build
 
-diff: $(VENV)/train.stamp   ## Say how the model differs from that of BASE (a commit)
+diff: $(VENV)/train.stamp   ## Show how the model differs from that of BASE (a commit)
 	@$(BIN)/python -m slipway diff $(BASE)
 
-rehearse: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Play the whole way to production on this machine; needs Docker and Node, no account
+rehearse: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Play the whole way to production on this machine; needs Docker and Node.js, no account
 	$(BIN)/python deploy/rehearse.py
 
 bench: $(VENV)/dev.stamp   ## Compare Slipway with code written by hand, at small sizes; only the swap of releases needs Docker
@@ -60,7 +60,7 @@ bench: $(VENV)/dev.stamp   ## Compare Slipway with code written by hand, at smal
 	@if docker info >/dev/null 2>&1; then $(BIN)/python bench/release.py 3; \
 	  else echo "Left out: bench/release.py, which needs a running Docker engine"; fi
 
-teardown:        ## Delete the box and what belongs to it on AWS; asks first
+teardown:        ## Delete the box and its AWS resources; asks first
 	deploy/ec2/teardown
 
 settings: $(VENV)/train.stamp   ## Write docs/settings.md from the code
@@ -75,7 +75,7 @@ lock: $(VENV)/lock.stamp   ## Pin the newest versions of everything in requireme
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upgrade --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url
 
-clean:           ## Remove what make made; bundles stay
+clean:           ## Remove everything that make created; bundles stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .hypothesis
 
 $(BIN)/python:

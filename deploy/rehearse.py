@@ -31,8 +31,8 @@ QUICK_TESTS = "tests/store/test_pointer.py tests/model/test_bundle.py"
 QUICK_TRAINING = {"SLIPWAY_SEARCH_TRIALS": "2"}
 START = time.monotonic()
 HELLO = """\
-This takes 5 to 20 minutes on two cores, depending on what else they do; the first run also builds the image of the box.
-It writes to a temporary folder and to the Docker engine, and removes what it made, after Ctrl-C too."""
+This takes 5 to 20 minutes on two cores, depending on their load; the first run also builds the image of the box.
+It uses a temporary folder and the Docker engine, and cleans up at the end, also after Ctrl-C."""
 
 
 @dataclass
@@ -58,7 +58,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="slipway-rehearsal-", ignore_cleanup_errors=True) as place, ExitStack() as stack:
         rows = play(docker, Path(place), stack)
     print(table(rows))
-    print(f"\nWhat stays, for the next run: the image {IMAGE} and the builder's cache.")
+    print(f"\nKept for the next run: the image {IMAGE} and the builder's cache.")
     if any(row.found and row.found.failed for row in rows):
         sys.exit("rehearse: requests failed")
 
@@ -70,7 +70,7 @@ def play(docker: Docker, place: Path, stack: ExitStack) -> list[Row]:
     aws = stack.enter_context(make_aws(free_port()))
     registry = stack.enter_context(make_registry(docker, PASSWORD, free_port()))
     box = stack.enter_context(make_box(docker, f"{registry.host}/{NAME}", (registry.host, USER, PASSWORD)))
-    say("A throw-away clone, and two models")
+    say("A temporary clone, and two models")
     project = make_project(place / "project")
     models = train_two(project, aws)
     runner = new_runner(place, aws, registry, box)
@@ -84,7 +84,7 @@ def play(docker: Docker, place: Path, stack: ExitStack) -> list[Row]:
             project.git("revert", "--no-edit", "HEAD")
         with traffic("127.0.0.1", box.port, row, RATE) as found:
             rows.append(push(what, runner, project, box, number, found))
-    say("The emergency's command on the box: slipway-release rollback")
+    say("The emergency command on the box: slipway-release rollback")
     with traffic("127.0.0.1", box.port, row, RATE) as found:
         start = time.monotonic()
         box.rollback()

@@ -13,18 +13,18 @@ from slipway.errors import SlipwayError
 # name → (module, what it does)
 COMMANDS = {
     "init": ("slipway.cli.init", "Write a commented slipway.yaml for a table."),
-    "check": ("slipway.cli.check", "Say per column what is wrong in a table."),
+    "check": ("slipway.cli.check", "Compare a table with the champion's schema."),
     "load": ("slipway.cli.load", "Fill a MongoDB collection from a table."),
     "train": ("slipway.cli.train", "Train, compare, and pass the gate."),
     "serve": ("slipway.cli.serve", "Serve the champion."),
     "predict": ("slipway.cli.predict", "Score a table with the champion."),
     "status": ("slipway.cli.status", "Show the champion and the last verdicts."),
     "promote": ("slipway.cli.promote", "Make a bundle the champion by hand."),
-    "diff": ("slipway.cli.diff", "Say how the model differs from another commit's."),
-    "rollback": ("slipway.cli.rollback", "Go back to the champion before."),
+    "diff": ("slipway.cli.diff", "Show how the model differs from another commit's."),
+    "rollback": ("slipway.cli.rollback", "Go back to the previous champion."),
     "push": ("slipway.cli.push", "Copy the champion and the journal to the remote store."),
     "pull": ("slipway.cli.pull", "Fetch a bundle from the remote store."),
-    "doctor": ("slipway.cli.doctor", "Say what is missing on the way to production."),
+    "doctor": ("slipway.cli.doctor", "Report what is missing for production."),
     "sample": ("slipway.cli.sample", "Write a sample table."),
 }
 EPILOG = """\b

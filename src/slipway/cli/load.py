@@ -22,9 +22,9 @@ def command(table: str, target: str, ids: tuple[str, ...], path: str | None) -> 
     TABLE is a CSV or Parquet file, a glob of them, or s3://bucket/key. TARGET is mongodb:COLLECTION, on the server and in the
     database that slipway.yaml names under mongodb, or mongodb://HOST/DATABASE/COLLECTION.
 
-    A second run adds no duplicates, and finishes one that was cut off. A row is one document, named by its --id columns or,
-    without --id, by all of its cells; duplicate rows are numbered. A document of the same name is replaced. All loads into
-    one collection need the same --id columns.
+    A second run adds no duplicates, and completes an interrupted one. Each row becomes one document, identified by its --id
+    columns or, without --id, by all of its cells; duplicate rows are numbered. A document with the same id is replaced. All
+    loads into one collection need the same --id columns.
 
     \b
     Example:

@@ -23,9 +23,9 @@ SHOWN = 8
 def command(path: str | None, if_changed: bool, jobs: int | None, data: str | None) -> None:
     """Train, compare, and pass the gate.
 
-    Compares the candidates by cross-validation, writes the best as a bundle, and promotes it when it is better than the
-    champion on rows that neither has seen. Ctrl-C ends the comparison and keeps the best so far. What was read is kept in
-    the store, so that --data repeats a training after its source has moved on.
+    Compares the candidates by cross-validation, writes the best as a bundle, and promotes it if it is better than the
+    champion on rows that neither has seen. Ctrl-C ends the comparison and keeps the best so far. The table is kept in the
+    store, so that --data can repeat a training after its source has changed.
 
     \b
     Example:

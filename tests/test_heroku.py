@@ -113,8 +113,8 @@ def wrong_answers(store: LocalStore) -> None:
 @pytest.mark.parametrize("spoil, says", [
     (no_champion, "artifacts/champion.json: no champion yet. Run slipway train first; commit the file"),
     (bundle_elsewhere, "a{12} is neither in this commit nor in a remote store. .*--in-git.*slipway push.*SLIPWAY_REMOTE"),
-    (damaged, "model.onnx: is not what the manifest names"),
-    (of_another_problem, "is of the problem binary, not of regression"),
+    (damaged, "model.onnx: differs from the manifest"),
+    (of_another_problem, "belongs to the problem binary, not to regression"),
     (wrong_answers, "golden"),
 ])
 def test_a_build_without_a_sound_champion_fails(tree, spoil, says):

@@ -11,7 +11,7 @@ FOUNDATION=$STACK-foundation
 BOX=$STACK-box
 
 need() {   # PROGRAM PAGE
-  command -v "$1" >/dev/null || die "$1 is not installed. Get it from $2"
+  command -v "$1" >/dev/null || die "$1 is not installed. Install it from $2"
 }
 
 account() {   # what must hold before anything is made or deleted
@@ -19,11 +19,11 @@ account() {   # what must hold before anything is made or deleted
   need aws 'https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html'
   export AWS_PAGER=''
   AWS_DEFAULT_REGION=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || true)}}
-  [ -n "$AWS_DEFAULT_REGION" ] || die 'no region is set. Put AWS_REGION=eu-west-1 (or yours) in front.'
+  [ -n "$AWS_DEFAULT_REGION" ] || die 'no region is set. Set it, e.g. AWS_REGION=eu-west-1, and run this again.'
   export AWS_DEFAULT_REGION
   local identity
   identity=$(aws sts get-caller-identity --query Arn --output text) ||
-    die "AWS in $AWS_DEFAULT_REGION does not know you, as it says above. Check AWS_REGION; log in: aws configure, or aws sso login"
+    die "not logged in to AWS in $AWS_DEFAULT_REGION (see the error above). Check AWS_REGION, or run aws configure or aws sso login."
   say "as $identity in $AWS_DEFAULT_REGION"
 }
 
@@ -32,7 +32,7 @@ status() {   # STACK: as AWS has it; nothing when there is none, and the end whe
   if said=$(aws cloudformation describe-stacks --stack-name "$1" --query 'Stacks[0].StackStatus' --output text 2>&1); then
     printf '%s\n' "${said##*$'\n'}"
   elif [[ $said != *'does not exist'* ]]; then
-    die "stack $1 cannot be looked up: $said"
+    die "stack $1 cannot be read: $said"
   fi
 }
 
@@ -41,7 +41,7 @@ settled() {   # STACK: its status once nothing is at work on it, such as a run o
   while :; do
     found=$(status "$1") || return
     case $found in REVIEW_IN_PROGRESS) break ;; *_IN_PROGRESS) ;; *) break ;; esac
-    say "stack $1 is in $found; waiting for its end"
+    say "stack $1 is in state $found; waiting until it is done"
     sleep 10
   done
   printf '%s\n' "$found"
@@ -56,7 +56,7 @@ delete_stack() {
   aws cloudformation update-termination-protection --stack-name "$1" --no-enable-termination-protection >/dev/null 2>&1 || true
   aws cloudformation delete-stack --stack-name "$1"
   aws cloudformation wait stack-delete-complete --stack-name "$1" ||
-    die "stack $1 could not be deleted. The console's tab Events names the reason; mend it and run this again."
+    die "stack $1 could not be deleted. Find the reason in the console, tab Events; fix it and run this again."
 }
 
 unprotect() {   # the instance, which CloudFormation could not delete otherwise

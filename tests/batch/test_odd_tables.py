@@ -131,8 +131,8 @@ def test_a_folder_below_those_of_a_glob_may_have_the_output(desk):
 
 
 @pytest.mark.parametrize("code, cure", [
-    (errno.ENOSPC, "Make room on the disk, and run the same command again"),
-    (errno.EACCES, "Get the right to write there"), (errno.EROFS, "Get the right"),
+    (errno.ENOSPC, "Free disk space, and run the same command again"),
+    (errno.EACCES, "Get write permission there"), (errno.EROFS, "Get write permission"),
 ])
 def test_what_cannot_be_written_is_told_with_what_helps(desk, monkeypatch, code, cure):
     desk.write(f"{HEADER}\n{GOOD}\n")

@@ -30,7 +30,7 @@ def test_objects_are_answered_by_objects(desk, lake):
     assert (mark.scored, mark.rejected) == (2, 1)
     there = lake.objects()
     assert there["out/scored.csv"] == ANSWERED + f"{GOOD},29589.0,\n".encode()
-    rejected = f"source,row,reason\ns3://{lake.name}/in/a.csv,2,\"age: is a text"
+    rejected = f"source,row,reason\ns3://{lake.name}/in/a.csv,2,age: is a text"
     assert there["out/scored.rejects.csv"].startswith(rejected.encode())
     assert desk.files() == set()
     assert list((desk.folder / "artifacts/batch").iterdir()) == []
@@ -86,7 +86,7 @@ def test_a_bucket_that_is_not_there(desk, lake):
 @pytest.mark.parametrize("out, rejects, says", [
     ("s3://{}-not/out.csv", None, "s3://.*-not/out.csv: .*There is no such bucket: create it, or correct its name$"),
     ("out.csv", "s3://{}-not/rejects.csv", "s3://.*-not/rejects.csv: .*There is no such bucket"),
-    ("s3://{}/denied/out.csv", None, "Give the right s3:PutObject on arn:aws:s3:::bucket-.*/denied/out.csv"),
+    ("s3://{}/denied/out.csv", None, "Grant the permission s3:PutObject on arn:aws:s3:::bucket-.*/denied/out.csv"),
 ])
 def test_an_object_that_cannot_be_written_is_told_before_the_first_row(desk, lake, monkeypatch, out, rejects, says):
     desk.write(f"{HEADER}\n{GOOD}\n")

@@ -102,7 +102,7 @@ NO_CHAMPION = "artifacts/champion.json: no champion yet. Run slipway train first
 
 @pytest.mark.parametrize("command, says", [
     (("promote", "abc"), "at least 6"), (("promote", "abcdef"), "no such bundle"),
-    (("rollback",), "knows of no earlier champion"),
+    (("rollback",), "has no earlier champion"),
     (("serve",), NO_CHAMPION), (("predict", "table.csv", "-o", "out.csv"), NO_CHAMPION),
 ])
 def test_an_empty_store(run, command, says):
@@ -154,7 +154,7 @@ def test_status_promote_and_rollback(run, store):
     assert f"champion  {two}" in shown and "sound" in shown and "rmse 0.8" in shown
     assert run("rollback").out.startswith(f"{one[:12]} is the champion again")
     assert store.pointer().digest == one
-    assert_one_line(run("rollback"), 5, "knows of no earlier champion. slipway promote DIGEST names one")
+    assert_one_line(run("rollback"), 5, "has no earlier champion. Choose one with slipway promote DIGEST")
     status = json.loads(run("status", "--json").out)
     assert status["champion"]["digest"] == one and status["champion"]["sound"] is True
     assert [entry["event"] for entry in status["journal"]] == ["promote", "promote", "rollback"]
@@ -164,10 +164,10 @@ def test_status_promote_and_rollback(run, store):
 def test_a_champion_of_another_problem_is_shown_and_not_promoted(run, store):
     digest = make_bundle(store, "binary").digest
     assert "OF ANOTHER PROBLEM, binary" in run("status").out
-    assert_one_line(run("promote", digest), 5, "is of the problem binary, not of regression. Run slipway train")
+    assert_one_line(run("promote", digest), 5, "belongs to the problem binary, not to regression. Run slipway train")
     for task in ("binary", "regression"):  # as a clone's journal has it
         store.promote(make_bundle(store, task, promote=False), "promote", "promoted by hand")
-    assert_one_line(run("rollback"), 5, "is of the problem binary, not of regression. Run slipway train")
+    assert_one_line(run("rollback"), 5, "belongs to the problem binary, not to regression. Run slipway train")
 
 
 def test_a_damaged_champion_is_shown_and_not_served_or_promoted(run, store):
@@ -216,8 +216,8 @@ def test_a_sample_is_written_once(run, tmp_path):
     assert run("sample", "insurance", "data/a.csv", "--rows", "20").code == 0
     written = (tmp_path / "data" / "a.csv").read_bytes()
     assert written.count(b"\n") == 21 and written.startswith(b"age,sex,bmi,children,smoker,region,charges\n")
-    assert_one_line(run("sample", "insurance", "data/a.csv", "--rows", "20"), 4, "is there already. Add --force")
-    assert "is there already" in run("sample", "insurance", "data/a.csv").out
+    assert_one_line(run("sample", "insurance", "data/a.csv", "--rows", "20"), 4, "already exists. Add --force")
+    assert "already exists" in run("sample", "insurance", "data/a.csv").out
     assert run("sample", "insurance", "data/a.csv", "--rows", "20", "--force").code == 0
     assert (tmp_path / "data" / "a.csv").read_bytes() == written
 
@@ -228,7 +228,7 @@ def test_serve_answers_and_tells_where(run, tmp_path, store):
         assert len(server.workers()) == 1
         assert server.call("POST", "/predict", ROWS[0])[0] == 200
         code, out, err = server.stop()
-        assert (code, err) == (0, f"Serving on http://localhost:{server.port} (Ctrl-C ends it)\n")
+        assert (code, err) == (0, f"Serving on http://localhost:{server.port} (Ctrl-C stops it)\n")
     assert all(json.loads(line)["status"] == 200 for line in out.splitlines())
 
 
@@ -236,7 +236,7 @@ def test_serve_on_a_taken_port_is_one_line(run, tmp_path, store):
     make_bundle(store, "regression")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert_one_line(run("serve", "--port", str(port)), 6, f"127.0.0.1:{port} cannot be served on .Address already in use")
+        assert_one_line(run("serve", "--port", str(port)), 6, f"cannot listen on 127.0.0.1:{port} .Address already in use")
         with start(tmp_path, "-m", "slipway", "serve", PORT=str(port)) as process:
             _, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 6

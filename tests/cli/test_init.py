@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_written_says_what_to_do(run, monkeypatch):
     monkeypatch.setattr(Path, "write_text", read_only)
     done = run("init", "book.csv", "--target", "status")
     assert done.exit_code == 3
-    assert "slipway.yaml: cannot be written (Read-only file system). Get the right to write there" in done.output
+    assert "slipway.yaml: cannot be written (Read-only file system). Get write permission there" in done.output
 
 
 def test_hostile_names_and_labels_survive_the_file(run):

@@ -198,16 +198,16 @@ def test_a_table_with_an_id_of_its_own(rows, run):
 
 
 @pytest.mark.parametrize("target, code, says", [
-    ("postgres://u:hunter2@h/db/c", 3, "is no MongoDB collection. Name it as mongodb://HOST/DATABASE/COLLECTION"),
-    ("mongodb://u:hunter2@h/db", 3, "the target: is no URL of a MongoDB collection"),
-    ("mongodb://u:hun/ter2@h/db/c", 3, "the target: is no URL of a MongoDB collection"),
-    ("mongodb://u:hunter2/x@h/c", 3, "the target: is no URL of a MongoDB collection"),
-    ("mongodb://u:hunter2/db/c", 3, "the target: is no URL of a MongoDB collection"),
-    ("u:hunter2@h/db/c", 3, "the target: is no MongoDB collection"),
-    ("mongodb:u:hunter2@h/db/c", 3, "the target: is no MongoDB collection"),
-    ("mongodb", 3, "the target: is no MongoDB collection. Name it as mongodb://HOST/DATABASE/COLLECTION, or as mongodb:"),
-    ("mongodb:", 3, "the target: is no MongoDB collection"), ("mongodbrows", 3, "the target: is no MongoDB collection"),
-    ("mongodb:///db/c", 3, "the target: is no URL of a MongoDB collection"),
+    ("postgres://u:hunter2@h/db/c", 3, "not a MongoDB collection. Use mongodb://HOST/DATABASE/COLLECTION"),
+    ("mongodb://u:hunter2@h/db", 3, "the target: not a valid URL of a MongoDB collection"),
+    ("mongodb://u:hun/ter2@h/db/c", 3, "the target: not a valid URL of a MongoDB collection"),
+    ("mongodb://u:hunter2/x@h/c", 3, "the target: not a valid URL of a MongoDB collection"),
+    ("mongodb://u:hunter2/db/c", 3, "the target: not a valid URL of a MongoDB collection"),
+    ("u:hunter2@h/db/c", 3, "the target: not a MongoDB collection"),
+    ("mongodb:u:hunter2@h/db/c", 3, "the target: not a MongoDB collection"),
+    ("mongodb", 3, "the target: not a MongoDB collection. Use mongodb://HOST/DATABASE/COLLECTION, or mongodb:"),
+    ("mongodb:", 3, "the target: not a MongoDB collection"), ("mongodbrows", 3, "the target: not a MongoDB collection"),
+    ("mongodb:///db/c", 3, "the target: not a valid URL of a MongoDB collection"),
     ("mongodb://u:hunter2@127.0.0.1:1/db/c", 4, "127.0.0.1:1: no MongoDB server answers"),
     ("mongodb://[::1]:1,127.0.0.1:1/db/c?replicaSet=r", 4, "[::1]:1,127.0.0.1:1: no MongoDB server answers"),
 ])
@@ -225,7 +225,7 @@ def test_a_password_in_the_command_is_warned_of(run, tmp_path, monkeypatch):
         password = PASSWORD.replace("/", "%2F").replace(":", "%3A").replace("@", "%40")
         code, out, err = run("load", "table.csv", f"mongodb://{USER}:{password}@{address}/a/rows?authSource=admin")
         assert code == 0 and out.startswith("4 rows are in a.rows: 4 new")
-        assert err.startswith("Note: a password in the command is seen by ps and kept by the shell's history.")
+        assert err.startswith("Note: ps and the shell history show the password in this command.")
         code, _, err = run("load", "table.csv", f"mongodb://{USER}:hunter2@{address}/a/rows?authSource=admin")
         assert code == 4 and f"{address}: the server refuses the user or the password" in err and "hunter2" not in err
 

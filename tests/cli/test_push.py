@@ -91,7 +91,7 @@ def test_a_wrong_object_is_told_and_replaced(run, store, bucket):
     bucket.put(f"bundles/{store.pointer().digest}/model.onnx", b"wrong")
     code, _, err = run("push")
     assert code == 0
-    assert re.search(r"^6/9 model.onnx, \d+ bytes: another object was there, replaced$", err, re.M)
+    assert re.search(r"^6/9 model.onnx, \d+ bytes: different object replaced$", err, re.M)
 
 
 def test_a_release_is_noted_once(run, store, bucket, tmp_path):
@@ -141,7 +141,7 @@ def test_a_refusal_is_one_line_with_bucket_key_and_right(run, store, bucket):
     assert (code, out) == (5, "")
     assert err == (
         f"slipway: s3://{bucket.name}/{key}: S3 refused (AccessDenied: Access Denied). "
-        f"Give the right s3:PutObject on arn:aws:s3:::{bucket.name}/{key} (docs/remote.md)\n"
+        f"Grant the permission s3:PutObject on arn:aws:s3:::{bucket.name}/{key} (docs/remote.md)\n"
     )
 
 

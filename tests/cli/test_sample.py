@@ -30,7 +30,7 @@ def test_a_file_that_cannot_be_written_says_what_to_do(run, monkeypatch, tmp_pat
     monkeypatch.setattr(sample, "replace", full)
     done = run("sample", "insurance", tmp_path / "table.csv")
     assert done.code == 4
-    assert "table.csv: cannot be written (No space left on device). Make room on the disk" in done.err
+    assert "table.csv: cannot be written (No space left on device). Free disk space" in done.err
 
 
 def test_the_public_table_is_written_as_it_is_published(run, web, tmp_path):
@@ -72,11 +72,11 @@ def test_a_generated_table_says_so_and_is_not_taken_for_the_public_one(run, web,
     table = tmp_path / "table.csv"
     assert run("sample", "insurance", table).out == f"Wrote 1,338 generated rows to {table}\n"
     again = run("sample", "insurance", table, "--real")
-    assert again.code == 4 and "is there already. Add --force" in again.err and web.calls == []
+    assert again.code == 4 and "already exists. Add --force" in again.err and web.calls == []
 
 
 @pytest.mark.parametrize("arguments", [("loan",), ("truck",), ("insurance", "--rows", "5")])
 def test_only_the_whole_insurance_table_is_public(run, tmp_path, arguments):
     name, *options = arguments
     done = run("sample", name, tmp_path / "table.csv", "--real", *options)
-    assert done.code == 2 and "--real fetches the whole insurance table" in done.err
+    assert done.code == 2 and "--real downloads the whole insurance table" in done.err

@@ -151,8 +151,8 @@ def assert_first_boot(instance: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("environ", "told"), [
-    ({}, "Put GITHUB_REPOSITORY=owner/name in front"),
-    ({"GITHUB_REPOSITORY": "https://github.com/a/b"}, "Put GITHUB_REPOSITORY=owner/name in front"),
+    ({}, "Run: GITHUB_REPOSITORY=owner/name deploy/ec2/up"),
+    ({"GITHUB_REPOSITORY": "https://github.com/a/b"}, "Run: GITHUB_REPOSITORY=owner/name deploy/ec2/up"),
     ({"GITHUB_REPOSITORY": "a/b", "STACK": "Of Mine"}, "Use lower-case letters, digits and hyphens"),
 ])
 def test_what_is_missing_is_said_before_anything_is_made(environ, told):

@@ -82,7 +82,7 @@ def up(account) -> Callable[..., subprocess.CompletedProcess]:
 def test_a_stack_that_cannot_be_looked_up_is_not_taken_for_absent(account, program, arguments):
     rules = {FOUNDATION: DENIED, BOX: DENIED}
     done = account.run(program, *arguments, rules=rules, GITHUB_REPOSITORY="acme/insurance")
-    assert done.returncode == 1 and "cannot be looked up" in done.stderr and "AccessDenied" in done.stderr
+    assert done.returncode == 1 and "cannot be read" in done.stderr and "AccessDenied" in done.stderr
     assert account.position("create-stack") is None and account.position("delete-stack") is None
 
 
@@ -100,7 +100,7 @@ def test_the_end_of_a_run_that_was_cut_off_is_waited_for(account, up):
 
 def test_a_second_repository_does_not_take_over_the_deliveries_of_the_first(account, up):
     done = up({}, GITHUB_REPOSITORY="acme/other")
-    assert done.returncode == 1 and "slipway belongs to acme/insurance. Put another STACK in front" in done.stderr
+    assert done.returncode == 1 and "slipway belongs to acme/insurance. Set another STACK" in done.stderr
     assert account.position("update-stack") is None
 
 

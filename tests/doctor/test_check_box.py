@@ -91,7 +91,7 @@ def test_a_box_that_is_as_it_should_be(root):
 
 def test_before_the_first_release_one_is_missing(root):
     state, says = states(root)["release"]
-    assert state == "missing" and "none is live yet" in says
+    assert state == "missing" and "no live release yet" in says
 
 
 def test_a_live_release_has_to_be_ready(root):
@@ -99,7 +99,7 @@ def test_a_live_release_has_to_be_ready(root):
         state, says = states(root)["release"]
     assert state == "failed" and "503" in says and "slipway-release status" in says
     state, says = states(root)["release"]
-    assert state == "failed" and "nobody answers" in says, "its socket is there, and nobody listens"
+    assert state == "failed" and "no answer" in says, "its socket is there, and nobody listens"
     shutil.rmtree(root / "var/lib/slipway/sockets" / ID)
     state, says = states(root)["release"]
     assert state == "failed" and "No such file" in says
@@ -124,12 +124,12 @@ def remove(name: str) -> Callable[[Path], None]:
     (write("engine", "#!/bin/sh\necho false\n"), "docker", "live-restore is off: a restart of Docker interrupts the service"),
     (remove("etc/nginx/conf.d/slipway.conf"), "nginx", "slipway.conf is missing"),
     (remove("usr/local/sbin/slipway-release"), "program", "bootstrap"),
-    (remove("etc/sudoers.d/slipway"), "sudo", "may not start slipway-release"),
-    (write("etc/sudoers.d/slipway", RULE.removesuffix(' ""')), "sudo", "may do more than release"),
-    (write("etc/sudoers.d/more", "runner ALL=(ALL) NOPASSWD: ALL"), "sudo", "may do more than release: runner ALL=(ALL)"),
+    (remove("etc/sudoers.d/slipway"), "sudo", "cannot run slipway-release"),
+    (write("etc/sudoers.d/slipway", RULE.removesuffix(' ""')), "sudo", "can run more than slipway-release"),
+    (write("etc/sudoers.d/more", "runner ALL=(ALL) NOPASSWD: ALL"), "sudo", "slipway-release as root: runner ALL=(ALL)"),
     (write("etc/group", "docker:x:999:ubuntu,runner\n"), "runner", "every job can become root"),
     (write("etc/passwd", "runner:x:1001:999::/home/runner:/bin/bash\n"), "runner", "every job can become root"),
-    (lambda root: (root / "var/lib/slipway/sockets/active.sock").symlink_to("elsewhere"), "release", "leads to elsewhere"),
+    (lambda root: (root / "var/lib/slipway/sockets/active.sock").symlink_to("elsewhere"), "release", "points to elsewhere"),
 ])
 def test_what_is_broken_is_found_and_nothing_else(root, spoil, what, says):
     (root / "etc/sudoers.d/more").write_text("")
@@ -144,7 +144,7 @@ def test_settings_and_program_are_roots_alone_to_change(root):
     (root / "etc/slipway/release.toml").chmod(0o666)
     (root / "usr/local/sbin/slipway-release").chmod(0o775)
     found = states(root)
-    assert found["settings"][0] == "failed" and "others than root can write it" in found["settings"][1]
+    assert found["settings"][0] == "failed" and "other users than root can write it" in found["settings"][1]
     assert found["program"][0] == "failed"
 
 

@@ -9,7 +9,7 @@ ONE, OTHER = "a" * 64, "b" * 64
 
 
 @pytest.mark.parametrize("facts, state, says", [
-    (Facts(None), "missing", "none yet"),
+    (Facts(None), "missing", "no champion yet"),
     (Facts(None, unreadable="champion.json: not JSON"), "failed", "not JSON"),
     (Facts(None, champion=ONE), "missing", "aaaaaaaaaaaa is not committed: the last commit names none"),
     (Facts(None, champion=ONE, committed=OTHER), "missing", "the last commit names bbbbbbbbbbbb"),
@@ -24,8 +24,8 @@ def test_champion(facts, state, says):
     (Facts(None, champion=ONE, in_git=True), False, "ok", "in git"),
     (Facts(None, champion=ONE, here=True), True, "ok", "in the remote store"),
     (Facts(None, champion=ONE, here=True, in_git=True), True, "ok", "in git and in the remote store"),
-    (Facts(None, champion=ONE, here=True), False, "missing", "on this machine alone"),
-    (Facts(None, champion=ONE), False, "failed", "neither here, nor in git"),
+    (Facts(None, champion=ONE, here=True), False, "missing", "only on this machine"),
+    (Facts(None, champion=ONE), False, "failed", "not here, not in git"),
     (Facts(None, champion=ONE, damage="model.onnx differs"), True, "failed", "model.onnx differs"),
 ])
 def test_bundle(facts, in_remote, state, says):

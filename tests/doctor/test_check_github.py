@@ -60,11 +60,11 @@ def test_a_public_repository_with_a_runner_fails_and_says_why(web):
 
 
 @pytest.mark.parametrize("status, document, workflows, state, says", [
-    (200, {"private": False}, [], "ok", "public, and nothing here asks"),
+    (200, {"private": False}, [], "ok", "public, and no workflow here uses"),
     (200, {"private": True}, ["main.yaml"], "ok", "private"),
-    (404, {}, ["main.yaml"], "ok", "private, or not there"),
-    (401, {}, ["main.yaml"], "skipped", "refused"), (403, {}, ["main.yaml"], "skipped", "too often"),
-    (500, {}, ["main.yaml"], "skipped", "500"), (200, [], ["main.yaml"], "skipped", "no sense"),
+    (404, {}, ["main.yaml"], "ok", "private, or does not exist"),
+    (401, {}, ["main.yaml"], "skipped", "refused"), (403, {}, ["main.yaml"], "skipped", "too many requests"),
+    (500, {}, ["main.yaml"], "skipped", "500"), (200, [], ["main.yaml"], "skipped", "its answer is invalid"),
 ])
 def test_what_github_answers(web, status, document, workflows, state, says):
     web.pages["/repos/acme/insurance"] = (status, document)

@@ -281,7 +281,7 @@ def test_a_domain_name_brings_https(machine):
     folder = f"/etc/letsencrypt/live/{DOMAIN}"
     to = f"curl --silent --insecure --resolve {DOMAIN}:80:127.0.0.1 --resolve {DOMAIN}:443:127.0.0.1 --output /tmp/body"
     to += " --write-out"
-    assert "no certificate was asked for" in machine.set_up(DOMAIN=DOMAIN, EMAIL="a@example.org").stdout
+    assert "no certificate was requested" in machine.set_up(DOMAIN=DOMAIN, EMAIL="a@example.org").stdout
     machine.run("nginx -t && nginx")
     for name in (DOMAIN, "127.0.0.1", "localhost"):
         assert machine.read(f"{to} '%{{http_code}}' http://{name}/predict; cat /tmp/body").startswith("503")
@@ -310,8 +310,8 @@ def test_a_domain_name_brings_https(machine):
 
 @pytest.mark.parametrize(("settings", "told"), [
     ({"REPOSITORY": ""}, "REPOSITORY is not set"),
-    ({"REPOSITORY": "https://x/y"}, "Leave out https://"),
-    ({"DOMAIN": "a b; rm"}, "not a name such as"),
+    ({"REPOSITORY": "https://x/y"}, "Omit https://"),
+    ({"DOMAIN": "a b; rm"}, "not a domain name like"),
     ({"RUNNER_TOKEN": "AAAA"}, "RUNNER_URL is not"),
 ])
 def test_wrong_settings_are_refused_before_anything_changes(machine, settings, told):

@@ -60,13 +60,13 @@ CASES = {
     "never ready": ((RUN,), "import time; print('waiting for ever', flush=True); time.sleep(3600)", "was not ready within"),
     "hangs": ((RUN,), STAND_IN.replace("self.send_response(200);", "import time; time.sleep(3600);", 1).replace(
         "{post}", "pass"), "was not ready within"),
-    "ends at once": (('CMD ["sh", "-c", "echo it cannot start >&2; exit 3"]',), "", "ended with exit code 3"),
+    "ends at once": (('CMD ["sh", "-c", "echo it cannot start >&2; exit 3"]',), "", "exited with code 3"),
     "crashes at the first prediction": ((RUN,), STAND_IN.replace("{post}", "os._exit(1)"), "did not answer the golden row"),
     "answers otherwise": (
         (RUN,), STAND_IN.replace(
             "{post}", "self.send_response(200); self.end_headers(); self.wfile.write(json.dumps("
             "{{'prediction': 1.0, 'bundle': ready['bundle']}}).encode())"),
-        "does not answer the golden row as its bundle says",
+        "does not answer the golden row as recorded in its bundle",
     ),
     "wrong bundle inside": (('LABEL slipway.bundle="' + "0" * 64 + '"',), "", "serves the bundle"),
     "no labels": (('LABEL slipway.bundle=""',), "", "has no label slipway.bundle"),
@@ -142,7 +142,7 @@ def test_a_full_disk_is_found_before_anything_changes(docker, repository, regist
             box.run("sh", "-c", "cat /dev/zero > /var/lib/slipway/full || true")
             failed = box.release(request(releases[1], 2), check=False)
             assert failed.returncode != 0
-            assert "No space left" in failed.stdout and "Make room" in failed.stdout
+            assert "No space left" in failed.stdout and "Free disk space" in failed.stdout
             assert (box.live(), box.releases()) == before
             box.run("rm", "/var/lib/slipway/full")
             box.release(request(releases[1], 2))
@@ -155,7 +155,7 @@ def test_a_proxy_that_does_not_answer_brings_the_old_release_back(box, releases)
     box.run("sh", "-c", "sed -i s/127.0.0.1:8099/127.0.0.1:8098/ /etc/nginx/conf.d/slipway.conf && nginx -s reload")
     failed = box.release(request(releases[1], 2), check=False)
     assert failed.returncode != 0
-    assert "nginx does not answer" in failed.stdout
+    assert "nginx does not serve" in failed.stdout
     assert (box.live(), box.releases()) == before
 
 

@@ -75,7 +75,7 @@ def test_a_request_outlives_any_number_of_swaps(box, releases):
     hold(box)
     for number in range(2, 5):
         done = box.release(request(releases[number % 3], number))
-    assert f"{first} still answers 1 request: it drains, 3600 s at most" in done.stdout
+    assert f"{first} still answers 1 request: draining, at most 3600 s" in done.stdout
     assert f"draining    {first} still answers 1 request" in box.run(PROGRAM, "status").stdout
     assert len(box.releases()) == 3
     box.run("sh", "-c", "touch /tmp/go; while [ ! -s /tmp/answer ]; do sleep 0.05; done")
@@ -92,7 +92,7 @@ def test_a_request_that_takes_too_long_is_cut_off_and_named(box, releases):
     hold(box)
     for number in (2, 3):
         box.release(request(releases[number % 3], number))
-    assert f"warning: {first} still answers 1 request: cut off, because it has drained for 1 s" in drain(box)
+    assert f"warning: {first} still answers 1 request: cut off, because it has been draining for 1 s" in drain(box)
     assert len(box.releases()) == 2
     last = json.loads(box.run("tail", "-n", "1", "/var/lib/slipway/history.jsonl").stdout)
     assert (last["event"], last["release"], last["requests"], last["run_number"]) == ("cut", first, 1, 1)
@@ -118,7 +118,7 @@ def test_a_lower_run_number_is_refused_and_the_same_one_is_not(box, releases):
     live = box.live()
     refused = box.release(request(releases[1], 6), check=False)
     assert refused.returncode != 0
-    assert "run 6 is older than run 7, which is live" in refused.stdout
+    assert "run 6 is older than the live run 7" in refused.stdout
     assert box.live() == live
     box.release(request(releases[1], 7))
     assert box.live() != live

@@ -146,7 +146,7 @@ def test_an_earlier_commit_is_released_again_by_hand(way):
 
     way.number = 0
     run = way.push()
-    assert run.code != 0 and "run 1 is older than run 2" in run.log
+    assert run.code != 0 and "run 1 is older than the live run 2" in run.log
     assert way.live()["commit"] == earlier
     assert [entry["outcome"] for entry in way.noted()] == ["success", "success", "failure"]
 

@@ -44,7 +44,7 @@ def test_the_same_bundle_changes_nothing(store):
     bundle = make_bundle(store, "multiclass")
     assert changes(bundle, bundle)["golden"] == {"rows": 4, "changed": 0, "shown": []}
     assert replayed(bundle)["changed"] == 0
-    assert "Golden predictions: all 4 stay." in as_markdown(changes(bundle, bundle))
+    assert "Golden predictions: all 4 unchanged." in as_markdown(changes(bundle, bundle))
 
 
 def test_bundles_that_read_other_fields_have_no_rows_in_common(store):

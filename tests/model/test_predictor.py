@@ -122,7 +122,7 @@ def with_golden(store, task, change):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_golden_prediction_that_differs_is_named(store, task):
     with_golden(store, task, lambda answer: changed(answer, task, 1 + 5e-6)).replay()
-    with pytest.raises(BundleError, match="golden prediction 3 is not what was recorded"):
+    with pytest.raises(BundleError, match="golden prediction 3 differs from the recorded one"):
         with_golden(store, task, lambda answer: changed(answer, task, 1 + 5e-5)).replay()
 
 
@@ -165,8 +165,8 @@ def test_when_answers_agree(expected, answer, same):
 @pytest.mark.parametrize("name, content, says", [
     ("model.onnx", b"nonsense", "ONNX Runtime cannot load it"),
     ("model.onnx", b"", "ONNX Runtime cannot load it"),
-    ("model.onnx", linear_graph(np.ones((3, 1))), "model.onnx: its inputs and outputs are not those"),
-    ("model.onnx", linear_graph(np.ones((4, 3))), "model.onnx: its inputs and outputs are not those"),
+    ("model.onnx", linear_graph(np.ones((3, 1))), "model.onnx: its inputs and outputs differ"),
+    ("model.onnx", linear_graph(np.ones((4, 3))), "model.onnx: its inputs and outputs differ"),
     ("model.json", files("regression")["model.json"].replace(b"float64", b"float32"), "model.onnx: its inputs and outputs"),
     ("schema.json", b'{"fields": []}', "value of age does not fit schema.json"),
     ("model.json", b"{}", "model.json: Object missing required field `task`"),

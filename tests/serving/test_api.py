@@ -200,7 +200,7 @@ def test_open_without_a_key(serve, path):
 
 @pytest.mark.parametrize("keys", [",", " , "])
 def test_a_service_meant_to_be_closed_does_not_start_open(serve, keys):
-    with pytest.raises(ServingError, match="holds no key"):
+    with pytest.raises(ServingError, match="contains no key"):
         serve(environ={"SLIPWAY_API_KEYS": keys})
 
 
@@ -245,7 +245,7 @@ def test_without_a_champion_it_does_not_start(tmp_path):
         build(problem, {})
     store = LocalStore(tmp_path / "artifacts")
     make_bundle(store, "binary")
-    with pytest.raises(BundleError, match="is of the problem binary, not of regression. Run slipway train"):
+    with pytest.raises(BundleError, match="belongs to the problem binary, not to regression. Run slipway train"):
         build(problem, {})
     bundle = make_bundle(store, "regression")
     (bundle.folder / "model.onnx").write_bytes(b"damaged")

@@ -150,7 +150,7 @@ def test_a_form_with_a_file_is_taken(client):
 
 
 TWO = [("file", "table.csv", HEADER), ("file", "other.csv", HEADER)]
-PARTS = "The form has more than 14 parts, or a text of more than 500000 bytes."
+PARTS = "The form has more than 14 parts, or a field of more than 500000 bytes."
 
 
 @pytest.mark.parametrize("parts, status, says", [
@@ -159,7 +159,7 @@ PARTS = "The form has more than 14 parts, or a text of more than 500000 bytes."
     ([("table", "table.csv", HEADER)], 422, "Expected one file in the form's field named file, not 0."),
     ([("note", "", "x")] * 20, 413, PARTS),
     ([("note", "", "x" * 500_001)], 413, PARTS),
-    ([("note", "", "x" * 400_000)] * 3, 413, "The body is larger than the 1000000 bytes accepted here."),
+    ([("note", "", "x" * 400_000)] * 3, 413, "The body is larger than 1000000 bytes, the limit of this address."),
 ])
 @pytest.mark.parametrize("announced", [True, False], ids=["with a length", "in chunks"])
 def test_a_form_that_does_not_fit_says_why(serve, parts, status, says, announced):

@@ -78,8 +78,6 @@ def test_the_specification_and_the_decoder_agree(name, policy, data):
     dates = [row.get(rule.field.name) for rule in decoder.rules if rule.field.type == "date"]
     assume(not any(isinstance(date, str) and "T" in date for date in dates))  # the decoder takes times of day too
     assert taken(decoder, row) == validator.is_valid(canonical(decoder.rules, row)), row
-    if validator.is_valid(row):
-        assert taken(decoder, row)
 
 
 def canonical(rules: Rules, row: dict) -> dict:

@@ -59,7 +59,7 @@ def test_every_control_has_a_label(serve):
 
 @pytest.mark.parametrize(("name", "typed", "sent"), [
     ("age", "", None), ("age", "nineteen", "nineteen"), ("age", "19.5", 19.5), ("age", "1_9", "1_9"),
-    ("age", "9" * 5000, "999"), ("bmi", "1e999", "1e999"), ("bmi", "154", 154),
+    ("age", "9" * 5000, "1e400"), ("bmi", "1e999", "1e999"), ("bmi", "154", 154),
     ("smoker", "<b>maybe</b>", "<b>maybe</b>"), ("smoker", "", None), ("joined", "2021-02-30", "2021-02-30"),
 ])
 def test_a_mistake_is_named_at_its_field_and_in_the_summary(serve, name, typed, sent):

@@ -49,7 +49,7 @@ def test_what_is_not_a_path_is_refused_at_the_start(serve, prefix):
 
 @pytest.mark.parametrize("prefix", ["/model", "/predict/charges", "/static"])
 def test_a_prefix_like_an_own_address_is_refused_at_the_start(serve, prefix):
-    with pytest.raises(ServingError, match=re.escape(f"such as /models{prefix}")):
+    with pytest.raises(ServingError, match=re.escape(f"e.g. /models{prefix}")):
         serve(environ={"SLIPWAY_URL_PREFIX": prefix})
 
 

@@ -157,7 +157,7 @@ def test_a_taken_port_is_said_in_one_line(server, folder):
     with start(folder, "app.py", PORT=str(server.port)) as process:
         _, errors = process.communicate(timeout=DEADLINE)
     assert process.returncode == 6
-    assert re.fullmatch(r"slipway: .*cannot be served on \(Address already in use\)\. .*\n", errors)
+    assert re.fullmatch(r"slipway: cannot listen on .* \(Address already in use\)\. .*\n", errors)
 
 
 def test_gunicorn_finds_its_configuration_by_itself(folder):

@@ -131,7 +131,7 @@ def test_an_object_that_changes_meanwhile_is_an_error(bucket, name, content, oth
     bucket.put(name, content)
     batches = open_location(f"{bucket.url}/{name}", None)
     bucket.put(name, other)
-    with pytest.raises(TableError, match=f"{name}: was changed or removed by another just now"):
+    with pytest.raises(TableError, match=f"{name}: was changed or removed meanwhile"):
         list(batches.read())
 
 
@@ -153,7 +153,7 @@ def test_a_missing_right_is_named(bucket, kind, right, where):
     with pytest.raises(TableError) as caught:
         table(bucket, "t.csv")
     assert f"{bucket.url}/t.csv: S3 refused" in caught.value.cause
-    assert f"Give the right {right} on {where.format(bucket=bucket.name)}" in caught.value.cure
+    assert f"Grant the permission {right} on {where.format(bucket=bucket.name)}" in caught.value.cure
 
 
 @pytest.mark.parametrize("location, message", [

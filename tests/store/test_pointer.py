@@ -28,15 +28,15 @@ def test_the_same_decision_is_the_same_file_made_for_a_diff():
     (b"[]", "expected the keys digest, format, problem, verdict"),
     (b"{}", "expected the keys"),
     (DOCUMENT | {"more": 1}, "expected the keys"),
-    (DOCUMENT | {"format": 2}, "format 2 is unknown. Upgrade"),
-    ({"format": 2, "champion": "ab" * 32}, "format 2 is unknown. Upgrade"),
+    (DOCUMENT | {"format": 2}, "unknown format 2. Upgrade"),
+    ({"format": 2, "champion": "ab" * 32}, "unknown format 2. Upgrade"),
     (DOCUMENT | {"digest": "ab"}, "digest: expected 64 hexadecimal digits"),
     (DOCUMENT | {"digest": "AB" * 32}, "digest: expected 64 hexadecimal digits"),
     (DOCUMENT | {"digest": "../" + "ab" * 31}, "digest: expected 64 hexadecimal digits"),
     (DOCUMENT | {"digest": "ab" * 32 + "\n"}, "digest: expected 64 hexadecimal digits"),
     (DOCUMENT | {"digest": None}, "digest: expected 64 hexadecimal digits"),
-    (DOCUMENT | {"problem": 3}, "problem: expected a text"),
-    (DOCUMENT | {"verdict": []}, "problem: expected a text, verdict: a mapping"),
+    (DOCUMENT | {"problem": 3}, "problem: expected a string"),
+    (DOCUMENT | {"verdict": []}, "problem: expected a string, verdict: a mapping"),
 ])
 def test_anything_else_is_refused_with_the_place(content, says):
     content = content if isinstance(content, bytes) else json.dumps(content).encode()

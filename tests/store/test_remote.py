@@ -100,7 +100,7 @@ def test_a_bundle_is_found_by_the_start_of_its_digest_once_its_manifest_is_there
     assert remote.find("ab" * 5) == one
     for digits, says in [
         ("abab", "at least 6"), ("ab" * 4, f"several in .*{one[:12]}.*{two[:12]}"),
-        ("ffffff", f"ffffff: no such bundle in {bucket.url}. Run slipway push where it was trained"),
+        ("ffffff", f"ffffff: no such bundle in {bucket.url}. Run slipway push on the machine that trained it"),
         ("../../", "no such bundle"),
     ]:
         with pytest.raises(StoreError, match=says):
@@ -154,7 +154,7 @@ def test_an_update_that_is_never_first_gives_up_and_says_so(bucket, raw):
     bucket.proxy.fault = times(3, "put", raw)
     bucket.remote().update("j", append(b"x"))
     bucket.proxy.fault = times(1000, "put", raw)
-    with pytest.raises(StoreError, match=f"{bucket.url}/j: others were faster 40 times. Run it again"):
+    with pytest.raises(StoreError, match=f"{bucket.url}/j: other writers changed it 40 times meanwhile. Run it again"):
         bucket.remote().update("j", append(b"x"))
 
 
@@ -198,16 +198,16 @@ def test_a_missing_right_is_named_with_what_it_is_on(bucket, kind, right):
     with pytest.raises(StoreError) as caught:
         CALLS[kind](bucket.remote())
     assert str(caught.value).startswith(f"{bucket.url}/x: S3 refused (")
-    assert caught.value.cure == f"Give the right {right.format(bucket.name)} (docs/remote.md)"
+    assert caught.value.cure == f"Grant the permission {right.format(bucket.name)} (docs/remote.md)"
 
 
 @pytest.mark.parametrize("raw, says", [
-    (s3.answer("403", "AccessDenied", NAMED), "the right kms:GenerateDataKey on arn:aws:kms:eu-west-1:123456789012:key/k "),
+    (s3.answer("403", "AccessDenied", NAMED), "permission kms:GenerateDataKey on arn:aws:kms:eu-west-1:123456789012:key/k "),
     (s3.answer("403", "InvalidAccessKeyId"), "refused .InvalidAccessKeyId.*Set AWS_ACCESS_KEY_ID and"),
     (s3.answer("400", "ExpiredToken"), "Set AWS_ACCESS_KEY_ID and"),
-    (s3.answer("403", "RequestTimeTooSkewed"), "Set the clock"),
+    (s3.answer("403", "RequestTimeTooSkewed"), "Correct the clock"),
     (s3.answer("301", "PermanentRedirect"), "Set AWS_REGION"),
-    (s3.answer("501", "NotImplemented"), "does not know all of S3"),
+    (s3.answer("501", "NotImplemented"), "lacks features of S3"),
     (s3.answer("400", "EntityTooLarge", "Too large"), "refused .EntityTooLarge: Too large"),
     (b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n<html>no<", "Check the network and AWS_ENDPOINT_URL"),
 ])

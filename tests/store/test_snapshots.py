@@ -49,9 +49,9 @@ def test_what_is_there_is_not_written_again(kept):
 
 
 @pytest.mark.parametrize("damage, message", [
-    (lambda folder: (folder / TABLE).write_bytes(b"other"), "its SHA-256 is not the one in about.json"),
+    (lambda folder: (folder / TABLE).write_bytes(b"other"), "its SHA-256 differs from the one in about.json"),
     (lambda folder: (folder / TABLE).unlink(), "cannot be read"),
-    (lambda folder: (folder / ABOUT).write_text("{}"), "is not what slipway train wrote"),
+    (lambda folder: (folder / ABOUT).write_text("{}"), "was not written by slipway train"),
 ])
 def test_damage_is_said_and_the_next_training_repairs_it(kept, damage, message):
     named = kept.keep(ONE, {})
@@ -65,7 +65,7 @@ def test_damage_is_said_and_the_next_training_repairs_it(kept, damage, message):
 def test_data_under_another_name_are_refused(kept):
     named = kept.keep(ONE, {})
     (kept.root / named).rename(kept.root / ("0" * 64))
-    with pytest.raises(StoreError, match="is not the data of this fingerprint"):
+    with pytest.raises(StoreError, match="does not match its fingerprint"):
         kept.read("0" * 64)
 
 
@@ -74,7 +74,7 @@ def test_a_few_digits_name_data_if_they_are_enough(kept):
     assert kept.find(named[:6]) == named
     with pytest.raises(StoreError, match="at least 6 digits"):
         kept.find(named[:5])
-    with pytest.raises(StoreError, match=f"no such data in .*Those there are: {named[:12]}"):
+    with pytest.raises(StoreError, match=f"no such data in .*Choose one of: {named[:12]}"):
         kept.find("f" * 12 if named[0] != "f" else "0" * 12)
 
 

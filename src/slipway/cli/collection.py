@@ -13,7 +13,7 @@ from slipway.errors import ProblemError
 if TYPE_CHECKING:
     from slipway.problem import Collection
 
-CURE = "Name it as mongodb://HOST/DATABASE/COLLECTION, or as mongodb:COLLECTION of the server and database in slipway.yaml"
+CURE = "Use mongodb://HOST/DATABASE/COLLECTION, or mongodb:COLLECTION with the server and database of slipway.yaml"
 SCHEMES = ("mongodb", "mongodb+srv")
 HOST = r"(\[[^]/@]+\]|[^][:/@,]+)(:\d+)?"
 HOSTS = re.compile(f"{HOST}(,{HOST})*")
@@ -56,25 +56,25 @@ def named(text: str, argument: str, settings: Callable[[], "Collection"]) -> Nam
         return _of_url(scheme, rest, argument)
     collection = text.removeprefix("mongodb:")
     if collection in (text, "") or "@" in collection:  # nothing of it is shown: a URL without its start has a password
-        raise ProblemError(f"{argument}: is no MongoDB collection", CURE)
+        raise ProblemError(f"{argument}: not a MongoDB collection", CURE)
     there = settings()
     if not there.database:
-        cure = f"Set it in slipway.yaml or as SLIPWAY_MONGODB_DATABASE, or name mongodb://HOST/DATABASE/{collection}"
+        cure = f"Set it in slipway.yaml or as SLIPWAY_MONGODB_DATABASE, or use mongodb://HOST/DATABASE/{collection}"
         raise ProblemError("mongodb.database is missing", cure)
     return Named(server_url(there), there.url, there.database, collection)
 
 
 def _of_url(scheme: str, rest: str, argument: str) -> Named:
     if scheme not in SCHEMES:
-        raise ProblemError(f"{scheme}: is no MongoDB collection", CURE)
+        raise ProblemError(f"{scheme}: not a MongoDB collection", CURE)
     address, _, options = rest.partition("?")
     server, *names = address.split("/")
     user, _, hosts = server.rpartition("@")
     # of one that is wrong nothing is shown: a / of the password was taken for the path, or the password for a port
     if len(names) != 2 or not all(names) or "@" in "".join(names) or not HOSTS.fullmatch(hosts):
-        raise ProblemError(f"{argument}: is no URL of a MongoDB collection", CURE)
+        raise ProblemError(f"{argument}: not a valid URL of a MongoDB collection", CURE)
     if ":" in user:
-        note = "Note: a password in the command is seen by ps and kept by the shell's history. Set MONGO_DB_URL, and"
-        click.echo(f"{note} name mongodb:COLLECTION.", err=True)
+        note = "Note: ps and the shell history show the password in this command. Set MONGO_DB_URL, and"
+        click.echo(f"{note} use mongodb:COLLECTION.", err=True)
     database, collection = map(unquote, names)
     return Named(f"{scheme}://{server}/{names[0]}?{options}", hosts, database, collection)

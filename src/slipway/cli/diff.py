@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 @click.argument("base")
 @options.problem
 def command(base: str, path: str | None) -> None:
-    """Say in Markdown how the model of this checkout differs from that of the commit BASE.
+    """Show in Markdown how the model of this checkout differs from that of the commit BASE.
 
-    Metrics and golden predictions, before and after; when the bundle is here, its golden rows are answered again by this
+    Metrics and golden predictions, before and after; if the bundle is here, its golden rows are answered again by this
     checkout's code.
 
     \b
@@ -48,9 +48,9 @@ def command(base: str, path: str | None) -> None:
     try:
         bundle = store.bundle(new.digest)
     except BundleError:
-        click.echo("The bundle is not in this checkout, so its golden rows were not answered by this code; the box does it.")
+        click.echo("The bundle is not in this checkout, so this code did not answer its golden rows; the box will.")
         return
-    click.echo("\n".join(["By the code of this checkout:", "", *golden_lines(replayed(bundle))]))
+    click.echo("\n".join(["With the code of this checkout:", "", *golden_lines(replayed(bundle))]))
 
 
 def _told(old: "Pointer | None", new: "Pointer") -> dict[str, Any] | None:
@@ -69,6 +69,6 @@ def _pointer_of(commit: str, path: Path) -> "Pointer | None":
     git = ("git", "-C", str(folder))
     known = subprocess.run([*git, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"], capture_output=True)
     if known.returncode:
-        raise ProblemError(f"{commit}: git knows no such commit here", "git fetch it first")
+        raise ProblemError(f"{commit}: no such commit in this repository", "Run git fetch first")
     shown = subprocess.run([*git, "show", f"{commit}:./{path.relative_to(folder)}"], capture_output=True)
     return None if shown.returncode else Pointer.from_bytes(shown.stdout, f"{commit}:{path.name}")

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 @click.command()
 @options.problem
 def command(path: str | None) -> None:
-    """Check checkout, GitHub, credentials, store and box, and say what is missing and what to do.
+    """Check the checkout, GitHub, credentials, store and box; report what is missing and what to do.
 
-    What is missing may not be needed on your road to production; what failed is wrong or dangerous, and ends with
-    exit code 7. Nothing is changed, and no secret is shown.
+    You may not need everything that is missing; that depends on how you deploy. Failures are wrong or dangerous, and
+    end with exit code 7. Nothing is changed, and no secret is shown.
 
     \b
     Example:
@@ -85,4 +85,4 @@ def _box(root: Path) -> list["Finding"]:
     try:
         return check_box.check(check_box.gather(root))
     except PermissionError as error:
-        return [Finding("box", SKIPPED, f"{error.filename} is root's to read", "sudo slipway doctor")]
+        return [Finding("box", SKIPPED, f"only root can read {error.filename}", "Run sudo slipway doctor")]

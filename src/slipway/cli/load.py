@@ -14,7 +14,7 @@ from slipway.cli.progress import Progress
 @click.command()
 @click.argument("table")
 @click.argument("target")
-@click.option("--id", "ids", multiple=True, metavar="COLUMN", help="A column that names a row; may be given again.")
+@click.option("--id", "ids", multiple=True, metavar="COLUMN", help="Column of the id; repeat it for several.")
 @options.problem
 def command(table: str, target: str, ids: tuple[str, ...], path: str | None) -> None:
     """Fill a MongoDB collection from a table.

@@ -4,5 +4,5 @@ import click
 
 problem = click.option(
     "--problem", "path", type=click.Path(dir_okay=False), metavar="FILE",
-    help="The problem file; by default SLIPWAY_PROBLEM or slipway.yaml.",
+    help="The problem file; default: SLIPWAY_PROBLEM or slipway.yaml.",
 )

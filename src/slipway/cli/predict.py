@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("location", metavar="IN")
-@click.option("-o", "out", required=True, metavar="OUT", help="Where the answers go; it is replaced in one step.")
-@click.option("--bundle", "digest", metavar="DIGEST", help="Six digits or more; by default the champion's.")
+@click.option("-o", "out", required=True, metavar="OUT", help="Target of the answers; replaced in one step.")
+@click.option("--bundle", "digest", metavar="DIGEST", help="Bundle, six digits or more; default: the champion.")
 @click.option("--strict", is_flag=True, help="Stop at the first row that cannot be answered, and write nothing.")
-@click.option("--rejects", metavar="FILE", help="Where rows that cannot be answered go; by default OUT with .rejects.csv.")
+@click.option("--rejects", metavar="FILE", help="File for rows that cannot be answered; default: OUT with .rejects.csv.")
 @options.problem
 def command(location: str, out: str, digest: str | None, strict: bool, rejects: str | None, path: str | None) -> None:
     """Score the table IN with the champion.
 
-    IN and OUT are files (CSV, also .gz, or Parquet), objects in S3 or MongoDB collections; IN may be a glob. Every column
-    is kept, and the answer's columns are added after them. Run again after an interruption, it resumes where it was.
+    IN and OUT are files (CSV, also .gz, or Parquet), objects in S3 or MongoDB collections; IN can be a glob. OUT has
+    all columns of IN, then those of the answer. After an interruption, run the same command again to resume.
 
     \b
     Example:

@@ -9,11 +9,11 @@ from slipway.cli import options
 @click.argument("digest")
 @click.option(
     "--in-git", is_flag=True,
-    help="Stage the bundle for the next commit too, up to 1 MB: a release then needs no store. One bundle at a time.",
+    help="Also stage the bundle for the next commit (up to 1 MB, one at a time); a release then needs no store.",
 )
 @options.problem
 def command(digest: str, in_git: bool, path: str | None) -> None:
-    """Make the bundle DIGEST (six digits or more) the champion, whatever the gate said.
+    """Make the bundle DIGEST (six digits or more) the champion, regardless of the gate.
 
     \b
     Example:

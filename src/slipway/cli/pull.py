@@ -10,9 +10,9 @@ from slipway.cli.progress import Progress
 @click.argument("digest", required=False)
 @options.problem
 def command(digest: str | None, path: str | None) -> None:
-    """Fetch the bundle DIGEST (six digits or more; by default the champion's) from the remote store.
+    """Fetch the bundle DIGEST (six digits or more; default: the champion) from the remote store.
 
-    It is here entirely and verified, or not at all. One that is damaged here is replaced.
+    It arrives complete and verified, or not at all. A damaged local copy is replaced.
 
     \b
     Example:

@@ -11,13 +11,13 @@ from slipway.cli.progress import Progress
 @click.command()
 @click.option(
     "--release", "release", type=click.Path(path_type=Path), metavar="FILE",
-    help="Note in the remote journal the release that this JSON file tells of.",
+    help="Also record the release described in this JSON file in the remote journal.",
 )
 @options.problem
 def command(release: Path | None, path: str | None) -> None:
-    """Copy the champion's bundle, and what the journal has to add, to the remote store.
+    """Copy the champion's bundle, and new entries of the journal, to the remote store.
 
-    What is there is skipped, so a push that was cut off is finished by the next one.
+    Files that are already there are skipped, so the next push completes an interrupted one.
 
     \b
     Example:

@@ -8,7 +8,7 @@ from slipway.cli import options
 @click.command()
 @options.problem
 def command(path: str | None) -> None:
-    """Go back to the champion before the present one. Twice goes back two.
+    """Go back to the previous champion. Two rollbacks go back two champions.
 
     \b
     Example:

@@ -11,13 +11,13 @@ from slipway.store.atomic import replace, unwritable
 @click.command()
 @click.argument("name", type=click.Choice(["insurance", "loan", "truck"]))
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--rows", type=click.IntRange(1), default=None, help="How many rows; by default as many as the original.")
-@click.option("--real", is_flag=True, help="Fetch the public table instead; insurance only, needs a network.")
-@click.option("--force", is_flag=True, help="Overwrite a file that holds something else.")
+@click.option("--rows", type=click.IntRange(1), default=None, help="Number of rows; default: as many as the original.")
+@click.option("--real", is_flag=True, help="Download the public table instead; only for insurance.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def command(name: str, file: Path, rows: int | None, real: bool, force: bool) -> None:
     """Write a sample table as CSV to FILE: insurance charges, loan approvals or truck sensor faults.
 
-    The table is generated: it has the columns of a well-known public one, and invented rows.
+    The table is generated: the columns of a well-known public table, with invented rows.
 
     \b
     Example:
@@ -25,12 +25,12 @@ def command(name: str, file: Path, rows: int | None, real: bool, force: bool) ->
       slipway sample insurance data/insurance.csv --real --force
     """
     if real and (name != "insurance" or rows):
-        raise click.UsageError("--real fetches the whole insurance table: it goes with no other name, and not with --rows")
+        raise click.UsageError("--real downloads the whole insurance table: use it without --rows, and only with insurance")
     if file.exists() and not force and rows is None and not real:
-        click.echo(f"{file} is there already; --force writes it anew.")
+        click.echo(f"{file} already exists; use --force to overwrite it.")
         return
     if file.exists() and not force:
-        raise TableError(f"{file}: is there already", "Add --force to overwrite it")
+        raise TableError(f"{file}: already exists", "Add --force to overwrite it")
     content, says = _original() if real else _generated(name, rows)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ LAST = 5
 @options.problem
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(path: str | None, as_json: bool) -> None:
-    """Show the champion, whether it is sound, and the last verdicts.
+    """Show the champion, whether its bundle is intact, and the last verdicts.
 
     \b
     Example:

@@ -17,9 +17,9 @@ SHOWN = 8
 
 @click.command()
 @options.problem
-@click.option("--if-changed", is_flag=True, help="Do nothing when no input changed since the last training.")
-@click.option("--jobs", type=click.IntRange(1), default=None, help="Worker processes; by default one per core.")
-@click.option("--data", metavar="FINGERPRINT", help="Learn from what an earlier training read; its first digits do.")
+@click.option("--if-changed", is_flag=True, help="Do nothing if no input has changed since the last training.")
+@click.option("--jobs", type=click.IntRange(1), default=None, help="Number of worker processes; default: one per core.")
+@click.option("--data", metavar="FINGERPRINT", help="Repeat a training with this table (first digits of its fingerprint).")
 def command(path: str | None, if_changed: bool, jobs: int | None, data: str | None) -> None:
     """Train, compare, and pass the gate.
 
@@ -34,7 +34,7 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
       slipway train --data 3f2a9c81
     """
     if if_changed and data:
-        raise click.UsageError("--if-changed asks the source, --data leaves it alone: give one of them")
+        raise click.UsageError("--if-changed and --data exclude each other: --data does not read the source")
     pin_threads()
     from slipway.problem import load_problem
     from slipway.sources.fetch import fetch
@@ -48,7 +48,7 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
         fetch(problem, partial(click.echo, err=True))
     inputs = None if data else fingerprint(problem)
     if if_changed and inputs is None:
-        click.echo(f"{', '.join(problem.source)} does not tell whether it changed: training.", err=True)
+        click.echo(f"{', '.join(problem.source)} cannot tell whether it has changed: training.", err=True)
     if if_changed and unchanged(store, inputs):
         click.echo("Nothing changed since the last training; the champion stays.")
         return

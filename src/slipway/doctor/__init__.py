@@ -1,1 +1,1 @@
-"""What a commit needs on its way to production, looked at from here: each part gathers facts, then judges them."""
+"""What is missing on the way to production, as seen from here: each part gathers facts, then judges them."""

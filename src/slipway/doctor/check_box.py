@@ -1,4 +1,4 @@
-"""The box: is a machine that bootstrap prepared still as it should be?"""
+"""The box: is a machine that bootstrap set up still in order?"""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ BOOTSTRAP = "Run deploy/ec2/bootstrap on the box"
 
 @dataclass(frozen=True)
 class Facts:
-    """What is on the machine; an empty text stands for what is as it should be, unless said otherwise.
+    """The state of the machine; an empty string means that something is in order, unless stated otherwise.
 
     Parameters
     ----------
@@ -54,12 +54,12 @@ class Facts:
 
 
 def gather(root: Path, engine: Engine = Engine()) -> Facts | None:
-    """Look at the machine whose file system starts at `root`; None when it is no box.
+    """Inspect the machine with the file system root `root`; None if it is not a box.
 
     Raises
     ------
     PermissionError
-        When only root may look.
+        If only root can read it.
     """
     configuration = _at(root, FILE)
     if not configuration.is_file():
@@ -115,10 +115,10 @@ def _live(box: Box) -> tuple[str | None, str]:
         return None, ""
     try:
         if not stat.S_ISSOCK(box.active.stat().st_mode):
-            return id, "what active.sock leads to is no socket"
+            return id, "active.sock does not point to a socket"
         answer = ask(box.active, "/readyz")
     except OSError as error:
-        return id, f"nobody answers ({error.strerror or error})"
+        return id, f"no answer ({error.strerror or error})"
     return id, "" if answer.status == 200 else f"/readyz answers {answer.status}"
 
 
@@ -144,12 +144,12 @@ def _lines(path: Path) -> list[str]:
 def check(facts: Facts | None) -> list[Finding]:
     """Judge the facts; None: this is no box."""
     if facts is None:
-        return [Finding("box", SKIPPED, "this machine is none: run slipway doctor there, as root")]
+        return [Finding("box", SKIPPED, "this machine is not a box: run slipway doctor there, as root")]
     return [
-        Finding("settings", FAILED, facts.settings) if facts.settings else Finding("settings", OK, f"{FILE} is sound"),
+        Finding("settings", FAILED, facts.settings) if facts.settings else Finding("settings", OK, f"{FILE} is valid"),
         docker(facts),
-        Finding("program", OK, "slipway-release is there, and root's alone to change") if facts.program else
-        Finding("program", FAILED, "/usr/local/sbin/slipway-release is not there, or not root's", BOOTSTRAP),
+        Finding("program", OK, "slipway-release is installed, and only root can change it") if facts.program else
+        Finding("program", FAILED, "/usr/local/sbin/slipway-release is missing, or not owned by root", BOOTSTRAP),
         Finding("nginx", OK, "has its configuration") if facts.proxy else
         Finding("nginx", FAILED, "/etc/nginx/conf.d/slipway.conf is missing", BOOTSTRAP),
         live(facts), room(facts), sudo(facts), docker_group(facts),
@@ -162,41 +162,41 @@ def docker(facts: Facts) -> Finding:
         return Finding("docker", FAILED, facts.engine)
     if not facts.survives:
         return Finding("docker", FAILED, "live-restore is off: a restart of Docker interrupts the service", BOOTSTRAP)
-    return Finding("docker", OK, "answers, and releases outlive a restart of it")
+    return Finding("docker", OK, "answers; releases keep running when it restarts")
 
 
 def live(facts: Facts) -> Finding:
     """Whether the live release answers."""
     if facts.live is None:
-        return Finding("release", MISSING, "none is live yet", "Push to main, or run the workflow")
+        return Finding("release", MISSING, "no live release yet", "Push to main, or run the workflow")
     if facts.silent:
-        return Finding("release", FAILED, f"{facts.live}: {facts.silent}", "slipway-release status tells more")
+        return Finding("release", FAILED, f"{facts.live}: {facts.silent}", "See slipway-release status")
     return Finding("release", OK, f"{facts.live} is ready")
 
 
 def room(facts: Facts) -> Finding:
-    """Whether the next image fits."""
+    """Whether there is space for the next image."""
     gigabytes = f"{facts.free / 1e9:.1f} GB free"
     if facts.free < ROOM:
-        cure = "Make room: docker system df says what takes it, and keep in release.toml how many images stay"
-        return Finding("disk", FAILED, f"{gigabytes}, and the next image needs up to {ROOM / 1e9:.0f}", cure)
+        cure = "Free disk space: docker system df shows what uses it; keep in release.toml is the number of images kept"
+        return Finding("disk", FAILED, f"{gigabytes}, but the next image needs up to {ROOM / 1e9:.0f} GB", cure)
     return Finding("disk", OK, gigabytes)
 
 
 def sudo(facts: Facts) -> Finding:
-    """Whether the runner may start the release program as root, and nothing else."""
+    """Whether the runner can run the release program as root, and nothing else."""
     more = [rule for rule in facts.rules if rule != RULE]
     if more:
-        says = f"the runner may do more than release: {more[0]}"
-        return Finding("sudo", FAILED, says, "Take the line out of /etc/sudoers.d")
+        says = f"the runner can run more than slipway-release as root: {more[0]}"
+        return Finding("sudo", FAILED, says, "Remove that line from /etc/sudoers.d")
     if RULE not in facts.rules:
-        return Finding("sudo", FAILED, "the runner may not start slipway-release", BOOTSTRAP)
-    return Finding("sudo", OK, "the runner may start slipway-release, and nothing else")
+        return Finding("sudo", FAILED, "the runner cannot run slipway-release as root", BOOTSTRAP)
+    return Finding("sudo", OK, "the runner can run slipway-release as root, and nothing else")
 
 
 def docker_group(facts: Facts) -> Finding:
-    """Whether the runner is kept away from the engine."""
+    """Whether the runner has no access to the engine."""
     if facts.in_docker:
-        says = "user runner is in group docker: every job can become root through it"
+        says = "user runner is in group docker: every job can become root"
         return Finding("runner", FAILED, says, "gpasswd --delete runner docker, then restart the runner's service")
     return Finding("runner", OK, "is not in group docker")

@@ -1,4 +1,4 @@
-"""The checkout: is there a commit that can be released, and is its bundle where a release finds it?"""
+"""The checkout: is there a commit to release, and can a release find its bundle?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -97,12 +97,12 @@ def check(facts: Facts, problem: SlipwayError | None, in_remote: bool) -> list[F
         Finding("repository", OK, f"{facts.top}") if facts.top else
         Finding(
             "repository", MISSING, "this folder is not in a git repository",
-            "git init; put artifacts/* and !artifacts/champion.json into .gitignore; then commit",
+            "Run git init, add artifacts/* and !artifacts/champion.json to .gitignore, then commit",
         ),
         Finding("problem", FAILED, problem.cause, problem.cure) if problem else
-        Finding("problem", OK, "slipway.yaml can be read"),
-        Finding("workflow", OK, f"{WORKFLOWS / MAIN} is there") if MAIN in facts.workflows else
-        Finding("workflow", MISSING, f"{WORKFLOWS / MAIN} is not there", "Without it a push releases nothing"),
+        Finding("problem", OK, "slipway.yaml is valid"),
+        Finding("workflow", OK, f"{WORKFLOWS / MAIN} exists") if MAIN in facts.workflows else
+        Finding("workflow", MISSING, f"{WORKFLOWS / MAIN} is missing", "Without it, a push releases nothing"),
         champion(facts),
         bundle(facts, in_remote),
     ]
@@ -113,12 +113,12 @@ def champion(facts: Facts) -> Finding:
     if facts.unreadable:
         return Finding("champion", FAILED, facts.unreadable)
     if facts.champion is None:
-        return Finding("champion", MISSING, "there is none yet", "slipway train")
+        return Finding("champion", MISSING, "no champion yet", "slipway train")
     if facts.champion != facts.committed:
         before = f"names {facts.committed[:12]}" if facts.committed else "names none"
         return Finding(
             "champion", MISSING, f"{facts.champion[:12]} is not committed: the last commit {before}",
-            f"Commit {FILE}: what is committed is released",
+            f"Commit {FILE}: only committed files are released",
         )
     return Finding("champion", OK, f"{facts.champion[:12]}, committed")
 
@@ -126,7 +126,7 @@ def champion(facts: Facts) -> Finding:
 def bundle(facts: Facts, in_remote: bool) -> Finding:
     """Whether a release finds the champion's bundle."""
     if facts.champion is None:
-        return Finding("bundle", MISSING, "there is none without a champion")
+        return Finding("bundle", MISSING, "no bundle without a champion")
     if facts.damage:
         return Finding("bundle", FAILED, facts.damage)
     where = [name for name, there in (("git", facts.in_git), ("the remote store", in_remote)) if there]
@@ -134,10 +134,10 @@ def bundle(facts: Facts, in_remote: bool) -> Finding:
         return Finding("bundle", OK, f"in {' and in '.join(where)}")
     if facts.here:
         return Finding(
-            "bundle", MISSING, "on this machine alone: a release does not find it",
+            "bundle", MISSING, "only on this machine: a release cannot find it",
             f"slipway push, or slipway promote {facts.champion[:12]} --in-git and commit",
         )
     return Finding(
-        "bundle", FAILED, "neither here, nor in git, nor seen in the remote store",
-        "slipway push where it was trained, or slipway train",
+        "bundle", FAILED, "not here, not in git, and not found in the remote store",
+        "Run slipway push on the machine that trained it, or slipway train",
     )

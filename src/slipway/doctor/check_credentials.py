@@ -1,4 +1,4 @@
-"""Credentials: who are we to AWS, and do the names of the registry make sense?"""
+"""Credentials: which AWS identity is in use, and are the names of the registry well-formed?"""
 
 import re
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?")
 REPOSITORY = re.compile(r"[a-z0-9]+([._/-]+[a-z0-9]+)*")
 SECONDS = 5
-WHERE = "On GitHub under Settings, Secrets and variables, Actions; here with export"
+WHERE = "On GitHub under Settings → Secrets and variables → Actions; here with export"
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who AWS says we are (an ARN), or why it does not: `state` is of the finding."""
+    """Our identity at AWS (an ARN), or why it is unknown: `state` is that of the finding."""
 
     state: str
     says: str
@@ -27,7 +27,7 @@ class Identity:
 
 
 def identity(environ: Mapping[str, str]) -> Identity:
-    """Ask AWS who we are; the messages of AWS are not passed on, they may hold what should not be shown."""
+    """Ask AWS for our identity; its messages are not shown, because they may contain secrets."""
     try:
         import boto3
         from botocore.config import Config
@@ -46,9 +46,9 @@ def identity(environ: Mapping[str, str]) -> Identity:
         return Identity(OK, client.get_caller_identity()["Arn"])
     except NoCredentialsError:
         cure = "Set AWS_ROLE_ARN (keyless), or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; not needed with --in-git"
-        return Identity(MISSING, "there are none", cure)
+        return Identity(MISSING, "no credentials found", cure)
     except ClientError as error:
-        return Identity(FAILED, f"AWS refuses them: {error.response['Error']['Code']}", "Make new ones, or set the right ones")
+        return Identity(FAILED, f"AWS refuses them: {error.response['Error']['Code']}", "Create new keys, or fix them")
     except (EndpointConnectionError, HTTPClientError) as error:
         return Identity(SKIPPED, f"AWS cannot be reached ({type(error).__name__})", "Check the network and AWS_ENDPOINT_URL")
     except (BotoCoreError, ValueError) as error:
@@ -56,7 +56,7 @@ def identity(environ: Mapping[str, str]) -> Identity:
 
 
 def answers(registry: str) -> str:
-    """What is wrong with how a registry answers; empty when it asks us to log in, or lets us in."""
+    """What is wrong with a registry's answer; empty if it asks for a login, or grants access."""
     scheme = "http" if registry.rpartition(":")[0] in LOCAL or registry in LOCAL else "https"
     try:
         with urlopen(f"{scheme}://{registry}/v2/", timeout=SECONDS):
@@ -71,9 +71,9 @@ def check(who: Identity, environ: Mapping[str, str], unanswered: str) -> list[Fi
     """Judge them; `unanswered` is what `answers` said of a registry whose name is well-formed."""
     return [
         Finding("AWS", who.state, who.says, who.cure),
-        _named("AWS_REGION", environ, REGION, "such as eu-west-1"),
+        _named("AWS_REGION", environ, REGION, "e.g. eu-west-1"),
         registry(environ, unanswered),
-        _named("ECR_REPOSITORY_NAME", environ, REPOSITORY, "the repository's name alone, such as insurance"),
+        _named("ECR_REPOSITORY_NAME", environ, REPOSITORY, "only the repository's name, e.g. insurance"),
     ]
 
 
@@ -86,14 +86,14 @@ def registry(environ: Mapping[str, str], unanswered: str) -> Finding:
     """Whether AWS_ECR_LOGIN_URI is a registry's host, and it answers."""
     found = _named("AWS_ECR_LOGIN_URI", environ, HOST, "a host without https:// and without a path")
     if found.state == OK and unanswered:
-        return Finding(found.what, FAILED, f"is well-formed, but {unanswered}", "Check account and region in it")
+        return Finding(found.what, FAILED, f"is well-formed, but {unanswered}", "Check the account and the region in it")
     return found
 
 
 def _named(name: str, environ: Mapping[str, str], form: re.Pattern[str], expected: str) -> Finding:
     value = environ.get(name)
     if not value:
-        return Finding(name, MISSING, f"is not set: {expected}", WHERE)
+        return Finding(name, MISSING, f"is not set: expected {expected}", WHERE)
     if not form.fullmatch(value):  # the value may be a secret in the wrong place: it is not shown
-        return Finding(name, FAILED, f"is not what it should be: {expected}", WHERE)
+        return Finding(name, FAILED, f"is malformed: expected {expected}", WHERE)
     return Finding(name, OK, "is well-formed")

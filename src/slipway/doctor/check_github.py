@@ -1,4 +1,4 @@
-"""GitHub: is the repository public while a workflow runs on a machine of one's own?"""
+"""GitHub: is the repository public although a workflow uses a self-hosted runner?"""
 
 import json
 import re
@@ -20,24 +20,24 @@ SECONDS = 10
 ORIGIN = re.compile(r"(?:[a-z+]+://(?:[^/@]*@)?|[^/@]*@)?(?P<host>[^/:@]+)(?::\d+)?[/:](?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?")
 LABELS = ("self-hosted", "slipway")
 WHY = (
-    "anybody may open a pull request from a fork whose workflow names the runner's labels, and what it says then runs "
-    "on the box, with its network and whatever it may release"
+    "anybody can open a pull request from a fork whose workflow names the runner's labels; that workflow then runs "
+    "on the box, with its network and its right to release"
 )
 CURE = "Make the repository private (Settings, General), or remove the runner (Settings, Actions) and release to Heroku"
 
 
 @dataclass(frozen=True)
 class Repository:
-    """What GitHub says of a repository.
+    """What GitHub reports about a repository.
 
     Parameters
     ----------
     name : str
         ``owner/name``.
     public : bool or None
-        None when it cannot be told; `reason` says why.
+        None if unknown; `reason` says why.
     runners : int
-        How many machines are registered, as far as the token may know.
+        Number of registered machines, if the token has permission to see them.
     """
 
     name: str
@@ -70,13 +70,13 @@ def look(name: str, environ: Mapping[str, str]) -> Repository:
     except HTTPError as error:
         if error.code == 404:
             return Repository(name, False)
-        return Repository(name, None, {401: "the token is refused", 403: "asked too often, or not allowed"}.get(
+        return Repository(name, None, {401: "the token is refused", 403: "too many requests, or no permission"}.get(
             error.code, f"it answers {error.code}"
         ))
     except (OSError, HTTPException) as error:
         return Repository(name, None, f"cannot be reached ({type(getattr(error, 'reason', error)).__name__})")
     except (ValueError, KeyError, TypeError):
-        return Repository(name, None, "its answer makes no sense")
+        return Repository(name, None, "its answer is invalid")
 
 
 def _get(path: str, environ: Mapping[str, str]) -> Any:
@@ -111,10 +111,10 @@ def check(repository: Repository | None, workflows: list[str]) -> list[Finding]:
     if repository is None:
         return [Finding("visibility", SKIPPED, f"origin is not a repository on {HOST}")]
     if repository.public is None:
-        return [Finding("visibility", SKIPPED, f"GitHub: {repository.reason}", "Look whether the repository is private")]
+        return [Finding("visibility", SKIPPED, f"GitHub: {repository.reason}", "Check that the repository is private")]
     if not repository.public:
-        return [Finding("visibility", OK, f"{repository.name} is private, or not there yet")]
+        return [Finding("visibility", OK, f"{repository.name} is private, or does not exist yet")]
     if not workflows and not repository.runners:
-        return [Finding("visibility", OK, f"{repository.name} is public, and nothing here asks for a self-hosted runner")]
-    has = f"{', '.join(workflows)} asks for one" if workflows else f"{repository.runners} registered"
+        return [Finding("visibility", OK, f"{repository.name} is public, and no workflow here uses a self-hosted runner")]
+    has = f"{', '.join(workflows)} uses one" if workflows else f"{repository.runners} registered"
     return [Finding("visibility", FAILED, f"{repository.name} is public and has a self-hosted runner ({has}): {WHY}", CURE)]

@@ -1,4 +1,4 @@
-"""The source: does retrain.yaml find it on a clean checkout, which holds what is committed and nothing else?"""
+"""The source: does retrain.yaml find it on a clean checkout, which contains only committed files?"""
 
 import os
 import shlex
@@ -54,7 +54,7 @@ def _elsewhere(source: Source, workflow: str) -> Finding:
     for variable in source.variables:
         if variable not in workflow:
             cure = f"Add to the env of its step Train: {variable}: ${{{{ secrets.{variable} }}}}"
-            return Finding("source", FAILED, f"{RETRAIN} does not hand {variable} to slipway train", cure)
+            return Finding("source", FAILED, f"{RETRAIN} does not pass {variable} to slipway train", cure)
     secrets = f", with the secret {', '.join(source.variables)}" if source.variables else ""
     return Finding("source", OK, f"{RETRAIN} reads {source.where}{secrets}")
 
@@ -66,7 +66,7 @@ def _files(problem: Problem, entry: Entry) -> Finding:
         return Finding("source", OK, f"{entry.source.where} is fetched on a runner: {shlex.join(problem.fetch)}")
     name = entry.uncommitted[0] if entry.uncommitted else entry.source.where
     return Finding(
-        "source", FAILED, f"{RETRAIN} starts from the last commit, and {name} is not in it",
-        "Commit it (git add --force, where .gitignore has it), or name in slipway.yaml the command that writes it (fetch), "
+        "source", FAILED, f"{RETRAIN} starts from the last commit, which does not contain {name}",
+        "Commit it (with git add --force if .gitignore has it), or set fetch in slipway.yaml to the command that writes it, "
         "or read it from S3 or MongoDB",
     )

@@ -1,4 +1,4 @@
-"""The remote store: is there a bucket, and may we list and read it?"""
+"""The remote store: does the bucket exist, and can we list and read it?"""
 
 from dataclasses import dataclass
 
@@ -64,10 +64,10 @@ def check(seen: Seen, champion: str | None) -> list[Finding]:
         return [Finding("remote", SKIPPED, seen.skipped)]
     if seen.unlisted:
         return [Finding("list", FAILED, seen.unlisted.cause, seen.unlisted.cure)]
-    read = Finding("read", SKIPPED, "nothing is there to try it with", "slipway push")
+    read = Finding("read", SKIPPED, "there is no object to test it with", "slipway push")
     if seen.unread:
         read = Finding("read", FAILED, seen.unread.cause, seen.unread.cure)
     elif seen.bundle and champion:
         read = Finding("read", OK, f"the champion {champion[:12]} is there")
-    write = Finding("write", SKIPPED, "is not tried here, because it would leave something behind: slipway push tries it")
+    write = Finding("write", SKIPPED, "not tested, because a test would leave an object behind; slipway push shows it")
     return [Finding("list", OK, f"{seen.where} can be listed"), read, write]

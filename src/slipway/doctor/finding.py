@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 OK = "ok"
-MISSING = "missing"  # not set up yet; whether it is needed depends on the road to production
-FAILED = "failed"  # set up, and it will not work, or is dangerous
-SKIPPED = "skipped"  # cannot be told from here
+MISSING = "missing"  # not set up yet; needed or not depending on how you deploy
+FAILED = "failed"  # set up, but does not work, or is dangerous
+SKIPPED = "skipped"  # cannot be checked from here
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""What answers: the bundle, its encoding, the predictor, and the explanation of an answer."""
+"""The bundle, its encoding, the predictor, and the explanation of an answer."""

@@ -64,8 +64,8 @@ class Bundle:
         """BundleError when it is of another problem than `name`."""
         if self.problem != name:
             raise BundleError(
-                f"bundle {self.digest[:12]} is of the problem {self.problem}, not of {name}",
-                f"Run slipway train, or slipway promote with a bundle of {name}",
+                f"bundle {self.digest[:12]} belongs to the problem {self.problem}, not to {name}",
+                f"Run slipway train, or promote a bundle of {name} with slipway promote",
             )
 
     def read(self, name: str) -> bytes:
@@ -78,7 +78,7 @@ class Bundle:
         path = self.folder / name
         content = _content(path, listed["bytes"])
         if sha256(content).hexdigest() != listed["sha256"]:
-            raise BundleError(f"{path}: is not what the manifest names (SHA-256 differs)", TRAIN_AGAIN)
+            raise BundleError(f"{path}: differs from the manifest (SHA-256)", TRAIN_AGAIN)
         return content
 
     def hold(self, names: Iterable[str]) -> "Bundle":
@@ -98,10 +98,10 @@ TRAIN_AGAIN = "The bundle is damaged: delete its folder and run slipway train, o
 
 
 def manifest_bytes(problem: str, files: Mapping[str, bytes]) -> bytes:
-    """The manifest of these files; the same files give the same bytes."""
+    """The manifest of these files; the same files produce the same bytes."""
     for name in files:
         if not FILE_NAME.fullmatch(name) or name == MANIFEST:
-            raise BundleError(f"{name!r}: not a name for a file of a bundle")
+            raise BundleError(f"{name!r}: not a valid file name for a bundle")
     document = {
         "format": FORMAT,
         "problem": problem,
@@ -140,14 +140,14 @@ def read_bundle(folder: Path, digest: str) -> Bundle:
 
 
 def _content(path: Path, size: int | None = None) -> bytes:
-    """What a plain file of `size` bytes holds: a link could lead anywhere, a pipe would never end."""
+    """The content of a regular file of `size` bytes; a link could point anywhere, a pipe would never end."""
     try:
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode):
-            raise BundleError(f"{path}: is not a plain file", TRAIN_AGAIN)
+            raise BundleError(f"{path}: is not a regular file", TRAIN_AGAIN)
         if size is not None and found.st_size != size:
             raise BundleError(
-                f"{path}: is not what the manifest names ({found.st_size} bytes instead of {size})", TRAIN_AGAIN
+                f"{path}: differs from the manifest ({found.st_size} bytes instead of {size})", TRAIN_AGAIN
             )
         return path.read_bytes()
     except OSError as error:
@@ -158,7 +158,7 @@ def _manifest(folder: Path, digest: str) -> Manifest:
     path = folder / MANIFEST
     content = _content(path)
     if digest_of(content) != digest:
-        raise BundleError(f"{path}: its SHA-256 is not the digest {digest[:12]} asked for", TRAIN_AGAIN)
+        raise BundleError(f"{path}: its SHA-256 does not match the digest {digest[:12]}", TRAIN_AGAIN)
     try:
         manifest: Manifest = parse(content)
         newer = manifest["format"] > FORMAT
@@ -168,7 +168,7 @@ def _manifest(folder: Path, digest: str) -> Manifest:
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         newer = sound = False
-    if not sound:  # who names a digest need not have seen what it stands for
+    if not sound:  # a given digest does not prove that its content was ever checked
         raise BundleError(f"{path}: not a manifest", "Only slipway train writes bundles")
     if newer:
         raise BundleError(

@@ -56,14 +56,14 @@ def _equal(one: object, other: object) -> bool:
 
 
 def replayed(bundle: Bundle) -> dict[str, Any] | None:
-    """How this checkout's code answers a bundle's own golden rows, as `changes` tells it."""
+    """How this checkout's code answers a bundle's own golden rows, in the form of `changes`."""
     return _golden(bundle, bundle)
 
 
 def as_markdown(found: dict[str, Any] | None) -> list[str]:
     """Lines of a job summary or a pull request: metrics and golden predictions, before and after."""
     if found is None:
-        return ["The pointer tells no changes: it was set by hand."]
+        return ["The pointer has no changes, because it was set by hand."]
     lines = ["| metric, on held-out rows | before | after |", "|---|---|---|"]
     for name, (before, after) in found["metrics"].items():
         bold = "**" if name == found["metric"] else ""
@@ -74,9 +74,9 @@ def as_markdown(found: dict[str, Any] | None) -> list[str]:
 def golden_lines(golden: dict[str, Any] | None) -> list[str]:
     """The golden predictions that change."""
     if golden is None:
-        return ["Golden predictions: none to compare (a first model, or one that reads other fields)."]
+        return ["Golden predictions: none to compare (the first model, or a model with other fields)."]
     if not golden["changed"]:
-        return [f"Golden predictions: all {golden['rows']} stay."]
+        return [f"Golden predictions: all {golden['rows']} unchanged."]
     lines = [f"Golden predictions: {golden['changed']} of {golden['rows']} change.", ""]
     lines += ["| row | before | after |", "|---|---|---|"]
     return lines + [f"| {row} | {_shown(before)} | {_shown(after)} |" for row, before, after in golden["shown"]]

@@ -1,4 +1,4 @@
-"""What the documents of a bundle say, typed: model.json, schema.json, golden.json and metrics.json.
+"""The documents of a bundle, typed: model.json, schema.json, golden.json and metrics.json.
 
 They are read as a whole: a key that is missing or of another type is an error that names the file and the place in it. A
 key that is not known here is ignored, so a format may gain keys that change no answer; all else is a new format.
@@ -203,12 +203,12 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def model_of(bundle: Bundle | Draft) -> Model:
-    """model.json; BundleError when it is none."""
+    """model.json; BundleError if it is invalid."""
     return _document(bundle, "model.json", Model)
 
 
 def schema_of(bundle: Bundle | Draft) -> Schema:
-    """schema.json; BundleError when it is none."""
+    """schema.json; BundleError if it is invalid."""
     schema = _document(bundle, "schema.json", Schema)
     if len(set(schema.names)) < len(schema.names):
         raise unfit(bundle, "schema.json", "duplicate field name")
@@ -216,7 +216,7 @@ def schema_of(bundle: Bundle | Draft) -> Schema:
 
 
 def golden_of(bundle: Bundle | Draft) -> Golden:
-    """golden.json; BundleError when it is none."""
+    """golden.json; BundleError if it is invalid."""
     return _document(bundle, "golden.json", Golden)
 
 

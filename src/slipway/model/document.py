@@ -1,4 +1,4 @@
-"""A file of the store as it is read: a plain one, and JSON when it has to be."""
+"""Reads a regular file of the store, and parses JSON."""
 
 import errno
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def read_plain(path: Path) -> bytes:
-    """What a plain file holds; OSError for anything else, because the end of a pipe may never come."""
+    """The content of a regular file; OSError for anything else, because a pipe may never end."""
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "not a plain file")

@@ -72,7 +72,7 @@ class Predictor:
         self._dtype = np.dtype(model.input)
         self._session = _session(bundle)
         if not _fits(self._session, model):
-            raise unfit(bundle, "model.onnx", "its inputs and outputs are not those that model.json describes")
+            raise unfit(bundle, "model.onnx", "its inputs and outputs differ from those in model.json")
 
     @property
     def positive(self) -> str | None:
@@ -124,8 +124,8 @@ class Predictor:
         for number, (expected, answer) in enumerate(zip(recorded, answers, strict=True), start=1):
             if not self._same(expected, answer):
                 raise BundleError(
-                    f"bundle {self.digest[:12]}: golden prediction {number} is not what was recorded",
-                    "The libraries here differ from the locked ones, or the model file is not of this bundle.",
+                    f"bundle {self.digest[:12]}: golden prediction {number} differs from the recorded one",
+                    "The installed libraries differ from the locked ones, or the model file belongs to another bundle.",
                 )
 
     def _golden(self) -> tuple[Columns, tuple[Answer, ...]]:
@@ -167,7 +167,7 @@ def close(expected: ArrayLike, answer: ArrayLike) -> np.ndarray | np.bool:
 
 def _session(bundle: Bundle | Draft) -> "InferenceSession":
     """An ONNX Runtime session; the library loads here, because a process that has loaded it must not fork."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it reports to its maker by default
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # telemetry is on by default
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

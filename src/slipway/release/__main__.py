@@ -1,4 +1,4 @@
-"""What a workflow asks before and after it builds an image: python -m slipway.release …"""
+"""Commands for workflows, before and after they build an image: python -m slipway.release …"""
 
 import argparse
 import os
@@ -19,18 +19,18 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m slipway.release", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    chosen = commands.add_parser("commit", help="the commit to release, in full; fails when it is not on main")
-    chosen.add_argument("name", help="the commit; empty for the one that is checked out")
+    chosen = commands.add_parser("commit", help="the full SHA of the commit to release; fails if it is not on main")
+    chosen.add_argument("name", help="a commit; empty for the one checked out")
     commands.add_parser("key", help="the release key of this commit: the tag of its image")
-    commands.add_parser("labels", help="the labels of the champion's image, one a line")
-    told = commands.add_parser("settings", help="fail when a setting of the workflow is missing, and say where it goes")
-    told.add_argument("--store", action="store_true", help="only those of the remote store")
-    found = commands.add_parser("find", help="the digest of this commit's image in the registry; nothing when it is not there")
-    found.add_argument("--required", action="store_true", help="fail when it is not there")
-    cache = commands.add_parser("cache", help="the newest image in the registry of an earlier commit; nothing without one")
+    commands.add_parser("labels", help="the labels of the champion's image, one per line")
+    told = commands.add_parser("settings", help="fail if a setting of the workflow is missing, and say where to set it")
+    told.add_argument("--store", action="store_true", help="check only the settings of the remote store")
+    found = commands.add_parser("find", help="the digest of this commit's image in the registry; empty if there is none")
+    found.add_argument("--required", action="store_true", help="fail if there is none")
+    cache = commands.add_parser("cache", help="the newest image of an earlier commit in the registry; empty if there is none")
     for command in (found, cache):
-        command.add_argument("registry", help="host, such as AWS_ECR_LOGIN_URI")
-        command.add_argument("name", help="repository, such as ECR_REPOSITORY_NAME")
+        command.add_argument("registry", help="host, as in AWS_ECR_LOGIN_URI")
+        command.add_argument("name", help="repository, as in ECR_REPOSITORY_NAME")
     made = commands.add_parser("build", help="write the release program for the box")
     made.add_argument("target", type=Path)
     asked = parser.parse_args()

@@ -17,7 +17,7 @@ LONGEST_PATH = 200
 
 
 def watch(app: Flask) -> None:
-    """Give every request an id, and log and count every answer once it is sent."""
+    """Give every request an id; log and count every answer once it is sent."""
     app.before_request(_begin)
     app.after_request(_end)
 
@@ -50,13 +50,13 @@ def _end(response: Response) -> Response:
 
 
 def log_failure(error: Exception, request_id: str | None) -> None:
-    """What failed and where, on standard error; without the message, which may quote a row."""
+    """Log what failed and where, on standard error; without the message, which may quote a row."""
     frames = traceback.extract_tb(error.__traceback__)
     places = [f"{os.path.basename(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
     write_line(STDERR, {"id": request_id, "error": type(error).__name__, "trace": places})
 
 
 def write_line(descriptor: int, record: dict) -> None:
-    """One line in one write, so that lines of several workers do not mix; a closed pipe is nobody's failure."""
+    """One line in one write, so that lines of several workers do not mix; a closed pipe is ignored."""
     with suppress(OSError):
         os.write(descriptor, msgspec.json.encode(record) + b"\n")

@@ -1,4 +1,4 @@
-"""What the page says of one answer: the value, how far to trust it, and how it came about."""
+"""One answer for the page: the value, how far to trust it, and an explanation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Answer:
 def explain(
     predictor: Predictor, answers: Answers, row: Mapping, warnings: Sequence[str]
 ) -> Answer:
-    """Say what the prediction for one row is, and why."""
+    """The prediction for one row, and why."""
     value = answers.values[0]
     chart = contribution_chart(predictor.contributions(answers.columns), row, answers.probabilities is not None)
     if answers.probabilities is None:
@@ -65,14 +65,14 @@ def _decided(predictor: Predictor, probabilities: Mapping[str, float], label: st
         return f"The most probable of {len(predictor.classes)} labels, with {share(probabilities[label])}."
     return (
         f"The probability of {predictor.positive} is {share(probabilities[predictor.positive])}; "
-        f"the answer is {predictor.positive} from {share(predictor.threshold)} up."
+        f"the answer is {predictor.positive} at {share(predictor.threshold)} or more."
     )
 
 
 def _explanation(chart: Chart) -> str:
     usual = f"The usual {chart.of}" if chart.probability else "The usual answer"
-    points = " by so many percentage points" if chart.probability else ""
+    points = " by the percentage points shown" if chart.probability else ""
     return (
         f"{usual}, the mean over held-out rows, is {chart.base}. Each field of this row moved it "
-        f"up (+) or down (−){points}, the strongest first, to {chart.result}."
+        f"up (+) or down (−){points}, strongest first, to {chart.result}."
     )

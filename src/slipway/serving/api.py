@@ -47,7 +47,7 @@ def _flag(name: str) -> bool:
 
 @api.post("/predict/file")
 def predict_file() -> Response:
-    """Answer a CSV with the same CSV and its predictions."""
+    """Answer a CSV table with the same table and its predictions."""
     service = current_app.extensions["slipway"]
     request.max_content_length = service.problem.serving.max_upload_bytes
     require_type("text/csv", "multipart/form-data")
@@ -65,7 +65,7 @@ def predict_file() -> Response:
 
 
 def _upload():
-    """The table of this request, on disk when it is large; the file has no name, so nothing can be left behind."""
+    """The table of this request, on disk if it is large; the file has no name, so nothing can be left behind."""
     try:
         if request.mimetype == "text/csv":
             return table.spool(pieces())
@@ -74,4 +74,4 @@ def _upload():
             raise Refusal(422, f"Expected one file in the form's field named file, not {len(files)}.")
         return table.spool(iter(lambda: files[0].stream.read(PIECE), b""))
     except OSError as error:
-        raise Refusal(503, "There is no room for the upload; try a smaller one, or later.") from error
+        raise Refusal(503, "There is no space for the upload; try a smaller one, or try again later.") from error

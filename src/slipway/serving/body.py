@@ -1,4 +1,4 @@
-"""Reading the body of a request: the right type, bounded, and complete."""
+"""Reads the body of a request: the right type, limited in size, and complete."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ PIECE = 1 << 16
 def require_type(*expected: str) -> None:
     """Refuse a body of another media type, charset or encoding."""
     if request.content_type == expected[0] and "Content-Encoding" not in request.headers:
-        return  # nearly always, and the rest takes its time
+        return  # nearly always; the checks below take longer
     named = " or ".join(expected)
     if request.mimetype not in expected:
         raise Refusal(415, f"Expected the header Content-Type: {named}.")

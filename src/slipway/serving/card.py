@@ -1,4 +1,4 @@
-"""What the model card shows beyond the bundle's own documents."""
+"""Content of the model card beyond the bundle's own documents."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,18 +12,18 @@ MOST_LEVELS = 12
 MOST_FIELDS = 15
 
 MEANINGS = {
-    "rmse": "typical error, large errors weigh more",
+    "rmse": "typical error; large errors weigh more",
     "mae": "average size of the error",
-    "r2": "share of the variation that is explained",
-    "roc_auc": "chance that a positive row ranks above a negative one",
+    "r2": "share of the variation that the model explains",
+    "roc_auc": "probability that a positive row ranks above a negative one",
     "pr_auc": "average precision over all thresholds",
-    "log_loss": "how surprised the probabilities are by the truth",
+    "log_loss": "penalty for probabilities that miss the true label",
     "brier": "squared error of the probability",
-    "accuracy": "share of right labels",
-    "balanced_accuracy": "share of right labels, every class weighs the same",
+    "accuracy": "share of correct labels",
+    "balanced_accuracy": "share of correct labels; every class has the same weight",
     "f1": "balance of precision and recall of the positive label",
-    "f1_macro": "balance of precision and recall, mean over the classes",
-    "cost": "average cost of a row, with the declared costs",
+    "f1_macro": "balance of precision and recall; mean over the classes",
+    "cost": "average cost per row, with the declared costs",
 }
 
 PLOTS = {
@@ -39,7 +39,7 @@ def describe(fields: Sequence[Field]) -> list[tuple[Field, str, str]]:
 
 
 def importance_bars(importance: Sequence[tuple[str, float]]) -> list[Bar]:
-    """The fields that the answer depends on most; those it does not depend on are left out."""
+    """The fields with the most influence on the answer, without those that have none."""
     useful = [(name, loss) for name, loss in importance[:MOST_FIELDS] if loss > 0]
     return [
         Bar(name, "", number(loss), 0, round(100 * loss / useful[0][1], 2), True) for name, loss in useful

@@ -50,7 +50,7 @@ def places(values: Sequence[float]) -> int:
 
 
 def number(value: float, decimals: int | None = None) -> str:
-    """A number for reading: four significant digits, never fewer than its whole part has."""
+    """A number for reading: four significant digits, or more for its integer part."""
     extreme = value and not 1e-4 <= abs(value) < 1e15
     if extreme and decimals is None or not math.isfinite(value):
         return f"{value:.4g}".replace("-", "−")
@@ -61,13 +61,13 @@ def number(value: float, decimals: int | None = None) -> str:
 
 
 def aligned(values: Sequence[float]) -> list[str]:
-    """Numbers that are read together: as many decimals each as the largest needs."""
+    """Numbers read together: all with the decimals that the largest needs."""
     decimals = min(places(values), 6)
     return [number(value, decimals) for value in values]
 
 
 def share(value: float) -> str:
-    """A probability in per cent; what is not certain does not read 0 % or 100 %."""
+    """A probability in per cent; 0 % and 100 % only if exact."""
     if 0 < value < 0.0005:
         return "<\N{NO-BREAK SPACE}0.1\N{NO-BREAK SPACE}%"
     if 0.9995 < value < 1:

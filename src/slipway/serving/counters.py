@@ -24,7 +24,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._bundle = digest[:12]
         self._requests = Counter(
-            "slipway_requests", "Answers by address, method and status.",
+            "slipway_requests", "Answers by endpoint, method and status.",
             ["endpoint", "method", "status", "bundle"], registry=self.registry,
         )
         self._seconds = Histogram(
@@ -40,7 +40,7 @@ class Metrics:
             ["reason", "bundle"], registry=self.registry,
         )
         self._warned = Counter(
-            "slipway_fields_warned", "Fields that were unlike training but answered, by reason.",
+            "slipway_fields_warned", "Fields unlike training that were answered with a warning, by reason.",
             ["reason", "bundle"], registry=self.registry,
         )
         Gauge(
@@ -50,7 +50,7 @@ class Metrics:
 
     def count_answer(self, endpoint: str, method: str, status: int, seconds: float, rows: int) -> None:
         """One answer was sent."""
-        method = method if method in METHODS else "other"  # a client must not make labels up
+        method = method if method in METHODS else "other"  # a client must not invent labels
         self._requests.labels(endpoint, method, status, self._bundle).inc()
         self._seconds.labels(endpoint, self._bundle).observe(seconds)
         if rows:
@@ -67,7 +67,7 @@ class Metrics:
             self._warned.labels(reason, self._bundle).inc(count)
 
     def page(self) -> bytes:
-        """What a scrape reads: of all workers, or of this process when it is alone."""
+        """The metrics for a scrape: of all workers, or of this process if there is only one."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self.registry)
         together = CollectorRegistry()

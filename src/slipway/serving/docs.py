@@ -26,19 +26,19 @@ CONFIG = {
 
 
 class ApiDocs(Swagger):
-    """Flasgger with a specification that is built at once, not gathered from docstrings."""
+    """Flasgger with a specification that is built in one go, not gathered from docstrings."""
 
     def get_apispecs(self, endpoint: str = "apispec") -> dict:
         return specification(current_app.extensions["slipway"], request.script_root)
 
 
 def install(app: Flask) -> None:
-    """Serve ``/apidocs/`` and ``/apispec.json``; ``/docs`` leads there."""
+    """Serve ``/apidocs/`` and ``/apispec.json``; ``/docs`` redirects there."""
     ApiDocs(app, config=dict(CONFIG))
     app.json.sort_keys = False  # predictions before operations, and fields in the order of the table
     # Flask's own redirect names the host, which is wrong behind a proxy that does not pass it on.
     app.add_url_rule("/apidocs", "apidocs", _to_apidocs)
-    app.add_url_rule("/docs", "docs", _to_apidocs)  # where FastAPI has it
+    app.add_url_rule("/docs", "docs", _to_apidocs)  # the address in FastAPI
 
 
 def _to_apidocs() -> Response:
@@ -53,8 +53,8 @@ def specification(service: Service, prefix: str = "") -> dict:
             "title": f"{service.problem.name}: predict {service.predictor.target}",
             "version": __version__,
             "description": (
-                f"Served by bundle {service.digest}. Errors are problem documents (RFC 9457) and name every wrong row "
-                "and field. Of a key given twice the last one counts."
+                f"Served by bundle {service.digest}. Errors are problem documents (RFC 9457) that name every wrong row "
+                "and field. If a key occurs twice, the last one counts."
             ),
         },
         "basePath": prefix or "/",
@@ -82,7 +82,7 @@ def _paths(service: Service) -> dict:
         "/readyz": {"get": _get(
             "Whether the bundle answers its golden rows as in training",
             _good("It does", status, {"status": "ready", "bundle": service.digest}),
-            {"503": _problem(503, "It does not; the detail says why")},
+            {"503": _problem(503, "It does not; detail has the reason")},
         )},
         "/metrics": {"get": _get("Metrics of all workers", text) | {"produces": ["text/plain", MEDIA_TYPE]}},
     }
@@ -111,7 +111,7 @@ def _predict(service: Service) -> dict:
             "400": _problem(400, "The body is not JSON in UTF-8"),
             "413": _problem(413, f"More than {serving.max_body_bytes:,} bytes or {serving.max_rows:,} rows"),
             "415": _problem(415, "The body is not application/json"),
-            "422": _problem(422, "Rows are not as expected; errors names each row and field", refusal_example(service)),
+            "422": _problem(422, "Invalid rows; errors names each row and field", refusal_example(service)),
         },
     }
 
@@ -121,9 +121,9 @@ def _predict_file(service: Service) -> dict:
     return {
         "summary": f"Predict {service.predictor.target} for every row of a CSV file",
         "description": (
-            "The table comes back with further columns: prediction, one probability_LABEL for each label, warning, and "
-            "error, which says why a row has no prediction. Columns that are not fields are kept. A form with the file "
-            "in the field named file (multipart/form-data) is taken as well."
+            "The answer is the same table with added columns: prediction, one probability_LABEL for each label, warning, and "
+            "error, the reason why a row has no prediction. Columns that are not fields are kept. You can also send a form "
+            "(multipart/form-data) with the table in its field file."
         ),
         "tags": ["predictions"],
         "consumes": ["text/csv"],
@@ -134,10 +134,10 @@ def _predict_file(service: Service) -> dict:
         }],
         "responses": {
             "200": {"description": "The table with its predictions", "schema": {"type": "string"}},
-            "400": _problem(400, "The body did not arrive as announced"),
+            "400": _problem(400, "The body arrived incomplete or malformed"),
             "413": _problem(413, f"More than {most:,} bytes"),
             "415": _problem(415, "The body is not text/csv"),
-            "422": _problem(422, "Not UTF-8, or the header lacks fields; errors names them"),
+            "422": _problem(422, "Not UTF-8, or fields are missing in the header; errors names them"),
         },
     }
 
@@ -195,7 +195,7 @@ def _definitions(service: Service) -> dict:
 
 
 def row_schema(service: Service) -> dict:
-    """The JSON schema of a row: what the decoder takes."""
+    """The JSON schema of a row, as the decoder accepts it."""
     document = {
         "type": "object",
         "additionalProperties": False,

@@ -1,4 +1,4 @@
-"""Examples that work as they stand, made from the schema."""
+"""Working examples, generated from the schema."""
 
 import csv
 import io
@@ -38,16 +38,16 @@ def example_table(schema: Schema) -> str:
 
 
 def answer_example(service: Service) -> dict:
-    """What the example row is answered."""
+    """The answer to the example row."""
     columns = columns_from_rows(service.schema, [example_row(service.schema)])
     return service.answers(Decoded(columns, 1))[0] | {"bundle": service.digest}
 
 
 def refusal_example(service: Service) -> dict:
-    """What the example row is answered with `true` in its first field, where no field may have it."""
+    """The answer to the example row with `true` in its first field, which no field accepts."""
     row = example_row(service.schema) | {service.schema.names[0]: True}
     try:
         service.decoder.decode(msgspec.json.encode(row))
     except Refusal as refusal:
         return problem_document(refusal.status, refusal.detail, refusal.problems, sum(refusal.counts.values()))
-    raise AssertionError(f"{row} was taken")
+    raise AssertionError(f"{row} was accepted")

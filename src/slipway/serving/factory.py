@@ -1,4 +1,4 @@
-"""Puts the application together."""
+"""Builds the application."""
 
 import os
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
 
 
 def _trust_proxies(app: Flask, count: str) -> None:
-    """Believe the client's address and scheme; not host and prefix, which not every proxy sets, so any client could."""
+    """Trust the forwarded address and scheme; not host and prefix: where a proxy does not set them, any client could."""
     if not count.isdecimal():
         raise ServingError(f"SLIPWAY_TRUSTED_PROXIES: {count!r} is not a number of proxies", "Set it to 1 for one proxy")
     if int(count):

@@ -1,4 +1,4 @@
-"""The web form of a schema: what each field looks like, and what a filled-in form says as a row.
+"""The web form of a schema: how each field looks, and how a filled-in form becomes a row.
 
 Reading only turns text into the JSON value that the same person would have sent to the API. Whether that
 value is allowed is the decoder's decision, so the form and the API cannot disagree.
@@ -116,7 +116,7 @@ def groups(controls: Sequence[Control], important: Sequence[str]) -> list[Group]
 
 
 def brief(name: str) -> str:
-    """A name that fits a label: of a long one, how it begins and ends."""
+    """A name short enough for a label: the start and the end of a long one."""
     return name if len(name) <= LONGEST_LABEL else f"{name[:LONGEST_LABEL - 40]}…{name[-39:]}"
 
 
@@ -154,7 +154,7 @@ def _value(field: Field, text: str) -> str | int | float | None:
 
 
 def _number(text: str) -> str | int | float:
-    """The JSON number that a text stands for, or the text itself: the decoder then says what it expects."""
+    """The JSON number for a text, or the text itself: the decoder then reports what it expects."""
     if "_" in text:
         return text
     try:

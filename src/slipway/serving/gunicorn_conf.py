@@ -40,7 +40,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = make_scratch(_memory)
 
 
 def on_starting(server) -> None:
-    """End here, in one line, when there is nothing to serve: workers would fail one after another."""
+    """Fail here, with one line, if there is nothing to serve: otherwise workers would fail one after another."""
     from slipway.serving.service import open_service
 
     try:
@@ -51,12 +51,12 @@ def on_starting(server) -> None:
 
 
 def when_ready(server) -> None:
-    """From a stop on, connect nobody who could not be answered."""
+    """After a stop signal, accept no client that could not be answered."""
     refuse_when_stopped(server)
 
 
 def post_worker_init(worker) -> None:
-    """Load the model before the first request; a worker whose model is broken ends the server instead of looping."""
+    """Load the model before the first request; if it is broken, stop the server instead of restarting workers for ever."""
     service = getattr(worker.wsgi, "extensions", {}).get("slipway")
     if service is not None:
         service.load()
@@ -64,7 +64,7 @@ def post_worker_init(worker) -> None:
 
 
 def child_exit(server, worker) -> None:
-    """Let the metrics of a worker that ended count on, without its gauges."""
+    """Keep counting the metrics of a worker that ended, without its gauges."""
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(worker.pid)

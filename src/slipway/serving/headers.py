@@ -38,7 +38,7 @@ def protect(app: Flask, origins: tuple[str, ...], release: str = "") -> None:
     """
     for origin in origins:
         if not ORIGIN.fullmatch(origin):
-            raise ServingError(f"serving.cors_origins: {origin!r} is no origin", "Write such as https://example.com")
+            raise ServingError(f"serving.cors_origins: {origin!r} is not an origin", "Write it like https://example.com")
     app.wsgi_app = _Secured(app.wsgi_app, SECURITY | ({RELEASE: release} if release else {}))
     app.after_request(_limit_storing)
     app.after_request(_share)
@@ -61,7 +61,7 @@ class _Secured:
 
 
 def _limit_storing(response: Response) -> Response:
-    """Answers belong to who asked; pages and documents change with the release, so that a browser asks again."""
+    """Answers must not be stored; browsers must revalidate pages, because they change with the release."""
     page = request.blueprint in ("flasgger", "pages") and request.method != "POST"
     response.headers.setdefault("Cache-Control", "no-cache" if page else "no-store")
     return response

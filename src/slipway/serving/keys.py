@@ -1,4 +1,4 @@
-"""API keys: who may ask. Without ``SLIPWAY_API_KEYS`` everybody may."""
+"""API keys. Without ``SLIPWAY_API_KEYS`` no key is required."""
 
 import hmac
 from hashlib import sha256
@@ -25,14 +25,14 @@ class Keys:
     Raises
     ------
     ServingError
-        When the text holds no key: a service meant to be closed must not start open.
+        If the text contains no key: a service that should be protected must not start unprotected.
     """
 
     def __init__(self, text: str | None) -> None:
         keys = [key.strip() for key in (text or "").split(",")]
         self._digests = [sha256(key.encode()).digest() for key in keys if key]
         if text and not self._digests:
-            raise ServingError(f"{VARIABLE} is set but holds no key", "Give keys with commas between, or unset it")
+            raise ServingError(f"{VARIABLE} is set but contains no key", "Set it to comma-separated keys, or unset it")
 
     @property
     def needed(self) -> bool:
@@ -45,7 +45,7 @@ class Keys:
 
 
 def guard(app: Flask) -> None:
-    """Ask for a key before predictions and metrics."""
+    """Require a key for predictions and metrics."""
     app.before_request(_require_key)
 
 

@@ -53,7 +53,7 @@ def ask() -> str:
     decoded = here.decoder.decode(json.dumps(row).encode())
     answers = here.score(decoded.columns, {}, decoded.count)
     if answers.reasons:
-        raise Refusal(422, "There is no finite answer: some numbers are too far outside the range.")
+        raise Refusal(422, "The model has no finite answer: some numbers are too far outside the range.")
     g.rows = 1
     warnings = here.decoder.warnings(decoded)
     here.metrics.count_warned(Counter(warning.reason for warning in warnings))
@@ -114,7 +114,7 @@ def _service() -> Service:
 
 @pages.get("/model")
 def model() -> str:
-    """The card of the model that answers."""
+    """The model card."""
     here = _service()
     metrics = here.measured
     return render_template(

@@ -23,11 +23,11 @@ def install(app: Flask, prefix: str) -> None:
     if not prefix:
         return
     if not SHAPE.fullmatch(prefix):
-        raise ServingError(f"{VARIABLE}: {prefix!r} is not a path", "Write it as in /models/charges")
+        raise ServingError(f"{VARIABLE}: {prefix!r} is not a path", "Write it like /models/charges")
     first = prefix.split("/")[1]
     if first in {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()}:
         raise ServingError(
-            f"{VARIABLE}: the service itself has addresses below /{first}", f"Choose another prefix, such as /models{prefix}"
+            f"{VARIABLE}: the service uses addresses below /{first} itself", f"Choose another prefix, e.g. /models{prefix}"
         )
     app.wsgi_app = _Prefixed(app.wsgi_app, prefix)
 

@@ -1,4 +1,4 @@
-"""What machines ask about the service: is it alive, is it ready, how is it doing."""
+"""Probes for machines: liveness, readiness and metrics."""
 
 import msgspec
 from flask import Blueprint, Response, current_app

@@ -1,4 +1,4 @@
-"""How a request is refused: RFC 9457 problem details, or a page for a person. Nothing of the data is repeated."""
+"""Errors: RFC 9457 problem details, or a page for people. They never repeat the data."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,9 +14,9 @@ from slipway.table.rules import FieldProblem
 MEDIA_TYPE = "application/problem+json"
 LONGEST_NAME = 100
 DETAILS = {
-    404: "There is nothing at this address; /apidocs lists what there is.",
-    405: "This address does not answer this method; the Allow header names those it does.",
-    500: "The service failed. The log has the request id; nothing is wrong with the request as such.",
+    404: "Nothing at this address; /apidocs lists the valid ones.",
+    405: "This address does not support this method; the Allow header lists the supported ones.",
+    500: "The service failed, not your request. Find the error in the log by the request id.",
 }
 
 
@@ -85,17 +85,17 @@ def _excess() -> str:
     length = request.content_length
     if length <= most if length is not None else not request.stream.is_exhausted:
         parts, letters = request.max_form_parts, request.max_form_memory_size
-        return f"The form has more than {parts} parts, or a text of more than {letters} bytes."
-    return f"The body is larger than the {most} bytes accepted here."
+        return f"The form has more than {parts} parts, or a field of more than {letters} bytes."
+    return f"The body is larger than {most} bytes, the limit of this address."
 
 
 def answer_failure(error: Exception) -> Response:
     """The answer to anything unexpected; the client's broken body is the client's, the rest is ours."""
     if type(error).__module__.startswith("gunicorn.http"):
-        return _answer(problem_document(400, "The body did not arrive as announced."))
+        return _answer(problem_document(400, "The body arrived incomplete or malformed."))
     log_failure(error, g.get("request_id"))
     if isinstance(error, SlipwayError):
-        return _answer(problem_document(503, "The model cannot answer; /readyz says why."))
+        return _answer(problem_document(503, "The model cannot answer; see /readyz for the reason."))
     return _answer(problem_document(500, DETAILS[500]))
 
 

@@ -49,12 +49,12 @@ def run(
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """The bound socket: gunicorn itself would try a taken port for five seconds, then say little."""
+    """The bound socket: gunicorn itself would retry a used port for five seconds, with an unclear message."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         raise ServingError(
-            f"{host}:{port} cannot be served on ({reason})", f"Choose another port: slipway serve --port {port + 1}"
+            f"cannot listen on {host}:{port} ({reason})", f"Choose another port: slipway serve --port {port + 1}"
         ) from error

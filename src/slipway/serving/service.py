@@ -1,4 +1,4 @@
-"""What the application serves: one problem, its champion's bundle, and what answers from it."""
+"""What the application serves: one problem, its champion's bundle, and the loaded model."""
 
 import os
 import threading
@@ -105,7 +105,7 @@ class Service:
         odd = sorted(answers.reasons.keys() - decoded.wrong)
         infinite = [FieldProblem(row + 1, None, "not_finite", NO_ANSWER) for row in odd]
         if infinite and not partial:
-            raise Refusal(422, "Some rows have no finite answer.", infinite[:LISTED], {"not_finite": len(infinite)})
+            raise Refusal(422, "No finite answer for some rows.", infinite[:LISTED], {"not_finite": len(infinite)})
         found = self._documents(answers)
         if answers.chosen is None:
             return found

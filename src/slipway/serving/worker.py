@@ -1,4 +1,4 @@
-"""The gunicorn worker: a slow client holds a connection, never a thread.
+"""The gunicorn worker: a slow client occupies a connection, never a thread.
 
 One loop accepts, reads and sends. A request is answered once all of it has arrived, and what its client does not take
 yet waits without a thread. Quick calls are answered in the loop itself, the others by a pool of threads.
@@ -46,9 +46,9 @@ class Worker(BaseWorker):
 
     @classmethod
     def check_config(cls, cfg, log) -> None:
-        """End before anything starts when a setting asks for what is not here."""
+        """Fail before anything starts if a setting is not supported."""
         if cfg.is_ssl:
-            sys.exit("slipway: TLS is not supported here. Let a proxy in front end it, or use --worker-class gthread")
+            sys.exit("slipway: TLS is not supported here. Put a proxy in front, or use --worker-class gthread")
 
     def init_process(self) -> None:
         self.poller = selectors.DefaultSelector()
@@ -96,7 +96,7 @@ class Worker(BaseWorker):
             os.read(self.PIPE[0], 4096)
 
     def _look(self, now: float) -> None:
-        """Give up clients whose time is over, and those that leave too much unsent or unread."""
+        """Drop clients that time out, and those that leave too much unsent or unread."""
         for conn in list(self.waiting):
             if conn.deadline <= now or conn.is_idle and now >= self.idle_until:
                 self._give_up(conn)
@@ -137,7 +137,7 @@ class Worker(BaseWorker):
         return True
 
     def _make_room(self) -> None:
-        """Give up the client that has been waited for longest."""
+        """Drop the client that has been inactive longest."""
         conn = next(iter(self.waiting), None)
         if conn is not None:
             self._drop(conn)
@@ -157,7 +157,7 @@ class Worker(BaseWorker):
             self._do(step, conn)
 
     def _do(self, step: Step, conn: Connection) -> None:
-        """One step; whatever goes wrong with one client is no reason to leave the others."""
+        """One step; an error with one client must not affect the others."""
         try:
             step(conn)
         except Exception:
@@ -177,7 +177,7 @@ class Worker(BaseWorker):
         except NoMoreData:
             self._drop(conn)
         except OSError as error:
-            self._refuse(conn, 503, "Service Unavailable", f"There is no room for the body ({error.strerror}).")
+            self._refuse(conn, 503, "Service Unavailable", f"There is no space for the body ({error.strerror}).")
         except Exception as error:
             self.handle_error(conn.request, conn, conn.client, error)
             self._linger(conn)

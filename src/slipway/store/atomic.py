@@ -1,4 +1,4 @@
-"""Writes that a crash cannot leave half done."""
+"""Writes that a crash cannot leave incomplete."""
 
 import errno
 import fcntl
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from slipway.errors import SlipwayError, StoreError
 
-NO_RIGHT = "Get the right to write there"
-FULL = "Make room on the disk, and run the same command again"
+NO_RIGHT = "Get write permission there"
+FULL = "Free disk space, and run the same command again"
 CURES = {
     errno.EACCES: NO_RIGHT, errno.EPERM: NO_RIGHT, errno.EROFS: NO_RIGHT, errno.ENOSPC: FULL, errno.EDQUOT: FULL,
     errno.EFBIG: "Raise the limit on file size (ulimit -f), and run the same command again",
@@ -18,13 +18,13 @@ CURES = {
 
 
 def unwritable(path: Path, error: OSError, kind: type[SlipwayError] = StoreError) -> SlipwayError:
-    """The error of a write to `path` that the system refused, with what to do."""
+    """The error for a failed write to `path`, with what to do."""
     return kind(f"{path}: cannot be written ({error.strerror})", CURES.get(error.errno or 0, ""))
 
 
 @contextmanager
 def locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
-    """Lock a file or folder, which is there; by default alone. The system frees it when its process dies."""
+    """Lock an existing file or folder, by default exclusively. The system releases it when the process dies."""
     handle = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(handle, how)
@@ -43,7 +43,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Write a new file and force it to the disk."""
+    """Write a new file and flush it to the disk (fsync)."""
     with path.open("xb") as file:
         file.write(content)
         file.flush()
@@ -51,13 +51,13 @@ def write_synced(path: Path, content: bytes) -> None:
 
 
 def put(draft: Path, final: Path) -> None:
-    """Rename what is on the disk already to its place, in one step that survives a power cut."""
+    """Move a file on the disk into place by a rename that survives a power cut."""
     os.replace(draft, final)
     sync_folder(final.parent)
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Put `content` in place of whatever `path` holds: readers see the old or the new, never a part."""
+    """Replace the content of `path`: readers see the old or the new content, never a part."""
     draft = path.with_name(f".{path.name}.unfinished")
     with locked(path.parent):
         draft.unlink(missing_ok=True)  # of a writer that was killed; it would hold the lock otherwise

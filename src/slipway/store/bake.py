@@ -1,4 +1,4 @@
-"""Copy the champion, and nothing else of a store, to where an image serves it from.
+"""Copy only the champion of a store to the folder that an image serves it from.
 
     python -m slipway.store.bake artifacts /release
 """
@@ -13,12 +13,12 @@ from slipway.store.pointer import FILE
 
 
 def bake(store: LocalStore, release: LocalStore) -> str:
-    """Copy the pointer and the verified bundle that it names; the digest of the bundle.
+    """Copy the pointer and the verified bundle that it names; returns the digest of the bundle.
 
     Raises
     ------
     StoreError, BundleError
-        When there is no champion, or its bundle is absent or damaged.
+        If there is no champion, or its bundle is missing or damaged.
     """
     bundle = store.champion()
     release.bundles.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The checkout: what git knows about the store, and how git is made to keep a bundle beside the pointer."""
+"""The checkout: what git knows about the store, and staging a bundle in git next to the pointer."""
 
 import os
 import subprocess
@@ -10,19 +10,19 @@ from slipway.model.bundle import DIGEST, MANIFEST, Bundle
 from slipway.store.local import LocalStore
 from slipway.store.pointer import FILE
 
-LIMIT = 1_000_000  # bytes of one bundle: each one that was ever committed stays in the history for good
+LIMIT = 1_000_000  # bytes of one bundle: every committed bundle stays in the history for ever
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A folder in a git repository, the repository's top or below it."""
+    """A folder in a git repository: its top folder or one below."""
 
     folder: Path
 
     def git(self, *arguments: str | Path) -> str | None:
-        """What a git command prints; None when it fails, when there is no git, or no repository.
+        """Output of a git command; None if it fails, or without git or a repository.
 
-        Paths count from `folder` and stand for themselves, whatever characters they have.
+        Paths are relative to `folder` and taken literally.
         """
         try:
             done = self._run(*arguments)
@@ -36,26 +36,26 @@ class Checkout:
         return Path(found.removesuffix("\n")) if found else None
 
     def bundles(self, store: LocalStore) -> set[str]:
-        """Digests of the bundles that the next commit will hold."""
+        """Digests of the bundles in the next commit."""
         listed = self.git("ls-files", "--full-name", "-z", "--", store.bundles.resolve()) or ""
         folders = {Path(name).parent.name for name in listed.split("\0")}
         return {name for name in folders if DIGEST.fullmatch(name)}
 
     def keep(self, store: LocalStore, bundle: Bundle) -> None:
-        """Stage a bundle for the next commit, and let git forget the one that it kept before.
+        """Stage a bundle for the next commit, and remove the previous one from it.
 
-        The files of the earlier one stay on this disk and in the commits that have them.
+        The files of the previous one stay on this disk and in earlier commits.
 
         Raises
         ------
         StoreError
-            When the bundle is larger than `LIMIT` or git refuses; then nothing has changed.
+            If the bundle is larger than `LIMIT` or git refuses; then nothing has changed.
         """
         size = size_of(bundle)
         if size > LIMIT:
             raise StoreError(
-                f"bundle {bundle.digest[:12]} has {size:,} bytes, and git is to keep no more than {LIMIT:,}",
-                "Set remote in slipway.yaml and run slipway push, or leave candidates with large models out",
+                f"bundle {bundle.digest[:12]} has {size:,} bytes; the limit for a bundle in git is {LIMIT:,}",
+                "Set remote in slipway.yaml and run slipway push, or remove candidates with large models",
             )
         root = store.bundles.resolve()
         self._do("add", "--force", "--", root / bundle.digest)
@@ -70,10 +70,10 @@ class Checkout:
         try:
             done = self._run(*arguments)
         except OSError as error:
-            raise StoreError(f"git cannot be run ({error.strerror})", "Install git, or leave out --in-git") from error
+            raise StoreError(f"git cannot be run ({error.strerror})", "Install git, or omit --in-git") from error
         if done.returncode:
             says = next(iter(done.stderr.splitlines()), f"exit code {done.returncode}")
-            cure = "Run git init there, or leave out --in-git" if "not a git repository" in says else ""
+            cure = "Run git init there, or omit --in-git" if "not a git repository" in says else ""
             raise StoreError(f"{self.folder}: git {arguments[0]}: {says}", cure)
 
     def _run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -19,12 +19,12 @@ def find(digits: str, there: Callable[[], Sequence[str]], what: str, where: obje
     what, where
         What they name and where it is, for messages.
     none : str
-        What to do when there is no name at all.
+        What to do if there are no names.
 
     Raises
     ------
     StoreError
-        When there is none, or several.
+        If there is none, or several.
     """
     if len(digits) < FEWEST:
         raise StoreError(f"{digits!r}: give at least {FEWEST} digits")
@@ -33,12 +33,12 @@ def find(digits: str, there: Callable[[], Sequence[str]], what: str, where: obje
     if len(found) == 1:
         return found[0]
     if found:
-        raise StoreError(f"{digits}: fits several in {where} ({_shown(found)})", "Give more digits")
-    raise StoreError(f"{digits}: no such {what} in {where}", f"Those there are: {_shown(names)}" if names else none)
+        raise StoreError(f"{digits}: matches several in {where} ({_shown(found)})", "Give more digits")
+    raise StoreError(f"{digits}: no such {what} in {where}", f"Choose one of: {_shown(names)}" if names else none)
 
 
 def _shown(names: Sequence[str]) -> str:
-    """The first of them, each as far as it takes to tell them apart."""
+    """The first names, shortened as far as they stay distinct."""
     length = 12
     while len({name[:length] for name in names}) < len(names):
         length += 1

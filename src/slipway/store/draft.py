@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all; whoever calls this holds the lock of the folder around them."""
+"""Folders that appear complete or not at all; the caller holds the lock of the parent folder."""
 
 import os
 import secrets
@@ -14,7 +14,7 @@ UNFINISHED = ".unfinished-"
 
 @contextmanager
 def drafted(final: Path) -> Iterator[Path]:
-    """A new folder to fill, which takes the place of `final` in the end; when the filling fails nothing of it stays."""
+    """A new folder to fill, which replaces `final` at the end; if filling it fails, it is removed."""
     draft = _aside(final)
     draft.mkdir()
     try:
@@ -30,14 +30,14 @@ def drafted(final: Path) -> Iterator[Path]:
 
 
 def discard(folder: Path) -> None:
-    """Take a folder out of its place in one step; `clean` removes it."""
+    """Rename a folder away in one step; `clean` removes it."""
     folder.rename(_aside(folder))
 
 
 def clean(root: Path) -> None:
-    """Remove what writers left behind in `root`.
+    """Remove leftovers of writers in `root`.
 
-    What cannot be removed (another user's) stays: it is in nobody's way, and no reason to refuse a new one.
+    Leftovers that cannot be removed (another user's) stay; they do no harm.
     """
     for path in root.glob(f"{UNFINISHED}*"):
         if path.is_dir() and not path.is_symlink():

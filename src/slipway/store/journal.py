@@ -1,6 +1,6 @@
-"""The journal: an append-only record of every verdict, promotion and rollback, one JSON object a line.
+"""The journal: an append-only record of every verdict, promotion and rollback, one JSON object per line.
 
-The remote store's has every release besides (`slipway.store.transfer`).
+The remote store's journal also has every release (`slipway.store.transfer`).
 """
 
 import getpass
@@ -26,7 +26,7 @@ class Journal:
     path: Path
 
     def append(self, entry: Mapping[str, Any]) -> None:
-        """Add an entry and force it to the disk; a line that a crash cut short is closed off first."""
+        """Add an entry and flush it to the disk; an incomplete line of a crash is terminated first."""
         line = to_line(entry)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ class Journal:
             size = os.fstat(handle).st_size
             if size and os.pread(handle, 1, size - 1) != b"\n":
                 line = b"\n" + line
-            while line:  # a disk that is nearly full takes a part, and refuses the next
+            while line:  # a nearly full disk accepts a part of it, and refuses the rest
                 line = line[os.write(handle, line):]
             os.fsync(handle)
         finally:
@@ -50,7 +50,7 @@ class Journal:
             sync_folder(self.path.parent)
 
     def entries(self) -> list[dict[str, Any]]:
-        """All entries, the oldest first; what a crash left half written is passed over."""
+        """All entries, the oldest first; incomplete lines are skipped."""
         try:
             content = read_plain(self.path)
         except FileNotFoundError:
@@ -61,12 +61,12 @@ class Journal:
 
 
 def to_line(entry: Mapping[str, Any]) -> bytes:
-    """An entry as a line of a journal's file; what is no UTF-8, as a user's name may be, is escaped as JSON does it."""
+    """An entry as a line of a journal's file; text that is not UTF-8, e.g. in a user's name, is escaped as in JSON."""
     return json.dumps(entry, sort_keys=True, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def read_entries(content: bytes) -> list[dict[str, Any]]:
-    """The entries of a journal's file, the oldest first; lines that are none are passed over."""
+    """The entries of a journal's file, the oldest first; invalid lines are skipped."""
     found = []
     for line in content.splitlines():
         try:
@@ -86,7 +86,7 @@ def entry(event: str, bundle: Bundle, champion: str | None, verdict: Mapping[str
     event : str
         ``verdict``, ``promote`` or ``rollback``.
     champion : str or None
-        Digest of the champion before.
+        Digest of the previous champion.
     verdict : mapping
         ``outcome`` and ``reasons``.
     """
@@ -105,10 +105,10 @@ def _who() -> str:
 
 
 def champions(entries: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Digests of the champions that can be gone back to, the present one last.
+    """Digests of the champions available for a rollback, the present one last.
 
-    A promotion adds its bundle; a rollback takes the last one away, so that two in a row go back two steps. The
-    champion that a promotion found counts too: it may have come, or come back, with a commit.
+    A promotion adds its bundle; a rollback removes the last one, so that two in a row go back two steps. The
+    champion before a promotion counts too: it may have come, or come back, with a commit.
     """
     history: list[str] = []
     for entry in entries:

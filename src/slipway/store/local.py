@@ -29,18 +29,18 @@ class LocalStore:
         return self.root / "bundles"
 
     def add(self, problem: str, files: Mapping[str, bytes]) -> Bundle:
-        """Write a bundle, all of it or nothing; one that is there and sound is left alone.
+        """Write a bundle, all or nothing; an intact existing one is left alone.
 
         Raises
         ------
         StoreError
-            When the folder cannot be written (rights, full disk). Nothing is left behind.
+            If the folder cannot be written (permissions, full disk). Nothing is left behind.
         """
         manifest = manifest_bytes(problem, files)
         return self.keep(digest_of(manifest), {**files, MANIFEST: manifest})
 
     def keep(self, digest: str, files: Mapping[str, bytes]) -> Bundle:
-        """Write the bundle `digest` from its files, manifest among them, as `add` does; BundleError when they differ."""
+        """Write the bundle `digest` from its files, including the manifest, like `add`; BundleError if they do not match."""
         try:
             if not self.bundles.is_dir():
                 self.bundles.mkdir(parents=True, exist_ok=True)
@@ -80,11 +80,11 @@ class LocalStore:
             raise StoreError(f"{self.bundles}: cannot be read ({error.strerror})") from error
 
     def find(self, prefix: str) -> str:
-        """The one digest that starts with `prefix`; StoreError when there is none, or several."""
-        return find(prefix, self.digests, "bundle", self.bundles, "There is none yet: run slipway train")
+        """The one digest that starts with `prefix`; StoreError if there is none, or several."""
+        return find(prefix, self.digests, "bundle", self.bundles, "There are none yet: run slipway train")
 
     def bundle(self, digest: str) -> Bundle:
-        """Read and verify a bundle; BundleError when it is absent or damaged."""
+        """Read and verify a bundle; BundleError if it is missing or damaged."""
         folder = self.bundles / digest
         if not DIGEST.fullmatch(digest) or not folder.is_dir():
             raise BundleError(
@@ -113,7 +113,7 @@ class LocalStore:
         return pointer
 
     def champion(self) -> Bundle:
-        """The champion's bundle, verified; StoreError before the first promotion, BundleError when absent or damaged."""
+        """The champion's bundle, verified; StoreError before the first promotion, BundleError if it is missing or damaged."""
         return self.bundle(self.require_pointer().digest)
 
     def point(self, pointer: Pointer) -> None:
@@ -125,7 +125,7 @@ class LocalStore:
             raise unwritable(self.root / FILE, error) from error
 
     def promote(self, bundle: Bundle, event: str, reason: str) -> None:
-        """Make a verified bundle the champion by hand, and note it in the journal; the present champion keeps its verdict."""
+        """Make a verified bundle the champion by hand, and in the journal; the present champion keeps its verdict."""
         before = self.pointer()
         verdict = {"outcome": "promoted", "reasons": [reason]}
         if before is None or before.digest != bundle.digest:
@@ -133,17 +133,17 @@ class LocalStore:
         self.journal.append(entry(event, bundle, before.digest if before else None, verdict))
 
     def previous(self) -> str:
-        """Digest of the champion before the present one; StoreError when the journal knows of none."""
+        """Digest of the previous champion; StoreError if the journal has none."""
         history = champions(self.journal.entries())
         pointer = self.pointer()
         if pointer and pointer.digest in history:
             while history.pop() != pointer.digest:  # later ones were undone by a git revert
                 pass
         if not history:
-            raise StoreError(f"{self.journal.path}: knows of no earlier champion", "slipway promote DIGEST names one")
+            raise StoreError(f"{self.journal.path}: has no earlier champion", "Choose one with slipway promote DIGEST")
         return history[-1]
 
 
 def open_store(folder: Path) -> LocalStore:
-    """The store beside the slipway.yaml in `folder`; release key, Dockerfile and git name the place too, so it is fixed."""
+    """The store next to the slipway.yaml in `folder`; its place is fixed, as release key, Dockerfile and git name it too."""
     return LocalStore(folder / "artifacts")

@@ -25,7 +25,7 @@ class Pointer:
     problem : str
     verdict : mapping
         ``outcome``, ``reasons`` and, from a training, ``changes`` (`slipway.model.changes`); no time and no host, so that
-        the same decision is the same file.
+        the same decision gives the same file.
     """
 
     digest: str
@@ -47,11 +47,11 @@ class Pointer:
         except ValueError as error:
             raise StoreError(f"{where}: not JSON ({error})", restore) from error
         if isinstance(document, dict) and document.get("format", FORMAT) != FORMAT:  # its keys may be others
-            raise StoreError(f"{where}: format {document['format']!r} is unknown", "Upgrade Slipway")
+            raise StoreError(f"{where}: unknown format {document['format']!r}", "Upgrade Slipway")
         if not isinstance(document, dict) or set(document) != KEYS:
             raise StoreError(f"{where}: expected the keys {', '.join(sorted(KEYS))}", restore)
         if not isinstance(document["digest"], str) or not DIGEST.fullmatch(document["digest"]):
             raise StoreError(f"{where}: digest: expected 64 hexadecimal digits", restore)
         if not isinstance(document["problem"], str) or not isinstance(document["verdict"], dict):
-            raise StoreError(f"{where}: problem: expected a text, verdict: a mapping", restore)
+            raise StoreError(f"{where}: problem: expected a string, verdict: a mapping", restore)
         return cls(document["digest"], document["problem"], document["verdict"])

@@ -1,7 +1,7 @@
 """The remote store: objects below ``s3://bucket/prefix``, in the layout of the local store.
 
-It lists, reads and writes, and never deletes. What is there is asked by listing: without the right to list the whole
-bucket, S3 answers a read of what is absent with "access denied".
+It lists, reads and writes, and never deletes. It checks by listing whether an object exists: without permission to list
+the whole bucket, S3 answers a read of a missing object with "access denied".
 """
 
 import os
@@ -31,27 +31,27 @@ except ImportError as error:
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
 ATTEMPTS = 5
-TURNS = 40  # of a writer that others are faster than: each turn lets one of them through
+TURNS = 40  # how often a writer retries when others are faster: each turn lets one of them through
 LONGEST_WAIT = 2.0
 LIST, GET, PUT = "s3:ListBucket", "s3:GetObject", "s3:PutObject"
-KEYS = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives them"
+KEYS = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role provides them"
 REGION = "Set AWS_REGION to the region of the bucket"
 ENDPOINT = "Check the network and AWS_ENDPOINT_URL"
-PUSH = "Run slipway push where it was trained"
-LATER = "Run it again later: what is there already is skipped"
+PUSH = "Run slipway push on the machine that trained it"
+LATER = "Run it again later: finished files are skipped"
 DENIED = {"AccessDenied", "AllAccessDisabled", "403"}
 CURES = {
-    "NoSuchBucket": "There is no such bucket: create it, or correct remote in slipway.yaml or SLIPWAY_REMOTE",
-    "NotImplemented": "This server does not know all of S3 that is needed (docs/remote.md)",
+    "NoSuchBucket": "The bucket does not exist: create it, or correct remote in slipway.yaml or SLIPWAY_REMOTE",
+    "NotImplemented": "This server lacks features of S3 that are needed (docs/remote.md)",
     "404": ENDPOINT,
-    "RequestTimeTooSkewed": "Set the clock of this machine",
+    "RequestTimeTooSkewed": "Correct the clock of this machine",
 } | dict.fromkeys(
     ["InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"], KEYS
 ) | dict.fromkeys(["PermanentRedirect", "AuthorizationHeaderMalformed"], REGION)
 
 
 class Overtaken(StoreError):
-    """Another writer changed the object between the reading and the writing."""
+    """Another writer changed the object between read and write."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class S3Store:
         return f"s3://{self.bucket}/{self.prefix}{name}"
 
     def sizes(self, start: str) -> dict[str, int]:
-        """Names that begin with `start`, and their sizes in bytes; StoreError as for every call here."""
+        """Names that begin with `start`, with sizes in bytes; StoreError as for every call here."""
         found: dict[str, int] = {}
         with self._told(LIST, start):
             pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix + start)
@@ -87,7 +87,7 @@ class S3Store:
         return found
 
     def find(self, digits: str) -> str:
-        """The one digest of a bundle that starts with `digits`; StoreError when there is none, or several."""
+        """The one digest of a bundle that starts with `digits`; StoreError if there is none, or several."""
         def there() -> list[str]:
             folders = [name.split("/")[1] for name in self.sizes(f"bundles/{digits}") if name.endswith(f"/{MANIFEST}")]
             return [digest for digest in folders if DIGEST.fullmatch(digest)]
@@ -102,7 +102,7 @@ class S3Store:
         return self._read(name)[0]
 
     def _read(self, name: str) -> tuple[bytes, str]:
-        """Content and ETag; a connection that is lost within the content is made again."""
+        """Content and ETag; reconnects if the connection is lost within the content."""
         with self._told(GET, name):
             for attempt in attempts():
                 answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)
@@ -111,13 +111,13 @@ class S3Store:
         raise AssertionError("the last attempt returns or raises")
 
     def holds(self, name: str, digest: str) -> bool:
-        """Whether an object has this SHA-256: by the sum S3 made of it, or, as that may be of its parts, by reading it."""
+        """Whether an object has this SHA-256: by S3's checksum or, if that covers only its parts, by reading it."""
         with self._told(GET, name):
             found = self.client.head_object(Bucket=self.bucket, Key=self.prefix + name, ChecksumMode="ENABLED")
         return found.get("ChecksumSHA256") == _sum(digest) or sha256(self.read(name)).hexdigest() == digest
 
     def write(self, name: str, content: bytes, digest: str, **condition: str) -> None:
-        """Write an object in one step; S3 refuses it when what arrives has another SHA-256."""
+        """Write an object in one step; S3 refuses it if it arrives with another SHA-256."""
         with self._told(PUT, name):
             self.client.put_object(
                 Bucket=self.bucket, Key=self.prefix + name, Body=content,
@@ -125,7 +125,7 @@ class S3Store:
             )
 
     def update(self, name: str, change: Callable[[bytes], bytes]) -> None:
-        """Put what `change` makes of an object in its place; again, with the newer one, when another was faster."""
+        """Replace an object by `change` of its content; retry with the newer content if another writer was faster."""
         for turn in range(TURNS):
             before, condition = b"", {"IfNoneMatch": "*"}
             try:
@@ -138,7 +138,7 @@ class S3Store:
                 return
             except Overtaken:
                 _wait(turn)
-        raise StoreError(f"{self.where(name)}: others were faster {TURNS} times", "Run it again")
+        raise StoreError(f"{self.where(name)}: other writers changed it {TURNS} times meanwhile", "Run it again")
 
     @contextmanager
     def _told(self, right: str, name: str) -> Iterator[None]:
@@ -150,14 +150,14 @@ class S3Store:
 
 @contextmanager
 def explained(where: str, right: str) -> Iterator[None]:
-    """Say what a failed call to S3 was about, and what to do.
+    """The error for a failed call to S3, with what to do.
 
     Parameters
     ----------
     where : str
         The object, ``s3://bucket/key``.
     right : str
-        The right that the call needs, and on what.
+        The permission that the call needs, and the resource.
     """
     try:
         yield
@@ -173,11 +173,11 @@ def _refused(where: str, right: str, error: Any) -> StoreError:
     if code in CURES:
         return StoreError(f"{where}: S3 refused ({said})", CURES[code])
     if status in (409, 412) or code == "NoSuchKey":
-        return Overtaken(f"{where}: was changed or removed by another just now ({code})", "Run it again")
+        return Overtaken(f"{where}: was changed or removed meanwhile ({code})", "Run it again")
     if code in DENIED:
         named = re.search(r"not authorized to perform: (\w+:\w+) on resource: \"?([^\s\"]+)", said)  # kms: rights too
         missing = f"{named[1]} on {named[2]}" if named else right
-        return StoreError(f"{where}: S3 refused ({said})", f"Give the right {missing} (docs/remote.md)")
+        return StoreError(f"{where}: S3 refused ({said})", f"Grant the permission {missing} (docs/remote.md)")
     if status >= 500 or code in ("RequestTimeout", "Throttling", "RequestLimitExceeded"):
         tries = error.response["ResponseMetadata"].get("RetryAttempts", 0) + 1
         return StoreError(f"{where}: S3 is too busy or failed, {tries} times ({said})", LATER)
@@ -203,12 +203,12 @@ def _line(said: object) -> str:
 
 
 def _sum(digest: str) -> str:
-    """A SHA-256 as S3 writes it."""
+    """A SHA-256 in the form of S3."""
     return b64encode(bytes.fromhex(digest)).decode()
 
 
 def attempts() -> Iterator[AbstractContextManager[None]]:
-    """Attempts at reading content: in all but the last a connection may be lost. botocore tries again only until it begins."""
+    """Attempts to read content; all but the last may lose the connection. botocore retries only before content begins."""
     for attempt in range(1, ATTEMPTS):
         yield suppress(boto.BotoCoreError)
         _wait(attempt)
@@ -216,17 +216,17 @@ def attempts() -> Iterator[AbstractContextManager[None]]:
 
 
 def _wait(attempt: int) -> None:
-    """Wait for a random time, so that those who met here do not meet again."""
+    """Wait for a random time, so that competing writers do not collide again."""
     time.sleep(random.uniform(0, min(LONGEST_WAIT, 0.05 * 2 ** attempt)))
 
 
 def open_remote(problem: Problem) -> S3Store:
-    """The remote store of a problem; nothing is asked of it yet.
+    """The remote store of a problem; not contacted yet.
 
     Raises
     ------
     StoreError
-        When no remote is set, or when what the environment says of AWS cannot be used.
+        If no remote is set, or the AWS settings in the environment are invalid.
     """
     if problem.remote is None:
         raise StoreError("remote is not set", "Set remote in slipway.yaml, or SLIPWAY_REMOTE, to s3://bucket/prefix")
@@ -235,7 +235,7 @@ def open_remote(problem: Problem) -> S3Store:
 
 
 def connect(where: str) -> Any:
-    """A client of S3 as the environment says; StoreError naming `where` when that cannot be used."""
+    """An S3 client configured by the environment; StoreError naming `where` if that is invalid."""
     config = Config(
         connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},

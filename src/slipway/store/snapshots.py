@@ -1,7 +1,7 @@
-"""What trainings read, kept as Parquet, so that each can be repeated after its source has moved on.
+"""Tables that trainings read, kept as Parquet, so that each training can be repeated after its source has changed.
 
-``data/<fingerprint>/`` in the store holds ``table.parquet`` and ``about.json``, which has its SHA-256. A folder appears whole
-or not at all, and never changes.
+``data/<fingerprint>/`` in the store holds ``table.parquet`` and ``about.json``, which has its SHA-256. A folder appears
+complete or not at all, and never changes.
 """
 
 import fcntl
@@ -27,8 +27,8 @@ from slipway.table.identity import fingerprint
 
 FORMAT = 1
 TABLE, ABOUT = "table.parquet", "about.json"
-TRAINING = ".training"  # each training has it locked, shared with others; the system lets go of it when a process dies
-DAMAGED = "Its folder is damaged: delete it"
+TRAINING = ".training"  # each training has it locked, shared with others; the system releases it when a process dies
+DAMAGED = "The folder is damaged: delete it"
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class KeptData:
     root: Path
 
     def keep(self, table: pyarrow.Table, about: dict[str, Any]) -> str:
-        """Write a table, all of it or nothing, unless it is there and sound, with the same `about`.
+        """Write a table, all or nothing, unless an intact one exists with the same `about`.
 
         Parameters
         ----------
         table : pyarrow.Table
         about : dict
-            What else a repetition needs to know, as JSON.
+            Whatever else a repetition needs, as JSON.
 
         Returns
         -------
@@ -54,7 +54,7 @@ class KeptData:
         Raises
         ------
         StoreError
-            When the folder cannot be written (rights, full disk). Nothing is left behind.
+            If the folder cannot be written (permissions, full disk). Nothing is left behind.
         """
         named = fingerprint(table)
         try:
@@ -69,7 +69,7 @@ class KeptData:
         return named
 
     def read(self, named: str) -> tuple[pyarrow.Table, dict[str, Any]]:
-        """A table that was kept, verified, and what `keep` was told about it; StoreError when it is absent or damaged."""
+        """A kept table, verified, and its `about`; StoreError if it is missing or damaged."""
         folder = self.root / named
         if not DIGEST.fullmatch(named) or not folder.is_dir():
             raise StoreError(f"data {named[:12]} is not in {self.root}", "Train from the source, or copy the folder there")
@@ -77,20 +77,20 @@ class KeptData:
             with locked(self.root):  # nobody prunes it meanwhile
                 about = self._about(folder)
                 table = parquet.read_table(folder / TABLE)
-                with suppress(OSError):  # who may only read it does not decide what is kept
+                with suppress(OSError):  # a user who may only read it does not decide what is kept
                     os.utime(folder)
         except (OSError, pyarrow.ArrowException) as error:
             raise StoreError(f"{folder}: cannot be read ({error})", DAMAGED) from error
         if fingerprint(table) != named:
-            raise StoreError(f"{folder / TABLE}: is not the data of this fingerprint", DAMAGED)
+            raise StoreError(f"{folder / TABLE}: does not match its fingerprint", DAMAGED)
         return table, about["about"]
 
     def find(self, prefix: str) -> str:
-        """The one fingerprint that starts with `prefix`; StoreError when there is none, or several."""
+        """The one fingerprint that starts with `prefix`; StoreError if there is none, or several."""
         return find(prefix, lambda: sorted(self.sizes()), "data", self.root, "None is kept: see data.keep in docs/settings.md")
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of all tables kept, by fingerprint; the one used last comes first."""
+        """Bytes of all kept tables, by fingerprint, most recently used first."""
         try:
             folders = [path for path in self.root.iterdir() if DIGEST.fullmatch(path.name)]
             folders.sort(key=lambda path: (-path.stat().st_mtime_ns, path.name))
@@ -102,8 +102,8 @@ class KeptData:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """A training, from before it reads until its verdict: nobody prunes meanwhile."""
-        if not self.root.is_dir():  # there is nothing yet that could be pruned, and who cannot read shall write nothing
+        """A training, from before it reads until its verdict; blocks pruning."""
+        if not self.root.is_dir():  # nothing to prune yet, and a user without read permission must not write
             yield
             return
         with self._training(fcntl.LOCK_SH):
@@ -117,10 +117,10 @@ class KeptData:
         return locked(self.root / TRAINING, how)
 
     def prune(self, number: int, most_bytes: int, spared: Collection[str]) -> list[str]:
-        """Remove the tables used longest ago beyond `number` of them or `most_bytes` in all, but none of `spared`.
+        """Remove the least recently used tables beyond `number` or `most_bytes` in total, but none of `spared`.
 
-        While another training is under way nothing is removed: one of the tables may be its champion's in the end. One that
-        begins meanwhile waits.
+        While another training is in progress nothing is removed: one of the tables may become its champion's. A training
+        that begins meanwhile waits.
         """
         if not self.root.is_dir():
             return []
@@ -157,9 +157,9 @@ class KeptData:
             about: dict[str, Any] = parse(read_plain(folder / ABOUT))
             right = about["format"] == FORMAT and about["sha256"] == _digest(folder / TABLE)
         except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{folder / ABOUT}: is not what slipway train wrote", DAMAGED) from error
+            raise StoreError(f"{folder / ABOUT}: was not written by slipway train", DAMAGED) from error
         if not right:
-            raise StoreError(f"{folder / TABLE}: its SHA-256 is not the one in {ABOUT}", DAMAGED)
+            raise StoreError(f"{folder / TABLE}: its SHA-256 differs from the one in {ABOUT}", DAMAGED)
         return about
 
     def _write(self, named: str, table: pyarrow.Table, about: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Between the local store and the remote one: bundles, and entries of the journal."""
+"""Copies bundles and journal entries between the local and the remote store."""
 
 import json
 import os
@@ -33,14 +33,14 @@ RELEASE: dict[str, tuple[str, Callable[[Any], object]]] = {
 
 
 def push(store: LocalStore, remote: S3Store, digest: str, tell: Tell) -> Bundle:
-    """Copy a bundle to the remote store, its manifest last: until then it is not there for a reader.
+    """Copy a bundle to the remote store, its manifest last: until then readers do not see the bundle.
 
     Raises
     ------
     BundleError
-        When the bundle is absent or damaged here.
+        If the bundle is missing or damaged here.
     StoreError
-        When the remote store cannot be read or written. What was copied is skipped the next time.
+        If the remote store cannot be read or written. The next push skips what was copied.
     """
     bundle = store.bundle(digest)
     files = bundle.manifest["files"]
@@ -54,20 +54,20 @@ def push(store: LocalStore, remote: S3Store, digest: str, tell: Tell) -> Bundle:
             continue
         tell(number, len(sums), name, len(content), "uploading …")
         remote.write(key, content, wanted)
-        done = "another object was there, replaced" if key in there else "uploaded"
+        done = "different object replaced" if key in there else "uploaded"
         tell(number, len(sums), name, len(content), done)
     return bundle
 
 
 def pull(store: LocalStore, remote: S3Store, digest: str, tell: Tell) -> str:
-    """Fetch a bundle, all of it or nothing: ``there already``, ``fetched`` or, when a damaged one was here, ``repaired``.
+    """Fetch a bundle, all or nothing: ``there already``, ``fetched`` or, if the local one was damaged, ``repaired``.
 
     Raises
     ------
     StoreError
-        When the bundle is not there, an object is not what it should be, or either store cannot be used.
+        If the bundle does not exist, an object differs from its manifest, or either store cannot be used.
     BundleError
-        When a newer Slipway wrote the bundle.
+        If a newer Slipway wrote the bundle.
     """
     try:
         store.bundle(digest)
@@ -101,7 +101,7 @@ def _files(remote: S3Store, digest: str, tell: Tell) -> dict[str, bytes]:
 
 
 def _listed(manifest: bytes) -> dict[str, tuple[int, str]]:
-    """Size and SHA-256 by name. What is odd is left out: the store says what is wrong with such a manifest."""
+    """Size and SHA-256 by name. Invalid entries are left out: the store reports what is wrong with such a manifest."""
     try:
         files = parse(manifest)["files"].items()
         return {
@@ -123,17 +123,17 @@ def _verified(remote: S3Store, key: str, wanted: str) -> bytes:
 def _wrong(remote: S3Store, key: str, how: str) -> StoreError:
     return StoreError(
         f"{remote.where(key)}: is not the file of the bundle ({how})",
-        "Run slipway push where the bundle is sound: it replaces the object",
+        "Run slipway push on a machine with an intact copy: it replaces the object",
     )
 
 
 def add_entries(remote: S3Store, entries: Iterable[Mapping[str, Any]]) -> int:
-    """Append to the remote journal what it lacks, as one; how many entries that was.
+    """Append missing entries to the remote journal, in one step; returns their number.
 
     Raises
     ------
     StoreError
-        When the journal cannot be read or written. Nothing of it is lost, and nothing is added twice.
+        If the journal cannot be read or written. Nothing is lost, and nothing is added twice.
     """
     wanted = list(entries)
     added: list[Mapping[str, Any]] = []
@@ -150,7 +150,7 @@ def add_entries(remote: S3Store, entries: Iterable[Mapping[str, Any]]) -> int:
 
 
 def _lacking(wanted: Iterable[Mapping[str, Any]], present: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """What of `wanted` is not present, in its order; of entries that look the same, as many as are missing."""
+    """Entries of `wanted` that are not present, in order; of identical entries, as many as are missing."""
     known = Counter(_identity(each) for each in present)
     lacking = []
     for each in wanted:
@@ -163,7 +163,7 @@ def _lacking(wanted: Iterable[Mapping[str, Any]], present: Iterable[Mapping[str,
 
 
 def _identity(each: Mapping[str, Any]) -> str:
-    """What makes two entries the same one: all of it, but of a release only what was released, not when and by whom."""
+    """What identifies an entry: all of it; for a release only what was released, not when and by whom."""
     told = {key: each.get(key) for key in ("event", *RELEASE)} if each.get("event") == "release" else each
     return json.dumps(told, sort_keys=True)
 
@@ -174,7 +174,7 @@ def released(bundle: Bundle, content: bytes, where: str) -> dict[str, Any]:
     Parameters
     ----------
     bundle : Bundle
-        The one in the image.
+        The bundle in the image.
     content : bytes
         JSON with the release's ``key``, the image's ``digest``, its ``commit``, the workflow's ``run_number`` and
         ``run_attempt``, and the ``outcome`` of the deployment.
@@ -184,12 +184,12 @@ def released(bundle: Bundle, content: bytes, where: str) -> dict[str, Any]:
     Raises
     ------
     StoreError
-        Naming what was expected.
+        Names what was expected.
     """
     try:
         release = parse(content)
     except ValueError as error:
-        raise StoreError(f"{where}: not JSON ({error})", "The workflow's last job writes it") from error
+        raise StoreError(f"{where}: not JSON ({error})", "Use the file that the workflow's last job writes") from error
     if not isinstance(release, dict) or set(release) != set(RELEASE):
         raise StoreError(f"{where}: expected the keys {', '.join(RELEASE)}")
     for key, (expected, fits) in RELEASE.items():

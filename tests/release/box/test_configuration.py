@@ -46,9 +46,9 @@ def test_only_the_repository_must_be_given(write):
     (f'repository = "{REPOSITORY}"\ndraining = -1', "draining"),
     (f'repository = "{REPOSITORY}"\nwebhook = "file:///etc/shadow"', "webhook"),
     (f'repository = "{REPOSITORY}"\nsockets_mount = "relative"', "sockets_mount"),
-    (f'repository = "{REPOSITORY}"\nprivileged = true', "privileged is no setting"),
+    (f'repository = "{REPOSITORY}"\nprivileged = true', "unknown setting privileged"),
     ("keep = 3", "repository is missing"),
-    ("keep = ", "is not TOML"),
+    ("keep = ", "invalid TOML"),
 ])
 def test_what_is_wrong_is_named_with_its_file(write, line, named):
     path = write(line)
@@ -60,7 +60,7 @@ def test_what_is_wrong_is_named_with_its_file(write, line, named):
 @root_only
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
 def test_a_file_that_others_can_write_is_not_believed(write, mode):
-    with pytest.raises(ReleaseError, match="others than root"):
+    with pytest.raises(ReleaseError, match="other users than root"):
         read_configuration(write(f'repository = "{REPOSITORY}"', mode))
 
 
@@ -68,7 +68,7 @@ def test_a_file_that_others_can_write_is_not_believed(write, mode):
 def test_a_file_of_another_user_is_not_believed(write):
     path = write(f'repository = "{REPOSITORY}"')
     os.chown(path, 10001, 10001)
-    with pytest.raises(ReleaseError, match="others than root"):
+    with pytest.raises(ReleaseError, match="other users than root"):
         read_configuration(path)
 
 

@@ -28,7 +28,7 @@ def test_a_swap_in_order(tmp_path):
     assert [*(group.name for group in (*plan.before, plan.switch)), "Drain", "Clean old images"] == list(steps.GROUPS)
     found = lines(*plan.before, plan.switch)
     assert [line.split()[0] for line in found] == [
-        "docker", "require", "write", "docker", "wait", "ask", "docker", "rename", "ask",
+        "docker", "check", "write", "docker", "wait", "ask", "docker", "rename", "ask",
     ]
     assert [line for line in found if line.startswith(("docker stop", "docker rm"))] == []
 
@@ -36,7 +36,7 @@ def test_a_swap_in_order(tmp_path):
 def test_an_image_is_pulled_by_its_release_key_and_run_by_its_digest(tmp_path):
     pull, require, _, run, *_ = lines(*plan_release(NEW, KEY, CONFIGURATION, Box(tmp_path)).before)
     assert pull == f"docker pull --quiet {REPOSITORY}:{KEY}"
-    assert require == f"require that {REPOSITORY}:{KEY} is {DIGEST}"
+    assert require == f"check that {REPOSITORY}:{KEY} is {DIGEST}"
     assert run.endswith(f"{REPOSITORY}@{DIGEST}")
 
 

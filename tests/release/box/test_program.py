@@ -31,7 +31,7 @@ def answering(content: bytes) -> Iterator[str]:
 def test_a_webhook_that_does_not_speak_http_is_a_warning(capsys):
     with answering(b"220 mail.example.org ESMTP\r\n") as url:
         assert _tell(Configuration("registry.example.org/a", webhook=url), Log(), True, "release is live") is False
-    assert "warning: the webhook could not be told (BadStatusLine)" in capsys.readouterr().out
+    assert "warning: calling the webhook failed (BadStatusLine)" in capsys.readouterr().out
 
 
 def test_a_webhook_that_takes_it_was_told():

@@ -228,7 +228,7 @@ def test_the_history_shows_a_killed_run_before_the_next_one(run):
     with exclusive(run.box):   # it may still be under way
         assert len(history_lines(run.box, Log())) == 1
     start, live = history_lines(run.box, Log())
-    assert "start" in start and "live" in live and id in live and "noted later" in live
+    assert "start" in start and "live" in live and id in live and "recorded later" in live
 
 
 def test_a_strange_line_of_the_history_costs_only_itself(run):
@@ -254,7 +254,7 @@ def test_a_release_that_still_answers_outlives_any_number_of_swaps(run):
     for number in range(2, 6):
         last = run.release(number)
     assert len(run.trial.engine.running) == 3 and first in run.trial.engine.running
-    assert any(line.startswith(f"{first} still answers 1 request: it drains, 3600 s") for line in run.said)
+    assert any(line.startswith(f"{first} still answers 1 request: draining, at most 3600 s") for line in run.said)
     assert run.box.record(first).digest in run.trial.engine.pulled and len(run.trial.engine.pulled) == 4
     run.trial.busy.clear()
     assert run.swap.drain() == "draining: none"
@@ -304,16 +304,16 @@ def test_a_release_that_is_gone_back_to_does_not_drain_any_more(run):
 def test_the_run_that_holds_the_lock_drains_alone(run):
     run.release(1)
     with exclusive(run.box):
-        assert "another run is under way" in run.swap.drain()
+        assert "another run is in progress" in run.swap.drain()
 
 
 def test_a_count_that_began_again_is_accepted_once_the_administrator_says_so(run):
     run.release(950)
-    with pytest.raises(ReleaseError, match="run 3 is older than run 950.*slipway-release restart-count"):
+    with pytest.raises(ReleaseError, match="run 3 is older than the live run 950.*slipway-release restart-count"):
         run.release(3)
-    assert "may have any run number" in run.swap.restart_count()
+    assert "can have any run number" in run.swap.restart_count()
     run.release(3)
-    with pytest.raises(ReleaseError, match="run 2 is older than run 3"):
+    with pytest.raises(ReleaseError, match="run 2 is older than the live run 3"):
         run.release(2)
     assert ("restart-count", 950) in run.events()
 

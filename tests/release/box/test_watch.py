@@ -30,7 +30,7 @@ def test_what_is_found(state, restart, names):
 
 
 def test_a_finding_says_how_much_is_left():
-    assert findings(disk(free=0.1), False)["disk"].startswith("the disk is 90% full, 1.6 GB are free")
+    assert findings(disk(free=0.1), False)["disk"].startswith("the disk is 90% full, 1.6 GB free")
 
 
 def test_a_file_system_without_a_number_of_files_is_no_finding():
@@ -59,8 +59,8 @@ def test_a_finding_is_told_when_it_begins_and_when_it_is_over(look, told):
     look({"disk": "the disk is 90% full"})
     look({"disk": "the disk is 91% full"})
     assert told == [(False, "the disk is 90% full")]
-    look({"restart": "an update needs a restart"})
-    assert told[1:] == [(False, "an update needs a restart"), (True, "over: disk")]
+    look({"restart": "an update requires a restart"})
+    assert told[1:] == [(False, "an update requires a restart"), (True, "over: disk")]
 
 
 def test_what_a_webhook_that_is_down_was_not_told_is_told_again(tmp_path, look, told):

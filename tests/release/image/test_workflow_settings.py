@@ -38,7 +38,7 @@ def test_a_missing_one_is_named_with_the_command_that_sets_it(name, kind, value)
     ("SLIPWAY_REMOTE", "bucket/insurance"),
 ])
 def test_one_of_another_form_is_shown_with_what_was_expected(name, value):
-    with pytest.raises(ReleaseError, match=f"^{name} is of another form.*expected"):
+    with pytest.raises(ReleaseError, match=f"^{name} is malformed.*expected"):
         require_settings(ROLE | {name: value}, bundle_in_git=False)
 
 

@@ -1,1 +1,1 @@
-"""What runs on the box: it makes a release live behind nginx, or goes back to the one before."""
+"""The release program on the box: makes a release live behind nginx, or rolls back to the previous one."""

@@ -1,4 +1,4 @@
-"""The box's own settings, /etc/slipway/release.toml: what may run there, and within which limits."""
+"""The box's own settings, /etc/slipway/release.toml: which images may run, and their limits."""
 
 import re
 import tomllib
@@ -23,21 +23,21 @@ class Configuration:
     repository : str
         ``host/name`` of the only images that may run.
     keep : int
-        How many images stay on the disk; the live and the previous release's always do.
+        How many images to keep on the disk; the live and the previous release's are always kept.
     memory : str
-        Most memory of a release, as Docker writes it (``512m``).
+        Memory limit of a release, as for Docker (``512m``).
     pids : int
-        Most processes and threads of a release.
+        Limit of processes and threads of a release.
     ready_seconds : int
-        How long a release may take to get ready.
+        How long a release may take to become ready.
     drain_seconds : int
         How long a release that is neither the live nor the previous one may take to finish its answers.
     draining : int
         How many such releases may run at once.
     webhook : str
-        URL that is told every result; empty for none.
+        URL that receives every result; empty for none.
     sockets_mount : str
-        The folder of the sockets as the engine sees it, where that is another path; empty when it is the same.
+        Path of the sockets folder for the Docker engine, if it differs; otherwise empty.
     """
 
     repository: str
@@ -67,12 +67,12 @@ def _text(expected: str, form: str) -> tuple[str, Callable[[Any], bool]]:
 RULES = {
     "repository": _text("host/name without a tag", REPOSITORY.pattern),
     "keep": _integer(2, 100),
-    "memory": _text("such as 512m or 1g", MEMORY.pattern),
+    "memory": _text("a size like 512m or 1g", MEMORY.pattern),
     "pids": _integer(16, 32_768),
     "ready_seconds": _integer(1, 3_600),
     "drain_seconds": _integer(1, 86_400),
     "draining": _integer(0, 16),
-    "webhook": _text("an http:// or https:// address, or empty", r"(https?://\S+)?"),
+    "webhook": _text("an http:// or https:// URL, or empty", r"(https?://\S+)?"),
     "sockets_mount": _text("an absolute path, or empty", r"(/\S+)?"),
 }
 
@@ -83,25 +83,25 @@ def read_configuration(path: Path = FILE) -> Configuration:
     Raises
     ------
     ReleaseError
-        Naming the file, the setting and what was expected; or that others than root could have written it.
+        Names the file, the setting and what was expected; or says that other users than root can write the file.
     """
     try:
         facts = path.stat()
         with path.open("rb") as file:
             values = tomllib.load(file)
     except OSError as error:
-        raise ReleaseError(f"{path}: cannot be read ({error.strerror})", "deploy/ec2/bootstrap writes it") from error
+        raise ReleaseError(f"{path}: cannot be read ({error.strerror})", "Run deploy/ec2/bootstrap") from error
     except ValueError as error:
-        raise ReleaseError(f"{path}: is not TOML ({error})") from error
+        raise ReleaseError(f"{path}: invalid TOML ({error})") from error
     if facts.st_uid != 0 or facts.st_mode & 0o022:
-        raise ReleaseError(f"{path}: others than root can write it", f"chown root {path}; chmod 600 {path}")
+        raise ReleaseError(f"{path}: other users than root can write it", f"chown root {path}; chmod 600 {path}")
     known = {field.name for field in fields(Configuration)}
     for name, value in values.items():
         if name not in known:
-            raise ReleaseError(f"{path}: {name} is no setting", f"Those there are: {', '.join(sorted(known))}")
+            raise ReleaseError(f"{path}: unknown setting {name}", f"Valid settings: {', '.join(sorted(known))}")
         expected, fits = RULES[name]
         if not fits(value):
             raise ReleaseError(f"{path}: {name}: expected {expected}, got {value!r}")
     if "repository" not in values:
-        raise ReleaseError(f"{path}: repository is missing", "Name the registry and the repository: host/name")
+        raise ReleaseError(f"{path}: repository is missing", "Set it to the registry and the repository: host/name")
     return Configuration(**values)

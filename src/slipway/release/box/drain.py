@@ -1,4 +1,4 @@
-"""Which releases that take no new connections may still finish their answers, and which are ended."""
+"""Decides which replaced releases may finish their answers, and which are stopped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class Drainer:
     ----------
     id : str
     requests : int
-        How many it still answers.
+        How many it is still answering.
     seconds : float
-        Since it became neither.
+        Since it was replaced.
     """
 
     id: str
@@ -29,19 +29,19 @@ class Drainer:
 
 
 def overdue(found: Sequence[Drainer], configuration: Configuration) -> dict[Drainer, str]:
-    """Those that are cut off, and why: after `drain_seconds`; and the oldest when more than `draining` are busy."""
+    """Releases to cut off, and why: after `drain_seconds`; and the oldest if more than `draining` are busy."""
     busy = sorted((each for each in found if each.requests), key=lambda each: each.seconds, reverse=True)
     excess = len(busy) - configuration.draining
-    reasons = dict.fromkeys(busy[:max(0, excess)], f"more than {configuration.draining} releases drain (draining)")
+    reasons = dict.fromkeys(busy[:max(0, excess)], f"more than {configuration.draining} releases are draining (draining)")
     late = {
-        each: f"it has drained for {configuration.drain_seconds} s (drain_seconds)"
+        each: f"it has been draining for {configuration.drain_seconds} s (drain_seconds)"
         for each in busy if each.seconds >= configuration.drain_seconds
     }
     return reasons | late
 
 
 def drain_group(found: Sequence[Drainer], configuration: Configuration) -> steps.Group:
-    """The steps that end what is idle, and cut off what is overdue."""
+    """The steps that stop idle releases, and cut off overdue ones."""
     idle = [step for each in found if not each.requests for step in steps.end_steps(each.id)]
     cut = [step for each in overdue(found, configuration) for step in steps.discard_steps(each.id)]
     return steps.Group("Drain", (*idle, *cut))

@@ -1,4 +1,4 @@
-"""The engine of the box, through its own command line."""
+"""The box's Docker engine, through its command line."""
 
 import json
 import os
@@ -23,14 +23,14 @@ class Engine:
     program : str
         Name or path of its client.
     settings : str
-        Folder of the client's settings (``DOCKER_CONFIG``): how to log in at the registry.
+        Folder of the client's settings (``DOCKER_CONFIG``), with the login for the registry.
     """
 
     program: str = "docker"
     settings: str = "/etc/slipway/docker"
 
     def run(self, arguments: Sequence[str], seconds: float = SECONDS) -> str:
-        """Standard output of a command; ReleaseError with what the engine said when it fails."""
+        """Standard output of a command; ReleaseError with the engine's message if it fails."""
         environ = os.environ | {"DOCKER_CONFIG": self.settings}
         try:
             done = subprocess.run(
@@ -65,7 +65,7 @@ class Engine:
         return found
 
     def digests(self, image: str) -> list[str]:
-        """The digests that registries have this image under."""
+        """The digests of this image in registries."""
         return [each.partition("@")[2] for each in self._inspected("{{json .RepoDigests}}", image) or ()]
 
     def labels(self, image: str) -> dict[str, str]:
@@ -78,7 +78,7 @@ class Engine:
         return found
 
     def last_lines(self, container: str) -> list[str]:
-        """What a container wrote last, at most 40 lines."""
+        """The last lines a container wrote, at most 40."""
         environ = os.environ | {"DOCKER_CONFIG": self.settings}
         try:
             done = subprocess.run(
@@ -94,16 +94,16 @@ class Engine:
 
 
 def cure_of(said: str) -> str:
-    """What to do about what the engine said."""
+    """What to do about a message of the engine."""
     for part, cure in (
-        ("no space left", "Make room: slipway-release status shows what is there; docker system df says what takes it"),
-        ("no basic auth", "The box may not pull: check its instance role and /etc/slipway/docker/config.json"),
-        ("denied", "The box may not pull: check its instance role and /etc/slipway/docker/config.json"),
-        ("manifest unknown", "The image is not in the registry (any more): run the workflow again"),
+        ("no space left", "Free disk space: slipway-release status and docker system df show what uses it"),
+        ("no basic auth", "The box has no permission to pull: check its instance role and /etc/slipway/docker/config.json"),
+        ("denied", "The box has no permission to pull: check its instance role and /etc/slipway/docker/config.json"),
+        ("manifest unknown", "The image is not, or no longer, in the registry: run the workflow again"),
         ("Cannot connect to the Docker daemon", "systemctl start docker"),
-        ("connection refused", "Is the registry reachable from this box?"),
-        ("no such host", "Is the registry reachable from this box?"),
-        ("i/o timeout", "Is the registry reachable from this box?"),
+        ("connection refused", "Check that this box can reach the registry"),
+        ("no such host", "Check that this box can reach the registry"),
+        ("i/o timeout", "Check that this box can reach the registry"),
     ):
         if part.lower() in said.lower():
             return cure

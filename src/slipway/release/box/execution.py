@@ -18,25 +18,25 @@ from slipway.store.atomic import FULL
 
 BUNDLE_LABEL = "slipway.bundle"
 GOLDEN_LABEL = "slipway.golden"
-PAUSE = 0.02  # seconds between two looks
+PAUSE = 0.02  # seconds between two tries
 IDLE_PAUSE = 0.1
 PROBE_SECONDS = 5
 SAME = 1e-6  # relative: another processor may round the last digits otherwise
 
 
 class Execution:
-    """What steps are carried out with.
+    """Carries out steps.
 
     Parameters
     ----------
     configuration, box, engine
         Of this machine.
     key : str
-        An API key of the service; empty when it wants none.
+        An API key of the service; empty if it requires none.
     done : callable
-        Told every step once it is done, and how many seconds it took.
+        Called after every step with the step and its duration in seconds.
     proxy : (host, port)
-        Where nginx answers this machine.
+        Address of nginx for this machine.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Execution:
         Raises
         ------
         ReleaseError
-            When it did not work.
+            If it failed.
         """
         start = time.monotonic()
         try:
@@ -78,14 +78,14 @@ class Execution:
         self._done(step, time.monotonic() - start)
 
     def ready(self, id: str, seconds: float = 1) -> bool:
-        """Whether a release answers at its socket that it is ready."""
+        """Whether a release reports at its socket that it is ready."""
         try:
             return ask(self.box.socket(id), "/readyz", seconds=seconds).status == 200
         except OSError:
             return False
 
     def requests(self, id: str) -> int:
-        """How many requests a release answers, or will: the most of two looks, as a look is no single moment."""
+        """How many requests a release is answering or has queued: the larger of two counts, as one count is not atomic."""
         path = str(Path(steps.inside_folder(id)) / SOCKET)
         first = in_flight(path)
         time.sleep(IDLE_PAUSE)
@@ -96,14 +96,14 @@ class Execution:
         if step.digest not in found:
             raise ReleaseError(
                 f"the registry lists {', '.join(found)} under the release key {step.image}, not {step.digest}",
-                "Only what main.yaml delivered under this key can be released: run the workflow again",
+                "Only an image that main.yaml pushed under this key can be released: run the workflow again",
             )
 
     def _await_ready(self, step: steps.AwaitReady) -> None:
         release = step.release
         bundle = self._label(release, BUNDLE_LABEL)
         deadline = time.monotonic() + step.seconds
-        last = "nobody listens at its socket"
+        last = "nothing listens on its socket"
         while time.monotonic() < deadline:
             try:
                 answer = ask(self.box.socket(release.id), "/readyz")
@@ -112,11 +112,11 @@ class Execution:
             else:
                 if answer.status == 200:
                     return _require_bundle(release, answer, bundle)
-                last = f"/readyz says {answer.status}"
+                last = f"/readyz answers {answer.status}"
             state = self.engine.state(release.container)
             if not state["Running"]:
                 why = " (out of memory)" if state.get("OOMKilled") else ""
-                raise ReleaseError(f"{release.id} ended with exit code {state['ExitCode']}{why} before it was ready")
+                raise ReleaseError(f"{release.id} exited with code {state['ExitCode']}{why} before it was ready")
             time.sleep(PAUSE)
         raise ReleaseError(f"{release.id} was not ready within {step.seconds} s: {last}")
 
@@ -126,7 +126,7 @@ class Execution:
             golden = parse(self._label(release, GOLDEN_LABEL).encode())
             row, expected = golden["row"], {**golden["answer"]}
         except (ValueError, TypeError, KeyError) as error:
-            raise ReleaseError(f"the image's label {GOLDEN_LABEL} holds no row and answer") from error
+            raise ReleaseError(f"the image's label {GOLDEN_LABEL} has no row and answer") from error
         try:
             answer = ask(self.box.socket(release.id), "/predict", row, self._key, seconds=30)
         except OSError as error:
@@ -136,15 +136,15 @@ class Execution:
         _require_bundle(release, answer, self._label(release, BUNDLE_LABEL))
         for name, value in expected.items():
             if not same(value, answer.document.get(name)):
-                raise ReleaseError(f"{release.id} does not answer the golden row as its bundle says: {name} differs")
+                raise ReleaseError(f"{release.id} does not answer the golden row as recorded in its bundle: {name} differs")
 
     def _probe(self, step: steps.Probe) -> None:
-        """New connections reach it at once; a second look only helps a proxy that is just starting."""
+        """New connections reach it at once; retries only help a proxy that is just starting."""
         deadline = time.monotonic() + PROBE_SECONDS
         while True:
             try:
                 answer = ask(self._proxy, "/readyz")
-                said = f"it says {answer.status}"
+                said = f"it answers {answer.status}"
                 if isinstance(answer.document, dict):
                     if answer.status == 200 and answer.document.get("release") == step.release.id:
                         return
@@ -152,7 +152,7 @@ class Execution:
             except OSError as error:
                 said = error.strerror or str(error)
             if time.monotonic() > deadline:
-                raise ReleaseError(f"nginx does not answer with {step.release.id}: {said}", "systemctl status nginx")
+                raise ReleaseError(f"nginx does not serve {step.release.id}: {said}", "systemctl status nginx")
             time.sleep(PAUSE)
 
     def _label(self, release: Release, name: str) -> str:
@@ -166,11 +166,11 @@ class Execution:
 def _require_bundle(release: Release, answer: Answer, bundle: str) -> None:
     found = answer.document.get("bundle") if isinstance(answer.document, dict) else None
     if found != bundle:
-        raise ReleaseError(f"{release.id} serves the bundle {str(found)[:12]}, its image says {bundle[:12]}")
+        raise ReleaseError(f"{release.id} serves the bundle {str(found)[:12]}, but its image is labelled {bundle[:12]}")
 
 
 def same(expected: object, found: object) -> bool:
-    """Whether an answer is the recorded one, numbers within one part in a million."""
+    """Whether an answer equals the recorded one; numbers may differ by one part in a million."""
     if isinstance(expected, dict):
         return isinstance(found, dict) and all(same(value, found.get(name)) for name, value in expected.items())
     if isinstance(expected, (int, float)) and not isinstance(expected, bool):

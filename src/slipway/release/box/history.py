@@ -1,4 +1,4 @@
-"""What happened on a box, in order: history.jsonl, with nothing left out when a run is killed."""
+"""All events on a box, in order: history.jsonl, complete even if a run is killed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from slipway.errors import ReleaseError, SlipwayError
 from slipway.release.box.state import Release
 from slipway.store.journal import Journal
 
-LATE = "noted later: its run ended before it could"
+LATE = "recorded later: its run ended first"
 NAMED = ("digest", "commit", "run_number")
 
 
@@ -22,7 +22,7 @@ class History:
     ----------
     path : Path
     say : callable
-        Told what could not be written.
+        Called with what could not be written.
     """
 
     path: Path
@@ -34,12 +34,12 @@ class History:
         Raises
         ------
         ReleaseError
-            When not even a start can be noted: a full disk is better found before anything changes.
+            If not even the start can be recorded: it is better to notice a full disk before anything changes.
         """
         self._append({"event": event, "release": release.id} | {name: asdict(release)[name] for name in NAMED} | more)
 
     def complete(self, live: Release | None) -> None:
-        """Note what a run that was killed did not note any more; only the run that holds the box's lock may ask for it."""
+        """Record what a killed run did not; only the run that holds the box's lock may call this."""
         try:
             noted = self.entries()
         except SlipwayError as error:
@@ -62,12 +62,12 @@ class History:
 
 
 def missing(entries: Sequence[Mapping[str, Any]], live: Release | None) -> list[dict[str, Any]]:
-    """The events that happened, and that no entry tells.
+    """Events that happened but have no entry.
 
     Parameters
     ----------
     live : Release or None
-        What answers now.
+        The release that answers now.
     """
     found = []
     id = live.id if live else None

@@ -1,4 +1,4 @@
-"""One run of the release program at a time, which a signal ends in order."""
+"""One run of the release program at a time, which a signal ends cleanly."""
 
 import fcntl
 import os
@@ -18,21 +18,21 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Cancelled(BaseException):
-    """Somebody asked this program to end."""
+    """This program was asked to end."""
 
 
 class Busy(ReleaseError):
-    """Another run of this program is under way."""
+    """Another run of this program is in progress."""
 
 
 @contextmanager
 def exclusive(box: Box, seconds: float = LOCK_SECONDS) -> Iterator[None]:
-    """Be the only run of this program on the box; the system frees the lock when its process dies.
+    """Be the only run of this program on the box; the system releases the lock when its process dies.
 
     Raises
     ------
     Busy
-        When another run holds the lock for `seconds`.
+        If another run still holds the lock after `seconds`.
     """
     try:
         lock = box.lock.open("a+")
@@ -57,13 +57,13 @@ def _take(lock: IO[str], seconds: float) -> None:
         except BlockingIOError as error:
             if time.monotonic() > deadline:
                 lock.seek(0)
-                raise Busy(f"another release has been under way for {seconds:g} s ({lock.read()})") from error
+                raise Busy(f"another release has been in progress for {seconds:g} s ({lock.read()})") from error
             time.sleep(PAUSE)
 
 
 @contextmanager
 def cancellable() -> Iterator[None]:
-    """A job that is cancelled sends signals: they end a run like any other failure."""
+    """A cancelled job sends signals: they end a run like any other failure."""
 
     def end(number: int, frame: object) -> None:
         raise Cancelled
@@ -79,6 +79,6 @@ def cancellable() -> Iterator[None]:
 
 
 def cancel() -> None:
-    """End the run that is under way as a signal would; nothing when there is none, or it puts the old release back already."""
+    """End the current run as a signal would; do nothing if there is none, or it already restores the old release."""
     if callable(signal.getsignal(SIGNALS[0])):
         signal.raise_signal(SIGNALS[0])

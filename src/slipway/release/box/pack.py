@@ -1,4 +1,4 @@
-"""The release program as one file that any Python from 3.11 on runs."""
+"""The release program as one file, for Python 3.11 or newer."""
 
 import importlib.util
 import io
@@ -10,7 +10,7 @@ import slipway
 from slipway.store.atomic import replace
 
 INTERPRETER = b"#!/usr/bin/python3 -I\n"
-ALSO = (   # what the program needs of other rooms
+ALSO = (   # what the program needs from other rooms
     "__init__", "errors", "model/__init__", "model/bundle", "model/document", "store/__init__", "store/atomic",
     "store/journal",
 )
@@ -19,7 +19,7 @@ STAMP = (1980, 1, 1, 0, 0, 0)
 
 
 def build(target: Path) -> None:
-    """Write the program to `target`, executable; the same source gives the same bytes."""
+    """Write the program to `target`, executable; the same source produces the same bytes."""
     package = Path(slipway.__file__).parent
     names = [Path(f"{name}.py") for name in ALSO]
     names += sorted(path.relative_to(package) for path in (package / "release").rglob("*.py"))
@@ -33,7 +33,7 @@ def build(target: Path) -> None:
 
 
 def compiled(program: bytes) -> bytes:
-    """The program with byte code for the Python that runs this, which halves its start; another Python takes the source.
+    """The program with byte code for this Python, which halves its start time; other versions use the source.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a swap consists of, as data: made from what is asked and what is there, without doing any of it."""
+"""The steps of a swap, as data: planned from the request and the state of the box, without doing anything."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ GROUPS = ("Pull", "Start", "Check", "Switch", "Drain", "Clean old images")
 
 @dataclass(frozen=True)
 class Docker:
-    """Run the engine's client with these arguments."""
+    """Run the Docker client with these arguments."""
 
     arguments: tuple[str, ...]
 
@@ -25,13 +25,13 @@ class Docker:
 
 @dataclass(frozen=True)
 class RequireDigest:
-    """What the registry lists under a release key must be the image with this digest."""
+    """The registry must list the image with this digest under the release key."""
 
     image: str
     digest: str
 
     def __str__(self) -> str:
-        return f"require that {self.image} is {self.digest}"
+        return f"check that {self.image} is {self.digest}"
 
 
 @dataclass(frozen=True)
@@ -41,23 +41,23 @@ class Remember:
     release: Release
 
     def __str__(self) -> str:
-        return f"write the record of {self.release.id}, make its folder"
+        return f"write the record of {self.release.id}, create its folder"
 
 
 @dataclass(frozen=True)
 class AwaitReady:
-    """Ask for /readyz until it says ready with the bundle that the image names."""
+    """Request /readyz until it reports ready with the bundle that the image names."""
 
     release: Release
     seconds: int
 
     def __str__(self) -> str:
-        return f"wait until {self.release.id} is ready, {self.seconds} s at most"
+        return f"wait until {self.release.id} is ready, at most {self.seconds} s"
 
 
 @dataclass(frozen=True)
 class CheckAnswer:
-    """Ask for the golden prediction that the image names."""
+    """Request the golden prediction that the image names."""
 
     release: Release
 
@@ -77,7 +77,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Probe:
-    """Ask through the proxy: the release itself must answer."""
+    """Request through the proxy: the release itself must answer."""
 
     release: Release
 
@@ -97,7 +97,7 @@ class Leave:
 
 @dataclass(frozen=True)
 class Forget:
-    """Remove the record of a release that cannot be gone back to any more."""
+    """Remove the record of a release that is no longer available for a rollback."""
 
     id: str
 
@@ -121,7 +121,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Plan:
-    """`before` the switch a failure leaves the old release alone."""
+    """A failure `before` the switch does not affect the old release."""
 
     before: tuple[Group, ...]
     switch: Group
@@ -136,7 +136,7 @@ def plan_release(release: Release, key: str, configuration: Configuration, box: 
     Parameters
     ----------
     key : str
-        The release key: the image is pulled by it, so that only what the registry lists under one can run.
+        The release key: the image is pulled by it, so that only an image that the registry lists under a key can run.
     """
     image = f"{configuration.repository}:{key}"
     pull = Group("Pull", (Docker(("pull", "--quiet", image)), RequireDigest(image, release.digest)))
@@ -144,7 +144,7 @@ def plan_release(release: Release, key: str, configuration: Configuration, box: 
 
 
 def plan_return(release: Release, configuration: Configuration, box: Box) -> Plan:
-    """The steps that start an earlier release again whose container is gone; its image is still there."""
+    """The steps that restart an earlier release without a container; its image still exists."""
     return Plan(_start(release, configuration, box), _switch(release))
 
 
@@ -155,44 +155,44 @@ def _start(release: Release, configuration: Configuration, box: Box) -> tuple[Gr
 
 
 def _switch(release: Release) -> Group:
-    # From here on it must come back when the machine restarts: it is about to be the live one.
+    # From now on it must restart with the machine: it is about to go live.
     survive = Docker(("update", "--restart", "unless-stopped", release.container))
     return Group("Switch", (survive, Point(release), Probe(release)))
 
 
 def end_steps(id: str) -> list[Step]:
-    """How an idle release that no new connection reaches is ended."""
+    """Stop an idle release that no new connection reaches."""
     return [Docker(("stop", "--time", str(STOP_SECONDS), f"slipway-{id}")), *discard_steps(id)]
 
 
 def discard_steps(id: str) -> list[Step]:
-    """How a release is ended at once, whatever it does."""
+    """Stop a release at once, whatever it is doing."""
     return [Docker(("rm", "--force", f"slipway-{id}")), Leave(id)]
 
 
 def clean_steps(
     keep: Sequence[Release], images: Mapping[str, Sequence[str]], folders: Sequence[str], records: Sequence[str],
 ) -> Group:
-    """Remove what cannot be gone back to: images of this repository alone, folders and records.
+    """Remove what a rollback cannot use: images (only of this repository), folders and records.
 
     Parameters
     ----------
     keep : sequence of Release
-        What stays; see `slipway.release.box.state.kept`.
+        Releases to keep; see `slipway.release.box.state.kept`.
     images : mapping of str to sequence of str
         The names of the repository's images on this machine, by their digest.
     folders, records : sequence of str
         Ids of releases without a container that have one.
     """
     digests, ids = {each.digest for each in keep}, {each.id for each in keep}
-    # Engines drop an image's digest with its last tag, and keep the tags when its digest goes: each name is removed.
+    # Engines drop an image's digest with its last tag, but keep tags without a digest: remove each name.
     unused = [Docker(("image", "rm", name)) for each, names in images.items() if each not in digests for name in names]
     left = (Leave(id) for id in folders)
     return Group("Clean old images", (*unused, *left, *(Forget(id) for id in records if id not in ids)))
 
 
 def run_arguments(release: Release, configuration: Configuration, box: Box) -> tuple[str, ...]:
-    """``docker run``: no rights, no network, nothing writable but its socket's folder and memory."""
+    """``docker run``: no capabilities, no network, nothing writable but the folder of its socket and memory."""
     mount = configuration.sockets_mount or str(box.sockets)
     inside = inside_folder(release.id)
     return (
@@ -212,5 +212,5 @@ def run_arguments(release: Release, configuration: Configuration, box: Box) -> t
 
 
 def inside_folder(id: str) -> str:
-    """Where a release sees the folder of its socket."""
+    """Path of the socket folder inside a release."""
     return f"{INSIDE}/{id}"

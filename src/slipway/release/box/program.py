@@ -3,7 +3,7 @@
     slipway-release < request     make a release live: {"digest": "sha256:…", "key": "…", "commit": "…", "run_number": N}
     slipway-release --dry-run < request
     slipway-release status | history | rollback | drain | restart-count
-    slipway-release watch         tell the webhook when the disk fills or an update needs a restart
+    slipway-release watch         call the webhook when the disk fills up or an update requires a restart
 """
 
 import argparse
@@ -32,19 +32,19 @@ COMMANDS = ("status", "history", "rollback", "drain", "restart-count", "watch")
 
 
 class Log:
-    """Lines on standard output; where that is no terminal, in the groups that GitHub's log folds."""
+    """Lines on standard output; if that is not a terminal, in groups that GitHub's log folds."""
 
     def __init__(self) -> None:
         self._folds = not sys.stdout.isatty()
         self._open = False
 
     def say(self, line: str) -> None:
-        """Print a line. When nobody takes it any more, the log falls silent, so that an old release can still be put back."""
+        """Print a line. If nobody reads it any more, the log goes silent, so that the old release can still be restored."""
         try:
             print(line, flush=True)
         except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            if isinstance(error, BrokenPipeError):   # a cancelled job cannot signal a program of root, but ends who reads it
+            if isinstance(error, BrokenPipeError):   # a cancelled job cannot signal root, but ends the reader
                 cancel()
 
     def heading(self, name: str | None) -> None:
@@ -61,11 +61,11 @@ class Log:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; it ends the process."""
     parser = argparse.ArgumentParser(prog="slipway-release", description="Make a release live on this box.")
-    parser.add_argument("command", nargs="?", choices=COMMANDS, help="without one, the request is read from standard input")
-    parser.add_argument("--dry-run", action="store_true", help="show the steps, do nothing")
+    parser.add_argument("command", nargs="?", choices=COMMANDS, help="default: read a request from standard input")
+    parser.add_argument("--dry-run", action="store_true", help="show the steps without doing them")
     asked = parser.parse_args(arguments)
     if asked.dry_run and asked.command:
-        parser.error("--dry-run is for a request")
+        parser.error("--dry-run needs a request, not a command")
     start = time.monotonic()
     log, box = Log(), Box()
     configuration = None
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (SlipwayError, OSError) as error:
         log.heading(None)
         log.say(f"Result: FAILED: {error}")
-        if asked.command != "drain":   # it is tried again in a minute
+        if asked.command != "drain":   # the timer tries again in a minute
             _tell(configuration, log, False, str(error))
         sys.exit(error.exit_code if isinstance(error, SlipwayError) else 1)
     log.say(f"Result: {result} ({time.monotonic() - start:.2f} s)")
@@ -93,33 +93,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _act(swap: Swap, command: str | None) -> str:
-    """What a command changes; a sentence on the result."""
+    """Run a command that changes something; returns a sentence on the result."""
     if command is None:
         return swap.deploy(_request())
     return {"rollback": swap.rollback, "drain": swap.drain, "restart-count": swap.restart_count}[command]()
 
 
 def make_swap(configuration: Configuration, box: Box, log: Log) -> Swap:
-    """The swap of this box, talking to `log`."""
+    """The swap of this box, with its output in `log`."""
     execution = Execution(configuration, box, Engine(), api_key(Path(ENVIRONMENT)), log.done)
     return Swap(execution, log.say, log.heading)
 
 
 def api_key(path: Path) -> str:
-    """The first of the service's API keys, so that this program may ask it too; empty when it wants none.
+    """The first of the service's API keys, for this program's own requests; empty if the service requires none.
 
-    Read as Docker reads it. Bytes that are no UTF-8 are Docker's to refuse: a rollback starts nothing, and needs no key.
+    Read as Docker reads it. Docker refuses bytes that are not UTF-8; a rollback starts nothing, and needs no key.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except FileNotFoundError as error:
-        raise ReleaseError(f"{path}: is not there", f"touch {path}; chmod 600 {path}") from error
+        raise ReleaseError(f"{path}: file not found", f"touch {path}; chmod 600 {path}") from error
     values = [value for name, _, value in (line.lstrip().partition("=") for line in lines) if name == "SLIPWAY_API_KEYS"]
     return next((key.strip() for key in "".join(values[-1:]).split(",") if key.strip()), "")
 
 
 def status_lines(swap: Swap) -> list[str]:
-    """What is live, what can be gone back to, and what else is there."""
+    """The live release, the releases available for a rollback, and the rest."""
     box, configuration = swap.box, swap.execution.configuration
     engine = swap.execution.engine
     states = engine.containers(f"slipway.repository={configuration.repository}")
@@ -131,7 +131,7 @@ def status_lines(swap: Swap) -> list[str]:
         ready = "ready" if swap.execution.ready(each.id) else states.get(each.id, "stopped")
         lines.append(f"{place:<10}  {each.id}  run {each.run_number}  {each.commit[:12]}  {each.digest[:19]}  {ready}")
     for left in swap.drainers():
-        lines.append(f"draining    {left}" if left.requests else f"stray       {left.id}: the next release ends it")
+        lines.append(f"draining    {left}" if left.requests else f"stray       {left.id}: the next release stops it")
     images, room = engine.images(configuration.repository), os.statvfs(box.state)
     lines.append(f"images      {len(images)} of {configuration.keep} to keep")
     lines.append(f"disk        {room.f_bavail * room.f_frsize / 1e9:.1f} GB free")
@@ -139,13 +139,13 @@ def status_lines(swap: Swap) -> list[str]:
 
 
 def history_lines(box: Box, log: Log) -> list[str]:
-    """The last events, the newest last; unless a run is under way, also what a run that was killed did not note."""
+    """The last events, the newest last; unless a run is in progress, with those that a killed run did not record."""
     history = History(box.history, log.say)
     try:
         with exclusive(box, 0):
             id = box.live()
             history.complete(box.record(id) if id else None)
-    except ReleaseError:   # a run is under way, or this is not root: what is noted will do
+    except ReleaseError:   # a run is in progress, or this is not root: show what is recorded
         pass
     entries = history.entries()[-SHOWN:]
     return [
@@ -156,7 +156,7 @@ def history_lines(box: Box, log: Log) -> list[str]:
 
 
 def _watch(configuration: Configuration, box: Box, log: Log) -> None:
-    """Ends with 1 where there is something to see to, so that systemd shows the unit as failed."""
+    """Ends with 1 if anything needs attention, so that systemd shows the unit as failed."""
     found = findings(os.statvfs(box.state), RESTART.exists())
     for line in found.values():
         log.say(line)
@@ -169,7 +169,7 @@ def _request() -> Request:
 
 
 def _tell(configuration: Configuration | None, log: Log, good: bool, text: str) -> bool:
-    """Tell the webhook, when there is one; a webhook that is down is no reason to fail: whether it was told."""
+    """Call the webhook, if there is one; returns whether it was reached. A webhook that is down is not a failure."""
     if configuration is None or not configuration.webhook:
         return True
     from http.client import HTTPException
@@ -179,7 +179,7 @@ def _tell(configuration: Configuration | None, log: Log, good: bool, text: str) 
     try:
         urlopen(Request(configuration.webhook, content, {"Content-Type": "application/json"}), timeout=5).close()
     except (OSError, ValueError, HTTPException) as error:
-        log.say(f"warning: the webhook could not be told ({type(error).__name__})")
+        log.say(f"warning: calling the webhook failed ({type(error).__name__})")
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""What the box is asked to run: read from standard input, and nothing else is believed."""
+"""The request for a release, from standard input: the only input the box trusts."""
 
 import json
 import re
@@ -24,11 +24,11 @@ class Request:
     Parameters
     ----------
     digest : str
-        Of the image, with ``sha256:``; its repository is the box's own business.
+        Of the image, with ``sha256:``; the box itself knows the repository.
     key : str
         The release key: the tag under which the registry must list this digest.
     commit : str
-        The 40 hexadecimal digits of the commit that asked for it.
+        The 40 hexadecimal digits of the requesting commit.
     run_number : int
         Of the workflow run, 1 or more; a lower one than the live release's is refused.
     """
@@ -40,7 +40,7 @@ class Request:
 
 
 def read_request(content: bytes) -> Request:
-    """The request in `content`; ReleaseError naming what is wrong with it."""
+    """Parse a request; ReleaseError names what is wrong with it."""
     if len(content) > MOST_BYTES:
         raise ReleaseError(f"the request is longer than {MOST_BYTES} bytes", EXPECTED)
     try:
@@ -55,14 +55,14 @@ def read_request(content: bytes) -> Request:
 
 
 def require_form(name: str, value: object) -> None:
-    """ReleaseError when a field of a request, or of a record of one, is not of its form."""
+    """ReleaseError if a field of a request, or of a record of one, is malformed."""
     if name == "run_number":
         if type(value) is not int or not 1 <= value < 10 ** 12:
             raise ReleaseError("the request's run_number is not an integer of 1 or more", EXPECTED)
     elif not isinstance(value, str) or not FORMS[name].fullmatch(value):
-        raise ReleaseError(f"the request's {name} is not of the form {FORMS[name].pattern}", EXPECTED)
+        raise ReleaseError(f"the request's {name} does not match {FORMS[name].pattern}", EXPECTED)
 
 
 def _is_object(pairs: object) -> bool:
-    """Whether JSON's outermost value was an object; as a list of pairs it keeps fields that were given twice."""
+    """Whether JSON's outermost value was an object; a list of pairs keeps duplicate fields."""
     return isinstance(pairs, list) and all(isinstance(pair, tuple) for pair in pairs)

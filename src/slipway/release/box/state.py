@@ -1,7 +1,7 @@
-"""What a box remembers: which release is live, what each one was, and where their sockets are.
+"""The state of a box: the live release, the record of each release, and their sockets.
 
 The link ``active.sock`` alone decides which release is live. Each release's record names the one that was live when it
-took over, and is written before it does: so the previous one is known at every moment, whatever dies when.
+took over, and is written before that: so the previous release is always known, whatever is killed at any time.
 """
 
 import json
@@ -37,7 +37,7 @@ class Release:
     before : str or None
         Id of the release that was live when this one took over.
     at : str
-        When it was asked for: ISO 8601, UTC.
+        Time of the request: ISO 8601, UTC.
     """
 
     id: str
@@ -80,7 +80,7 @@ class Box:
 
     @property
     def draining(self) -> Path:
-        """A folder with an empty file for every release that drains, as old as its draining."""
+        """A folder with an empty file for every draining release, created when its draining began."""
         return self.state / "draining"
 
     def folder(self, id: str) -> Path:
@@ -90,17 +90,17 @@ class Box:
         return self.folder(id) / SOCKET
 
     def live(self) -> str | None:
-        """Id of the release that answers; None before the first."""
+        """Id of the live release; None before the first."""
         try:
             target = Path(os.readlink(self.active))
         except FileNotFoundError:
             return None
         if len(target.parts) != 2 or not ID.fullmatch(target.parts[0]):
-            raise ReleaseError(f"{self.active}: leads to {target}, not to a release", "Remove it and deploy again")
+            raise ReleaseError(f"{self.active}: points to {target}, not to a release", "Remove it and deploy again")
         return target.parts[0]
 
     def point(self, id: str | None) -> None:
-        """Send all new connections to the release `id`, in one step; with None, to none."""
+        """Send all new connections to the release `id`, atomically; with None, to none."""
         if id is None:
             self.active.unlink(missing_ok=True)
             return
@@ -111,7 +111,7 @@ class Box:
         self.undrain(id)
 
     def remember(self, release: Release) -> None:
-        """Write the record of a release and make the folder of its socket, which its user may write."""
+        """Write the record of a release and create the folder of its socket, writable by its user."""
         self.records.mkdir(parents=True, exist_ok=True)
         folder = self.folder(release.id)
         folder.mkdir(exist_ok=True)
@@ -120,7 +120,7 @@ class Box:
         replace(self.records / f"{release.id}.json", json.dumps(asdict(release)).encode() + b"\n")
 
     def record(self, id: str) -> Release | None:
-        """What is known of a release; None when nothing is, or its record is damaged."""
+        """The record of a release; None if it is missing or damaged."""
         try:
             found = parse((self.records / f"{id}.json").read_bytes())
             for name in ("digest", "commit", "run_number"):
@@ -131,7 +131,7 @@ class Box:
             return None
 
     def chain(self) -> list[Release]:
-        """The live release, the one before it, the one before that …, as far as there are records."""
+        """The live release, the previous one, and so on, as far as there are records."""
         found: list[Release] = []
         id = self.live()
         while id and id not in {each.id for each in found} and (release := self.record(id)):
@@ -140,30 +140,30 @@ class Box:
         return found
 
     def drain(self, id: str) -> None:
-        """Note that a release drains from now on, unless it does already."""
+        """Record that a release drains from now on, unless it already does."""
         self.draining.mkdir(exist_ok=True)
         if id not in self.drained():
             (self.draining / id).touch()
 
     def drains(self, id: str) -> float:
-        """For how many seconds a release has drained."""
+        """For how many seconds a release has been draining."""
         mark = self.draining / id
         return max(0.0, time.time() - mark.stat().st_mtime) if mark.exists() else 0.0
 
     def undrain(self, id: str) -> None:
-        """A release does not drain: it is live, or the previous one, or gone."""
+        """A release no longer drains: it is live, the previous one, or gone."""
         (self.draining / id).unlink(missing_ok=True)
 
     def drained(self) -> list[str]:
-        """Ids of all releases noted as draining."""
+        """Ids of all releases recorded as draining."""
         return sorted(path.name for path in self.draining.glob("*"))
 
     def restart_count(self, id: str) -> None:
-        """Let any run number follow that of the release `id`."""
+        """Accept any run number after the release `id`."""
         replace(self.state / "restarted", f"{id}\n".encode())
 
     def restarted(self) -> str | None:
-        """The release that any run number may follow."""
+        """The release after which any run number is accepted."""
         try:
             return (self.state / "restarted").read_text().strip()
         except FileNotFoundError:
@@ -184,7 +184,7 @@ class Box:
         return sorted(path.name for path in self.sockets.iterdir() if ID.fullmatch(path.name))
 
     def recorded(self) -> list[str]:
-        """Ids of all releases with a record, sound or not."""
+        """Ids of all releases with a record, valid or not."""
         return sorted(path.stem for path in self.records.glob("*.json") if ID.fullmatch(path.stem))
 
 
@@ -193,7 +193,7 @@ def _is_id(value: object) -> bool:
 
 
 def kept(chain: Sequence[Release], count: int) -> list[Release]:
-    """Which releases of a chain stay: the live one, the one before it, and older ones up to `count` images in all."""
+    """The releases of a chain to keep: live, previous, and older ones up to `count` images in total."""
     keep, digests = list(chain[:2]), {each.digest for each in chain[:2]}
     for each in chain[2:]:
         if each.digest not in digests and len(digests) >= count:

@@ -1,4 +1,4 @@
-"""Makes a release live, or goes back to the one before: one at a time, and all of it or nothing."""
+"""Makes a release live, or rolls back to the previous one: one at a time, all or nothing."""
 
 import os
 import signal
@@ -16,20 +16,20 @@ from slipway.release.box.lock import LOCK_SECONDS, SIGNALS, Busy, Cancelled, can
 from slipway.release.box.request import Request
 from slipway.release.box.state import Box, Release, kept
 
-READY_SECONDS = 5  # one that is busy answers later than an idle one
+READY_SECONDS = 5  # a busy release answers later than an idle one
 
 
 @dataclass
 class Swap:
-    """What a run of this program does on a box.
+    """A run of this program on a box.
 
     Parameters
     ----------
     execution : Execution
     say : callable
-        Told one line of text at a time.
+        Called with one line of text at a time.
     heading : callable
-        Told the name of every group of steps as it begins, and None at its end.
+        Called with the name of every group of steps as it begins, and with None at its end.
     """
 
     execution: Execution
@@ -45,12 +45,12 @@ class Swap:
         return History(self.box.history, self.say)
 
     def deploy(self, request: Request) -> str:
-        """Make what is asked for live; a sentence on the result.
+        """Make the requested release live; returns a sentence on the result.
 
         Raises
         ------
         ReleaseError
-            When it is older than what is live, or did not work; then the old release is live as before.
+            If it is older than the live release, or failed; then the old release is live as before.
         """
         with self._alone():
             self.require_order(request)
@@ -61,19 +61,19 @@ class Swap:
             return f"{shown(release)} is live"
 
     def rollback(self) -> str:
-        """Make the release before the live one live again; a sentence on the result.
+        """Make the previous release live again; returns a sentence on the result.
 
         Raises
         ------
         ReleaseError
-            When there is none, or it does not get ready.
+            If there is none, or it does not become ready.
         """
         with self._alone():
             release = self.previous()
             left = self.box.live()
             if self.execution.ready(release.id, seconds=READY_SECONDS):
                 plan = steps.Plan((), steps.Group("Switch", (steps.Point(release), steps.Probe(release))))
-            else:  # it was stopped for good, or it hangs: its image is still here
+            else:  # it was stopped, or it hangs: its image still exists
                 self._remove(release.id)
                 plan = steps.plan_return(release, self.execution.configuration, self.box)
             self._go_live(release, plan, "rollback")
@@ -82,26 +82,26 @@ class Swap:
             return f"{shown(release)} is live again"
 
     def drain(self) -> str:
-        """End releases that have drained, or have for too long; a sentence on the result."""
+        """Stop releases that have drained, or have drained too long; returns a sentence on the result."""
         try:
             with self._alone(0):
                 self._drain()
         except Busy:
-            return "another run is under way, which does the same"
+            return "another run is in progress, which does the same"
         return f"draining: {', '.join(self.box.drained()) or 'none'}"
 
     def restart_count(self) -> str:
-        """Accept any run number next; a sentence on the result."""
+        """Accept any run number next; returns a sentence on the result."""
         with self._alone():
             live = self._live()
             if live is None:
                 return "nothing is live: any run number is accepted"
             self.box.restart_count(live.id)
             self.history.note("restart-count", live)
-            return f"the next release may have any run number; {shown(live)} stays live"
+            return f"the next release can have any run number; {shown(live)} stays live"
 
     def plan(self, request: Request) -> str:
-        """The steps of `deploy`, without doing any of them."""
+        """The steps of `deploy`, without doing them."""
         self.require_order(request)
         drain = drain_group(self._drainers([self.box.live()]), self.execution.configuration)
         return f"{self._plan(self.new_release(request), request)}\n{drain}"
@@ -111,13 +111,13 @@ class Swap:
         live = self._live()
         if live and request.run_number < live.run_number and self.box.restarted() != live.id:
             raise ReleaseError(
-                f"run {request.run_number} is older than run {live.run_number}, which is live",
+                f"run {request.run_number} is older than the live run {live.run_number}",
                 "To release an earlier commit, revert to it, or start main.yaml by hand with its commit (Actions → main → Run "
-                "workflow). If the count began again, as in a re-created repository: sudo slipway-release restart-count",
+                "workflow). If run numbers started over, e.g. in a re-created repository: sudo slipway-release restart-count",
             )
 
     def previous(self) -> Release:
-        """The release before the live one; ReleaseError when there is none."""
+        """The previous release; ReleaseError if there is none."""
         chain = self.box.chain()
         if len(chain) < 2:
             raise ReleaseError("there is no earlier release on this box", "Revert the commit instead: git revert, push")
@@ -129,7 +129,7 @@ class Swap:
         return Release(id, request.digest, request.commit, request.run_number, self.box.live(), now)
 
     def drainers(self) -> list[Drainer]:
-        """The releases that are neither the live nor the previous one."""
+        """Releases other than the live and the previous one."""
         return self._drainers([each.id for each in self.box.chain()[:2]] or [self.box.live()])
 
     @contextmanager
@@ -150,7 +150,7 @@ class Swap:
         try:
             for group in (*plan.before, plan.switch):
                 self._perform(group)
-        except BaseException as error:  # whatever it was, the old release is put back
+        except BaseException as error:  # whatever it was, restore the old release
             self._abort(release, old, started=bool(plan.before))
             self.history.note("failed", release, reason=str(error) or type(error).__name__.lower())
             if isinstance(error, Cancelled):
@@ -159,7 +159,7 @@ class Swap:
         self.history.note(event, release)
 
     def _abort(self, release: Release, old: str | None, started: bool) -> None:
-        """Put back the old release if new connections went to the new one, and remove what was started."""
+        """Restore the old release if new connections went to the new one, and remove what was started."""
         for number in SIGNALS:  # a second signal must not stop this half-way
             signal.signal(number, signal.SIG_IGN)
         self.heading(None)
@@ -181,14 +181,14 @@ class Swap:
             self.say(f"warning: {error}")
 
     def _remove(self, id: str) -> None:
-        """End a release at once: one that hangs, or that no request of a user has reached."""
+        """Stop a release at once: one that hangs, or that has received no user's request."""
         if id in self._present():
             for step in steps.discard_steps(id):
                 self.execution.perform(step)
         self.box.leave(id)
 
     def _drain(self) -> None:
-        """End releases that are neither live nor previous: once they are idle, and at last by cutting off what they answer."""
+        """Stop releases other than live and previous: once they are idle, or by cutting off their answers at the limit."""
         configuration = self.execution.configuration
         found = self.drainers()
         cut = overdue(found, configuration)
@@ -197,13 +197,13 @@ class Swap:
                 self._cut(each, cut[each])
             elif each.requests:
                 self._leave_draining(each.id)
-                self.say(f"{each}: it drains, {configuration.drain_seconds} s at most")
+                self.say(f"{each}: draining, at most {configuration.drain_seconds} s")
         self._try(drain_group(found, configuration))
         for id in set(self.box.drained()) - {each.id for each in found}:
             self.box.undrain(id)
 
     def _cut(self, each: Drainer, reason: str) -> None:
-        """Name what is about to be cut off."""
+        """Report what is about to be cut off."""
         self.say(f"warning: {each}: cut off, because {reason}")
         release = self.box.record(each.id)
         if release:
@@ -212,7 +212,7 @@ class Swap:
     def _leave_draining(self, id: str) -> None:
         try:
             self.box.drain(id)
-        except OSError as error:  # a full disk, say: then the next release ends it
+        except OSError as error:  # a full disk, for example: then the next release stops it
             self.say(f"warning: {error}")
 
     def _drainers(self, staying: Sequence[str | None]) -> list[Drainer]:
@@ -220,19 +220,19 @@ class Swap:
         return [Drainer(id, self.execution.requests(id), self.box.drains(id)) for id in ids]
 
     def _tidy(self) -> None:
-        """What follows the switch: it is live already, so what goes wrong here is a warning, and the next run's work."""
+        """Clean up after the switch. The release is already live, so a failure is a warning, and the next run cleans up."""
         try:
             self._drain()
             configuration = self.execution.configuration
             images = self.execution.engine.images(configuration.repository)
-            present = self._present()   # what drains, or could not be stopped, keeps its folder and its image
+            present = self._present()   # releases that drain, or could not be stopped, keep their folder and image
             keep = [*kept(self.box.chain(), configuration.keep), *filter(None, map(self.box.record, present))]
             folders, records = ([id for id in ids if id not in present] for ids in (self.box.folders(), self.box.recorded()))
             self._try(steps.clean_steps(keep, images, folders, records))
         except (SlipwayError, OSError) as error:
             self.say(f"warning: {error}")
         except Cancelled:
-            self.say("warning: cancelled while tidying up; the next release does it")
+            self.say("warning: cancelled while cleaning up; the next release does it")
 
     def _perform(self, group: steps.Group) -> None:
         self.heading(group.name)

@@ -1,4 +1,4 @@
-"""HTTP to a release over its unix socket, and to the proxy: one small request, one answer, nothing kept open."""
+"""HTTP to a release over its unix socket, and to the proxy: one small request and answer per connection."""
 
 import json
 import socket
@@ -24,21 +24,21 @@ class Answer:
 
 
 def ask(address: Path | tuple[str, int], path: str, body: object = None, key: str = "", seconds: float = 5) -> Answer:
-    """Ask for `path`: GET, or POST with a JSON `body`.
+    """Request `path`: GET, or POST with a JSON `body`.
 
     Parameters
     ----------
     address : Path or (host, port)
         Of a unix or a TCP socket.
     key : str
-        API key, when the service wants one.
+        API key, if the service requires one.
     seconds : float
-        How long the answer may take: a release that trickles must not hold up the box.
+        How long the whole answer may take: a slow release must not block the box.
 
     Raises
     ------
     OSError
-        When nobody listens, the answer takes too long, or it is not HTTP.
+        If nothing listens, the answer takes too long, or it is not HTTP.
     """
     headers = {"Connection": "close"} | ({"X-API-Key": key} if key else {})
     headers |= {} if body is None else {"Content-Type": "application/json"}
@@ -52,7 +52,7 @@ def ask(address: Path | tuple[str, int], path: str, body: object = None, key: st
 
 
 class _Connection(HTTPConnection):
-    """One over a unix socket too, which http.client has not; all of it takes `seconds` at most."""
+    """Also over a unix socket, which http.client lacks; takes at most `seconds` in total."""
 
     def __init__(self, address: Path | tuple[str, int], seconds: float) -> None:
         super().__init__("localhost")
@@ -68,7 +68,7 @@ class _Connection(HTTPConnection):
 
 
 class _Timed(socket.socket):
-    """What it receives must be here by the deadline; the usual limit is for each piece."""
+    """Everything must arrive by the deadline; a socket's timeout is per read."""
 
     deadline = 0.0
 
@@ -88,10 +88,10 @@ def _parsed(content: bytes) -> Any:
 
 
 def in_flight(socket_path: str, table: Path = Path("/proc/net/unix")) -> int:
-    """How many connections to a listening unix socket are being answered, or wait to be accepted.
+    """How many connections to a listening unix socket are being answered or wait to be accepted.
 
-    A server's end of a connection is listed under the path that it listens at, in the network namespace of who
-    connected: here, because the proxy runs beside this program (unix(7); ``unix_seq_show`` in Linux).
+    A server's end of a connection is listed under the path that it listens at, in the network namespace of the
+    client: here, because the proxy runs next to this program (unix(7); ``unix_seq_show`` in Linux).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The commit that a run releases: the one it was started on, or an earlier one of main that a person named."""
+"""The commit that a run releases: the one it was started on, or an earlier one of main that a person chose."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ def chosen_commit(repository: Path, name: str) -> str:
     Parameters
     ----------
     name : str
-        A commit as git names them, in whole or shortened; empty for the one that is checked out.
+        A commit in any form that git accepts; empty for the one checked out.
 
     Raises
     ------
     ReleaseError
-        When there is no such commit, or it is not on main: what was never merged is never released.
+        If there is no such commit, or it is not on main: unmerged commits are never released.
     """
     if not name:
         return git(repository, "rev-parse", "HEAD").strip()
@@ -28,5 +28,5 @@ def chosen_commit(repository: Path, name: str) -> str:
     except ReleaseError as error:
         raise ReleaseError(f"{name!r} is not a commit of this repository", "Give its SHA: git log --oneline main") from error
     if commit not in git(repository, "rev-list", MAIN).split():
-        raise ReleaseError(f"commit {commit[:12]} is not on main", "Merge it first, or name one that is there")
+        raise ReleaseError(f"commit {commit[:12]} is not on main", "Merge it first, or choose a commit on main")
     return commit

@@ -1,4 +1,4 @@
-"""The release key: a hash of the files that an image is built from, so that the same files find the same image again."""
+"""The release key: a hash of the files that an image is built from, so that the same files have the same image."""
 
 import subprocess
 from hashlib import sha256
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from slipway.errors import ReleaseError
 
-# What the Dockerfile copies, and what decides how: nothing else may change an image.
+# What the Dockerfile copies, and the files that control the build: nothing else may change an image.
 INPUTS = (
     ".dockerignore", "Dockerfile", "app.py", "artifacts/champion.json", "gunicorn.conf.py", "requirements.txt", "slipway.yaml",
     "src",
@@ -20,7 +20,7 @@ def release_key(repository: Path, commit: str = "HEAD") -> str:
     Raises
     ------
     ReleaseError
-        When git does not know the commit, or it has no champion.
+        If git does not know the commit, or it has no champion.
     """
     listed = git(repository, "ls-tree", "-r", "-z", "--full-tree", commit, "--", *INPUTS)
     entries = sorted(filter(None, listed.split("\0")))
@@ -33,7 +33,7 @@ def release_key(repository: Path, commit: str = "HEAD") -> str:
 
 
 def earlier_keys(repository: Path) -> list[str]:
-    """Release keys of the commits before this one, the nearest first, each once: whose layers a build may reuse."""
+    """Release keys of earlier commits, the nearest first, without duplicates: a build may reuse their layers."""
     commits = git(repository, "rev-list", "--first-parent", f"--max-count={HISTORY}", "HEAD").split()[1:]
     keys: list[str] = []
     for commit in commits:
@@ -47,7 +47,7 @@ def earlier_keys(repository: Path) -> list[str]:
 
 
 def git(repository: Path, *arguments: str) -> str:
-    """What git prints; ReleaseError with what it says when it fails."""
+    """Output of a git command; ReleaseError with its message if it fails."""
     done = subprocess.run(["git", *arguments], cwd=repository, capture_output=True, text=True, errors="surrogateescape")
     if done.returncode:
         raise ReleaseError(f"git {arguments[0]} failed: {done.stderr.strip()}")

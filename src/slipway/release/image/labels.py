@@ -1,4 +1,4 @@
-"""What an image says of itself, for the box to check: its bundle, and one row with the answer it must give."""
+"""The labels of an image, which the box checks: its bundle, and one row with the expected answer."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ def labels(store: LocalStore) -> dict[str, str]:
     Raises
     ------
     StoreError, BundleError
-        When there is no champion, or its bundle is absent or damaged.
+        If there is no champion, or its bundle is missing or damaged.
     """
     bundle = store.champion()
     golden, fields = bundle.json("golden.json"), bundle.json("schema.json")["fields"]

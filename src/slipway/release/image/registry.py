@@ -1,4 +1,4 @@
-"""Whether an image is in a registry: a HEAD on its manifest, as ECR and every other registry understand it."""
+"""Whether a registry has an image: a HEAD request for its manifest, which ECR and all other registries support."""
 
 import base64
 import os
@@ -20,19 +20,19 @@ SECONDS = 30
 
 
 def find_image(registry: str, name: str, tag: str, environ: Mapping[str, str] = os.environ) -> str | None:
-    """Digest of an image, ``sha256:…``; None when it is not there.
+    """Digest of an image, ``sha256:…``; None if the registry does not have it.
 
     Parameters
     ----------
     registry : str
-        Host, with a port if need be: ``AWS_ECR_LOGIN_URI``. One on this machine is asked without TLS, as Docker does.
+        Host, with an optional port: ``AWS_ECR_LOGIN_URI``. As in Docker, a registry on this machine is used without TLS.
     name, tag : str
         Repository and tag.
 
     Raises
     ------
     ReleaseError
-        When the registry cannot be reached, or does not let us in.
+        If the registry cannot be reached, or denies access.
     """
     scheme = "http" if registry.rpartition(":")[0] in LOCAL or registry in LOCAL else "https"
     request = Request(f"{scheme}://{registry}/v2/{name}/manifests/{tag}", method="HEAD")
@@ -46,18 +46,18 @@ def find_image(registry: str, name: str, tag: str, environ: Mapping[str, str] = 
     except HTTPError as error:
         if error.code == 404:
             return None
-        cure = "docker login first, with the right to pull" if error.code in (401, 403) else "Try again later"
-        raise ReleaseError(f"{registry}: asked for {name}:{tag}, it says {error.code}", cure) from error
+        cure = "Run docker login first, as a user with permission to pull" if error.code in (401, 403) else "Try again later"
+        raise ReleaseError(f"{registry}: the request for {name}:{tag} failed with status {error.code}", cure) from error
     except (URLError, OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise ReleaseError(f"{registry}: cannot be reached ({reason})", "Check AWS_ECR_LOGIN_URI") from error
     if not digest:
-        raise ReleaseError(f"{registry}: names no digest for {name}:{tag}")
+        raise ReleaseError(f"{registry}: sent no digest for {name}:{tag}")
     return digest
 
 
 def credentials(registry: str, environ: Mapping[str, str] = os.environ) -> str:
-    """What ``docker login`` noted for a registry: user and password in base64; empty when nothing."""
+    """The credentials that ``docker login`` stored for a registry: user and password in base64; empty if none."""
     folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "/")) / ".docker")
     try:
         noted: str = parse((folder / "config.json").read_bytes()).get("auths", {}).get(registry, {}).get("auth", "")

@@ -1,4 +1,4 @@
-"""Whether a workflow was told everything that it needs, and where to say it."""
+"""Whether a workflow has all the settings that it needs, and where to set them."""
 
 import re
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ class Need:
     form: str = ".+"
 
 
-REGION = Need("AWS_REGION", "variable", "the region, such as eu-west-1", r"[a-z]{2}(-[a-z]+)+-[0-9]")
+REGION = Need("AWS_REGION", "variable", "the region, e.g. eu-west-1", r"[a-z]{2}(-[a-z]+)+-[0-9]")
 REGISTRY = Need(
-    "AWS_ECR_LOGIN_URI", "variable", "the registry's host, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com, "
+    "AWS_ECR_LOGIN_URI", "variable", "the registry's host, e.g. 123456789012.dkr.ecr.eu-west-1.amazonaws.com, "
     "without https:// and without the repository", r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?",
 )
 NAME = Need("ECR_REPOSITORY_NAME", "variable", "the image repository's name", r"[a-z0-9]+([._/-]+[a-z0-9]+)*")
-REMOTE = Need("SLIPWAY_REMOTE", "variable", "where bundles are kept, s3://bucket/prefix", r"s3://\S+")
+REMOTE = Need("SLIPWAY_REMOTE", "variable", "where bundles are stored, s3://bucket/prefix", r"s3://\S+")
 KEYS = (
     Need("AWS_ACCESS_KEY_ID", "secret", "the access key, unless AWS_ROLE_ARN names a role"),
     Need("AWS_SECRET_ACCESS_KEY", "secret", "its secret, unless AWS_ROLE_ARN names a role"),
@@ -33,7 +33,7 @@ KEYS = (
 
 
 def require_settings(environ: Mapping[str, str], bundle_in_git: bool, store_only: bool = False) -> None:
-    """Check what a job was told.
+    """Check the settings of a job.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def require_settings(environ: Mapping[str, str], bundle_in_git: bool, store_only
     Raises
     ------
     ReleaseError
-        Naming every setting that is missing or of the wrong form, and where to set it.
+        Names every setting that is missing or malformed, and where to set it.
     """
     needs = [REGION] if store_only else [REGION, REGISTRY, NAME]
     needs += [] if bundle_in_git and not store_only else [REMOTE]
@@ -63,5 +63,5 @@ def _problem(need: Need, value: str) -> str:
         return f"{need.name} is not set: {need.what}. {place}"
     if not re.fullmatch(need.form, value):
         shown = "" if need.kind == "secret" else f" ({value!r})"
-        return f"{need.name} is of another form{shown}: expected {need.what}. {place}"
+        return f"{need.name} is malformed{shown}: expected {need.what}. {place}"
     return ""

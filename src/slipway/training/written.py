@@ -59,7 +59,7 @@ def count(cells: Cells, texts: tuple[str, ...]) -> dict[str, int]:
 
 
 def _is_text(column: pd.Series) -> bool:
-    return column.dtype == "str" or column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "string"
+    return bool(column.dtype == "str" or column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "string")
 
 
 def _plain(column: pd.Series, found: Found, markers: Iterable[str]) -> pd.Series:

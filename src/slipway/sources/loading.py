@@ -34,7 +34,8 @@ PLAIN = (
     types.is_integer, types.is_floating, types.is_boolean, types.is_string, types.is_large_string, types.is_string_view,
     types.is_null,
 )
-Columns = dict[str, list]
+Columns = dict[str, list[Any]]
+Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Survey:
 
 
 def load(
-    batches: Batches, collection: Collection, ids: Sequence[str], reader: Callable[[str], Reader],
+    batches: Batches, collection: Collection[Document], ids: Sequence[str], reader: Callable[[str], Reader],
     progress: Callable[[int, int], None],
 ) -> Loaded:
     """Write each row of a table as a document.
@@ -92,7 +93,7 @@ def load(
     return Loaded(new, changed, done - new - changed)
 
 
-def _write(collection: Collection, documents: list[dict]) -> tuple[int, int]:
+def _write(collection: Collection[Document], documents: list[Document]) -> tuple[int, int]:
     """Insert the documents, and replace those that are there (which alone would be several times slower)."""
     try:
         return len(collection.insert_many(documents, ordered=False).inserted_ids), 0
@@ -117,7 +118,7 @@ def _check_names(names: Sequence[str], ids: Sequence[str]) -> None:
             raise TableError(f"column {name!r}: is no name of a field", cure)
 
 
-def _check_documents(collection: Collection, ids: Sequence[str]) -> None:
+def _check_documents(collection: Collection[Document], ids: Sequence[str]) -> None:
     """TableError when an _id comes from other columns: each row would become a second document.
 
     MongoDB sorts an _id by its type first, so the first and the last tell whether all are ObjectIds.
@@ -131,7 +132,7 @@ def _check_documents(collection: Collection, ids: Sequence[str]) -> None:
             raise TableError(says, cure)
 
 
-def _is_named_by(document: Mapping, ids: Sequence[str]) -> bool:
+def _is_named_by(document: Document, ids: Sequence[str]) -> bool:
     if not ids:
         return isinstance(document["_id"], ObjectId)
     named = _name_of(document, ids)
@@ -140,7 +141,7 @@ def _is_named_by(document: Mapping, ids: Sequence[str]) -> bool:
     return not isinstance(named, Mapping) or [*document["_id"]] == [*named]  # MongoDB: another order is another _id
 
 
-def _name_of(document: Mapping, ids: Sequence[str]) -> Any:
+def _name_of(document: Document, ids: Sequence[str]) -> Any:
     """The _id of a document that is named by these of its fields."""
     return document.get(ids[0]) if len(ids) == 1 else {name: document.get(name) for name in ids}
 
@@ -152,7 +153,7 @@ def _survey(batches: Batches, ids: Sequence[str], reader: Callable[[str], Reader
         for name, column in texts.items():
             column.see(columns[name])
         for row, key in enumerate(_keys(columns, ids, loosely) if ids else _keys(columns, ids), rows + 1):
-            if key is None:
+            if not key:
                 raise TableError(f"row {row:,}: has no id ({', '.join(ids)})", "Every row needs one; or load without --id")
             hashes.append(_short(key))
         rows = len(hashes)
@@ -169,7 +170,7 @@ def _survey(batches: Batches, ids: Sequence[str], reader: Callable[[str], Reader
 
 def _check_ids(batches: Batches, ids: Sequence[str], survey: Survey, loosely: Callable[[str, Any], str]) -> None:
     """TableError when two rows have one id; those whose short hashes are shared may just be alike, or have met by chance."""
-    seen: dict[tuple, int] = {}
+    seen: dict[tuple[Any, ...], int] = {}
     row = 0
     for columns in _pieces(batches):
         keys = list(_keys(columns, ids, loosely))
@@ -181,11 +182,11 @@ def _check_ids(batches: Batches, ids: Sequence[str], survey: Survey, loosely: Ca
                 raise TableError(says, "An id names one row; name more columns, or load without --id")
 
 
-def _valued(cells: list, texts: Texts | None) -> list:
+def _valued(cells: list[Any], texts: Texts | None) -> list[Any]:
     return texts.values(cells) if texts else cells
 
 
-def _documents(batches: Batches, survey: Survey, ids: Sequence[str]) -> Iterator[dict]:
+def _documents(batches: Batches, survey: Survey, ids: Sequence[str]) -> Iterator[Document]:
     met: Counter[bytes] = Counter()
     for columns in _pieces(batches):
         keys = list(_keys(columns, ids))  # of the cells as they were read
@@ -204,12 +205,12 @@ def _documents(batches: Batches, survey: Survey, ids: Sequence[str]) -> Iterator
 
 def _keys(
     columns: Columns, ids: Sequence[str], seen_as: Callable[[str, Any], Any] = lambda name, cell: cell
-) -> Iterator[bytes | None]:
-    """What names each row: the cells of its id columns, or of all, whatever their order; None when one of an id is missing."""
+) -> Iterator[bytes]:
+    """What names each row: the cells of its id columns, or of all, whatever their order; empty where an id cell is missing."""
     chosen = sorted(ids or columns)
     for cells in zip(*(columns[name] for name in chosen)):
         if ids and any(USUAL.text(cell) is None for cell in cells):
-            yield None
+            yield b""
         else:
             yield ascii([*zip(chosen, map(seen_as, chosen, cells))]).encode()
 
@@ -235,23 +236,28 @@ def _pieces(batches: Batches) -> Iterator[Columns]:
         yield {name: _cells(name, batch.column(name)) for name in batches.names}
 
 
-def _cells(name: str, column: pyarrow.Array) -> list:
+def _cells(name: str, column: pyarrow.Array) -> list[Any]:
     """The cells as BSON can have them; TableError when there is one that it cannot have."""
     kind = column.type
     try:
         if types.is_dictionary(kind):
             return _cells(name, column.cast(kind.value_type))
         if types.is_date(kind) or types.is_timestamp(kind):  # a date of BSON has milliseconds
-            return column.cast(pyarrow.timestamp("ms", getattr(kind, "tz", None)), safe=False).to_pylist()
+            return _listed(column.cast(pyarrow.timestamp("ms", getattr(kind, "tz", None)), safe=False))
         if types.is_decimal(kind):
             return [None if cell is None else Decimal128(cell) for cell in column.to_pylist()]
         if types.is_float32(kind):  # 0.1, not 0.10000000149011612
             return [None if cell is None else float(str(np.float32(cell))) for cell in column.to_pylist()]
         if types.is_uint64(kind):
-            return column.cast(pyarrow.int64()).to_pylist()
+            return _listed(column.cast(pyarrow.int64()))
     except (ValueError, ArithmeticError) as error:
         cure = "It has dates of the years 1 to 9999, whole numbers below 2^63, and decimals of up to 34 digits"
         raise TableError(f"column {name!r}: has a cell of {kind} that MongoDB cannot have", cure) from error
     if not any(is_kind(kind) for is_kind in PLAIN):
         raise TableError(f"column {name!r}: is {kind}, which no column of a table can be", "Make it numbers, texts or dates")
-    return column.to_pylist()
+    return _listed(column)
+
+
+def _listed(column: pyarrow.Array) -> list[Any]:
+    cells: list[Any] = column.to_pylist()
+    return cells

@@ -1,7 +1,9 @@
 """The public API, as somebody in a notebook uses it."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pyarrow
@@ -82,3 +84,14 @@ def test_there_is_no_champion_before_a_training(folder, tmp_path):
     (tmp_path / "slipway.yaml").write_text((folder / "slipway.yaml").read_text())
     with pytest.raises(slipway.SlipwayError, match="no champion"):
         slipway.load_champion(tmp_path / "slipway.yaml")
+
+
+def test_the_page_on_python_runs_as_it_stands(folder, champion, monkeypatch, capsys):
+    page = (Path(__file__).resolve().parent.parent / "docs" / "python.md").read_text(encoding="utf-8")
+    [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(folder)
+    charges(30, seed=3).to_csv("new-patients.csv", index=False)
+    exec(compile(code, "python.md", "exec"), names := {})
+    assert "kept" in capsys.readouterr().out  # the champion was trained on the same table
+    assert len(names["champion"].predict(names["frame"]).values) == 30
+    assert set(re.findall(r"^\| `(?:Predictor\.)?(\w+)", page, re.MULTILINE)) - {"predict"} <= set(slipway.__all__)

@@ -70,6 +70,7 @@ def test_a_table_of_a_german_spreadsheet_needs_no_edit(run, folder):
     assert "\n  PLZ: category              # leading zeros, e.g. 01067\n" in text
     assert "\n  Umsatz: [unbekannt]        # 3 cells\n" in text
     assert re.search(r"\n#   Eintritt   date, typically 2024-\d\d-\d\d\n", text)
+    assert "\n#   PLZ        category of 3: 01067, 20095, 80331\n" in text
     assert re.search(r"\n#   Rabatt     integer from 0 to 19\n", text)
     assert "Einkommen: written as 1.234,56 (all 300" in done.out and "Umsatz: read as missing: 'unbekannt'" in done.out
     assert done.out.endswith("Wrote slipway.yaml. Next: slipway train\n")
@@ -92,11 +93,12 @@ def test_what_the_cells_do_not_tell_is_asked(run, folder):
     assert "amount  asked in formats: " in text
 
 
-def test_another_column_answers(run):
+def test_another_column_answers(run, folder):
     random = np.random.default_rng(6)
     cells = [f"{one}.{two:03}" for one, two in zip(random.integers(1, 90, ROWS), random.integers(0, 1_000, ROWS))]
     problem, _ = init(run, pd.DataFrame({"amount": cells, "y": random.random(ROWS)}))
-    assert problem.formats == {}
+    assert problem.formats == {"amount": "1234.56"}  # and training, which sees one column at a time, need not ask
+    assert "; other columns have the decimal mark .\n" in (folder / "slipway.yaml").read_text()
 
 
 def test_a_marker_never_takes_a_number(run, folder):
@@ -110,6 +112,32 @@ def test_a_marker_never_takes_a_number(run, folder):
     assert problem.missing == {"counts": ("none yet",), "codes": ("unknown",)}
     assert problem.drop == ("ratio",) and "ratio: left out: written in different ways: " in out
     assert re.search(r"#   counts  integer from \d+ to 4204, 0.3% missing\n", (folder / "slipway.yaml").read_text())
+
+
+def test_iso_dates_with_a_text_among_them(run, folder):
+    random = np.random.default_rng(20)
+    days = pd.Series([f"2024-01-{day:02}" for day in random.integers(1, 29, ROWS)])
+    days[4:6] = "open"
+    problem, out = init(run, pd.DataFrame({"closed": days, "y": random.random(ROWS)}))
+    assert (problem.formats, problem.missing) == ({}, {"closed": ("open",)})
+    assert "closed: read as missing: 'open'" in out and "closed  date, typically" in (folder / "slipway.yaml").read_text()
+
+
+@pytest.mark.parametrize(("cells", "says"), [
+    ([f"{day % 28 + 1}.1.{2000 + day // 28}" for day in range(294)],
+     "nearly all cells are dates, but 6 different texts are not, such as 'odd 0', 'odd 1', 'odd 2'"),
+    ([f"{number},5" for number in range(294)],
+     "nearly all cells are numbers, but 6 different texts are not, such as 'odd 0', 'odd 1', 'odd 2'"),
+])
+def test_many_odd_texts_are_no_markers(run, cells, says):
+    random = np.random.default_rng(21)
+    frame = pd.DataFrame({"c": [f"odd {number}" for number in range(6)] + cells, "y": random.random(ROWS)})
+    problem, out = init(run, frame)
+    assert (problem.drop, problem.missing) == (("c",), {}) and f"c: left out: {says}\n" in out
+    frame.rename(columns={"c": "y", "y": "c"}).to_csv("table.csv", index=False)
+    if "," in cells[0]:
+        wrong = run("init", "table.csv", "--target", "y", "--force")
+        assert wrong.code == 4 and "6 cells say 'odd 0" in wrong.err
 
 
 def test_few_different_numbers_with_one_in_another_format_are_left_out(run):
@@ -172,6 +200,7 @@ def test_columns_that_say_nothing_are_left_out(run, cells, says):
     sorted([*range(20, 90)] * 3)[:200],
     [1_900 + number + number // 4 for number in range(200)],
     [number * 2 for number in range(200)],
+    [*range(120), *range(5_000, 5_080)],
     [number + number // 3 + 30 for number in range(200)],
     [number + number // 3 for number in range(200, 0, -1)],
     [number + number // 3 + 0.5 for number in range(200)],
@@ -195,6 +224,9 @@ def test_the_task_that_a_person_names(run, folder):
     problem, _ = init(run, frame, "--task", "regression")
     assert (problem.task, problem.metric) == ("regression", "rmse")
     assert re.search(r"task: regression +# given\n", (folder / "slipway.yaml").read_text())
+    problem, _ = init(run, frame.assign(y=frame["y"] > 2), "--task", "binary")
+    assert problem.task == "binary" and re.search(r"task: binary +# given\n", (folder / "slipway.yaml").read_text())
+    init(run, frame)
     wrong = run("init", "table.csv", "--target", "y", "--task", "binary", "--force")
     assert wrong.code == 4 and "has 5 different labels; a binary task needs two" in wrong.err
 

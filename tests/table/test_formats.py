@@ -91,7 +91,7 @@ def test_a_cell_says_what_its_format_means(example, text, plain):
     "", "1234", "1,234", "1.234.56", "1,234,56", "1234.57", "¤", "5 €", "31.12.24", "x", "EUR",
 ])
 def test_what_is_no_example(example):
-    with pytest.raises(ValueError, match="no example of a format.*1,234.56.*31.12.2024"):
+    with pytest.raises(ValueError, match="not a valid example of a format.*1,234.56.*31.12.2024"):
         format_of(example)
 
 
@@ -162,7 +162,7 @@ def test_the_formats_of_a_problem():
     problem = SimpleNamespace(formats={"price": "$1,234.56", "amount": "?", "day": "31.12.24"})
     assert problem_format(problem, "price") == format_of("$1,234.56")
     assert problem_format(problem, "other") is None
-    with pytest.raises(ProblemError, match=r'^formats.amount: "\?" .* replace it by .*"1.234,56"'):
+    with pytest.raises(ProblemError, match=r'^formats.amount: "\?" .* Replace it with .*"1.234,56"'):
         problem_format(problem, "amount")
-    with pytest.raises(ProblemError, match=r"^formats.day: '31.12.24' is no example of a format. Write 1234.56"):
+    with pytest.raises(ProblemError, match=r"^formats.day: '31.12.24' is not a valid example of a format. Write 1234.56"):
         problem_format(problem, "day")

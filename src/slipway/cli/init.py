@@ -187,7 +187,7 @@ def _say_next(output: Path, table: "Written", names: Sequence[str]) -> None:
     if not asked:
         click.echo(f"Wrote {output}. Next: {train}")
         return
-    click.echo(f"Wrote {output}. The table does not tell how these columns are meant; say it there, under formats:")
+    click.echo(f"Wrote {output}. These columns are ambiguous. Before training, answer there, under formats:")
     for name, found in asked.items():
         either = " or ".join(f'"{each}"' for each in found.choices)
         click.echo(f"  {shown(name)}: {shown(found.evidence)}? Write {either}.")

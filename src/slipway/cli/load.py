@@ -39,8 +39,10 @@ def command(table: str, target: str, ids: tuple[str, ...], path: str | None) -> 
 
     to = named(target, "the target", lambda: load_problem(path).mongodb)
     named_here = path or os.environ.get("SLIPWAY_PROBLEM") or Path(FILE).exists()
-    reader = partial(problem_reader, load_problem(path)) if named_here else lambda name: Reader()
+    problem = load_problem(path) if named_here else None
     batches = open_location(table, Path())
+    batches.require_format(problem.formats if problem else ())
+    reader = partial(problem_reader, problem) if problem else lambda name: Reader()
     place = f"{to.database}.{to.collection}"
     with connect(to.url, to.where) as client, told(to.where, place, "written"), Progress() as progress:
         loaded = load(batches, client[to.database][to.collection], ids, reader, lambda done, total: progress.advance(

@@ -17,6 +17,7 @@ from slipway.model.encoding import Output
 from slipway.table.schema import Schema
 
 T = TypeVar("T")
+Link = Literal["identity", "expm1", "sigmoid", "softmax"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     candidate: str
     settings: dict[str, Any]
     input: Literal["float32", "float64"]
-    link: Literal["identity", "expm1", "sigmoid", "softmax"]
+    link: Link
     base: tuple[float, ...]
     encoding: Outputs
     split: Split

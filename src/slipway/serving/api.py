@@ -20,7 +20,7 @@ def predict() -> Response:
     service = current_app.extensions["slipway"]
     body = b"".join(pieces())
     single = is_single(body)
-    partial = not single and _flag("partial")
+    partial = _flag("partial") and not single
     decoded = service.decoder.decode(body, partial)
     answers = service.answers(decoded, partial)
     refused = sum("errors" in answer for answer in answers) if partial else 0

@@ -102,10 +102,21 @@ def _predict(service: Service) -> dict:
         "summary": f"Predict {service.predictor.target} for one row or many",
         "description": (
             f"The body is one row, or a list of up to {serving.max_rows:,} rows (Rows); for a list the answer is "
-            "an object with the member predictions, a list of such answers in the order of the rows."
+            "an object with the member predictions, a list of such answers in the order of the rows. Cells may also be what a "
+            "CSV file has: numbers as strings, NA and the like for a missing cell. Columns of the training table that are no "
+            "features, such as the target, are ignored with a warning."
         ),
         "tags": ["predictions"],
-        "parameters": [{"in": "body", "name": "row", "required": True, "schema": {"$ref": "#/definitions/Row"}}],
+        "parameters": [
+            {"in": "body", "name": "row", "required": True, "schema": {"$ref": "#/definitions/Row"}},
+            {
+                "in": "query", "name": "partial", "type": "boolean", "default": False,
+                "description": (
+                    "Of a list, answer the rows that can be answered. Every other row has a null prediction, and errors; "
+                    "rejected counts them."
+                ),
+            },
+        ],
         "responses": {
             "200": _good("The answer", {"$ref": "#/definitions/Answer"}, answer_example(service)),
             "400": _problem(400, "The body is not JSON in UTF-8"),
@@ -171,9 +182,9 @@ def _definitions(service: Service) -> dict:
             "type": "object", "required": ["predictions", "bundle"],
             "properties": {
                 "predictions": {"type": "array", "items": {
-                    "type": "object", "required": list(answer), "properties": answer,
+                    "type": "object", "required": ["prediction"], "properties": answer | {"errors": errors},
                 }},
-                "bundle": bundle, "warnings": errors,
+                "rejected": {"type": "integer"}, "bundle": bundle, "warnings": errors,
             },
         },
         "Problem": {

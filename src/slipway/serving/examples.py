@@ -8,8 +8,9 @@ import msgspec
 from slipway.serving.decoder import Decoded
 from slipway.serving.refusal import Refusal, problem_document
 from slipway.serving.service import Service
-from slipway.table.cell import columns_from_rows
+from slipway.table.cell import columns_from_rows, typed_text
 from slipway.table.dates import show_date
+from slipway.table.formats import format_of
 from slipway.table.schema import Field, Schema
 
 
@@ -30,11 +31,17 @@ def _typical(field: Field) -> float | int | str | None:
 
 
 def example_table(schema: Schema) -> str:
-    """The same row as a CSV."""
+    """The same row as a CSV, its cells in their formats."""
     row = example_row(schema)
+    cells = [_written(field, row[field.name]) if field.name in row else "" for field in schema]
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([schema.names, [row.get(name, "") for name in schema.names]])
+    csv.writer(text, lineterminator="\n").writerows([schema.names, cells])
     return text.getvalue()
+
+
+def _written(field: Field, value: float | int | str) -> str:
+    plain = value if isinstance(value, str) else typed_text(value)
+    return format_of(field.format).written(plain) if field.format else plain
 
 
 def answer_example(service: Service) -> dict:

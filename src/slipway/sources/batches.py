@@ -42,6 +42,14 @@ class Batches:
     texts: bool = False
     typed: frozenset[str] = frozenset()
 
+    def require_format(self, formats: Collection[str]) -> None:
+        """TableError when one of these columns has a format, by which its typed cells would be read otherwise."""
+        for name in sorted(self.typed.intersection(formats)):
+            raise TableError(
+                f"formats: column {name!r} is typed in a Parquet file beside CSV files",
+                "Make all files CSV, or all files Parquet, where a typed column needs no format",
+            )
+
 
 def frame_of(batches: Batches, where: str) -> "pd.DataFrame":
     """The whole table as one frame; TableError naming `where` when it has no rows."""

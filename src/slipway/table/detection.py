@@ -4,11 +4,11 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import isfinite
+from math import isfinite, isnan
 from typing import Literal
 
 from slipway.table.dates import ISO
-from slipway.table.formats import ALIKE, DATES, format_of, without_unit
+from slipway.table.formats import ALIKE, DATES, format_of, number, without_unit
 
 MOSTLY = 0.95
 MANY = 20
@@ -115,7 +115,10 @@ class _Marks:
         plain, unit = without_unit(text)
         found = NUMBER.fullmatch(plain)
         if not found:
-            self.odd.append(text)
+            if isnan(number(text)):
+                self.odd.append(text)
+            else:  # with digits of another script
+                self.bare = self.bare or text
             return
         if unit:
             self.units.setdefault(unit, text)
@@ -136,7 +139,7 @@ class _Marks:
     def proven(self) -> set[str]:
         """The decimal mark, where the cells by themselves leave no other."""
         ways = self._ways()
-        return {mark for _, mark in ways} if len(ways) == 1 and (self.thousands or self.decimal) else set()
+        return {mark for _, mark in ways} if len(ways) == 1 else set()
 
     def _ways(self) -> list[tuple[str, str]]:
         """Thousands separators and decimal marks that read every number."""
@@ -171,9 +174,12 @@ class _Marks:
             text = next(iter(self.either.values()))
             says = " or ".join(format_of(each).plain(text) or "" for each in examples)
             return Found("", examples, f"{_shown(text)} is {says}", odd, "number")
-        if not texts or examples == ("1234.56",):
+        if not texts or examples == ("1234.56",) and not settled:
             return Found(odd=odd, kind="number")
-        return Found(examples[0], (), _evidence(texts[0], self.size, len(odd)) + settled, odd, "number")
+        group, mark = ways[0]
+        if not group and (mark == "," or self.units):  # then a later 1.200,00 € is plain, too
+            group = "." if mark == "," else ","
+        return Found(self._example(group, mark), (), _evidence(texts[0], self.size, len(odd)) + settled, odd, "number")
 
     def _settled(self, ways: list[tuple[str, str]], decimal: str) -> list[tuple[str, str]]:
         """Of the ways that read 1.234 or 1,234 differently, the one that other columns or cells without it show."""
@@ -209,8 +215,7 @@ def _telling(texts: Collection[str]) -> Iterable[str]:
         plain = all(map(isfinite, map(float, texts)))
     except ValueError:
         return texts
-    together = "".join(texts)
-    if not plain or not together.isascii() or "_" in together or not texts:
+    if not plain or not texts or "_" in "".join(texts):
         return texts
     points = [text for text in texts if "." in text]
     decisive = (text for text in points if (found := NUMBER.fullmatch(text)) and found["mark"])

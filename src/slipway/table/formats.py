@@ -151,13 +151,13 @@ def is_unit(text: str) -> bool:
 
 @cache
 def format_of(example: str) -> Format:
-    """The format that an example shows; ValueError when it is no such example."""
+    """The format that an example shows; ValueError when it is not a valid one."""
     if example in DATES:
         return DATES[example]
     number, unit = without_unit(example.strip())
     found = NUMBER.fullmatch(number)
     if not found or found[1] == found[2]:
-        raise ValueError(f"{example[:40]!r} is no example of a format. {EXPECTED}")
+        raise ValueError(f"{example[:40]!r} is not a valid example of a format. {EXPECTED}")
     return NumberFormat(example, found[1], found[2], unit)
 
 
@@ -181,17 +181,17 @@ class Described(Protocol):
 
 
 def problem_format(problem: Described, name: str) -> Format | None:
-    """How slipway.yaml says that a column is written, None when it does not; ProblemError on what is no example."""
+    """How slipway.yaml says that a column is written, None when it does not; ProblemError on an example that is not valid."""
     example = problem.formats.get(name)
     if example is None:
         return None
     if example == ASK:
         raise ProblemError(
             f"formats.{name}: \"?\" stands where an example is needed",
-            "Look into the table, and replace it by one of the two examples in its comment, such as \"1.234,56\" or "
-            "\"1234.56\" for numbers, \"31/12/2024\" or \"12/31/2024\" for dates",
+            "Replace it with one of the two examples in the comment beside it: such as \"1.234,56\" or \"1234.56\" for "
+            "numbers, \"31/12/2024\" or \"12/31/2024\" for dates",
         )
     try:
         return format_of(example)
     except ValueError:
-        raise ProblemError(f"formats.{name}: {example[:40]!r} is no example of a format", EXPECTED) from None
+        raise ProblemError(f"formats.{name}: {example[:40]!r} is not a valid example of a format", EXPECTED) from None

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from slipway.model.contents import Link
 from slipway.training.candidate import Candidate, Settings
 from slipway.training.export import Graph, Tree, tree_graph
 from slipway.training.preprocessing import for_trees
@@ -39,7 +40,7 @@ def _export(fitted: Any, features: int) -> Graph:
     base = np.ravel(fitted._baseline_prediction).tolist()
     trees = [_tree(one.nodes, score, len(base)) for trio in rounds for score, one in enumerate(trio)]
     regression = isinstance(fitted, HistGradientBoostingRegressor)
-    link = "identity" if regression else "sigmoid" if len(base) == 1 else "softmax"
+    link: Link = "identity" if regression else "sigmoid" if len(base) == 1 else "softmax"
     return Graph(tree_graph(trees, features), link, base)
 
 

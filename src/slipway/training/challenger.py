@@ -1,6 +1,6 @@
 """The best candidate that can be exported exactly, and the files of its bundle."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import numpy as np
@@ -9,6 +9,7 @@ from slipway.errors import TableError
 from slipway.model.contents import Counts, Draft, Metrics, Model, Outputs, written
 from slipway.model.predictor import ABSOLUTE, Predictor, close
 from slipway.problem import Problem
+from slipway.table.schema import Columns
 from slipway.training import evidence
 from slipway.training.candidates import CANDIDATES
 from slipway.training.compare import Entry, Fitted, fit
@@ -37,14 +38,14 @@ def challenger(table: Table, entries: Sequence[Entry]) -> tuple[Draft, dict[int,
     raise TableError("no candidate can be exported exactly: " + "; ".join(refused.values() or ["none was fitted"]))
 
 
-def disagreements(fitted: Fitted, predictor: Predictor, columns: Mapping[str, np.ndarray]) -> int:
+def disagreements(fitted: Fitted, predictor: Predictor, columns: Columns) -> int:
     """Rows on which the export and scikit-learn differ: the parity gate.
 
     Scores agree within 1e-5 relative or 1e-6 absolute; labels are equal unless the score is within 1e-6 of the
     threshold.
     """
     expected, answered = fitted.scores(columns), predictor.scores(columns)
-    agree = close(expected, answered)
+    agree = np.asarray(close(expected, answered))
     if agree.ndim == 2:
         ranked = np.sort(expected, axis=1)
         tied = ranked[:, -1] - ranked[:, -2] <= ABSOLUTE
@@ -56,13 +57,13 @@ def disagreements(fitted: Fitted, predictor: Predictor, columns: Mapping[str, np
 
 
 def _draft(table: Table, entry: Entry, fitted: Fitted) -> Draft:
-    candidate = CANDIDATES[entry.trial.candidate]
+    trial, candidate = fitted.trial, CANDIDATES[fitted.trial.candidate]
     graph = candidate.export(fitted.estimator, len(fitted.encoding.outputs))
     model = Model(
         task=table.rows.task, target=table.target.name, classes=table.rows.classes,
         threshold=entry.threshold, metric=table.goal.metric, costs=table.goal.costs,
-        candidate=entry.trial.candidate, settings=entry.trial.described(),
-        input=candidate.dtype, link="expm1" if entry.trial.log_target else graph.link, base=tuple(graph.base),
+        candidate=trial.candidate, settings=trial.described(),
+        input=candidate.dtype, link="expm1" if trial.log_target else graph.link, base=tuple(graph.base),
         encoding=Outputs(fitted.encoding.outputs), split=table.split,
         rows=Counts(int(table.used.sum()), int(table.held.sum()), int((~table.target.rows).sum())),
         data=table.fingerprint, libraries={name: version(name) for name in LIBRARIES},

@@ -10,12 +10,15 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing.context import BaseContext
+from typing import Any
 
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
+from slipway.kinds import Task
 from slipway.model.encoding import Encoding
 from slipway.table.schema import Columns, Schema
 from slipway.training.candidates import CANDIDATES, Trial
@@ -24,6 +27,7 @@ from slipway.training.metrics import METRICS, Scored, best_threshold, value
 FOLDS = 5
 SMALL = 1_000
 LARGE = 20_000
+Fold = tuple[np.ndarray, np.ndarray]  # the rows learned from, and those held out
 Progress = Callable[[int, int, str], None]
 
 
@@ -44,7 +48,7 @@ class Rows:
     schema: Schema
     columns: Columns
     y: np.ndarray
-    task: str
+    task: Task
     classes: tuple[str, ...]
 
     def take(self, rows: np.ndarray) -> "Rows":
@@ -103,7 +107,7 @@ class Fitted:
     """An estimator with its encoding; answers like the predictor, but through scikit-learn."""
 
     trial: Trial
-    estimator: object
+    estimator: Any
     encoding: Encoding
     classes: int
 
@@ -112,7 +116,7 @@ class Fitted:
 
     def scores(self, columns: Columns) -> np.ndarray:
         if not hasattr(self.estimator, "predict_proba"):
-            raw = self.estimator.predict(self.matrix(columns)).astype(np.float64)
+            raw: np.ndarray = self.estimator.predict(self.matrix(columns)).astype(np.float64)
             return np.expm1(raw) if self.trial.log_target else raw
         answers = self.estimator.predict_proba(self.matrix(columns))
         probabilities = np.zeros((len(answers), self.classes))
@@ -150,13 +154,13 @@ def compare(
         When Ctrl-C came before the first trial was done.
     """
     folds = _folds(rows, goal.seed)
-    work = [(trial, fold) for trial in range(len(trials)) for fold in range(len(folds))]
+    todo = [(trial, fold) for trial in range(len(trials)) for fold in range(len(folds))]
     answers: dict[int, dict[int, np.ndarray]] = {}
     whole = True
     try:
-        for done, (trial, fold, scores) in enumerate(_run(work, (rows, trials, folds, goal.seed), jobs), start=1):
+        for done, (trial, fold, scores) in enumerate(_run(todo, Work(rows, trials, folds, goal.seed), jobs), start=1):
             answers.setdefault(trial, {})[fold] = scores
-            progress(done, len(work), trials[trial].candidate)
+            progress(done, len(todo), trials[trial].candidate)
     except KeyboardInterrupt:
         whole = False
     finished = {number: scores for number, scores in answers.items() if len(scores) == len(folds)}
@@ -167,7 +171,7 @@ def compare(
     return sorted(entries, key=lambda entry: -METRICS[goal.metric].sign * entry.mean), whole
 
 
-def _folds(rows: Rows, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def _folds(rows: Rows, seed: int) -> list[Fold]:
     """Five folds; twice on small tables, where one division says little; three on large ones."""
     number = 3 if len(rows.y) > LARGE else FOLDS
     repeats = 2 if len(rows.y) < SMALL else 1
@@ -180,7 +184,7 @@ def _folds(rows: Rows, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
         return list(splitter.split(np.zeros(len(rows.y)), rows.y))
 
 
-def _entry(trial: Trial | None, scores: dict[int, np.ndarray], rows: Rows, folds: list, goal: Goal) -> Entry:
+def _entry(trial: Trial | None, scores: dict[int, np.ndarray], rows: Rows, folds: list[Fold], goal: Goal) -> Entry:
     everything = np.concatenate([scores[fold] for fold in range(len(folds))])
     truth = np.concatenate([rows.y[held] for _, held in folds])
     threshold = goal.threshold(rows.task, truth, everything)
@@ -192,7 +196,7 @@ def _entry(trial: Trial | None, scores: dict[int, np.ndarray], rows: Rows, folds
     return Entry(trial, float(np.mean(known)), float(np.std(known, ddof=1) / np.sqrt(len(known))), threshold)
 
 
-def _baseline(rows: Rows, folds: list) -> dict[int, np.ndarray]:
+def _baseline(rows: Rows, folds: list[Fold]) -> dict[int, np.ndarray]:
     return {number: baseline(rows.take(learned), len(held)) for number, (learned, held) in enumerate(folds)}
 
 
@@ -200,47 +204,57 @@ def baseline(rows: Rows, number: int) -> np.ndarray:
     """What scikit-learn's dummy answers `number` rows: the mean of the target, or the frequency of each class."""
     nothing = np.zeros((number, 1))
     if rows.task == "regression":
-        return DummyRegressor().fit(np.zeros((len(rows.y), 1)), rows.y).predict(nothing)
+        means: np.ndarray = DummyRegressor().fit(np.zeros((len(rows.y), 1)), rows.y).predict(nothing)
+        return means
     dummy = DummyClassifier(strategy="prior").fit(np.zeros((len(rows.y), 1)), rows.y)
     answers = np.zeros((number, len(rows.classes)))
     answers[:, dummy.classes_] = dummy.predict_proba(nothing)
     return answers[:, 1] if rows.task == "binary" else answers
 
 
-_shared: tuple = ()
+@dataclass(frozen=True)
+class Work:
+    """What all fits share."""
+
+    rows: Rows
+    trials: Sequence[Trial]
+    folds: list[Fold]
+    seed: int
 
 
-def _share(*everything) -> None:
-    global _shared
-    _shared = everything
+_shared: list[Work] = []  # one of them, while a comparison lasts
 
 
-def _start_worker(*everything) -> None:
+def _share(work: Work) -> None:
+    _shared[:] = [work]
+
+
+def _start_worker(work: Work) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    _share(*everything)
+    _share(work)
 
 
 def _fit_fold(job: tuple[int, int]) -> tuple[int, int, np.ndarray]:
-    rows, trials, folds, seed = _shared
-    learned, held = folds[job[1]]
-    fitted = fit(trials[job[0]], rows.take(learned), seed)
-    return *job, fitted.scores(rows.take(held).columns)
+    (work,), (trial, fold) = _shared, job
+    learned, held = work.folds[fold]
+    fitted = fit(work.trials[trial], work.rows.take(learned), work.seed)
+    return trial, fold, fitted.scores(work.rows.take(held).columns)
 
 
-def _run(work: list, everything: tuple, jobs: int) -> Iterator[tuple[int, int, np.ndarray]]:
+def _run(todo: list[tuple[int, int]], work: Work, jobs: int) -> Iterator[tuple[int, int, np.ndarray]]:
     if jobs == 1:
-        _share(*everything)
-        yield from map(_fit_fold, work)
+        _share(work)
+        yield from map(_fit_fold, todo)
         return
-    pool = ProcessPoolExecutor(jobs, _context(), _start_worker, everything)
+    pool = ProcessPoolExecutor(jobs, _context(), _start_worker, (work,))
     try:
-        for future in as_completed([pool.submit(_fit_fold, job) for job in work]):
+        for future in as_completed([pool.submit(_fit_fold, job) for job in todo]):
             yield future.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _context():
+def _context() -> BaseContext:
     """Fork from a server that has the libraries loaded; Windows has none and starts afresh."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")

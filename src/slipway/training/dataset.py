@@ -95,6 +95,7 @@ def read(
     wanted = [name for name in batches.names if name in own or name in also]
     if len(wanted) < len(batches.names):
         batches = open_source(problem, wanted, set(batches.names) - set(wanted))
+    batches.require_format(problem.formats)
     sample = draw(batches, problem.id or own, max(1, problem.sample.cells // len(own)), ", ".join(problem.source), progress)
     learned = sample.table.select(own)
     if kept is None:

@@ -1,9 +1,11 @@
 """What a bundle says of itself: golden predictions, drift profile, hold-out metrics, importance of the fields."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from slipway.kinds import Task
 from slipway.model.contents import Estimate, Golden, Holdout, Ranked
 from slipway.model.predictor import Predictor, golden_answers
 from slipway.problem import TASK_METRICS
@@ -26,15 +28,15 @@ def golden(predictor: Predictor, held: Rows, seed: int) -> Golden:
     return Golden(tuple(request_rows(held.schema, columns)), tuple(golden_answers(predictor, columns)))
 
 
-def request_rows(schema: Schema, columns: Columns) -> list[dict]:
+def request_rows(schema: Schema, columns: Columns) -> list[dict[str, Any]]:
     """Typed columns → rows of JSON values; a missing cell is None."""
     by_field = [[_request_value(field, cell) for cell in columns[field.name].tolist()] for field in schema]
     return [dict(zip(schema.names, cells)) for cells in zip(*by_field)]
 
 
-def _request_value(field: Field, cell: float):
+def _request_value(field: Field, cell: float) -> int | float | str | None:
     if field.type == "category":
-        return field.levels[cell] if cell >= 0 else None
+        return field.levels[int(cell)] if cell >= 0 else None
     if np.isnan(cell):
         return None
     if field.type == "date":
@@ -42,12 +44,12 @@ def _request_value(field: Field, cell: float):
     return int(cell) if field.type == "integer" else cell
 
 
-def drift_profile(rows: Rows) -> dict:
+def drift_profile(rows: Rows) -> dict[str, Any]:
     """drift.json: per field the share of missing cells and the distribution that production is compared with."""
     return {"fields": {field.name: _profile(field, rows.columns[field.name]) for field in rows.schema}}
 
 
-def _profile(field: Field, column: np.ndarray) -> dict:
+def _profile(field: Field, column: np.ndarray) -> dict[str, Any]:
     if field.type == "category":
         counts = np.bincount(column[column >= 0], minlength=len(field.levels)) / len(column)
         return {"missing": float((column < 0).mean()), "levels": dict(zip(field.levels, counts.tolist()))}
@@ -61,7 +63,7 @@ def _profile(field: Field, column: np.ndarray) -> dict:
     return {"missing": float(np.isnan(column).mean()), "edges": edges.tolist(), "counts": counts.tolist()}
 
 
-def holdout_metrics(task: str, scored: Scored, rows: Rows, confidence: float, goal: Goal) -> Holdout:
+def holdout_metrics(task: Task, scored: Scored, rows: Rows, confidence: float, goal: Goal) -> Holdout:
     """Every metric of the task on the held-out rows, with its interval, and the baseline's value of it."""
     names = [name for name in TASK_METRICS[task] if name != "cost" or goal.costs]
     dummy = goal.scored(scored.y, baseline(rows, len(scored.y)), scored.threshold)

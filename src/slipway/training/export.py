@@ -18,6 +18,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from slipway.model.contents import Link
 from slipway.model.predictor import INPUT, OUTPUT
 
 IR_VERSION = 9
@@ -39,7 +40,7 @@ class Graph:
     """
 
     onnx: bytes
-    link: str
+    link: Link
     base: list[float]
 
 
@@ -122,7 +123,9 @@ def _rounded_down(thresholds: np.ndarray) -> np.ndarray:
     return np.where(rounded > thresholds, np.nextafter(rounded, np.float32(-np.inf)), rounded)
 
 
-def _serialize(node, initializers: list, kind: int, features: int, outputs: int) -> bytes:
+def _serialize(
+    node: onnx.NodeProto, initializers: list[TensorProto], kind: int, features: int, outputs: int
+) -> bytes:
     graph = helper.make_graph(
         [node], "slipway",  # a graph without a name gets a random one, and the digest would differ
         [helper.make_tensor_value_info(INPUT, kind, [None, features])],
@@ -130,4 +133,5 @@ def _serialize(node, initializers: list, kind: int, features: int, outputs: int)
         initializers,
     )
     model = helper.make_model(graph, producer_name="slipway", opset_imports=OPSETS, ir_version=IR_VERSION)
-    return model.SerializeToString(deterministic=True)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content

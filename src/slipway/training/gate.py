@@ -7,6 +7,7 @@ promoted when its gain is at least the minimum gain and positive in the declared
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class Verdict:
         """The same verdict with one more reason in front."""
         return Verdict(self.outcome, (reason, *self.reasons))
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, Any]:
         return {"outcome": self.outcome, "reasons": list(self.reasons)}
 
 

@@ -40,6 +40,6 @@ def tells(cells: Cells, field: Field, target: Target) -> float:
     answers = cross_val_predict(DecisionTreeClassifier(**FLAT), matrix, y, cv=FOLDS, method="predict_proba")
     if len(target.classes) == 2:
         return float(roc_auc_score(y, answers[:, 1]))
-    commonest = np.bincount(y.astype(int)).max() / len(y)
+    commonest = float(np.bincount(y.astype(int)).max()) / len(y)
     right = float((answers.argmax(axis=1) == y).mean())
     return max(0.0, (right - commonest) / (1 - commonest))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from slipway.model.contents import Link
 from slipway.training.candidate import Candidate, Settings
 from slipway.training.export import Graph, linear_graph
 from slipway.training.preprocessing import for_linear
@@ -21,7 +22,7 @@ def _estimator(task: str, settings: Settings, seed: int) -> Any:
 
 def _export(fitted: Any, features: int) -> Graph:
     weights, base = np.atleast_2d(fitted.coef_).T, np.atleast_1d(fitted.intercept_).tolist()
-    link = "identity" if isinstance(fitted, Ridge) else "sigmoid" if len(base) == 1 else "softmax"
+    link: Link = "identity" if isinstance(fitted, Ridge) else "sigmoid" if len(base) == 1 else "softmax"
     return Graph(linear_graph(weights), link, base)
 
 

@@ -36,7 +36,8 @@ class Scored:
     def chosen(self) -> np.ndarray:
         """The code of the predicted class of each row."""
         if self.scores.ndim == 2:
-            return self.scores.argmax(axis=1)
+            chosen: np.ndarray = self.scores.argmax(axis=1)
+            return chosen
         return (self.scores >= self.threshold).astype(np.int64)
 
     def take(self, rows: np.ndarray) -> "Scored":
@@ -49,11 +50,13 @@ def value(name: str, scored: Scored) -> float:
 
 
 def _mean(weights: np.ndarray, losses: np.ndarray) -> np.ndarray:
-    return weights @ losses / weights.sum(axis=1)
+    means: np.ndarray = weights @ losses / weights.sum(axis=1)
+    return means
 
 
 def _rmse(scored: Scored, weights: np.ndarray) -> np.ndarray:
-    return np.sqrt(_mean(weights, (scored.scores - scored.y) ** 2))
+    values: np.ndarray = np.sqrt(_mean(weights, (scored.scores - scored.y) ** 2))
+    return values
 
 
 def _mae(scored: Scored, weights: np.ndarray) -> np.ndarray:
@@ -63,7 +66,8 @@ def _mae(scored: Scored, weights: np.ndarray) -> np.ndarray:
 def _r2(scored: Scored, weights: np.ndarray) -> np.ndarray:
     centred = scored.y - scored.y.mean()
     variance = _mean(weights, centred**2) - _mean(weights, centred) ** 2
-    return 1 - _mean(weights, (scored.scores - scored.y) ** 2) / np.maximum(variance, TINY)
+    values: np.ndarray = 1 - _mean(weights, (scored.scores - scored.y) ** 2) / np.maximum(variance, TINY)
+    return values
 
 
 def _log_loss(scored: Scored, weights: np.ndarray) -> np.ndarray:
@@ -90,7 +94,8 @@ def _cost(scored: Scored, weights: np.ndarray) -> np.ndarray:
 
 def _f1_of(code: int, scored: Scored, weights: np.ndarray) -> np.ndarray:
     chosen, truth = scored.chosen() == code, scored.y == code
-    return 2 * (weights @ (chosen & truth)) / np.maximum(weights @ chosen + weights @ truth, TINY)
+    values: np.ndarray = 2 * (weights @ (chosen & truth)) / np.maximum(weights @ chosen + weights @ truth, TINY)
+    return values
 
 
 def _f1(scored: Scored, weights: np.ndarray) -> np.ndarray:
@@ -102,7 +107,8 @@ def _classes(scored: Scored) -> list[int]:
 
 
 def _f1_macro(scored: Scored, weights: np.ndarray) -> np.ndarray:
-    return np.mean([_f1_of(code, scored, weights) for code in _classes(scored)], axis=0)
+    values: np.ndarray = np.mean([_f1_of(code, scored, weights) for code in _classes(scored)], axis=0)
+    return values
 
 
 def _balanced_accuracy(scored: Scored, weights: np.ndarray) -> np.ndarray:
@@ -112,7 +118,8 @@ def _balanced_accuracy(scored: Scored, weights: np.ndarray) -> np.ndarray:
         truth = weights @ (scored.y == code)
         hits = weights @ ((chosen == code) & (scored.y == code))
         recalls.append(np.where(truth > 0, hits / np.maximum(truth, TINY), np.nan))
-    return np.nanmean(recalls, axis=0)
+    values: np.ndarray = np.nanmean(recalls, axis=0)
+    return values
 
 
 def _steps(scored: Scored, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

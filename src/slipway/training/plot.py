@@ -1,16 +1,18 @@
 """One figure of how the model fits the held-out rows, as SVG that is the same for the same numbers."""
 
 import io
+from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from slipway.training.metrics import Scored
 
 ACCENT = "#2f6f8f"
 QUIET = "#9aa5ad"
-STYLE = {"svg.hashsalt": "slipway", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
+STYLE: dict[Any, Any] = {"svg.hashsalt": "slipway", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
 MOST_POINTS = 1_000
 BINS = 10
 
@@ -20,8 +22,8 @@ def fit_svg(scored: Scored, classes: tuple[str, ...]) -> bytes:
     with matplotlib.rc_context(STYLE):
         if not classes:
             figure = _regression(scored)
-        elif len(classes) == 2:
-            figure = _binary(scored, classes[1])
+        elif scored.threshold is not None:
+            figure = _binary(scored, classes[1], scored.threshold)
         else:
             figure = _confusion(scored, classes)
         buffer = io.BytesIO()
@@ -29,7 +31,7 @@ def fit_svg(scored: Scored, classes: tuple[str, ...]) -> bytes:
     return buffer.getvalue()
 
 
-def _axes(number: int) -> tuple[Figure, list]:
+def _axes(number: int) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(4.6 * number, 3.8), layout="constrained")
     axes = figure.subplots(1, number, squeeze=False)[0].tolist()
     for each in axes:
@@ -49,7 +51,7 @@ def _regression(scored: Scored) -> Figure:
     return figure
 
 
-def _binary(scored: Scored, positive: str) -> Figure:
+def _binary(scored: Scored, positive: str, threshold: float) -> Figure:
     figure, (calibration, spread) = _axes(2)
     edges = np.unique(np.quantile(scored.scores, np.linspace(0, 1, BINS + 1)))
     places = np.clip(np.searchsorted(edges, scored.scores, side="right") - 1, 0, max(len(edges) - 2, 0))
@@ -65,7 +67,7 @@ def _binary(scored: Scored, positive: str) -> Figure:
             scored.scores[scored.y == code], bins=20, range=(0, 1), color=color, alpha=0.7,
             label=_plain(positive) if code else f"not {_plain(positive)}",
         )
-    spread.axvline(scored.threshold, color="black", linewidth=1, linestyle="--")
+    spread.axvline(threshold, color="black", linewidth=1, linestyle="--")
     spread.set(title="Probabilities and threshold", xlabel="predicted probability", ylabel="held-out rows")
     spread.legend(frameon=False)
     return figure

@@ -91,6 +91,10 @@ def _look(cells: Cells, table: Written) -> Finding | None:
         return Finding(cells.name, "drop", says)
     if found.is_mixed:
         return Finding(cells.name, "drop", found.evidence)
+    if len(found.odd) > FEW_TEXTS:
+        shown = ", ".join(repr(text[:30]) for text in found.odd[:3])
+        says = f"nearly all cells are {found.kind}s, but {len(found.odd):,} different texts are not, such as {shown}"
+        return Finding(cells.name, "drop", says)
     if not found.are_codes and (numeric or cells.are_dates or mostly_numbers(cells)):
         return None
     if is_free_text(cells):

@@ -1,6 +1,6 @@
 """A new table, read as its cells are written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 
 from slipway.table.cell import MISSING_MARKERS, Reader
 from slipway.table.cells import Cells, cells_of
-from slipway.table.detection import Found, find_all
+from slipway.table.detection import FEW, Found, find_all
 from slipway.table.formats import format_of
 
 
@@ -45,10 +45,10 @@ def read_as_written(frame: pd.DataFrame) -> Written:
     plain, markers = {}, {}
     for name, cells in texts.items():
         each = found[name]
-        if each.odd:
+        if 0 < len(each.odd) <= FEW:
             markers[name] = count(cells, each.odd)
-        if each.format or each.choices or each.odd:
-            plain[name] = _plain(frame[name], each)
+        if each.format or each.choices or name in markers:
+            plain[name] = _plain(frame[name], each, markers.get(name, ()))
     return Written(frame.assign(**plain), found, markers, {name: _usual(frame[name]) for name in texts})
 
 
@@ -59,12 +59,12 @@ def count(cells: Cells, texts: tuple[str, ...]) -> dict[str, int]:
 
 
 def _is_text(column: pd.Series) -> bool:
-    return column.dtype == "str" or column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "string"
+    return bool(column.dtype == "str" or column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "string")
 
 
-def _plain(column: pd.Series, found: Found) -> pd.Series:
+def _plain(column: pd.Series, found: Found, markers: Iterable[str]) -> pd.Series:
     example = found.format or (found.choices or [""])[0]
-    cells = cells_of(column, Reader(found.odd, format_of(example) if example else None))
+    cells = cells_of(column, Reader(markers, format_of(example) if example else None))
     return pd.Series(np.array([*cells.texts, None], dtype=object)[cells.codes], column.index, dtype="str")
 
 

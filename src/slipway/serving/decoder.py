@@ -8,7 +8,7 @@ rows of a permitted number goes neither way: to parse a body of brackets takes a
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import GenericAlias
 from typing import Any
 
@@ -85,9 +85,13 @@ class Decoder:
 
     def warnings(self, decoded: Decoded) -> list[FieldProblem]:
         """What is unlike training in rows that are answered all the same, and what was not read."""
-        found = self.rules.warnings(decoded.columns, None if decoded.wrong else LISTED)
-        found = [each for each in found if each.row is None or each.row - 1 not in decoded.wrong] if decoded.wrong else found
-        return [*(FieldProblem(None, shown_name(name), "ignored", IGNORED) for name in decoded.ignored), *found][:LISTED]
+        ignored = [FieldProblem(None, shown_name(name), "ignored", IGNORED) for name in decoded.ignored]
+        if not decoded.wrong:
+            return [*ignored, *self.rules.warnings(decoded.columns)][:LISTED]
+        good = np.delete(np.arange(decoded.count), list(decoded.wrong))
+        found = self.rules.warnings({name: column[good] for name, column in decoded.columns.items()})
+        placed = [replace(each, row=int(good[each.row - 1]) + 1) for each in found if each.row is not None]
+        return [*ignored, *placed][:LISTED]
 
     def _exceeds(self, body: bytes) -> bool:
         """Whether there are more signs of objects, lists or values than rows of a permitted number have."""

@@ -43,6 +43,7 @@ def test_the_end_of_time_is_shown():
     (Field("a", "number", minimum=-0.5, maximum=1e6), "-0.5 to 1000000"),
     (Field("a", "number", minimum=0.1 + 0.2, maximum=1e-9), "0.30000000000000004 to 1e-09"),
     (Field("a", "date", minimum=0, maximum=18262.5), "1970-01-01 to 2020-01-01T12:00:00"),
+    (Field("a", "number"), "no values"),
 ])
 def test_ranges_are_shown_exactly(field, expected):
     assert field.range == expected

@@ -83,7 +83,9 @@ def _by_rule(rule: Rule, cells: pyarrow.Array) -> tuple[np.ndarray, Faults]:
 
 def _python_cells(cells: pyarrow.Array) -> list[Any]:
     """The cells as Python has them; as texts where they are times that Python has not, such as those of the year 10000."""
+    found: list[Any]
     try:
-        return cells.to_pylist()
+        found = cells.to_pylist()
     except (ValueError, OverflowError):
-        return compute.cast(cells, pyarrow.string()).to_pylist()
+        found = compute.cast(cells, pyarrow.string()).to_pylist()
+    return found

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,9 +50,10 @@ class Cells:
     def are_dates(self) -> bool:
         return bool(self.texts) and all(ISO.fullmatch(text) for text in self.texts)
 
-    def spread(self, values: np.ndarray, missing) -> np.ndarray:
+    def spread(self, values: np.ndarray, missing: float) -> np.ndarray:
         """Values per distinct text → values per row."""
-        return np.append(values, [missing])[self.codes]
+        rows: np.ndarray = np.append(values, [missing])[self.codes]
+        return rows
 
     def rows_of(self, chosen: np.ndarray) -> np.ndarray:
         """Row numbers, from 1, whose distinct text is chosen by this mask."""
@@ -76,7 +78,7 @@ def cells_of(column: pd.Series, reader: Reader = PLAIN) -> Cells:
     return Cells(str(column.name), list(place), np.array([*moved, MISSING], dtype=np.int64)[codes], bool(written))
 
 
-def _decimal(distinct) -> list:
+def _decimal(distinct: pd.Index) -> list[Any]:
     """The cells; numbers of 32 bits as the decimal numbers that they stand for: 0.1, not 0.10000000149011612."""
     return [float(str(cell)) for cell in np.asarray(distinct)] if distinct.dtype == np.float32 else list(distinct)
 

@@ -182,7 +182,7 @@ def _parse_oddly(data: bytes, form: Form, final: bool) -> Parsed:
         if row == []:
             continue
         wrong = shape_error(row, len(form.numbered)) or ("" if _is_utf_8(raw) else NOT_UTF_8)
-        if wrong:
+        if row is None or wrong:
             malformed[count] = wrong
         else:
             closed = raw + b'"' if text.asked else raw  # else what is written behind it would be within the quotes

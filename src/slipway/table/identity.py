@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow
+from numpy.typing import NDArray
 from pyarrow import compute, types
 
 from slipway.errors import TableError
@@ -156,7 +157,7 @@ def _text(column: pyarrow.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return bounds[:-1] - bounds[0], np.diff(bounds), everything[bounds[0]:bounds[-1]]
 
 
-def _mixed(values: np.ndarray) -> np.ndarray:
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     values = (values ^ (values >> HALF)) * FIRST
     values = (values ^ (values >> HALF)) * SECOND
     return values ^ (values >> HALF)

@@ -1,6 +1,6 @@
 """What the columns of a table are: the schema of its features, and the target with its task."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from slipway.errors import TableError
-from slipway.kinds import EVERY_COLUMN
+from slipway.kinds import EVERY_COLUMN, ColumnType, Task
 from slipway.problem import Problem
 from slipway.table.cell import problem_reader
 from slipway.table.cells import JUNK_CURE, Cells, cells_of, junk_says, typed
@@ -44,7 +44,7 @@ class Target:
     """
 
     name: str
-    task: str
+    task: Task
     classes: tuple[str, ...]
     rows: np.ndarray
     y: np.ndarray
@@ -100,7 +100,7 @@ def _require_format(cells: Cells, problem: Problem) -> None:
         raise TableError(f"column {cells.name!r}: {says}", cure)
 
 
-def infer_field(cells: Cells, dtype=None, kind: str | None = None) -> Field:
+def infer_field(cells: Cells, dtype: object = None, kind: ColumnType | None = None) -> Field:
     """What one column is; `kind` overrides the inferred type."""
     if not cells.texts:
         raise TableError(f"column {cells.name!r}: every cell is missing", "Add it to drop")
@@ -114,11 +114,11 @@ def infer_field(cells: Cells, dtype=None, kind: str | None = None) -> Field:
     if kind == "integer" and (known != np.round(known)).any():
         raise TableError(f"column {cells.name!r}: types says integer, but it has fractions")
     example = float(np.quantile(known, 0.5, method="lower"))
-    shown = {"date": show_date, "integer": int, "number": float}[kind](example)
-    return Field(cells.name, kind, (), float(known.min()), float(known.max()), missing, shown)
+    shown: dict[str, Callable[[float], float | str]] = {"date": show_date, "integer": int, "number": float}
+    return Field(cells.name, kind, (), float(known.min()), float(known.max()), missing, shown[kind](example))
 
 
-def infer_type(cells: Cells, dtype=None) -> str:
+def infer_type(cells: Cells, dtype: object = None) -> ColumnType:
     """``number``, ``integer``, ``category`` or ``date``, from what the distinct texts say.
 
     Raises
@@ -151,7 +151,7 @@ def mostly_numbers(cells: Cells) -> bool:
     numeric = ~np.isnan(cells.numbers)
     share = np.isin(cells.codes, np.nonzero(numeric)[0]).sum() / max(1, (~cells.missing).sum())
     many = numeric.sum() >= MANY_NUMBERS and (~numeric).sum() <= FEW_TEXTS
-    return share >= MOSTLY or (many and share >= 0.5)
+    return bool(share >= MOSTLY or (many and share >= 0.5))
 
 
 def _category(cells: Cells, missing: float) -> Field:
@@ -196,7 +196,7 @@ def read_target(frame: pd.DataFrame, problem: Problem) -> Target:
 MISSING_CODE = -1
 
 
-def infer_task(cells: Cells, problem: Problem) -> str:
+def infer_task(cells: Cells, problem: Problem) -> Task:
     """Two different cells are classes; few different whole numbers or any texts too; all else is a regression."""
     if len(cells.texts) == 2 or problem.positive is not None or problem.costs is not None:
         return "binary"
@@ -208,7 +208,7 @@ def infer_task(cells: Cells, problem: Problem) -> str:
     return "regression" if mostly_numbers(cells) else "multiclass"
 
 
-def _classes(cells: Cells, task: str, problem: Problem) -> tuple[str, ...]:
+def _classes(cells: Cells, task: Task, problem: Problem) -> tuple[str, ...]:
     number = len(cells.texts)
     if task == "binary" and number != 2:
         raise TableError(f"target {problem.target!r}: has {number} different labels; a binary task needs two")

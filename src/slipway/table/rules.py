@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -251,28 +252,34 @@ class Rules:
 
     def warnings(self, columns: Columns, limit: int | None = LISTED) -> list[FieldProblem]:
         """What is unlike training in rows that are answered all the same: the first `limit`, by row and field."""
+        found = [
+            FieldProblem(row + 1, name, reason, detail)
+            for name, reason, detail, rows in self._unlike(columns) for row in rows[:limit].tolist()
+        ]
+        return sorted(found, key=attrgetter("row"))[:limit]
+
+    def notes(self, columns: Columns, count: int) -> list[str]:
+        """The warnings of each of `count` rows in one text; empty where there is none."""
+        notes = [""] * count
+        for name, reason, detail, rows in self._unlike(columns):
+            says = str(FieldProblem(None, name, reason, detail))
+            for row in rows.tolist():
+                notes[row] += f"; {says}" if notes[row] else says
+        return notes
+
+    def _unlike(self, columns: Columns) -> list[tuple[str, str, str, np.ndarray]]:
+        """Field, reason and detail of each warning, in the order of the fields, and the rows, from 0, that have it."""
         found = []
         for field in self._open:
-            rows = np.flatnonzero(columns[field.name] == UNSEEN)[:limit] + 1
-            found += [FieldProblem(row, field.name, "unseen_level", UNSEEN_LEVEL) for row in rows.tolist()]
+            found.append((field.name, "unseen_level", UNSEEN_LEVEL, np.flatnonzero(columns[field.name] == UNSEEN)))
         if self._ranged:
             matrix = np.array([columns[field.name] for field in self._ranged])  # at once: one call, however many fields
             odd = (matrix < self._low) | (matrix > self._high)
             for place in np.flatnonzero(odd.any(axis=1)).tolist():
                 field = self._ranged[place]
-                kind = "date" if field.type == "date" else "number"
-                detail = f"a {kind} outside the range seen in training, {field.range}"
-                rows = np.flatnonzero(odd[place])[:limit] + 1
-                found += [FieldProblem(row, field.name, "out_of_range", detail) for row in rows.tolist()]
-        return sorted(found, key=lambda problem: (problem.row, self._order[problem.field]))[:limit]
-
-    def notes(self, columns: Columns, count: int) -> list[str]:
-        """The warnings of each of `count` rows in one text; empty where there is none."""
-        notes = [""] * count
-        for warning in self.warnings(columns, limit=None):
-            place = warning.row - 1
-            notes[place] += f"{'; ' if notes[place] else ''}{warning}"
-        return notes
+                detail = f"a {'date' if field.type == 'date' else 'number'} outside the range seen in training, {field.range}"
+                found.append((field.name, "out_of_range", detail, np.flatnonzero(odd[place])))
+        return sorted(found, key=lambda warning: self._order[warning[0]])
 
 
 def _answered(field: Field, policy: str, limit: Limits | None) -> tuple[float, float]:

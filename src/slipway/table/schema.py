@@ -57,6 +57,8 @@ class Field:
     @property
     def range(self) -> str:
         """The range of a number or date, in words."""
+        if self.minimum is None or self.maximum is None:
+            return "no values"
         return f"{self.show(self.minimum)} to {self.show(self.maximum)}"
 
     def show(self, value: float) -> str:

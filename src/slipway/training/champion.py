@@ -86,8 +86,11 @@ class Champions:
 
     def bundle(self, pointer: Pointer | None) -> Bundle | None:
         """Its bundle; None when there is no champion, or it is broken."""
+        if pointer is None:
+            return None
         try:
-            return self.load(pointer).predictor.bundle if pointer else None
+            self.load(pointer)
+            return self._bundle(pointer.digest)
         except BundleError:
             return None
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from slipway.errors import StoreError, TableError
+from slipway.model.contents import Split
 from slipway.problem import TASK_METRICS, Problem, default_metric
 from slipway.sources.source import open_source
 from slipway.store.snapshots import KeptData
@@ -14,7 +15,7 @@ from slipway.table.identity import fingerprint
 from slipway.table.inference import Target, features, infer_columns, read_target
 from slipway.training.compare import Goal, Rows
 from slipway.training.sample import Sample, draw
-from slipway.training.split import Split, held_out, notes, split_of
+from slipway.training.split import held_out, notes, split_of
 
 FEWEST_ROWS = 40
 Progress = Callable[[int, int | None], None]
@@ -133,7 +134,7 @@ def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Ta
     split = split_of(problem, own)
     held = held_out(frame, split, schema)
     _require_enough(rows, held)
-    costs = problem.costs and (problem.costs.false_positive, problem.costs.false_negative)
+    costs = (problem.costs.false_positive, problem.costs.false_negative) if problem.costs else None
     metric = problem.metric or default_metric(target.task, problem.costs)
     if metric not in TASK_METRICS[target.task]:
         raise TableError(

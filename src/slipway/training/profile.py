@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from slipway.errors import TableError
+from slipway.kinds import ColumnType
 from slipway.table.cell import Reader
 from slipway.table.cells import Cells, cells_of
 from slipway.table.detection import is_value
@@ -127,7 +128,7 @@ def _counter(cells: Cells) -> str:
 
 def _feature(cells: Cells, table: Written, target: Target) -> Finding:
     dtype, found = table.frame[cells.name].dtype, table.found_in(cells.name)
-    kind = "category" if found.are_codes else None
+    kind: ColumnType | None = "category" if found.are_codes else None
     markers = dict(table.markers.get(cells.name, {}))
     try:
         field = infer_field(cells, dtype, kind)

@@ -62,7 +62,7 @@ class Costs(Struct, frozen=True, kw_only=True):
 
 
 class Search(Struct, frozen=True, kw_only=True):
-    trials: Annotated[int, Meta(ge=1), "How many settings of each candidate to try."] = 8
+    trials: Annotated[int, Meta(ge=1), "How many settings of boosting to try; of each other candidate half as many."] = 8
 
 
 class Sampling(Struct, frozen=True, kw_only=True):

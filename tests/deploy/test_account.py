@@ -170,7 +170,7 @@ def test_without_a_region_nothing_is_made(monkeypatch, tmp_path):
 
 def test_teardown_of_what_is_not_there_says_so(account):
     done = run("teardown", "--yes", STACK)
-    assert done.returncode == 1 and f"there is no {STACK}" in done.stderr
+    assert done.returncode == 1 and f"no stack {STACK}" in done.stderr
 
 
 def test_the_archive_is_the_same_for_the_same_files(tmp_path):

@@ -93,7 +93,7 @@ def test_a_stack_that_never_came_about_is_made_again(account, up):
 
 def test_the_end_of_a_run_that_was_cut_off_is_waited_for(account, up):
     done = up({FOUNDATION: [(0, "CREATE_IN_PROGRESS"), (0, "CREATE_COMPLETE")]})
-    assert "slipway-foundation is in CREATE_IN_PROGRESS; waiting" in done.stderr
+    assert "slipway-foundation is in state CREATE_IN_PROGRESS; waiting" in done.stderr
     assert account.position("create-stack") is None
     assert account.position("update-stack", "slipway-foundation") is not None
 

@@ -20,8 +20,8 @@ CALLS = [
 @pytest.mark.parametrize("method, path, mode", CALLS)
 def test_calls_are_answered_as_described(serve, method, path, mode, task):
     specification = schemathesis.openapi.from_wsgi("/apispec.json", serve(task, "max_rows: 50"))
-    # A schema cannot say which texts are CSV tables of certain columns; the refusals are described all the same. Nor can it say
-    # which cells of a CSV are numbers or missing, as which JSON may have them: tests/serving/test_docs.py compares those.
+    # A schema cannot say which texts are CSV tables of certain columns; the refusals are described all the same.
+    # Nor can it say which texts are numbers or missing cells; tests/serving/test_docs.py compares those.
     excluded = [positive_data_acceptance] if path == "/predict/file" else [negative_data_rejection]
 
     @given(case=specification[path][method].as_strategy(generation_mode=mode))

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 
 import hypothesis.strategies as some
 import numpy as np
@@ -284,3 +285,27 @@ def test_the_fast_way_takes_what_is_valid(data):
     ))
     assert STRICT._fast.decode(body(row), 100) is not None
     assert STRICT._fast.decode(body([row, row]), 100) is not None
+
+
+def test_warnings_of_a_partial_answer_name_the_rows_of_the_request():
+    rows = [ROW, ROW | {"age": "old"}, ROW | {"age": 70, "charges": 5}]
+    decoder = decoder_of(SCHEMA, serving(ranges="warn"), known=["charges", "id"])
+    decoded = decoder.decode(body(rows), partial=True)
+    assert {row: [problem.reason for problem in wrong] for row, wrong in decoded.wrong.items()} == {1: ["type"]}
+    assert [(each.row, each.field, each.reason) for each in decoder.warnings(decoded)] == [
+        (None, "charges", "ignored"), (3, "age", "out_of_range"),
+    ]
+
+
+@pytest.mark.parametrize("partial", [True, False])
+def test_what_is_wrong_with_all_of_a_large_call_takes_bounded_memory(partial):
+    schema = Schema(tuple(Field(f"x{place}", "number", minimum=-1, maximum=1) for place in range(40)))
+    decoder = decoder_of(schema, serving(rows=10_000))
+    tracemalloc.start()
+    try:
+        decoded = decoder.decode(body([{}] * 10_000), partial)
+        assert all(len(wrong) == 10 for wrong in decoded.wrong.values())
+    except Refusal as refused:
+        assert (len(refused.problems), refused.counts) == (100, {"missing": 400_000})
+    assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    tracemalloc.stop()

@@ -9,23 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from bson import json_util
-from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.codec_options import DatetimeConversion
 from msgspec.structs import replace
-from pymongo import ReplaceOne
+from pymongo import MongoClient, ReplaceOne
+from pymongo.collection import Collection as OpenCollection
 
 from slipway.batch.input import Source, require
-from slipway.batch.rows import Rows
+from slipway.batch.rows import Position, Rows
 from slipway.batch.typed import Typed
 from slipway.errors import TableError
 from slipway.model.scoring import Answers
 from slipway.problem import Collection
 from slipway.sources.bson_cells import value_at
 from slipway.sources.mongodb import connect, open_collection, server_url, told
+from slipway.sources.mongodb_query import Query
 from slipway.table.schema import fresh_names
 
 DOCUMENTS = 2_000
-DATES = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 IDS = json_util.CANONICAL_JSON_OPTIONS.with_options(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+Operation = ReplaceOne[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -51,28 +53,28 @@ class Documents:
     rows: int
 
     @property
-    def start(self) -> dict:
+    def start(self) -> Position:
         """The position of the first document."""
         return {"row": 0, "id": None}
 
-    def share(self, position: dict) -> float | None:
+    def share(self, position: Position) -> float | None:
         """How much of the collection is before a position."""
         return min(1.0, position["row"] / self.rows) if self.rows else None
 
-    def read(self, position: dict) -> Iterator[Callable[[], Rows]]:
+    def read(self, position: Position) -> Iterator[Callable[[], Rows]]:
         """The documents behind a position."""
         row, wanted = position["row"], self.settings.filter
         if row:
             wanted = {"$and": [wanted, _behind(json_util.loads(position["id"], json_options=IDS))]}
         with connect(server_url(self.settings), self.settings.url) as client, told(self.settings.url, named(self.settings)):
-            found = client[self.settings.database][self.settings.collection].with_options(DATES)
+            found = _collection(client, self.settings)
             with found.find(wanted, sort=[("_id", 1)], batch_size=DOCUMENTS) as cursor:
                 while some := list(islice(cursor, DOCUMENTS)):
                     begin, row = row, row + len(some)
                     last = json_util.dumps(some[-1]["_id"], json_options=IDS)
                     yield partial(self._rows, some, begin, {"row": row, "id": last})
 
-    def _rows(self, documents: list[dict], begin: int, position: dict) -> Rows:
+    def _rows(self, documents: list[dict[str, Any]], begin: int, position: Position) -> Rows:
         for name in self.added:
             if any(name in document for document in documents):
                 raise TableError(
@@ -86,7 +88,7 @@ class Documents:
         return Rows(self.where, begin + 1, len(documents), cells, position, originals=documents)
 
 
-def _behind(last: Any) -> dict:
+def _behind(last: Any) -> dict[str, Any]:
     """A filter: a greater _id. Without $expr those of another type than `last` would be left out."""
     return {"$expr": {"$gt": ["$_id", {"$literal": last}]}}
 
@@ -97,10 +99,10 @@ class Upserts:
 
     added: tuple[str, ...]
 
-    def begin(self) -> list:
+    def begin(self) -> list[Operation]:
         return []
 
-    def encode(self, rows: Rows, answers: Answers) -> list[ReplaceOne]:
+    def encode(self, rows: Rows, answers: Answers) -> list[Operation]:
         """The answered documents."""
         chosen = range(len(rows.originals)) if answers.chosen is None else answers.chosen.tolist()
         shares = [[]] * len(answers.values) if answers.probabilities is None else answers.probabilities.tolist()
@@ -141,7 +143,7 @@ class CollectionPlace:
         """Where documents are put."""
         with connect(server_url(self.settings), self.settings.url) as client:
             with told(self.settings.url, named(self.settings)):
-                found = client[self.settings.database][self.settings.collection]
+                found = _collection(client, self.settings)
             yield Growing(found, self.settings)
 
     def discard(self) -> None:
@@ -153,20 +155,24 @@ class CollectionPlace:
 
 @dataclass(frozen=True)
 class Growing:
-    collection: Any
+    collection: OpenCollection[Any]
     settings: Collection
     size = 0
 
     def cut(self, size: int) -> None:
         """Nothing: a document that is put again is the same."""
 
-    def append(self, operations: Sequence[ReplaceOne]) -> None:
+    def append(self, operations: Sequence[Operation]) -> None:
         if operations:
             with told(self.settings.url, named(self.settings), "written"):
                 self.collection.bulk_write(operations, ordered=False)
 
     def sync(self) -> None:
         """Nothing: the server has acknowledged what was put."""
+
+
+def _collection(client: MongoClient[Any], settings: Collection) -> OpenCollection[Any]:
+    return Query(settings, None).collection(client)
 
 
 def named(settings: Collection) -> str:
@@ -197,7 +203,7 @@ def open_documents(settings: Collection, location: str, needed: tuple[str, ...],
 def _names_taken(settings: Collection, names: tuple[str, ...], added: tuple[str, ...]) -> tuple[str, ...]:
     """These names, and those like `added` that any document has; all are asked for at once, as each question reads all."""
     with connect(server_url(settings), settings.url) as client, told(settings.url, named(settings)):
-        found = client[settings.database][settings.collection].with_options(DATES)
+        found = _collection(client, settings)
         while True:
             fresh = fresh_names(added, names)
             asked = {"$or": [{name: {"$exists": True}} for name in fresh]}

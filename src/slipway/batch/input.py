@@ -1,22 +1,36 @@
 """What IN names: its parts, their columns, and what tells that it is still the same."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow
 
 from slipway.batch.lines import Sheet
-from slipway.batch.rows import Rows
+from slipway.batch.rows import Position, Rows
 from slipway.batch.typed import Typed
 from slipway.errors import TableError
 from slipway.sources.files import CSV, PARQUET, Part
 from slipway.sources.parquet import ParquetPart, open_parquet
 from slipway.sources.source import files_at
 from slipway.table.csv_file import open_csv, reading
+
+
+class Readable(Protocol):
+    """A part of the input: a file or a collection."""
+
+    @property
+    def start(self) -> Position:
+        """The position of the first row."""
+
+    def share(self, position: Position) -> float | None:
+        """How much of the part is before a position, 0 to 1; None when that is not known."""
+
+    def read(self, position: Position) -> Iterator[Callable[[], Rows]]:
+        """Blocks of rows from a position on; calling one makes its rows, in any thread."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +42,7 @@ class Source:
     location : str
     names : tuple of str
         Its columns, in order.
-    parts : tuple of Sheet or Typed
+    parts : tuple of Readable
     sizes : tuple of int
         Of each part, in bytes; 0 where it is not known.
     identity : list or None
@@ -39,9 +53,9 @@ class Source:
 
     location: str
     names: tuple[str, ...]
-    parts: tuple[Any, ...]
+    parts: tuple[Readable, ...]
     sizes: tuple[int, ...]
-    identity: list | None
+    identity: list[Any] | None
     note: str = ""
 
     @property
@@ -49,25 +63,26 @@ class Source:
         """The first file, when they are CSV."""
         return self.parts[0] if isinstance(self.parts[0], Sheet) else None
 
-    def read(self, position: dict) -> Iterator[Callable[[], Rows]]:
+    def read(self, position: Position) -> Iterator[Callable[[], Rows]]:
         """Blocks of rows from ``{"part": …, "at": …}`` on, or from the start when it is empty."""
         begin = position.get("part", 0)
         for number, part in enumerate(self.parts[begin:], begin):
             at = position["at"] if position and number == begin else part.start
             for block in part.read(at):
-                yield lambda block=block, number=number: _placed(block(), number)
+                yield partial(_placed, block, number)
 
-    def share(self, position: dict) -> float | None:
+    def share(self, position: Position) -> float | None:
         """How much of the input is before a position, 0 to 1; None when that is not known."""
-        shares = [part.share(position["at"]) if number == position["part"] else 1 for number, part in enumerate(self.parts)]
-        if shares[position["part"]] is None or not sum(self.sizes):
+        number, total = position["part"], sum(self.sizes)
+        share = self.parts[number].share(position["at"])
+        if share is None or not total:
             return None
-        done = sum(size * share for size, share in zip(self.sizes[:position["part"] + 1], shares))
-        return done / sum(self.sizes)
+        return (sum(self.sizes[:number]) + self.sizes[number] * share) / total
 
 
-def _placed(rows: Rows, part: int) -> Rows:
-    return Rows(**{**vars(rows), "position": {"part": part, "at": rows.position}})
+def _placed(block: Callable[[], Rows], part: int) -> Rows:
+    rows = block()
+    return replace(rows, position={"part": part, "at": rows.position})
 
 
 def open_tables(location: str, needed: Sequence[str], whole: bool) -> Source:
@@ -89,6 +104,7 @@ def open_tables(location: str, needed: Sequence[str], whole: bool) -> Source:
     """
     parts = files_at(location, Path()).parts()
     identity = [_identity(part) for part in parts]
+    read: tuple[Typed, ...] | tuple[Sheet, ...]
     if all(part.where.lower().endswith(PARQUET) for part in parts):
         read = _parquet(location, parts, needed, whole)
     elif all(part.where.lower().endswith(CSV) for part in parts):
@@ -123,7 +139,7 @@ def _csv(location: str, parts: Sequence[Part], needed: Sequence[str], whole: boo
     return tuple(Sheet(each, part.size, wanted) for each, part in zip(opened, parts))
 
 
-def _identity(part: Part) -> list:
+def _identity(part: Part) -> list[Any]:
     with reading(part.where):
         return [part.where, part.size, *part.version()]
 

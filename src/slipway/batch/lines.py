@@ -6,7 +6,7 @@ from functools import partial
 
 import pyarrow
 
-from slipway.batch.rows import Rows
+from slipway.batch.rows import Position, Rows
 from slipway.errors import TableError
 from slipway.table.csv_file import CsvFile
 from slipway.table.csv_rows import Form, Parsed, line_end_of, parse
@@ -39,7 +39,7 @@ class Sheet:
         return min(max(self.file.row_size * ROWS, LEAST), MOST)
 
     @property
-    def start(self) -> dict[str, int]:
+    def start(self) -> Position:
         """The position of the first row."""
         return {"byte": self.file.header.size, "row": 0}
 
@@ -47,11 +47,11 @@ class Sheet:
     def names(self) -> tuple[str, ...]:
         return self.file.names
 
-    def share(self, position: dict[str, int]) -> float | None:
+    def share(self, position: Position) -> float | None:
         """How much of the file is before a position; None when it is compressed."""
         return None if self.file.where.lower().endswith(".gz") else min(1.0, position["byte"] / max(self.size, 1))
 
-    def read(self, position: dict[str, int]) -> Iterator[Callable[[], Rows]]:
+    def read(self, position: Position) -> Iterator[Callable[[], Rows]]:
         """Blocks of rows from a position on; calling one parses it, in any thread.
 
         Raises
@@ -82,7 +82,7 @@ class Sheet:
                     "Look for a quote that is never closed",
                 )
 
-    def _rows(self, parsing: Callable[[], Parsed], row: int, position: dict[str, int]) -> Rows:
+    def _rows(self, parsing: Callable[[], Parsed], row: int, position: Position) -> Rows:
         parsed = parsing()
         return Rows(self.file.where, row + 1, parsed.count, parsed.cells, position, parsed.malformed, parsed.lines)
 

@@ -2,11 +2,10 @@
 
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 from slipway.batch.input import Source, open_tables
-from slipway.batch.output import CsvCells, CsvLines, Packed, ParquetRows
-from slipway.batch.place import place, state
+from slipway.batch.output import CsvCells, CsvLines, Output, Packed, ParquetRows
+from slipway.batch.place import Target, place, state
 from slipway.batch.record import Record
 from slipway.batch.run import Batch
 from slipway.batch.scorer import Scorer
@@ -74,7 +73,7 @@ def _source(problem: Problem, location: str, out: str, scorer: Scorer) -> Source
     return open_cells(settings, location, scorer.needed)
 
 
-def _place(problem: Problem, out: str, folder: Path) -> Any:
+def _place(problem: Problem, out: str, folder: Path) -> Target:
     if not out.startswith(COLLECTION):
         return place(out, folder)
     from slipway.batch.collection import CollectionPlace, collection_of
@@ -138,7 +137,7 @@ def _same(location: str, written: str) -> bool:
     return read == written or deep and fnmatch(written, read)
 
 
-def _output(source: Source, added: tuple[str, ...], out: str) -> Any:
+def _output(source: Source, added: tuple[str, ...], out: str) -> Output:
     if out.startswith(COLLECTION):
         from slipway.batch.collection import Upserts
 
@@ -149,8 +148,5 @@ def _output(source: Source, added: tuple[str, ...], out: str) -> Any:
     if not name.endswith(CSV):
         raise TableError(f"{out}: is neither CSV ({', '.join(CSV)}) nor Parquet ({', '.join(PARQUET)}) by its name")
     sheet = source.sheet
-    if sheet is None:
-        output: Any = CsvCells(source.names, added)
-    else:
-        output = CsvLines(sheet.file.header, added)
+    output = CsvCells(source.names, added) if sheet is None else CsvLines(sheet.file.header, added)
     return Packed(output) if name.endswith(".gz") else output

@@ -4,11 +4,11 @@ import csv
 import io
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -22,6 +22,19 @@ from slipway.model.scoring import Answers
 from slipway.table.dialect import Header
 
 AT_ONCE = 10_000
+
+
+class Output(Protocol):
+    """How answered rows are written. What it encodes is what the `slipway.batch.place.Growth` of its place takes."""
+
+    def begin(self) -> Any:
+        """What is appended before the rows."""
+
+    def encode(self, rows: Rows, answers: Answers) -> Any:
+        """The answered rows, as they are appended."""
+
+    def finish(self, unfinished: Path) -> Path:
+        """The file to put in its place, made of all that was appended."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +69,8 @@ class CsvLines:
         written = []
         for begin in range(0, len(lines), AT_ONCE):  # the texts of all rows at once would take much room
             part = slice(begin, begin + AT_ONCE)
-            columns = [lines[part], *_texts(_some(answers, part), self.separator)]
-            written.append(_joined(columns, self.separator, self.line_end))
+            columns, notes = _texts(_some(answers, part), self.separator)
+            written.append(_joined([lines[part], *columns], notes, self.separator, self.line_end))
         return b"".join(written)
 
     def finish(self, unfinished: Path) -> Path:
@@ -77,7 +90,8 @@ class CsvCells:
     def encode(self, rows: Rows, answers: Answers) -> bytes:
         """The answered rows, as they are appended."""
         table = chosen_cells(rows, answers)
-        for name, text in zip(self.added, _texts(answers, b",", quoted=False)):
+        columns, notes = _texts(answers, b",", quoted=False)
+        for name, text in zip(self.added, [*columns, notes]):
             table = table.append_column(name, pyarrow.array(_decoded(text, table.num_rows), pyarrow.string()))
         written = io.BytesIO()
         try:
@@ -96,7 +110,7 @@ class CsvCells:
 class Packed:
     """CSV whose every block is a gzip member; what was appended can be cut off again."""
 
-    inner: Any
+    inner: CsvLines | CsvCells
 
     def begin(self) -> bytes:
         return _packed(self.inner.begin())
@@ -126,7 +140,8 @@ class ParquetRows:
         written = pyarrow.BufferOutputStream()
         with ipc.new_stream(written, table.schema, options=ipc.IpcWriteOptions(compression="lz4")) as stream:
             stream.write_table(table)
-        return written.getvalue().to_pybytes()
+        content: bytes = written.getvalue().to_pybytes()
+        return content
 
     def finish(self, unfinished: Path) -> Path:
         """The file of all that was appended."""
@@ -152,7 +167,7 @@ def _assemble(unfinished: Path, draft: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _tables(path: Path):
+def _tables(path: Path) -> Iterator[pyarrow.Table]:
     with pyarrow.OSFile(str(path)) as file:
         while file.tell() < file.size():
             with ipc.open_stream(file) as stream:
@@ -181,8 +196,8 @@ def _some(answers: Answers, part: slice) -> Answers:
     )
 
 
-def _texts(answers: Answers, separator: bytes, quoted: bool = True) -> list:
-    """The answer as columns of text, the last one None when all of it is empty."""
+def _texts(answers: Answers, separator: bytes, quoted: bool = True) -> tuple[list[list[bytes]], list[bytes] | None]:
+    """The answer as columns of text, and its warnings as one more; None when there are none."""
     write = (lambda text: _quoted(text, separator)) if quoted else str.encode
     if answers.probabilities is None:
         columns = [numbers_text(answers.values.tolist())]
@@ -190,7 +205,7 @@ def _texts(answers: Answers, separator: bytes, quoted: bool = True) -> list:
         labels = {label: write(label) for label in set(answers.values.tolist())}
         columns = [[labels[value] for value in answers.values.tolist()]]
         columns += [numbers_text(each.tolist()) for each in answers.probabilities.T]
-    return [*columns, None if answers.warnings is None else [write(note) for note in answers.warnings]]
+    return columns, None if answers.warnings is None else [write(note) for note in answers.warnings]
 
 
 def _decoded(texts: list[bytes] | None, count: int) -> list[str]:
@@ -206,11 +221,11 @@ def numbers_text(values: Sequence[float]) -> list[bytes]:
     return texts
 
 
-def _joined(columns: list, separator: bytes, line_end: bytes) -> bytes:
+def _joined(columns: list[list[bytes]], last: list[bytes] | None, separator: bytes, line_end: bytes) -> bytes:
     """Lines of these columns; a last one of None is empty."""
-    between = [each for column in columns[:-1] for each in (column, repeat(separator))]
-    last = (repeat(line_end),) if columns[-1] is None else (columns[-1], repeat(line_end))
-    return b"".join(chain.from_iterable(zip(*between, *last)))
+    parts: list[Iterable[bytes]] = [each for column in columns for each in (column, repeat(separator))]
+    parts += [repeat(line_end)] if last is None else [last, repeat(line_end)]
+    return b"".join(chain.from_iterable(zip(*parts)))
 
 
 def _quoted(text: str, separator: bytes) -> bytes:

@@ -6,12 +6,60 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from slipway.errors import TableError
 from slipway.sources.source import S3
 from slipway.store.atomic import put, unwritable
+
+
+class Growth(Protocol):
+    """What a batch appends to; what is behind its last mark can be cut off again."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that are there."""
+
+    def append(self, content: Any) -> None:
+        """Write what an output of the same kind encoded."""
+
+    def cut(self, size: int) -> None:
+        """Leave the first `size` bytes."""
+
+    def sync(self) -> None:
+        """Return once what was appended outlives a power cut."""
+
+
+class Target(Protocol):
+    """Where answers go: a `Place` for a file, or a collection."""
+
+    @property
+    def location(self) -> str: ...
+
+    @property
+    def unfinished(self) -> Path: ...
+
+    @property
+    def grows_in_sight(self) -> bool:
+        """Whether readers see each block as soon as it is appended."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to be put there."""
+
+    def holds(self, size: int) -> bool:
+        """Whether this many bytes of what is unfinished are there."""
+
+    def grow(self, size: int) -> AbstractContextManager[Growth]:
+        """What is appended to, cut to `size` bytes."""
+
+    def discard(self) -> None:
+        """Leave nothing unfinished behind."""
+
+    def put(self, file: Path) -> None:
+        """Put what is finished there."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +143,7 @@ class Growing:
     """A file that is appended to, from a mark on."""
 
     path: Path
-    file: Any
+    file: FileIO
     size: int
 
     def append(self, content: bytes) -> None:

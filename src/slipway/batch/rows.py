@@ -6,6 +6,8 @@ from typing import Any
 
 import pyarrow
 
+Position = Mapping[str, Any]  # a place between two rows, as the reader of a part wants it; JSON
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -20,8 +22,8 @@ class Rows:
     count : int
     cells : RecordBatch, Table, or mapping of str to list
         The columns that are needed, of the rows that have the right shape.
-    position : object
-        Where the rows after these begin, as the reader of the part wants it; JSON.
+    position : Position
+        Where the rows after these begin.
     malformed : mapping of int to str
         Rows, from 0, that have not, and why.
     originals : list
@@ -33,9 +35,9 @@ class Rows:
     first: int
     count: int
     cells: Any
-    position: Any
+    position: Position
     malformed: Mapping[int, str] = field(default_factory=dict)
-    originals: list = field(default_factory=list)
+    originals: list[Any] = field(default_factory=list)
 
     @property
     def well_formed(self) -> int:

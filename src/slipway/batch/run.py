@@ -9,10 +9,10 @@ from time import monotonic
 from typing import Any
 
 from slipway.batch.input import Source
-from slipway.batch.output import rejects_text
-from slipway.batch.place import Growing, Place, alone
+from slipway.batch.output import Output, rejects_text
+from slipway.batch.place import Growth, Place, Target, alone
 from slipway.batch.record import Mark, Record
-from slipway.batch.rows import Rows
+from slipway.batch.rows import Position, Rows
 from slipway.batch.scorer import Scorer
 from slipway.errors import TableError
 from slipway.store.atomic import unwritable
@@ -32,9 +32,9 @@ class Batch:
     ----------
     source : Source
     scorer : Scorer
-    output : object
-        One of `slipway.batch.output`.
-    out, rejects : Place
+    output : Output
+    out : Target
+    rejects : Place
     record : Record
     strict : bool
         Whether the first row that cannot be answered ends it.
@@ -42,8 +42,8 @@ class Batch:
 
     source: Source
     scorer: Scorer
-    output: Any
-    out: Place
+    output: Output
+    out: Target
     rejects: Place
     record: Record
     strict: bool
@@ -74,7 +74,7 @@ def run(batch: Batch, tell: Tell) -> Mark:
         mark, done = _found(batch, tell)
         if batch.source.note:
             tell(Mark(), f"Note: {batch.source.note}.")
-        if not done:
+        if mark is None or not done:
             try:
                 mark = _score(batch, mark, tell)
             except Stopped:
@@ -133,7 +133,7 @@ def _score(batch: Batch, mark: Mark | None, tell: Tell) -> Mark:
     return mark
 
 
-def _appended(batch: Batch, mark: Mark, out: Growing, rejects: Growing) -> Iterator[Mark]:
+def _appended(batch: Batch, mark: Mark, out: Growth, rejects: Growth) -> Iterator[Mark]:
     """Write the rows behind a mark; each block's end is a mark."""
     for done in _answered(batch, mark.position):
         _refuse(batch, done)
@@ -148,7 +148,7 @@ def _refuse(batch: Batch, done: "Done") -> None:
         raise Stopped(done.first_reason, "Without --strict such rows go to a file of rejects")
 
 
-def _keep(batch: Batch, mark: Mark, *files: Growing, done: bool = False) -> None:
+def _keep(batch: Batch, mark: Mark, *files: Growth, done: bool = False) -> None:
     for file in files:
         file.sync()
     if batch.source.identity is not None:
@@ -161,7 +161,7 @@ def _due_after(begun: float) -> float:
     return now + max(SECONDS, (now - begun) / SHARE)
 
 
-def _leave(batch: Batch, mark: Mark, out: Growing, rejects: Growing, tell: Tell) -> None:
+def _leave(batch: Batch, mark: Mark, out: Growth, rejects: Growth, tell: Tell) -> None:
     """Keep what is whole of a run that breaks off, for whatever reason, and say how much it is."""
     with suppress(TableError, OSError):  # on a full disk perhaps; then the mark before counts
         if mark.rows:
@@ -177,7 +177,7 @@ def _leave(batch: Batch, mark: Mark, out: Growing, rejects: Growing, tell: Tell)
 class Done:
     """A block that was answered: what is to be written of it."""
 
-    position: Any
+    position: Position
     scored: int
     rejected: int
     encoded: Any
@@ -185,7 +185,7 @@ class Done:
     first_reason: str
 
 
-def _answered(batch: Batch, position: Any) -> Iterator[Done]:
+def _answered(batch: Batch, position: Position) -> Iterator[Done]:
     """The blocks from a position on, in order; as many are worked at as there are cores."""
     waiting: deque[Future[Done]] = deque()
     with ThreadPoolExecutor(cores(), "batch") as pool:

@@ -5,12 +5,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from slipway.errors import StoreError, TableError
 from slipway.sources.s3 import CURES
 from slipway.sources.source import S3
-from slipway.store.remote import PUT, boto3, connect, explained
+from slipway.store.remote import PUT, connect, explained
 
 
 def check(location: str) -> None:
@@ -26,7 +27,7 @@ def upload(file: Path, location: str) -> None:
     with _told(location, "All rows are answered and kept: run the same command again to send them") as (client, name):
         try:
             client.upload_file(str(file), *name.values())
-        except boto3.exceptions.S3UploadFailedError as error:
+        except S3UploadFailedError as error:
             raise error.__context__ or error from None
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import pyarrow
 
-from slipway.batch.rows import Rows
+from slipway.batch.rows import Position, Rows
 
 ROWS = 1 << 14
 
@@ -32,15 +32,15 @@ class Typed:
     batches: Callable[[], Iterator[pyarrow.RecordBatch]]
 
     @property
-    def start(self) -> dict:
+    def start(self) -> Position:
         """The position of the first row."""
         return {"row": 0}
 
-    def share(self, position: dict) -> float | None:
+    def share(self, position: Position) -> float | None:
         """How much of the table is before a position; None when that is not known."""
         return min(1.0, position["row"] / self.rows) if self.rows else None
 
-    def read(self, position: dict) -> Iterator[Callable[[], Rows]]:
+    def read(self, position: Position) -> Iterator[Callable[[], Rows]]:
         """Batches of rows from a position on; those before it are read again, and passed over."""
         row = 0
         for batch in self.batches():

@@ -5,6 +5,7 @@ import re
 import secrets
 import time
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -56,7 +57,7 @@ def log_failure(error: Exception, request_id: str | None) -> None:
     write_line(STDERR, {"id": request_id, "error": type(error).__name__, "trace": places})
 
 
-def write_line(descriptor: int, record: dict) -> None:
+def write_line(descriptor: int, record: Mapping[str, object]) -> None:
     """One line in one write, so that lines of several workers do not mix; a closed pipe is ignored."""
     with suppress(OSError):
         os.write(descriptor, msgspec.json.encode(record) + b"\n")

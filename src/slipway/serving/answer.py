@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from slipway.model.contents import metrics_of
 from slipway.model.predictor import Predictor
@@ -38,7 +39,7 @@ class Answer:
 
 
 def explain(
-    predictor: Predictor, answers: Answers, row: Mapping, warnings: Sequence[str]
+    predictor: Predictor, answers: Answers, row: Mapping[str, Any], warnings: Sequence[str]
 ) -> Answer:
     """The prediction for one row, and why."""
     value = answers.values[0]
@@ -61,11 +62,12 @@ def _typical_error(predictor: Predictor) -> str:
 
 
 def _decided(predictor: Predictor, probabilities: Mapping[str, float], label: str) -> str:
-    if predictor.task == "multiclass":
+    positive, threshold = predictor.positive, predictor.threshold
+    if positive is None or threshold is None:
         return f"The most probable of {len(predictor.classes)} labels, with {share(probabilities[label])}."
     return (
-        f"The probability of {predictor.positive} is {share(probabilities[predictor.positive])}; "
-        f"the answer is {predictor.positive} at {share(predictor.threshold)} or more."
+        f"The probability of {positive} is {share(probabilities[positive])}; "
+        f"the answer is {positive} at {share(threshold)} or more."
     )
 
 

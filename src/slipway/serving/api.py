@@ -1,6 +1,7 @@
 """The calls that predict: rows as JSON, and whole tables as CSV."""
 
 from collections import Counter
+from typing import IO
 
 import msgspec
 from flask import Blueprint, Response, current_app, g, request
@@ -64,7 +65,7 @@ def predict_file() -> Response:
     return response
 
 
-def _upload():
+def _upload() -> IO[bytes]:
     """The table of this request, on disk if it is large; the file has no name, so nothing can be left behind."""
     try:
         if request.mimetype == "text/csv":

@@ -1,6 +1,7 @@
 """Content of the model card beyond the bundle's own documents."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from slipway.model.contents import Estimate, Ranked
 from slipway.serving.chart import Bar, number
@@ -59,7 +60,7 @@ def deciding_first(measured: Mapping[str, Estimate], metric: str) -> list[tuple[
     return sorted(measured.items(), key=lambda pair: pair[0] != metric)
 
 
-def settings(values: Mapping) -> str:
+def settings(values: Mapping[str, Any]) -> str:
     """An estimator's settings in one line."""
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(values.items()))
 

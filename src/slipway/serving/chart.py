@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from slipway.model.explanation import Contributions
 
@@ -75,7 +76,7 @@ def share(value: float) -> str:
     return f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
 
 
-def contribution_chart(found: Contributions, row: Mapping, probability: bool) -> Chart:
+def contribution_chart(found: Contributions, row: Mapping[str, Any], probability: bool) -> Chart:
     """The ten largest contributions and the sum of the others."""
     moved = [(name, _given(row.get(name)), amount) for name, amount in found.fields]
     if len(moved) > MOST + 1:
@@ -91,8 +92,8 @@ def contribution_chart(found: Contributions, row: Mapping, probability: bool) ->
             *_extent(amount, span, zero), amount > 0)
         for name, given, amount in moved
     )
-    ends = [share(end) if probability else number(end, decimals) for end in (found.base, found.result)]
-    return Chart(found.of, probability, *ends, round(zero, 2), bars)
+    base, result = (share(end) if probability else number(end, decimals) for end in (found.base, found.result))
+    return Chart(found.of, probability, base, result, round(zero, 2), bars)
 
 
 def probability_bars(classes: Sequence[str], probabilities: Sequence[float]) -> list[Bar]:

@@ -28,7 +28,7 @@ class Chunks:
         content = bytearray()
         while not self.is_complete:
             if self._left is not None:
-                if not self._take(received, content):
+                if not self._take(self._left, received, content):
                     break
             else:
                 line, end, _ = received.partition(b"\r\n")
@@ -40,14 +40,14 @@ class Chunks:
                 self._read(bytes(line))
         return bytes(content)
 
-    def _take(self, received: bytearray, content: bytearray) -> bool:
-        """Content of the chunk; whether the chunk is complete."""
-        if self._left > 2:
-            piece = received[:self._left - 2]
+    def _take(self, left: int, received: bytearray, content: bytearray) -> bool:
+        """Content of the chunk, of which so many bytes are left; whether the chunk is complete."""
+        if left > 2:
+            piece = received[:left - 2]
             del received[:len(piece)]
             content += piece
-            self._left -= len(piece)
-        if self._left > 2 or len(received) < 2:
+            self._left = left = left - len(piece)
+        if left > 2 or len(received) < 2:
             return False
         if received[:2] != b"\r\n":
             raise ChunkMissingTerminator(bytes(received[:2]))

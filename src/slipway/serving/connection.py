@@ -9,9 +9,10 @@ import socket
 import time
 from collections.abc import Iterable, Iterator
 from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 
 from gunicorn.config import Config
-from gunicorn.http import Request, get_parser
+from gunicorn.http import get_parser
 from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, LimitRequestHeaders, NoMoreData
 from gunicorn.http.wsgi import Response
 
@@ -37,17 +38,17 @@ class Connection:
         Bytes of a body that the application does not refuse unread.
     """
 
-    def __init__(self, cfg: Config, sock: socket.socket, client, server, largest: int) -> None:
+    def __init__(self, cfg: Config, sock: socket.socket, client: Any, server: Any, largest: int) -> None:
         sock.setblocking(False)
         self.sock, self.client, self.server = sock, client, server
         self.deadline = time.monotonic() + HEAD_SECONDS
-        self.request: Request | None = None
-        self.response: Response | None = None
+        self.request: Any = None  # gunicorn's Request, which has no types; None between two of them
+        self.response: Any = None  # gunicorn's Response, until the next request
         self._largest = largest
         self._parser = get_parser(cfg, self, client)
         self._received = bytearray()
         self._is_ended = False
-        self._body: SpooledTemporaryFile | None = None
+        self._body: IO[bytes] = io.BytesIO()
         self._length = 0  # of the body as far as it is here
         self._left = 0  # of a body that does not come in chunks
         self._chunks: Chunks | None = None
@@ -153,7 +154,7 @@ class Connection:
         """Move what belongs to the body to where the application reads it."""
         if self._chunks:
             try:
-                content = self._chunks.decode(self._received)
+                content: bytes | bytearray = self._chunks.decode(self._received)
             except (InvalidChunkSize, ChunkMissingTerminator):
                 self._is_ended, content = True, b""
         else:
@@ -227,13 +228,14 @@ class Connection:
     def end_answer(self) -> None:
         """Tell the application that its answer is sent, or given up."""
         answer, self._answer, self._pieces = self._answer, None, None
-        if hasattr(answer, "close"):
+        if answer is not None and hasattr(answer, "close"):
             answer.close()
 
     def renew(self, seconds: float) -> None:
         """Wait for the next request on the same connection."""
         self._body.close()
-        self.request = self.response = self._body = None
+        self.request = self.response = None
+        self._body = io.BytesIO()
         self._length = 0
         self.deadline = time.monotonic() + seconds
 
@@ -252,6 +254,5 @@ class Connection:
 
     def close(self) -> None:
         """End it."""
-        if self._body is not None:
-            self._body.close()
+        self._body.close()
         self.sock.close()

@@ -9,9 +9,9 @@ import csv
 import io
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -28,6 +28,8 @@ ROWS = 1000
 PORTION = 1 << 20  # letters and cells
 LONGEST_LINE = 1 << 20
 MOST_COLUMNS = 16_384  # those of a spreadsheet; a short row is filled up to the header
+
+Row = list[str] | None  # its cells; None when it cannot be read
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,10 @@ class Sheet:
     raw: bytes
     rules: Rules
     places: list[int]
-    rows: Iterator[list[str] | None]
+    rows: Iterator[Row]
 
 
-def spool(pieces: Iterable[bytes]) -> BinaryIO:
+def spool(pieces: Iterable[bytes]) -> IO[bytes]:
     """A copy of an upload, so that the answer is not written while the client still sends.
 
     Raises
@@ -85,7 +87,7 @@ def spool(pieces: Iterable[bytes]) -> BinaryIO:
     return file
 
 
-def open_sheet(file: BinaryIO, rules: Rules) -> Sheet:
+def open_sheet(file: IO[bytes], rules: Rules) -> Sheet:
     """Read the header.
 
     Raises
@@ -119,9 +121,10 @@ def answer(sheet: Sheet, service: Service, facts: Any) -> Iterator[bytes]:
         yield _answer_rows(sheet, rows, service, facts)
 
 
-def _portions(sheet: Sheet) -> Iterator[list]:
+def _portions(sheet: Sheet) -> Iterator[list[Row]]:
     """The rows, a thousand at a time; fewer where they are long, so that memory stays bounded."""
-    rows, size = [], 0
+    rows: list[Row] = []
+    size = 0
     for row in sheet.rows:
         rows.append(row)
         size += len(sheet.header) + sum(map(len, row or ()))
@@ -132,10 +135,10 @@ def _portions(sheet: Sheet) -> Iterator[list]:
         yield rows
 
 
-def _answer_rows(sheet: Sheet, rows: list, service: Service, facts: Any) -> bytes:
+def _answer_rows(sheet: Sheet, rows: list[Row], service: Service, facts: Any) -> bytes:
     size = len(sheet.header)
     malformed = {place: wrong for place, row in enumerate(rows) if (wrong := shape_error(row, size))}
-    well_formed = [row for place, row in enumerate(rows) if place not in malformed]
+    well_formed = [row for place, row in enumerate(rows) if row is not None and place not in malformed]
     columns, faults = {}, {}
     for rule, place in zip(service.rules, sheet.places):
         columns[rule.field.name], faults[rule.field.name] = _column(rule, [row[place] for row in well_formed])
@@ -171,7 +174,7 @@ class _Text:
         self.content.write(line[:-2] + self.line_end)
 
 
-def _written(sheet: Sheet, rows: Iterable[list]) -> bytes:
+def _written(sheet: Sheet, rows: Iterable[Sequence[Any]]) -> bytes:
     text = _Text(io.StringIO(newline=""), sheet.line_end)
     csv.writer(text, delimiter=sheet.separator, lineterminator="\r\n").writerows(rows)
     return text.content.getvalue().encode()

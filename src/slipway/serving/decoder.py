@@ -8,7 +8,8 @@ rows of a permitted number goes neither way: to parse a body of brackets takes a
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import GenericAlias
 from typing import Any
 
 import msgspec
@@ -84,9 +85,13 @@ class Decoder:
 
     def warnings(self, decoded: Decoded) -> list[FieldProblem]:
         """What is unlike training in rows that are answered all the same, and what was not read."""
-        found = self.rules.warnings(decoded.columns, None if decoded.wrong else LISTED)
-        found = [each for each in found if each.row - 1 not in decoded.wrong] if decoded.wrong else found
-        return [*(FieldProblem(None, shown_name(name), "ignored", IGNORED) for name in decoded.ignored), *found][:LISTED]
+        ignored = [FieldProblem(None, shown_name(name), "ignored", IGNORED) for name in decoded.ignored]
+        if not decoded.wrong:
+            return [*ignored, *self.rules.warnings(decoded.columns)][:LISTED]
+        good = np.delete(np.arange(decoded.count), list(decoded.wrong))
+        found = self.rules.warnings({name: column[good] for name, column in decoded.columns.items()})
+        placed = [replace(each, row=int(good[each.row - 1]) + 1) for each in found if each.row is not None]
+        return [*ignored, *placed][:LISTED]
 
     def _exceeds(self, body: bytes) -> bool:
         """Whether there are more signs of objects, lists or values than rows of a permitted number have."""
@@ -119,7 +124,7 @@ def is_single(body: bytes) -> bool:
 class Walk:
     """Reads rows of JSON values and keeps what is wrong: the first problems of each row, and all counted by reason."""
 
-    def __init__(self, rules: Rules, known: Collection[str], partial: bool) -> None:
+    def __init__(self, rules: Rules, known: frozenset[str], partial: bool) -> None:
         self._rules = rules
         self._known = known
         self._names = {rule.field.name for rule in rules}
@@ -180,7 +185,7 @@ class _Fast:
         self._markers = [np.array(rule.reader.numeric_markers, dtype=np.float64) for rule in numbers]
         self._codes = {rule.field.name: {level: code for code, level in enumerate(rule.field.levels)} for rule in self._texts}
         row = _struct([*numbers, *self._texts])
-        self._decoder = msgspec.json.Decoder(row | list[row])
+        self._decoder = msgspec.json.Decoder(row | GenericAlias(list, (row,)))
 
     def decode(self, body: bytes, max_rows: int) -> Columns | None:
         """Typed columns, or None when anything at all is not as expected."""
@@ -202,7 +207,7 @@ class _Fast:
             columns[rule.field.name] = column
         return {name: columns[name] for name in self._order}
 
-    def _numbers(self, rows: list[tuple]) -> Columns | None:
+    def _numbers(self, rows: list[tuple[Any, ...]]) -> Columns | None:
         if not self._width:
             return {}
         matrix = np.array([row[:self._width] for row in rows], dtype=np.float64)  # None becomes NaN
@@ -216,7 +221,7 @@ class _Fast:
                 return None
         return dict(zip(self._names, matrix.T))
 
-    def _column(self, rule: Rule, values: list) -> np.ndarray | None:
+    def _column(self, rule: Rule, values: list[Any]) -> np.ndarray | None:
         if rule.field.type == "category":
             levels = self._codes[rule.field.name]
             codes = [MISSING if value is None else levels.get(value, UNSEEN) for value in values]
@@ -271,7 +276,7 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= LONGEST_INTEGER else float(digits)
 
 
-def _rows(document: Any) -> list:
+def _rows(document: Any) -> list[Any]:
     if isinstance(document, dict):
         return [document]
     if not isinstance(document, list):

@@ -4,9 +4,12 @@ Flasgger only shows it: its own validation is off. The page is ours, because Fla
 """
 
 from math import isfinite
+from typing import Any
 
 from flasgger import Swagger
-from flask import Flask, Response, current_app, redirect, request, url_for
+from flask import Flask, current_app, redirect, request, url_for
+from flask.json.provider import DefaultJSONProvider
+from werkzeug.wrappers import Response
 
 from slipway import __version__
 from slipway.serving.examples import answer_example, example_row, example_table, refusal_example
@@ -24,18 +27,21 @@ CONFIG = {
     "specs_route": "/apidocs/",
 }
 
+Document = dict[str, Any]
 
-class ApiDocs(Swagger):
+
+class ApiDocs(Swagger):  # type: ignore[misc]  # Flasgger has no types
     """Flasgger with a specification that is built in one go, not gathered from docstrings."""
 
-    def get_apispecs(self, endpoint: str = "apispec") -> dict:
+    def get_apispecs(self, endpoint: str = "apispec") -> Document:
         return specification(current_app.extensions["slipway"], request.script_root)
 
 
 def install(app: Flask) -> None:
     """Serve ``/apidocs/`` and ``/apispec.json``; ``/docs`` redirects there."""
     ApiDocs(app, config=dict(CONFIG))
-    app.json.sort_keys = False  # predictions before operations, and fields in the order of the table
+    if isinstance(app.json, DefaultJSONProvider):
+        app.json.sort_keys = False  # predictions before operations, and fields in the order of the table
     # Flask's own redirect names the host, which is wrong behind a proxy that does not pass it on.
     app.add_url_rule("/apidocs", "apidocs", _to_apidocs)
     app.add_url_rule("/docs", "docs", _to_apidocs)  # the address in FastAPI
@@ -45,9 +51,9 @@ def _to_apidocs() -> Response:
     return redirect(url_for("flasgger.apidocs"), 308)
 
 
-def specification(service: Service, prefix: str = "") -> dict:
+def specification(service: Service, prefix: str = "") -> Document:
     """The whole specification; `prefix` is the path in front of the service."""
-    document = {
+    document: Document = {
         "swagger": "2.0",
         "info": {
             "title": f"{service.problem.name}: predict {service.predictor.target}",
@@ -72,7 +78,7 @@ def specification(service: Service, prefix: str = "") -> dict:
     return document
 
 
-def _paths(service: Service) -> dict:
+def _paths(service: Service) -> Document:
     status = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
     text = {"description": "Prometheus text format", "schema": {"type": "string"}}
     return {
@@ -88,15 +94,15 @@ def _paths(service: Service) -> dict:
     }
 
 
-def _get(summary: str, good: dict, more: dict | None = None) -> dict:
+def _get(summary: str, good: Document, more: Document | None = None) -> Document:
     return {"summary": summary, "tags": ["operations"], "responses": {"200": good, **(more or {})}}
 
 
-def _good(description: str, schema: dict, example) -> dict:
+def _good(description: str, schema: Document, example: Document) -> Document:
     return {"description": description, "schema": schema, "examples": {"application/json": example}}
 
 
-def _predict(service: Service) -> dict:
+def _predict(service: Service) -> Document:
     serving = service.problem.serving
     return {
         "summary": f"Predict {service.predictor.target} for one row or many",
@@ -127,7 +133,7 @@ def _predict(service: Service) -> dict:
     }
 
 
-def _predict_file(service: Service) -> dict:
+def _predict_file(service: Service) -> Document:
     most = service.problem.serving.max_upload_bytes
     return {
         "summary": f"Predict {service.predictor.target} for every row of a CSV file",
@@ -153,17 +159,17 @@ def _predict_file(service: Service) -> dict:
     }
 
 
-def _problem(status: int, description: str, example: dict | None = None) -> dict:
+def _problem(status: int, description: str, example: Document | None = None) -> Document:
     example = example or problem_document(status, description)
     # Swagger UI looks for `examples` of the first media type alone, and for the rest at the schema.
     schema = {"allOf": [{"$ref": "#/definitions/Problem"}], "example": example}
     return {"description": description, "schema": schema, "examples": {MEDIA_TYPE: example}}
 
 
-def _definitions(service: Service) -> dict:
+def _definitions(service: Service) -> Document:
     numeric = service.predictor.task == "regression"
     label = {"type": "string", "enum": list(service.predictor.classes)}
-    answer = {"prediction": {"type": "number"} if numeric else label}
+    answer: Document = {"prediction": {"type": "number"} if numeric else label}
     if not numeric:
         answer["probabilities"] = {"type": "object", "additionalProperties": {"type": "number"}}
     errors = {"type": "array", "items": {"$ref": "#/definitions/FieldProblem"}}
@@ -205,9 +211,9 @@ def _definitions(service: Service) -> dict:
     }
 
 
-def row_schema(service: Service) -> dict:
+def row_schema(service: Service) -> Document:
     """The JSON schema of a row, as the decoder accepts it."""
-    document = {
+    document: Document = {
         "type": "object",
         "additionalProperties": False,
         "properties": {rule.field.name: _field(rule) for rule in service.rules},
@@ -217,9 +223,9 @@ def row_schema(service: Service) -> dict:
     return document | ({"required": required} if required else {})
 
 
-def _field(rule: Rule) -> dict:
+def _field(rule: Rule) -> Document:
     field = rule.field
-    described = {"description": rule.expected[0].upper() + rule.expected[1:]}
+    described: Document = {"description": rule.expected[0].upper() + rule.expected[1:]}
     described |= {"x-nullable": True} if field.optional else {}
     if field.type == "category":
         return {"type": "string"} | ({"enum": list(field.levels)} if rule.closed_levels else {}) | described

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from typing import Any
 
 import msgspec
 
@@ -14,7 +15,7 @@ from slipway.table.formats import format_of
 from slipway.table.schema import Field, Schema
 
 
-def example_row(schema: Schema) -> dict:
+def example_row(schema: Schema) -> dict[str, Any]:
     """A typical row; a field that may be missing and has no typical value is left out."""
     values = {field.name: _typical(field) for field in schema}
     return {name: value for name, value in values.items() if value is not None}
@@ -44,13 +45,13 @@ def _written(field: Field, value: float | int | str) -> str:
     return format_of(field.format).written(plain) if field.format else plain
 
 
-def answer_example(service: Service) -> dict:
+def answer_example(service: Service) -> dict[str, Any]:
     """The answer to the example row."""
     columns = columns_from_rows(service.schema, [example_row(service.schema)])
     return service.answers(Decoded(columns, 1))[0] | {"bundle": service.digest}
 
 
-def refusal_example(service: Service) -> dict:
+def refusal_example(service: Service) -> dict[str, Any]:
     """The answer to the example row with `true` in its first field, which no field accepts."""
     row = example_row(service.schema) | {service.schema.names[0]: True}
     try:

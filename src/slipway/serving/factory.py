@@ -42,4 +42,5 @@ def _trust_proxies(app: Flask, count: str) -> None:
     if not count.isdecimal():
         raise ServingError(f"SLIPWAY_TRUSTED_PROXIES: {count!r} is not a number of proxies", "Set it to 1 for one proxy")
     if int(count):
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=int(count), x_proto=int(count))
+        fixed = ProxyFix(app.wsgi_app, x_for=int(count), x_proto=int(count))
+        app.wsgi_app = fixed  # type: ignore[method-assign]  # as Flask documents

@@ -131,7 +131,7 @@ def plain(number: float) -> str:
     return str(int(number)) if whole else repr(float(f"{number:.12g}"))
 
 
-def read_row(schema: Schema, typed: Mapping[str, str]) -> dict:
+def read_row(schema: Schema, typed: Mapping[str, str]) -> dict[str, str | int | float]:
     """The row that a filled-in form stands for, without the fields that were left empty.
 
     Unknown names stay in it, so that the decoder reports them.

@@ -6,6 +6,9 @@ Each worker makes its own app and ONNX session after the fork. Numerical librari
 import os
 import sys
 
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
+
 from slipway.errors import SlipwayError
 from slipway.problem import load_problem
 from slipway.serving.listener import refuse_when_stopped
@@ -39,7 +42,7 @@ loglevel = "warning"
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = make_scratch(_memory)
 
 
-def on_starting(server) -> None:
+def on_starting(server: Arbiter) -> None:
     """Fail here, with one line, if there is nothing to serve: otherwise workers would fail one after another."""
     from slipway.serving.service import open_service
 
@@ -50,12 +53,12 @@ def on_starting(server) -> None:
         sys.exit(error.exit_code)
 
 
-def when_ready(server) -> None:
+def when_ready(server: Arbiter) -> None:
     """After a stop signal, accept no client that could not be answered."""
     refuse_when_stopped(server)
 
 
-def post_worker_init(worker) -> None:
+def post_worker_init(worker: Worker) -> None:
     """Load the model before the first request; if it is broken, stop the server instead of restarting workers for ever."""
     service = getattr(worker.wsgi, "extensions", {}).get("slipway")
     if service is not None:
@@ -63,7 +66,7 @@ def post_worker_init(worker) -> None:
         worker.largest_body = service.problem.serving.max_upload_bytes
 
 
-def child_exit(server, worker) -> None:
+def child_exit(server: Arbiter, worker: Worker) -> None:
     """Keep counting the metrics of a worker that ended, without its gauges."""
     from prometheus_client import multiprocess
 

@@ -1,7 +1,9 @@
 """Response headers: what a browser may do with an answer, and which other origins may ask."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Response, current_app, request
 
@@ -39,7 +41,8 @@ def protect(app: Flask, origins: tuple[str, ...], release: str = "") -> None:
     for origin in origins:
         if not ORIGIN.fullmatch(origin):
             raise ServingError(f"serving.cors_origins: {origin!r} is not an origin", "Write it like https://example.com")
-    app.wsgi_app = _Secured(app.wsgi_app, SECURITY | ({RELEASE: release} if release else {}))
+    more = {RELEASE: release} if release else {}
+    app.wsgi_app = _Secured(app.wsgi_app, SECURITY | more)  # type: ignore[method-assign]  # as Flask documents
     app.after_request(_limit_storing)
     app.after_request(_share)
 
@@ -47,12 +50,12 @@ def protect(app: Flask, origins: tuple[str, ...], release: str = "") -> None:
 class _Secured:
     """Adds the headers that an answer does not have yet; below Flask, where it takes a tenth of the time."""
 
-    def __init__(self, application: Callable, headers: Mapping[str, str]) -> None:
+    def __init__(self, application: WSGIApplication, headers: Mapping[str, str]) -> None:
         self._application = application
         self._headers = list(headers.items())
 
-    def __call__(self, environ: dict, start_response: Callable):
-        def start(status: str, headers: list[tuple[str, str]], failure=None):
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], failure: Any = None, /) -> Callable[[bytes], object]:
             present = {name.lower() for name, _ in headers}
             added = [(name, value) for name, value in self._headers if name.lower() not in present]
             return start_response(status, headers + added, failure)

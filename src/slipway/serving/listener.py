@@ -5,8 +5,12 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
+from types import FrameType
+
+from gunicorn.arbiter import Arbiter
 
 SO_ATTACH_FILTER = 26  # asm-generic/socket.h; Python has no name for it
 
@@ -20,20 +24,21 @@ NO_NEW_CONNECTIONS = [
 ]
 
 
-def refuse_when_stopped(server) -> None:
+def refuse_when_stopped(server: Arbiter) -> None:
     """Let the listening sockets of gunicorn's master refuse new clients from the signal on that stops it.
 
     Without this they would be accepted by the system, and reset when the last worker closes the socket.
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         usual = signal.getsignal(number)
+        if callable(usual):  # gunicorn's own
+            signal.signal(number, partial(_stop, server, usual))
 
-        def stop(number: int, frame: object, usual=usual) -> None:
-            if not server.systemd and not server.reexec_pid:  # the socket stays open, for systemd or the next master
-                refuse(server.LISTENERS)
-            usual(number, frame)
 
-        signal.signal(number, stop)
+def _stop(server: Arbiter, usual: Callable[[int, FrameType | None], object], number: int, frame: FrameType | None) -> None:
+    if not server.systemd and not server.reexec_pid:  # the socket stays open, for systemd or the next master
+        refuse(server.LISTENERS)
+    usual(number, frame)
 
 
 def refuse(listeners: Iterable[socket.socket]) -> None:

@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flask import Blueprint, Response, current_app, g, render_template, request, url_for
 
@@ -29,7 +30,7 @@ DOCUMENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestor
 
 
 @pages.app_context_processor
-def _frame() -> dict:
+def _frame() -> dict[str, Any]:
     """What the frame of every page shows, the error page's too."""
     here = _service()
     places = {"Predict": "pages.form", "Model": "pages.model", "API": "flasgger.apidocs"}
@@ -76,8 +77,8 @@ def _typed() -> dict[str, str]:
 
 
 def _page(
-    typed: Mapping[str, str] | None = None, row: Mapping | None = None, answer: Answer | None = None,
-    errors: list[tuple[str, str]] = (),
+    typed: Mapping[str, str] | None = None, row: Mapping[str, Any] | None = None, answer: Answer | None = None,
+    errors: Sequence[tuple[str, str]] = (),
 ) -> str:
     here = _service()
     schema = here.schema
@@ -95,11 +96,11 @@ def _page(
         answer=answer,
         key_field=FORM_FIELD if here.keys.needed else "",
         key_error=dict(errors).get(FORM_FIELD, ""),
-        snippets=_snippets(row if answer else example),
+        snippets=_snippets(example if row is None else row),
     )
 
 
-def _snippets(row: Mapping) -> list[dict]:
+def _snippets(row: Mapping[str, Any]) -> list[dict[str, str]]:
     url = url_for("api.predict", _external=True)
     key = _service().keys.needed
     return [
@@ -109,7 +110,8 @@ def _snippets(row: Mapping) -> list[dict]:
 
 
 def _service() -> Service:
-    return current_app.extensions["slipway"]
+    here: Service = current_app.extensions["slipway"]
+    return here
 
 
 @pages.get("/model")
@@ -152,4 +154,5 @@ def _document(name: str, mimetype: str) -> Response:
     response.headers["Content-Security-Policy"] = DOCUMENT_POLICY
     response.headers["Cache-Control"] = "no-cache"
     response.set_etag(bundle.digest)
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

@@ -1,7 +1,8 @@
 """The path in front of the service, from a setting alone: a header may come from any client."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask
 
@@ -29,17 +30,17 @@ def install(app: Flask, prefix: str) -> None:
         raise ServingError(
             f"{VARIABLE}: the service uses addresses below /{first} itself", f"Choose another prefix, e.g. /models{prefix}"
         )
-    app.wsgi_app = _Prefixed(app.wsgi_app, prefix)
+    app.wsgi_app = _Prefixed(app.wsgi_app, prefix)  # type: ignore[method-assign]  # as Flask documents
 
 
 class _Prefixed:
     """Tells Flask the prefix, whether the proxy removed it from the path or passed it on."""
 
-    def __init__(self, application: Callable, prefix: str) -> None:
+    def __init__(self, application: WSGIApplication, prefix: str) -> None:
         self._application = application
         self._prefix = prefix
 
-    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if f"{path}/".startswith(f"{self._prefix}/"):
             environ["PATH_INFO"] = path[len(self._prefix):] or "/"

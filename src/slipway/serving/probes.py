@@ -34,5 +34,5 @@ def metrics() -> Response:
     return Response(current_app.extensions["slipway"].metrics.page(), content_type=MEDIA_TYPE)
 
 
-def _json(document: dict) -> Response:
+def _json(document: dict[str, str]) -> Response:
     return Response(msgspec.json.encode(document), mimetype="application/json")

@@ -1,11 +1,14 @@
 """Errors: RFC 9457 problem details, or a page for people. They never repeat the data."""
 
 from collections.abc import Mapping, Sequence
+from typing import IO, Any
 
 import msgspec
 from flask import Response, current_app, g, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
+from werkzeug.wrappers import Response as BaseResponse
+from werkzeug.wsgi import LimitedStream
 
 from slipway.errors import SlipwayError
 from slipway.serving.access import log_failure
@@ -53,7 +56,7 @@ def shown_name(name: str) -> str:
     return short.encode("utf-8", "replace").decode()
 
 
-def problem_document(status: int, detail: str, problems: Sequence[FieldProblem] = (), total: int = 0) -> dict:
+def problem_document(status: int, detail: str, problems: Sequence[FieldProblem] = (), total: int = 0) -> dict[str, Any]:
     """The members of a problem; ``errors`` and their number only where there are some."""
     document = {"type": "about:blank", "title": HTTP_STATUS_CODES[status], "status": status, "detail": detail}
     if problems:
@@ -68,7 +71,7 @@ def answer_refusal(refusal: Refusal) -> Response:
     return _answer(problem_document(refusal.status, refusal.detail, refusal.problems, total), refusal.headers)
 
 
-def answer_http_error(error: HTTPException) -> Response:
+def answer_http_error(error: HTTPException) -> BaseResponse:
     """The answer to what Flask and Werkzeug refuse themselves."""
     if error.code is None or error.code < 400:  # a redirect travels as an exception too
         return error.get_response()
@@ -81,12 +84,16 @@ def answer_http_error(error: HTTPException) -> Response:
 
 def _excess() -> str:
     """Which limit a body exceeds: Werkzeug refuses a form for its parts as it refuses any body for its length."""
-    most = request.max_content_length
-    length = request.content_length
-    if length <= most if length is not None else not request.stream.is_exhausted:
+    most, length = request.max_content_length, request.content_length
+    if most is None or (length <= most if length is not None else not _is_exhausted(request.stream)):
         parts, letters = request.max_form_parts, request.max_form_memory_size
         return f"The form has more than {parts} parts, or a field of more than {letters} bytes."
     return f"The body is larger than {most} bytes, the limit of this address."
+
+
+def _is_exhausted(body: IO[bytes]) -> bool:
+    """Whether a body without a length was read up to its limit."""
+    return isinstance(body, LimitedStream) and body.is_exhausted
 
 
 def answer_failure(error: Exception) -> Response:
@@ -99,7 +106,7 @@ def answer_failure(error: Exception) -> Response:
     return _answer(problem_document(500, DETAILS[500]))
 
 
-def _answer(document: dict, headers: Mapping[str, str] | None = None) -> Response:
+def _answer(document: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     status = document["status"]
     if _for_a_person():
         page = render_template(

@@ -42,7 +42,7 @@ class Service:
     """
 
     def __init__(
-        self, problem: Problem, bundle: Bundle, verdict: Mapping, keys: Keys, release: str = "", commit: str = ""
+        self, problem: Problem, bundle: Bundle, verdict: Mapping[str, Any], keys: Keys, release: str = "", commit: str = ""
     ) -> None:
         self.problem = problem
         self.bundle = bundle.hold(DOCUMENTS)
@@ -58,8 +58,8 @@ class Service:
         self.decoder = Decoder(self.rules, problem.serving.max_rows, known)
         self.metrics = Metrics(problem.name, bundle.digest)
         self._lock = threading.Lock()
-        self._predictor: Predictor | None = None
-        self._process = 0
+        self._predictor: Predictor  # of this process; `load` makes it
+        self._process = 0  # that loaded it
         self._replayed = False
 
     @property
@@ -109,7 +109,7 @@ class Service:
         found = self._documents(answers)
         if answers.chosen is None:
             return found
-        wrong = {**decoded.wrong, **{problem.row - 1: [problem] for problem in infinite}}
+        wrong = {**decoded.wrong, **{row: [problem] for row, problem in zip(odd, infinite)}}
         placed = dict(zip(answers.chosen.tolist(), found)) | {row: _refused(problems) for row, problems in wrong.items()}
         return [placed[row] for row in range(decoded.count)]
 

@@ -3,19 +3,20 @@
 import json
 from collections.abc import Mapping
 from shlex import quote
+from typing import Any
 
 from slipway.serving.keys import HEADER
 from slipway.table.rules import visible
 
 
-def curl(url: str, row: Mapping, key: bool = False) -> str:
+def curl(url: str, row: Mapping[str, Any], key: bool = False) -> str:
     """A command for a POSIX shell; every part is quoted."""
     headers = ["Content-Type: application/json"] + [f"{HEADER}: YOUR-KEY"] * key
     body = visible(json.dumps(row, indent=2, ensure_ascii=False))
     return " ".join(["curl", quote(url), *(f"-H {quote(header)}" for header in headers), "-d", quote(body)])
 
 
-def python(url: str, row: Mapping, key: bool = False) -> str:
+def python(url: str, row: Mapping[str, Any], key: bool = False) -> str:
     """A program that needs the standard library alone."""
     headers = {"Content-Type": "application/json"} | ({HEADER: "YOUR-KEY"} if key else {})
     fields = "".join(f"    {name!r}: {value!r},\n" for name, value in row.items())

@@ -17,8 +17,10 @@ from contextlib import suppress
 from functools import partial
 
 from gunicorn import util
+from gunicorn.config import Config
 from gunicorn.http import wsgi
 from gunicorn.http.errors import NoMoreData
+from gunicorn.sock import BaseSocket
 from gunicorn.workers.base import Worker as BaseWorker
 
 from slipway.serving.connection import Connection
@@ -36,16 +38,18 @@ FULL = {errno.EMFILE, errno.ENFILE}
 Step = Callable[[Connection], None]
 
 
-class Worker(BaseWorker):
+class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     """One process of the service.
 
     The application refuses a body of more than `largest_body` bytes unread.
     """
 
+    alive: bool
+    sockets: list[BaseSocket]
     largest_body = sys.maxsize
 
     @classmethod
-    def check_config(cls, cfg, log) -> None:
+    def check_config(cls, cfg: Config, log: object) -> None:
         """Fail before anything starts if a setting is not supported."""
         if cfg.is_ssl:
             sys.exit("slipway: TLS is not supported here. Put a proxy in front, or use --worker-class gthread")
@@ -120,7 +124,7 @@ class Worker(BaseWorker):
 
     # From the client.
 
-    def _accept(self, listener) -> bool:
+    def _accept(self, listener: BaseSocket) -> bool:
         """Take one connection; whether there was one."""
         try:
             sock, client = listener.accept()
@@ -203,13 +207,13 @@ class Worker(BaseWorker):
         self.busy.add(conn)
         self.pool.submit(self._answer, conn).add_done_callback(partial(self._handed_back, conn))
 
-    def _handed_back(self, conn: Connection, future: Future) -> None:
+    def _handed_back(self, conn: Connection, future: Future[Step]) -> None:
         """In the thread: let the loop go on with it."""
         self.calls.append(partial(self._take_back, conn, future))
         with suppress(OSError):  # a full pipe wakes as well
             os.write(self.PIPE[1], b"\0")
 
-    def _take_back(self, conn: Connection, future: Future) -> None:
+    def _take_back(self, conn: Connection, future: Future[Step]) -> None:
         self.busy.discard(conn)
         self._do(future.result(), conn)
 

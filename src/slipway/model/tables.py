@@ -12,7 +12,8 @@ from slipway.model.predictor import Predictor as ColumnPredictor
 from slipway.model.scoring import added_columns, added_names, reasons_of, score
 from slipway.problem import Problem, Serving
 from slipway.table.cell import no_markers
-from slipway.table.rules import Faults, Rule, Rules
+from slipway.table.faults import Faults
+from slipway.table.rules import Rule, Rules
 from slipway.table.schema import Columns, fresh_names
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from slipway.model.scoring import added_columns, added_names, reasons_of
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
 from slipway.table.dialect import read_header, read_rows, shape_error
-from slipway.table.rules import LISTED, Faults, FieldProblem, Rule, Rules
+from slipway.table.faults import LISTED, Faults, FieldProblem
+from slipway.table.rules import Rule, Rules
 from slipway.table.schema import fresh_names
 
 IN_MEMORY = 1 << 20

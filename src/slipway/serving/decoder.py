@@ -17,7 +17,8 @@ import numpy as np
 
 from slipway.serving.refusal import Refusal, shown_name
 from slipway.table.dates import days
-from slipway.table.rules import LISTED, FieldProblem, Rule, Rules
+from slipway.table.faults import LISTED, FieldProblem
+from slipway.table.rules import Rule, Rules
 from slipway.table.schema import MISSING, UNSEEN, Columns
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

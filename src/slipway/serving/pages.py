@@ -15,7 +15,7 @@ from slipway.serving.form import FEW_FIELDS, brief, controls, groups, read_row, 
 from slipway.serving.keys import FORM_FIELD
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
-from slipway.table.rules import visible
+from slipway.table.faults import visible
 
 pages = Blueprint("pages", __name__)
 pages.add_app_template_filter(brief, "brief")

@@ -12,7 +12,7 @@ from werkzeug.wsgi import LimitedStream
 
 from slipway.errors import SlipwayError
 from slipway.serving.access import log_failure
-from slipway.table.rules import FieldProblem
+from slipway.table.faults import FieldProblem
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_NAME = 100

@@ -14,7 +14,8 @@ from slipway.serving.decoder import Decoded, Decoder
 from slipway.serving.keys import Keys
 from slipway.serving.refusal import Refusal
 from slipway.store.local import open_store
-from slipway.table.rules import LISTED, NO_ANSWER, FieldProblem, Rules
+from slipway.table.faults import LISTED, NO_ANSWER, FieldProblem
+from slipway.table.rules import Rules
 from slipway.table.schema import Columns
 
 if TYPE_CHECKING:

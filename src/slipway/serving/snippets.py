@@ -6,7 +6,7 @@ from shlex import quote
 from typing import Any
 
 from slipway.serving.keys import HEADER
-from slipway.table.rules import visible
+from slipway.table.faults import visible
 
 
 def curl(url: str, row: Mapping[str, Any], key: bool = False) -> str:

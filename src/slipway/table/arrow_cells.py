@@ -12,7 +12,8 @@ from pyarrow import compute, types
 
 from slipway.errors import TableError
 from slipway.table.cell import typed_text
-from slipway.table.rules import Faults, Rule
+from slipway.table.faults import Faults
+from slipway.table.rules import Rule
 
 PLAIN_NUMBER = r"^-?[0-9]{1,300}(\.[0-9]{1,300})?$"
 

@@ -10,7 +10,8 @@ import pandas as pd
 from slipway.errors import TableError
 from slipway.table.cell import Markers, Reader, encode, no_markers, numbers, reader_of
 from slipway.table.dates import ISO
-from slipway.table.rules import Faults, Rule
+from slipway.table.faults import Faults
+from slipway.table.rules import Rule
 from slipway.table.schema import MISSING, Columns, Field, Schema
 
 PLAIN = Reader()

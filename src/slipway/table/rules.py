@@ -15,56 +15,15 @@ import numpy as np
 
 from slipway.problem import Serving
 from slipway.table.cell import Markers, Reader, encode, no_markers, reader_of
+from slipway.table.faults import LISTED, Fault, Faults, FieldProblem, visible
 from slipway.table.schema import UNSEEN, Columns, Field, Schema
 
 MOST_LEVELS = 12
-LISTED = 100
 SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can have half of a pair, UTF-8 cannot: no log could hold it
-TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-NO_ANSWER = "has no finite answer; its numbers are too far outside the range"
 UNSEEN_LEVEL = "a level that training never saw"
 KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
 INFINITE = re.compile(r"[+-]?(inf|infinity)", re.IGNORECASE)
 Limits = tuple[float | None, float | None]
-
-
-@dataclass(frozen=True)
-class FieldProblem:
-    """What is wrong with one field of one row.
-
-    Parameters
-    ----------
-    row : int or None
-        From 1; None for the header of a table, or for all rows.
-    field : str or None
-        None when the row as a whole is wrong.
-    reason : str
-        ``type``, ``missing``, ``unknown_field``, ``ignored``, ``unseen_level``, ``out_of_range`` or ``not_finite``.
-    detail : str
-        What was expected, without what was sent.
-    """
-
-    row: int | None
-    field: str | None
-    reason: str
-    detail: str
-
-    def __str__(self) -> str:
-        return self.detail if self.field is None else f"{self.field}: {self.detail}"
-
-    def to_json(self) -> dict[str, Any]:
-        return {"row": self.row, "field": self.field, "reason": self.reason, "detail": self.detail}
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Why a value is refused: the reason and the detail of a `FieldProblem`."""
-
-    reason: str
-    detail: str
-
-
-Faults = dict[int, Fault]
 
 
 @dataclass(frozen=True)
@@ -305,8 +264,3 @@ def _is_beyond(text: str) -> bool:
         return INFINITE.fullmatch(text) is not None or "_" not in text and bool(np.isinf(float(text)))
     except ValueError:
         return False
-
-
-def visible(text: str) -> str:
-    """The text with signs that turn the direction of what follows as JSON and Python write them, such as ``\\u202e``."""
-    return TURNS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

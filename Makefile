@@ -28,6 +28,7 @@ e2e: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Run the tests that need Chrome or
 
 lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, types, workflows, Dockerfiles, shell scripts and templates
 	$(BIN)/ruff check --quiet . bin/post_compile
+	$(BIN)/ruff format --check --quiet . bin/post_compile
 	$(BIN)/flake8 . bin/post_compile
 	$(BIN)/hadolint Dockerfile deploy/rehearsal/Dockerfile
 	$(BIN)/shellcheck $(SCRIPTS)

@@ -25,7 +25,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 CHUNK = 50_000
 CLASSES = {
-    "boosting": "HistGradientBoostingRegressor", "forest": "RandomForestRegressor", "linear": "Ridge",
+    "boosting": "HistGradientBoostingRegressor",
+    "forest": "RandomForestRegressor",
+    "linear": "Ridge",
 }
 
 TRAINING = """
@@ -119,7 +121,8 @@ def _write_table(path: Path, rows: int) -> None:
         for begin in range(0, rows, CHUNK):
             count = min(CHUNK, rows - begin)
             columns = (
-                random.integers(19, 64, count).tolist(), random.choice(["female", "male"], count).tolist(),
+                random.integers(19, 64, count).tolist(),
+                random.choice(["female", "male"], count).tolist(),
                 np.round(random.uniform(min(bmi) + 0.5, max(bmi) - 0.5, count), 2).tolist(),
                 random.integers(0, 6, count).tolist(),
                 random.choice(["yes", "no"], count).tolist(),

@@ -34,10 +34,14 @@ def chunk(start: int, rows: int) -> pyarrow.Table:
     """Sixteen numbers, three texts and the target."""
     random = np.random.default_rng(start)
     numbers = np.round(random.normal(50, 20, (rows, NUMBERS)), 4)
-    texts = {name: random.choice(levels, rows) for name, levels in {
-        "region": ["north", "south", "east", "west"], "kind": ["basic", "plus", "premium"],
-        "code": [f"code-{number}" for number in range(40)],
-    }.items()}
+    texts = {
+        name: random.choice(levels, rows)
+        for name, levels in {
+            "region": ["north", "south", "east", "west"],
+            "kind": ["basic", "plus", "premium"],
+            "code": [f"code-{number}" for number in range(40)],
+        }.items()
+    }
     y = numbers[:, 0] + 0.02 * numbers[:, 1] * numbers[:, 2] + 30 * (texts["region"] == "north") + random.normal(0, 20, rows)
     columns = {f"x{number}": numbers[:, number] for number in range(NUMBERS)}
     return pyarrow.table(columns | texts | {"y": np.round(y, 3)})

@@ -42,32 +42,41 @@ seconds = time.perf_counter() - start
 print(json.dumps({{"seconds": seconds, "rows": rows, "memory": memory("VmHWM") - before, "frame": frame}}))
 """
 READINGS = {
-    "bare loop": ("from pymongo import MongoClient", """
+    "bare loop": (
+        "from pymongo import MongoClient",
+        """
 rows, frame = 0, 0
 with MongoClient(os.environ["MONGO_DB_URL"]) as client:
     for document in client["slipway_bench"]["rows"].find({}, {"_id": 0} | dict.fromkeys(fields, 1)):
         rows += 1
-"""),
-    "slipway": ("""
+""",
+    ),
+    "slipway": (
+        """
 import pandas
 from slipway.problem import Collection
 from slipway.sources.batches import frame_of
 from slipway.sources.mongodb import open_collection
-""", """
+""",
+        """
 settings = Collection(database="slipway_bench", collection="rows", fields=dict(zip(fields, fields)))
 table = frame_of(open_collection(settings), "rows")
 rows, frame = len(table), int(table.memory_usage(deep=True).sum())
-"""),
-    "pymongoarrow": ("""
+""",
+    ),
+    "pymongoarrow": (
+        """
 import pyarrow
 from pymongo import MongoClient
 from pymongoarrow.api import Schema, find_pandas_all
-""", """
+""",
+        """
 kinds = dict(n=pyarrow.float64(), i=pyarrow.int64(), c=pyarrow.string(), a=pyarrow.timestamp("ms"), f=pyarrow.bool_())
 with MongoClient(os.environ["MONGO_DB_URL"]) as client:
     table = find_pandas_all(client["slipway_bench"]["rows"], {}, schema=Schema({name: kinds[name[0]] for name in fields}))
 rows, frame = len(table), int(table.memory_usage(deep=True).sum())
-"""),
+""",
+    ),
 }
 
 
@@ -81,7 +90,7 @@ def main() -> None:
     sys.path.insert(0, str(ROOT / "tests"))
     from mongo import serve_mongo
 
-    with (nullcontext(given) if given else serve_mongo()) as url:
+    with nullcontext(given) if given else serve_mongo() as url:
         fill(url, options.documents)
         names = [name for name in READINGS if name != "pymongoarrow" or importlib.util.find_spec(name)]
         told = {name: [] for name in names}

@@ -43,13 +43,16 @@ from slipway.training.metrics import METRICS, value
 
 RIVALS = {
     "regression": {
-        "HistGradientBoosting": HistGradientBoostingRegressor, "linear": LinearRegression,
-        "forest": RandomForestRegressor, "GradientBoosting": GradientBoostingRegressor,
+        "HistGradientBoosting": HistGradientBoostingRegressor,
+        "linear": LinearRegression,
+        "forest": RandomForestRegressor,
+        "GradientBoosting": GradientBoostingRegressor,
     },
     "binary": {
         "HistGradientBoosting": HistGradientBoostingClassifier,
         "linear": lambda **kwargs: LogisticRegression(max_iter=1_000, **kwargs),
-        "forest": RandomForestClassifier, "GradientBoosting": GradientBoostingClassifier,
+        "forest": RandomForestClassifier,
+        "GradientBoosting": GradientBoostingClassifier,
     },
 }
 
@@ -73,9 +76,12 @@ def by_hand(estimator, schema: Schema):
     return make_pipeline(
         make_column_transformer(
             (make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
-            (make_pipeline(
-                SimpleImputer(strategy="most_frequent"),
-                OneHotEncoder(handle_unknown="ignore", sparse_output=False)), levels),
+            (
+                make_pipeline(
+                    SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+                ),
+                levels,
+            ),
         ),
         estimator,
     )
@@ -87,8 +93,9 @@ def slipway_reaches(problem, table: Table) -> float:
     entries, _ = compare(table.learned, compared, table.goal, cores(), lambda *_: None)
     draft, _ = challenger(table, entries)
     predictor = Predictor(draft)
-    return value(table.goal.metric, table.goal.scored(
-        table.unseen.y, predictor.scores(table.unseen.columns), predictor.threshold))
+    return value(
+        table.goal.metric, table.goal.scored(table.unseen.y, predictor.scores(table.unseen.columns), predictor.threshold)
+    )
 
 
 def rival_reaches(estimator, table: Table) -> float:

@@ -86,8 +86,10 @@ def stop_then_run(box: Box) -> float:
 
 
 def report(name: str, seconds: list[float], found: Traffic) -> None:
-    print(f"{name:<16} median {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s; "
-          f"{len(found.requests):,} requests at {found.rate:.0f}/s, {len(found.failed):,} failed")
+    print(
+        f"{name:<16} median {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s; "
+        f"{len(found.requests):,} requests at {found.rate:.0f}/s, {len(found.failed):,} failed"
+    )
 
 
 if __name__ == "__main__":

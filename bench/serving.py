@@ -106,7 +106,8 @@ def _prepare(place: Path, sample: str) -> dict:
     environ = _environ(place)
     slipway = [sys.executable, "-m", "slipway"]
     for command in (
-        [*slipway, "sample", sample, "table.csv"], [*slipway, "train"],
+        [*slipway, "sample", sample, "table.csv"],
+        [*slipway, "train"],
         [sys.executable, "-c", RIVAL_TRAINING, TARGETS[sample]],
     ):
         subprocess.run(command, cwd=place, env=environ, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -120,9 +121,15 @@ def _prepare(place: Path, sample: str) -> dict:
 
 def _environ(place: Path) -> dict[str, str]:
     pinned = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return os.environ | pinned | {
-        "PYTHONPATH": str(ROOT / "src"), "SLIPWAY_PROBLEM": str(place / "slipway.yaml"), "PYTHONUNBUFFERED": "1",
-    }
+    return (
+        os.environ
+        | pinned
+        | {
+            "PYTHONPATH": str(ROOT / "src"),
+            "SLIPWAY_PROBLEM": str(place / "slipway.yaml"),
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
 
 
 def _measure(command: list[str], where: Path, place: Path, row: dict, options: argparse.Namespace) -> dict:
@@ -139,15 +146,24 @@ def _measure(command: list[str], where: Path, place: Path, row: dict, options: a
         resident, proportional = _memory(process.pid)
     quantiles = statistics.quantiles(latencies, n=100)
     return {
-        "start": start, "resident": resident, "proportional": proportional,
-        "rate": len(latencies) / options.seconds, "p50": 1000 * quantiles[49], "p99": 1000 * quantiles[98],
+        "start": start,
+        "resident": resident,
+        "proportional": proportional,
+        "rate": len(latencies) / options.seconds,
+        "p50": 1000 * quantiles[49],
+        "p99": 1000 * quantiles[98],
     }
 
 
 @contextmanager
 def _running(command: list[str], where: Path, environ: dict[str, str]) -> Iterator[subprocess.Popen]:
     process = subprocess.Popen(
-        command, cwd=where, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        command,
+        cwd=where,
+        env=environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         yield process
@@ -246,9 +262,7 @@ def _line(one: dict) -> str:
 
 
 def _report(found: dict[str, list[dict]]) -> None:
-    middle = {
-        name: {key: statistics.median(turn[key] for turn in turns) for key in turns[0]} for name, turns in found.items()
-    }
+    middle = {name: {key: statistics.median(turn[key] for turn in turns) for key in turns[0]} for name, turns in found.items()}
     for name, one in middle.items():
         print(f"{name:<8} {_line(one)}")
     ours, theirs = middle["slipway"], middle["by hand"]

@@ -24,18 +24,23 @@ from slipway.table.cell import columns_from_rows
 from slipway.table.schema import Field, Schema
 from slipway.training.export import linear_graph
 
-SCHEMA = Schema((
-    Field("age", "integer", minimum=18, maximum=64, example=39),
-    Field("bmi", "number", minimum=15.96, maximum=53.13, missing=0.1, example=30.4),
-    Field("smoker", "category", levels=("no", "yes"), example="no"),
-    Field("joined", "date", minimum=18262, maximum=19722, example="2022-01-01"),
-))
-ENCODING = Encoding(SCHEMA, (
-    Output("value", "age"),
-    Output("value", "bmi", fill=30.0),
-    Output("level", "smoker", levels=("yes",)),
-    Output("weekday", "joined"),
-))
+SCHEMA = Schema(
+    (
+        Field("age", "integer", minimum=18, maximum=64, example=39),
+        Field("bmi", "number", minimum=15.96, maximum=53.13, missing=0.1, example=30.4),
+        Field("smoker", "category", levels=("no", "yes"), example="no"),
+        Field("joined", "date", minimum=18262, maximum=19722, example="2022-01-01"),
+    )
+)
+ENCODING = Encoding(
+    SCHEMA,
+    (
+        Output("value", "age"),
+        Output("value", "bmi", fill=30.0),
+        Output("level", "smoker", levels=("yes",)),
+        Output("weekday", "joined"),
+    ),
+)
 ROWS = [
     {"age": 19, "bmi": 27.9, "smoker": "yes", "joined": "2020-01-01"},
     {"age": 62, "bmi": None, "smoker": "no", "joined": "2023-06-30"},
@@ -44,16 +49,31 @@ ROWS = [
 ]
 TASKS = {
     "regression": {
-        "target": "charges", "classes": (), "threshold": None, "link": "identity", "base": (1000.0,),
-        "weights": [[250.0], [30.0], [23000.0], [1.0]], "metric": "rmse",
+        "target": "charges",
+        "classes": (),
+        "threshold": None,
+        "link": "identity",
+        "base": (1000.0,),
+        "weights": [[250.0], [30.0], [23000.0], [1.0]],
+        "metric": "rmse",
     },
     "binary": {
-        "target": "approved", "classes": ("N", "Y"), "threshold": 0.5, "link": "sigmoid", "base": (-1.0,),
-        "weights": [[0.03], [0.01], [1.5], [0.02]], "metric": "roc_auc",
+        "target": "approved",
+        "classes": ("N", "Y"),
+        "threshold": 0.5,
+        "link": "sigmoid",
+        "base": (-1.0,),
+        "weights": [[0.03], [0.01], [1.5], [0.02]],
+        "metric": "roc_auc",
     },
     "multiclass": {
-        "target": "grade", "classes": ("a", "b", "c"), "threshold": None, "link": "softmax", "base": (0.1, 0.0, -0.1),
-        "weights": [[0.03, 0.01, 0.0], [0.0, 0.02, 0.01], [1.0, 0.0, -1.0], [0.1, 0.0, 0.1]], "metric": "log_loss",
+        "target": "grade",
+        "classes": ("a", "b", "c"),
+        "threshold": None,
+        "link": "softmax",
+        "base": (0.1, 0.0, -0.1),
+        "weights": [[0.03, 0.01, 0.0], [0.0, 0.02, 0.01], [1.0, 0.0, -1.0], [0.1, 0.0, 0.1]],
+        "metric": "log_loss",
     },
 }
 
@@ -65,12 +85,22 @@ def files(task: str, schema: Schema = SCHEMA, encoding: Encoding = ENCODING, row
     weights = np.array(own if weights is None else weights)
     metric = facts["metric"]
     model = Model(
-        **facts, task=task, candidate="linear", settings={"penalty": 1.0}, input="float64",
-        encoding=Outputs(encoding.outputs), split=Split(0.2, task, schema.names), rows=Counts(80, 20, 0), data="0" * 64,
-        libraries={"scikit-learn": "1.9.1"}, costs=None,
+        **facts,
+        task=task,
+        candidate="linear",
+        settings={"penalty": 1.0},
+        input="float64",
+        encoding=Outputs(encoding.outputs),
+        split=Split(0.2, task, schema.names),
+        rows=Counts(80, 20, 0),
+        data="0" * 64,
+        libraries={"scikit-learn": "1.9.1"},
+        costs=None,
     )
     metrics = Metrics(
-        metric=metric, greater_is_better=metric == "roc_auc", confidence=0.9,
+        metric=metric,
+        greater_is_better=metric == "roc_auc",
+        confidence=0.9,
         holdout=Holdout(20, {metric: Estimate(0.8, 0.7, 0.9)}, {metric: 0.5}),
         leaderboard=(Ranked("linear", {"penalty": 1.0}, 0.8, 0.01, True, ""),),
         importance=tuple((name, 0.1) for name in schema.names),
@@ -79,7 +109,9 @@ def files(task: str, schema: Schema = SCHEMA, encoding: Encoding = ENCODING, row
     golden = Golden(tuple(rows), tuple(golden_answers(Predictor(draft), columns_from_rows(schema, rows))))
     drift = {"fields": {name: {"missing": 0.0, "edges": [18, 40, 64], "counts": [50, 50]} for name in schema.names}}
     return dict(draft.files) | {
-        "golden.json": written(golden), "metrics.json": written(metrics), "drift.json": written(drift),
+        "golden.json": written(golden),
+        "metrics.json": written(metrics),
+        "drift.json": written(drift),
         "report.html": b"<!doctype html><title>Report</title><p>A report.",
         "fit.svg": b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle r="5"/></svg>',
     }

@@ -10,13 +10,16 @@ from slipway.release.image.labels import labels
 from slipway.store.local import LocalStore
 
 ROOT = Path(__file__).resolve().parents[1]
-BASE = "python:3.11-slim"   # without the digest that the Dockerfile may have: not every engine can fetch that one
+BASE = "python:3.11-slim"  # without the digest that the Dockerfile may have: not every engine can fetch that one
 
 
 def checkout(folder: Path) -> LocalStore:
     """The files of a commit as they are now, with another problem; its empty store."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True,
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):

@@ -96,7 +96,7 @@ class Halting:
         self._file.write(content[: len(content) // 2])
         self._file.flush()
         self._death.step()
-        self._file.write(content[len(content) // 2:])
+        self._file.write(content[len(content) // 2 :])
 
 
 if __name__ == "__main__":

@@ -69,10 +69,9 @@ class Page(HTMLParser):
         """Attributes and text of the elements with these attributes (class_ for class; None = has it)."""
         wanted = {name.rstrip("_").replace("_", "-"): value for name, value in wanted.items()}
         return [
-            (attributes, text) for found, attributes, text in self.elements
-            if found == tag and all(
-                name in attributes and value in (None, attributes[name]) for name, value in wanted.items()
-            )
+            (attributes, text)
+            for found, attributes, text in self.elements
+            if found == tag and all(name in attributes and value in (None, attributes[name]) for name, value in wanted.items())
         ]
 
     def one(self, tag: str, **wanted) -> tuple[dict, str]:

@@ -23,8 +23,11 @@ import slipway
 from slipway.store.remote import S3Store, open_remote
 
 KEYS = {
-    "AWS_ACCESS_KEY_ID": "AKIATESTTESTTESTTEST", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",
-    "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_ACCESS_KEY_ID": "AKIATESTTESTTESTTEST",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
 }
 
 
@@ -55,8 +58,11 @@ def aws(endpoint: str) -> Iterator[None]:
 def client(endpoint: str):
     """A plain client of the server, to look at what is there and to damage it."""
     return boto3.client(
-        "s3", endpoint_url=endpoint, region_name="us-east-1",
-        aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"], aws_secret_access_key="test",
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key="test",
     )
 
 
@@ -159,7 +165,8 @@ def _forward(server: str, method: str, path: str, body: bytes, headers: dict[str
         content = got.read()
         lines = [f"HTTP/1.1 {got.status} {got.reason}"]
         lines += [
-            f"{name}: {value}" for name, value in got.getheaders()
+            f"{name}: {value}"
+            for name, value in got.getheaders()
             if name.lower() not in ("transfer-encoding", "connection", "content-length")
         ]
         length = got.headers.get("Content-Length") if method == "HEAD" else len(content)
@@ -214,7 +221,7 @@ def flipped(raw: bytes) -> bytes:
     """An answer with a wrong bit in the middle of its content."""
     start = raw.index(b"\r\n\r\n") + 4
     at = start + (len(raw) - start) // 2
-    return raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1:]
+    return raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
 
 
 def without_sums(raw: bytes) -> bytes:

@@ -54,8 +54,13 @@ def start(folder: Path, *arguments: str, **environ: str) -> Iterator[subprocess.
     """A process of this Python in the repository's root, with the problem of `folder`; ended at the end."""
     environment = dict(os.environ, SLIPWAY_PROBLEM=str(folder / "slipway.yaml"), PYTHONPATH="src", **environ)
     process = subprocess.Popen(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     try:
         yield process

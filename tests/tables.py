@@ -15,10 +15,15 @@ def charges(rows: int = 240, seed: int = 0, noise: float = 500.0) -> pd.DataFram
     smoker = random.choice(["yes", "no"], rows, p=[0.3, 0.7])
     bmi = np.round(random.normal(30, 6, rows), 2)
     target = 200 * age + 20_000 * (smoker == "yes") + 50 * bmi + random.normal(0, noise, rows)
-    frame = pd.DataFrame({
-        "age": age.astype(str), "bmi": bmi.astype(str), "smoker": smoker,
-        "region": random.choice(["north", "south", "east"], rows), "charges": np.round(target, 2).astype(str),
-    })
+    frame = pd.DataFrame(
+        {
+            "age": age.astype(str),
+            "bmi": bmi.astype(str),
+            "smoker": smoker,
+            "region": random.choice(["north", "south", "east"], rows),
+            "charges": np.round(target, 2).astype(str),
+        }
+    )
     frame.loc[::17, "bmi"] = "NA"
     return frame
 

@@ -15,11 +15,18 @@ from slipway.store.local import LocalStore
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
 MODULES = {
-    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in SOURCE.rglob("*.py")
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCE.rglob("*.py")
 }
 HEAVY = {
-    "pandas", "sklearn", "scipy", "matplotlib", "onnx", "skl2onnx", "pyarrow", "slipway.training", "slipway.sources",
+    "pandas",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "onnx",
+    "skl2onnx",
+    "pyarrow",
+    "slipway.training",
+    "slipway.sources",
 }
 
 
@@ -65,30 +72,44 @@ def within(names: set[str], packages: set[str]) -> set[str]:
     return {name for name in names if any(name == each or name.startswith(f"{each}.") for each in packages)}
 
 
-@pytest.mark.parametrize("part, forbidden", [
-    ("slipway.serving", HEAVY | {"slipway.cli", "slipway.table.cells", "slipway.table.inference"}),
-    ("slipway.training", {"slipway.serving", "slipway.cli", "flask", "gunicorn"}),
-    ("slipway.sources", {"slipway.serving", "slipway.training", "slipway.cli", "flask"}),
-    ("slipway.batch", {"sklearn", "scipy", "matplotlib", "onnx", "skl2onnx", "slipway.training", "slipway.cli"}),
-    ("slipway.model.predictor", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem"}),
-    ("slipway.table.schema", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "onnxruntime"}),
-    ("slipway.table.formats", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "onnxruntime"}),
-    ("slipway.store.local", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "numpy"}),
-    ("slipway.store.transfer", HEAVY | {"slipway.serving", "slipway.cli", "numpy", "flask"}),
-    ("slipway.release",
-     HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "slipway.store.remote", "numpy", "yaml"}),
-    ("slipway.problem", HEAVY | {"slipway.serving", "slipway.cli", "numpy"}),
-])
+@pytest.mark.parametrize(
+    "part, forbidden",
+    [
+        ("slipway.serving", HEAVY | {"slipway.cli", "slipway.table.cells", "slipway.table.inference"}),
+        ("slipway.training", {"slipway.serving", "slipway.cli", "flask", "gunicorn"}),
+        ("slipway.sources", {"slipway.serving", "slipway.training", "slipway.cli", "flask"}),
+        ("slipway.batch", {"sklearn", "scipy", "matplotlib", "onnx", "skl2onnx", "slipway.training", "slipway.cli"}),
+        ("slipway.model.predictor", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem"}),
+        ("slipway.table.schema", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "onnxruntime"}),
+        ("slipway.table.formats", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "onnxruntime"}),
+        ("slipway.store.local", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "numpy"}),
+        ("slipway.store.transfer", HEAVY | {"slipway.serving", "slipway.cli", "numpy", "flask"}),
+        (
+            "slipway.release",
+            HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "slipway.store.remote", "numpy", "yaml"},
+        ),
+        ("slipway.problem", HEAVY | {"slipway.serving", "slipway.cli", "numpy"}),
+    ],
+)
 def test_doors_that_stay_shut(part, forbidden):
     assert part in MODULES
     assert within(reached(part), forbidden) == set()
 
 
-@pytest.mark.parametrize("part", sorted(
-    {"slipway.store.local", "slipway.model.bundle", "slipway.store.atomic", "slipway.store.journal",
-     "slipway.store.pointer", "slipway.table.schema"}
-    | {"slipway.release"} & set(MODULES)
-))
+@pytest.mark.parametrize(
+    "part",
+    sorted(
+        {
+            "slipway.store.local",
+            "slipway.model.bundle",
+            "slipway.store.atomic",
+            "slipway.store.journal",
+            "slipway.store.pointer",
+            "slipway.table.schema",
+        }
+        | {"slipway.release"} & set(MODULES)
+    ),
+)
 def test_parts_that_need_the_standard_library_alone(part):
     allowed = {"slipway", "numpy"} if part == "slipway.table.schema" else {"slipway"}
     assert {name.partition(".")[0] for name in reached(part)} <= allowed | sys.stdlib_module_names
@@ -107,7 +128,13 @@ def loaded(code: str, folder: Path, **environ) -> set[str]:
     code += "\nimport json, sys\nprint('\\n' + json.dumps(sorted(sys.modules)))"
     environ = {**os.environ, "PYTHONPATH": str(SOURCE), **environ}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=True,
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     return set(json.loads(done.stdout.splitlines()[-1]))
 
@@ -130,17 +157,27 @@ assert client.post("/predict/file", data="age,bmi,smoker,joined\\n19,20,no,2020-
     assert within(found, HEAVY) == set()
 
 
-@pytest.mark.parametrize("code, forbidden", [
-    ("import slipway.serving", HEAVY | {"numpy", "flask", "onnxruntime"}),
-    ("import slipway.serving.factory", HEAVY),
-    ("import slipway.batch.open",
-     {"flask", "gunicorn", "prometheus_client", "sklearn", "scipy", "boto3", "pymongo", "pandas"}),
-    ("import slipway.problem, slipway.store.local", HEAVY | {"numpy", "flask"}),
-    ("import sys\nfrom slipway.cli import main\nsys.argv = ['slipway', '--help']\ntry: main()\nexcept SystemExit: pass",
-     HEAVY | {"numpy", "flask", "yaml", "onnxruntime", "slipway.problem"}),
-    ("import sys\nfrom slipway.cli import main\nsys.argv = ['slipway', 'status', '--help']\n"
-     "try: main()\nexcept SystemExit: pass", HEAVY | {"numpy", "flask", "onnxruntime"}),
-])
+@pytest.mark.parametrize(
+    "code, forbidden",
+    [
+        ("import slipway.serving", HEAVY | {"numpy", "flask", "onnxruntime"}),
+        ("import slipway.serving.factory", HEAVY),
+        (
+            "import slipway.batch.open",
+            {"flask", "gunicorn", "prometheus_client", "sklearn", "scipy", "boto3", "pymongo", "pandas"},
+        ),
+        ("import slipway.problem, slipway.store.local", HEAVY | {"numpy", "flask"}),
+        (
+            "import sys\nfrom slipway.cli import main\nsys.argv = ['slipway', '--help']\ntry: main()\nexcept SystemExit: pass",
+            HEAVY | {"numpy", "flask", "yaml", "onnxruntime", "slipway.problem"},
+        ),
+        (
+            "import sys\nfrom slipway.cli import main\nsys.argv = ['slipway', 'status', '--help']\n"
+            "try: main()\nexcept SystemExit: pass",
+            HEAVY | {"numpy", "flask", "onnxruntime"},
+        ),
+    ],
+)
 def test_a_fresh_interpreter_loads_only_what_is_needed(tmp_path, code, forbidden):
     assert within(loaded(code, tmp_path), forbidden) == set()
 

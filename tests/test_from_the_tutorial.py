@@ -16,8 +16,15 @@ PAGES = [TUTORIAL, HEROKU]
 MADE_LATER = {"artifacts/champion.json", "artifacts/bundles/", "artifacts/journal.jsonl"}  # by a training
 PATH = re.compile(r"[\w.][\w.-]*/[\w./-]*|[\w.-]+\.(py|ya?ml|md|txt|json|toml)|\.[\w-]+|[A-Z][a-z]+file")
 NAMES = {
-    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ECR_LOGIN_URI", "ECR_REPOSITORY_NAME", "MONGO_DB_URL",
-    "HEROKU_EMAIL", "HEROKU_API_KEY", "HEROKU_APP_NAME",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_REGION",
+    "AWS_ECR_LOGIN_URI",
+    "ECR_REPOSITORY_NAME",
+    "MONGO_DB_URL",
+    "HEROKU_EMAIL",
+    "HEROKU_API_KEY",
+    "HEROKU_APP_NAME",
 }
 
 
@@ -38,10 +45,14 @@ def paths(page: Path) -> set[str]:
     return {word for word in words if PATH.fullmatch(word) and word != "."} - MADE_LATER
 
 
-@pytest.mark.parametrize("page, some", [
-    (TUTORIAL, {"deploy/ec2/up", "deploy/ec2/bootstrap", ".github/workflows/main.yaml", "slipway.yaml", "setup.py"}),
-    (HEROKU, {"Procfile", "bin/post_compile", ".python-version", "app.json", ".github/workflows/heroku.yaml"}),
-], ids=["tutorial", "heroku"])
+@pytest.mark.parametrize(
+    "page, some",
+    [
+        (TUTORIAL, {"deploy/ec2/up", "deploy/ec2/bootstrap", ".github/workflows/main.yaml", "slipway.yaml", "setup.py"}),
+        (HEROKU, {"Procfile", "bin/post_compile", ".python-version", "app.json", ".github/workflows/heroku.yaml"}),
+    ],
+    ids=["tutorial", "heroku"],
+)
 def test_files_exist(page, some):
     assert some <= paths(page)
     assert sorted(name for name in paths(page) if not (ROOT / name).exists()) == []

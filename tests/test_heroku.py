@@ -58,13 +58,19 @@ def build(folder: Path, **config: str) -> subprocess.CompletedProcess:
     """The hook at the end of Heroku's build, with the config vars and nothing else of this environment."""
     environ = {"PATH": BUILD_PATH, "HOME": str(folder), "STACK": "heroku-24"} | config
     return subprocess.run(
-        [folder / "bin" / "post_compile"], cwd=folder, env=environ, capture_output=True, text=True, timeout=120,
+        [folder / "bin" / "post_compile"],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*")
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
 
@@ -110,13 +116,16 @@ def wrong_answers(store: LocalStore) -> None:
     store.point(Pointer(store.add("regression", files).digest, "regression", {}))
 
 
-@pytest.mark.parametrize("spoil, says", [
-    (no_champion, "artifacts/champion.json: no champion yet. Run slipway train first; commit the file"),
-    (bundle_elsewhere, "a{12} is neither in this commit nor in a remote store. .*--in-git.*slipway push.*SLIPWAY_REMOTE"),
-    (damaged, "model.onnx: differs from the manifest"),
-    (of_another_problem, "belongs to the problem binary, not to regression"),
-    (wrong_answers, "golden"),
-])
+@pytest.mark.parametrize(
+    "spoil, says",
+    [
+        (no_champion, "artifacts/champion.json: no champion yet. Run slipway train first; commit the file"),
+        (bundle_elsewhere, "a{12} is neither in this commit nor in a remote store. .*--in-git.*slipway push.*SLIPWAY_REMOTE"),
+        (damaged, "model.onnx: differs from the manifest"),
+        (of_another_problem, "belongs to the problem binary, not to regression"),
+        (wrong_answers, "golden"),
+    ],
+)
 def test_a_build_without_a_sound_champion_fails(tree, spoil, says):
     spoil(LocalStore(tree / "artifacts"))
     assert re.search(says, refused(build(tree)))
@@ -141,9 +150,15 @@ def config(s3, tree, tmp_path) -> dict[str, str]:
     digest = sha256(wheel.read_bytes()).hexdigest()
     (tree / "requirements-release.txt").write_text(f"witness==1.0 --hash=sha256:{digest}\n")
     pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_ROOT_USER_ACTION": "ignore"}
-    return KEYS | pip | {
-        "AWS_ENDPOINT_URL": s3, "SLIPWAY_REMOTE": "s3://models/heroku", "WITNESS": str(tmp_path / "installed"),
-    }
+    return (
+        KEYS
+        | pip
+        | {
+            "AWS_ENDPOINT_URL": s3,
+            "SLIPWAY_REMOTE": "s3://models/heroku",
+            "WITNESS": str(tmp_path / "installed"),
+        }
+    )
 
 
 def push(folder: Path, config: dict[str, str]) -> None:
@@ -157,7 +172,8 @@ def test_a_build_fetches_the_bundle_and_leaves_no_library_behind(tree, config, t
     bundle = make_bundle(LocalStore(tree / "artifacts"), "regression")
     push(tree, config)
     wanted = before | {
-        name: content for name, content in contents(tree).items()
+        name: content
+        for name, content in contents(tree).items()
         if name.startswith(f"artifacts/bundles/{bundle.digest}/") or name == "artifacts/champion.json"
     }
     shutil.rmtree(tree / "artifacts" / "bundles")
@@ -168,10 +184,13 @@ def test_a_build_fetches_the_bundle_and_leaves_no_library_behind(tree, config, t
     assert contents(tree) == wanted
 
 
-@pytest.mark.parametrize("pin, says", [
-    (f"witness==1.0 --hash=sha256:{'0' * 64}", "THESE PACKAGES DO NOT MATCH THE HASHES"),
-    ("witness==1.0", "Hashes are required"),
-])
+@pytest.mark.parametrize(
+    "pin, says",
+    [
+        (f"witness==1.0 --hash=sha256:{'0' * 64}", "THESE PACKAGES DO NOT MATCH THE HASHES"),
+        ("witness==1.0", "Hashes are required"),
+    ],
+)
 def test_a_library_with_another_hash_or_none_ends_the_build(tree, config, pin, says):
     bundle_elsewhere(LocalStore(tree / "artifacts"))
     (tree / "requirements-release.txt").write_text(pin)
@@ -214,8 +233,13 @@ def dyno(slug) -> Iterator[Callable[[], Server]]:
         port = free_port()
         environ = {"PATH": BUILD_PATH, "HOME": str(slug), "PORT": str(port), "DYNO": "web.1"} | config
         process = subprocess.Popen(
-            [*BOUND, "bash", "-c", command], cwd=slug, env=environ, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            [*BOUND, "bash", "-c", command],
+            cwd=slug,
+            env=environ,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
         started.append(process)
         server = Server(process, port)

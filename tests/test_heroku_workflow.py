@@ -87,11 +87,18 @@ class Runner:
         [step] = [step for step in STEPS if step.get("name", "").startswith(name)]
         given = {"GITHUB_EVENT_NAME": "workflow_dispatch"} | SECRETS | secrets
         environ = {
-            "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "HOME": str(self.folder), "CALLS": str(self.calls),
-            "RUNNER_TEMP": str(self.folder), "GITHUB_STEP_SUMMARY": str(self.folder / "summary"), **JOBS["release"]["env"],
-            "GITHUB_OUTPUT": str(self.folder / "output"), "GITHUB_EVENT_NAME": given["GITHUB_EVENT_NAME"],
+            "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
+            "HOME": str(self.folder),
+            "CALLS": str(self.calls),
+            "RUNNER_TEMP": str(self.folder),
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
+            **JOBS["release"]["env"],
+            "GITHUB_OUTPUT": str(self.folder / "output"),
+            "GITHUB_EVENT_NAME": given["GITHUB_EVENT_NAME"],
             **{name: given.get(name, "") for name in step.get("env", {})},
-            "GITHUB_SHA": COMMIT, "HEROKU_APP_NAME": given["HEROKU_APP_NAME"], "API": self.web.url,
+            "GITHUB_SHA": COMMIT,
+            "HEROKU_APP_NAME": given["HEROKU_APP_NAME"],
+            "API": self.web.url,
         }
         script = self.folder / "step.sh"
         script.write_text(step["run"])
@@ -154,7 +161,9 @@ def test_the_image_is_released_and_has_to_answer(runner, web):
     done = runner.run("Release it")
     assert done.returncode == 0, done.stdout + done.stderr
     assert web.calls == [
-        ("/apps/my-app/formation", "Bearer hidden-key"), ("/apps/my-app", "Bearer hidden-key"), ("/readyz", None),
+        ("/apps/my-app/formation", "Bearer hidden-key"),
+        ("/apps/my-app", "Bearer hidden-key"),
+        ("/readyz", None),
     ]
     assert json.loads(web.sent["/apps/my-app/formation"]) == {"updates": [{"type": "web", "docker_image": IMAGE}]}
     summary = (runner.folder / "summary").read_text()

@@ -9,8 +9,7 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 MODULES = {
-    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in SOURCE.rglob("*.py")
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCE.rglob("*.py")
 }
 # From the top; what stands on no floor is the ground, which all may import.
 FLOORS = (
@@ -72,7 +71,8 @@ def test_no_circle():
 def test_a_file_name_occurs_once():
     """Whoever looks for a subject by its name finds one file; commands have the names that people type."""
     names = Counter(
-        MODULES[module].name for module in PARTS
+        MODULES[module].name
+        for module in PARTS
         if room(module) != "cli" and MODULES[module].name not in ("__init__.py", "__main__.py")
     )
     assert [name for name, count in names.items() if count > 1] == []

@@ -22,7 +22,12 @@ LEFT_OUT = (".*", "__pycache__", "*.egg-info", "build", "dist", "artifacts")
 
 def run(*arguments: str | Path, cwd: Path, **environ: str) -> str:
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, env=os.environ | environ, capture_output=True, text=True, timeout=300,
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -28,7 +28,11 @@ def test_three_settings_are_enough(path):
     assert (problem.search, problem.holdout) == (Search(trials=8), Holdout(share=0.2, salt=None))
     assert problem.gate == Gate(minimum=None, minimum_gain=0.0, confidence=0.9)
     assert problem.serving == Serving(
-        unknown_levels="reject", out_of_range="near", max_rows=10_000, max_body_bytes=8 << 20, max_upload_bytes=100 << 20,
+        unknown_levels="reject",
+        out_of_range="near",
+        max_rows=10_000,
+        max_body_bytes=8 << 20,
+        max_upload_bytes=100 << 20,
         cors_origins=(),
     )
     assert problem.folder == path.parent
@@ -40,7 +44,9 @@ def test_a_number_that_means_a_missing_cell_does_so_in_both_forms(path):
 
 
 def test_every_setting_is_read(path):
-    problem = load(path, """
+    problem = load(
+        path,
+        """
 name: loan
 source: [a.csv, "b/*.parquet"]
 target: approved
@@ -64,7 +70,8 @@ serving:
   max_body_bytes: 2048
   max_upload_bytes: 4096
   cors_origins: https://example.com
-""")
+""",
+    )
     assert problem.source == ("a.csv", "b/*.parquet")
     assert (problem.target, problem.positive, problem.task, problem.metric) == ("approved", "yes", "binary", "cost")
     assert (problem.id, problem.drop, problem.markers("x")) == (("number", "7"), ("free text",), ("-9", "unknown", "-9.0"))
@@ -75,7 +82,11 @@ serving:
     assert problem.gate == Gate(minimum=-1.0, minimum_gain=0.5, confidence=0.95)
     assert problem.seed == 7
     assert problem.serving == Serving(
-        unknown_levels="warn", out_of_range="warn", max_rows=5, max_body_bytes=2048, max_upload_bytes=4096,
+        unknown_levels="warn",
+        out_of_range="warn",
+        max_rows=5,
+        max_body_bytes=2048,
+        max_upload_bytes=4096,
         cors_origins=("https://example.com",),
     )
 
@@ -90,75 +101,80 @@ def test_a_byte_order_mark_and_windows_lines_are_read(path):
     assert load_problem(path, {}).name == "trial"
 
 
-@pytest.mark.parametrize("text, says", [
-    ("trget: x", "trget: no such setting. Did you mean target?"),
-    ("nothing_like_it: x", "nothing_like_it: no such setting. docs/settings.md lists all of them"),
-    ("gate: {minimun: 3}", "gate.minimun: no such setting. Did you mean gate.minimum?"),
-    ("max_rows: 3", "max_rows: no such setting. Did you mean serving.max_rows?"),
-    ("trials: 3", "trials: no such setting. Did you mean search.trials?"),
-    ("gate.minimum: 3", "gate.minimum: no such setting. Write minimum inside the group gate:"),
-    ("7: x", "7: no such setting"),
-    ("gate: {7: x}", "gate.7: no such setting"),
-    ("gate: 0.9", "gate: expected a group with minimum, minimum_gain, confidence, got 0.9"),
-    ("serving: [a]", "serving: expected a group with unknown_levels"),
-    ("positive: no", "positive: expected a string, got false. YAML reads yes, no, on and off as true and false"),
-    ("drop: [a, on]", "drop: expected a string or a list of strings, got a list. YAML reads yes, no"),
-    ("positive: [a]", "positive: expected a string, got a list"),
-    ("positive: ''", "positive: expected a string, got the string ''"),
-    ("fetch: curl x > table.csv", "fetch: expected one command, without pipes or redirections"),
-    ("fetch: 'a && b'", "fetch: expected one command"), ("fetch: |-\n  a\n  b", "fetch: expected one command"),
-    ("fetch: \"sh -c 'a\"", "fetch: expected one command"), ("fetch: [a, b]", "fetch: expected one command"),
-    ("fetch: ''", "fetch: expected one command"),
-    ("seed: '7'", "seed: expected an integer of 0 or more, got the string '7'"),
-    ("seed: 1.5", "seed: expected an integer of 0 or more, got 1.5"),
-    ("seed: true", "seed: expected an integer of 0 or more, got true"),
-    ("seed: -1", "seed: expected an integer of 0 or more, got -1"),
-    ("search: {trials: 0}", "search.trials: expected an integer of 1 or more, got 0"),
-    ("holdout: {share: 0.7}", "holdout.share: expected a number from 0.05 to 0.5, got 0.7"),
-    ("holdout: {share: 20%}", "holdout.share: expected a number from 0.05 to 0.5, got the string '20%'"),
-    ("gate: {confidence: .nan}", "gate.confidence: expected a number from 0.5 to 0.999, got nan"),
-    ("gate: {minimum: .nan}", "gate.minimum: expected a number, got nan"),
-    (f"gate: {{minimum: {10**400}}}", "gate.minimum: expected a number, got 1000"),
-    ("gate: {minimum: .inf}", "gate.minimum: expected a number, got inf"),
-    ("gate: {minimum: 2026-01-01}", "gate.minimum: expected a number, got a date"),
-    ("task: regresion", "task: expected one of regression, binary, multiclass, got the string 'regresion'"),
-    ("task: [binary]", "task: expected one of regression, binary, multiclass, got a list"),
-    ("task: {a: b}", "task: expected one of regression, binary, multiclass, got a group"),
-    ("candidates: [linear, linear]", "candidates: expected a list of linear, forest, boosting, each at most once"),
-    ("candidates: []", "candidates: expected a list of"),
-    ("candidates: [tree]", "candidates: expected a list of"),
-    ("types: {age: text}", "types: expected column names with one of number, integer, category, date, got a group"),
-    ("types: {age: [number]}", "types: expected column names with"),
-    ("types: [age]", "types: expected column names with one of number, integer, category, date, got a list"),
-    ("serving: {unknown_levels: ignore}", "serving.unknown_levels: expected one of reject, warn"),
-    ("serving: {max_body_bytes: 10}", "serving.max_body_bytes: expected an integer of 1024 or more, got 10"),
-    ("costs: {false_positive: 1}", "costs: expected both false_positive and false_negative"),
-    ("costs: {false_positive: 0, false_negative: 0}", "costs: at least one of them must be above 0"),
-    ("costs: {false_positive: -1, false_negative: 0}", "costs.false_positive: expected a number of 0 or more, got -1"),
-    ("costs: {false_positive: .inf, false_negative: 1}", "costs.false_positive: expected a number of 0 or more"),
-    ("task: regression\ncosts: {false_positive: 1, false_negative: 1}", "costs: only a binary task has it"),
-    ("task: multiclass\npositive: a", "positive: only a binary task has it; task says multiclass"),
-    ("task: regression\nmetric: roc_auc", "metric: expected one of rmse, mae, r2, got 'roc_auc'"),
-    ("metric: rsme", "metric: expected one of rmse, mae, r2, roc_auc.* got 'rsme'. Did you mean rmse?"),
-    ("metric: PR_AUC", "metric: expected one of rmse, .* got 'PR_AUC'. Did you mean pr_auc?"),
-    ("task: Regression", "got the string 'Regression'. Did you mean regression?"),
-    ("candidates: [Linear, forest]", "candidates: expected a list of linear, .* got a list. Did you mean linear?"),
-    ("types: {age: integer, sex: Category}", "got a group. Did you mean category?"),
-    ("TARGET: x", "TARGET: no such setting. Did you mean target?"),
-    ("metric: cost", "metric: cost needs costs.false_positive and costs.false_negative"),
-    ("id: [a, charges]", "id: charges is the target. Take it out of id"),
-    ("drop: charges", "drop: charges is the target"),
-    ("id: a\ndrop: [a, b]", "a is in id and in drop"),
-    ("name: twice", "line 4: not valid YAML: the key 'name' is given twice"),
-    ("gate: {minimum: 1, minimum: 2}", "line 4: not valid YAML: the key 'minimum' is given twice"),
-    ("seed: [1", "line 4: not valid YAML"),
-    ("seed: 1\n\tdrop: a", "line 5: not valid YAML"),
-    ("seed: !!python/object:os.system x", "line 4: not valid YAML"),
-    ("seed: *nowhere", "line 4: not valid YAML"),
-    ("? [a]\n: b", "line 4: not valid YAML"),
-    ("gate: {minimum: 2026-02-30}", "not valid YAML"),
-    ("drop: " + "[" * 3000, "not valid YAML"),
-])
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("trget: x", "trget: no such setting. Did you mean target?"),
+        ("nothing_like_it: x", "nothing_like_it: no such setting. docs/settings.md lists all of them"),
+        ("gate: {minimun: 3}", "gate.minimun: no such setting. Did you mean gate.minimum?"),
+        ("max_rows: 3", "max_rows: no such setting. Did you mean serving.max_rows?"),
+        ("trials: 3", "trials: no such setting. Did you mean search.trials?"),
+        ("gate.minimum: 3", "gate.minimum: no such setting. Write minimum inside the group gate:"),
+        ("7: x", "7: no such setting"),
+        ("gate: {7: x}", "gate.7: no such setting"),
+        ("gate: 0.9", "gate: expected a group with minimum, minimum_gain, confidence, got 0.9"),
+        ("serving: [a]", "serving: expected a group with unknown_levels"),
+        ("positive: no", "positive: expected a string, got false. YAML reads yes, no, on and off as true and false"),
+        ("drop: [a, on]", "drop: expected a string or a list of strings, got a list. YAML reads yes, no"),
+        ("positive: [a]", "positive: expected a string, got a list"),
+        ("positive: ''", "positive: expected a string, got the string ''"),
+        ("fetch: curl x > table.csv", "fetch: expected one command, without pipes or redirections"),
+        ("fetch: 'a && b'", "fetch: expected one command"),
+        ("fetch: |-\n  a\n  b", "fetch: expected one command"),
+        ('fetch: "sh -c \'a"', "fetch: expected one command"),
+        ("fetch: [a, b]", "fetch: expected one command"),
+        ("fetch: ''", "fetch: expected one command"),
+        ("seed: '7'", "seed: expected an integer of 0 or more, got the string '7'"),
+        ("seed: 1.5", "seed: expected an integer of 0 or more, got 1.5"),
+        ("seed: true", "seed: expected an integer of 0 or more, got true"),
+        ("seed: -1", "seed: expected an integer of 0 or more, got -1"),
+        ("search: {trials: 0}", "search.trials: expected an integer of 1 or more, got 0"),
+        ("holdout: {share: 0.7}", "holdout.share: expected a number from 0.05 to 0.5, got 0.7"),
+        ("holdout: {share: 20%}", "holdout.share: expected a number from 0.05 to 0.5, got the string '20%'"),
+        ("gate: {confidence: .nan}", "gate.confidence: expected a number from 0.5 to 0.999, got nan"),
+        ("gate: {minimum: .nan}", "gate.minimum: expected a number, got nan"),
+        (f"gate: {{minimum: {10**400}}}", "gate.minimum: expected a number, got 1000"),
+        ("gate: {minimum: .inf}", "gate.minimum: expected a number, got inf"),
+        ("gate: {minimum: 2026-01-01}", "gate.minimum: expected a number, got a date"),
+        ("task: regresion", "task: expected one of regression, binary, multiclass, got the string 'regresion'"),
+        ("task: [binary]", "task: expected one of regression, binary, multiclass, got a list"),
+        ("task: {a: b}", "task: expected one of regression, binary, multiclass, got a group"),
+        ("candidates: [linear, linear]", "candidates: expected a list of linear, forest, boosting, each at most once"),
+        ("candidates: []", "candidates: expected a list of"),
+        ("candidates: [tree]", "candidates: expected a list of"),
+        ("types: {age: text}", "types: expected column names with one of number, integer, category, date, got a group"),
+        ("types: {age: [number]}", "types: expected column names with"),
+        ("types: [age]", "types: expected column names with one of number, integer, category, date, got a list"),
+        ("serving: {unknown_levels: ignore}", "serving.unknown_levels: expected one of reject, warn"),
+        ("serving: {max_body_bytes: 10}", "serving.max_body_bytes: expected an integer of 1024 or more, got 10"),
+        ("costs: {false_positive: 1}", "costs: expected both false_positive and false_negative"),
+        ("costs: {false_positive: 0, false_negative: 0}", "costs: at least one of them must be above 0"),
+        ("costs: {false_positive: -1, false_negative: 0}", "costs.false_positive: expected a number of 0 or more, got -1"),
+        ("costs: {false_positive: .inf, false_negative: 1}", "costs.false_positive: expected a number of 0 or more"),
+        ("task: regression\ncosts: {false_positive: 1, false_negative: 1}", "costs: only a binary task has it"),
+        ("task: multiclass\npositive: a", "positive: only a binary task has it; task says multiclass"),
+        ("task: regression\nmetric: roc_auc", "metric: expected one of rmse, mae, r2, got 'roc_auc'"),
+        ("metric: rsme", "metric: expected one of rmse, mae, r2, roc_auc.* got 'rsme'. Did you mean rmse?"),
+        ("metric: PR_AUC", "metric: expected one of rmse, .* got 'PR_AUC'. Did you mean pr_auc?"),
+        ("task: Regression", "got the string 'Regression'. Did you mean regression?"),
+        ("candidates: [Linear, forest]", "candidates: expected a list of linear, .* got a list. Did you mean linear?"),
+        ("types: {age: integer, sex: Category}", "got a group. Did you mean category?"),
+        ("TARGET: x", "TARGET: no such setting. Did you mean target?"),
+        ("metric: cost", "metric: cost needs costs.false_positive and costs.false_negative"),
+        ("id: [a, charges]", "id: charges is the target. Take it out of id"),
+        ("drop: charges", "drop: charges is the target"),
+        ("id: a\ndrop: [a, b]", "a is in id and in drop"),
+        ("name: twice", "line 4: not valid YAML: the key 'name' is given twice"),
+        ("gate: {minimum: 1, minimum: 2}", "line 4: not valid YAML: the key 'minimum' is given twice"),
+        ("seed: [1", "line 4: not valid YAML"),
+        ("seed: 1\n\tdrop: a", "line 5: not valid YAML"),
+        ("seed: !!python/object:os.system x", "line 4: not valid YAML"),
+        ("seed: *nowhere", "line 4: not valid YAML"),
+        ("? [a]\n: b", "line 4: not valid YAML"),
+        ("gate: {minimum: 2026-02-30}", "not valid YAML"),
+        ("drop: " + "[" * 3000, "not valid YAML"),
+    ],
+)
 def test_what_is_wrong_is_named(path, text, says):
     with pytest.raises(ProblemError, match=says.replace("[", r"\[")) as caught:
         load(path, LEAST + text)
@@ -166,17 +182,20 @@ def test_what_is_wrong_is_named(path, text, says):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content, says", [
-    (b"", "expected settings such as name, source and target, got nothing"),
-    (b"- a", "expected settings such as name, source and target, got a list"),
-    (b"just a text", "got the string 'just a text'"),
-    (b"name: \xff", "cannot be read as UTF-8 text"),
-    (b"name: a\nsource: b", "target is missing. The column to predict"),
-    (b"name: a\nsource: b\ntarget:", "target is missing"),
-    (b"name: \x00", "not valid YAML"),
-    (b"a: 1\n--- \nb: 2", "not valid YAML"),
-    (LEAST.encode("utf-16"), "cannot be read as UTF-8 text"),
-])
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        (b"", "expected settings such as name, source and target, got nothing"),
+        (b"- a", "expected settings such as name, source and target, got a list"),
+        (b"just a text", "got the string 'just a text'"),
+        (b"name: \xff", "cannot be read as UTF-8 text"),
+        (b"name: a\nsource: b", "target is missing. The column to predict"),
+        (b"name: a\nsource: b\ntarget:", "target is missing"),
+        (b"name: \x00", "not valid YAML"),
+        (b"a: 1\n--- \nb: 2", "not valid YAML"),
+        (LEAST.encode("utf-16"), "cannot be read as UTF-8 text"),
+    ],
+)
 def test_a_file_of_another_kind(path, content, says):
     path.write_bytes(content)
     with pytest.raises(ProblemError, match=says):
@@ -198,27 +217,33 @@ def test_the_environment_names_the_file(path):
     assert load_problem(environ={"SLIPWAY_PROBLEM": str(path)}).name == "trial"
 
 
-@pytest.mark.parametrize("variable, value, read", [
-    ("NAME", "other", lambda problem: problem.name == "other"),
-    ("NAME", "7", lambda problem: problem.name == "7"),
-    ("POSITIVE", "no", lambda problem: problem.positive == "no"),
-    ("SOURCE", "a.csv, b.csv", lambda problem: problem.source == ("a.csv", "b.csv")),
-    ("CANDIDATES", "linear", lambda problem: problem.candidates == ("linear",)),
-    ("TYPES", "{zip: category}", lambda problem: problem.types == {"zip": "category"}),
-    ("FETCH", "bin/fetch --day 'a, b' x: y", lambda problem: problem.fetch == ("bin/fetch", "--day", "a, b", "x:", "y")),
-    ("SEED", "3", lambda problem: problem.seed == 3),
-    ("HOLDOUT_SHARE", "0.5", lambda problem: problem.holdout.share == 0.5),
-    ("GATE_MINIMUM", "0.7", lambda problem: problem.gate.minimum == 0.7),
-    ("GATE_MINIMUM_GAIN", "1", lambda problem: problem.gate.minimum_gain == 1),
-    ("GATE_CONFIDENCE", "0.8", lambda problem: problem.gate.confidence == 0.8),
-    ("SERVING_UNKNOWN_LEVELS", "warn", lambda problem: problem.serving.unknown_levels == "warn"),
-    ("SERVING_OUT_OF_RANGE", "warn", lambda problem: problem.serving.out_of_range == "warn"),
-    ("SERVING_MAX_ROWS", "5", lambda problem: problem.serving.max_rows == 5),
-    ("SERVING_MAX_BODY_BYTES", "5000", lambda problem: problem.serving.max_body_bytes == 5000),
-    ("SERVING_MAX_UPLOAD_BYTES", "5000", lambda problem: problem.serving.max_upload_bytes == 5000),
-    ("SERVING_CORS_ORIGINS", "https://a.de,https://b.de",
-     lambda problem: problem.serving.cors_origins == ("https://a.de", "https://b.de")),
-])
+@pytest.mark.parametrize(
+    "variable, value, read",
+    [
+        ("NAME", "other", lambda problem: problem.name == "other"),
+        ("NAME", "7", lambda problem: problem.name == "7"),
+        ("POSITIVE", "no", lambda problem: problem.positive == "no"),
+        ("SOURCE", "a.csv, b.csv", lambda problem: problem.source == ("a.csv", "b.csv")),
+        ("CANDIDATES", "linear", lambda problem: problem.candidates == ("linear",)),
+        ("TYPES", "{zip: category}", lambda problem: problem.types == {"zip": "category"}),
+        ("FETCH", "bin/fetch --day 'a, b' x: y", lambda problem: problem.fetch == ("bin/fetch", "--day", "a, b", "x:", "y")),
+        ("SEED", "3", lambda problem: problem.seed == 3),
+        ("HOLDOUT_SHARE", "0.5", lambda problem: problem.holdout.share == 0.5),
+        ("GATE_MINIMUM", "0.7", lambda problem: problem.gate.minimum == 0.7),
+        ("GATE_MINIMUM_GAIN", "1", lambda problem: problem.gate.minimum_gain == 1),
+        ("GATE_CONFIDENCE", "0.8", lambda problem: problem.gate.confidence == 0.8),
+        ("SERVING_UNKNOWN_LEVELS", "warn", lambda problem: problem.serving.unknown_levels == "warn"),
+        ("SERVING_OUT_OF_RANGE", "warn", lambda problem: problem.serving.out_of_range == "warn"),
+        ("SERVING_MAX_ROWS", "5", lambda problem: problem.serving.max_rows == 5),
+        ("SERVING_MAX_BODY_BYTES", "5000", lambda problem: problem.serving.max_body_bytes == 5000),
+        ("SERVING_MAX_UPLOAD_BYTES", "5000", lambda problem: problem.serving.max_upload_bytes == 5000),
+        (
+            "SERVING_CORS_ORIGINS",
+            "https://a.de,https://b.de",
+            lambda problem: problem.serving.cors_origins == ("https://a.de", "https://b.de"),
+        ),
+    ],
+)
 def test_the_environment_overrides_the_file(path, variable, value, read):
     assert read(load(path, LEAST + "seed: 1", **{f"SLIPWAY_{variable}": value}))
 
@@ -229,31 +254,41 @@ def test_every_serving_and_gate_setting_is_tried_from_the_environment():
     assert tried >= {each.variable for each in SETTINGS if each.path.startswith(("serving.", "gate."))}
 
 
-@pytest.mark.parametrize("variable, value, says", [
-    ("SEED", "many", "SLIPWAY_SEED: expected an integer of 0 or more, got the string 'many'"),
-    ("SERVING_MAX_ROWS", "0", "SLIPWAY_SERVING_MAX_ROWS: expected an integer of 1 or more, got 0"),
-    ("SERVING_MAX_ROWS", "[", "SLIPWAY_SERVING_MAX_ROWS: expected an integer of 1 or more"),
-    ("GATE_CONFIDENCE", "2026-13-45", "SLIPWAY_GATE_CONFIDENCE: expected a number from 0.5 to 0.999"),
-    ("TASK", "anything", "SLIPWAY_TASK: expected one of regression, binary, multiclass"),
-    ("NAME", "", "SLIPWAY_NAME: expected a string, got the string ''"),
-    ("SERVING_OUT_OF_RANGE", "no", "SLIPWAY_SERVING_OUT_OF_RANGE: expected one of near, warn, reject, got false"),
-])
+@pytest.mark.parametrize(
+    "variable, value, says",
+    [
+        ("SEED", "many", "SLIPWAY_SEED: expected an integer of 0 or more, got the string 'many'"),
+        ("SERVING_MAX_ROWS", "0", "SLIPWAY_SERVING_MAX_ROWS: expected an integer of 1 or more, got 0"),
+        ("SERVING_MAX_ROWS", "[", "SLIPWAY_SERVING_MAX_ROWS: expected an integer of 1 or more"),
+        ("GATE_CONFIDENCE", "2026-13-45", "SLIPWAY_GATE_CONFIDENCE: expected a number from 0.5 to 0.999"),
+        ("TASK", "anything", "SLIPWAY_TASK: expected one of regression, binary, multiclass"),
+        ("NAME", "", "SLIPWAY_NAME: expected a string, got the string ''"),
+        ("SERVING_OUT_OF_RANGE", "no", "SLIPWAY_SERVING_OUT_OF_RANGE: expected one of near, warn, reject, got false"),
+    ],
+)
 def test_a_wrong_override_is_named_by_its_variable(path, variable, value, says):
     with pytest.raises(ProblemError, match=f"^{says}"):
         load(path, LEAST, **{f"SLIPWAY_{variable}": value})
 
 
-@pytest.mark.parametrize("task, costs, metric", [
-    ("regression", None, "rmse"), ("binary", None, "roc_auc"), ("binary", Costs(false_positive=1, false_negative=2), "cost"),
-    ("multiclass", None, "log_loss"),
-])
+@pytest.mark.parametrize(
+    "task, costs, metric",
+    [
+        ("regression", None, "rmse"),
+        ("binary", None, "roc_auc"),
+        ("binary", Costs(false_positive=1, false_negative=2), "cost"),
+        ("multiclass", None, "log_loss"),
+    ],
+)
 def test_the_default_metric(task, costs, metric):
     assert default_metric(task, costs) == metric
 
 
 def test_a_mongodb_collection(path):
     assert load(path, LEAST).mongodb == Collection(url="MONGO_DB_URL", filter={}, fields={})
-    problem = load(path, """
+    problem = load(
+        path,
+        """
 name: trial
 source: mongodb
 target: charges
@@ -263,23 +298,34 @@ mongodb:
   collection: patients
   filter: {joined: {$gte: 2020-01-01}, $or: [{age: 5}, {at: 2020-01-01T10:00:00Z}]}
   fields: {charges: charges, bmi: body.bmi}
-""")
-    assert problem.mongodb == Collection(url="SHOP_URL", database="shop", collection="patients", filter={
-        "joined": {"$gte": datetime(2020, 1, 1)}, "$or": [{"age": 5}, {"at": datetime(2020, 1, 1, 10, tzinfo=UTC)}],
-    }, fields={"charges": "charges", "bmi": "body.bmi"})
+""",
+    )
+    assert problem.mongodb == Collection(
+        url="SHOP_URL",
+        database="shop",
+        collection="patients",
+        filter={
+            "joined": {"$gte": datetime(2020, 1, 1)},
+            "$or": [{"age": 5}, {"at": datetime(2020, 1, 1, 10, tzinfo=UTC)}],
+        },
+        fields={"charges": "charges", "bmi": "body.bmi"},
+    )
     assert load(path, LEAST, SLIPWAY_MONGODB_DATABASE="other", SLIPWAY_MONGODB_FILTER="{a: 1}").mongodb.filter == {"a": 1}
 
 
-@pytest.mark.parametrize("text, says", [
-    ("source: mongodb", "mongodb.database is missing. source: mongodb needs it"),
-    ("source: mongodb\nmongodb: {database: a}", "mongodb.collection is missing. source: mongodb needs it"),
-    ("source: [mongodb, a.csv]\nmongodb: {database: a, collection: b}", "source: mongodb cannot be one table"),
-    ("source: a\nmongodb: {filter: age}", "mongodb.filter: expected a filter of MongoDB, got the string 'age'"),
-    ("source: a\nmongodb: {fields: [age]}", "mongodb.fields: expected column names with the dotted path"),
-    ("source: a\nmongodb: {fields: {age: a..b}}", "mongodb.fields: expected column names"),
-    ("source: a\nmongodb: {fields: {age: $a}}", "mongodb.fields: expected column names"),
-    ("source: a\nmongodb: {uri: X}", "mongodb.uri: no such setting. Did you mean mongodb.url?"),
-])
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("source: mongodb", "mongodb.database is missing. source: mongodb needs it"),
+        ("source: mongodb\nmongodb: {database: a}", "mongodb.collection is missing. source: mongodb needs it"),
+        ("source: [mongodb, a.csv]\nmongodb: {database: a, collection: b}", "source: mongodb cannot be one table"),
+        ("source: a\nmongodb: {filter: age}", "mongodb.filter: expected a filter of MongoDB, got the string 'age'"),
+        ("source: a\nmongodb: {fields: [age]}", "mongodb.fields: expected column names with the dotted path"),
+        ("source: a\nmongodb: {fields: {age: a..b}}", "mongodb.fields: expected column names"),
+        ("source: a\nmongodb: {fields: {age: $a}}", "mongodb.fields: expected column names"),
+        ("source: a\nmongodb: {uri: X}", "mongodb.uri: no such setting. Did you mean mongodb.url?"),
+    ],
+)
 def test_a_mongodb_collection_that_is_none(path, text, says):
     with pytest.raises(ProblemError, match=re.escape(says)):
         load(path, f"name: trial\ntarget: charges\n{text}\n")
@@ -296,9 +342,13 @@ def test_a_url_in_the_file_is_refused_and_not_repeated(path, url):
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text, environ, where", [
-    (LEAST + "store: elsewhere\n", {}, ".*slipway.yaml: store"), (LEAST, {"SLIPWAY_STORE": "elsewhere"}, "SLIPWAY_STORE"),
-])
+@pytest.mark.parametrize(
+    "text, environ, where",
+    [
+        (LEAST + "store: elsewhere\n", {}, ".*slipway.yaml: store"),
+        (LEAST, {"SLIPWAY_STORE": "elsewhere"}, "SLIPWAY_STORE"),
+    ],
+)
 def test_a_setting_that_is_gone_says_what_to_use_instead(path, text, environ, where):
     with pytest.raises(ProblemError, match=f"^{where}: no longer a setting. Bundles are in artifacts/, .*: set remote"):
         load(path, text, **environ)

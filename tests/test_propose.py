@@ -41,7 +41,9 @@ def propose(project: Project, github: GitHub) -> str:
     summary = github.folder / "summary"
     environ = os.environ | {
         "PATH": os.pathsep.join([str(github.folder), str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "PYTHONPATH": str(ROOT / "src"), "GITHUB_STEP_SUMMARY": str(summary), "BRANCH": "slipway/retrain",
+        "PYTHONPATH": str(ROOT / "src"),
+        "GITHUB_STEP_SUMMARY": str(summary),
+        "BRANCH": "slipway/retrain",
     }
     done = subprocess.run([ROOT / ".github/propose"], cwd=project.folder, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -60,10 +60,17 @@ def champion_table(champion) -> str:
 
 
 def test_a_batch_comes_back_with_answers_warnings_and_reasons(folder, champion):
-    frame = pd.DataFrame({
-        "id": ["a", "b", "c"], "age": ["40", "old", "70"], "bmi": [30.5, 31.0, None], "smoker": ["yes", "no", "no"],
-        "region": ["north", "south", "west"], "reason": ["x", "y", "z"],
-    }, index=[7, 8, 9])
+    frame = pd.DataFrame(
+        {
+            "id": ["a", "b", "c"],
+            "age": ["40", "old", "70"],
+            "bmi": [30.5, 31.0, None],
+            "smoker": ["yes", "no", "no"],
+            "region": ["north", "south", "west"],
+            "reason": ["x", "y", "z"],
+        },
+        index=[7, 8, 9],
+    )
     scored = slipway.score_batch(champion, frame)
     assert list(scored.columns) == [*frame.columns, "prediction", "warning", "reason_"]
     assert list(scored.index) == [7, 8, 9]

@@ -16,10 +16,7 @@ from slipway.cli import COMMANDS
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-SHELL = [
-    line for block in re.findall("```sh\n(.*?)```", README, re.S)
-    for line in block.replace("\\\n", "").splitlines()
-]
+SHELL = [line for block in re.findall("```sh\n(.*?)```", README, re.S) for line in block.replace("\\\n", "").splitlines()]
 OWN_TABLE = [line for line in SHELL if line.startswith("slipway ")]
 
 
@@ -51,8 +48,12 @@ def test_commands_exist():
 def slipway(line: str, folder: Path) -> str:
     usual = {name: value for name, value in os.environ.items() if not name.startswith("SLIPWAY_")}
     done = subprocess.run(
-        [sys.executable, "-m", *shlex.split(line)], cwd=folder, env=usual | {"PYTHONPATH": str(ROOT / "src")},
-        capture_output=True, text=True, timeout=300,
+        [sys.executable, "-m", *shlex.split(line)],
+        cwd=folder,
+        env=usual | {"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr

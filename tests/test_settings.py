@@ -42,9 +42,14 @@ def test_defaults_are_of_their_kind():
 def test_every_variable_that_the_program_reads_is_documented():
     known = {each.variable for each in SETTINGS} | {each.name for each in VARIABLES}
     read = {
-        node.value for path in (ROOT / "src").rglob("*.py") for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        and node.value.startswith("SLIPWAY_") and node.value.replace("_", "").isalnum() and node.value != "SLIPWAY_"
+        node.value
+        for path in (ROOT / "src").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and node.value.startswith("SLIPWAY_")
+        and node.value.replace("_", "").isalnum()
+        and node.value != "SLIPWAY_"
     }
     assert read and read <= known
 

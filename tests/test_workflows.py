@@ -25,7 +25,7 @@ PINS = {
 
 
 def triggers(workflow: dict) -> dict:
-    return workflow[True]   # YAML 1.1 reads the key `on` as true
+    return workflow[True]  # YAML 1.1 reads the key `on` as true
 
 
 def steps(workflow: dict) -> list[dict]:
@@ -52,17 +52,19 @@ def test_nothing_is_allowed_unless_a_job_asks_for_it(name):
     assert all("permissions" in job for job in WORKFLOWS[name]["jobs"].values())
 
 
-@pytest.mark.parametrize("name, job, rights", [
-    ("main.yaml", "integration", {"contents": "read"}),
-    ("main.yaml", "end-to-end", {"contents": "read"}),
-    ("main.yaml", "settings", {}),
-    ("main.yaml", "delivery", {"contents": "read", "id-token": "write"}),
-    ("main.yaml", "approval", {}),
-    ("main.yaml", "deployment", {}),
-    ("main.yaml", "journal", {"contents": "read", "id-token": "write"}),
-    ("retrain.yaml", "retrain",
-     {"contents": "write", "pull-requests": "write", "actions": "write", "id-token": "write"}),
-])
+@pytest.mark.parametrize(
+    "name, job, rights",
+    [
+        ("main.yaml", "integration", {"contents": "read"}),
+        ("main.yaml", "end-to-end", {"contents": "read"}),
+        ("main.yaml", "settings", {}),
+        ("main.yaml", "delivery", {"contents": "read", "id-token": "write"}),
+        ("main.yaml", "approval", {}),
+        ("main.yaml", "deployment", {}),
+        ("main.yaml", "journal", {"contents": "read", "id-token": "write"}),
+        ("retrain.yaml", "retrain", {"contents": "write", "pull-requests": "write", "actions": "write", "id-token": "write"}),
+    ],
+)
 def test_rights_are_the_least(name, job, rights):
     assert WORKFLOWS[name]["jobs"][job]["permissions"] == rights
 
@@ -81,8 +83,12 @@ def test_a_checkout_leaves_no_credential_behind(name):
 
 def test_the_jobs_have_the_names_that_people_know_and_come_one_after_the_other():
     assert {name: job["name"] for name, job in MAIN["jobs"].items()} == {
-        "integration": "Continuous Integration", "end-to-end": "End-to-end Tests", "settings": "Settings",
-        "delivery": "Continuous Delivery", "approval": "Approval", "deployment": "Continuous Deployment",
+        "integration": "Continuous Integration",
+        "end-to-end": "End-to-end Tests",
+        "settings": "Settings",
+        "delivery": "Continuous Delivery",
+        "approval": "Approval",
+        "deployment": "Continuous Deployment",
         "journal": "Release journal",
     }
     assert MAIN["jobs"]["delivery"]["needs"] == ["integration", "end-to-end", "settings"]
@@ -112,19 +118,38 @@ def look_for_settings(folder: Path, **settings: str) -> tuple[str, str]:
     return files["GITHUB_OUTPUT"].read_text(), files["GITHUB_STEP_SUMMARY"].read_text()
 
 
-@pytest.mark.parametrize("settings", [{}, {"HEROKU_API_KEY": "x"}, {
-    "HEROKU_API_KEY": "x", "SLIPWAY_REMOTE": "s3://bucket", "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "x",
-    "AWS_SECRET_ACCESS_KEY": "x",
-}], ids=["nothing", "Heroku", "Heroku with a bundle in S3"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"HEROKU_API_KEY": "x"},
+        {
+            "HEROKU_API_KEY": "x",
+            "SLIPWAY_REMOTE": "s3://bucket",
+            "AWS_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x",
+        },
+    ],
+    ids=["nothing", "Heroku", "Heroku with a bundle in S3"],
+)
 def test_a_repository_without_a_box_is_told_that_nothing_is_released(tmp_path, settings):
     found, summary = look_for_settings(tmp_path, **settings)
     assert found == "" and "Nothing is released to a box" in summary and "docs/release.md" in summary
 
 
-@pytest.mark.parametrize("name", [
-    "AWS_ECR_LOGIN_URI", "ECR_REPOSITORY_NAME", "AWS_REGION", "AWS_ROLE_ARN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
-    "SLIPWAY_REMOTE",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AWS_ECR_LOGIN_URI",
+        "ECR_REPOSITORY_NAME",
+        "AWS_REGION",
+        "AWS_ROLE_ARN",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "SLIPWAY_REMOTE",
+    ],
+)
 def test_one_setting_of_aws_is_enough_for_the_delivery_to_ask_for_the_others(tmp_path, name):
     assert look_for_settings(tmp_path, **{name: "x"}) == ("found=true\n", "")
     for job in ("delivery", "approval"):
@@ -158,7 +183,9 @@ def test_every_python_that_is_declared_is_tested_and_lint_runs_once():
     conditions = {step["name"]: step.get("if", "") for step in job["steps"]}
     assert conditions["Test"] == ""
     for name in (
-        "Lint code, workflows and Dockerfile", "Build the documentation", "Keep the documentation",
+        "Lint code, workflows and Dockerfile",
+        "Build the documentation",
+        "Keep the documentation",
         "Compare the model with that of the base",
     ):
         assert conditions[name].endswith(f"matrix.python == '{pythons[0]}'")
@@ -205,7 +232,8 @@ def test_an_earlier_commit_is_chosen_alike_by_both_jobs_that_test_and_every_job_
 
 def test_only_what_is_in_the_image_deploys():
     assert triggers(MAIN)["push"] == {
-        "branches": ["main"], "paths-ignore": ["**.md", "docs/**", "examples/**", "LICENSE"],
+        "branches": ["main"],
+        "paths-ignore": ["**.md", "docs/**", "examples/**", "LICENSE"],
     }
     from slipway.release.image.key import INPUTS
 
@@ -218,7 +246,8 @@ def test_the_box_gets_no_code_no_secret_and_one_command():
     assert [list(step) for step in job["steps"]] == [["name", "env", "run"]]
     [step] = job["steps"]
     assert step["env"] == {
-        "DIGEST": "${{ needs.delivery.outputs.digest }}", "KEY": "${{ needs.delivery.outputs.key }}",
+        "DIGEST": "${{ needs.delivery.outputs.digest }}",
+        "KEY": "${{ needs.delivery.outputs.key }}",
         "COMMIT": "${{ needs.integration.outputs.commit }}",
     }
     assert "sudo --non-interactive /usr/local/sbin/slipway-release |" in step["run"]
@@ -236,7 +265,9 @@ def test_a_release_that_waits_for_approval_holds_nothing():
 
 def test_deployments_come_one_after_the_other_and_none_is_cancelled():
     assert MAIN["jobs"]["deployment"]["concurrency"] == {
-        "group": "deployment", "cancel-in-progress": False, "queue": "max",
+        "group": "deployment",
+        "cancel-in-progress": False,
+        "queue": "max",
     }
 
 
@@ -249,7 +280,12 @@ def test_only_the_deployment_runs_on_a_machine_of_ours(name):
 def test_every_setting_of_the_tutorials_works_as_a_secret():
     text = (FOLDER / "main.yaml").read_text() + (FOLDER / "retrain.yaml").read_text()
     for name in (
-        "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ECR_LOGIN_URI", "ECR_REPOSITORY_NAME", "MONGO_DB_URL",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_REGION",
+        "AWS_ECR_LOGIN_URI",
+        "ECR_REPOSITORY_NAME",
+        "MONGO_DB_URL",
     ):
         assert f"secrets.{name} }}}}" in text
 

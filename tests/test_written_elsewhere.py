@@ -20,25 +20,35 @@ ROWS = 400
 def tables() -> tuple[pd.DataFrame, str]:
     """The same rows: typed, and as a German spreadsheet saves them."""
     random = np.random.default_rng(7)
-    frame = pd.DataFrame({
-        "Alter": random.integers(18, 65, ROWS),
-        "Größe": np.round(random.normal(1.75, 0.1, ROWS), 2),
-        "Einkommen": np.round(random.lognormal(8, 0.5, ROWS), 2),
-        "Rabatt": random.integers(0, 40, ROWS),
-        "Eintritt": pd.Timestamp("2015-01-01") + pd.to_timedelta(random.integers(0, 3_000, ROWS), unit="D"),
-        "PLZ": random.choice(["01067", "10115", "80331"], ROWS),
-        "Einwohner": random.integers(200, 90_000, ROWS),
-    })
+    frame = pd.DataFrame(
+        {
+            "Alter": random.integers(18, 65, ROWS),
+            "Größe": np.round(random.normal(1.75, 0.1, ROWS), 2),
+            "Einkommen": np.round(random.lognormal(8, 0.5, ROWS), 2),
+            "Rabatt": random.integers(0, 40, ROWS),
+            "Eintritt": pd.Timestamp("2015-01-01") + pd.to_timedelta(random.integers(0, 3_000, ROWS), unit="D"),
+            "PLZ": random.choice(["01067", "10115", "80331"], ROWS),
+            "Einwohner": random.integers(200, 90_000, ROWS),
+        }
+    )
     price = 0.3 * frame["Einkommen"] + 900 * (frame["PLZ"] == "01067") - 20 * frame["Rabatt"] + 0.01 * frame["Einwohner"]
     frame["Preis"] = np.round(price + random.normal(0, 20, ROWS), 2)
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
     writer.writerow(frame.columns)
     for row in frame.itertuples(index=False):
-        writer.writerow([
-            row.Alter, str(row.Größe).replace(".", ","), f"{german(row.Einkommen)} €", f"{row.Rabatt} %",
-            row.Eintritt.strftime("%d.%m.%Y"), row.PLZ, f"{row.Einwohner:,}".replace(",", "."), f"{german(row.Preis)} €",
-        ])
+        writer.writerow(
+            [
+                row.Alter,
+                str(row.Größe).replace(".", ","),
+                f"{german(row.Einkommen)} €",
+                f"{row.Rabatt} %",
+                row.Eintritt.strftime("%d.%m.%Y"),
+                row.PLZ,
+                f"{row.Einwohner:,}".replace(",", "."),
+                f"{german(row.Preis)} €",
+            ]
+        )
     return frame, "sep=;\r\n" + text.getvalue()
 
 
@@ -56,14 +66,23 @@ def test_it_goes_from_init_to_a_served_model_untouched(tables, run, tmp_path, mo
     assert trained.code == 0, trained.err
     problem = load_problem(tmp_path / "slipway.yaml", {})
     assert dict(problem.formats) == {
-        "Größe": "1.234,56", "Einkommen": "1.234,56 €", "Rabatt": "1.234,56 %", "Eintritt": "31.12.2024",
-        "Einwohner": "1.234,56", "Preis": "1.234,56 €",
+        "Größe": "1.234,56",
+        "Einkommen": "1.234,56 €",
+        "Rabatt": "1.234,56 %",
+        "Eintritt": "31.12.2024",
+        "Einwohner": "1.234,56",
+        "Preis": "1.234,56 €",
     }
     bundle = LocalStore(tmp_path / "artifacts").champion()
     schema = schema_of(bundle)
     assert {field.name: field.type for field in schema} == {
-        "Alter": "integer", "Größe": "number", "Einkommen": "number", "Rabatt": "integer", "Eintritt": "date",
-        "PLZ": "category", "Einwohner": "integer",
+        "Alter": "integer",
+        "Größe": "number",
+        "Einkommen": "number",
+        "Rabatt": "integer",
+        "Eintritt": "date",
+        "PLZ": "category",
+        "Einwohner": "integer",
     }
     for name in ("Größe", "Einkommen", "Einwohner"):
         assert (schema[name].minimum, schema[name].maximum) == (frame[name].min(), frame[name].max())

@@ -20,8 +20,10 @@ from slipway.store.transfer import add_entries, pull, push
 
 FILES = {"model.json": b"{}", "model.onnx": b"x" * 3000}
 DIGEST = digest_of(manifest_bytes("trial", FILES))
-ENTRIES = [{"event": "verdict", "at": "2026-01-01T00:00:00+00:00", "digest": DIGEST, "reasons": ["größer"]},
-           {"event": "promote", "at": "2026-01-02T00:00:00+00:00", "digest": DIGEST, "reasons": []}]
+ENTRIES = [
+    {"event": "verdict", "at": "2026-01-01T00:00:00+00:00", "digest": DIGEST, "reasons": ["größer"]},
+    {"event": "promote", "at": "2026-01-02T00:00:00+00:00", "digest": DIGEST, "reasons": []},
+]
 
 
 def silent(*_) -> None:
@@ -43,8 +45,12 @@ def start(job: str, *arguments: object, **more) -> subprocess.Popen:
     """A job in a process of its own."""
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     return subprocess.Popen(
-        [sys.executable, "-B", __file__, job, *map(str, arguments)], env=environ, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, **more,
+        [sys.executable, "-B", __file__, job, *map(str, arguments)],
+        env=environ,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **more,
     )
 
 

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 BUCKET = "slipway-rehearsal"
-PASSWORD = f"{ACCOUNT}-auth-token"   # what moto's ECR gives out
+PASSWORD = f"{ACCOUNT}-auth-token"  # what moto's ECR gives out
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDREHEARSALONLY", "AWS_SECRET_ACCESS_KEY": "not-a-secret-of-anybody"}
 
 
@@ -63,7 +63,10 @@ def _bucket(aws: Aws) -> None:
     import boto3
 
     client = boto3.client(
-        "s3", endpoint_url=aws.url, region_name=REGION, aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
+        "s3",
+        endpoint_url=aws.url,
+        region_name=REGION,
+        aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
     )
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})

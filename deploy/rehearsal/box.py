@@ -32,7 +32,7 @@ def build_box(docker: Docker) -> str:
         subprocess.run(command, cwd=ROOT / "src", check=True)
         docker("build", "--tag", IMAGE, "--file", ROOT / "deploy/rehearsal/Dockerfile", context)
     if before and docker.inspect(IMAGE)["Id"] != before:
-        docker("image", "rm", before, check=False)   # refused while a container uses it
+        docker("image", "rm", before, check=False)  # refused while a container uses it
     return IMAGE
 
 
@@ -107,16 +107,32 @@ def make_box(docker: Docker, repository: str, login: tuple[str, str, str], *opti
     mount = json.loads(docker("volume", "inspect", volume).stdout)[0]["Mountpoint"]
     try:
         with docker.running(
-            "--publish", "127.0.0.1::80",
-            "--mount", f"type=bind,source={ENGINE_SOCKET},target={ENGINE_SOCKET}",
-            "--mount", f"type=volume,source={volume},target=/var/lib/slipway/sockets",
-            *options, IMAGE, "sh", "-c", START,
+            "--publish",
+            "127.0.0.1::80",
+            "--mount",
+            f"type=bind,source={ENGINE_SOCKET},target={ENGINE_SOCKET}",
+            "--mount",
+            f"type=volume,source={volume},target=/var/lib/slipway/sockets",
+            *options,
+            IMAGE,
+            "sh",
+            "-c",
+            START,
         ) as name:
             box = Box(docker, name, docker.port(name, 80), repository)
             box.write("/etc/slipway/release.toml", configuration(repository, mount))
             registry, user, password = login
-            box.run("docker", "--config", "/etc/slipway/docker", "login", "--username", user, "--password-stdin", registry,
-                    text=password)
+            box.run(
+                "docker",
+                "--config",
+                "/etc/slipway/docker",
+                "login",
+                "--username",
+                user,
+                "--password-stdin",
+                registry,
+                text=password,
+            )
             try:
                 yield box
             finally:

@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> str:
         github.keep(github.pulls(), " ".join(arguments))
         return ""
     if arguments[:2] == ["pr", "edit"]:
-        sys.exit(NO_SCOPE)   # a workflow's token never has it
+        sys.exit(NO_SCOPE)  # a workflow's token never has it
     if arguments[:1] == ["api"]:
         return _api(github, arguments[1:])
     sys.exit(f"gh {' '.join(arguments)}: not known to the rehearsal")
@@ -81,9 +81,16 @@ def _api(github: GitHub, arguments: list[str]) -> str:
 def _answer(github: GitHub, method: str, path: str, query: dict[str, list[str]], fields: dict[str, str]) -> list | dict:
     pulls = github.pulls()
     if (method, path) == ("GET", PULLS):
-        return [each for each in pulls if query == {
-            "head": ["{owner}:" + each["head"]], "base": [each["base"]], "state": ["open"],
-        }]
+        return [
+            each
+            for each in pulls
+            if query
+            == {
+                "head": ["{owner}:" + each["head"]],
+                "base": [each["base"]],
+                "state": ["open"],
+            }
+        ]
     if (method, path) == ("POST", PULLS):
         number = len(pulls) + 1
         pulls.append(fields | {"number": number, "html_url": f"https://github.com/rehearsal/rehearsal/pull/{number}"})

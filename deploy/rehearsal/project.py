@@ -37,7 +37,10 @@ class Project:
 def make_project(folder: Path) -> Project:
     """A repository with the files of this checkout as they are now, but no champion; nothing is committed yet."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True,
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):

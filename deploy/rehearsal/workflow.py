@@ -16,10 +16,10 @@ from rehearsal.github import GitHub, install
 from rehearsal.project import Project
 
 SECONDS = 1_500
-MUCH_LATER = 4_102_444_800   # 2100-01-01
+MUCH_LATER = 4_102_444_800  # 2100-01-01
 USES = re.compile(r"^\s*(?:- )?uses:\s*(?P<name>[^@\s]+)@(?P<ref>\S+)", re.MULTILINE)
-NEWER_THAN_ACT = re.compile(r"^ +queue: max.*\n", re.MULTILINE)   # act plays no concurrency, and refuses the word
-END_TO_END = re.compile(r"^  end-to-end:.*\n(?:(?:   .*)?\n)+", re.MULTILINE)   # the job that plays this workflow
+NEWER_THAN_ACT = re.compile(r"^ +queue: max.*\n", re.MULTILINE)  # act plays no concurrency, and refuses the word
+END_TO_END = re.compile(r"^  end-to-end:.*\n(?:(?:   .*)?\n)+", re.MULTILINE)  # the job that plays this workflow
 STEP = re.compile(r"^\[\w+/(?P<job>[^\]]+?)\s*\] ⭐ Run Main (?P<step>.+)$")
 NOTHING = 'name: {name}\ndescription: Does nothing here\nruns:\n  using: composite\n  steps: [{shell: bash, run: "true"}]\n'
 CREDENTIALS = """name: aws-actions/configure-aws-credentials
@@ -38,7 +38,7 @@ runs:
           "$KEY" "$SECRET" "$REGION" "$REGION" >> "$GITHUB_ENV"
 """
 STAND_INS = {
-    "actions/checkout": NOTHING,   # act works in place
+    "actions/checkout": NOTHING,  # act works in place
     "actions/setup-python": NOTHING,
     "actions/upload-artifact": NOTHING,
     "aws-actions/configure-aws-credentials": CREDENTIALS,
@@ -87,7 +87,12 @@ class Runner:
         return GitHub(self.place / "bin")
 
     def run(
-        self, project: Project, number: int, workflow: str = "main.yaml", event: str = "push", payload: dict | None = None,
+        self,
+        project: Project,
+        number: int,
+        workflow: str = "main.yaml",
+        event: str = "push",
+        payload: dict | None = None,
         begun: Callable[[str, str], None] = lambda job, step: None,
     ) -> Run:
         """Run a workflow on the project's present commit.
@@ -101,26 +106,40 @@ class Runner:
         """
         text = (project.folder / ".github/workflows" / workflow).read_text()
         command = [
-            str(Path(sys.executable).parent / "act"), event, "--action-offline-mode",
-            "--workflows", self._file(workflow, played(text)),
-            "--eventpath", self._file("event.json", json.dumps(payload or {})),
-            "--secret-file", self._file("secrets", _lines(self.secrets)),
-            "--var-file", self._file("vars", _lines(self.variables)),
-            "--env", f"GITHUB_RUN_NUMBER={number}", "--matrix", "python:3.11",
+            str(Path(sys.executable).parent / "act"),
+            event,
+            "--action-offline-mode",
+            "--workflows",
+            self._file(workflow, played(text)),
+            "--eventpath",
+            self._file("event.json", json.dumps(payload or {})),
+            "--secret-file",
+            self._file("secrets", _lines(self.secrets)),
+            "--var-file",
+            self._file("vars", _lines(self.variables)),
+            "--env",
+            f"GITHUB_RUN_NUMBER={number}",
+            "--matrix",
+            "python:3.11",
             *[part for label in ("ubuntu-latest", "self-hosted", "slipway") for part in ("-P", f"{label}=-self-hosted")],
             *self._stand_ins(text),
         ]
         lines = []
         with subprocess.Popen(
-            command, cwd=project.folder, env=self._environ(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True,
+            command,
+            cwd=project.folder,
+            env=self._environ(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         ) as process:
             limit = threading.Timer(SECONDS, process.kill)
             limit.start()
             try:
                 for line in process.stdout:
                     lines.append(line)
-                    if (found := STEP.match(line)) and f"- name: {found['step']}\n" in text:   # no step of a stand-in
+                    if (found := STEP.match(line)) and f"- name: {found['step']}\n" in text:  # no step of a stand-in
                         begun(found["job"], found["step"])
             except BaseException:  # Ctrl-C
                 process.kill()
@@ -181,11 +200,18 @@ def make_runner(place: Path, aws: Aws, registry: str, name: str, box: Box, tests
     venv = installed(place)
     secrets = {name: value for name, value in aws.environ.items() if name.endswith(("KEY_ID", "ACCESS_KEY"))}
     variables = {
-        "AWS_REGION": REGION, "AWS_ECR_LOGIN_URI": registry, "ECR_REPOSITORY_NAME": name, "SLIPWAY_REMOTE": aws.remote,
+        "AWS_REGION": REGION,
+        "AWS_ECR_LOGIN_URI": registry,
+        "ECR_REPOSITORY_NAME": name,
+        "SLIPWAY_REMOTE": aws.remote,
     }
     environ = {
-        "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": "src",
-        "AWS_ENDPOINT_URL": aws.url, "VENV": str(venv), "TESTS": tests, "DOCKER_CONFIG": str(place / "docker"),
+        "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": "src",
+        "AWS_ENDPOINT_URL": aws.url,
+        "VENV": str(venv),
+        "TESTS": tests,
+        "DOCKER_CONFIG": str(place / "docker"),
         "OMP_NUM_THREADS": "1",
     }
     return Runner(place, secrets, variables, environ)

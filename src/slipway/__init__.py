@@ -26,8 +26,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Predictor", "Problem", "SlipwayError", "load_champion", "load_problem", "score_batch", "train"]
 HOMES = {
-    "Predictor": "model.tables", "Problem": "problem", "SlipwayError": "errors", "load_champion": "batch.open",
-    "load_problem": "problem", "score_batch": "model.tables", "train": "training.train",
+    "Predictor": "model.tables",
+    "Problem": "problem",
+    "SlipwayError": "errors",
+    "load_champion": "batch.open",
+    "load_problem": "problem",
+    "score_batch": "model.tables",
+    "train": "training.train",
 }
 
 

@@ -177,17 +177,30 @@ def _limits(value: object) -> dict[str, tuple[float | None, float | None]]:
 
 Text = Annotated[str, Kind("a string", _text, str)]
 Texts = Annotated[tuple[str, ...], Kind("a string or a list of strings", _texts, _listed)]
-Markers = Annotated[Mapping[str, tuple[str, ...]], Kind(
-    "a string, a list of strings, or column names with either", _markers,
-    lambda text: yaml.safe_load(text) if text.startswith("{") else _listed(text))]
-Candidates = Annotated[tuple[str, ...], Kind(
-    f"a list of {', '.join(CANDIDATES)}, each at most once", _candidates, _listed, CANDIDATES)]
-Types = Annotated[Mapping[str, ColumnType], Kind(
-    f"column names with one of {', '.join(get_args(ColumnType))}",
-    lambda value: msgspec.convert(_by_column(value), dict[str, ColumnType]), choices=get_args(ColumnType))]
+Markers = Annotated[
+    Mapping[str, tuple[str, ...]],
+    Kind(
+        "a string, a list of strings, or column names with either",
+        _markers,
+        lambda text: yaml.safe_load(text) if text.startswith("{") else _listed(text),
+    ),
+]
+Candidates = Annotated[
+    tuple[str, ...], Kind(f"a list of {', '.join(CANDIDATES)}, each at most once", _candidates, _listed, CANDIDATES)
+]
+Types = Annotated[
+    Mapping[str, ColumnType],
+    Kind(
+        f"column names with one of {', '.join(get_args(ColumnType))}",
+        lambda value: msgspec.convert(_by_column(value), dict[str, ColumnType]),
+        choices=get_args(ColumnType),
+    ),
+]
 Formats = Annotated[Mapping[str, str], Kind("column names with an example each", _text_by_column)]
-Limits = Annotated[Mapping[str, tuple[float | None, float | None]], Kind(
-    "column names with a pair of numbers each, such as [0, 120]; null is no limit", _limits)]
+Limits = Annotated[
+    Mapping[str, tuple[float | None, float | None]],
+    Kind("column names with a pair of numbers each, such as [0, 120]; null is no limit", _limits),
+]
 Command = Annotated[tuple[str, ...], Kind("one command, without pipes or redirections (no shell runs it)", _command, str)]
 Remote = Annotated[str, Kind("s3://bucket/prefix", _remote)]
 VariableName = Annotated[str, Kind("the name of an environment variable", _variable, secret=SECRET)]

@@ -68,8 +68,11 @@ class Search(Struct, frozen=True, kw_only=True):
 class Sampling(Struct, frozen=True, kw_only=True):
     """How much of a large table training holds in memory."""
 
-    cells: Annotated[int, Meta(ge=100_000), "Most cells (rows times columns) that training holds; of a larger table it takes "
-                                            "rows by their hash."] = 10_000_000
+    cells: Annotated[
+        int,
+        Meta(ge=100_000),
+        "Most cells (rows times columns) that training holds; of a larger table it takes rows by their hash.",
+    ] = 10_000_000
 
 
 class Data(Struct, frozen=True, kw_only=True):
@@ -86,17 +89,22 @@ class Gate(Struct, frozen=True, kw_only=True):
     """What a challenger must reach; `minimum` and `minimum_gain` are in units of the metric."""
 
     minimum: Annotated[Number | None, "The metric that a challenger must reach on held-out rows."] = None
-    minimum_gain: Annotated[NotNegative, "By how much a challenger must be better than the champion, "
-                                         "in units of the metric."] = 0.0
-    confidence: Annotated[float, Meta(ge=0.5, le=0.999), "Share of bootstrap draws the challenger must win; also the level of "
-                                                         "reported intervals."] = 0.9
+    minimum_gain: Annotated[
+        NotNegative, "By how much a challenger must be better than the champion, in units of the metric."
+    ] = 0.0
+    confidence: Annotated[
+        float,
+        Meta(ge=0.5, le=0.999),
+        "Share of bootstrap draws the challenger must win; also the level of reported intervals.",
+    ] = 0.9
 
 
 class Serving(Struct, frozen=True, kw_only=True):
     """How the service answers; sizes in bytes."""
 
-    unknown_levels: Annotated[Literal["reject", "warn"], "What to do with a level that training never saw: reject the row, "
-                                                         "or answer with a warning."] = "reject"
+    unknown_levels: Annotated[
+        Literal["reject", "warn"], "What to do with a level that training never saw: reject the row, or answer with a warning."
+    ] = "reject"
     out_of_range: Annotated[
         Literal["near", "warn", "reject"],
         "What to do with a number outside the range seen in training. near: answer with a warning up to one width of the "
@@ -114,8 +122,9 @@ class Problem(Struct, frozen=True, kw_only=True):
 
     name: Annotated[Text, "Name of the problem. It salts the split: without holdout.salt, changing it redraws the hold-out."]
     source: Annotated[Texts, "The table: CSV or Parquet files or globs, relative to this file; s3://bucket/glob; or mongodb."]
-    fetch: Annotated[Command | None, "The command that writes the files of source where they are absent: in a fresh clone, "
-                                     "on a runner."] = None
+    fetch: Annotated[
+        Command | None, "The command that writes the files of source where they are absent: in a fresh clone, on a runner."
+    ] = None
     mongodb: Collection = Collection()
     target: Annotated[Text, "The column to predict."]
     positive: Annotated[Text | None, "For two classes: the label whose probability is answered."] = None
@@ -124,17 +133,21 @@ class Problem(Struct, frozen=True, kw_only=True):
     drop: Annotated[Texts, "Columns to leave out: leaks, constants, free text."] = ()
     types: Annotated[Types, "Types of columns where the inferred one is wrong."] = {}
     formats: Annotated[
-        Formats, "How numbers and dates are written: per column, 1234.56 or 31 December 2024 as it is written there, such as "
-                 '"1.234,56", "$1,234.56" or "31.12.2024".',
+        Formats,
+        "How numbers and dates are written: per column, 1234.56 or 31 December 2024 as it is written there, such as "
+        '"1.234,56", "$1,234.56" or "31.12.2024".',
     ] = {}
     missing: Annotated[
-        Markers, "Texts that mean a missing cell, besides the usual ones (empty, NA, NaN, null, ?): in every column, or by "
-                 "column. -999 is -999.0 too.",
+        Markers,
+        "Texts that mean a missing cell, besides the usual ones (empty, NA, NaN, null, ?): in every column, or by "
+        "column. -999 is -999.0 too.",
     ] = {}
-    limits: Annotated[Limits, "The least and the greatest number that is answered, by column. It replaces "
-                              "serving.out_of_range there."] = {}
-    metric: Annotated[Text | None, "What to optimise. Default by task: rmse; roc_auc, or cost when costs are set; "
-                                   "log_loss."] = None
+    limits: Annotated[
+        Limits, "The least and the greatest number that is answered, by column. It replaces serving.out_of_range there."
+    ] = {}
+    metric: Annotated[
+        Text | None, "What to optimise. Default by task: rmse; roc_auc, or cost when costs are set; log_loss."
+    ] = None
     costs: Costs | None = None
     candidates: Annotated[Candidates, "Which estimators to compare."] = CANDIDATES
     search: Search = Search()
@@ -142,8 +155,9 @@ class Problem(Struct, frozen=True, kw_only=True):
     data: Data = Data()
     holdout: Holdout = Holdout()
     gate: Gate = Gate()
-    remote: Annotated[Remote | None, "Where bundles and the journal are kept besides: s3://bucket/prefix. "
-                                     "slipway push and pull copy."] = None
+    remote: Annotated[
+        Remote | None, "Where bundles and the journal are kept besides: s3://bucket/prefix. slipway push and pull copy."
+    ] = None
     seed: Annotated[int, Meta(ge=0), "Seed of everything random in training."] = 0
     serving: Serving = Serving()
     folder: Path

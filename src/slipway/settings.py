@@ -107,7 +107,10 @@ def read_document(document: Mapping[Any, Any], settings: Collection[Setting], wh
 
 
 def _entries(
-    document: Mapping[Any, Any], known: Collection[str], groups: Collection[str], where: str,
+    document: Mapping[Any, Any],
+    known: Collection[str],
+    groups: Collection[str],
+    where: str,
 ) -> Iterator[tuple[str, Any]]:
     """Path of each setting, and its value."""
     for key, value in document.items():
@@ -185,15 +188,28 @@ def settings_page(settings: Collection[Setting]) -> str:
     """docs/settings.md."""
     rows = [f"| `{each.path}` | {each.kind.expected} | {_default(each)} | {each.help} |" for each in settings]
     variables = [f"| `{each.name}` | {each.default and f'`{each.default}`'} | {each.help} |" for each in VARIABLES]
-    return "\n".join([
-        "# Settings", "",
-        "Everything `slipway.yaml` may say. `make settings` writes this page from the code.", "",
-        "| setting | what it may be | default | |", "|---|---|---|---|", *rows, "",
-        "Each can be overridden by an environment variable: `SLIPWAY_` and the path in capitals with `_` for dots,",
-        "such as `SLIPWAY_SERVING_MAX_ROWS=500`. Commas separate the items of a list; a mapping is YAML, such as",
-        "`SLIPWAY_TYPES='{zip: category}'`.", "",
-        "Only the environment has:", "", "| variable | default | |", "|---|---|---|", *variables, "",
-    ])
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            "Everything `slipway.yaml` may say. `make settings` writes this page from the code.",
+            "",
+            "| setting | what it may be | default | |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            "Each can be overridden by an environment variable: `SLIPWAY_` and the path in capitals with `_` for dots,",
+            "such as `SLIPWAY_SERVING_MAX_ROWS=500`. Commas separate the items of a list; a mapping is YAML, such as",
+            "`SLIPWAY_TYPES='{zip: category}'`.",
+            "",
+            "Only the environment has:",
+            "",
+            "| variable | default | |",
+            "|---|---|---|",
+            *variables,
+            "",
+        ]
+    )
 
 
 def _default(setting: Setting) -> str:

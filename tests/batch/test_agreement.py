@@ -22,21 +22,51 @@ from slipway.table.schema import Field, Schema
 
 HEADER = "id,age,bmi,smoker,joined"
 NUMBERS = [
-    "19", "62", "19.0", " 33 ", "+20", "1_9", "1e1", "2E1", "1e400", "-1e400", "1e-400", "nan", "inf", "Infinity", "0x1f",
-    "٣٣", "-0", ".5e2", "20.", "17", "64.5", "999", "1e5.", "--5", "9" * 400, "18" + "0" * 400,
-    "18.000000000000000000000000001", "5\x00",
+    "19",
+    "62",
+    "19.0",
+    " 33 ",
+    "+20",
+    "1_9",
+    "1e1",
+    "2E1",
+    "1e400",
+    "-1e400",
+    "1e-400",
+    "nan",
+    "inf",
+    "Infinity",
+    "0x1f",
+    "٣٣",
+    "-0",
+    ".5e2",
+    "20.",
+    "17",
+    "64.5",
+    "999",
+    "1e5.",
+    "--5",
+    "9" * 400,
+    "18" + "0" * 400,
+    "18.000000000000000000000000001",
+    "5\x00",
 ]
 MARKERS = ["", "NA", " na ", "N/A", "?", "-", "None", "NULL", "#N/A", "missing", "-99", " -99.0"]
 LEVELS = ["yes", "no", " yes", "Yes", "TRUE", "true", "maybe", "ÿes", "no\u00a0", "ye\u200bs"]
 DATES = ["2020-01-01", "2020-01-01T10:00:00Z", "2020-13-01", "2023-06-30 ", "01.02.2020", "2031-01-01", "2020-01-01T00:00"]
 ODD = ['"', '""', 'a"b', '"a,b"', '"19"', '"a\nb"', '"yes"', "\r", '"x', "'", " ", '"""19"""', ' "19"', '" ""yes"" "', ' "" ']
 CELLS = st.one_of(
-    st.sampled_from(NUMBERS + MARKERS + LEVELS + DATES + ODD), st.text(st.characters(codec="utf-8"), max_size=6),
-    st.floats(0, 80).map(repr), st.integers(10, 70).map(str),
+    st.sampled_from(NUMBERS + MARKERS + LEVELS + DATES + ODD),
+    st.text(st.characters(codec="utf-8"), max_size=6),
+    st.floats(0, 80).map(repr),
+    st.integers(10, 70).map(str),
 )
 GOOD = st.tuples(
-    st.sampled_from(["a", '"b,c"', '"d""e"', "f g"]), st.integers(18, 64).map(str), st.sampled_from(["27.9", "", "30"]),
-    st.sampled_from(["yes", "no"]), st.just("2020-01-01"),
+    st.sampled_from(["a", '"b,c"', '"d""e"', "f g"]),
+    st.integers(18, 64).map(str),
+    st.sampled_from(["27.9", "", "30"]),
+    st.sampled_from(["yes", "no"]),
+    st.just("2020-01-01"),
 ).map(list)
 ANY = st.one_of(GOOD, GOOD, st.lists(CELLS, min_size=5, max_size=5), st.lists(CELLS, max_size=6))
 ROWS = st.lists(ANY, min_size=1, max_size=20)
@@ -65,9 +95,15 @@ def cells_of(content: bytes, separator: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=separator))
 
 
-@pytest.mark.parametrize("taken", [
-    ["prediction"], ["warning", "error"], ["prediction", "prediction_", "warning_"], ["probability_b", "probability_c_"],
-])
+@pytest.mark.parametrize(
+    "taken",
+    [
+        ["prediction"],
+        ["warning", "error"],
+        ["prediction", "prediction_", "warning_"],
+        ["probability_b", "probability_c_"],
+    ],
+)
 def test_an_answer_gets_other_names_where_the_table_has_them_already(both, taken):
     compare(both, f"{HEADER},{','.join(taken)}\nx,19,27.9,yes,2020-01-01{',kept' * len(taken)}\n".encode())
 
@@ -89,8 +125,12 @@ def compare(both, content: bytes) -> None:
     ]
 
 
-@given(rows=ROWS, ends=st.lists(st.sampled_from(["\n", "\n", "\n", "\r\n", "\r", "\n\n"]), min_size=20, max_size=20),
-       last=st.booleans(), block=st.sampled_from([1 << 20, 64, 7]))
+@given(
+    rows=ROWS,
+    ends=st.lists(st.sampled_from(["\n", "\n", "\n", "\r\n", "\r", "\n\n"]), min_size=20, max_size=20),
+    last=st.booleans(),
+    block=st.sampled_from([1 << 20, 64, 7]),
+)
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_odd_cells_and_odd_tables(both, rows, ends, last, block):
     with pytest.MonkeyPatch.context() as patch:
@@ -115,9 +155,15 @@ def rule_of(field: Field) -> Rule:
     return rule
 
 
-@pytest.mark.parametrize("cells", [
-    pyarrow.array([27.5, -999.0]), pyarrow.array([27, -999], pyarrow.int32()), pyarrow.array(["27", "-999"]),
-], ids=["double", "int", "text"])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pyarrow.array([27.5, -999.0]),
+        pyarrow.array([27, -999], pyarrow.int32()),
+        pyarrow.array(["27", "-999"]),
+    ],
+    ids=["double", "int", "text"],
+)
 def test_a_number_that_means_a_missing_cell_does_so_in_a_typed_column_too(cells):
     rule = rule_of(Field("bmi", "number", (), 16.0, 53.0, 0.1, markers=("-999", "gone")))
     values, reasons = read_column(rule, cells)

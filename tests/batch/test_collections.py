@@ -23,19 +23,25 @@ def rows(mongo_rows, desk):
 def patients(count: int) -> list[dict]:
     return [
         {
-            "_id": number, "age": "old" if number % 7 == 6 else 18 + number % 46, "body": {"bmi": 20.5 + number % 30},
-            "smoker": "no", "joined": "2021-03-05", "more": [number],
+            "_id": number,
+            "age": "old" if number % 7 == 6 else 18 + number % 46,
+            "body": {"bmi": 20.5 + number % 30},
+            "smoker": "no",
+            "joined": "2021-03-05",
+            "more": [number],
         }
         for number in range(count)
     ]
 
 
 def test_documents_keep_their_fields_and_get_the_answer(desk, rows):
-    rows.insert_many([
-        {"_id": "a", "age": 19, "body": {"bmi": 27.9}, "smoker": "yes", "joined": "2020-01-01", "more": {"x": [1]}},
-        {"_id": "b", "age": 19, "smoker": "maybe", "joined": "2020-01-01"},
-        {"_id": "c", "age": [19], "smoker": "yes", "joined": "2020-01-01"},
-    ])
+    rows.insert_many(
+        [
+            {"_id": "a", "age": 19, "body": {"bmi": 27.9}, "smoker": "yes", "joined": "2020-01-01", "more": {"x": [1]}},
+            {"_id": "b", "age": 19, "smoker": "maybe", "joined": "2020-01-01"},
+            {"_id": "c", "age": [19], "smoker": "yes", "joined": "2020-01-01"},
+        ]
+    )
     mark = desk.predict("mongodb:rows", "mongodb:scored")
     assert (mark.scored, mark.rejected) == (1, 2)
     assert list(rows.database["scored"].find()) == [rows.find_one("a") | {"prediction": 29589.0, "warning": ""}]
@@ -99,8 +105,24 @@ def test_a_run_that_broke_off_is_resumed_behind_its_last_document_and_reads_none
 
 
 IDS = [
-    None, 3, Int64(2**60), 2.5, Decimal128("7.5"), "text", "$name", {"a": 1, "b": "x"}, {"a": 2}, Binary(b"x", 4), ObjectId(),
-    False, True, datetime(2020, 1, 1), datetime(1969, 12, 31), Timestamp(1, 2), MinKey(), MaxKey(),
+    None,
+    3,
+    Int64(2**60),
+    2.5,
+    Decimal128("7.5"),
+    "text",
+    "$name",
+    {"a": 1, "b": "x"},
+    {"a": 2},
+    Binary(b"x", 4),
+    ObjectId(),
+    False,
+    True,
+    datetime(2020, 1, 1),
+    datetime(1969, 12, 31),
+    Timestamp(1, 2),
+    MinKey(),
+    MaxKey(),
 ]
 
 
@@ -146,11 +168,16 @@ def test_a_collection_to_a_file(desk, rows):
     assert [row["_id"] for row in desk.rows()] == list("01234")
 
 
-@pytest.mark.parametrize("location, out, says", [
-    ("mongodb:rows", "mongodb:rows", "OUT would overwrite IN"), ("mongodb:", "mongodb:scored", "names no collection"),
-    ("in.csv", "mongodb:scored", "only a collection is answered to a collection"),
-    ("mongodb:none", "mongodb:scored", "none"), ("mongodb:rows", "mongodb:a$b", "must not contain '$'"),
-])
+@pytest.mark.parametrize(
+    "location, out, says",
+    [
+        ("mongodb:rows", "mongodb:rows", "OUT would overwrite IN"),
+        ("mongodb:", "mongodb:scored", "names no collection"),
+        ("in.csv", "mongodb:scored", "only a collection is answered to a collection"),
+        ("mongodb:none", "mongodb:scored", "none"),
+        ("mongodb:rows", "mongodb:a$b", "must not contain '$'"),
+    ],
+)
 def test_collections_that_cannot_be(desk, rows, location, out, says):
     rows.insert_many(patients(2))
     desk.write("age,bmi,smoker,joined\n1,2,3,4\n")

@@ -31,8 +31,12 @@ ROWS = 30_000
 def start(desk, *arguments: str) -> subprocess.Popen:
     environ = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments], cwd=desk.folder, env=environ, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-c", PROGRAM, *arguments],
+        cwd=desk.folder,
+        env=environ,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
 
 
@@ -60,7 +64,8 @@ def cells() -> dict:
     return {
         "age": [str(number) for number in random.integers(17, 65, ROWS)],  # 17 is too young
         "bmi": [f"{number:.2f}" for number in random.uniform(16, 53, ROWS)],
-        "smoker": random.choice(["yes", "no"], ROWS).tolist(), "joined": ["2020-01-01"] * ROWS,
+        "smoker": random.choice(["yes", "no"], ROWS).tolist(),
+        "joined": ["2020-01-01"] * ROWS,
     }
 
 

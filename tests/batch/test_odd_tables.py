@@ -24,10 +24,15 @@ def test_a_quote_that_the_end_of_a_file_leaves_open_is_closed(desk, cell, kept):
     assert desk.read().decode() == f"{HEADER},note,prediction,warning\n" + 2 * f"{GOOD},{kept},29589.0,\n"
 
 
-@pytest.mark.parametrize("head", [
-    b"sep=;\r\nage;bmi;smoker;joined", b'\xef\xbb\xbf"SEP=;"\r\nage;bmi;smoker;joined', b'age; "bmi";smoker;joined',
-    b'"age";bmi;smoker;joined',
-])
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"sep=;\r\nage;bmi;smoker;joined",
+        b'\xef\xbb\xbf"SEP=;"\r\nage;bmi;smoker;joined',
+        b'age; "bmi";smoker;joined',
+        b'"age";bmi;smoker;joined',
+    ],
+)
 def test_the_header_comes_back_as_it_stands(desk, head):
     desk.write(head + b"\r\n19;27.9;yes;2020-01-01\r\n")
     assert desk.predict().scored == 1
@@ -46,10 +51,14 @@ def test_a_separator_within_quotes_is_none(desk):
     assert desk.predict().scored == 1
 
 
-@pytest.mark.parametrize("note, says", [
-    ("x,y", "expected 5 cells, got 6"), ('"x, ""y""",z', "expected 5 cells, got 6"),
-    (' "x,y"', "expected 5 cells, got 6; remove the blank before the quote"),
-])
+@pytest.mark.parametrize(
+    "note, says",
+    [
+        ("x,y", "expected 5 cells, got 6"),
+        ('"x, ""y""",z', "expected 5 cells, got 6"),
+        (' "x,y"', "expected 5 cells, got 6; remove the blank before the quote"),
+    ],
+)
 def test_a_blank_before_a_quote_is_told(desk, note, says):
     for end in ("\n", "\n\n"):  # the second is read row by row
         desk.write(f"{HEADER},note\n{GOOD},x{end}{GOOD},{note}\n")
@@ -110,13 +119,16 @@ def test_a_parquet_file_is_on_the_disk_before_it_is_in_its_place(desk, monkeypat
     assert os.stat("out.parquet").st_ino in synced
 
 
-@pytest.mark.parametrize("joined", [
-    pyarrow.array([9_223_372_036_854_775, 1_577_836_800_000], pyarrow.timestamp("ms")),
-    pyarrow.array([-9_223_372_036_854_775, 1_577_836_800_000], pyarrow.timestamp("s", "Europe/Berlin")),
-    pyarrow.array([(1 << 31) - 1, 18262], pyarrow.int32()).cast(pyarrow.date32()),
-    pyarrow.array([-62_135_596_800, 1_577_836_800], pyarrow.timestamp("s", "America/New_York")),
-    pyarrow.array([time(1, 2), None]),
-])
+@pytest.mark.parametrize(
+    "joined",
+    [
+        pyarrow.array([9_223_372_036_854_775, 1_577_836_800_000], pyarrow.timestamp("ms")),
+        pyarrow.array([-9_223_372_036_854_775, 1_577_836_800_000], pyarrow.timestamp("s", "Europe/Berlin")),
+        pyarrow.array([(1 << 31) - 1, 18262], pyarrow.int32()).cast(pyarrow.date32()),
+        pyarrow.array([-62_135_596_800, 1_577_836_800], pyarrow.timestamp("s", "America/New_York")),
+        pyarrow.array([time(1, 2), None]),
+    ],
+)
 def test_a_moment_that_is_no_date_rejects_its_row_alone(desk, joined):
     parquet.write_table(pyarrow.table({key: cell * 2 for key, cell in cells().items()} | {"joined": joined}), "in.parquet")
     desk.predict("in.parquet", "out.parquet")
@@ -130,10 +142,14 @@ def test_a_folder_below_those_of_a_glob_may_have_the_output(desk):
     assert desk.predict("*.csv", "artifacts/out.csv").scored == 1
 
 
-@pytest.mark.parametrize("code, cure", [
-    (errno.ENOSPC, "Free disk space, and run the same command again"),
-    (errno.EACCES, "Get write permission there"), (errno.EROFS, "Get write permission"),
-])
+@pytest.mark.parametrize(
+    "code, cure",
+    [
+        (errno.ENOSPC, "Free disk space, and run the same command again"),
+        (errno.EACCES, "Get write permission there"),
+        (errno.EROFS, "Get write permission"),
+    ],
+)
 def test_what_cannot_be_written_is_told_with_what_helps(desk, monkeypatch, code, cure):
     desk.write(f"{HEADER}\n{GOOD}\n")
     real = os.open

@@ -111,8 +111,11 @@ def test_files_and_globs_of_every_kind(desk, out):
 def test_parquet_keeps_its_types_and_answers_as_csv_does(desk):
     desk.bundle("binary")
     cells = {
-        "age": [19, 62, None, 33], "bmi": [27.9, None, 30.0, float("inf")], "smoker": ["yes", "no", "no", "no"],
-        "joined": pyarrow.array([1577836800000000] * 4, pyarrow.timestamp("us")), "list": [[1], [], None, [2]],
+        "age": [19, 62, None, 33],
+        "bmi": [27.9, None, 30.0, float("inf")],
+        "smoker": ["yes", "no", "no", "no"],
+        "joined": pyarrow.array([1577836800000000] * 4, pyarrow.timestamp("us")),
+        "list": [[1], [], None, [2]],
     }
     parquet.write_table(pyarrow.table(cells), "in.parquet", row_group_size=3)
     desk.predict("in.parquet", "out.parquet")
@@ -144,9 +147,19 @@ def test_a_column_with_the_name_of_an_answer_is_kept(desk, out):
     """The model may have learned from it; it is then needed, and cannot be renamed."""
     schema = Schema((*SCHEMA, Field("prediction", "number", minimum=0, maximum=9, example=5)))
     desk.bundle(schema=schema, encoding=Encoding(schema, ENCODING.outputs), rows=[row | {"prediction": 5} for row in ROWS])
-    parquet.write_table(pyarrow.table({
-        "age": [19], "bmi": [27.9], "smoker": ["yes"], "joined": ["2020-01-01"], "prediction": [7], "warning": ["w"],
-    }), "in.parquet")
+    parquet.write_table(
+        pyarrow.table(
+            {
+                "age": [19],
+                "bmi": [27.9],
+                "smoker": ["yes"],
+                "joined": ["2020-01-01"],
+                "prediction": [7],
+                "warning": ["w"],
+            }
+        ),
+        "in.parquet",
+    )
     desk.predict("in.parquet", out)
     (row,) = parquet.read_table(out).to_pylist() if out.endswith("parquet") else desk.rows()
     assert list(row)[4:] == ["prediction", "warning", "prediction_", "warning_"]
@@ -258,10 +271,16 @@ def lose_output(desk):
     (desk.folder / "out.csv.partial").unlink()
 
 
-@pytest.mark.parametrize("change, why", [
-    (change_input, "the input changed"), (change_bundle, "the bundle changed"), (change_policy, "the settings changed"),
-    (spoil_record, "its record cannot be read"), (lose_output, "its unfinished files are gone"),
-])
+@pytest.mark.parametrize(
+    "change, why",
+    [
+        (change_input, "the input changed"),
+        (change_bundle, "the bundle changed"),
+        (change_policy, "the settings changed"),
+        (spoil_record, "its record cannot be read"),
+        (lose_output, "its unfinished files are gone"),
+    ],
+)
 def test_a_run_of_something_else_is_not_gone_on_with(desk, small_blocks, monkeypatch, change, why):
     broken_off(desk, monkeypatch)
     change(desk)
@@ -310,13 +329,18 @@ def test_a_reader_sees_the_old_output_until_the_new_one_is_whole(desk, small_blo
     assert len(desk.rows()) > 200
 
 
-@pytest.mark.parametrize("content, says", [
-    ("", "in.csv: the table is empty"), (HEADER, "in.csv: has a header but no rows"),
-    (f"{HEADER}\n\n", "has a header but no rows"),
-    ("age,BMI,smoker\n1,2,yes\n", "in.csv: has no column 'bmi', 'joined', which the model needs. Did you mean 'BMI'?"),
-    (b"\0\1,\0", "NUL"), (b"\xff\xfea\0", "not UTF-8"),
-    (f'{HEADER}\n"' + "x" * (1 << 26), "row 1 has more than 32 MiB"),
-])
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        ("", "in.csv: the table is empty"),
+        (HEADER, "in.csv: has a header but no rows"),
+        (f"{HEADER}\n\n", "has a header but no rows"),
+        ("age,BMI,smoker\n1,2,yes\n", "in.csv: has no column 'bmi', 'joined', which the model needs. Did you mean 'BMI'?"),
+        (b"\0\1,\0", "NUL"),
+        (b"\xff\xfea\0", "not UTF-8"),
+        (f'{HEADER}\n"' + "x" * (1 << 26), "row 1 has more than 32 MiB"),
+    ],
+)
 def test_an_input_that_cannot_be_answered_is_told_and_nothing_is_left(desk, content, says):
     desk.write(content)
     with pytest.raises(TableError) as caught:
@@ -325,21 +349,26 @@ def test_an_input_that_cannot_be_answered_is_told_and_nothing_is_left(desk, cont
     assert not (desk.folder / "out.csv").exists()
 
 
-@pytest.mark.parametrize("location, out, options, says", [
-    ("none.csv", "out.csv", {}, "none.csv: there is no such file"),
-    ("in.csv", "nowhere/out.csv", {}, "nowhere: there is no such folder. Make it"),
-    ("in.csv", "artifacts", {}, "neither CSV"), ("in.csv", "out.xlsx", {}, "out.xlsx: is neither CSV"),
-    ("in.csv", "./in.csv", {}, "OUT would overwrite IN"), ("*.csv", "out.csv", {}, "OUT would overwrite IN"),
-    ("in.csv", "out.csv", {"rejects": "in.csv"}, "the file of rejects would overwrite IN"),
-    ("in.csv", "out.csv", {"rejects": "out.csv"}, "is OUT and the file of rejects"),
-    ("in.csv", "out.csv", {"digits": "abcdef"}, "no such bundle"),
-    ("slipway.yaml", "out.csv", {}, "slipway.yaml: is neither CSV"),
-    ("in.csv", "out.csv", {"rejects": "out.csv.partial"}, "out.csv.partial: has the name of an unfinished OUT"),
-    ("in.csv", "out.csv", {"rejects": "mongodb:rejected"}, "mongodb:rejected: is no file"),
-    ("in.csv", "http://host/out.csv", {}, "http://host/out.csv: is no file. Name a path, or s3://bucket/key"),
-    ("in.csv", "s3://out.csv", {}, "s3://out.csv: names no object. Write s3://bucket/key"),
-    ("**/*.csv", "artifacts/out.csv", {}, "OUT would overwrite IN"),
-])
+@pytest.mark.parametrize(
+    "location, out, options, says",
+    [
+        ("none.csv", "out.csv", {}, "none.csv: there is no such file"),
+        ("in.csv", "nowhere/out.csv", {}, "nowhere: there is no such folder. Make it"),
+        ("in.csv", "artifacts", {}, "neither CSV"),
+        ("in.csv", "out.xlsx", {}, "out.xlsx: is neither CSV"),
+        ("in.csv", "./in.csv", {}, "OUT would overwrite IN"),
+        ("*.csv", "out.csv", {}, "OUT would overwrite IN"),
+        ("in.csv", "out.csv", {"rejects": "in.csv"}, "the file of rejects would overwrite IN"),
+        ("in.csv", "out.csv", {"rejects": "out.csv"}, "is OUT and the file of rejects"),
+        ("in.csv", "out.csv", {"digits": "abcdef"}, "no such bundle"),
+        ("slipway.yaml", "out.csv", {}, "slipway.yaml: is neither CSV"),
+        ("in.csv", "out.csv", {"rejects": "out.csv.partial"}, "out.csv.partial: has the name of an unfinished OUT"),
+        ("in.csv", "out.csv", {"rejects": "mongodb:rejected"}, "mongodb:rejected: is no file"),
+        ("in.csv", "http://host/out.csv", {}, "http://host/out.csv: is no file. Name a path, or s3://bucket/key"),
+        ("in.csv", "s3://out.csv", {}, "s3://out.csv: names no object. Write s3://bucket/key"),
+        ("**/*.csv", "artifacts/out.csv", {}, "OUT would overwrite IN"),
+    ],
+)
 def test_places_that_cannot_be(desk, location, out, options, says):
     desk.write(f"{HEADER}\n{GOOD}\n")
     before = desk.files()

@@ -83,11 +83,14 @@ def test_a_bucket_that_is_not_there(desk, lake):
         desk.predict(f"s3://{lake.name}-not/in.csv")
 
 
-@pytest.mark.parametrize("out, rejects, says", [
-    ("s3://{}-not/out.csv", None, "s3://.*-not/out.csv: .*There is no such bucket: create it, or correct its name$"),
-    ("out.csv", "s3://{}-not/rejects.csv", "s3://.*-not/rejects.csv: .*There is no such bucket"),
-    ("s3://{}/denied/out.csv", None, "Grant the permission s3:PutObject on arn:aws:s3:::bucket-.*/denied/out.csv"),
-])
+@pytest.mark.parametrize(
+    "out, rejects, says",
+    [
+        ("s3://{}-not/out.csv", None, "s3://.*-not/out.csv: .*There is no such bucket: create it, or correct its name$"),
+        ("out.csv", "s3://{}-not/rejects.csv", "s3://.*-not/rejects.csv: .*There is no such bucket"),
+        ("s3://{}/denied/out.csv", None, "Grant the permission s3:PutObject on arn:aws:s3:::bucket-.*/denied/out.csv"),
+    ],
+)
 def test_an_object_that_cannot_be_written_is_told_before_the_first_row(desk, lake, monkeypatch, out, rejects, says):
     desk.write(f"{HEADER}\n{GOOD}\n")
     lake.proxy.fault = lambda call, forward: DENIED if "/denied/" in call.path else None

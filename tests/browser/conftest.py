@@ -11,8 +11,14 @@ from werkzeug.serving import make_server
 from page import start
 
 OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 )
 
 
@@ -20,7 +26,7 @@ OPTIONS = (
 def chromium(tmp_path_factory):
     """The browser; without one the tests are skipped, unless SLIPWAY_BROWSER=required."""
     required = os.environ.get("SLIPWAY_BROWSER") == "required"
-    binary = shutil.which("google-chrome") or shutil.which("chromium")   # with both, the driver is that of Chrome
+    binary = shutil.which("google-chrome") or shutil.which("chromium")  # with both, the driver is that of Chrome
     driver = shutil.which("chromedriver")
     if not (binary and driver) and not required:
         pytest.skip("needs Chromium: apt-get install chromium chromium-driver")

@@ -62,20 +62,35 @@ def test_version(run):
     assert run("--version").out == f"slipway, version {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments, says", [
-    (("trian",), "No such command 'trian'"), (("train", "--fast"), "No such option"), (("promote",), "Missing argument"),
-    (("serve", "--port", "0"), "Invalid value"), (("serve", "--port", "http"), "Invalid value"),
-    (("init", "table.csv"), "Missing option"), (("sample", "cats", "x.csv"), "Invalid value"),
-])
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (("trian",), "No such command 'trian'"),
+        (("train", "--fast"), "No such option"),
+        (("promote",), "Missing argument"),
+        (("serve", "--port", "0"), "Invalid value"),
+        (("serve", "--port", "http"), "Invalid value"),
+        (("init", "table.csv"), "Missing option"),
+        (("sample", "cats", "x.csv"), "Invalid value"),
+    ],
+)
 def test_wrong_usage(run, arguments, says):
     result = run(*arguments)
     assert (result.code, result.out) == (2, "")
     assert says in result.err and "Traceback" not in result.err
 
 
-@pytest.mark.parametrize("command", [
-    ("train",), ("status",), ("serve",), ("rollback",), ("promote", "a" * 12), ("check", "x"),
-])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("train",),
+        ("status",),
+        ("serve",),
+        ("rollback",),
+        ("promote", "a" * 12),
+        ("check", "x"),
+    ],
+)
 def test_a_wrong_problem_file_is_one_line(run, tmp_path, command):
     (tmp_path / "slipway.yaml").write_text(SETTINGS + "trget: x\n")
     assert_one_line(run(*command), 3, "slipway.yaml: trget: no such setting. Did you mean target?")
@@ -84,10 +99,15 @@ def test_a_wrong_problem_file_is_one_line(run, tmp_path, command):
     assert_one_line(run(*command, "--problem", "other.yaml"), 3, "other.yaml: there is no such file")
 
 
-@pytest.mark.parametrize("content, says", [
-    (None, "table.csv.*no such file"), ("", "table.csv"), ("age,bmi\n1,2\n", "charges"),
-    ("age,charges\n1,2\n3\n", "table.csv, line 3"),
-])
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        (None, "table.csv.*no such file"),
+        ("", "table.csv"),
+        ("age,bmi\n1,2\n", "charges"),
+        ("age,charges\n1,2\n3\n", "table.csv, line 3"),
+    ],
+)
 def test_a_table_that_cannot_be_read_is_one_line(run, tmp_path, content, says):
     if content is not None:
         (tmp_path / "table.csv").write_text(content)
@@ -100,11 +120,16 @@ def test_a_table_that_cannot_be_read_is_one_line(run, tmp_path, content, says):
 NO_CHAMPION = "artifacts/champion.json: no champion yet. Run slipway train first; commit the file to release it"
 
 
-@pytest.mark.parametrize("command, says", [
-    (("promote", "abc"), "at least 6"), (("promote", "abcdef"), "no such bundle"),
-    (("rollback",), "has no earlier champion"),
-    (("serve",), NO_CHAMPION), (("predict", "table.csv", "-o", "out.csv"), NO_CHAMPION),
-])
+@pytest.mark.parametrize(
+    "command, says",
+    [
+        (("promote", "abc"), "at least 6"),
+        (("promote", "abcdef"), "no such bundle"),
+        (("rollback",), "has no earlier champion"),
+        (("serve",), NO_CHAMPION),
+        (("predict", "table.csv", "-o", "out.csv"), NO_CHAMPION),
+    ],
+)
 def test_an_empty_store(run, command, says):
     assert_one_line(run(*command), 5, says)
 
@@ -250,8 +275,13 @@ def test_a_closed_pipe_is_no_traceback(tmp_path):
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-u", "-m", "slipway", "status"], cwd=tmp_path, env=environ, stdout=writing,
-        stderr=subprocess.PIPE, text=True, timeout=60,
+        [sys.executable, "-u", "-m", "slipway", "status"],
+        cwd=tmp_path,
+        env=environ,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
     )
     os.close(writing)
     assert "Traceback" not in done.stderr

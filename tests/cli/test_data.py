@@ -44,9 +44,14 @@ def fingerprint(store) -> str:
     return store.bundle(last(store)).json("model.json")["data"]
 
 
-@pytest.mark.parametrize("moved", [
-    lambda table: table.unlink(), lambda table: charges(300, seed=1).to_csv(table, index=False),
-], ids=["deleted", "replaced"])
+@pytest.mark.parametrize(
+    "moved",
+    [
+        lambda table: table.unlink(),
+        lambda table: charges(300, seed=1).to_csv(table, index=False),
+    ],
+    ids=["deleted", "replaced"],
+)
 def test_a_training_is_repeated_exactly_after_its_source_has_moved_on(run, tmp_path, store, moved):
     problem(tmp_path, charges(), "charges", missing=["gone"])
     assert run("train").exit_code == 0
@@ -77,9 +82,13 @@ def test_what_was_read_is_kept_as_it_was_read(run, tmp_path, store, kept):
     assert table.to_pandas().equals(frame.fillna("").astype("str")) and about == {"seen": len(frame), "consistent": ""}
 
 
-@pytest.mark.parametrize("data, message", [
-    ("abcd", "give at least 6 digits"), ("abcdef0", "no such data"),
-])
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        ("abcd", "give at least 6 digits"),
+        ("abcdef0", "no such data"),
+    ],
+)
 def test_data_that_are_not_there_are_said(run, tmp_path, data, message):
     problem(tmp_path, charges(), "charges")
     done = run("train", "--data", data)
@@ -148,9 +157,17 @@ def test_a_collection_is_trained_from_and_cannot_tell_whether_it_changed(run, tm
     documents = [{"who": {"age": int(row.pop("age"))}, **row} for row in frame.to_dict("records")]
     mongo_rows.insert_many(documents)
     fields = {"age": "who.age", "bmi": "bmi", "smoker": "smoker", "region": "region", "charges": "charges"}
-    problem(tmp_path, frame, "charges", source="mongodb", **{
-        "mongodb.database": mongo_rows.database.name, "mongodb.collection": mongo_rows.name, "mongodb.fields": fields,
-    })
+    problem(
+        tmp_path,
+        frame,
+        "charges",
+        source="mongodb",
+        **{
+            "mongodb.database": mongo_rows.database.name,
+            "mongodb.collection": mongo_rows.name,
+            "mongodb.fields": fields,
+        },
+    )
     assert run("train").exit_code == 0
     done = run("train", "--if-changed")
     assert "mongodb cannot tell whether it has changed" in done.output and "Bundle:" in done.output

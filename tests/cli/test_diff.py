@@ -42,7 +42,7 @@ def test_what_the_pointer_tells_is_shown(store):
     assert done.exit_code == 0, done.output
     assert "- rmse 1 against 2" in done.output
     assert "Golden predictions: 4 of 4 change." in done.output
-    assert done.output.rstrip().endswith("Golden predictions: all 4 unchanged.")   # answered by this code
+    assert done.output.rstrip().endswith("Golden predictions: all 4 unchanged.")  # answered by this code
 
 
 def test_without_the_bundle_it_says_so(store, tmp_path):

@@ -69,7 +69,11 @@ def git(folder: Path, *arguments: str) -> None:
 def slipway(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")} | environ
     return subprocess.run(
-        [sys.executable, "-m", "slipway", *arguments], cwd=folder, env=environment, capture_output=True, text=True,
+        [sys.executable, "-m", "slipway", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
 
 
@@ -158,13 +162,21 @@ def test_aws_that_cannot_be_reached(look):
         assert named(look(SLIPWAY_REMOTE="")["credentials"], "AWS").state == "skipped"
 
 
-@pytest.mark.parametrize("name, value, state", [
-    ("AWS_REGION", "", "missing"), ("AWS_REGION", "eu-west-1", "ok"), ("AWS_REGION", "Ireland", "failed"),
-    ("ECR_REPOSITORY_NAME", "team/insurance-2", "ok"), ("ECR_REPOSITORY_NAME", "Insurance", "failed"),
-    ("ECR_REPOSITORY_NAME", "1.dkr.ecr.eu-west-1.amazonaws.com/insurance:latest", "failed"),
-    ("AWS_ECR_LOGIN_URI", "", "missing"), ("AWS_ECR_LOGIN_URI", "https://example.org", "failed"),
-    ("AWS_ECR_LOGIN_URI", "example.org/insurance", "failed"), ("AWS_ECR_LOGIN_URI", "AWS:password@example.org", "failed"),
-])
+@pytest.mark.parametrize(
+    "name, value, state",
+    [
+        ("AWS_REGION", "", "missing"),
+        ("AWS_REGION", "eu-west-1", "ok"),
+        ("AWS_REGION", "Ireland", "failed"),
+        ("ECR_REPOSITORY_NAME", "team/insurance-2", "ok"),
+        ("ECR_REPOSITORY_NAME", "Insurance", "failed"),
+        ("ECR_REPOSITORY_NAME", "1.dkr.ecr.eu-west-1.amazonaws.com/insurance:latest", "failed"),
+        ("AWS_ECR_LOGIN_URI", "", "missing"),
+        ("AWS_ECR_LOGIN_URI", "https://example.org", "failed"),
+        ("AWS_ECR_LOGIN_URI", "example.org/insurance", "failed"),
+        ("AWS_ECR_LOGIN_URI", "AWS:password@example.org", "failed"),
+    ],
+)
 def test_names_that_are_well_formed(look, s3, name, value, state):
     with aws(s3):
         found = named(look(**{name: value, "SLIPWAY_REMOTE": ""})["credentials"], name)
@@ -200,9 +212,15 @@ def test_outside_a_repository_and_without_a_problem_it_says_so(tmp_path):
 
 def test_no_secret_is_shown(repository, web, s3):
     secrets = {
-        "AWS_SECRET_ACCESS_KEY": "hidden-1", "AWS_SESSION_TOKEN": "hidden-2", "GITHUB_TOKEN": "hidden-3",
-        "SLIPWAY_API_KEYS": "hidden-4", "MONGO_DB_URL": "mongodb://me:hidden-5@example.org", "HEROKU_API_KEY": "hidden-6",
-        "AWS_ECR_LOGIN_URI": "hidden-7", "ECR_REPOSITORY_NAME": "Hidden-8", "AWS_ACCESS_KEY_ID": "hidden-9",
+        "AWS_SECRET_ACCESS_KEY": "hidden-1",
+        "AWS_SESSION_TOKEN": "hidden-2",
+        "GITHUB_TOKEN": "hidden-3",
+        "SLIPWAY_API_KEYS": "hidden-4",
+        "MONGO_DB_URL": "mongodb://me:hidden-5@example.org",
+        "HEROKU_API_KEY": "hidden-6",
+        "AWS_ECR_LOGIN_URI": "hidden-7",
+        "ECR_REPOSITORY_NAME": "Hidden-8",
+        "AWS_ACCESS_KEY_ID": "hidden-9",
     }
     web.pages["/repos/acme/insurance"] = (200, {"private": False})
     with aws(s3):

@@ -22,9 +22,45 @@ from slipway.table.inference import features, read_target
 
 RANDOM = np.random.default_rng(5)
 ODD = (
-    "\0", "\x1b[31m", "\x7f", "\x85", "\x9b", "\u2028", "\u2029", "\ufeff", "\U0001f6a2", "\n", "\r", "\t", " ", ":", ": ",
-    " #", "'", '"', "\\", "-", "- ", "%", "@", "`", "&", "*", "!", "|", ">", "{", "[", ",", "~", "yes", "null", "<<", "=",
-    "1", "x" * 3_000,
+    "\0",
+    "\x1b[31m",
+    "\x7f",
+    "\x85",
+    "\x9b",
+    "\u2028",
+    "\u2029",
+    "\ufeff",
+    "\U0001f6a2",
+    "\n",
+    "\r",
+    "\t",
+    " ",
+    ":",
+    ": ",
+    " #",
+    "'",
+    '"',
+    "\\",
+    "-",
+    "- ",
+    "%",
+    "@",
+    "`",
+    "&",
+    "*",
+    "!",
+    "|",
+    ">",
+    "{",
+    "[",
+    ",",
+    "~",
+    "yes",
+    "null",
+    "<<",
+    "=",
+    "1",
+    "x" * 3_000,
 )
 ODD_TEXT = st.lists(st.sampled_from(ODD) | st.characters(exclude_categories=["Cs"]), min_size=1, max_size=4).map("".join)
 
@@ -40,18 +76,20 @@ def lending(rows=900) -> pd.DataFrame:
     bad = RANDOM.random(rows) < 0.3
     amount = RANDOM.integers(1_000, 40_000, rows)
     days = pd.to_timedelta(RANDOM.integers(0, 1_500, rows), unit="D")
-    return pd.DataFrame({
-        "member_id": [f"m{number}" for number in range(rows)],
-        "amount": amount,
-        "grade": RANDOM.choice([" A", " B", " ?"], rows),
-        "ratio": np.where(RANDOM.random(rows) < 0.05, "unknown", np.round(RANDOM.uniform(0, 40, rows), 2).astype(str)),
-        "issued": (pd.Timestamp("2015-01-01") + days).strftime("%Y-%m-%d"),
-        "country": "us",
-        "title": [f"title {number}" for number in RANDOM.permutation(rows)],
-        "recoveries": np.where(bad, amount // 3, 0),
-        "collected_on": np.where(bad, "2019-05-01", ""),
-        "status": np.where(bad, "Charged Off", "Fully Paid"),
-    })
+    return pd.DataFrame(
+        {
+            "member_id": [f"m{number}" for number in range(rows)],
+            "amount": amount,
+            "grade": RANDOM.choice([" A", " B", " ?"], rows),
+            "ratio": np.where(RANDOM.random(rows) < 0.05, "unknown", np.round(RANDOM.uniform(0, 40, rows), 2).astype(str)),
+            "issued": (pd.Timestamp("2015-01-01") + days).strftime("%Y-%m-%d"),
+            "country": "us",
+            "title": [f"title {number}" for number in RANDOM.permutation(rows)],
+            "recoveries": np.where(bad, amount // 3, 0),
+            "collected_on": np.where(bad, "2019-05-01", ""),
+            "status": np.where(bad, "Charged Off", "Fully Paid"),
+        }
+    )
 
 
 def test_a_table_of_every_habit_needs_no_edit(run, tmp_path):
@@ -80,11 +118,14 @@ def test_columns_of_parquet_that_nobody_can_learn_from_are_left_out(run):
     assert "parts: left out: has lists or objects" in done.output
 
 
-@pytest.mark.parametrize(("name", "target", "task", "metric", "said"), [
-    ("insurance", "charges", "regression", "rmse", "6 columns"),
-    ("loan", "Loan_Status", "binary", "roc_auc", "11 columns"),
-    ("truck", "class", "binary", "pr_auc", "170 columns"),
-])
+@pytest.mark.parametrize(
+    ("name", "target", "task", "metric", "said"),
+    [
+        ("insurance", "charges", "regression", "rmse", "6 columns"),
+        ("loan", "Loan_Status", "binary", "roc_auc", "11 columns"),
+        ("truck", "class", "binary", "pr_auc", "170 columns"),
+    ],
+)
 def test_the_samples_are_understood(run, name, target, task, metric, said):
     assert run("sample", name, "table.csv", "--rows", "600").exit_code == 0
     done = run("init", "table.csv", "--target", target)
@@ -93,10 +134,13 @@ def test_the_samples_are_understood(run, name, target, task, metric, said):
     assert (problem.task, problem.metric) == (task, metric)
 
 
-@pytest.mark.parametrize(("content", "target", "task"), [
-    ("a;b\r\n1;x\r\n2;y\r\n3;z\r\n" + "1;x\r\n2;y\r\n3;z\r\n" * 40, "b", "multiclass"),
-    ("\ufeffa,b\n" + "\n".join(f"{n},{n / 7}" for n in range(60)), "b", "regression"),
-])
+@pytest.mark.parametrize(
+    ("content", "target", "task"),
+    [
+        ("a;b\r\n1;x\r\n2;y\r\n3;z\r\n" + "1;x\r\n2;y\r\n3;z\r\n" * 40, "b", "multiclass"),
+        ("\ufeffa,b\n" + "\n".join(f"{n},{n / 7}" for n in range(60)), "b", "regression"),
+    ],
+)
 def test_other_habits_of_files(run, tmp_path, content, target, task):
     (tmp_path / "t.csv").write_bytes(content.encode())
     assert run("init", "t.csv", "--target", target).exit_code == 0
@@ -128,10 +172,14 @@ def test_a_file_that_cannot_be_written_says_what_to_do(run, monkeypatch):
 
 
 def test_hostile_names_and_labels_survive_the_file(run):
-    frame = pd.DataFrame({
-        "yes": RANDOM.normal(size=80), 'q"uote: #1': RANDOM.choice(["on", "off"], 80), "t": RANDOM.choice(["no", "yes"], 80),
-        "constant: x # y": "c\nd",
-    })
+    frame = pd.DataFrame(
+        {
+            "yes": RANDOM.normal(size=80),
+            'q"uote: #1': RANDOM.choice(["on", "off"], 80),
+            "t": RANDOM.choice(["no", "yes"], 80),
+            "constant: x # y": "c\nd",
+        }
+    )
     frame.to_csv("t.csv", index=False)
     done = run("init", "t.csv", "--target", "t", "--name", "no")
     assert done.exit_code == 0, done.output
@@ -142,7 +190,9 @@ def test_hostile_names_and_labels_survive_the_file(run):
 ODD_NAMES = st.lists(ODD_TEXT.filter(str.strip), min_size=6, max_size=6, unique=True)
 ODD_CELLS = st.lists(
     ODD_TEXT.map(Reader().text).filter(lambda text: text and not re.search("[0-9]", text)),
-    min_size=4, max_size=4, unique=True,
+    min_size=4,
+    max_size=4,
+    unique=True,
 )
 
 
@@ -151,10 +201,16 @@ ODD_CELLS = st.lists(
 def test_what_init_writes_means_the_columns_that_it_saw(names, cells):
     key, constant, number, level, other, target = names
     always, marker, *labels = cells
-    frame = pd.DataFrame({
-        key: [f"k{row}" for row in range(40)], constant: always, number: [marker, *(str(row / 7) for row in range(39))],
-        level: ["a", "a", "b", "b"] * 10, other: RANDOM.random(40), target: labels * 20,
-    })
+    frame = pd.DataFrame(
+        {
+            key: [f"k{row}" for row in range(40)],
+            constant: always,
+            number: [marker, *(str(row / 7) for row in range(39))],
+            level: ["a", "a", "b", "b"] * 10,
+            other: RANDOM.random(40),
+            target: labels * 20,
+        }
+    )
     with tempfile.TemporaryDirectory() as folder:
         frame.to_parquet(Path(folder, "t.parquet"))
         wanted = [f"--id={key}", f"--target={target}", f"--output={folder}/slipway.yaml"]
@@ -183,13 +239,19 @@ def test_a_column_of_parquet_without_a_name(run, tmp_path):
     assert not (tmp_path / "slipway.yaml").exists()
 
 
-@pytest.mark.parametrize("option, code, says", [
-    (["--target", ""], 3, "slipway.yaml: target is missing"),
-    (["--target", "y", "--name", " "], 3, "slipway.yaml: name: expected a string"),
-    (["--target", "y", "--name", os.fsdecode(b"caf\xe9")], 3,
-     r"slipway.yaml: name: expected a string, got the string 'caf\udce9"),
-    (["--target", "y", "--id", "z"], 4, "id: the table has no column 'z'"),
-])
+@pytest.mark.parametrize(
+    "option, code, says",
+    [
+        (["--target", ""], 3, "slipway.yaml: target is missing"),
+        (["--target", "y", "--name", " "], 3, "slipway.yaml: name: expected a string"),
+        (
+            ["--target", "y", "--name", os.fsdecode(b"caf\xe9")],
+            3,
+            r"slipway.yaml: name: expected a string, got the string 'caf\udce9",
+        ),
+        (["--target", "y", "--id", "z"], 4, "id: the table has no column 'z'"),
+    ],
+)
 def test_options_that_no_problem_can_have(run, tmp_path, option, code, says):
     pd.DataFrame({"x": RANDOM.random(60), "y": RANDOM.random(60)}).to_csv("t.csv", index=False)
     done = run("init", "t.csv", *option)
@@ -243,11 +305,14 @@ def test_check_says_what_is_wrong_by_column(run):
     assert done.exit_code == 4
     for says in (
         "Property_Area: 1 cells say 'Moon' (row 1), which training never saw",
-        "ApplicantIncome: 1 cell is outside the range of training, ", " (row 2)",
+        "ApplicantIncome: 1 cell is outside the range of training, ",
+        " (row 2)",
         "LoanAmount: 1 cells say 'lots' (row 3), expected a integer",
         "Education: 1 cell is missing (row 4); training had none",
-        "Gender: is not in the table", "Married: is not in the table; is it 'Maried'?",
-        "Maried: is not a field of the schema; ignored", "new.csv: 614 rows, 7 findings",
+        "Gender: is not in the table",
+        "Married: is not in the table; is it 'Maried'?",
+        "Maried: is not a field of the schema; ignored",
+        "new.csv: 614 rows, 7 findings",
     ):
         assert says in done.output, done.output
 

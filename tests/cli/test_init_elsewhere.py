@@ -77,13 +77,16 @@ def test_fields_that_cannot_be_columns_are_left_out_by_naming_the_others(rows, r
     assert code == 4 and "field tags: in the document with _id" in err and "the type is array" in err
 
 
-@pytest.mark.parametrize("table, code, says", [
-    ("mongodb", 3, "the table: not a MongoDB collection. Use mongodb:"),
-    ("mongodb:", 3, "the table: not a MongoDB collection. Use mongodb:"),
-    ("mongodb:rows", 3, "mongodb.database is missing. Set it in slipway.yaml or as SLIPWAY_MONGODB_DATABASE, or use "),
-    ("mongodb://u:hunter2@h/db", 3, "the table: not a valid URL of a MongoDB collection"),
-    ("mongodb://127.0.0.1:1/db/c", 4, "127.0.0.1:1: no MongoDB server answers"),
-])
+@pytest.mark.parametrize(
+    "table, code, says",
+    [
+        ("mongodb", 3, "the table: not a MongoDB collection. Use mongodb:"),
+        ("mongodb:", 3, "the table: not a MongoDB collection. Use mongodb:"),
+        ("mongodb:rows", 3, "mongodb.database is missing. Set it in slipway.yaml or as SLIPWAY_MONGODB_DATABASE, or use "),
+        ("mongodb://u:hunter2@h/db", 3, "the table: not a valid URL of a MongoDB collection"),
+        ("mongodb://127.0.0.1:1/db/c", 4, "127.0.0.1:1: no MongoDB server answers"),
+    ],
+)
 def test_a_collection_that_is_none(run, tmp_path, monkeypatch, table, code, says):
     monkeypatch.chdir(tmp_path)
     got, out, err = run("init", table, "--target", "y")

@@ -31,12 +31,19 @@ def customers() -> list[list[str]]:
     rows = [["Kunde", "PLZ", "Alter", "Einkommen", "Rabatt", "Eintritt", "Umsatz", "Status", "Beitrag"]]
     for number in range(ROWS):
         age, status = random.integers(18, 80), random.choice(["neu", "alt"])
-        rows.append([
-            f"K{number}", random.choice(["01067", "80331", "20095"]), str(age), german(random.normal(52_000, 9_000)),
-            f"{random.integers(0, 20)}%", f"{random.integers(1, 29):02}.{random.integers(1, 13):02}.2024",
-            "unbekannt" if number % 100 == 7 else german(random.integers(1_000, 90_000), 0), status,
-            f"{german(2_000 + 20 * age + random.normal(0, 500))} €",
-        ])
+        rows.append(
+            [
+                f"K{number}",
+                random.choice(["01067", "80331", "20095"]),
+                str(age),
+                german(random.normal(52_000, 9_000)),
+                f"{random.integers(0, 20)}%",
+                f"{random.integers(1, 29):02}.{random.integers(1, 13):02}.2024",
+                "unbekannt" if number % 100 == 7 else german(random.integers(1_000, 90_000), 0),
+                status,
+                f"{german(2_000 + 20 * age + random.normal(0, 500))} €",
+            ]
+        )
     return rows
 
 
@@ -60,7 +67,11 @@ def test_a_table_of_a_german_spreadsheet_needs_no_edit(run, folder):
     assert (problem.task, problem.id, problem.drop) == ("regression", ("Kunde",), ())
     assert problem.types == {"PLZ": "category"}
     assert problem.formats == {
-        "Beitrag": "1.234,56 €", "Einkommen": "1.234,56", "Rabatt": "1234,56%", "Eintritt": "31.12.2024", "Umsatz": "1.234,56",
+        "Beitrag": "1.234,56 €",
+        "Einkommen": "1.234,56",
+        "Rabatt": "1234,56%",
+        "Eintritt": "31.12.2024",
+        "Umsatz": "1.234,56",
     }
     assert problem.missing == {"Umsatz": ("unbekannt",)}
     text = (folder / "slipway.yaml").read_text(encoding="utf-8")
@@ -78,11 +89,13 @@ def test_a_table_of_a_german_spreadsheet_needs_no_edit(run, folder):
 
 def test_what_the_cells_do_not_tell_is_asked(run, folder):
     random = np.random.default_rng(5)
-    frame = pd.DataFrame({
-        "amount": [f"{one}.{two:03}" for one, two in zip(random.integers(1, 90, ROWS), random.integers(0, 1_000, ROWS))],
-        "day": [f"{one:02}/{two:02}/2024" for one, two in random.integers(1, 13, (ROWS, 2))],
-        "y": random.choice(["yes", "no"], ROWS),
-    })
+    frame = pd.DataFrame(
+        {
+            "amount": [f"{one}.{two:03}" for one, two in zip(random.integers(1, 90, ROWS), random.integers(0, 1_000, ROWS))],
+            "day": [f"{one:02}/{two:02}/2024" for one, two in random.integers(1, 13, (ROWS, 2))],
+            "y": random.choice(["yes", "no"], ROWS),
+        }
+    )
     problem, out = init(run, frame)
     assert problem.formats == {"amount": "?", "day": "?"}
     asked = r"\n  amount: (\d+\.\d{3}) is \d{4,5} or \1\? Write \"1\.234,56\" or \"1234\.56\"\.\n"
@@ -123,12 +136,19 @@ def test_iso_dates_with_a_text_among_them(run, folder):
     assert "closed: read as missing: 'open'" in out and "closed  date, typically" in (folder / "slipway.yaml").read_text()
 
 
-@pytest.mark.parametrize(("cells", "says"), [
-    ([f"{day % 28 + 1}.1.{2000 + day // 28}" for day in range(294)],
-     "nearly all cells are dates, but 6 different texts are not, such as 'odd 0', 'odd 1', 'odd 2'"),
-    ([f"{number},5" for number in range(294)],
-     "nearly all cells are numbers, but 6 different texts are not, such as 'odd 0', 'odd 1', 'odd 2'"),
-])
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        (
+            [f"{day % 28 + 1}.1.{2000 + day // 28}" for day in range(294)],
+            "nearly all cells are dates, but 6 different texts are not, such as 'odd 0', 'odd 1', 'odd 2'",
+        ),
+        (
+            [f"{number},5" for number in range(294)],
+            "nearly all cells are numbers, but 6 different texts are not, such as 'odd 0', 'odd 1', 'odd 2'",
+        ),
+    ],
+)
 def test_many_odd_texts_are_no_markers(run, cells, says):
     random = np.random.default_rng(21)
     frame = pd.DataFrame({"c": [f"odd {number}" for number in range(6)] + cells, "y": random.random(ROWS)})
@@ -182,29 +202,35 @@ def test_ranges_keep_their_digits(run, folder):
     assert "x  number from 12.5 to 1484700\n" in (folder / "slipway.yaml").read_text()
 
 
-@pytest.mark.parametrize(("cells", "says"), [
-    (["x"] * 100 + [""] * 100, "constant: always 'x', or missing"),
-    (["x"] * 200, "constant: always 'x'"),
-    (list(range(5, 205)), "counts the rows"),
-    ([number for number in range(280) if number % 10 < 8][:200], "counts the rows, with gaps"),
-    ([number + number // 3 for number in range(1, 201)], "counts the rows, with gaps"),
-    (["2024-01-05"] * 100 + [""] * 100, "constant: always '2024-01-05', or missing"),
-])
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        (["x"] * 100 + [""] * 100, "constant: always 'x', or missing"),
+        (["x"] * 200, "constant: always 'x'"),
+        (list(range(5, 205)), "counts the rows"),
+        ([number for number in range(280) if number % 10 < 8][:200], "counts the rows, with gaps"),
+        ([number + number // 3 for number in range(1, 201)], "counts the rows, with gaps"),
+        (["2024-01-05"] * 100 + [""] * 100, "constant: always '2024-01-05', or missing"),
+    ],
+)
 def test_columns_that_say_nothing_are_left_out(run, cells, says):
     frame = pd.DataFrame({"c": cells, "x": np.random.default_rng(13).random(200), "y": np.random.default_rng(14).random(200)})
     problem, out = init(run, frame)
     assert problem.drop == ("c",) and f"c: left out: {says}\n" in out
 
 
-@pytest.mark.parametrize("cells", [
-    sorted([*range(20, 90)] * 3)[:200],
-    [1_900 + number + number // 4 for number in range(200)],
-    [number * 2 for number in range(200)],
-    [*range(120), *range(5_000, 5_080)],
-    [number + number // 3 + 30 for number in range(200)],
-    [number + number // 3 for number in range(200, 0, -1)],
-    [number + number // 3 + 0.5 for number in range(200)],
-])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        sorted([*range(20, 90)] * 3)[:200],
+        [1_900 + number + number // 4 for number in range(200)],
+        [number * 2 for number in range(200)],
+        [*range(120), *range(5_000, 5_080)],
+        [number + number // 3 + 30 for number in range(200)],
+        [number + number // 3 for number in range(200, 0, -1)],
+        [number + number // 3 + 0.5 for number in range(200)],
+    ],
+)
 def test_a_sorted_feature_is_no_counter(run, cells):
     frame = pd.DataFrame({"c": cells, "x": np.random.default_rng(13).random(200), "y": np.random.default_rng(14).random(200)})
     assert "c" not in init(run, frame)[0].drop

@@ -69,7 +69,9 @@ def test_the_id_of_a_row_is_the_same_everywhere_and_forever(rows, run):
     run("load", "table.csv", "mongodb:rows")
     found = {str(each["_id"]): each["zip"] for each in rows.find()}
     assert found == {
-        "3692687c3ffd06a090ed8016": "007", "10dcd8b7106b6f31addc4d7e": "08", "d4ba52c8cc6fb8d923726e13": "08",
+        "3692687c3ffd06a090ed8016": "007",
+        "10dcd8b7106b6f31addc4d7e": "08",
+        "d4ba52c8cc6fb8d923726e13": "08",
         "e87e920beccd8707da1565d6": "1",
     }
 
@@ -93,10 +95,18 @@ def test_columns_that_name_a_row(rows, run):
 KEYED = ["--id", "key", "--id", "part"]
 
 
-@pytest.mark.parametrize("first, then", [
-    (["--id", "key"], []), ([], ["--id", "key"]), (["--id", "key"], ["--id", "x"]), (["--id", "key"], KEYED),
-    ([], KEYED), (KEYED, ["--id", "part", "--id", "key"]),
-], ids=["with, without", "without, with", "another", "one more", "without, several", "another order"])
+@pytest.mark.parametrize(
+    "first, then",
+    [
+        (["--id", "key"], []),
+        ([], ["--id", "key"]),
+        (["--id", "key"], ["--id", "x"]),
+        (["--id", "key"], KEYED),
+        ([], KEYED),
+        (KEYED, ["--id", "part", "--id", "key"]),
+    ],
+    ids=["with, without", "without, with", "another", "one more", "without, several", "another order"],
+)
 def test_a_second_run_with_other_ids_doubles_nothing(rows, run, first, then):
     Path("table.csv").write_text("key,part,x\na,1,5\nb,2,6\n")
     assert run("load", "table.csv", "mongodb:rows", *first)[1] == told(rows, new=2)
@@ -121,14 +131,23 @@ def test_what_a_training_reads_is_the_same_as_from_the_file(rows, run):
 
 
 def test_parquet_keeps_its_types(rows, run):
-    frame = pd.DataFrame({
-        "whole": [1, 2], "text": ["1", "2"], "yes": [True, None], "at": pd.to_datetime(["2020-01-02T03:04:05.678901", None]),
-        "level": pd.Categorical(["a", "b"]),
-    })
+    frame = pd.DataFrame(
+        {
+            "whole": [1, 2],
+            "text": ["1", "2"],
+            "yes": [True, None],
+            "at": pd.to_datetime(["2020-01-02T03:04:05.678901", None]),
+            "level": pd.Categorical(["a", "b"]),
+        }
+    )
     frame.to_parquet("table.parquet")
     assert run("load", "table.parquet", "mongodb:rows")[0] == 0
     assert rows.find_one({"whole": 1}, {"_id": 0}) == {
-        "whole": 1, "text": "1", "yes": True, "at": datetime(2020, 1, 2, 3, 4, 5, 678_000), "level": "a",
+        "whole": 1,
+        "text": "1",
+        "yes": True,
+        "at": datetime(2020, 1, 2, 3, 4, 5, 678_000),
+        "level": "a",
     }
     frame.assign(parts=[[1], [2]]).to_parquet("table.parquet")
     code, _, err = run("load", "table.parquet", "mongodb:rows")
@@ -155,18 +174,21 @@ def test_a_run_that_is_killed_is_finished_by_the_next(rows, run):
     assert sorted(each["x"] for each in rows.find()) == sorted(number % 9000 for number in range(10_000))
 
 
-@pytest.mark.parametrize("table, arguments, says", [
-    ("a.b,c\n1,2\n", [], "column 'a.b': is no name of a field"),
-    ("$a,c\n1,2\n", [], "column '$a': is no name of a field"),
-    ("_id,c\n1,2\n", [], "the table has a column _id, which is what names a document in MongoDB. Load it with --id _id"),
-    ("a,c\n1,2\n", ["--id", "b"], "--id: the table has no column 'b'. It has a, c"),
-    ("a,c\n1,2\n,3\n", ["--id", "a"], "row 2: has no id (a)"),
-    ("a,c\n1,2\n2,3\n1,4\n", ["--id", "a"], "rows 1 and 3 have the same id (a: 1)"),
-    ("a,c\n1,2\n 1,3\n", ["--id", "a"], "rows 1 and 2 have the same id (a: 1)"),
-    ("a,c\n1,2\n1.0,3\n2.5,4\n", ["--id", "a"], "rows 1 and 2 have the same id (a: 1.0)"),
-    ("a,c\n2020-01-01,2\n2020-01-01T01:00+01:00,3\n", ["--id", "a"], "rows 1 and 2 have the same id (a: 2020-01-01 "),
-    ("a,c\n", [], "rows"),
-])
+@pytest.mark.parametrize(
+    "table, arguments, says",
+    [
+        ("a.b,c\n1,2\n", [], "column 'a.b': is no name of a field"),
+        ("$a,c\n1,2\n", [], "column '$a': is no name of a field"),
+        ("_id,c\n1,2\n", [], "the table has a column _id, which is what names a document in MongoDB. Load it with --id _id"),
+        ("a,c\n1,2\n", ["--id", "b"], "--id: the table has no column 'b'. It has a, c"),
+        ("a,c\n1,2\n,3\n", ["--id", "a"], "row 2: has no id (a)"),
+        ("a,c\n1,2\n2,3\n1,4\n", ["--id", "a"], "rows 1 and 3 have the same id (a: 1)"),
+        ("a,c\n1,2\n 1,3\n", ["--id", "a"], "rows 1 and 2 have the same id (a: 1)"),
+        ("a,c\n1,2\n1.0,3\n2.5,4\n", ["--id", "a"], "rows 1 and 2 have the same id (a: 1.0)"),
+        ("a,c\n2020-01-01,2\n2020-01-01T01:00+01:00,3\n", ["--id", "a"], "rows 1 and 2 have the same id (a: 2020-01-01 "),
+        ("a,c\n", [], "rows"),
+    ],
+)
 def test_a_table_that_cannot_be_documents_writes_nothing(rows, run, table, arguments, says):
     Path("table.csv").write_text(table)
     code, out, err = run("load", "table.csv", "mongodb:rows", *arguments)
@@ -180,10 +202,16 @@ def test_texts_that_look_like_one_number_are_ids_of_their_own(rows, run):
     assert sorted(each["_id"] for each in rows.find()) == ["1", "1.0", "x"]
 
 
-@pytest.mark.parametrize("column", [
-    pa.array([1, 2**63], pa.uint64()), pa.array([0, 5_000_000], pa.date32()), pa.array([0, 1 << 50], pa.timestamp("ms")),
-    pa.array([1, Decimal("1" * 36)], pa.decimal128(38, 0)),
-], ids=["whole", "day", "moment", "decimal"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([1, 2**63], pa.uint64()),
+        pa.array([0, 5_000_000], pa.date32()),
+        pa.array([0, 1 << 50], pa.timestamp("ms")),
+        pa.array([1, Decimal("1" * 36)], pa.decimal128(38, 0)),
+    ],
+    ids=["whole", "day", "moment", "decimal"],
+)
 def test_cells_that_mongodb_cannot_have(rows, run, column):
     parquet.write_table(pa.table({"a": column}), "table.parquet", row_group_size=1)
     code, out, err = run("load", "table.parquet", "mongodb:rows")
@@ -197,20 +225,24 @@ def test_a_table_with_an_id_of_its_own(rows, run):
     assert sorted(rows.find(), key=str) == [{"_id": "a", "c": 1}, {"_id": "b", "c": 2}]
 
 
-@pytest.mark.parametrize("target, code, says", [
-    ("postgres://u:hunter2@h/db/c", 3, "not a MongoDB collection. Use mongodb://HOST/DATABASE/COLLECTION"),
-    ("mongodb://u:hunter2@h/db", 3, "the target: not a valid URL of a MongoDB collection"),
-    ("mongodb://u:hun/ter2@h/db/c", 3, "the target: not a valid URL of a MongoDB collection"),
-    ("mongodb://u:hunter2/x@h/c", 3, "the target: not a valid URL of a MongoDB collection"),
-    ("mongodb://u:hunter2/db/c", 3, "the target: not a valid URL of a MongoDB collection"),
-    ("u:hunter2@h/db/c", 3, "the target: not a MongoDB collection"),
-    ("mongodb:u:hunter2@h/db/c", 3, "the target: not a MongoDB collection"),
-    ("mongodb", 3, "the target: not a MongoDB collection. Use mongodb://HOST/DATABASE/COLLECTION, or mongodb:"),
-    ("mongodb:", 3, "the target: not a MongoDB collection"), ("mongodbrows", 3, "the target: not a MongoDB collection"),
-    ("mongodb:///db/c", 3, "the target: not a valid URL of a MongoDB collection"),
-    ("mongodb://u:hunter2@127.0.0.1:1/db/c", 4, "127.0.0.1:1: no MongoDB server answers"),
-    ("mongodb://[::1]:1,127.0.0.1:1/db/c?replicaSet=r", 4, "[::1]:1,127.0.0.1:1: no MongoDB server answers"),
-])
+@pytest.mark.parametrize(
+    "target, code, says",
+    [
+        ("postgres://u:hunter2@h/db/c", 3, "not a MongoDB collection. Use mongodb://HOST/DATABASE/COLLECTION"),
+        ("mongodb://u:hunter2@h/db", 3, "the target: not a valid URL of a MongoDB collection"),
+        ("mongodb://u:hun/ter2@h/db/c", 3, "the target: not a valid URL of a MongoDB collection"),
+        ("mongodb://u:hunter2/x@h/c", 3, "the target: not a valid URL of a MongoDB collection"),
+        ("mongodb://u:hunter2/db/c", 3, "the target: not a valid URL of a MongoDB collection"),
+        ("u:hunter2@h/db/c", 3, "the target: not a MongoDB collection"),
+        ("mongodb:u:hunter2@h/db/c", 3, "the target: not a MongoDB collection"),
+        ("mongodb", 3, "the target: not a MongoDB collection. Use mongodb://HOST/DATABASE/COLLECTION, or mongodb:"),
+        ("mongodb:", 3, "the target: not a MongoDB collection"),
+        ("mongodbrows", 3, "the target: not a MongoDB collection"),
+        ("mongodb:///db/c", 3, "the target: not a valid URL of a MongoDB collection"),
+        ("mongodb://u:hunter2@127.0.0.1:1/db/c", 4, "127.0.0.1:1: no MongoDB server answers"),
+        ("mongodb://[::1]:1,127.0.0.1:1/db/c?replicaSet=r", 4, "[::1]:1,127.0.0.1:1: no MongoDB server answers"),
+    ],
+)
 def test_a_target_that_is_none(rows, run, target, code, says):
     got, out, err = run("load", "table.csv", target)
     assert (got, out) == (code, "") and says in err.splitlines()[-1]

@@ -36,8 +36,12 @@ def folder(tmp_path) -> Path:
 def call(folder: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SLIPWAY_")}
     return subprocess.run(
-        [sys.executable, "-m", "slipway", "predict", *arguments], cwd=folder, timeout=DEADLINE, text=True,
-        env=environ | {"PYTHONPATH": str(ROOT / "src")}, **({"capture_output": True} | options),
+        [sys.executable, "-m", "slipway", "predict", *arguments],
+        cwd=folder,
+        timeout=DEADLINE,
+        text=True,
+        env=environ | {"PYTHONPATH": str(ROOT / "src")},
+        **({"capture_output": True} | options),
     )
 
 
@@ -57,8 +61,16 @@ def test_without_a_terminal_every_tenth_part_is_told(folder):
 
 def test_on_a_terminal_a_bar_is_drawn(folder):
     ours, theirs = pty.openpty()
-    done = call(folder, "in.csv", "-o", "out.csv", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs,
-                capture_output=False)
+    done = call(
+        folder,
+        "in.csv",
+        "-o",
+        "out.csv",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        capture_output=False,
+    )
     os.close(theirs)
     drawn = os.read(ours, 1 << 16).decode()
     os.close(ours)
@@ -83,12 +95,15 @@ def test_memory_does_not_grow_with_the_table(folder):
     assert large < small + 30, (small, large)
 
 
-@pytest.mark.parametrize("arguments, code, says", [
-    (("none.csv", "-o", "out.csv"), 4, "none.csv: there is no such file"),
-    (("in.csv", "-o", "out.csv", "--strict"), 4, "in.csv, row 2: age: is a text; expected an integer from -28 to 110"),
-    (("in.csv", "-o", "out.csv", "--bundle", "abcdef"), 5, "abcdef: no such bundle"),
-    (("in.csv", "-o", "in.csv"), 4, "in.csv: OUT would overwrite IN"),
-])
+@pytest.mark.parametrize(
+    "arguments, code, says",
+    [
+        (("none.csv", "-o", "out.csv"), 4, "none.csv: there is no such file"),
+        (("in.csv", "-o", "out.csv", "--strict"), 4, "in.csv, row 2: age: is a text; expected an integer from -28 to 110"),
+        (("in.csv", "-o", "out.csv", "--bundle", "abcdef"), 5, "abcdef: no such bundle"),
+        (("in.csv", "-o", "in.csv"), 4, "in.csv: OUT would overwrite IN"),
+    ],
+)
 def test_what_cannot_be_is_one_line_and_an_exit_code(folder, arguments, code, says):
     done = call(folder, *arguments)
     assert done.returncode == code
@@ -99,12 +114,20 @@ def test_what_cannot_be_is_one_line_and_an_exit_code(folder, arguments, code, sa
 def test_a_full_disk_is_said_what_is_done_is_kept_and_the_next_run_goes_on(folder):
     """A file may not grow beyond a limit: the same to the program as a full disk, with another word of the system."""
     (folder / "in.csv").write_text("\n".join([HEADER, *[GOOD] * 60_000, ""]))
-    limited = "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); " \
-              "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY)); " \
-              "from slipway.batch import lines; lines.MOST = 1 << 16; " \
-              "from slipway.cli import main; sys.argv = ['slipway', 'predict', 'in.csv', '-o', 'out.csv']; main()"
-    done = subprocess.run([sys.executable, "-c", limited], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-                          capture_output=True, text=True, timeout=DEADLINE)
+    limited = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY)); "
+        "from slipway.batch import lines; lines.MOST = 1 << 16; "
+        "from slipway.cli import main; sys.argv = ['slipway', 'predict', 'in.csv', '-o', 'out.csv']; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
     assert done.returncode == 4
     kept = re.search(r"\nThe first ([\d,]+) rows are kept: run the same command again to resume\.\n", done.stderr)[1]
     says = "slipway: out.csv.partial: cannot be written (File too large). Raise the limit on file size"
@@ -135,7 +158,12 @@ def test_the_line_for_cron_works_as_cron_runs_it(folder):
     minimal = {"HOME": str(folder), "LOGNAME": "x", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}
     for _ in range(2):
         done = subprocess.run(
-            ["/bin/sh", "-c", command], cwd="/", env=minimal, stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE,
+            ["/bin/sh", "-c", command],
+            cwd="/",
+            env=minimal,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=DEADLINE,
             start_new_session=True,
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), (folder / "batch.log").read_text()
@@ -164,8 +192,12 @@ def test_the_steps_of_the_workflow_score_from_bucket_to_bucket(folder, tmp_path)
         lake.client.put_object(Bucket=lake.name, Key="in.csv", Body=(folder / "in.csv").read_bytes())
         checkout(folder)
         environ = KEYS | {
-            "AWS_ENDPOINT_URL": lake.proxy.url, "SLIPWAY_REMOTE": lake.url, "PATH": f"{folder}/.venv/bin:/usr/bin:/bin",
-            "IN": f"s3://{lake.name}/in.csv", "OUT": f"s3://{lake.name}/out.csv", "HOME": str(folder),
+            "AWS_ENDPOINT_URL": lake.proxy.url,
+            "SLIPWAY_REMOTE": lake.url,
+            "PATH": f"{folder}/.venv/bin:/usr/bin:/bin",
+            "IN": f"s3://{lake.name}/in.csv",
+            "OUT": f"s3://{lake.name}/out.csv",
+            "HOME": str(folder),
         }
         steps = yaml.safe_load(WORKFLOW)["jobs"]["batch"]["steps"]
         for step in steps:

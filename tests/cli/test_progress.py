@@ -20,7 +20,9 @@ def test_without_a_terminal_and_a_total_twice_as_many_rows_are_one_line(capsys):
         for done in range(100_000, 1_000_001, 100_000):
             progress.advance("Reading", done, None, f"{done:,} rows")
     assert capsys.readouterr().err.splitlines() == [
-        "Reading: 200,000 rows", "Reading: 400,000 rows", "Reading: 800,000 rows",
+        "Reading: 200,000 rows",
+        "Reading: 400,000 rows",
+        "Reading: 800,000 rows",
     ]
 
 

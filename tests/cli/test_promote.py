@@ -39,7 +39,11 @@ class Repository:
     def slipway(self, *arguments: str) -> subprocess.CompletedProcess:
         environ = os.environ | {"PYTHONPATH": str(ROOT / "src")}
         return subprocess.run(
-            [sys.executable, "-m", "slipway", *arguments], cwd=self.folder, env=environ, capture_output=True, text=True,
+            [sys.executable, "-m", "slipway", *arguments],
+            cwd=self.folder,
+            env=environ,
+            capture_output=True,
+            text=True,
         )
 
     def release(self, digest: str) -> None:
@@ -59,7 +63,10 @@ class Repository:
         shutil.rmtree(clone, ignore_errors=True)
         self.git("clone", "--quiet", str(self.folder), str(clone))
         done = subprocess.run(
-            [sys.executable, "-c", ANSWER, json.dumps(ROWS[0])], cwd=clone, capture_output=True, text=True,
+            [sys.executable, "-c", ANSWER, json.dumps(ROWS[0])],
+            cwd=clone,
+            capture_output=True,
+            text=True,
         )
         digest, status = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else (done.stderr, 0)
         assert status == 200, digest

@@ -17,7 +17,12 @@ from slipway.store.local import LocalStore
 
 FILES = ["drift.json", "fit.svg", "golden.json", "metrics.json", "model.json", "model.onnx", "report.html", "schema.json"]
 RELEASE = {
-    "key": "4fd1", "digest": f"sha256:{'a' * 64}", "commit": "b" * 40, "run_number": 7, "run_attempt": 1, "outcome": "failure",
+    "key": "4fd1",
+    "digest": f"sha256:{'a' * 64}",
+    "commit": "b" * 40,
+    "run_number": 7,
+    "run_attempt": 1,
+    "outcome": "failure",
 }
 
 
@@ -116,7 +121,9 @@ def test_a_wrong_release_is_told_before_anything_is_copied(run, store, bucket, t
 def test_a_problem_without_a_remote(run, store, tmp_path, command):
     (tmp_path / "slipway.yaml").write_text("name: trial\nsource: table.csv\ntarget: charges\n")
     assert run(command) == (
-        5, "", "slipway: remote is not set. Set remote in slipway.yaml, or SLIPWAY_REMOTE, to s3://bucket/prefix\n",
+        5,
+        "",
+        "slipway: remote is not set. Set remote in slipway.yaml, or SLIPWAY_REMOTE, to s3://bucket/prefix\n",
     )
 
 

@@ -41,14 +41,18 @@ def test_the_public_table_is_written_as_it_is_published(run, web, tmp_path):
     assert (tmp_path / "data/table.csv").read_bytes() == TABLE
 
 
-@pytest.mark.parametrize("page, says", [
-    ((404, {}), "cannot be fetched (Not Found)"),
-    ((200, b"<html>Sign in</html>"), "expected 1,338 rows of age, sex, bmi, children, smoker, region, charges"),
-    ((200, b""), "expected 1,338 rows"),
-    ((200, TABLE.replace(b"charges", b"expenses", 1)), "expected 1,338 rows"),
-    ((200, TABLE[:-40]), "expected 1,338 rows"),
-    ((200, b"\xff\x00" * 500), "expected 1,338 rows"),
-], ids=["absent", "a page", "nothing", "another column", "a part", "binary"])
+@pytest.mark.parametrize(
+    "page, says",
+    [
+        ((404, {}), "cannot be fetched (Not Found)"),
+        ((200, b"<html>Sign in</html>"), "expected 1,338 rows of age, sex, bmi, children, smoker, region, charges"),
+        ((200, b""), "expected 1,338 rows"),
+        ((200, TABLE.replace(b"charges", b"expenses", 1)), "expected 1,338 rows"),
+        ((200, TABLE[:-40]), "expected 1,338 rows"),
+        ((200, b"\xff\x00" * 500), "expected 1,338 rows"),
+    ],
+    ids=["absent", "a page", "nothing", "another column", "a part", "binary"],
+)
 def test_what_is_not_the_table_leaves_the_file_alone(run, web, tmp_path, page, says):
     web.pages[PATH] = page
     table = tmp_path / "table.csv"

@@ -17,10 +17,12 @@ PROVIDER = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercont
 @pytest.fixture(scope="session")
 def template() -> Callable[[str], dict]:
     """A template by its name, with !Sub and the like in their long form."""
+
     def load(name: str) -> dict:
         document, errors = decode(str(EC2 / f"{name}.yaml"))
         assert not errors
         return document
+
     return load
 
 
@@ -35,17 +37,21 @@ def account() -> Iterator[str]:
 def roles() -> Iterator[Callable[..., dict]]:
     """The roles of foundation.yaml as AWS has them for a repository: logical name → trust policy."""
     with serve_s3() as address, aws(address):
+
         def make(**parameters: str) -> dict:
             name = f"stack{len(boto3.client('cloudformation').list_stacks()['StackSummaries'])}"
             parameters |= {"OidcProviderArn": PROVIDER, "ImageRepository": name}
             create(name, "foundation", parameters)
             return {logical: trust(made(name)[logical]) for logical in ("DeliveryRole", "BoxRole")}
+
         yield make
 
 
 def create(stack: str, template: str, parameters: dict[str, str]) -> None:
     boto3.client("cloudformation").create_stack(
-        StackName=stack, TemplateBody=(EC2 / f"{template}.yaml").read_text(), Capabilities=["CAPABILITY_IAM"],
+        StackName=stack,
+        TemplateBody=(EC2 / f"{template}.yaml").read_text(),
+        Capabilities=["CAPABILITY_IAM"],
         Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
     )
 

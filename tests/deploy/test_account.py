@@ -38,6 +38,7 @@ def up(account, tmp_path):
 
     def make(**environ: str) -> subprocess.CompletedProcess:
         return run("up", GITHUB_REPOSITORY="acme/insurance", IMAGE=image, **environ)
+
     return make
 
 
@@ -53,7 +54,8 @@ def parameters() -> dict[str, str]:
 
 def test_up_makes_it_all_and_teardown_leaves_nothing(up, tmp_path):
     provider = boto3.client("iam").create_open_id_connect_provider(
-        Url="https://token.actions.githubusercontent.com", ClientIDList=["sts.amazonaws.com"],
+        Url="https://token.actions.githubusercontent.com",
+        ClientIDList=["sts.amazonaws.com"],
     )["OpenIDConnectProviderArn"]
     done = up(DOMAIN="api.example.org", RUNNER_TOKEN=TOKEN)
     assert done.returncode == 0, done.stderr
@@ -96,8 +98,10 @@ def test_up_makes_it_all_and_teardown_leaves_nothing(up, tmp_path):
 def assert_ready_lines(printed: str, made: dict[str, str]) -> None:
     """Every name that the workflows read, as a line to copy."""
     values = {
-        "AWS_REGION": os.environ["AWS_REGION"], "AWS_ROLE_ARN": made["DeliveryRoleArn"],
-        "AWS_ECR_LOGIN_URI": made["Registry"], "ECR_REPOSITORY_NAME": STACK,
+        "AWS_REGION": os.environ["AWS_REGION"],
+        "AWS_ROLE_ARN": made["DeliveryRoleArn"],
+        "AWS_ECR_LOGIN_URI": made["Registry"],
+        "ECR_REPOSITORY_NAME": STACK,
         "SLIPWAY_REMOTE": f"s3://{made['BucketName']}/artifacts",
     }
     lines = [line.strip() for line in printed.splitlines()]
@@ -113,7 +117,9 @@ def assert_archive(bucket: str, folder: Path) -> None:
     key, *settings = value.split(" ")
     registry = outputs("foundation")["Registry"]
     assert settings == [
-        f"REPOSITORY={registry}/{STACK}", "RUNNER_URL=https://github.com/acme/insurance", "DOMAIN=api.example.org",
+        f"REPOSITORY={registry}/{STACK}",
+        "RUNNER_URL=https://github.com/acme/insurance",
+        "DOMAIN=api.example.org",
     ]
     boto3.client("s3").download_file(bucket, key, str(folder / "archive"))
     content = (folder / "archive").read_bytes()
@@ -150,11 +156,14 @@ def assert_first_boot(instance: str, folder: Path) -> None:
     assert refused.returncode == 1 and "Run up again" in refused.stderr
 
 
-@pytest.mark.parametrize(("environ", "told"), [
-    ({}, "Run: GITHUB_REPOSITORY=owner/name deploy/ec2/up"),
-    ({"GITHUB_REPOSITORY": "https://github.com/a/b"}, "Run: GITHUB_REPOSITORY=owner/name deploy/ec2/up"),
-    ({"GITHUB_REPOSITORY": "a/b", "STACK": "Of Mine"}, "Use lower-case letters, digits and hyphens"),
-])
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({}, "Run: GITHUB_REPOSITORY=owner/name deploy/ec2/up"),
+        ({"GITHUB_REPOSITORY": "https://github.com/a/b"}, "Run: GITHUB_REPOSITORY=owner/name deploy/ec2/up"),
+        ({"GITHUB_REPOSITORY": "a/b", "STACK": "Of Mine"}, "Use lower-case letters, digits and hyphens"),
+    ],
+)
 def test_what_is_missing_is_said_before_anything_is_made(environ, told):
     done = run("up", **environ)
     assert done.returncode == 1

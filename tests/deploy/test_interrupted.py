@@ -69,12 +69,16 @@ def account(tmp_path) -> Account:
 def up(account) -> Callable[..., subprocess.CompletedProcess]:
     """`up` of acme/insurance, with these answers before the usual ones: a box that is there."""
     usual = {
-        FOUNDATION: (0, "CREATE_COMPLETE"), BOX: (0, "CREATE_COMPLETE"), OWNER: (0, "acme/insurance"), NUMBER: (0, "22"),
+        FOUNDATION: (0, "CREATE_COMPLETE"),
+        BOX: (0, "CREATE_COMPLETE"),
+        OWNER: (0, "acme/insurance"),
+        NUMBER: (0, "22"),
         "Outputs": (0, "InstanceId i-1"),
     }
 
     def make(rules: dict, **environ: str) -> subprocess.CompletedProcess:
         return account.run("up", rules=rules | usual | rules, **{"GITHUB_REPOSITORY": "acme/insurance"} | environ)
+
     return make
 
 
@@ -143,8 +147,11 @@ def test_teardown_lifts_the_protection(account):
 def test_teardown_goes_on_where_one_was_cut_off(account):
     """The box is being deleted, the bucket is gone, its stack is not."""
     rules = {
-        FOUNDATION: (0, "DELETE_FAILED"), BOX: [(0, "DELETE_IN_PROGRESS"), (0, "DELETE_IN_PROGRESS"), ABSENT],
-        "Outputs": (0, "BucketName gone"), "head-bucket": (254, "Not Found"), "list-object-versions": (254, "NoSuchBucket"),
+        FOUNDATION: (0, "DELETE_FAILED"),
+        BOX: [(0, "DELETE_IN_PROGRESS"), (0, "DELETE_IN_PROGRESS"), ABSENT],
+        "Outputs": (0, "BucketName gone"),
+        "head-bucket": (254, "Not Found"),
+        "list-object-versions": (254, "NoSuchBucket"),
     }
     done = account.run("teardown", "--yes", "slipway", rules=rules)
     assert done.returncode == 0, done.stderr

@@ -14,19 +14,32 @@ INLINE_LIMIT = 51_200
 DELIVERY = {
     "*": {"ecr:GetAuthorizationToken"},
     "Repository": {
-        "ecr:BatchCheckLayerAvailability", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload",
-        "ecr:PutImage", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:DescribeImages",
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:InitiateLayerUpload",
+        "ecr:UploadLayerPart",
+        "ecr:CompleteLayerUpload",
+        "ecr:PutImage",
+        "ecr:BatchGetImage",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:DescribeImages",
     },
     "Bucket": {"s3:ListBucket"},
     "${Bucket.Arn}/artifacts/*": {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
 }
 BOX = {
     "*": {
-        "ecr:GetAuthorizationToken", "ssm:UpdateInstanceInformation",
-        "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
-        "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
-        "ec2messages:AcknowledgeMessage", "ec2messages:DeleteMessage", "ec2messages:FailMessage",
-        "ec2messages:GetEndpoint", "ec2messages:GetMessages", "ec2messages:SendReply",
+        "ecr:GetAuthorizationToken",
+        "ssm:UpdateInstanceInformation",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+        "ec2messages:AcknowledgeMessage",
+        "ec2messages:DeleteMessage",
+        "ec2messages:FailMessage",
+        "ec2messages:GetEndpoint",
+        "ec2messages:GetMessages",
+        "ec2messages:SendReply",
     },
     "Repository": {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
     "${Bucket.Arn}/bootstrap/*": {"s3:GetObject"},
@@ -105,7 +118,8 @@ def test_the_bucket_drops_old_versions_and_never_what_is_current(foundation):
     rules = foundation["Bucket"]["LifecycleConfiguration"]["Rules"]
     assert all(rule["Status"] == "Enabled" and "Prefix" not in rule for rule in rules)
     assert {name for rule in rules for name in rule} - {"Id", "Status"} == {
-        "AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration",
+        "AbortIncompleteMultipartUpload",
+        "NoncurrentVersionExpiration",
     }
     [days] = [rule["NoncurrentVersionExpiration"] for rule in rules if "NoncurrentVersionExpiration" in rule]
     assert days == {"NoncurrentDays": 90}
@@ -153,7 +167,7 @@ def test_the_documented_instance_is_that_of_the_template_and_holds_four_releases
 
 def test_the_costs_add_up():
     page = (ROOT / "docs" / "ec2.md").read_text()
-    table = page[page.index("## What it costs"):page.index("Traffic out of AWS")]
+    table = page[page.index("## What it costs") : page.index("Traffic out of AWS")]
     *costs, total = (float(each) for each in re.findall(r"\| \**([0-9]+\.[0-9]{2})\** \|$", table, re.M))
     assert len(costs) == 6 and sum(costs) == pytest.approx(total)
 

@@ -112,6 +112,7 @@ def broken_engine(root: Path) -> None:
 def write(name: str, content: str) -> Callable[[Path], None]:
     def spoil(root: Path) -> None:
         (root / name).write_text(content)
+
     return spoil
 
 
@@ -119,18 +120,29 @@ def remove(name: str) -> Callable[[Path], None]:
     return lambda root: (root / name).unlink()
 
 
-@pytest.mark.parametrize("spoil, what, says", [
-    (broken_engine, "docker", "systemctl start docker"),
-    (write("engine", "#!/bin/sh\necho false\n"), "docker", "live-restore is off: a restart of Docker interrupts the service"),
-    (remove("etc/nginx/conf.d/slipway.conf"), "nginx", "slipway.conf is missing"),
-    (remove("usr/local/sbin/slipway-release"), "program", "bootstrap"),
-    (remove("etc/sudoers.d/slipway"), "sudo", "cannot run slipway-release"),
-    (write("etc/sudoers.d/slipway", RULE.removesuffix(' ""')), "sudo", "can run more than slipway-release"),
-    (write("etc/sudoers.d/more", "runner ALL=(ALL) NOPASSWD: ALL"), "sudo", "slipway-release as root: runner ALL=(ALL)"),
-    (write("etc/group", "docker:x:999:ubuntu,runner\n"), "runner", "every job can become root"),
-    (write("etc/passwd", "runner:x:1001:999::/home/runner:/bin/bash\n"), "runner", "every job can become root"),
-    (lambda root: (root / "var/lib/slipway/sockets/active.sock").symlink_to("elsewhere"), "release", "points to elsewhere"),
-])
+@pytest.mark.parametrize(
+    "spoil, what, says",
+    [
+        (broken_engine, "docker", "systemctl start docker"),
+        (
+            write("engine", "#!/bin/sh\necho false\n"),
+            "docker",
+            "live-restore is off: a restart of Docker interrupts the service",
+        ),
+        (remove("etc/nginx/conf.d/slipway.conf"), "nginx", "slipway.conf is missing"),
+        (remove("usr/local/sbin/slipway-release"), "program", "bootstrap"),
+        (remove("etc/sudoers.d/slipway"), "sudo", "cannot run slipway-release"),
+        (write("etc/sudoers.d/slipway", RULE.removesuffix(' ""')), "sudo", "can run more than slipway-release"),
+        (write("etc/sudoers.d/more", "runner ALL=(ALL) NOPASSWD: ALL"), "sudo", "slipway-release as root: runner ALL=(ALL)"),
+        (write("etc/group", "docker:x:999:ubuntu,runner\n"), "runner", "every job can become root"),
+        (write("etc/passwd", "runner:x:1001:999::/home/runner:/bin/bash\n"), "runner", "every job can become root"),
+        (
+            lambda root: (root / "var/lib/slipway/sockets/active.sock").symlink_to("elsewhere"),
+            "release",
+            "points to elsewhere",
+        ),
+    ],
+)
 def test_what_is_broken_is_found_and_nothing_else(root, spoil, what, says):
     (root / "etc/sudoers.d/more").write_text("")
     spoil(root)

@@ -8,26 +8,32 @@ from slipway.errors import ProblemError
 ONE, OTHER = "a" * 64, "b" * 64
 
 
-@pytest.mark.parametrize("facts, state, says", [
-    (Facts(None), "missing", "no champion yet"),
-    (Facts(None, unreadable="champion.json: not JSON"), "failed", "not JSON"),
-    (Facts(None, champion=ONE), "missing", "aaaaaaaaaaaa is not committed: the last commit names none"),
-    (Facts(None, champion=ONE, committed=OTHER), "missing", "the last commit names bbbbbbbbbbbb"),
-    (Facts(None, champion=ONE, committed=ONE), "ok", "aaaaaaaaaaaa"),
-])
+@pytest.mark.parametrize(
+    "facts, state, says",
+    [
+        (Facts(None), "missing", "no champion yet"),
+        (Facts(None, unreadable="champion.json: not JSON"), "failed", "not JSON"),
+        (Facts(None, champion=ONE), "missing", "aaaaaaaaaaaa is not committed: the last commit names none"),
+        (Facts(None, champion=ONE, committed=OTHER), "missing", "the last commit names bbbbbbbbbbbb"),
+        (Facts(None, champion=ONE, committed=ONE), "ok", "aaaaaaaaaaaa"),
+    ],
+)
 def test_champion(facts, state, says):
     assert champion(facts).state == state and says in champion(facts).says
 
 
-@pytest.mark.parametrize("facts, in_remote, state, says", [
-    (Facts(None), False, "missing", "without a champion"),
-    (Facts(None, champion=ONE, in_git=True), False, "ok", "in git"),
-    (Facts(None, champion=ONE, here=True), True, "ok", "in the remote store"),
-    (Facts(None, champion=ONE, here=True, in_git=True), True, "ok", "in git and in the remote store"),
-    (Facts(None, champion=ONE, here=True), False, "missing", "only on this machine"),
-    (Facts(None, champion=ONE), False, "failed", "not here, not in git"),
-    (Facts(None, champion=ONE, damage="model.onnx differs"), True, "failed", "model.onnx differs"),
-])
+@pytest.mark.parametrize(
+    "facts, in_remote, state, says",
+    [
+        (Facts(None), False, "missing", "without a champion"),
+        (Facts(None, champion=ONE, in_git=True), False, "ok", "in git"),
+        (Facts(None, champion=ONE, here=True), True, "ok", "in the remote store"),
+        (Facts(None, champion=ONE, here=True, in_git=True), True, "ok", "in git and in the remote store"),
+        (Facts(None, champion=ONE, here=True), False, "missing", "only on this machine"),
+        (Facts(None, champion=ONE), False, "failed", "not here, not in git"),
+        (Facts(None, champion=ONE, damage="model.onnx differs"), True, "failed", "model.onnx differs"),
+    ],
+)
 def test_bundle(facts, in_remote, state, says):
     found = bundle(facts, in_remote)
     assert found.state == state and says in found.says

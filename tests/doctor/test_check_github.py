@@ -17,13 +17,22 @@ def web() -> Iterator[Web]:
         yield web
 
 
-@pytest.mark.parametrize("origin, name", [
-    ("https://github.com/acme/insurance.git\n", "acme/insurance"), ("https://github.com/acme/my.model", "acme/my.model"),
-    ("git@github.com:acme/insurance.git", "acme/insurance"), ("ssh://git@github.com:22/acme/insurance", "acme/insurance"),
-    ("https://me:secret@github.com/acme/insurance", "acme/insurance"), ("https://gitlab.com/acme/insurance", None),
-    ("/srv/git/insurance.git", None), ("https://github.com.example.org/acme/insurance", None), (None, None), ("", None),
-    ("https://github.com/acme/insurance/../../user", None),
-])
+@pytest.mark.parametrize(
+    "origin, name",
+    [
+        ("https://github.com/acme/insurance.git\n", "acme/insurance"),
+        ("https://github.com/acme/my.model", "acme/my.model"),
+        ("git@github.com:acme/insurance.git", "acme/insurance"),
+        ("ssh://git@github.com:22/acme/insurance", "acme/insurance"),
+        ("https://me:secret@github.com/acme/insurance", "acme/insurance"),
+        ("https://gitlab.com/acme/insurance", None),
+        ("/srv/git/insurance.git", None),
+        ("https://github.com.example.org/acme/insurance", None),
+        (None, None),
+        ("", None),
+        ("https://github.com/acme/insurance/../../user", None),
+    ],
+)
 def test_the_name_of_a_repository(origin, name):
     assert github.name_of(origin, {}) == name
 
@@ -33,12 +42,21 @@ def test_a_github_of_ones_own_has_another_host():
     assert github.name_of("git@git.example.org:acme/insurance.git", environ) == "acme/insurance"
 
 
-@pytest.mark.parametrize("text, asks", [
-    (ON_A_BOX, True), (HOSTED, False), ("jobs: {a: {runs-on: self-hosted}}", True), ("jobs: {a: {runs-on: slipway}}", True),
-    ("jobs: {a: {runs-on: {group: big, labels: [self-hosted]}}}", True), ("jobs: {a: {uses: ./b.yaml}}", False),
-    ("""jobs: {a: {runs-on: "${{ fromJSON(vars.RUNNER || '[\\"self-hosted\\"]') }}"}}""", True),
-    ("jobs: {a: {runs-on: self-hosted", True), ("", False), ("[]", False),
-])
+@pytest.mark.parametrize(
+    "text, asks",
+    [
+        (ON_A_BOX, True),
+        (HOSTED, False),
+        ("jobs: {a: {runs-on: self-hosted}}", True),
+        ("jobs: {a: {runs-on: slipway}}", True),
+        ("jobs: {a: {runs-on: {group: big, labels: [self-hosted]}}}", True),
+        ("jobs: {a: {uses: ./b.yaml}}", False),
+        ("""jobs: {a: {runs-on: "${{ fromJSON(vars.RUNNER || '[\\"self-hosted\\"]') }}"}}""", True),
+        ("jobs: {a: {runs-on: self-hosted", True),
+        ("", False),
+        ("[]", False),
+    ],
+)
 def test_whether_a_workflow_asks_for_a_runner_of_ones_own(text, asks):
     assert github.on_own_machine({"main.yaml": text}) == (["main.yaml"] if asks else [])
 
@@ -59,13 +77,18 @@ def test_a_public_repository_with_a_runner_fails_and_says_why(web):
     assert web.calls == [("/repos/acme/insurance", None)]
 
 
-@pytest.mark.parametrize("status, document, workflows, state, says", [
-    (200, {"private": False}, [], "ok", "public, and no workflow here uses"),
-    (200, {"private": True}, ["main.yaml"], "ok", "private"),
-    (404, {}, ["main.yaml"], "ok", "private, or does not exist"),
-    (401, {}, ["main.yaml"], "skipped", "refused"), (403, {}, ["main.yaml"], "skipped", "too many requests"),
-    (500, {}, ["main.yaml"], "skipped", "500"), (200, [], ["main.yaml"], "skipped", "its answer is invalid"),
-])
+@pytest.mark.parametrize(
+    "status, document, workflows, state, says",
+    [
+        (200, {"private": False}, [], "ok", "public, and no workflow here uses"),
+        (200, {"private": True}, ["main.yaml"], "ok", "private"),
+        (404, {}, ["main.yaml"], "ok", "private, or does not exist"),
+        (401, {}, ["main.yaml"], "skipped", "refused"),
+        (403, {}, ["main.yaml"], "skipped", "too many requests"),
+        (500, {}, ["main.yaml"], "skipped", "500"),
+        (200, [], ["main.yaml"], "skipped", "its answer is invalid"),
+    ],
+)
 def test_what_github_answers(web, status, document, workflows, state, says):
     web.pages["/repos/acme/insurance"] = (status, document)
     found = visibility(web, workflows)

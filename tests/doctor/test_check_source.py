@@ -29,21 +29,24 @@ def problem(tmp_path) -> Problem:
     return load_problem(folder / "slipway.yaml", environ={})
 
 
-@pytest.mark.parametrize("sources, fetch, states, says", [
-    (["data/a.csv"], None, ["ok"], "data/a.csv is committed"),
-    (["../insurance/data/a.csv"], None, ["ok"], "is committed"),
-    (["data/b.csv"], None, ["failed"], "starts from the last commit, which does not contain data/b.csv"),
-    (["data/c.csv"], None, ["failed"], "does not contain data/c.csv"),
-    (["/elsewhere/table.csv"], None, ["failed"], "does not contain /elsewhere/table.csv"),
-    (["data/b.csv"], ("bin/get", "a b"), ["ok"], "data/b.csv is fetched on a runner: bin/get 'a b'"),
-    (["data/c.csv"], ("bin/get",), ["ok"], "is fetched on a runner"),
-    (["data/*.csv"], None, ["failed"], "does not contain data/b.csv"),
-    (["data/*.csv"], ("bin/get",), ["failed"], "does not contain data/b.csv"),
-    (["data/a.csv", "data/b.csv"], None, ["ok", "failed"], ""),
-    (["s3://lake/a.csv"], None, ["ok"], "retrain.yaml reads s3://lake/a.csv"),
-    (["s3://lake/a.csv", "data/b.csv"], None, ["ok", "failed"], "reads s3://lake/a.csv"),
-    (["mongodb"], None, ["ok"], "retrain.yaml reads shop.patients, with the secret MONGO_DB_URL"),
-])
+@pytest.mark.parametrize(
+    "sources, fetch, states, says",
+    [
+        (["data/a.csv"], None, ["ok"], "data/a.csv is committed"),
+        (["../insurance/data/a.csv"], None, ["ok"], "is committed"),
+        (["data/b.csv"], None, ["failed"], "starts from the last commit, which does not contain data/b.csv"),
+        (["data/c.csv"], None, ["failed"], "does not contain data/c.csv"),
+        (["/elsewhere/table.csv"], None, ["failed"], "does not contain /elsewhere/table.csv"),
+        (["data/b.csv"], ("bin/get", "a b"), ["ok"], "data/b.csv is fetched on a runner: bin/get 'a b'"),
+        (["data/c.csv"], ("bin/get",), ["ok"], "is fetched on a runner"),
+        (["data/*.csv"], None, ["failed"], "does not contain data/b.csv"),
+        (["data/*.csv"], ("bin/get",), ["failed"], "does not contain data/b.csv"),
+        (["data/a.csv", "data/b.csv"], None, ["ok", "failed"], ""),
+        (["s3://lake/a.csv"], None, ["ok"], "retrain.yaml reads s3://lake/a.csv"),
+        (["s3://lake/a.csv", "data/b.csv"], None, ["ok", "failed"], "reads s3://lake/a.csv"),
+        (["mongodb"], None, ["ok"], "retrain.yaml reads shop.patients, with the secret MONGO_DB_URL"),
+    ],
+)
 def test_where_a_runner_gets_the_table_from(problem, sources, fetch, states, says):
     patients = replace(problem.mongodb, database="shop", collection="patients")
     asked = replace(problem, source=tuple(sources), fetch=fetch, mongodb=patients)

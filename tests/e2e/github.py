@@ -35,10 +35,14 @@ def archive() -> bytes:
 CONTENT = archive()
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 PAGES = {
-    "/repos/actions/runner/releases/latest": json.dumps({"assets": [
-        {"name": NAME.replace("x64", "arm64"), "digest": "sha256:" + "0" * 64},
-        {"name": NAME, "digest": f"sha256:{DIGEST}"},
-    ]}).encode(),
+    "/repos/actions/runner/releases/latest": json.dumps(
+        {
+            "assets": [
+                {"name": NAME.replace("x64", "arm64"), "digest": "sha256:" + "0" * 64},
+                {"name": NAME, "digest": f"sha256:{DIGEST}"},
+            ]
+        }
+    ).encode(),
     f"/actions/runner/releases/download/v{VERSION}/{NAME}": CONTENT,
 }
 

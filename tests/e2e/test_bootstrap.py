@@ -90,6 +90,7 @@ def make_machine(docker, tmp_path_factory) -> Callable[[], Machine]:
         docker("cp", folder / "box", f"{name}:/root/box")
         docker("cp", Path(__file__).with_name("github.py"), f"{name}:/root/github.py")
         return Machine(docker, name)
+
     return copy
 
 
@@ -111,18 +112,21 @@ def test_a_second_run_changes_nothing(machine):
     assert "systemd does not run here" in said
 
 
-@pytest.mark.parametrize(("path", "expected"), [
-    (PROGRAM, "755 root:root"),
-    ("/etc/slipway", "700 root:root"),
-    ("/etc/slipway/release.toml", "600 root:root"),
-    ("/etc/slipway/service.env", "600 root:root"),
-    ("/etc/slipway/docker/config.json", "600 root:root"),
-    ("/etc/sudoers.d/slipway", "440 root:root"),
-    ("/etc/docker/daemon.json", "644 root:root"),
-    ("/etc/nginx/conf.d/slipway.conf", "644 root:root"),
-    ("/var/lib/slipway", "711 root:root"),
-    ("/var/lib/slipway/sockets", "750 root:www-data"),
-])
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (PROGRAM, "755 root:root"),
+        ("/etc/slipway", "700 root:root"),
+        ("/etc/slipway/release.toml", "600 root:root"),
+        ("/etc/slipway/service.env", "600 root:root"),
+        ("/etc/slipway/docker/config.json", "600 root:root"),
+        ("/etc/sudoers.d/slipway", "440 root:root"),
+        ("/etc/docker/daemon.json", "644 root:root"),
+        ("/etc/nginx/conf.d/slipway.conf", "644 root:root"),
+        ("/var/lib/slipway", "711 root:root"),
+        ("/var/lib/slipway/sockets", "750 root:www-data"),
+    ],
+)
 def test_modes_and_owners(machine, path, expected):
     assert machine.read(f"stat -c '%a %U:%G' {path}") == expected
 
@@ -191,9 +195,14 @@ def test_what_a_person_edited_survives_and_the_repository_follows(machine):
     assert f'repository = "{REPOSITORY}"' in machine.read("cat /etc/slipway/release.toml").splitlines()
 
 
-@pytest.mark.parametrize(("settings", "told"), [
-    ('{"live-restore": false}', "turns live-restore off"), ("{", "cannot be read as JSON"), ("[]", "cannot be read as JSON"),
-])
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ('{"live-restore": false}', "turns live-restore off"),
+        ("{", "cannot be read as JSON"),
+        ("[]", "cannot be read as JSON"),
+    ],
+)
 def test_a_docker_that_would_interrupt_the_service_is_refused(machine, settings, told):
     machine.run(f"cp /etc/docker/daemon.json /root/sound; echo '{settings}' > /etc/docker/daemon.json")
     done = machine.set_up(check=False)
@@ -217,8 +226,15 @@ def test_live_restore_is_added_to_what_docker_was_told_before(machine):
 @pytest.mark.parametrize("settings", ["{}", '{"live-restore": true}'], ids=["new", "of a bootstrap that was killed"])
 def test_a_running_docker_takes_live_restore_before_it_is_restarted(machine, settings):
     state = "docker info --format '{{.LiveRestoreEnabled}}'"
-    machine.docker("exec", "--interactive", machine.name, "sh", "-c",
-                   "cat > /usr/local/bin/systemctl && chmod 755 /usr/local/bin/systemctl", input=SYSTEMCTL)
+    machine.docker(
+        "exec",
+        "--interactive",
+        machine.name,
+        "sh",
+        "-c",
+        "cat > /usr/local/bin/systemctl && chmod 755 /usr/local/bin/systemctl",
+        input=SYSTEMCTL,
+    )
     machine.run("mkdir -p /run/systemd/system; rm -f /tmp/restarts")
     machine.run("echo '{}' > /etc/docker/daemon.json; systemctl start docker")
     assert machine.read(state) == "false"
@@ -294,7 +310,7 @@ def test_a_domain_name_brings_https(machine):
     before = machine.state()
     machine.set_up(DOMAIN=DOMAIN, EMAIL="a@example.org")
     assert machine.state() == before
-    machine.set_up()   # without the name, which stays until its file is removed
+    machine.set_up()  # without the name, which stays until its file is removed
     assert machine.state() == before
     first = f"{to} '%{{http_code}}' http://{DOMAIN}/predict"
     machine.run(f"nginx -s reload; for i in $(seq 100); do [ $({first}) = 308 ] && exit; sleep 0.1; done; exit 1")
@@ -303,17 +319,22 @@ def test_a_domain_name_brings_https(machine):
         assert plain == f"308 https://{DOMAIN}/predict?a=1", "answered in clear"
     # There is no release yet, and the site says so in its own words.
     assert machine.read(f"{to} '%{{content_type}}' https://{DOMAIN}/predict") == "application/problem+json"
-    machine.run("mkdir -p /var/lib/slipway/acme/.well-known/acme-challenge && cd /var/lib/slipway/acme && echo yes >"
-                " .well-known/acme-challenge/x")
+    machine.run(
+        "mkdir -p /var/lib/slipway/acme/.well-known/acme-challenge && cd /var/lib/slipway/acme && echo yes >"
+        " .well-known/acme-challenge/x"
+    )
     assert machine.read(f"{to} '%{{http_code}}' http://{DOMAIN}/.well-known/acme-challenge/x") == "200"
 
 
-@pytest.mark.parametrize(("settings", "told"), [
-    ({"REPOSITORY": ""}, "REPOSITORY is not set"),
-    ({"REPOSITORY": "https://x/y"}, "Omit https://"),
-    ({"DOMAIN": "a b; rm"}, "not a domain name like"),
-    ({"RUNNER_TOKEN": "AAAA"}, "RUNNER_URL is not"),
-])
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"REPOSITORY": ""}, "REPOSITORY is not set"),
+        ({"REPOSITORY": "https://x/y"}, "Omit https://"),
+        ({"DOMAIN": "a b; rm"}, "not a domain name like"),
+        ({"RUNNER_TOKEN": "AAAA"}, "RUNNER_URL is not"),
+    ],
+)
 def test_wrong_settings_are_refused_before_anything_changes(machine, settings, told):
     before = machine.state()
     done = machine.set_up(check=False, **settings)

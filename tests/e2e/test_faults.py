@@ -12,7 +12,7 @@ from swaps import request, under_traffic
 
 pytestmark = pytest.mark.docker
 # Listens where gunicorn would, says that it is ready with the bundle that ANSWER names, and does AFTER at a prediction.
-STAND_IN = '''
+STAND_IN = """
 import http.server, json, os, socketserver
 path = os.environ["GUNICORN_CMD_ARGS"].partition("unix:")[2]
 ready = {{"status": "ready", "bundle": {bundle!r}, "release": os.environ["SLIPWAY_RELEASE"]}}
@@ -28,7 +28,7 @@ server = Server(path, Handler)
 os.chmod(path, 0o777)
 print("the stand-in is up", flush=True)
 server.serve_forever()
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +58,28 @@ def bundle(docker, repository, releases) -> str:
 RUN = 'CMD ["python", "/program.py"]'
 CASES = {
     "never ready": ((RUN,), "import time; print('waiting for ever', flush=True); time.sleep(3600)", "was not ready within"),
-    "hangs": ((RUN,), STAND_IN.replace("self.send_response(200);", "import time; time.sleep(3600);", 1).replace(
-        "{post}", "pass"), "was not ready within"),
+    "hangs": (
+        (RUN,),
+        STAND_IN.replace("self.send_response(200);", "import time; time.sleep(3600);", 1).replace("{post}", "pass"),
+        "was not ready within",
+    ),
     "ends at once": (('CMD ["sh", "-c", "echo it cannot start >&2; exit 3"]',), "", "exited with code 3"),
     "crashes at the first prediction": ((RUN,), STAND_IN.replace("{post}", "os._exit(1)"), "did not answer the golden row"),
     "answers otherwise": (
-        (RUN,), STAND_IN.replace(
-            "{post}", "self.send_response(200); self.end_headers(); self.wfile.write(json.dumps("
-            "{{'prediction': 1.0, 'bundle': ready['bundle']}}).encode())"),
+        (RUN,),
+        STAND_IN.replace(
+            "{post}",
+            "self.send_response(200); self.end_headers(); self.wfile.write(json.dumps("
+            "{{'prediction': 1.0, 'bundle': ready['bundle']}}).encode())",
+        ),
         "does not answer the golden row as recorded in its bundle",
     ),
     "wrong bundle inside": (('LABEL slipway.bundle="' + "0" * 64 + '"',), "", "serves the bundle"),
     "no labels": (('LABEL slipway.bundle=""',), "", "has no label slipway.bundle"),
     "out of memory": (
-        (RUN,), "print('taking all', flush=True); kept = [b'x' * 50_000_000 for _ in range(99)]", "out of memory",
+        (RUN,),
+        "print('taking all', flush=True); kept = [b'x' * 50_000_000 for _ in range(99)]",
+        "out of memory",
     ),
 }
 

@@ -37,8 +37,20 @@ def image(docker, tmp_path_factory) -> Iterator[str]:
 def container(docker, image) -> Iterator[str]:
     """A container that answers, on a port other than the usual."""
     name = docker(
-        "run", "--detach", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
-        "--env", "PORT=9000", "--publish", "127.0.0.1::9000", image,
+        "run",
+        "--detach",
+        "--read-only",
+        "--tmpfs",
+        "/tmp",
+        "--cap-drop",
+        "ALL",
+        "--security-opt",
+        "no-new-privileges",
+        "--env",
+        "PORT=9000",
+        "--publish",
+        "127.0.0.1::9000",
+        image,
     ).stdout.strip()
     try:
         wait_until_ready(docker, name)

@@ -41,7 +41,7 @@ def test_after_every_step(box, releases):
             assert folders == sorted(["active.sock", *(name.removeprefix("slipway-") for name in box.releases())])
             assert set(box.images()) <= set(releases)
     assert died[:12] == [137] * 12
-    assert died[-1] == 0   # the last ones have no such step any more
+    assert died[-1] == 0  # the last ones have no such step any more
     assert_every_start_has_one_end(box)
     assert len(found.bundles()) == 3
 

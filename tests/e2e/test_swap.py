@@ -127,8 +127,13 @@ def test_a_lower_run_number_is_refused_and_the_same_one_is_not(box, releases):
 def test_the_runner_may_release_and_nothing_else(box, releases):
     as_runner = ("runuser", "-u", "runner", "--")
     for command in (
-        ("sudo", "-n", PROGRAM, "status"), ("sudo", "-n", PROGRAM, "--dry-run"), ("sudo", "-n", "docker", "ps"),
-        ("sudo", "-n", "sh"), ("docker", "ps"), ("cat", "/etc/slipway/release.toml"), ("ls", "/var/lib/slipway/sockets"),
+        ("sudo", "-n", PROGRAM, "status"),
+        ("sudo", "-n", PROGRAM, "--dry-run"),
+        ("sudo", "-n", "docker", "ps"),
+        ("sudo", "-n", "sh"),
+        ("docker", "ps"),
+        ("cat", "/etc/slipway/release.toml"),
+        ("ls", "/var/lib/slipway/sockets"),
     ):
         assert box.run(*as_runner, *command, check=False).returncode != 0, command
     box.release(request(releases[0], 1))
@@ -180,7 +185,7 @@ def test_rollbacks_go_back_step_by_step_and_end_kindly(box, releases):
         box.release(request(releases[number], number + 1))
     with under_traffic(box) as found:
         assert "(run 2," in box.rollback().stdout
-        assert "(run 1," in box.rollback().stdout   # it was stopped for good: it is started again from its image
+        assert "(run 1," in box.rollback().stdout  # it was stopped for good: it is started again from its image
     assert len(found.bundles()) == 3
     done = box.rollback(check=False)
     assert done.returncode != 0
@@ -195,7 +200,7 @@ def test_after_a_reboot_the_live_release_answers_by_itself(docker, box, releases
     live = box.live()
     for name in box.releases():
         assert docker.inspect(name)["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
-        docker("kill", name)   # what the engine starts again at boot; here it is told to
+        docker("kill", name)  # what the engine starts again at boot; here it is told to
         docker("start", name)
     docker("restart", "--time", "1", box.name)
     box.run("sh", "-c", f"for i in $(seq 100); do {PROGRAM} status | grep -q '^live.*ready' && exit; sleep 0.2; done; exit 1")

@@ -158,7 +158,11 @@ def assert_no_secret(log: str) -> None:
 
 def client(aws: Aws):
     return boto3.client(
-        "s3", endpoint_url=aws.url, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x",
+        "s3",
+        endpoint_url=aws.url,
+        region_name="eu-west-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
     )
 
 

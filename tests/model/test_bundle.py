@@ -29,9 +29,22 @@ def test_the_manifest_is_canonical():
     assert manifest_bytes("Größe", dict(reversed(FILES.items()))) == expected.encode()
 
 
-@pytest.mark.parametrize("name", [
-    "", ".", "..", "../model", "a/b", "a\\b", ".hidden", "Model.json", "a b", "x" * 65, MANIFEST,
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "../model",
+        "a/b",
+        "a\\b",
+        ".hidden",
+        "Model.json",
+        "a b",
+        "x" * 65,
+        MANIFEST,
+    ],
+)
 def test_a_name_that_is_not_for_a_file_is_refused(name):
     with pytest.raises(BundleError, match="not a valid file name"):
         manifest_bytes("trial", {name: b""})
@@ -74,17 +87,20 @@ def hide(path: Path, behind: Callable[[Path], None]) -> None:
     behind(path)
 
 
-@pytest.mark.parametrize("damage, says", [
-    (lambda folder: (folder / "extra.json").write_bytes(b""), "extra.json: is not in the manifest"),
-    (lambda folder: (folder / ".hidden").mkdir(), ".hidden: is not in the manifest"),
-    (lambda folder: (folder / "model.onnx").unlink(), "model.onnx: cannot be read .No such file"),
-    (lambda folder: (folder / MANIFEST).unlink(), "manifest.json: cannot be read .No such file"),
-    (lambda folder: link(folder / "model.json"), "model.json: is not a regular file"),
-    (lambda folder: link(folder / MANIFEST), "manifest.json: is not a regular file"),
-    (lambda folder: hide(folder / "model.json", os.mkdir), "model.json: is not a regular file"),
-    (lambda folder: hide(folder / "model.json", os.mkfifo), "model.json: is not a regular file"),
-    (lambda folder: (folder / "model.json").write_bytes(b""), "model.json: .*0 bytes instead of"),
-])
+@pytest.mark.parametrize(
+    "damage, says",
+    [
+        (lambda folder: (folder / "extra.json").write_bytes(b""), "extra.json: is not in the manifest"),
+        (lambda folder: (folder / ".hidden").mkdir(), ".hidden: is not in the manifest"),
+        (lambda folder: (folder / "model.onnx").unlink(), "model.onnx: cannot be read .No such file"),
+        (lambda folder: (folder / MANIFEST).unlink(), "manifest.json: cannot be read .No such file"),
+        (lambda folder: link(folder / "model.json"), "model.json: is not a regular file"),
+        (lambda folder: link(folder / MANIFEST), "manifest.json: is not a regular file"),
+        (lambda folder: hide(folder / "model.json", os.mkdir), "model.json: is not a regular file"),
+        (lambda folder: hide(folder / "model.json", os.mkfifo), "model.json: is not a regular file"),
+        (lambda folder: (folder / "model.json").write_bytes(b""), "model.json: .*0 bytes instead of"),
+    ],
+)
 def test_a_damaged_bundle_is_refused(bundle, damage, says):
     damage(bundle.folder)
     with pytest.raises(BundleError, match=says):
@@ -108,12 +124,22 @@ def test_a_newer_format_is_told(tmp_path):
         read_bundle(tmp_path, digest)
 
 
-@pytest.mark.parametrize("document", [
-    b"nonsense", b"[" * 200_000, b"[]", b"{}", b'{"format": "1"}', b'{"format": 1, "problem": "x", "files": []}',
-    b'{"format": 1, "problem": 1, "files": {}}', b'{"format": 1, "problem": "x", "files": {"a": {}}}',
-    b'{"format": 0, "problem": "x", "files": {}}', b'{"format": 1, "problem": "x", "files": {"a": {"sha256": ""}}}',
-    b'{"format": 1, "problem": "x", "files": {"../secret": {"sha256": "", "bytes": 0}}}',
-])
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"nonsense",
+        b"[" * 200_000,
+        b"[]",
+        b"{}",
+        b'{"format": "1"}',
+        b'{"format": 1, "problem": "x", "files": []}',
+        b'{"format": 1, "problem": 1, "files": {}}',
+        b'{"format": 1, "problem": "x", "files": {"a": {}}}',
+        b'{"format": 0, "problem": "x", "files": {}}',
+        b'{"format": 1, "problem": "x", "files": {"a": {"sha256": ""}}}',
+        b'{"format": 1, "problem": "x", "files": {"../secret": {"sha256": "", "bytes": 0}}}',
+    ],
+)
 def test_a_manifest_of_another_kind_is_refused(tmp_path, document):
     with pytest.raises(BundleError, match="not a manifest"):
         read_bundle(tmp_path, written(tmp_path, document))

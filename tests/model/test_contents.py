@@ -26,32 +26,40 @@ def changed(name: str, path: str, value: object) -> Draft:
     return Draft(content | {name: json.dumps(document).encode()})
 
 
-@pytest.mark.parametrize("name, path, value, says", [
-    ("model.json", "target", ..., "Object missing required field `target`"),
-    ("model.json", "task", "clustering", "Invalid enum value 'clustering' - at `$.task`"),
-    ("model.json", "threshold", "half", "Expected `float | null`, got `str` - at `$.threshold`"),
-    ("model.json", "threshold", None, "binary with the threshold None"),
-    ("model.json", "classes", ["N"], "binary with 1 classes"),
-    ("model.json", "base", [0.1, 0.2], "binary of 2 classes with 2 numbers in base"),
-    ("model.json", "link", "cube", "Invalid enum value 'cube' - at `$.link`"),
-    ("model.json", "input", "float16", "Invalid enum value 'float16' - at `$.input`"),
-    ("model.json", "encoding", {}, "Object missing required field `outputs` - at `$.encoding`"),
-    ("model.json", "encoding.outputs.1.fill", "none", "at `$.encoding.outputs[1].fill`"),
-    ("model.json", "split.salt", ..., "Object missing required field `salt` - at `$.split`"),
-    ("model.json", "rows.without target", ..., "Object missing required field `without target` - at `$.rows`"),
-    ("schema.json", "fields", ..., "Object missing required field `fields`"),
-    ("schema.json", "fields.0.type", "text", "Invalid enum value 'text' - at `$.fields[0].type`"),
-    ("schema.json", "fields.2.levels", "yes", "Expected `array`, got `str` - at `$.fields[2].levels`"),
-    ("schema.json", "fields.1.name", "age", "duplicate field name"),
-    ("golden.json", "rows", [], "4 predictions for 0 rows"),
-    ("golden.json", "predictions.3", ..., "3 predictions for 4 rows"),
-    ("golden.json", "predictions.0.prediction", None, "at `$.predictions[0].prediction`"),
-    ("golden.json", "rows.1.age", [1], "at `$.rows[1][...]`"),
-    ("metrics.json", "holdout", ..., "Object missing required field `holdout`"),
-    ("metrics.json", "holdout.metrics.roc_auc.low", None, "Expected `float`, got `null` - at `$.holdout.metrics[...].low`"),
-    ("metrics.json", "leaderboard.0.candidate", ..., "missing required field `candidate` - at `$.leaderboard[0]`"),
-    ("metrics.json", "importance.0", ["age"], "at `$.importance[0]`"),
-])
+@pytest.mark.parametrize(
+    "name, path, value, says",
+    [
+        ("model.json", "target", ..., "Object missing required field `target`"),
+        ("model.json", "task", "clustering", "Invalid enum value 'clustering' - at `$.task`"),
+        ("model.json", "threshold", "half", "Expected `float | null`, got `str` - at `$.threshold`"),
+        ("model.json", "threshold", None, "binary with the threshold None"),
+        ("model.json", "classes", ["N"], "binary with 1 classes"),
+        ("model.json", "base", [0.1, 0.2], "binary of 2 classes with 2 numbers in base"),
+        ("model.json", "link", "cube", "Invalid enum value 'cube' - at `$.link`"),
+        ("model.json", "input", "float16", "Invalid enum value 'float16' - at `$.input`"),
+        ("model.json", "encoding", {}, "Object missing required field `outputs` - at `$.encoding`"),
+        ("model.json", "encoding.outputs.1.fill", "none", "at `$.encoding.outputs[1].fill`"),
+        ("model.json", "split.salt", ..., "Object missing required field `salt` - at `$.split`"),
+        ("model.json", "rows.without target", ..., "Object missing required field `without target` - at `$.rows`"),
+        ("schema.json", "fields", ..., "Object missing required field `fields`"),
+        ("schema.json", "fields.0.type", "text", "Invalid enum value 'text' - at `$.fields[0].type`"),
+        ("schema.json", "fields.2.levels", "yes", "Expected `array`, got `str` - at `$.fields[2].levels`"),
+        ("schema.json", "fields.1.name", "age", "duplicate field name"),
+        ("golden.json", "rows", [], "4 predictions for 0 rows"),
+        ("golden.json", "predictions.3", ..., "3 predictions for 4 rows"),
+        ("golden.json", "predictions.0.prediction", None, "at `$.predictions[0].prediction`"),
+        ("golden.json", "rows.1.age", [1], "at `$.rows[1][...]`"),
+        ("metrics.json", "holdout", ..., "Object missing required field `holdout`"),
+        (
+            "metrics.json",
+            "holdout.metrics.roc_auc.low",
+            None,
+            "Expected `float`, got `null` - at `$.holdout.metrics[...].low`",
+        ),
+        ("metrics.json", "leaderboard.0.candidate", ..., "missing required field `candidate` - at `$.leaderboard[0]`"),
+        ("metrics.json", "importance.0", ["age"], "at `$.importance[0]`"),
+    ],
+)
 def test_what_is_wrong_is_named_with_its_place(name, path, value, says):
     with pytest.raises(BundleError, match=f"^bundle draft: {name}: .*{re.escape(says)}.*Run slipway train"):
         READERS[name](changed(name, path, value))
@@ -64,11 +72,19 @@ def test_what_is_not_json_is_named(name, content):
         READERS[name](Draft({name: content}))
 
 
-@pytest.mark.parametrize("name, path", [
-    ("model.json", "remark"), ("model.json", "encoding.outputs.0.remark"), ("model.json", "split.remark"),
-    ("schema.json", "fields.0.remark"), ("golden.json", "predictions.0.remark"),
-    ("metrics.json", "remark"), ("metrics.json", "holdout.remark"), ("metrics.json", "leaderboard.0.remark"),
-])
+@pytest.mark.parametrize(
+    "name, path",
+    [
+        ("model.json", "remark"),
+        ("model.json", "encoding.outputs.0.remark"),
+        ("model.json", "split.remark"),
+        ("schema.json", "fields.0.remark"),
+        ("golden.json", "predictions.0.remark"),
+        ("metrics.json", "remark"),
+        ("metrics.json", "holdout.remark"),
+        ("metrics.json", "leaderboard.0.remark"),
+    ],
+)
 def test_a_key_that_is_not_known_is_ignored(name, path):
     assert READERS[name](changed(name, path, "new")) == READERS[name](Draft(files("binary")))
 

@@ -18,25 +18,28 @@ def encoded(output: Output, *cells) -> list[float]:
     return Encoding(FIELDS, (output,)).encode(column)[:, 0].tolist()
 
 
-@pytest.mark.parametrize("output, cells, expected", [
-    (Output("value", "x"), (1.5, -2, None), [1.5, -2, NAN]),
-    (Output("value", "x", fill=7.0), (1.5, None), [1.5, 7]),
-    (Output("value", "x", mean=1, scale=2), (5, None), [2, NAN]),
-    (Output("value", "x", fill=3.0, mean=1, scale=2), (5, None), [2, 1]),
-    (Output("log", "x"), (0, math.e - 1, 1 - math.e, None), [0, 1, -1, NAN]),
-    (Output("log", "x", fill=0.5), (None,), [0.5]),
-    (Output("missing", "x"), (1, None), [0, 1]),
-    (Output("missing", "level"), ("a", None, "unseen"), [0, 1, 0]),
-    (Output("missing", "day"), ("2020-01-01", None), [0, 1]),
-    (Output("level", "level", levels=("b",)), ("a", "b", None, "unseen"), [0, 1, 0, 0]),
-    (Output("level", "level", levels=("a", "c")), ("a", "b", "c", None), [1, 0, 1, 0]),
-    (Output("level", "level", levels=("a",), unseen=True), ("a", "b", None, "unseen"), [1, 0, 0, 1]),
-    (Output("level", "level", unseen=True), ("a", None, "unseen"), [0, 0, 1]),
-    (Output("value", "day"), ("1970-01-03",), [2]),
-    (Output("month", "day"), ("2020-01-31", "2020-12-01", "1969-12-31", "2020-02-29T23:59:00", None), [1, 12, 12, 2, NAN]),
-    (Output("weekday", "day"), ("1970-01-01", "2026-11-21", "2026-11-22T12:00:00", "1969-12-31", None), [3, 5, 6, 2, NAN]),
-    (Output("weekday", "day", fill=1.0), (None,), [1]),
-])
+@pytest.mark.parametrize(
+    "output, cells, expected",
+    [
+        (Output("value", "x"), (1.5, -2, None), [1.5, -2, NAN]),
+        (Output("value", "x", fill=7.0), (1.5, None), [1.5, 7]),
+        (Output("value", "x", mean=1, scale=2), (5, None), [2, NAN]),
+        (Output("value", "x", fill=3.0, mean=1, scale=2), (5, None), [2, 1]),
+        (Output("log", "x"), (0, math.e - 1, 1 - math.e, None), [0, 1, -1, NAN]),
+        (Output("log", "x", fill=0.5), (None,), [0.5]),
+        (Output("missing", "x"), (1, None), [0, 1]),
+        (Output("missing", "level"), ("a", None, "unseen"), [0, 1, 0]),
+        (Output("missing", "day"), ("2020-01-01", None), [0, 1]),
+        (Output("level", "level", levels=("b",)), ("a", "b", None, "unseen"), [0, 1, 0, 0]),
+        (Output("level", "level", levels=("a", "c")), ("a", "b", "c", None), [1, 0, 1, 0]),
+        (Output("level", "level", levels=("a",), unseen=True), ("a", "b", None, "unseen"), [1, 0, 0, 1]),
+        (Output("level", "level", unseen=True), ("a", None, "unseen"), [0, 0, 1]),
+        (Output("value", "day"), ("1970-01-03",), [2]),
+        (Output("month", "day"), ("2020-01-31", "2020-12-01", "1969-12-31", "2020-02-29T23:59:00", None), [1, 12, 12, 2, NAN]),
+        (Output("weekday", "day"), ("1970-01-01", "2026-11-21", "2026-11-22T12:00:00", "1969-12-31", None), [3, 5, 6, 2, NAN]),
+        (Output("weekday", "day", fill=1.0), (None,), [1]),
+    ],
+)
 def test_one_column(output, cells, expected):
     np.testing.assert_allclose(encoded(output, *cells), expected)
 
@@ -63,11 +66,21 @@ def test_the_columns_are_left_as_they_are():
         np.testing.assert_array_equal(column, before[name])
 
 
-@pytest.mark.parametrize("output", [
-    Output("square", "age"), Output("value", "height"), Output("level", "smoker", levels=("maybe",)),
-    Output("level", "smoker"), Output("level", "age", unseen=True), Output("value", "smoker"), Output("log", "joined"),
-    Output("month", "bmi"), Output("value", "age", levels=("yes",)), Output("value", "age", scale=0.0),
-])
+@pytest.mark.parametrize(
+    "output",
+    [
+        Output("square", "age"),
+        Output("value", "height"),
+        Output("level", "smoker", levels=("maybe",)),
+        Output("level", "smoker"),
+        Output("level", "age", unseen=True),
+        Output("value", "smoker"),
+        Output("log", "joined"),
+        Output("month", "bmi"),
+        Output("value", "age", levels=("yes",)),
+        Output("value", "age", scale=0.0),
+    ],
+)
 def test_what_does_not_fit_the_schema_is_found(output):
     assert Encoding(SCHEMA, (*ENCODING.outputs, output)).unfit == output
     assert ENCODING.unfit is None

@@ -12,12 +12,15 @@ def explained(answer, row=ROW, background=BACKGROUND):
     return contributions(answer, row, background, of="trial")
 
 
-@pytest.mark.parametrize("answer", [
-    lambda rows: rows["a"] * rows["b"] + rows["c"],
-    lambda rows: np.exp(rows["a"] - rows["c"]),
-    lambda rows: np.where(rows["a"] > 0, rows["b"], -rows["b"]),
-    lambda rows: np.full(len(rows["a"]), 3.0),
-])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda rows: rows["a"] * rows["b"] + rows["c"],
+        lambda rows: np.exp(rows["a"] - rows["c"]),
+        lambda rows: np.where(rows["a"] > 0, rows["b"], -rows["b"]),
+        lambda rows: np.full(len(rows["a"]), 3.0),
+    ],
+)
 def test_contributions_add_up_to_the_answer(answer):
     found = explained(answer)
     assert found.base == pytest.approx(answer(BACKGROUND).mean())

@@ -86,9 +86,14 @@ def test_a_row_is_answered_alike_alone_and_among_others(store, task):
     assert alone == made.predict(COLUMNS).values
 
 
-@pytest.mark.parametrize("task, of", [
-    ("regression", "charges"), ("binary", "probability of Y"), ("multiclass", "probability of a"),
-])
+@pytest.mark.parametrize(
+    "task, of",
+    [
+        ("regression", "charges"),
+        ("binary", "probability of Y"),
+        ("multiclass", "probability of a"),
+    ],
+)
 def test_contributions_explain_the_answer(store, task, of):
     made = Predictor(make_bundle(store, task))
     row = columns_from_rows(SCHEMA, ROWS[:1])
@@ -144,9 +149,16 @@ def test_a_golden_label_at_the_threshold_may_differ(store):
         for answer in golden["predictions"]:
             answer["prediction"] = "Y" if answer["probabilities"]["Y"] >= threshold else "N"
         golden["predictions"][0]["prediction"] = "Y"  # the model says N, by a hair
-        made = Predictor(store.add("binary", content | {
-            "model.json": model, "golden.json": json.dumps(golden).encode(),
-        }))
+        made = Predictor(
+            store.add(
+                "binary",
+                content
+                | {
+                    "model.json": model,
+                    "golden.json": json.dumps(golden).encode(),
+                },
+            )
+        )
         if fails:
             with pytest.raises(BundleError, match="golden prediction 1"):
                 made.replay()
@@ -154,36 +166,55 @@ def test_a_golden_label_at_the_threshold_may_differ(store):
             made.replay()
 
 
-@pytest.mark.parametrize("expected, answer, same", [
-    (1.0, 1.0, True), (1e6, 1e6 + 9, True), (1e6, 1e6 + 11, False), (0.0, 9e-7, True), (0.0, 2e-6, False),
-    (-1e6, -1e6 - 9, True), (1.0, math.nan, False), (1.0, math.inf, False),
-])
+@pytest.mark.parametrize(
+    "expected, answer, same",
+    [
+        (1.0, 1.0, True),
+        (1e6, 1e6 + 9, True),
+        (1e6, 1e6 + 11, False),
+        (0.0, 9e-7, True),
+        (0.0, 2e-6, False),
+        (-1e6, -1e6 - 9, True),
+        (1.0, math.nan, False),
+        (1.0, math.inf, False),
+    ],
+)
 def test_when_answers_agree(expected, answer, same):
     assert bool(close(expected, answer)) is same
 
 
-@pytest.mark.parametrize("name, content, says", [
-    ("model.onnx", b"nonsense", "ONNX Runtime cannot load it"),
-    ("model.onnx", b"", "ONNX Runtime cannot load it"),
-    ("model.onnx", linear_graph(np.ones((3, 1))), "model.onnx: its inputs and outputs differ"),
-    ("model.onnx", linear_graph(np.ones((4, 3))), "model.onnx: its inputs and outputs differ"),
-    ("model.json", files("regression")["model.json"].replace(b"float64", b"float32"), "model.onnx: its inputs and outputs"),
-    ("schema.json", b'{"fields": []}', "value of age does not fit schema.json"),
-    ("model.json", b"{}", "model.json: Object missing required field `task`"),
-])
+@pytest.mark.parametrize(
+    "name, content, says",
+    [
+        ("model.onnx", b"nonsense", "ONNX Runtime cannot load it"),
+        ("model.onnx", b"", "ONNX Runtime cannot load it"),
+        ("model.onnx", linear_graph(np.ones((3, 1))), "model.onnx: its inputs and outputs differ"),
+        ("model.onnx", linear_graph(np.ones((4, 3))), "model.onnx: its inputs and outputs differ"),
+        (
+            "model.json",
+            files("regression")["model.json"].replace(b"float64", b"float32"),
+            "model.onnx: its inputs and outputs",
+        ),
+        ("schema.json", b'{"fields": []}', "value of age does not fit schema.json"),
+        ("model.json", b"{}", "model.json: Object missing required field `task`"),
+    ],
+)
 def test_files_that_do_not_fit_are_named(store, name, content, says):
     bundle = store.add("regression", files("regression") | {name: content})
     with pytest.raises(BundleError, match=f"bundle {bundle.digest[:12]}: .*{says}"):
         Predictor(bundle)
 
 
-@pytest.mark.parametrize("task, answer", [
-    ("regression", {"prediction": "Y"}),
-    ("regression", {"prediction": 1.0, "probabilities": {"Y": 1.0}}),
-    ("binary", {"prediction": "Y"}),
-    ("binary", {"prediction": 1.0, "probabilities": {"N": 0.0, "Y": 1.0}}),
-    ("multiclass", {"prediction": "a", "probabilities": {"a": 0.5, "b": 0.5}}),
-])
+@pytest.mark.parametrize(
+    "task, answer",
+    [
+        ("regression", {"prediction": "Y"}),
+        ("regression", {"prediction": 1.0, "probabilities": {"Y": 1.0}}),
+        ("binary", {"prediction": "Y"}),
+        ("binary", {"prediction": 1.0, "probabilities": {"N": 0.0, "Y": 1.0}}),
+        ("multiclass", {"prediction": "a", "probabilities": {"a": 0.5, "b": 0.5}}),
+    ],
+)
 def test_a_golden_answer_of_another_task_is_named(store, task, answer):
     with pytest.raises(BundleError, match=r"golden.json: not an answer of this model - at `\$.predictions\[2\]`"):
         with_golden(store, task, lambda _: answer).replay()

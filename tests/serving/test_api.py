@@ -40,7 +40,8 @@ def test_many_rows_keep_their_order(client, app):
     answer = post(client, ROWS)
     single = [post(client, row).json["prediction"] for row in ROWS]
     assert answer.json == {
-        "predictions": [{"prediction": value} for value in single], "bundle": app.extensions["slipway"].digest,
+        "predictions": [{"prediction": value} for value in single],
+        "bundle": app.extensions["slipway"].digest,
     }
 
 
@@ -58,9 +59,13 @@ def test_warnings_name_what_is_unlike_training(serve):
     assert [warning["field"] for warning in answer.json["warnings"]] == ["age"]
 
 
-@pytest.mark.parametrize("rows, wrong", [
-    (ROW | {"age": 1e308}, 1), ([ROW, ROW | {"age": 1e308}, ROW | {"bmi": -1e308}], 2),
-])
+@pytest.mark.parametrize(
+    "rows, wrong",
+    [
+        (ROW | {"age": 1e308}, 1),
+        ([ROW, ROW | {"age": 1e308}, ROW | {"bmi": -1e308}], 2),
+    ],
+)
 def test_an_answer_that_is_not_finite_is_refused(serve, rows, wrong):
     weights = [[1e10], [1e10], [1.0], [1.0]]
     answer = post(serve(serving="out_of_range: warn", weights=weights).test_client(), rows)
@@ -69,17 +74,32 @@ def test_an_answer_that_is_not_finite_is_refused(serve, rows, wrong):
     assert answer.json["errors"][-1]["row"] == (1 if wrong == 1 else 3)
 
 
-@pytest.mark.parametrize("kind", [
-    None, "text/plain", "application/x-www-form-urlencoded", "text/json", "application/json; charset=latin-1",
-    "application/json; charset=utf-16", "multipart/form-data; boundary=x", "nonsense", "application/jsonx",
-])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        None,
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "text/json",
+        "application/json; charset=latin-1",
+        "application/json; charset=utf-16",
+        "multipart/form-data; boundary=x",
+        "nonsense",
+        "application/jsonx",
+    ],
+)
 def test_another_content_type_is_refused(client, kind):
     assert_problem(post(client, ROW, kind), 415)
 
 
-@pytest.mark.parametrize("kind", [
-    "application/json; charset=utf-8", "application/json;charset=UTF-8", "Application/JSON",
-])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/json; charset=utf-8",
+        "application/json;charset=UTF-8",
+        "Application/JSON",
+    ],
+)
 def test_json_in_utf_8_is_taken(client, kind):
     assert post(client, ROW, kind).status_code == 200
 
@@ -88,10 +108,19 @@ def test_a_compressed_body_is_refused(client):
     assert_problem(post(client, ROW, headers={"Content-Encoding": "gzip"}), 415)
 
 
-@pytest.mark.parametrize("content, status", [
-    (b"", 400), (b"{", 400), (b"\xff", 400), (b"[" * 5_000, 400), (b"[" * 50_000, 413), ([], 422), (7, 422),
-    ([ROW] * 10_001, 413),
-])
+@pytest.mark.parametrize(
+    "content, status",
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"\xff", 400),
+        (b"[" * 5_000, 400),
+        (b"[" * 50_000, 413),
+        ([], 422),
+        (7, 422),
+        ([ROW] * 10_001, 413),
+    ],
+)
 def test_other_bad_bodies_are_refused(client, content, status):
     assert_problem(post(client, content), status)
 
@@ -100,7 +129,9 @@ def test_wrong_fields_are_named_without_the_data(client):
     answer = post(client, [ROW, ROW | {"age": "secret-1", "smoker": "secret-2", "joined": "secret-3"}])
     assert_problem(answer, 422)
     assert [(error["row"], error["field"]) for error in answer.json["errors"]] == [
-        (2, "age"), (2, "smoker"), (2, "joined"),
+        (2, "age"),
+        (2, "smoker"),
+        (2, "joined"),
     ]
     assert answer.json["errors_total"] == 3
     assert "secret" not in answer.text
@@ -134,9 +165,13 @@ def test_a_body_without_a_length_is_read_up_to_the_limit(serve):
     assert_problem(answer, 413)
 
 
-@pytest.mark.parametrize("path, kind, content", [
-    ("/predict", JSON, json.dumps(ROW).encode()), ("/predict/file", "text/csv", b"age,bmi,smoker,joined\n"),
-])
+@pytest.mark.parametrize(
+    "path, kind, content",
+    [
+        ("/predict", JSON, json.dumps(ROW).encode()),
+        ("/predict/file", "text/csv", b"age,bmi,smoker,joined\n"),
+    ],
+)
 def test_half_a_body_is_refused(client, path, kind, content):
     sent = {"wsgi.input": io.BytesIO(content), "wsgi.input_terminated": True, "CONTENT_LENGTH": str(len(content) + 1)}
     answer = client.post(path, content_type=kind, environ_overrides=sent)
@@ -144,20 +179,33 @@ def test_half_a_body_is_refused(client, path, kind, content):
     assert "ended before" in answer.json["detail"]
 
 
-@pytest.mark.parametrize("method, path, status", [
-    ("GET", "/predict", 405), ("DELETE", "/predict", 405), ("GET", "/predict/file", 405), ("POST", "/healthz", 405),
-    ("GET", "/nothing", 404), ("POST", "/nothing", 404), ("GET", "/train", 404), ("GET", "/predict/", 404),
-])
+@pytest.mark.parametrize(
+    "method, path, status",
+    [
+        ("GET", "/predict", 405),
+        ("DELETE", "/predict", 405),
+        ("GET", "/predict/file", 405),
+        ("POST", "/healthz", 405),
+        ("GET", "/nothing", 404),
+        ("POST", "/nothing", 404),
+        ("GET", "/train", 404),
+        ("GET", "/predict/", 404),
+    ],
+)
 def test_other_addresses_and_methods(client, method, path, status):
     answer = client.open(path, method=method)
     assert_problem(answer, status)
     assert ("Allow" in answer.headers) == (status == 405)
 
 
-@pytest.mark.parametrize("accept, kind", [
-    ("text/html,application/xhtml+xml", "text/html"), ("*/*", "application/problem+json"),
-    ("", "application/problem+json"),
-])
+@pytest.mark.parametrize(
+    "accept, kind",
+    [
+        ("text/html,application/xhtml+xml", "text/html"),
+        ("*/*", "application/problem+json"),
+        ("", "application/problem+json"),
+    ],
+)
 def test_a_browser_gets_a_page(client, accept, kind):
     assert client.get("/nothing", headers={"Accept": accept}).mimetype == kind
     assert client.post("/predict", headers={"Accept": accept}).mimetype == "application/problem+json"
@@ -175,12 +223,22 @@ def test_a_failure_says_nothing_of_the_data(client, app, monkeypatch, capfd):
     assert "ValueError" in logged and "test_api.py" in logged and answer.headers["X-Request-ID"] in logged
 
 
-@pytest.mark.parametrize("headers, status", [
-    ({}, 401), ({"X-API-Key": "third"}, 401), ({"X-API-Key": "firs"}, 401), ({"X-API-Key": ""}, 401),
-    ({"Authorization": "Bearer"}, 401), ({"Authorization": "Basic first"}, 401), ({"X-API-Key": "first,second"}, 401),
-    ({"X-API-Key": "first"}, 200), ({"X-API-Key": "second"}, 200), ({"Authorization": "Bearer second"}, 200),
-    ({"Authorization": "bearer first"}, 200),
-])
+@pytest.mark.parametrize(
+    "headers, status",
+    [
+        ({}, 401),
+        ({"X-API-Key": "third"}, 401),
+        ({"X-API-Key": "firs"}, 401),
+        ({"X-API-Key": ""}, 401),
+        ({"Authorization": "Bearer"}, 401),
+        ({"Authorization": "Basic first"}, 401),
+        ({"X-API-Key": "first,second"}, 401),
+        ({"X-API-Key": "first"}, 200),
+        ({"X-API-Key": "second"}, 200),
+        ({"Authorization": "Bearer second"}, 200),
+        ({"Authorization": "bearer first"}, 200),
+    ],
+)
 def test_keys(serve, headers, status):
     client = serve(environ={"SLIPWAY_API_KEYS": " first, second,"}).test_client()
     answer = post(client, ROW, headers=headers)

@@ -10,8 +10,12 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 load_all_checks()
 ALLOWED, NOT_ALLOWED = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 CALLS = [
-    ("POST", "/predict", ALLOWED), ("POST", "/predict", NOT_ALLOWED), ("POST", "/predict/file", ALLOWED),
-    ("POST", "/predict/file", NOT_ALLOWED), ("GET", "/healthz", ALLOWED), ("GET", "/readyz", ALLOWED),
+    ("POST", "/predict", ALLOWED),
+    ("POST", "/predict", NOT_ALLOWED),
+    ("POST", "/predict/file", ALLOWED),
+    ("POST", "/predict/file", NOT_ALLOWED),
+    ("GET", "/healthz", ALLOWED),
+    ("GET", "/readyz", ALLOWED),
     ("GET", "/metrics", ALLOWED),
 ]
 

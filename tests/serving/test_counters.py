@@ -41,9 +41,16 @@ def test_refused_fields_are_counted_by_reason(client):
     client.post("/predict", json=[{}, ROWS[0] | {"age": 199, "smoker": "x", "extra": 1}])
     client.post("/predict/file", data="age,bmi,smoker,joined\n19,20,no,2020-01-01\nx,,,\n", content_type="text/csv")
     found = samples(client)
-    counted = {reason: found["slipway_fields_rejected_total", ("reason", reason)] for reason in (
-        "missing", "type", "out_of_range", "unseen_level", "unknown_field",
-    )}
+    counted = {
+        reason: found["slipway_fields_rejected_total", ("reason", reason)]
+        for reason in (
+            "missing",
+            "type",
+            "out_of_range",
+            "unseen_level",
+            "unknown_field",
+        )
+    }
     assert counted == {"missing": 5, "type": 1, "out_of_range": 1, "unseen_level": 1, "unknown_field": 1}
 
 

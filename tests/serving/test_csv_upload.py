@@ -36,19 +36,28 @@ def test_the_table_comes_back_with_predictions(client, app):
     assert answer.headers["Slipway-Bundle"] == app.extensions["slipway"].digest
 
 
-@pytest.mark.parametrize("head, separator", [
-    ("sep=;\r\nage;bmi;smoker;joined", ";"), ('\ufeff"SEP=;"\r\nage;bmi;smoker;joined', ";"),
-    ('sep=,\r\nage,bmi, "smoker",joined,a;b;c;d;e', ","), ('"a,b,c,d,e";age;bmi;smoker;joined', ";"),
-    ('\ufeff,age, "bmi",smoker,joined', ","),
-])
+@pytest.mark.parametrize(
+    "head, separator",
+    [
+        ("sep=;\r\nage;bmi;smoker;joined", ";"),
+        ('\ufeff"SEP=;"\r\nage;bmi;smoker;joined', ";"),
+        ('sep=,\r\nage,bmi, "smoker",joined,a;b;c;d;e', ","),
+        ('"a,b,c,d,e";age;bmi;smoker;joined', ";"),
+        ('\ufeff,age, "bmi",smoker,joined', ","),
+    ],
+)
 def test_the_header_comes_back_as_it_stands(client, head, separator):
     cells = dict(zip(HEADER.split(","), GOOD.split(",")))
     names = head.splitlines()[-1].split(separator)
     row = separator.join(cells.get(name.strip(' "'), "") for name in names)
     answer = post(client, f"{head}\r\n{row}\r\n")
-    assert answer.text == "".join(separator.join(line) + "\r\n" for line in (
-        [head, "prediction", "warning", "error"], [row, "29589.0", "", ""],
-    ))
+    assert answer.text == "".join(
+        separator.join(line) + "\r\n"
+        for line in (
+            [head, "prediction", "warning", "error"],
+            [row, "29589.0", "", ""],
+        )
+    )
 
 
 def test_labels_come_with_probabilities(serve):
@@ -57,14 +66,21 @@ def test_labels_come_with_probabilities(serve):
     assert sum(float(answer[0][f"probability_{label}"]) for label in "abc") == pytest.approx(1)
 
 
-@pytest.mark.parametrize("content, separator", [
-    (f"{HEADER}\r\n{GOOD}\r\n", ","), (f"{HEADER}\n{GOOD}", ","), (f"\ufeff{HEADER}\n{GOOD}\n", ","),
-    ('\n"age","bmi","smoker","joined"\n\n"19","27.9","yes","2020-01-01"\n\n', ","),
-    (f"{HEADER}\n{GOOD}\n".replace(",", ";"), ";"), (f"{HEADER}\n{GOOD}\n".replace(",", "\t"), "\t"),
-    (" age , bmi,smoker ,joined\n 19, 27.9 , yes,2020-01-01 \n", ","), (f"{HEADER}\r{GOOD}\r", ","),
-    ("joined,smoker,bmi,age,id\n2020-01-01,yes,27.9,19.0,7\n", ","),
-    (f'{HEADER}\n"""19""", "27.9" ,"yes", "2020-01-01"\n', ","),
-])
+@pytest.mark.parametrize(
+    "content, separator",
+    [
+        (f"{HEADER}\r\n{GOOD}\r\n", ","),
+        (f"{HEADER}\n{GOOD}", ","),
+        (f"\ufeff{HEADER}\n{GOOD}\n", ","),
+        ('\n"age","bmi","smoker","joined"\n\n"19","27.9","yes","2020-01-01"\n\n', ","),
+        (f"{HEADER}\n{GOOD}\n".replace(",", ";"), ";"),
+        (f"{HEADER}\n{GOOD}\n".replace(",", "\t"), "\t"),
+        (" age , bmi,smoker ,joined\n 19, 27.9 , yes,2020-01-01 \n", ","),
+        (f"{HEADER}\r{GOOD}\r", ","),
+        ("joined,smoker,bmi,age,id\n2020-01-01,yes,27.9,19.0,7\n", ","),
+        (f'{HEADER}\n"""19""", "27.9" ,"yes", "2020-01-01"\n', ","),
+    ],
+)
 def test_tables_as_people_save_them(client, content, separator):
     answered = rows(post(client, content), separator)
     assert [float(row["prediction"]) for row in answered] == [pytest.approx(29589)]
@@ -81,8 +97,10 @@ def test_a_row_that_cannot_be_answered_stays_with_the_reason(client):
     content = f'{HEADER}\nold,27.9,maybe,2020-01-01\n{GOOD}\n19,27.9\n{GOOD}, "extra"\n,27.9,yes,x\n'
     answered = rows(post(client, content))
     assert [row["error"] for row in answered] == [
-        'age: is a text; expected an integer from -28 to 110; smoker: expected one of "no", "yes"', "",
-        "expected 4 cells, got 2", "expected 4 cells, got 5; remove the blank before the quote",
+        'age: is a text; expected an integer from -28 to 110; smoker: expected one of "no", "yes"',
+        "",
+        "expected 4 cells, got 2",
+        "expected 4 cells, got 5; remove the blank before the quote",
         "age: is missing; expected an integer from -28 to 110; "
         "joined: expected a date such as 2026-01-31 or 2026-01-31T08:30:00",
     ]
@@ -101,20 +119,26 @@ def test_an_answer_that_is_not_finite_is_an_error_of_its_row(serve):
     assert not answered[1]["error"] and answered[1]["prediction"]
 
 
-@pytest.mark.parametrize("content, status, says", [
-    (b"", 422, "The table is empty"), (b"\n\n", 422, "The table is empty"), (b"\xff\xfea\x00", 422, "not UTF-8"),
-    (b"age,bmi\n1,2\n", 422, "header"), (b"age,bmi,smoker,joined,age\n", 422, "Duplicate column name 'age'"),
-    (HEADER.encode() + b",note,note\n", 422, "Duplicate column name 'note'"),
-    (HEADER.encode() + b",\n", 422, "Column 5 of the header has no name"),
-    (HEADER.encode() + b"\n\xff", 422, "not UTF-8"),
-    (HEADER.encode() + b"," + b"x" * 140_000 + b"\n", 422, "The header has a cell of more than 131072 characters"),
-    (b"\n" * 1001 + HEADER.encode() + b"\n", 422, "The first 1000 lines are blank"),
-    (b"\r\n" * 200_000, 422, "The first 1000 lines are blank"),
-    (f"{HEADER},{wide(16_381)}\n".encode(), 422, "16385 columns; expected at most 16384"),
-    (b"x" * 1_200_000, 422, "a line of more than 1048576 bytes"),
-    (HEADER.encode() + b"\n" + b"1," * 600_000 + b"\n", 422, "a line of more than 1048576 bytes"),
-    (HEADER.encode() + b"\r" + b"1," * 600_000, 422, "a line of more than 1048576 bytes"),
-])
+@pytest.mark.parametrize(
+    "content, status, says",
+    [
+        (b"", 422, "The table is empty"),
+        (b"\n\n", 422, "The table is empty"),
+        (b"\xff\xfea\x00", 422, "not UTF-8"),
+        (b"age,bmi\n1,2\n", 422, "header"),
+        (b"age,bmi,smoker,joined,age\n", 422, "Duplicate column name 'age'"),
+        (HEADER.encode() + b",note,note\n", 422, "Duplicate column name 'note'"),
+        (HEADER.encode() + b",\n", 422, "Column 5 of the header has no name"),
+        (HEADER.encode() + b"\n\xff", 422, "not UTF-8"),
+        (HEADER.encode() + b"," + b"x" * 140_000 + b"\n", 422, "The header has a cell of more than 131072 characters"),
+        (b"\n" * 1001 + HEADER.encode() + b"\n", 422, "The first 1000 lines are blank"),
+        (b"\r\n" * 200_000, 422, "The first 1000 lines are blank"),
+        (f"{HEADER},{wide(16_381)}\n".encode(), 422, "16385 columns; expected at most 16384"),
+        (b"x" * 1_200_000, 422, "a line of more than 1048576 bytes"),
+        (HEADER.encode() + b"\n" + b"1," * 600_000 + b"\n", 422, "a line of more than 1048576 bytes"),
+        (HEADER.encode() + b"\r" + b"1," * 600_000, 422, "a line of more than 1048576 bytes"),
+    ],
+)
 def test_a_table_that_does_not_fit_is_refused_before_anything_is_answered(client, content, status, says):
     answer = post(client, content)
     assert answer.status_code == status
@@ -153,14 +177,17 @@ TWO = [("file", "table.csv", HEADER), ("file", "other.csv", HEADER)]
 PARTS = "The form has more than 14 parts, or a field of more than 500000 bytes."
 
 
-@pytest.mark.parametrize("parts, status, says", [
-    (TWO, 422, "Expected one file in the form's field named file, not 2."),
-    ([("file", "", HEADER)], 422, "Expected one file in the form's field named file, not 0."),
-    ([("table", "table.csv", HEADER)], 422, "Expected one file in the form's field named file, not 0."),
-    ([("note", "", "x")] * 20, 413, PARTS),
-    ([("note", "", "x" * 500_001)], 413, PARTS),
-    ([("note", "", "x" * 400_000)] * 3, 413, "The body is larger than 1000000 bytes, the limit of this address."),
-])
+@pytest.mark.parametrize(
+    "parts, status, says",
+    [
+        (TWO, 422, "Expected one file in the form's field named file, not 2."),
+        ([("file", "", HEADER)], 422, "Expected one file in the form's field named file, not 0."),
+        ([("table", "table.csv", HEADER)], 422, "Expected one file in the form's field named file, not 0."),
+        ([("note", "", "x")] * 20, 413, PARTS),
+        ([("note", "", "x" * 500_001)], 413, PARTS),
+        ([("note", "", "x" * 400_000)] * 3, 413, "The body is larger than 1000000 bytes, the limit of this address."),
+    ],
+)
 @pytest.mark.parametrize("announced", [True, False], ids=["with a length", "in chunks"])
 def test_a_form_that_does_not_fit_says_why(serve, parts, status, says, announced):
     client = serve(serving="max_upload_bytes: 1000000").test_client()
@@ -170,7 +197,9 @@ def test_a_form_that_does_not_fit_says_why(serve, parts, status, says, announced
         body += f"--limit\r\nContent-Disposition: form-data; {named}\r\n\r\n{content}\r\n".encode()
     body += b"--limit--\r\n"
     sent = {
-        "wsgi.input": io.BytesIO(body), "wsgi.input_terminated": True, "CONTENT_TYPE": "multipart/form-data; boundary=limit",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.input_terminated": True,
+        "CONTENT_TYPE": "multipart/form-data; boundary=limit",
     } | ({"CONTENT_LENGTH": str(len(body))} if announced else {"HTTP_TRANSFER_ENCODING": "chunked"})
     answer = client.post("/predict/file", environ_overrides=sent)
     assert (answer.status_code, answer.json["detail"]) == (status, says)
@@ -189,7 +218,7 @@ def test_columns_of_the_table_are_not_overwritten(client):
 
 
 def test_a_cell_without_end_is_an_error_of_its_row(client):
-    answered = rows(post(client, f'{HEADER}\n{GOOD}\n{"x" * 200_000},1,yes,2020-01-01\n{GOOD}\n'))
+    answered = rows(post(client, f"{HEADER}\n{GOOD}\n{'x' * 200_000},1,yes,2020-01-01\n{GOOD}\n"))
     assert [row["error"] for row in answered] == ["", "the row cannot be read: one of its cells is too long", ""]
 
 
@@ -205,7 +234,10 @@ def test_the_upload_is_closed_when_the_client_is_gone(client, monkeypatch):
     spool = table.spool
     monkeypatch.setattr(table, "spool", lambda pieces: spooled.append(spool(pieces)) or spooled[-1])
     answer = client.post(
-        "/predict/file", data=f"{HEADER}\n" + f"{GOOD}\n" * 5000, content_type="text/csv", buffered=False,
+        "/predict/file",
+        data=f"{HEADER}\n" + f"{GOOD}\n" * 5000,
+        content_type="text/csv",
+        buffered=False,
     )
     assert next(answer.response).startswith(b"age")
     answer.close()
@@ -229,10 +261,15 @@ def test_no_room_for_the_upload_is_said(client, monkeypatch):
     assert post(client, HEADER).status_code == 503
 
 
-@pytest.mark.parametrize("head, line", [
-    (f"note,{HEADER}\n", f"{'x' * 5000},{GOOD}\n"), (f"{HEADER},a,b\n", f"{GOOD},{'x' * 100_000},{'x' * 100_000}\n"),
-    (f"{HEADER},{wide(16_000)}\n", "1\n"),
-], ids=["long rows", "longer rows", "short rows below a long header"])
+@pytest.mark.parametrize(
+    "head, line",
+    [
+        (f"note,{HEADER}\n", f"{'x' * 5000},{GOOD}\n"),
+        (f"{HEADER},a,b\n", f"{GOOD},{'x' * 100_000},{'x' * 100_000}\n"),
+        (f"{HEADER},{wide(16_000)}\n", "1\n"),
+    ],
+    ids=["long rows", "longer rows", "short rows below a long header"],
+)
 def test_memory_is_bounded(client, head, line):
     content = (head + line * (40_000_000 // len(line))).encode()
     tracemalloc.start()

@@ -54,26 +54,45 @@ def test_rows_become_typed_columns():
     assert warnings == []
 
 
-@pytest.mark.parametrize("text", [
-    '{"age": 19.0, "bmi": 20, "smoker": "no", "joined": "2020-01-01"}',
-    '\ufeff {"age": 1.9e1, "bmi": null, "smoker": "no", "joined": "2020-01-01T00:00:00Z"}\n',
-    '[{"age": 19, "smoker": "no", "joined": "2020-01-01"}]',
-    '{"age": "x", "age": 19, "smoker": "maybe", "smoker": "no", "joined": "2020-01-01"}',
-    '{"\\u0061ge": 19, "smoker": "n\\u006f", "joined": "2020-01-01"}',
-    '{"age": 19, "smoker": "no", "joined": "2031-01-01"}',
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"age": 19.0, "bmi": 20, "smoker": "no", "joined": "2020-01-01"}',
+        '\ufeff {"age": 1.9e1, "bmi": null, "smoker": "no", "joined": "2020-01-01T00:00:00Z"}\n',
+        '[{"age": 19, "smoker": "no", "joined": "2020-01-01"}]',
+        '{"age": "x", "age": 19, "smoker": "maybe", "smoker": "no", "joined": "2020-01-01"}',
+        '{"\\u0061ge": 19, "smoker": "n\\u006f", "joined": "2020-01-01"}',
+        '{"age": 19, "smoker": "no", "joined": "2031-01-01"}',
+    ],
+)
 def test_these_are_valid(text):
     columns, _ = decode(text.encode())
     assert columns["age"].tolist() == [19]
     assert columns["smoker"].tolist() == [0]
 
 
-@pytest.mark.parametrize("content", [
-    b"", b" \n", b"\xef\xbb\xbf", b"{", b'{"age": 19', b"[1, 2",
-    b"{'age': 19}", b'{"age": 01}', b'{"age": +1}', b'{"age": .5}',
-    b'{"age": 1}}', b"\xff\xfe{\x00}\x00", b'{"smoker": "\xff"}', b"nonsense",
-    b'{"smoker": "a\nb"}', b'{"age": 0x10}', b"\x00",
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b" \n",
+        b"\xef\xbb\xbf",
+        b"{",
+        b'{"age": 19',
+        b"[1, 2",
+        b"{'age': 19}",
+        b'{"age": 01}',
+        b'{"age": +1}',
+        b'{"age": .5}',
+        b'{"age": 1}}',
+        b"\xff\xfe{\x00}\x00",
+        b'{"smoker": "\xff"}',
+        b"nonsense",
+        b'{"smoker": "a\nb"}',
+        b'{"age": 0x10}',
+        b"\x00",
+    ],
+)
 def test_what_is_not_json_is_refused_with_400(content):
     assert refusal(content).status == 400
 
@@ -88,37 +107,40 @@ def test_what_is_no_row_is_refused_with_422(content):
     assert refusal(content).status == 422
 
 
-@pytest.mark.parametrize("field, value, reason, says", [
-    ("age", "nineteen", "type", "is a text; expected an integer from 18 to 64"),
-    ("age", "19.5", "type", "has a fraction; expected an integer from 18 to 64"),
-    ("age", "17", "out_of_range", "expected an integer from 18 to 64, the range seen in training"),
-    ("age", "NA", "missing", "is missing; expected an integer from 18 to 64"),
-    ("age", "1e400", "not_finite", "is not a finite number; expected an integer from 18 to 64"),
-    ("age", 19.5, "type", "has a fraction; expected an integer from 18 to 64"),
-    ("age", True, "type", "is true or false; expected an integer from 18 to 64"),
-    ("age", [19], "type", "is a list; expected an integer from 18 to 64"),
-    ("age", {"age": 19}, "type", "is an object; expected an integer from 18 to 64"),
-    ("age", None, "missing", "is missing; expected an integer from 18 to 64"),
-    ("age", 17, "out_of_range", "expected an integer from 18 to 64, the range seen in training"),
-    ("age", 10**400, "not_finite", "is not a finite number; expected an integer from 18 to 64"),
-    ("bmi", float("-inf"), "not_finite", "is not a finite number; expected a number from 15.96 to 53.13, or null"),
-    ("bmi", 53.14, "out_of_range", "expected a number from 15.96 to 53.13, the range seen in training"),
-    ("bmi", -1e308, "out_of_range", "expected a number from 15.96 to 53.13, the range seen in training"),
-    ("bmi", "unknown", "type", "is a text; expected a number from 15.96 to 53.13, or null"),
-    ("smoker", "No", "unseen_level", 'expected one of "no", "yes"'),
-    ("smoker", "", "missing", 'is missing; expected one of "no", "yes"'),
-    ("smoker", "\ud800", "type", 'contains a lone surrogate; expected one of "no", "yes"'),
-    ("smoker", False, "unseen_level", 'expected one of "no", "yes"'),
-    ("smoker", 1, "unseen_level", 'expected one of "no", "yes"'),
-    ("smoker", ["no"], "type", 'is a list; expected one of "no", "yes"'),
-    ("smoker", float("nan"), "missing", 'is missing; expected one of "no", "yes"'),
-    ("joined", "2021-02-30", "type", "expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
-    ("joined", "20210201", "type", "expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
-    ("joined", "2021-W01-1", "type", "expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
-    ("joined", "0001-01-01T00:00:00+14:00", "type", "expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
-    ("joined", 18262, "type", "is a number; expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
-    ("height", 1.8, "unknown_field", "there is no such field"),
-])
+@pytest.mark.parametrize(
+    "field, value, reason, says",
+    [
+        ("age", "nineteen", "type", "is a text; expected an integer from 18 to 64"),
+        ("age", "19.5", "type", "has a fraction; expected an integer from 18 to 64"),
+        ("age", "17", "out_of_range", "expected an integer from 18 to 64, the range seen in training"),
+        ("age", "NA", "missing", "is missing; expected an integer from 18 to 64"),
+        ("age", "1e400", "not_finite", "is not a finite number; expected an integer from 18 to 64"),
+        ("age", 19.5, "type", "has a fraction; expected an integer from 18 to 64"),
+        ("age", True, "type", "is true or false; expected an integer from 18 to 64"),
+        ("age", [19], "type", "is a list; expected an integer from 18 to 64"),
+        ("age", {"age": 19}, "type", "is an object; expected an integer from 18 to 64"),
+        ("age", None, "missing", "is missing; expected an integer from 18 to 64"),
+        ("age", 17, "out_of_range", "expected an integer from 18 to 64, the range seen in training"),
+        ("age", 10**400, "not_finite", "is not a finite number; expected an integer from 18 to 64"),
+        ("bmi", float("-inf"), "not_finite", "is not a finite number; expected a number from 15.96 to 53.13, or null"),
+        ("bmi", 53.14, "out_of_range", "expected a number from 15.96 to 53.13, the range seen in training"),
+        ("bmi", -1e308, "out_of_range", "expected a number from 15.96 to 53.13, the range seen in training"),
+        ("bmi", "unknown", "type", "is a text; expected a number from 15.96 to 53.13, or null"),
+        ("smoker", "No", "unseen_level", 'expected one of "no", "yes"'),
+        ("smoker", "", "missing", 'is missing; expected one of "no", "yes"'),
+        ("smoker", "\ud800", "type", 'contains a lone surrogate; expected one of "no", "yes"'),
+        ("smoker", False, "unseen_level", 'expected one of "no", "yes"'),
+        ("smoker", 1, "unseen_level", 'expected one of "no", "yes"'),
+        ("smoker", ["no"], "type", 'is a list; expected one of "no", "yes"'),
+        ("smoker", float("nan"), "missing", 'is missing; expected one of "no", "yes"'),
+        ("joined", "2021-02-30", "type", "expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
+        ("joined", "20210201", "type", "expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
+        ("joined", "2021-W01-1", "type", "expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
+        ("joined", "0001-01-01T00:00:00+14:00", "type", "expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
+        ("joined", 18262, "type", "is a number; expected a date such as 2026-01-31 or 2026-01-31T08:30:00"),
+        ("height", 1.8, "unknown_field", "there is no such field"),
+    ],
+)
 def test_a_wrong_value_is_named_with_what_was_expected(field, value, reason, says):
     refused = refusal(body([ROW, ROW | {field: value}]))
     assert refused.status == 422
@@ -137,8 +159,12 @@ def test_numbers_beyond_double_precision_are_named(number):
 def test_every_wrong_row_and_field_is_named():
     refused = refusal(body([{}, ROW | {"age": "x", "bmi": "x"}, ROW, 7]))
     assert [(problem.row, problem.field, problem.reason) for problem in refused.problems] == [
-        (1, "age", "missing"), (1, "smoker", "missing"), (1, "joined", "missing"),
-        (2, "age", "type"), (2, "bmi", "type"), (4, None, "type"),
+        (1, "age", "missing"),
+        (1, "smoker", "missing"),
+        (1, "joined", "missing"),
+        (2, "age", "type"),
+        (2, "bmi", "type"),
+        (4, None, "type"),
     ]
 
 
@@ -163,11 +189,19 @@ def refuse_parsing(*_):
     raise AssertionError("all of it was parsed")
 
 
-@pytest.mark.parametrize("content", [
-    b"[" + b"[]," * 101 + b"[]]", b"[" + b"{}," * 100 + b"{}]", b"[" + b"1," * 500 + b"1]", b"[" * 200, b'{"a":' * 200,
-    b"{" + b",".join(b'"%d":1' % number for number in range(500)) + b"}", b'{"age": [' + b"1," * 500 + b"1]}",
-    b"[" + body(ROW | {"smoker": 'a\\"b'}) + b',{}' * 500 + b"]",
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" + b"[]," * 101 + b"[]]",
+        b"[" + b"{}," * 100 + b"{}]",
+        b"[" + b"1," * 500 + b"1]",
+        b"[" * 200,
+        b'{"a":' * 200,
+        b"{" + b",".join(b'"%d":1' % number for number in range(500)) + b"}",
+        b'{"age": [' + b"1," * 500 + b"1]}",
+        b"[" + body(ROW | {"smoker": 'a\\"b'}) + b",{}" * 500 + b"]",
+    ],
+)
 @pytest.mark.parametrize("decoder", [STRICT, LENIENT], ids=["reject", "warn"])
 def test_more_than_the_rows_of_a_call_hold_is_refused_before_it_is_parsed(monkeypatch, decoder, content):
     monkeypatch.setattr(decoder._fast, "decode", refuse_parsing)
@@ -176,7 +210,7 @@ def test_more_than_the_rows_of_a_call_hold_is_refused_before_it_is_parsed(monkey
     assert (refused.status, refused.detail) == (413, "Expected at most 100 rows of 4 fields in one call.")
 
 
-@pytest.mark.parametrize("text", ["," * 9_000, "{[" * 9_000, '\\"' * 9_000, '\\', '",{"' * 9_000])
+@pytest.mark.parametrize("text", ["," * 9_000, "{[" * 9_000, '\\"' * 9_000, "\\", '",{"' * 9_000])
 def test_signs_within_texts_are_no_rows(text):
     assert decode(body([ROW | {"smoker": text}] * 100), LENIENT)[1]
 
@@ -196,8 +230,12 @@ def test_what_is_unlike_training_is_answered_with_a_warning_when_the_policy_says
     columns, warnings = decode(body([ROW, ROW | {"age": 70, "smoker": "perhaps"}]), LENIENT)
     assert columns["smoker"].tolist() == [1, UNSEEN]
     assert [warning.to_json() for warning in warnings] == [
-        {"row": 2, "field": "age", "reason": "out_of_range",
-         "detail": "a number outside the range seen in training, 18 to 64"},
+        {
+            "row": 2,
+            "field": "age",
+            "reason": "out_of_range",
+            "detail": "a number outside the range seen in training, 18 to 64",
+        },
         {"row": 2, "field": "smoker", "reason": "unseen_level", "detail": "a level that training never saw"},
     ]
 
@@ -219,9 +257,23 @@ def test_one_object_is_told_from_a_list(content, single):
     assert is_single(content) is single
 
 
-@pytest.mark.parametrize("name", [
-    "row", "class", "a b", "1", "", "Größe", "it's", 'say "x"', "a\\b", "tab\there", "f0", "__init__",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "row",
+        "class",
+        "a b",
+        "1",
+        "",
+        "Größe",
+        "it's",
+        'say "x"',
+        "a\\b",
+        "tab\there",
+        "f0",
+        "__init__",
+    ],
+)
 def test_any_name_of_a_field_is_possible(name):
     fields = Field(name, "number", minimum=0, maximum=9), Field("f1", "category", levels=("a",))
     decoder = decoder_of(Schema(fields), serving())
@@ -244,7 +296,8 @@ JSON = some.recursive(
 VALUES = JSON | some.integers(10, 70) | some.floats(10, 60) | some.sampled_from(["yes", "no", "2021-01-01", "2021"])
 ALMOST_ROWS = some.fixed_dictionaries(
     {
-        "age": VALUES | some.integers(18, 64), "smoker": VALUES | some.just("no"),
+        "age": VALUES | some.integers(18, 64),
+        "smoker": VALUES | some.just("no"),
         "joined": VALUES | some.just("2021-05-05"),
     },
     optional={"bmi": VALUES, "other": VALUES},
@@ -278,11 +331,16 @@ def test_the_fast_way_agrees_with_the_thorough_one(decoder, document):
 
 @given(some.data())
 def test_the_fast_way_takes_what_is_valid(data):
-    row = data.draw(some.fixed_dictionaries(
-        {"age": some.integers(18, 64) | some.integers(18, 64).map(float), "smoker": some.sampled_from(["no", "yes"]),
-         "joined": some.dates().map(str)},
-        optional={"bmi": some.none() | some.floats(15.96, 53.13)},
-    ))
+    row = data.draw(
+        some.fixed_dictionaries(
+            {
+                "age": some.integers(18, 64) | some.integers(18, 64).map(float),
+                "smoker": some.sampled_from(["no", "yes"]),
+                "joined": some.dates().map(str),
+            },
+            optional={"bmi": some.none() | some.floats(15.96, 53.13)},
+        )
+    )
     assert STRICT._fast.decode(body(row), 100) is not None
     assert STRICT._fast.decode(body([row, row]), 100) is not None
 
@@ -293,7 +351,8 @@ def test_warnings_of_a_partial_answer_name_the_rows_of_the_request():
     decoded = decoder.decode(body(rows), partial=True)
     assert {row: [problem.reason for problem in wrong] for row, wrong in decoded.wrong.items()} == {1: ["type"]}
     assert [(each.row, each.field, each.reason) for each in decoder.warnings(decoded)] == [
-        (None, "charges", "ignored"), (3, "age", "out_of_range"),
+        (None, "charges", "ignored"),
+        (3, "age", "out_of_range"),
     ]
 
 

@@ -39,15 +39,18 @@ def taken(decoder: Decoder, row) -> bool:
     return True
 
 
-NASTY = Schema((
-    Field("a/b~c", "number", minimum=-0.5, maximum=1e9, example=1.0),
-    Field("class", "integer", minimum=-3, maximum=3, missing=0.5),
-    Field('say "x" \\', "category", levels=("Größe", "a b", "nul"), missing=0.1, example="Größe"),
-    Field(" ", "category", levels=("1", "true"), example="1"),
-))
+NASTY = Schema(
+    (
+        Field("a/b~c", "number", minimum=-0.5, maximum=1e9, example=1.0),
+        Field("class", "integer", minimum=-3, maximum=3, missing=0.5),
+        Field('say "x" \\', "category", levels=("Größe", "a b", "nul"), missing=0.1, example="Größe"),
+        Field(" ", "category", levels=("1", "true"), example="1"),
+    )
+)
 PAIRS = {
     (name, policy): described(schema, policy)
-    for name, schema in [("plain", SCHEMA), ("nasty", NASTY)] for policy in ("reject", "warn")
+    for name, schema in [("plain", SCHEMA), ("nasty", NASTY)]
+    for policy in ("reject", "warn")
 }
 NUMBERS = some.integers(-100, 100) | some.floats(allow_nan=False, allow_infinity=False) | some.just(10**30)
 ANYTHING = NUMBERS | some.none() | some.booleans() | some.text(max_size=4) | some.just([]) | some.just({})
@@ -147,8 +150,13 @@ def test_answers_and_problems_are_as_described(serve, task):
         nullable["type"] = [nullable["type"], "null"]
     row = document["definitions"]["Row"]["example"]
     for body, definition in [
-        (row, "Answer"), (row | {"age": 99}, "Answer"), ([row] * 3, "Answers"), ([row, row | {"age": 99}], "Answers"),
-        (row | {"age": "x"}, "Problem"), ([7], "Problem"), ([], "Problem"),
+        (row, "Answer"),
+        (row | {"age": 99}, "Answer"),
+        ([row] * 3, "Answers"),
+        ([row, row | {"age": 99}], "Answers"),
+        (row | {"age": "x"}, "Problem"),
+        ([7], "Problem"),
+        ([], "Problem"),
     ]:
         answer = client.post("/predict", json=body).json
         Draft202012Validator({"$ref": f"#/definitions/{definition}", **document}).validate(answer)

@@ -7,11 +7,22 @@ from slipway.errors import ServingError
 ORIGIN = "https://shop.example"
 
 
-@pytest.mark.parametrize("method, path", [
-    ("GET", "/"), ("GET", "/model"), ("GET", "/apidocs/"), ("GET", "/apispec.json"), ("GET", "/healthz"),
-    ("GET", "/metrics"), ("GET", "/nothing"), ("POST", "/predict"), ("GET", "/predict"), ("OPTIONS", "/predict"),
-    ("GET", "/static/slipway.css"),
-])
+@pytest.mark.parametrize(
+    "method, path",
+    [
+        ("GET", "/"),
+        ("GET", "/model"),
+        ("GET", "/apidocs/"),
+        ("GET", "/apispec.json"),
+        ("GET", "/healthz"),
+        ("GET", "/metrics"),
+        ("GET", "/nothing"),
+        ("POST", "/predict"),
+        ("GET", "/predict"),
+        ("OPTIONS", "/predict"),
+        ("GET", "/static/slipway.css"),
+    ],
+)
 def test_every_answer_is_protected(client, method, path):
     headers = client.open(path, method=method).headers
     policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
@@ -39,10 +50,17 @@ def test_a_page_of_the_release_before_is_not_shown(client, path):
     assert client.get(path).headers["Cache-Control"] == "no-cache"
 
 
-@pytest.mark.parametrize("origin, shared", [
-    (ORIGIN, True), ("https://other.example", False), ("https://shop.example.evil.example", False), ("null", False),
-    ("http://shop.example", False), ("", False),
-])
+@pytest.mark.parametrize(
+    "origin, shared",
+    [
+        (ORIGIN, True),
+        ("https://other.example", False),
+        ("https://shop.example.evil.example", False),
+        ("null", False),
+        ("http://shop.example", False),
+        ("", False),
+    ],
+)
 def test_only_named_origins_may_call(serve, origin, shared):
     client = serve(serving=f"cors_origins: ['{ORIGIN}']").test_client()
     asked = client.options("/predict", headers={"Origin": origin, "Access-Control-Request-Method": "POST"})

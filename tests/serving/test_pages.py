@@ -28,11 +28,14 @@ def test_the_form_sent_as_it_comes_is_answered_like_the_api(serve, task):
     assert text == (expected if isinstance(expected, str) else "11,667")
 
 
-@pytest.mark.parametrize(("name", "kind", "more"), [
-    ("age", "number", {"min": "18", "max": "64", "step": "1", "required": None}),
-    ("bmi", "number", {"min": "15.96", "max": "53.13", "step": "any"}),
-    ("joined", "date", {"min": None, "max": None, "required": None}),
-])
+@pytest.mark.parametrize(
+    ("name", "kind", "more"),
+    [
+        ("age", "number", {"min": "18", "max": "64", "step": "1", "required": None}),
+        ("bmi", "number", {"min": "15.96", "max": "53.13", "step": "any"}),
+        ("joined", "date", {"min": None, "max": None, "required": None}),
+    ],
+)
 def test_a_control_knows_the_range(serve, name, kind, more):
     attributes, _ = Page(serve(settings="serving: {out_of_range: reject}").test_client().get("/").text).one("input", name=name)
     assert attributes["type"] == kind
@@ -57,11 +60,21 @@ def test_every_control_has_a_label(serve):
     assert [text.strip() for _, text in page.all("label") if text.strip() in ("no", "yes")] == ["no", "yes"]
 
 
-@pytest.mark.parametrize(("name", "typed", "sent"), [
-    ("age", "", None), ("age", "nineteen", "nineteen"), ("age", "19.5", 19.5), ("age", "1_9", "1_9"),
-    ("age", "9" * 5000, "1e400"), ("bmi", "1e999", "1e999"), ("bmi", "154", 154),
-    ("smoker", "<b>maybe</b>", "<b>maybe</b>"), ("smoker", "", None), ("joined", "2021-02-30", "2021-02-30"),
-])
+@pytest.mark.parametrize(
+    ("name", "typed", "sent"),
+    [
+        ("age", "", None),
+        ("age", "nineteen", "nineteen"),
+        ("age", "19.5", 19.5),
+        ("age", "1_9", "1_9"),
+        ("age", "9" * 5000, "1e400"),
+        ("bmi", "1e999", "1e999"),
+        ("bmi", "154", 154),
+        ("smoker", "<b>maybe</b>", "<b>maybe</b>"),
+        ("smoker", "", None),
+        ("joined", "2021-02-30", "2021-02-30"),
+    ],
+)
 def test_a_mistake_is_named_at_its_field_and_in_the_summary(serve, name, typed, sent):
     app = serve()
     row = {"age": 45, "bmi": 33.3, "smoker": "no", "joined": "2021-11-05", name: sent}
@@ -124,8 +137,7 @@ def test_bars_are_drawn_to_scale_within_their_chart(serve):
 
 def crowded(serve, **changes):
     fields = tuple(
-        Field(f"s{place:03}", "number", minimum=0, maximum=9, missing=0.1, example=place % 9)
-        for place in range(170)
+        Field(f"s{place:03}", "number", minimum=0, maximum=9, missing=0.1, example=place % 9) for place in range(170)
     )
     encoding = Encoding(Schema(fields), tuple(Output("value", field.name, fill=0.0) for field in fields))
     rows = [{field.name: 5.0 for field in fields}]

@@ -12,12 +12,14 @@ from page import TYPED, Page, start
 from slipway.model.encoding import Encoding, Output
 from slipway.table.schema import Field, Schema
 
-HOSTILE = "<script>alert(\"'&amp;\\\")</script>"
-LEVELS = ("it's", "it's \"new\" \\", "$(id)\n", HOSTILE)
-STRANGE = Schema((
-    Field(HOSTILE, "number", minimum=0, maximum=9.5, example=1.5),
-    Field("a'b & $HOME `id`", "category", levels=LEVELS, example="it's"),
-))
+HOSTILE = '<script>alert("\'&amp;\\")</script>'
+LEVELS = ("it's", 'it\'s "new" \\', "$(id)\n", HOSTILE)
+STRANGE = Schema(
+    (
+        Field(HOSTILE, "number", minimum=0, maximum=9.5, example=1.5),
+        Field("a'b & $HOME `id`", "category", levels=LEVELS, example="it's"),
+    )
+)
 STRANGE_ENCODING = Encoding(STRANGE, tuple(Output("value", HOSTILE) for _ in range(4)))
 
 
@@ -94,7 +96,7 @@ def test_the_python_program_runs(serve):
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        row = {HOSTILE: 2.5, STRANGE.names[1]: "it's \"new\" \\"}
+        row = {HOSTILE: 2.5, STRANGE.names[1]: 'it\'s "new" \\'}
         page = Page(app.test_client().post("/", data=row, base_url=f"http://127.0.0.1:{server.port}").text)
         program = [sys.executable, "-c", page.one("pre", id="python")[1]]
         done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=True)
@@ -109,7 +111,8 @@ def test_everything_stays_behind_a_prefix(serve):
     client = serve().test_client()
     under = {"SCRIPT_NAME": "/models/charges"}
     for answer in (
-        client.get("/", environ_overrides=under), client.post("/", data=TYPED, environ_overrides=under),
+        client.get("/", environ_overrides=under),
+        client.post("/", data=TYPED, environ_overrides=under),
     ):
         page = Page(answer.text)
         named = ("src", "href", "action")

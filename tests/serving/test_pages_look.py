@@ -20,8 +20,16 @@ def test_the_card_tells_what_serves_and_why(serve, task):
     assert page.one("code", id="digest")[1] == app.extensions["slipway"].digest
     text = " ".join(page.one("main")[1].split())
     for part in (
-        "promoted", "it is the first champion", "0.8000", "0.7000 to 0.9000", "never", "10.0 %", "penalty 1.0",
-        "15.96 to 53.13", "2020-01-01 to 2023-12-31", "no, yes",
+        "promoted",
+        "it is the first champion",
+        "0.8000",
+        "0.7000 to 0.9000",
+        "never",
+        "10.0 %",
+        "penalty 1.0",
+        "15.96 to 53.13",
+        "2020-01-01 to 2023-12-31",
+        "no, yes",
     ):
         assert part in text
     links = [each["href"] for each, _ in page.all("a", href=None)]
@@ -29,10 +37,13 @@ def test_the_card_tells_what_serves_and_why(serve, task):
     assert page.one("img")[0]["src"] == "/model/fit.svg"
 
 
-@pytest.mark.parametrize(("path", "kind", "begins"), [
-    ("/model/fit.svg", "image/svg+xml; charset=utf-8", b"<svg"),
-    ("/model/report", "text/html; charset=utf-8", b"<!doctype html>"),
-])
+@pytest.mark.parametrize(
+    ("path", "kind", "begins"),
+    [
+        ("/model/fit.svg", "image/svg+xml; charset=utf-8", b"<svg"),
+        ("/model/report", "text/html; charset=utf-8", b"<!doctype html>"),
+    ],
+)
 def test_a_document_of_the_bundle_can_run_nothing(serve, path, kind, begins):
     client = serve().test_client()
     answer = client.get(path)
@@ -75,8 +86,10 @@ def test_the_look_keeps_its_contrast():
     for block in (light, dark):
         colour = {name: _luminance(code) for name, code in re.findall(r"--([\w-]+): #(\w+);", block)}
         for text, grounds in {
-            "ink": ("ground", "surface", "wash", "wrong-wash"), "quiet": ("ground", "surface"),
-            "accent": ("ground", "surface", "wash"), "on-accent": ("accent",),
+            "ink": ("ground", "surface", "wash", "wrong-wash"),
+            "quiet": ("ground", "surface"),
+            "accent": ("ground", "surface", "wash"),
+            "on-accent": ("accent",),
             "wrong": ("ground", "wrong-wash"),
         }.items():
             for ground in grounds:
@@ -87,7 +100,7 @@ def test_the_look_keeps_its_contrast():
 
 def _luminance(code):
     code = code if len(code) == 6 else "".join(2 * digit for digit in code)
-    red, green, blue = (_linear(int(code[place:place + 2], 16) / 255) for place in (0, 2, 4))
+    red, green, blue = (_linear(int(code[place : place + 2], 16) / 255) for place in (0, 2, 4))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

@@ -25,8 +25,12 @@ def make(tmp_path):
 
     def make():
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(tmp_path)], env=os.environ | {"PYTHONPATH": "src"}, text=True,
-            cwd=Path(__file__).resolve().parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, "-c", PROGRAM, str(tmp_path)],
+            env=os.environ | {"PYTHONPATH": "src"},
+            text=True,
+            cwd=Path(__file__).resolve().parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         started.append(process)
         return process, Path(process.stdout.readline().strip())

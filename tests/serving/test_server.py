@@ -37,7 +37,7 @@ def test_two_workers_answer(server):
 def test_metrics_add_up_over_workers(folder):
     def counted():
         page = server.call("GET", "/metrics")[1].decode()
-        lines = [line for line in page.splitlines() if line.startswith('slipway_rows_predicted_total{')]
+        lines = [line for line in page.splitlines() if line.startswith("slipway_rows_predicted_total{")]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
     with serve(folder) as server:  # of its own: an answer is counted after it was sent, those of other tests too

@@ -109,7 +109,7 @@ def test_an_upload_counts_until_its_answer_is_sent():
         theirs.setblocking(False)
         sent, request = 0, call("/predict/file", TABLE, "text/csv")
         while not conn.is_whole or conn.request is None:
-            sent += theirs.send(request[sent:sent + 10_000])
+            sent += theirs.send(request[sent : sent + 10_000])
             conn.receive()
         body = conn.body()
         assert b"".join(iter(lambda: body.read(1 << 16), b"")) == TABLE
@@ -136,7 +136,7 @@ def test_a_head_that_arrives_in_pieces_is_one(server):
 
 def test_a_client_may_ask_before_it_sends_the_body(server):
     with server.connect() as client, client.makefile("rb") as answers:
-        client.sendall(call("/predict", ROW, "application/json", "Expect: 100-continue")[:-len(ROW)])
+        client.sendall(call("/predict", ROW, "application/json", "Expect: 100-continue")[: -len(ROW)])
         assert [answers.readline(), answers.readline()] == [b"HTTP/1.1 100 Continue\r\n", b"\r\n"]
         client.sendall(ROW)
         assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
@@ -167,12 +167,15 @@ def test_a_table_in_chunks_that_broke_off_is_not_answered_as_a_whole(server):
         assert b" 400 " in client.makefile("rb").readline()
 
 
-@pytest.mark.parametrize("sent, status", [
-    (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 40_000, b"431"),
-    (b"GET /" + b"x" * 5_000 + b" HTTP/1.1\r\n\r\n", b"414"),
-    (b"nonsense\r\n\r\n", b"400"),
-    (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: odd\r\n\r\n", b"501"),
-])
+@pytest.mark.parametrize(
+    "sent, status",
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 40_000, b"431"),
+        (b"GET /" + b"x" * 5_000 + b" HTTP/1.1\r\n\r\n", b"414"),
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: odd\r\n\r\n", b"501"),
+    ],
+)
 def test_what_is_not_http_is_refused(server, sent, status):
     with server.connect() as client:
         client.sendall(sent)

@@ -64,16 +64,23 @@ def test_one_file_of_several_that_is_absent_is_enough(problem, tmp_path):
     assert (tmp_path / "b.csv").exists()
 
 
-@pytest.mark.parametrize("program, says", [
-    ("print('one'); print('two'); print('no such bucket'); raise SystemExit(3)",
-     "fetch ended with exit code 3: one | two | no such bucket. To see it all: cd "),
-    ("import sys; print('x' * 100_000); sys.exit('gone')", "exit code 1: .*gone"),
-    (r"print('  0%\r 50%\r100%\r\x1b[2Jno such host\0'); raise SystemExit(6)",   # as curl redraws its line
-     r"exit code 6: 50% \| 100% \| \[2Jno such host\. To see"),
-    ("raise SystemExit(3)", "fetch ended with exit code 3: it printed nothing"),
-    ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "fetch was ended by signal 9"),
-    ("", "fetch succeeded, but table.csv is still absent. Let the command write it, relative to "),
-])
+@pytest.mark.parametrize(
+    "program, says",
+    [
+        (
+            "print('one'); print('two'); print('no such bucket'); raise SystemExit(3)",
+            "fetch ended with exit code 3: one | two | no such bucket. To see it all: cd ",
+        ),
+        ("import sys; print('x' * 100_000); sys.exit('gone')", "exit code 1: .*gone"),
+        (
+            r"print('  0%\r 50%\r100%\r\x1b[2Jno such host\0'); raise SystemExit(6)",  # as curl redraws its line
+            r"exit code 6: 50% \| 100% \| \[2Jno such host\. To see",
+        ),
+        ("raise SystemExit(3)", "fetch ended with exit code 3: it printed nothing"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "fetch was ended by signal 9"),
+        ("", "fetch succeeded, but table.csv is still absent. Let the command write it, relative to "),
+    ],
+)
 def test_a_failure_is_named(problem, program, says):
     with pytest.raises(TableError, match=says) as raised:
         fetch(problem(program))

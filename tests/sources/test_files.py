@@ -22,18 +22,21 @@ def table(folder, source="table.csv"):
     return frame_of(open_source(load_problem(folder / "slipway.yaml", environ={})), source)
 
 
-@pytest.mark.parametrize("content", [
-    b"a,b\n1,x\n2, ?\n",
-    b"a,b\r\n1,x\r\n2, ?\r\n",
-    b"\xef\xbb\xbfa,b\n1,x\n2, ?",
-    b" a , b\n1,x\n2, ?\n\n",
-    b"a;b\n1;x\n2; ?\n",
-    b"a\tb\n1\tx\n2\t ?\n",
-    b'"a","b"\n"1","x"\n"2"," ?"\n',
-    b"sep=;\r\na;b\r\n1;x\r\n2; ?\r\n",
-    b'\xef\xbb\xbf\n"SEP=,"\na,b\n1,x\n2, ?\n',
-    b'a, "b"\n1,x\n2, ?\n',
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a,b\n1,x\n2, ?\n",
+        b"a,b\r\n1,x\r\n2, ?\r\n",
+        b"\xef\xbb\xbfa,b\n1,x\n2, ?",
+        b" a , b\n1,x\n2, ?\n\n",
+        b"a;b\n1;x\n2; ?\n",
+        b"a\tb\n1\tx\n2\t ?\n",
+        b'"a","b"\n"1","x"\n"2"," ?"\n',
+        b"sep=;\r\na;b\r\n1;x\r\n2; ?\r\n",
+        b'\xef\xbb\xbf\n"SEP=,"\na,b\n1,x\n2, ?\n',
+        b'a, "b"\n1,x\n2, ?\n',
+    ],
+)
 def test_csv_as_people_save_it(tmp_path, content):
     (tmp_path / "table.csv").write_bytes(content)
     frame = table(tmp_path)
@@ -63,12 +66,16 @@ def test_parquet_keeps_its_types(tmp_path):
 
 
 MIXED = {
-    "number": pyarrow.array([1, 2, None]), "share": [0.5, 20.0, float("nan")], "text": [" x", "?", None],
-    "small": pyarrow.array([0.1, None, 3], pyarrow.float32()), "flag": [True, False, None],
+    "number": pyarrow.array([1, 2, None]),
+    "share": [0.5, 20.0, float("nan")],
+    "text": [" x", "?", None],
+    "small": pyarrow.array([0.1, None, 3], pyarrow.float32()),
+    "flag": [True, False, None],
     "day": pyarrow.array([18262, None, 0], pyarrow.date32()),
     "time": pyarrow.array([0, 1_600_000_000_123_456_000, None], pyarrow.timestamp("ns")),
     "zone": pyarrow.array([0, 86_400_000, None], pyarrow.timestamp("ms", "Europe/Berlin")),
-    "level": pyarrow.array(["a", None, "b"]).dictionary_encode(), "money": [Decimal("1.50"), None, Decimal("2.00")],
+    "level": pyarrow.array(["a", None, "b"]).dictionary_encode(),
+    "money": [Decimal("1.50"), None, Decimal("2.00")],
 }
 
 
@@ -106,20 +113,23 @@ def test_what_csv_cannot_say_is_refused_when_parquet_is_read_beside_it(tmp_path)
     assert frame_of(batches, "both")["a"].tolist() == ["1", "1"]
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"", "is empty"),
-    (b"a,b\n", "has columns but no rows"),
-    (b"a,b\n1,2\n1,2,3\n", "line 3: expected 2 cells, got 3"),
-    (b"sep=,\n\na,b\n1,2\n1\n", "line 5: expected 2 cells, got 1"),
-    (b'a,b\n1,2\n1, "2,3"\n', "line 3: expected 2 cells, got 3; remove the blank before the quote"),
-    (b"a,b\n1,2\n1\n", "line 3: expected 2 cells, got 1"),
-    (b"a,a\n1,2\n", "duplicate column name 'a'"),
-    (b"a,,b\n1,2,3\n", "column 2 of the header has no name"),
-    (b"a,b\n1,caf\xe9\n", "line 2: is not UTF-8"),
-    (b"a,b\n1,2,caf\xe9\n", "line 2: expected 2 cells, got 3"),
-    (b"a\0,b\n1,2\n", "NUL"),
-    (b'a,"b\nc"\n1,2\n', "the header has a quote that is not closed on its line"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"a,b\n", "has columns but no rows"),
+        (b"a,b\n1,2\n1,2,3\n", "line 3: expected 2 cells, got 3"),
+        (b"sep=,\n\na,b\n1,2\n1\n", "line 5: expected 2 cells, got 1"),
+        (b'a,b\n1,2\n1, "2,3"\n', "line 3: expected 2 cells, got 3; remove the blank before the quote"),
+        (b"a,b\n1,2\n1\n", "line 3: expected 2 cells, got 1"),
+        (b"a,a\n1,2\n", "duplicate column name 'a'"),
+        (b"a,,b\n1,2,3\n", "column 2 of the header has no name"),
+        (b"a,b\n1,caf\xe9\n", "line 2: is not UTF-8"),
+        (b"a,b\n1,2,caf\xe9\n", "line 2: expected 2 cells, got 3"),
+        (b"a\0,b\n1,2\n", "NUL"),
+        (b'a,"b\nc"\n1,2\n', "the header has a quote that is not closed on its line"),
+    ],
+)
 def test_what_cannot_be_read_is_said_with_its_place(tmp_path, content, message):
     (tmp_path / "table.csv").write_bytes(content)
     with pytest.raises(TableError, match=message) as caught:
@@ -127,12 +137,15 @@ def test_what_cannot_be_read_is_said_with_its_place(tmp_path, content, message):
     assert "table.csv" in caught.value.cause
 
 
-@pytest.mark.parametrize(("source", "message"), [
-    ("absent.csv", "no such file"),
-    ("*.csv", "no such file"),
-    ("table.xls", "neither CSV"),
-    ("gs://bucket/table.csv", "gs:// is not read by this version"),
-])
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("absent.csv", "no such file"),
+        ("*.csv", "no such file"),
+        ("table.xls", "neither CSV"),
+        ("gs://bucket/table.csv", "gs:// is not read by this version"),
+    ],
+)
 def test_sources_that_are_not_there(tmp_path, source, message):
     (tmp_path / "table.xls").write_text("a")
     with pytest.raises(TableError, match=message):
@@ -153,7 +166,7 @@ def test_a_parquet_file_that_is_none(tmp_path):
 
 
 def text(rows: int) -> bytes:
-    return b"a,b\n" + b"".join(b"%d,\"x\ny %d\"\n" % (row, row) for row in range(rows))
+    return b"a,b\n" + b"".join(b'%d,"x\ny %d"\n' % (row, row) for row in range(rows))
 
 
 def test_a_large_file_is_read_in_small_batches(tmp_path, monkeypatch):

@@ -47,7 +47,9 @@ def test_the_columns_are_named_with_dotted_paths(rows):
     fields = {"years": "age", "bmi": "body.bmi", "smoker": "smoker", "joined": "joined", "key": "_id"}
     found = read(rows, fields)
     assert [None if each is None else each.isoformat() for each in found.pop("joined")] == [
-        "2020-01-02T00:00:00+00:00", None, "2021-05-06T07:08:00+00:00",
+        "2020-01-02T00:00:00+00:00",
+        None,
+        "2021-05-06T07:08:00+00:00",
     ]
     assert found == {"years": [19, 62, None], "bmi": [27.9, 26.29, None], "smoker": ["yes", "no", "no"], "key": [3, 1, 2]}
 
@@ -174,9 +176,13 @@ def test_nothing_there_is_told_apart(rows, mongo_url):
         assert f"the server has no database {name}x. Did you mean {name}?" in refused(client[f"{name}x"]["rows"])
 
 
-@pytest.mark.parametrize("where, says", [
-    ({"$nothing": 1}, "the server refuses for"), ({"x": {1, 2}}, "mongodb.filter: MongoDB has no such value"),
-])
+@pytest.mark.parametrize(
+    "where, says",
+    [
+        ({"$nothing": 1}, "the server refuses for"),
+        ({"x": {1, 2}}, "mongodb.filter: MongoDB has no such value"),
+    ],
+)
 def test_a_filter_that_is_none(rows, where, says):
     rows.insert_one({"x": 1})
     assert says in refused(rows, where=where)

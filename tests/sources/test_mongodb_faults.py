@@ -73,12 +73,23 @@ def test_a_name_that_is_none():
     assert "no MongoDB server answers" in str(refused("mongodb://nowhere.invalid/"))
 
 
-@pytest.mark.parametrize("url", [
-    "localhost:27017", "http://localhost/", "mongodb://", "mongodb:///db", "mongodb://u:hunter2@host:port/",
-    "mongodb://u:hunter2/x@host/", "mongodb://hunter2:1/x@host/",
-    "mongodb://u:hun:ter2@host/", "mongodb://u:hunter2?x@host/", "mongodb://u:hunter2%@host/",
-    "mongodb://u:hunter2@[::1/", "mongodb+srv://u:hunter2@a,b/",
-])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:27017",
+        "http://localhost/",
+        "mongodb://",
+        "mongodb:///db",
+        "mongodb://u:hunter2@host:port/",
+        "mongodb://u:hunter2/x@host/",
+        "mongodb://hunter2:1/x@host/",
+        "mongodb://u:hun:ter2@host/",
+        "mongodb://u:hunter2?x@host/",
+        "mongodb://u:hunter2%@host/",
+        "mongodb://u:hunter2@[::1/",
+        "mongodb+srv://u:hunter2@a,b/",
+    ],
+)
 def test_what_is_no_url_is_not_repeated(url):
     error = refused(url)
     assert isinstance(error, ProblemError)
@@ -108,13 +119,16 @@ def test_a_wrong_password(monkeypatch):
                 open_collection(settings(rows))
 
 
-@pytest.mark.parametrize("fault, says", [
-    ({"closeConnection": True}, r"MONGO_DB_URL: the connection was lost while test_\w+.rows was read"),
-    ({"errorCode": 43}, "the server closed the cursor before the end"),
-    ({"errorCode": 239}, "reading took longer than the server keeps a snapshot"),
-    ({"errorCode": 13}, "the user has no right to test_"),
-    ({"errorCode": 96}, "the server refuses for test_"),
-])
+@pytest.mark.parametrize(
+    "fault, says",
+    [
+        ({"closeConnection": True}, r"MONGO_DB_URL: the connection was lost while test_\w+.rows was read"),
+        ({"errorCode": 43}, "the server closed the cursor before the end"),
+        ({"errorCode": 239}, "reading took longer than the server keeps a snapshot"),
+        ({"errorCode": 13}, "the user has no right to test_"),
+        ({"errorCode": 96}, "the server refuses for test_"),
+    ],
+)
 def test_what_breaks_off_in_the_middle_is_no_shorter_table(rows, fault, says):
     reading = open_collection(settings(rows)).read()
     with (

@@ -30,9 +30,16 @@ def table(bucket, pattern: str, columns=None) -> pd.DataFrame:
     return frame_of(open_location(location, None, columns), location)
 
 
-@pytest.mark.parametrize(("pattern", "rows"), [
-    ("day=1/x.csv", [1]), ("day=*/x.csv", [1, 2]), ("*.csv", [0]), ("**/*.csv", [0, 1, 2]), ("day=[!1]/?.csv", [2]),
-])
+@pytest.mark.parametrize(
+    ("pattern", "rows"),
+    [
+        ("day=1/x.csv", [1]),
+        ("day=*/x.csv", [1, 2]),
+        ("*.csv", [0]),
+        ("**/*.csv", [0, 1, 2]),
+        ("day=[!1]/?.csv", [2]),
+    ],
+)
 def test_a_glob_over_keys_is_one_over_files(bucket, pattern, rows):
     for name, row in {"0.csv": 0, "day=1/x.csv": 1, "day=2/x.csv": 2, "day=2/x.txt.bak": 9}.items():
         bucket.put(name, f"a\n{row}\n".encode())
@@ -51,7 +58,7 @@ def test_parquet_keeps_its_types_and_csv_is_text_packed_or_not(bucket):
 def test_several_sources_here_and_there_are_one_table(bucket, tmp_path):
     bucket.put("p1.csv", b"a,b\n1,2\n")
     (tmp_path / "p2.csv").write_text("b,a\n4,3\n")
-    (tmp_path / "slipway.yaml").write_text(f"name: t\nsource: [\"{bucket.url}/p*.csv\", p2.csv]\ntarget: b\n")
+    (tmp_path / "slipway.yaml").write_text(f'name: t\nsource: ["{bucket.url}/p*.csv", p2.csv]\ntarget: b\n')
     batches = open_source(load_problem(tmp_path / "slipway.yaml", environ={}))
     assert frame_of(batches, "t").to_numpy().tolist() == [["1", "2"], ["3", "4"]]
 
@@ -79,7 +86,8 @@ def test_of_parquet_only_the_footer_and_the_columns_asked_for_are_fetched(bucket
     assert table(bucket, "wide.parquet", ["c3", "c7"]).equals(wide[["c3", "c7"]])
     chunks = sum(
         parquet.ParquetFile(pyarrow.BufferReader(content)).metadata.row_group(group).column(column).total_compressed_size
-        for group in range(4) for column in (3, 7)
+        for group in range(4)
+        for column in (3, 7)
     )
     assert chunks < sum(sent) < chunks + 2 * 65_536 < len(content) / 3
 
@@ -98,9 +106,14 @@ def lost_once(kind="get", least=10_000):
     return fault, cut
 
 
-@pytest.mark.parametrize("name, content", [
-    ("t.csv", csv(NUMBERS)), ("t.csv.gz", gzip.compress(csv(NUMBERS), 0)), ("t.parquet", packed(NUMBERS, compression="none")),
-])
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("t.csv", csv(NUMBERS)),
+        ("t.csv.gz", gzip.compress(csv(NUMBERS), 0)),
+        ("t.parquet", packed(NUMBERS, compression="none")),
+    ],
+)
 def test_a_lost_connection_goes_on_at_the_next_byte(bucket, name, content):
     bucket.put(name, content)
     bucket.proxy.fault, cut = lost_once()
@@ -124,9 +137,13 @@ def test_what_was_there_of_a_lost_connection_is_not_fetched_again(bucket):
     assert len(sent) == 2 and sent[1] < 0.75 * len(content)
 
 
-@pytest.mark.parametrize("name, content, other", [
-    ("t.csv", csv(NUMBERS), csv(NUMBERS[::-1])), ("t.parquet", packed(NUMBERS), packed(NUMBERS[::-1])),
-])
+@pytest.mark.parametrize(
+    "name, content, other",
+    [
+        ("t.csv", csv(NUMBERS), csv(NUMBERS[::-1])),
+        ("t.parquet", packed(NUMBERS), packed(NUMBERS[::-1])),
+    ],
+)
 def test_an_object_that_changes_meanwhile_is_an_error(bucket, name, content, other):
     bucket.put(name, content)
     batches = open_location(f"{bucket.url}/{name}", None)
@@ -144,9 +161,13 @@ def test_a_connection_that_is_always_lost_is_an_error(bucket):
         table(bucket, "t.csv")
 
 
-@pytest.mark.parametrize("kind, right, where", [
-    ("list", "s3:ListBucket", "arn:aws:s3:::{bucket} "), ("get", "s3:GetObject", "arn:aws:s3:::{bucket}/models/a/t.csv "),
-])
+@pytest.mark.parametrize(
+    "kind, right, where",
+    [
+        ("list", "s3:ListBucket", "arn:aws:s3:::{bucket} "),
+        ("get", "s3:GetObject", "arn:aws:s3:::{bucket}/models/a/t.csv "),
+    ],
+)
 def test_a_missing_right_is_named(bucket, kind, right, where):
     bucket.put("t.csv", csv(NUMBERS))
     bucket.proxy.fault = lambda call, forward: s3.DENIED if call.kind == kind else None
@@ -156,12 +177,15 @@ def test_a_missing_right_is_named(bucket, kind, right, where):
     assert f"Grant the permission {right} on {where.format(bucket=bucket.name)}" in caught.value.cure
 
 
-@pytest.mark.parametrize("location, message", [
-    ("s3://bucket-absent/p/*.csv", "There is no such bucket: create it, or correct its name"),
-    ("s3://{bucket}/p/*.csv", "there is no such object"),
-    ("s3://{bucket}", "names no object"),
-    ("s3://{bucket}/t.xls", "t.xls: is neither CSV"),
-])
+@pytest.mark.parametrize(
+    "location, message",
+    [
+        ("s3://bucket-absent/p/*.csv", "There is no such bucket: create it, or correct its name"),
+        ("s3://{bucket}/p/*.csv", "there is no such object"),
+        ("s3://{bucket}", "names no object"),
+        ("s3://{bucket}/t.xls", "t.xls: is neither CSV"),
+    ],
+)
 def test_what_is_not_there_is_said(bucket, location, message):
     bucket.client.put_object(Bucket=bucket.name, Key="t.xls", Body=b"a")
     with pytest.raises(TableError, match=message):

@@ -22,9 +22,16 @@ def test_entries_come_back_in_order(journal):
     assert journal.entries() == entries
 
 
-@pytest.mark.parametrize("torn", [
-    b'{"event": "to', b'{"event": "\xc3', b"{", b"\x00\x00\x00", b'{"event": "torn"}'[:-1],
-])
+@pytest.mark.parametrize(
+    "torn",
+    [
+        b'{"event": "to',
+        b'{"event": "\xc3',
+        b"{",
+        b"\x00\x00\x00",
+        b'{"event": "torn"}'[:-1],
+    ],
+)
 def test_a_torn_line_costs_only_itself(journal, torn):
     journal.append({"event": "old"})
     with journal.path.open("ab") as file:
@@ -97,16 +104,36 @@ def test_an_entry_says_who_and_when(monkeypatch):
     assert made.pop("at").endswith("+00:00")
     assert made.pop("who").startswith("ada@")
     assert made == {
-        "event": "verdict", "problem": "trial", "digest": "a" * 64, "champion": None, "outcome": "kept",
-        "reasons": ["no gain"], "inputs": "f" * 64,
+        "event": "verdict",
+        "problem": "trial",
+        "digest": "a" * 64,
+        "champion": None,
+        "outcome": "kept",
+        "reasons": ["no gain"],
+        "inputs": "f" * 64,
     }
 
 
-@pytest.mark.parametrize("steps, expected", [
-    ("", ""), ("+a", "a"), ("+a +b", "ab"), ("+a +a", "a"), ("+a -b", "a"), ("+a +b +c <b", "ab"),
-    ("+a +b +c <b <a", "a"), ("+a +b <a +c", "ac"), ("+a +b +a", "aba"), ("<x +a", "xa"),
-    ("+bx", "xb"), ("-bx", ""), ("+a +b +c +da", "ad"), ("+a +bx", "axb"), ("+a +ba +cb", "abc"),
-])
+@pytest.mark.parametrize(
+    "steps, expected",
+    [
+        ("", ""),
+        ("+a", "a"),
+        ("+a +b", "ab"),
+        ("+a +a", "a"),
+        ("+a -b", "a"),
+        ("+a +b +c <b", "ab"),
+        ("+a +b +c <b <a", "a"),
+        ("+a +b <a +c", "ac"),
+        ("+a +b +a", "aba"),
+        ("<x +a", "xa"),
+        ("+bx", "xb"),
+        ("-bx", ""),
+        ("+a +b +c +da", "ad"),
+        ("+a +bx", "axb"),
+        ("+a +ba +cb", "abc"),
+    ],
+)
 def test_champions_that_can_be_gone_back_to(steps, expected):
     kinds = {"+": ("promote", "promoted"), "-": ("verdict", "kept"), "<": ("rollback", "promoted")}
     entries = [

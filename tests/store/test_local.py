@@ -130,14 +130,17 @@ def test_adding_twice_changes_nothing(store):
     assert first.folder.stat().st_ino == inode
 
 
-@pytest.mark.parametrize("damage", [
-    lambda folder: (folder / "model.json").write_bytes(b"other"),
-    lambda folder: (folder / "model.json").unlink(),
-    lambda folder: (folder / MANIFEST).unlink(),
-    lambda folder: (folder / "stray").write_bytes(b""),
-    lambda folder: (shutil.rmtree(folder), folder.write_text("a file")),
-    lambda folder: (shutil.rmtree(folder), folder.symlink_to("nowhere")),
-])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "model.json").write_bytes(b"other"),
+        lambda folder: (folder / "model.json").unlink(),
+        lambda folder: (folder / MANIFEST).unlink(),
+        lambda folder: (folder / "stray").write_bytes(b""),
+        lambda folder: (shutil.rmtree(folder), folder.write_text("a file")),
+        lambda folder: (shutil.rmtree(folder), folder.symlink_to("nowhere")),
+    ],
+)
 def test_adding_repairs_a_damaged_bundle(store, damage):
     bundle = store.add("trial", OLD)
     damage(bundle.folder)
@@ -210,8 +213,12 @@ def test_a_bundle_is_found_by_the_start_of_its_digest(store):
     twin.mkdir()
     assert store.find(digest[:12]) == digest
     for prefix, says in [
-        (digest[:8], "several"), (digest[:5], "at least 6"), ("", "at least 6"), ("0" * 6, "no such bundle"),
-        ("../../", "no such bundle"), (digest.upper()[:12], "no such bundle"),
+        (digest[:8], "several"),
+        (digest[:5], "at least 6"),
+        ("", "at least 6"),
+        ("0" * 6, "no such bundle"),
+        ("../../", "no such bundle"),
+        (digest.upper()[:12], "no such bundle"),
     ]:
         with pytest.raises(StoreError, match=says):
             store.find(prefix)

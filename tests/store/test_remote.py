@@ -78,11 +78,15 @@ def in_parts(bucket, content: bytes) -> None:
     bucket.client.complete_multipart_upload(**name, UploadId=upload, MultipartUpload={"Parts": parts})
 
 
-@pytest.mark.parametrize("way, reads", [
-    (lambda bucket, content: bucket.put("x", content, ChecksumAlgorithm="SHA256"), 0),
-    (lambda bucket, content: bucket.put("x", content), 1),
-    (in_parts, 1),
-], ids=["with its sum", "without a sum", "in parts"])
+@pytest.mark.parametrize(
+    "way, reads",
+    [
+        (lambda bucket, content: bucket.put("x", content, ChecksumAlgorithm="SHA256"), 0),
+        (lambda bucket, content: bucket.put("x", content), 1),
+        (in_parts, 1),
+    ],
+    ids=["with its sum", "without a sum", "in parts"],
+)
 def test_an_object_is_known_by_its_content_however_it_came_there(bucket, way, reads):
     way(bucket, b"content")
     assert bucket.remote().holds("x", digest(b"content"))
@@ -99,7 +103,8 @@ def test_a_bundle_is_found_by_the_start_of_its_digest_once_its_manifest_is_there
     bucket.put(f"bundles/{two}/manifest.json", b"{}")
     assert remote.find("ab" * 5) == one
     for digits, says in [
-        ("abab", "at least 6"), ("ab" * 4, f"several in .*{one[:12]}.*{two[:12]}"),
+        ("abab", "at least 6"),
+        ("ab" * 4, f"several in .*{one[:12]}.*{two[:12]}"),
         ("ffffff", f"ffffff: no such bundle in {bucket.url}. Run slipway push on the machine that trained it"),
         ("../../", "no such bundle"),
     ]:
@@ -147,9 +152,13 @@ def test_an_update_of_what_another_took_away_begins_anew(bucket):
     assert bucket.objects() == {"models/a/j": b"+mine"}
 
 
-@pytest.mark.parametrize("raw", [
-    s3.answer("409", "ConditionalRequestConflict"), s3.answer("412", "PreconditionFailed"),
-])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        s3.answer("409", "ConditionalRequestConflict"),
+        s3.answer("412", "PreconditionFailed"),
+    ],
+)
 def test_an_update_that_is_never_first_gives_up_and_says_so(bucket, raw):
     bucket.proxy.fault = times(3, "put", raw)
     bucket.remote().update("j", append(b"x"))
@@ -188,10 +197,15 @@ NAMED = (
 )
 
 
-@pytest.mark.parametrize("kind, right", [
-    ("list", "s3:ListBucket on arn:aws:s3:::{}"), ("get", "s3:GetObject on arn:aws:s3:::{}/models/a/x"),
-    ("head", "s3:GetObject on arn:aws:s3:::{}/models/a/x"), ("put", "s3:PutObject on arn:aws:s3:::{}/models/a/x"),
-])
+@pytest.mark.parametrize(
+    "kind, right",
+    [
+        ("list", "s3:ListBucket on arn:aws:s3:::{}"),
+        ("get", "s3:GetObject on arn:aws:s3:::{}/models/a/x"),
+        ("head", "s3:GetObject on arn:aws:s3:::{}/models/a/x"),
+        ("put", "s3:PutObject on arn:aws:s3:::{}/models/a/x"),
+    ],
+)
 def test_a_missing_right_is_named_with_what_it_is_on(bucket, kind, right):
     bucket.put("x", b"content")
     bucket.proxy.fault = times(1, kind, b"HTTP/1.1 403 Forbidden\r\n\r\n" if kind == "head" else s3.DENIED)
@@ -201,16 +215,22 @@ def test_a_missing_right_is_named_with_what_it_is_on(bucket, kind, right):
     assert caught.value.cure == f"Grant the permission {right.format(bucket.name)} (docs/remote.md)"
 
 
-@pytest.mark.parametrize("raw, says", [
-    (s3.answer("403", "AccessDenied", NAMED), "permission kms:GenerateDataKey on arn:aws:kms:eu-west-1:123456789012:key/k "),
-    (s3.answer("403", "InvalidAccessKeyId"), "refused .InvalidAccessKeyId.*Set AWS_ACCESS_KEY_ID and"),
-    (s3.answer("400", "ExpiredToken"), "Set AWS_ACCESS_KEY_ID and"),
-    (s3.answer("403", "RequestTimeTooSkewed"), "Correct the clock"),
-    (s3.answer("301", "PermanentRedirect"), "Set AWS_REGION"),
-    (s3.answer("501", "NotImplemented"), "lacks features of S3"),
-    (s3.answer("400", "EntityTooLarge", "Too large"), "refused .EntityTooLarge: Too large"),
-    (b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n<html>no<", "Check the network and AWS_ENDPOINT_URL"),
-])
+@pytest.mark.parametrize(
+    "raw, says",
+    [
+        (
+            s3.answer("403", "AccessDenied", NAMED),
+            "permission kms:GenerateDataKey on arn:aws:kms:eu-west-1:123456789012:key/k ",
+        ),
+        (s3.answer("403", "InvalidAccessKeyId"), "refused .InvalidAccessKeyId.*Set AWS_ACCESS_KEY_ID and"),
+        (s3.answer("400", "ExpiredToken"), "Set AWS_ACCESS_KEY_ID and"),
+        (s3.answer("403", "RequestTimeTooSkewed"), "Correct the clock"),
+        (s3.answer("301", "PermanentRedirect"), "Set AWS_REGION"),
+        (s3.answer("501", "NotImplemented"), "lacks features of S3"),
+        (s3.answer("400", "EntityTooLarge", "Too large"), "refused .EntityTooLarge: Too large"),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n<html>no<", "Check the network and AWS_ENDPOINT_URL"),
+    ],
+)
 def test_what_s3_answers_is_told_with_what_to_do(bucket, raw, says):
     bucket.proxy.fault = times(1000, "list", raw)
     with pytest.raises(StoreError, match=f"{bucket.url}/x: .*{says}"):

@@ -11,11 +11,16 @@ from slipway.store.local import LocalStore
 from slipway.store.snapshots import ABOUT, TABLE, TRAINING, KeptData
 from slipway.table.identity import fingerprint
 
-ROWS = pyarrow.table({
-    "text": ["1", None, " x"], "number": pyarrow.array([1, None, 2**60]), "half": [0.5, None, 2.0],
-    "when": pyarrow.array([0, 1, None], pyarrow.timestamp("ms", "UTC")),
-    "level": pyarrow.array(["a", "b", "a"]).dictionary_encode(), "none": pyarrow.nulls(3),
-})
+ROWS = pyarrow.table(
+    {
+        "text": ["1", None, " x"],
+        "number": pyarrow.array([1, None, 2**60]),
+        "half": [0.5, None, 2.0],
+        "when": pyarrow.array([0, 1, None], pyarrow.timestamp("ms", "UTC")),
+        "level": pyarrow.array(["a", "b", "a"]).dictionary_encode(),
+        "none": pyarrow.nulls(3),
+    }
+)
 ONE = pyarrow.table({"a": ["x"]})
 
 
@@ -48,11 +53,14 @@ def test_what_is_there_is_not_written_again(kept):
     assert (kept.root / first / TABLE).stat().st_ino == inode
 
 
-@pytest.mark.parametrize("damage, message", [
-    (lambda folder: (folder / TABLE).write_bytes(b"other"), "its SHA-256 differs from the one in about.json"),
-    (lambda folder: (folder / TABLE).unlink(), "cannot be read"),
-    (lambda folder: (folder / ABOUT).write_text("{}"), "was not written by slipway train"),
-])
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        (lambda folder: (folder / TABLE).write_bytes(b"other"), "its SHA-256 differs from the one in about.json"),
+        (lambda folder: (folder / TABLE).unlink(), "cannot be read"),
+        (lambda folder: (folder / ABOUT).write_text("{}"), "was not written by slipway train"),
+    ],
+)
 def test_damage_is_said_and_the_next_training_repairs_it(kept, damage, message):
     named = kept.keep(ONE, {})
     damage(kept.root / named)
@@ -105,7 +113,7 @@ def test_a_table_that_was_repeated_from_is_not_the_oldest(kept):
 
 
 def test_nothing_is_removed_while_another_training_may_need_it(kept):
-    named, = tables(kept, 1)
+    (named,) = tables(kept, 1)
     with kept.in_use():
         assert kept.prune(0, 0, set()) == []
     assert kept.prune(0, 0, set()) == [named]

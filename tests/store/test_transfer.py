@@ -29,9 +29,7 @@ def test_what_is_pushed_can_be_pulled_elsewhere(bucket, store, clone):
     told = Told()
     push(store, bucket.remote(), DIGEST, told)
     assert [name for name, what in told if what == "uploaded"] == ["model.json", "model.onnx", "manifest.json"]
-    assert bucket.objects() == {
-        FOLDER + path.name: path.read_bytes() for path in (store.bundles / DIGEST).iterdir()
-    }
+    assert bucket.objects() == {FOLDER + path.name: path.read_bytes() for path in (store.bundles / DIGEST).iterdir()}
     assert pull(clone, bucket.remote(), DIGEST, silent) == "fetched"
     assert clone.bundle(DIGEST).manifest == store.bundle(DIGEST).manifest
 
@@ -112,12 +110,17 @@ def test_a_manifest_beyond_all_measure_is_not_fetched(bucket, clone):
     assert "get" not in kinds(bucket)
 
 
-@pytest.mark.parametrize("manifest, says", [
-    (b'{"format": 2}', "format 2 was written by a newer Slipway. Upgrade"),
-    (b'{"format": 2, "files": ["model.json"]}', "newer Slipway"),
-    (b'{"format":1,"problem":"x","files":{"../../escaped":{"bytes":1,"sha256":"' + b"0" * 64 + b'"}}}', "not a manifest"),
-    (b'{"format":1,"problem":"x","files":{"a":7}}', "not a manifest"), (b"[]", "not a manifest"), (b"\xff", "not a manifest"),
-])
+@pytest.mark.parametrize(
+    "manifest, says",
+    [
+        (b'{"format": 2}', "format 2 was written by a newer Slipway. Upgrade"),
+        (b'{"format": 2, "files": ["model.json"]}', "newer Slipway"),
+        (b'{"format":1,"problem":"x","files":{"../../escaped":{"bytes":1,"sha256":"' + b"0" * 64 + b'"}}}', "not a manifest"),
+        (b'{"format":1,"problem":"x","files":{"a":7}}', "not a manifest"),
+        (b"[]", "not a manifest"),
+        (b"\xff", "not a manifest"),
+    ],
+)
 def test_a_manifest_that_this_version_cannot_read_is_refused_and_leaves_nothing(bucket, clone, manifest, says):
     digest = digest_of(manifest)
     bucket.put(f"bundles/{digest}/manifest.json", manifest)
@@ -127,10 +130,14 @@ def test_a_manifest_that_this_version_cannot_read_is_refused_and_leaves_nothing(
     assert list(clone.bundles.iterdir()) == []
 
 
-@pytest.mark.parametrize("damage", [
-    lambda folder: (folder / "model.json").write_bytes(b"[]"), lambda folder: (folder / "model.json").unlink(),
-    lambda folder: (folder / "stray").write_bytes(b""),
-])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "model.json").write_bytes(b"[]"),
+        lambda folder: (folder / "model.json").unlink(),
+        lambda folder: (folder / "stray").write_bytes(b""),
+    ],
+)
 def test_a_bundle_that_is_damaged_here_is_repaired(bucket, store, damage):
     push(store, bucket.remote(), DIGEST, silent)
     damage(store.bundles / DIGEST)
@@ -146,10 +153,16 @@ def test_a_repair_that_fails_leaves_what_was_there(bucket, store):
     assert (store.bundles / DIGEST / "model.onnx").read_bytes() == FILES["model.onnx"]
 
 
-@pytest.mark.parametrize("change, kinds", [
-    (s3.cut, ("list", "get")), (lambda raw: b"", ("list", "get")), (s3.flipped, ("get",)),
-    (lambda raw: s3.flipped(s3.without_sums(raw)), ("get",)),
-], ids=["cut", "lost", "flipped", "flipped without a sum"])
+@pytest.mark.parametrize(
+    "change, kinds",
+    [
+        (s3.cut, ("list", "get")),
+        (lambda raw: b"", ("list", "get")),
+        (s3.flipped, ("get",)),
+        (lambda raw: s3.flipped(s3.without_sums(raw)), ("get",)),
+    ],
+    ids=["cut", "lost", "flipped", "flipped without a sum"],
+)
 def test_every_answer_may_be_lost_once(bucket, store, clone, change, kinds):
     lost = set()
 

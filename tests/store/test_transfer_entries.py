@@ -9,7 +9,12 @@ from slipway.store.transfer import add_entries, released
 from transfers import DIGEST, ENTRIES, journal
 
 RELEASE = {
-    "key": "4fd1", "digest": f"sha256:{'a' * 64}", "commit": "b" * 40, "run_number": 7, "run_attempt": 1, "outcome": "success",
+    "key": "4fd1",
+    "digest": f"sha256:{'a' * 64}",
+    "commit": "b" * 40,
+    "run_number": 7,
+    "run_attempt": 1,
+    "outcome": "success",
 }
 
 
@@ -69,24 +74,38 @@ def test_a_release_says_how_its_deployment_ended(bucket, store, outcome):
     assert journal(bucket)[-1]["outcome"] == outcome
 
 
-@pytest.mark.parametrize("change, says", [
-    ({"key": ""}, "key: expected a text, got ''"), ({"key": 7}, "key: expected a text"),
-    ({"digest": "a" * 64}, "digest: expected sha256: and 64 hexadecimal digits"), ({"digest": None}, "digest: expected"),
-    ({"commit": "b" * 39}, "commit: expected 40 hexadecimal digits"), ({"commit": "B" * 40}, "commit: expected"),
-    ({"run_number": 0}, "run_number: expected an integer of 1 or more, got '0'"), ({"run_number": "7"}, "run_number"),
-    ({"run_number": True}, "run_number: expected"), ({"run_attempt": 0}, "run_attempt: expected an integer of 1 or more"),
-    ({"outcome": "skipped"}, "outcome: expected one of success, failure, cancelled, rejected, got 'skipped'"),
-    ({"outcome": None}, "outcome: expected one of"),
-    ({"more": 1}, "expected the keys key, digest, commit, run_number, run_attempt, outcome"),
-])
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        ({"key": ""}, "key: expected a text, got ''"),
+        ({"key": 7}, "key: expected a text"),
+        ({"digest": "a" * 64}, "digest: expected sha256: and 64 hexadecimal digits"),
+        ({"digest": None}, "digest: expected"),
+        ({"commit": "b" * 39}, "commit: expected 40 hexadecimal digits"),
+        ({"commit": "B" * 40}, "commit: expected"),
+        ({"run_number": 0}, "run_number: expected an integer of 1 or more, got '0'"),
+        ({"run_number": "7"}, "run_number"),
+        ({"run_number": True}, "run_number: expected"),
+        ({"run_attempt": 0}, "run_attempt: expected an integer of 1 or more"),
+        ({"outcome": "skipped"}, "outcome: expected one of success, failure, cancelled, rejected, got 'skipped'"),
+        ({"outcome": None}, "outcome: expected one of"),
+        ({"more": 1}, "expected the keys key, digest, commit, run_number, run_attempt, outcome"),
+    ],
+)
 def test_a_release_that_is_told_wrongly_is_refused(store, change, says):
     with pytest.raises(StoreError, match=f"release.json: {says}"):
         released(store.bundle(DIGEST), json.dumps(RELEASE | change).encode(), "release.json")
 
 
-@pytest.mark.parametrize("content, says", [
-    (b"", "not JSON"), (b"\xff", "not JSON"), (b"[]", "expected the keys"), (b'{"key": "x"}', "expected the keys"),
-])
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        (b"", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[]", "expected the keys"),
+        (b'{"key": "x"}', "expected the keys"),
+    ],
+)
 def test_a_file_that_tells_of_no_release_is_refused(store, content, says):
     with pytest.raises(StoreError, match=f"release.json: {says}"):
         released(store.bundle(DIGEST), content, "release.json")

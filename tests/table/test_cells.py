@@ -11,33 +11,49 @@ from slipway.table.identity import row_keys
 from slipway.table.schema import MISSING, UNSEEN, Field, Schema
 
 
-@pytest.mark.parametrize(("cells", "texts", "missing"), [
-    ([" a", "b ", "a"], ["a", "b"], 0),
-    (["NA", "na", " ?", "", "  ", "None", "nan", "x"], ["x"], 7),
-    (['"1234"', ' "1234" ', "1234", '"""1234"""', '" NA "', '""'], ["1234", '"1234"'], 2),
-    ([True, False, True], ["true", "false"], 0),
-    (["True", "FALSE"], ["true", "false"], 0),
-    ([1.0, 2.5, np.nan], ["1", "2.5"], 1),
-    (pd.to_datetime(["2024-01-05 00:00", "2024-01-05 12:00"]), ["2024-01-05", "2024-01-05T12:00:00"], 0),
-    (pd.Categorical(["x", None, "y"]), ["x", "y"], 1),
-])
+@pytest.mark.parametrize(
+    ("cells", "texts", "missing"),
+    [
+        ([" a", "b ", "a"], ["a", "b"], 0),
+        (["NA", "na", " ?", "", "  ", "None", "nan", "x"], ["x"], 7),
+        (['"1234"', ' "1234" ', "1234", '"""1234"""', '" NA "', '""'], ["1234", '"1234"'], 2),
+        ([True, False, True], ["true", "false"], 0),
+        (["True", "FALSE"], ["true", "false"], 0),
+        ([1.0, 2.5, np.nan], ["1", "2.5"], 1),
+        (pd.to_datetime(["2024-01-05 00:00", "2024-01-05 12:00"]), ["2024-01-05", "2024-01-05T12:00:00"], 0),
+        (pd.Categorical(["x", None, "y"]), ["x", "y"], 1),
+    ],
+)
 def test_cells_are_texts_without_blanks_and_missing_markers(cells, texts, missing):
     found = cells_of(pd.Series(cells, name="c"))
     assert found.texts == texts and found.missing.sum() == missing
 
 
-@pytest.mark.parametrize(("text", "number"), [
-    ("1", 1.0), ("1.50", 1.5), ("-2e3", -2000.0), ("1_000", None), ("inf", None), ("1,5", None), ("0x10", None),
-])
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1", 1.0),
+        ("1.50", 1.5),
+        ("-2e3", -2000.0),
+        ("1_000", None),
+        ("inf", None),
+        ("1,5", None),
+        ("0x10", None),
+    ],
+)
 def test_what_is_a_number(text, number):
     value = cells_of(pd.Series([text], name="c")).numbers[0]
     assert np.isnan(value) if number is None else value == number
 
 
 def test_columns_are_typed_by_the_schema():
-    schema = Schema((
-        Field("n", "number"), Field("c", "category", levels=("a", "b")), Field("d", "date"),
-    ))
+    schema = Schema(
+        (
+            Field("n", "number"),
+            Field("c", "category", levels=("a", "b")),
+            Field("d", "date"),
+        )
+    )
     frame = pd.DataFrame({"n": ["1.5", "?", "2"], "c": ["b", "", "z"], "d": ["1970-01-02", "NA", "1970-01-01 12:00"]})
     columns = read_columns(frame, schema)
     np.testing.assert_array_equal(columns["n"], [1.5, np.nan, 2])
@@ -51,11 +67,17 @@ def test_a_cell_of_another_type_is_named_with_its_rows():
         read_columns(pd.DataFrame({"n": ["1", "oops", "2", "oops"]}), schema)
 
 
-@pytest.mark.parametrize("cell, says", [
-    ([1], "column 'c': has lists or objects"), ({"a": 1}, "column 'c': has lists or objects"),
-    (time(10, 30), "column 'c': '10:30:00' is no text"), (b"x", "is no text"), (pd.Timedelta(1, "s"), "is no text"),
-    (pd.Timestamp("2020-01-01").as_unit("s") + pd.Timedelta(days=3_000_000), "no date of the years 1 to 9999"),
-])
+@pytest.mark.parametrize(
+    "cell, says",
+    [
+        ([1], "column 'c': has lists or objects"),
+        ({"a": 1}, "column 'c': has lists or objects"),
+        (time(10, 30), "column 'c': '10:30:00' is no text"),
+        (b"x", "is no text"),
+        (pd.Timedelta(1, "s"), "is no text"),
+        (pd.Timestamp("2020-01-01").as_unit("s") + pd.Timedelta(days=3_000_000), "no date of the years 1 to 9999"),
+    ],
+)
 def test_a_cell_that_nobody_can_learn_from_is_named(cell, says):
     with pytest.raises(TableError, match=re.escape(says)):
         cells_of(pd.Series([cell, cell], name="c"))
@@ -66,14 +88,17 @@ def test_markers_of_ones_own_are_missing_too():
     assert np.isnan(columns["n"][1])
 
 
-@pytest.mark.parametrize(("one", "other"), [
-    (["1", "2"], [1, 2]),
-    (["1", ""], [1.0, np.nan]),
-    (["1.0", "0.1"], [1.0, 0.1]),
-    (["2024-01-05", "NA"], pd.to_datetime(["2024-01-05", None])),
-    (["True", "false"], [True, False]),
-    ([" a ", "b"], pd.Categorical(["a", "b"])),
-])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (["1", "2"], [1, 2]),
+        (["1", ""], [1.0, np.nan]),
+        (["1.0", "0.1"], [1.0, 0.1]),
+        (["2024-01-05", "NA"], pd.to_datetime(["2024-01-05", None])),
+        (["True", "false"], [True, False]),
+        ([" a ", "b"], pd.Categorical(["a", "b"])),
+    ],
+)
 def test_keys_do_not_depend_on_how_a_cell_is_typed(one, other):
     assert row_keys(pd.DataFrame({"c": one}), ["c"], {}) == row_keys(pd.DataFrame({"c": other}), ["c"], {})
 

@@ -7,23 +7,29 @@ import pytest
 
 from slipway.table.identity import fingerprint, row_hashes
 
-ROWS = pyarrow.table({
-    "number": pyarrow.array([1.5, None, -0.0, 2.0]), "text": pyarrow.array(["a", "", None, "a much longer text, ä"]),
-})
+ROWS = pyarrow.table(
+    {
+        "number": pyarrow.array([1.5, None, -0.0, 2.0]),
+        "text": pyarrow.array(["a", "", None, "a much longer text, ä"]),
+    }
+)
 
 
 def hashes(*values, kind=None) -> list[int]:
     return row_hashes(pyarrow.table({"a": pyarrow.array(values, kind)}), ["a"]).tolist()
 
 
-@pytest.mark.parametrize("values", [
-    ["", "a", "ab", "b", "12345678", "123456789", "12345678\0", "1234567812345678", "x" * 100, "x" * 101],
-    [0.0, 1.0, -1.0, 1e300, float("nan")],
-    [date(2020, 1, 1), date(2020, 1, 2), None],
-    [decimal.Decimal("1.0"), decimal.Decimal("2.0")],
-    [[1], [1, 2], None],
-    [True, False, None],
-])
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["", "a", "ab", "b", "12345678", "123456789", "12345678\0", "1234567812345678", "x" * 100, "x" * 101],
+        [0.0, 1.0, -1.0, 1e300, float("nan")],
+        [date(2020, 1, 1), date(2020, 1, 2), None],
+        [decimal.Decimal("1.0"), decimal.Decimal("2.0")],
+        [[1], [1, 2], None],
+        [True, False, None],
+    ],
+)
 def test_different_cells_have_different_hashes(values):
     found = hashes(*values)
     assert len(set(found)) == len(values)
@@ -61,19 +67,25 @@ def test_hashes_are_spread_evenly():
 def test_known_rows_keep_their_hashes():
     """Another hash would draw another sample of every user's table."""
     assert row_hashes(ROWS, ["number", "text"]).tolist() == [
-        5625576409112980256, 14607296656975620491, 4047931695875063084, 16462926048274042443,
+        5625576409112980256,
+        14607296656975620491,
+        4047931695875063084,
+        16462926048274042443,
     ]
 
 
-@pytest.mark.parametrize("other", [
-    ROWS.rename_columns(["number", "words"]),
-    ROWS.select(["text", "number"]),
-    ROWS.slice(0, 3),
-    ROWS.set_column(0, "number", pyarrow.array([1.5, 0.0, 0.0, 2.0])),
-    ROWS.set_column(1, "text", pyarrow.array(["", "a", None, "a much longer text, ä"])),
-    ROWS.set_column(1, "text", pyarrow.array(["a", "", "", "a much longer text, ä"])),
-    ROWS.set_column(1, "text", ROWS["text"].cast(pyarrow.large_string())),
-])
+@pytest.mark.parametrize(
+    "other",
+    [
+        ROWS.rename_columns(["number", "words"]),
+        ROWS.select(["text", "number"]),
+        ROWS.slice(0, 3),
+        ROWS.set_column(0, "number", pyarrow.array([1.5, 0.0, 0.0, 2.0])),
+        ROWS.set_column(1, "text", pyarrow.array(["", "a", None, "a much longer text, ä"])),
+        ROWS.set_column(1, "text", pyarrow.array(["a", "", "", "a much longer text, ä"])),
+        ROWS.set_column(1, "text", ROWS["text"].cast(pyarrow.large_string())),
+    ],
+)
 def test_the_fingerprint_tells_tables_apart(other):
     assert fingerprint(other) != fingerprint(ROWS)
 

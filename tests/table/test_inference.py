@@ -8,18 +8,21 @@ from slipway.table.inference import infer_field, infer_schema, read_target
 from tables import charges, problem
 
 
-@pytest.mark.parametrize(("cells", "kind"), [
-    (["1", "2", ""], "integer"),
-    (["1.0", "2.0"], "number"),
-    (["1", "2.5"], "number"),
-    (["a", "b"], "category"),
-    (["1", "2", "3+"], "category"),
-    (["2024-01-05", "2024-02-01T10:30"], "date"),
-    ([1.0, 2.0, np.nan], "integer"),
-    ([1.0, 2.0], "number"),
-    ([True, False], "category"),
-    (["1"] * 30 + [" "], "integer"),
-])
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["1", "2", ""], "integer"),
+        (["1.0", "2.0"], "number"),
+        (["1", "2.5"], "number"),
+        (["a", "b"], "category"),
+        (["1", "2", "3+"], "category"),
+        (["2024-01-05", "2024-02-01T10:30"], "date"),
+        ([1.0, 2.0, np.nan], "integer"),
+        ([1.0, 2.0], "number"),
+        ([True, False], "category"),
+        (["1"] * 30 + [" "], "integer"),
+    ],
+)
 def test_types(cells, kind):
     column = pd.Series(cells, name="c")
     assert infer_field(cells_of(column), column.dtype).type == kind
@@ -32,27 +35,33 @@ def test_a_field_says_range_missing_share_and_a_typical_value():
     assert (field.levels, field.example) == (("a", "b"), "b")
 
 
-@pytest.mark.parametrize(("cells", "message"), [
-    (["1"] * 99 + ["oops"], "nearly all cells are numbers, but 1 cells say 'oops'"),
-    (["", "NA"], "every cell is missing"),
-    ([f"name {number}" for number in range(500)], "like a name or free text"),
-])
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (["1"] * 99 + ["oops"], "nearly all cells are numbers, but 1 cells say 'oops'"),
+        (["", "NA"], "every cell is missing"),
+        ([f"name {number}" for number in range(500)], "like a name or free text"),
+    ],
+)
 def test_what_is_not_fit_to_learn_from_is_said(cells, message):
     with pytest.raises(TableError, match=message):
         infer_field(cells_of(pd.Series(cells, name="c")))
 
 
-@pytest.mark.parametrize(("cells", "settings", "task", "classes"), [
-    (["yes", "no"] * 60, {}, "binary", ("no", "yes")),
-    (["good", "bad"] * 60, {}, "binary", ("good", "bad")),
-    (["x", "x", "z"] * 40, {}, "binary", ("x", "z")),
-    (["0", "1"] * 60, {"positive": "0"}, "binary", ("1", "0")),
-    (["1", "2", "3"] * 40, {}, "multiclass", ("1", "2", "3")),
-    (["1", "2", "3"] * 40, {"task": "regression"}, "regression", ()),
-    ([str(number / 7) for number in range(120)], {}, "regression", ()),
-    ([str(number) for number in range(120)], {}, "regression", ()),
-    (["a", "b", "c"] * 40, {}, "multiclass", ("a", "b", "c")),
-])
+@pytest.mark.parametrize(
+    ("cells", "settings", "task", "classes"),
+    [
+        (["yes", "no"] * 60, {}, "binary", ("no", "yes")),
+        (["good", "bad"] * 60, {}, "binary", ("good", "bad")),
+        (["x", "x", "z"] * 40, {}, "binary", ("x", "z")),
+        (["0", "1"] * 60, {"positive": "0"}, "binary", ("1", "0")),
+        (["1", "2", "3"] * 40, {}, "multiclass", ("1", "2", "3")),
+        (["1", "2", "3"] * 40, {"task": "regression"}, "regression", ()),
+        ([str(number / 7) for number in range(120)], {}, "regression", ()),
+        ([str(number) for number in range(120)], {}, "regression", ()),
+        (["a", "b", "c"] * 40, {}, "multiclass", ("a", "b", "c")),
+    ],
+)
 def test_the_task_is_inferred_from_the_target(tmp_path, cells, settings, task, classes):
     frame = pd.DataFrame({"x": range(120), "y": cells})
     target = read_target(frame, problem(tmp_path, frame, "y", **settings))
@@ -65,21 +74,27 @@ def test_rows_without_a_target_are_masked(tmp_path):
     assert target.rows.sum() == 80 and len(target.y) == 80
 
 
-@pytest.mark.parametrize(("settings", "message"), [
-    ({"positive": "maybe"}, "no label 'maybe'"),
-    ({"task": "regression"}, "expected numbers"),
-])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"positive": "maybe"}, "no label 'maybe'"),
+        ({"task": "regression"}, "expected numbers"),
+    ],
+)
 def test_a_target_that_does_not_fit(tmp_path, settings, message):
     frame = pd.DataFrame({"x": range(120), "y": ["yes", "no"] * 60})
     with pytest.raises(TableError, match=message):
         read_target(frame, problem(tmp_path, frame, "y", **settings))
 
 
-@pytest.mark.parametrize(("settings", "message"), [
-    ({"drop": ["bmy"]}, "no column 'bmy'. Did you mean 'bmi'"),
-    ({"id": "row"}, "no column 'row'"),
-    ({"drop": ["age", "bmi", "smoker", "region"]}, "no column to learn from"),
-])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"drop": ["bmy"]}, "no column 'bmy'. Did you mean 'bmi'"),
+        ({"id": "row"}, "no column 'row'"),
+        ({"drop": ["age", "bmi", "smoker", "region"]}, "no column to learn from"),
+    ],
+)
 def test_columns_that_the_problem_names_must_be_there(tmp_path, settings, message):
     with pytest.raises(TableError, match=message):
         infer_schema(charges(), problem(tmp_path, charges(), "charges", **settings))

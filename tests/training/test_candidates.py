@@ -22,8 +22,12 @@ def test_slipway_yaml_may_name_all_candidates_and_no_other():
 def test_each_gets_its_share_of_the_trials_in_the_order_asked_for():
     made = trials(("boosting", "forest", "linear"), 8, "regression", seed=0, log_target=True)
     assert [(each.candidate, each.log_target) for each in made] == [
-        *[("boosting", False)] * 8, *[("boosting", True)] * 4,
-        *[("forest", False)] * 4, *[("forest", True)] * 2, *[("linear", False)] * 4, *[("linear", True)] * 2,
+        *[("boosting", False)] * 8,
+        *[("boosting", True)] * 4,
+        *[("forest", False)] * 4,
+        *[("forest", True)] * 2,
+        *[("linear", False)] * 4,
+        *[("linear", True)] * 2,
     ]
     assert [each.settings for each in made[:4]] == list(CANDIDATES["boosting"].tried)
 
@@ -35,11 +39,14 @@ def test_only_the_trees_of_a_forest_see_a_part_of_many_rows():
     assert all(other.settings == {**one.settings, "max_samples": 20_000} for one, other in changed)
 
 
-@pytest.mark.parametrize("asked, name, settings", [
-    (("linear", "forest", "boosting"), "boosting", {"max_leaf_nodes": 31}),
-    (("linear", "forest"), "linear", {"penalty": 1.0}),
-    (("forest", "linear"), "forest", {"min_samples_leaf": 5}),
-])
+@pytest.mark.parametrize(
+    "asked, name, settings",
+    [
+        (("linear", "forest", "boosting"), "boosting", {"max_leaf_nodes": 31}),
+        (("linear", "forest"), "linear", {"penalty": 1.0}),
+        (("forest", "linear"), "forest", {"min_samples_leaf": 5}),
+    ],
+)
 def test_the_learning_curve_is_that_of_what_learns_fast_from_many_rows(asked, name, settings):
     chosen = learner(asked, "regression", log_target=True)
     assert (chosen.candidate, chosen.log_target) == (name, True)
@@ -50,9 +57,11 @@ def test_a_new_candidate_is_one_definition_and_one_line(tmp_path, monkeypatch):
     """docs/architecture.md says so: it is compared, exported, judged and answers."""
     least_squares = Candidate(
         estimator=lambda task, settings, seed: LinearRegression(**settings),
-        preprocess=for_linear, dtype="float64",
+        preprocess=for_linear,
+        dtype="float64",
         export=lambda fitted, features: Graph(linear_graph(fitted.coef_[:, None]), "identity", [float(fitted.intercept_)]),
-        tried=({"fit_intercept": True}, {"fit_intercept": False}), tried_on_classes=(),
+        tried=({"fit_intercept": True}, {"fit_intercept": False}),
+        tried_on_classes=(),
     )
     monkeypatch.setitem(CANDIDATES, "least_squares", least_squares)
     asked = replace(problem(tmp_path, charges(), "charges", **{"search.trials": 4}), candidates=("least_squares",))

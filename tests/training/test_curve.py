@@ -16,7 +16,10 @@ SETTINGS = {"candidates": ["linear", "boosting"], "search.trials": 1}
 def small(monkeypatch):
     """Large begins at 1,000 rows here."""
     for module, name, number in [
-        (sample, "WHOLE", 1_000), (curve, "WHOLE", 1_000), (curve, "START", 500), (curve, "CHECKED", 500),
+        (sample, "WHOLE", 1_000),
+        (curve, "WHOLE", 1_000),
+        (curve, "START", 500),
+        (curve, "CHECKED", 500),
         (sample, "FEWEST", 10),
     ]:
         monkeypatch.setattr(module, name, number)

@@ -66,15 +66,20 @@ def test_texts_that_mean_a_missing_cell_are_missing(tmp_path):
     assert (rows.columns["region"][:4] == -1).all()
 
 
-@pytest.mark.parametrize("change", [
-    lambda frame: frame.rename(columns={"age": "years"}),
-    lambda frame: frame[["bmi", "age", "smoker", "region", "charges"]],
-    lambda frame: frame.assign(age=frame["age"].replace("20", "20.0")),
-    lambda frame: frame.assign(smoker=frame["smoker"] + " "),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frame: frame.rename(columns={"age": "years"}),
+        lambda frame: frame[["bmi", "age", "smoker", "region", "charges"]],
+        lambda frame: frame.assign(age=frame["age"].replace("20", "20.0")),
+        lambda frame: frame.assign(smoker=frame["smoker"] + " "),
+    ],
+)
 def test_the_fingerprint_is_that_of_names_order_and_cells(tmp_path, change):
-    assert read(problem(tmp_path, charges(), "charges")).fingerprint \
+    assert (
+        read(problem(tmp_path, charges(), "charges")).fingerprint
         != read(problem(tmp_path, change(charges()), "charges")).fingerprint
+    )
 
 
 def test_typed_cells_have_another_fingerprint_than_text(tmp_path):

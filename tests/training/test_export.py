@@ -28,17 +28,20 @@ def answers(candidate, fitted, x):
     return LINKS[graph.link](parts.reshape(len(x), -1, len(graph.base)).sum(axis=1) + graph.base)
 
 
-@pytest.mark.parametrize(("name", "estimator", "x", "y"), [
-    ("boosting", HistGradientBoostingRegressor(max_iter=60), HOLES, NUMBERS),
-    ("forest", RandomForestRegressor(30, random_state=0), HOLES, NUMBERS),
-    ("linear", Ridge(), X.astype(np.float64), NUMBERS),
-    ("boosting", HistGradientBoostingClassifier(max_iter=30), HOLES, TWO),
-    ("forest", RandomForestClassifier(30, random_state=0), HOLES, TWO),
-    ("linear", LogisticRegression(max_iter=2_000), X.astype(np.float64) / X.std(axis=0), TWO),
-    ("boosting", HistGradientBoostingClassifier(max_iter=20), HOLES, THREE),
-    ("forest", RandomForestClassifier(30, random_state=0), HOLES, THREE),
-    ("linear", LogisticRegression(max_iter=2_000), X.astype(np.float64) / X.std(axis=0), THREE),
-])
+@pytest.mark.parametrize(
+    ("name", "estimator", "x", "y"),
+    [
+        ("boosting", HistGradientBoostingRegressor(max_iter=60), HOLES, NUMBERS),
+        ("forest", RandomForestRegressor(30, random_state=0), HOLES, NUMBERS),
+        ("linear", Ridge(), X.astype(np.float64), NUMBERS),
+        ("boosting", HistGradientBoostingClassifier(max_iter=30), HOLES, TWO),
+        ("forest", RandomForestClassifier(30, random_state=0), HOLES, TWO),
+        ("linear", LogisticRegression(max_iter=2_000), X.astype(np.float64) / X.std(axis=0), TWO),
+        ("boosting", HistGradientBoostingClassifier(max_iter=20), HOLES, THREE),
+        ("forest", RandomForestClassifier(30, random_state=0), HOLES, THREE),
+        ("linear", LogisticRegression(max_iter=2_000), X.astype(np.float64) / X.std(axis=0), THREE),
+    ],
+)
 def test_the_graph_answers_what_scikit_learn_answers(name, estimator, x, y):
     """Far closer than the parity gate asks for: 1e-5 relative."""
     estimator.fit(x[:600], y[:600])

@@ -17,14 +17,17 @@ def test_without_a_champion_a_useful_model_is_promoted():
     assert verdict.promoted and "400 held-out rows" in verdict.reasons[0]
 
 
-@pytest.mark.parametrize(("challenger", "champion", "gate", "outcome", "says"), [
-    (GOOD, BAD, GATE, "promoted", "gain 0.4"),
-    (BAD, GOOD, GATE, "kept", "below gate.minimum_gain, 0"),
-    (GOOD, GOOD, GATE, "kept", "below the required confidence of 90%"),
-    (GOOD, BAD, Gate(minimum_gain=0.9), "kept", "below gate.minimum_gain, 0.9"),
-    (GOOD, BAD, Gate(minimum=0.1), "kept", "misses the minimum of 0.1"),
-    (GOOD, BAD, Gate(minimum=0.6), "promoted", "better in 100.0%"),
-])
+@pytest.mark.parametrize(
+    ("challenger", "champion", "gate", "outcome", "says"),
+    [
+        (GOOD, BAD, GATE, "promoted", "gain 0.4"),
+        (BAD, GOOD, GATE, "kept", "below gate.minimum_gain, 0"),
+        (GOOD, GOOD, GATE, "kept", "below the required confidence of 90%"),
+        (GOOD, BAD, Gate(minimum_gain=0.9), "kept", "below gate.minimum_gain, 0.9"),
+        (GOOD, BAD, Gate(minimum=0.1), "kept", "misses the minimum of 0.1"),
+        (GOOD, BAD, Gate(minimum=0.6), "promoted", "better in 100.0%"),
+    ],
+)
 def test_verdicts(challenger, champion, gate, outcome, says):
     verdict = judge("rmse", challenger, champion, 3.0, gate, 0)
     assert verdict.outcome == outcome

@@ -14,8 +14,15 @@ from tables import charges, problem
 
 PACKAGE = Path(slipway.__file__).parent
 MODULES = {
-    "training/gate.py": True, "sources/csv.py": True, "schema.py": True, "training/release/new.py": True,
-    "serving/api.py": False, "cli/train.py": False, "release/key.py": False, "doctor/store.py": False, "batch/run.py": False,
+    "training/gate.py": True,
+    "sources/csv.py": True,
+    "schema.py": True,
+    "training/release/new.py": True,
+    "serving/api.py": False,
+    "cli/train.py": False,
+    "release/key.py": False,
+    "doctor/store.py": False,
+    "batch/run.py": False,
 }
 
 
@@ -37,16 +44,20 @@ def test_code_that_training_uses_matters_wherever_the_checkout_is(trial, tmp_pat
         assert (fingerprint(trial) != before) == matters, module
 
 
-@pytest.mark.parametrize("change, matters", [
-    (lambda trial: replace(trial, seed=1), True),
-    (lambda trial: replace(trial, missing={"*": ("gone",)}), True),
-    (lambda trial: replace(trial, search=replace(trial.search, trials=2)), True),
-    (lambda trial: replace(trial, fetch=("other",)), False),
-    (lambda trial: replace(trial, remote="s3://other/place"), False),
-    (lambda trial: replace(trial, serving=replace(trial.serving, max_rows=1)), False),
-    (lambda trial: replace(trial, data=replace(trial.data, keep=0)), False),
-    (lambda trial: replace(trial, limits={"age": (0.0, 120.0)}), False),
-], ids=["seed", "missing", "search", "fetch", "remote", "serving", "data", "limits"])
+@pytest.mark.parametrize(
+    "change, matters",
+    [
+        (lambda trial: replace(trial, seed=1), True),
+        (lambda trial: replace(trial, missing={"*": ("gone",)}), True),
+        (lambda trial: replace(trial, search=replace(trial.search, trials=2)), True),
+        (lambda trial: replace(trial, fetch=("other",)), False),
+        (lambda trial: replace(trial, remote="s3://other/place"), False),
+        (lambda trial: replace(trial, serving=replace(trial.serving, max_rows=1)), False),
+        (lambda trial: replace(trial, data=replace(trial.data, keep=0)), False),
+        (lambda trial: replace(trial, limits={"age": (0.0, 120.0)}), False),
+    ],
+    ids=["seed", "missing", "search", "fetch", "remote", "serving", "data", "limits"],
+)
 def test_settings_matter_when_training_asks_for_them(trial, change, matters):
     assert (fingerprint(change(trial)) != fingerprint(trial)) == matters
 

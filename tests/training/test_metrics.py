@@ -28,16 +28,28 @@ CASES = [
     ("pr_auc", Scored(Y, P, 0.5), reference.average_precision_score),
     ("log_loss", Scored(Y, P, 0.5), reference.log_loss),
     ("brier", Scored(Y, P, 0.5), reference.brier_score_loss),
-    ("accuracy", Scored(Y, P, 0.5), lambda y, _, sample_weight: reference.accuracy_score(
-        y, CHOSEN, sample_weight=sample_weight)),
+    (
+        "accuracy",
+        Scored(Y, P, 0.5),
+        lambda y, _, sample_weight: reference.accuracy_score(y, CHOSEN, sample_weight=sample_weight),
+    ),
     ("f1", Scored(Y, P, 0.5), lambda y, _, sample_weight: reference.f1_score(y, CHOSEN, sample_weight=sample_weight)),
     ("log_loss", Scored(Y3, P3), reference.log_loss),
-    ("accuracy", Scored(Y3, P3), lambda y, p, sample_weight: reference.accuracy_score(
-        y, p.argmax(1), sample_weight=sample_weight)),
-    ("balanced_accuracy", Scored(Y3, P3), lambda y, p, sample_weight: reference.balanced_accuracy_score(
-        y, p.argmax(1), sample_weight=sample_weight)),
-    ("f1_macro", Scored(Y3, P3), lambda y, p, sample_weight: reference.f1_score(
-        y, p.argmax(1), average="macro", sample_weight=sample_weight)),
+    (
+        "accuracy",
+        Scored(Y3, P3),
+        lambda y, p, sample_weight: reference.accuracy_score(y, p.argmax(1), sample_weight=sample_weight),
+    ),
+    (
+        "balanced_accuracy",
+        Scored(Y3, P3),
+        lambda y, p, sample_weight: reference.balanced_accuracy_score(y, p.argmax(1), sample_weight=sample_weight),
+    ),
+    (
+        "f1_macro",
+        Scored(Y3, P3),
+        lambda y, p, sample_weight: reference.f1_score(y, p.argmax(1), average="macro", sample_weight=sample_weight),
+    ),
 ]
 
 

@@ -59,6 +59,4 @@ def test_known_rows_are_held_out_for_ever():
 
 def test_few_rows_of_a_class_are_said():
     y = np.array([0] * 100 + [1] * 12)
-    assert notes(y, ("no", "yes")) == [
-        "only 12 rows of yes are held out (fewer than 30): the hold-out figures are uncertain"
-    ]
+    assert notes(y, ("no", "yes")) == ["only 12 rows of yes are held out (fewer than 30): the hold-out figures are uncertain"]

@@ -28,9 +28,14 @@ def trained(folder, store, frame, target, **settings):
     return train(problem(folder, frame, target, **settings), store, inputs="0", jobs=1)
 
 
-@pytest.mark.parametrize(("frame", "target", "task"), [
-    (charges(), "charges", "regression"), (grades(), "grade", "binary"), (grades(classes=3), "grade", "multiclass"),
-])
+@pytest.mark.parametrize(
+    ("frame", "target", "task"),
+    [
+        (charges(), "charges", "regression"),
+        (grades(), "grade", "binary"),
+        (grades(classes=3), "grade", "multiclass"),
+    ],
+)
 def test_the_first_useful_model_becomes_champion(tmp_path, store, frame, target, task):
     outcome = trained(tmp_path, store, frame, target)
     assert outcome.verdict.outcome == "promoted"
@@ -39,7 +44,14 @@ def test_the_first_useful_model_becomes_champion(tmp_path, store, frame, target,
     predictor.replay()
     assert predictor.task == task
     assert set(outcome.bundle.manifest["files"]) == {
-        "schema.json", "model.json", "model.onnx", "golden.json", "metrics.json", "drift.json", "report.html", "fit.svg",
+        "schema.json",
+        "model.json",
+        "model.onnx",
+        "golden.json",
+        "metrics.json",
+        "drift.json",
+        "report.html",
+        "fit.svg",
     }
     entry = store.journal.entries()[-1]
     assert (entry["event"], entry["outcome"], entry["digest"]) == ("verdict", "promoted", outcome.bundle.digest)
@@ -174,13 +186,16 @@ def test_ctrl_c_before_the_first_result_leaves_nothing(tmp_path, store, monkeypa
     assert store.digests() == [] and store.journal.entries() == []
 
 
-@pytest.mark.parametrize(("frame", "target", "settings", "message"), [
-    (charges(30), "charges", {}, "at least 40 are needed"),
-    (charges().assign(charges="1"), "charges", {}, "nothing to learn"),
-    (charges(), "chargse", {}, "Did you mean 'charges'"),
-    (grades(), "grade", {"metric": "rmse"}, "does not measure binary"),
-    (charges().assign(row="same"), "charges", {"id": "row"}, "the split holds out"),
-])
+@pytest.mark.parametrize(
+    ("frame", "target", "settings", "message"),
+    [
+        (charges(30), "charges", {}, "at least 40 are needed"),
+        (charges().assign(charges="1"), "charges", {}, "nothing to learn"),
+        (charges(), "chargse", {}, "Did you mean 'charges'"),
+        (grades(), "grade", {"metric": "rmse"}, "does not measure binary"),
+        (charges().assign(row="same"), "charges", {"id": "row"}, "the split holds out"),
+    ],
+)
 def test_what_cannot_be_trained_is_said(tmp_path, store, frame, target, settings, message):
     with pytest.raises(TableError, match=message):
         trained(tmp_path, store, frame, target, **settings)
@@ -217,7 +232,9 @@ def test_the_same_inputs_give_the_same_digest(tmp_path):
         problem(folder, grades(), "grade", candidates=["linear", "forest", "boosting"])
         (folder / "program.py").write_text(PROGRAM)
         environment = os.environ | {
-            "PYTHONHASHSEED": seed, "TZ": zone, "PYTHONPATH": str(Path(slipway.__file__).parents[1]),
+            "PYTHONHASHSEED": seed,
+            "TZ": zone,
+            "PYTHONPATH": str(Path(slipway.__file__).parents[1]),
             "OMP_NUM_THREADS": "1",
         }
         run = subprocess.run(

@@ -52,7 +52,9 @@ def open_batch(problem: Problem, location: str, out: str, digits: str | None, st
     place_of_out = _place(problem, out, folder)
     settings = [problem.serving.unknown_levels, problem.serving.out_of_range, problem.missing, problem.limits, strict]
     job = {
-        "the bundle": predictor.digest, "the place of the rejects": rejects, "the settings": settings,
+        "the bundle": predictor.digest,
+        "the place of the rejects": rejects,
+        "the settings": settings,
         "the collection" if location.startswith(COLLECTION) else "the input": source.identity,
     }
     record = Record(place_of_out.unfinished.with_suffix(".partial.json"), job)
@@ -114,7 +116,7 @@ def default_rejects(out: str) -> str:
         return f"{out.removeprefix(COLLECTION)}.rejects.csv"
     for ending in sorted((*CSV, *PARQUET), key=len, reverse=True):
         if out.lower().endswith(ending):
-            return f"{out[:-len(ending)]}.rejects.csv"
+            return f"{out[: -len(ending)]}.rejects.csv"
     return f"{out}.rejects.csv"
 
 

@@ -192,7 +192,10 @@ def _some(answers: Answers, part: slice) -> Answers:
     """The answers of some of the rows."""
     shares = None if answers.probabilities is None else answers.probabilities[part]
     return replace(
-        answers, values=answers.values[part], probabilities=shares, warnings=answers.warnings and answers.warnings[part],
+        answers,
+        values=answers.values[part],
+        probabilities=shares,
+        warnings=answers.warnings and answers.warnings[part],
     )
 
 

@@ -150,7 +150,7 @@ class Growing:
         rest = memoryview(content)
         try:
             while rest:
-                rest = rest[self.file.write(rest):]
+                rest = rest[self.file.write(rest) :]
         except OSError as error:
             raise unwritable(self.path, error, TableError) from error
         self.size += len(content)
@@ -192,9 +192,7 @@ def alone(path: Path, what: str) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(handle)
-            raise TableError(
-                f"{what}: another run is writing it", "Wait for it to end, or write to another file"
-            ) from error
+            raise TableError(f"{what}: another run is writing it", "Wait for it to end, or write to another file") from error
         if path.exists() and os.fstat(handle).st_ino == path.stat().st_ino:
             break
         os.close(handle)  # of a run that just ended and took the file away

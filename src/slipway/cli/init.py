@@ -32,8 +32,14 @@ if TYPE_CHECKING:
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default="slipway.yaml", show_default=True)
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 def command(
-    table: str, target: str, ids: tuple[str, ...], positive: str | None, task: str | None, name: str | None,
-    output: Path, force: bool,
+    table: str,
+    target: str,
+    ids: tuple[str, ...],
+    positive: str | None,
+    task: str | None,
+    name: str | None,
+    output: Path,
+    force: bool,
 ) -> None:
     """Look at TABLE and write a commented slipway.yaml for it.
 

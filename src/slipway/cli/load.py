@@ -45,8 +45,17 @@ def command(table: str, target: str, ids: tuple[str, ...], path: str | None) -> 
     reader = partial(problem_reader, problem) if problem else lambda name: Reader()
     place = f"{to.database}.{to.collection}"
     with connect(to.url, to.where) as client, told(to.where, place, "written"), Progress() as progress:
-        loaded = load(batches, client[to.database][to.collection], ids, reader, lambda done, total: progress.advance(
-            "Loading", done, done / total, f"{done:,} of {total:,} rows",
-        ))
+        loaded = load(
+            batches,
+            client[to.database][to.collection],
+            ids,
+            reader,
+            lambda done, total: progress.advance(
+                "Loading",
+                done,
+                done / total,
+                f"{done:,} of {total:,} rows",
+            ),
+        )
     rows = loaded.new + loaded.changed + loaded.same
     click.echo(f"{rows:,} rows are in {place}: {loaded.new:,} new, {loaded.changed:,} changed, {loaded.same:,} as they were.")

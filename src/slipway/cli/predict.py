@@ -51,6 +51,7 @@ def command(location: str, out: str, digest: str | None, strict: bool, rejects: 
 @contextmanager
 def _terminable() -> Iterator[None]:
     """End as by Ctrl-C when SIGTERM comes: what is done is kept, and it is said."""
+
     def end(number: int, _: object) -> None:
         signal.signal(number, signal.SIG_IGN)  # a second one would break off the keeping
         raise SystemExit(128 + number)

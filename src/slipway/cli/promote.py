@@ -8,7 +8,8 @@ from slipway.cli import options
 @click.command()
 @click.argument("digest")
 @click.option(
-    "--in-git", is_flag=True,
+    "--in-git",
+    is_flag=True,
     help="Also stage the bundle for the next commit (up to 1 MB, one at a time); a release then needs no store.",
 )
 @options.problem

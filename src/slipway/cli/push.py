@@ -10,7 +10,10 @@ from slipway.cli.progress import Progress
 
 @click.command()
 @click.option(
-    "--release", "release", type=click.Path(path_type=Path), metavar="FILE",
+    "--release",
+    "release",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="Also record the release described in this JSON file in the remote journal.",
 )
 @options.problem

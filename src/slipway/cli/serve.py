@@ -26,6 +26,8 @@ def command(path: str | None, host: str, port: int, workers: int | None) -> None
 
     address = f"http://{'localhost' if host == '127.0.0.1' else host}:{port}"
     run(
-        host=host, port=port, workers=workers,
+        host=host,
+        port=port,
+        workers=workers,
         ready=lambda: click.echo(f"Serving on {address} (Ctrl-C stops it)", err=True),
     )

@@ -32,7 +32,9 @@ def command(path: str | None, as_json: bool) -> None:
     store = open_store(problem.folder)
     pointer = store.pointer()
     status = {
-        "problem": problem.name, "store": str(store.root), "bundles": store.digests(),
+        "problem": problem.name,
+        "store": str(store.root),
+        "bundles": store.digests(),
         "champion": _champion(store, pointer) if pointer else None,
         "journal": store.journal.entries()[-LAST:],
     }
@@ -43,7 +45,11 @@ def _champion(store: "LocalStore", pointer: "Pointer") -> dict[str, Any]:
     from slipway.model.contents import metrics_of, model_of
 
     found = {
-        "digest": pointer.digest, "problem": pointer.problem, "verdict": dict(pointer.verdict), "sound": True, "holdout": {},
+        "digest": pointer.digest,
+        "problem": pointer.problem,
+        "verdict": dict(pointer.verdict),
+        "sound": True,
+        "holdout": {},
     }
     try:
         bundle = store.bundle(pointer.digest)

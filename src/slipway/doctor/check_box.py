@@ -73,8 +73,11 @@ def gather(root: Path, engine: Engine = Engine()) -> Facts | None:
         survives=_survives(engine),
         program=_is_roots_program(_at(root, Path("/usr/local/sbin/slipway-release"))),
         proxy=_at(root, Path("/etc/nginx/conf.d/slipway.conf")).is_file(),
-        live=live, silent=silent, free=shutil.disk_usage(images if images.is_dir() else root).free,
-        rules=_rules(_at(root, Path("/etc/sudoers.d"))), in_docker=_in_docker(_at(root, Path("/etc"))),
+        live=live,
+        silent=silent,
+        free=shutil.disk_usage(images if images.is_dir() else root).free,
+        rules=_rules(_at(root, Path("/etc/sudoers.d"))),
+        in_docker=_in_docker(_at(root, Path("/etc"))),
     )
 
 
@@ -148,11 +151,16 @@ def check(facts: Facts | None) -> list[Finding]:
     return [
         Finding("settings", FAILED, facts.settings) if facts.settings else Finding("settings", OK, f"{FILE} is valid"),
         docker(facts),
-        Finding("program", OK, "slipway-release is installed, and only root can change it") if facts.program else
-        Finding("program", FAILED, "/usr/local/sbin/slipway-release is missing, or not owned by root", BOOTSTRAP),
-        Finding("nginx", OK, "has its configuration") if facts.proxy else
-        Finding("nginx", FAILED, "/etc/nginx/conf.d/slipway.conf is missing", BOOTSTRAP),
-        live(facts), room(facts), sudo(facts), docker_group(facts),
+        Finding("program", OK, "slipway-release is installed, and only root can change it")
+        if facts.program
+        else Finding("program", FAILED, "/usr/local/sbin/slipway-release is missing, or not owned by root", BOOTSTRAP),
+        Finding("nginx", OK, "has its configuration")
+        if facts.proxy
+        else Finding("nginx", FAILED, "/etc/nginx/conf.d/slipway.conf is missing", BOOTSTRAP),
+        live(facts),
+        room(facts),
+        sudo(facts),
+        docker_group(facts),
     ]
 
 

@@ -60,9 +60,13 @@ def gather(folder: Path, store: LocalStore | None) -> Facts:
     checkout = Checkout(store.root)
     damage = _damage(store, pointer.digest)
     return Facts(
-        top, workflows, pointer.digest, committed=_committed(checkout),
+        top,
+        workflows,
+        pointer.digest,
+        committed=_committed(checkout),
         in_git=checkout.git("cat-file", "-e", f"HEAD:./bundles/{pointer.digest}/manifest.json") is not None,
-        here=damage is None, damage=damage or "",
+        here=damage is None,
+        damage=damage or "",
     )
 
 
@@ -94,15 +98,20 @@ def check(facts: Facts, problem: SlipwayError | None, in_remote: bool) -> list[F
         Whether the champion's bundle was seen in the remote store.
     """
     return [
-        Finding("repository", OK, f"{facts.top}") if facts.top else
-        Finding(
-            "repository", MISSING, "this folder is not in a git repository",
+        Finding("repository", OK, f"{facts.top}")
+        if facts.top
+        else Finding(
+            "repository",
+            MISSING,
+            "this folder is not in a git repository",
             "Run git init, add artifacts/* and !artifacts/champion.json to .gitignore, then commit",
         ),
-        Finding("problem", FAILED, problem.cause, problem.cure) if problem else
-        Finding("problem", OK, "slipway.yaml is valid"),
-        Finding("workflow", OK, f"{WORKFLOWS / MAIN} exists") if MAIN in facts.workflows else
-        Finding("workflow", MISSING, f"{WORKFLOWS / MAIN} is missing", "Without it, a push releases nothing"),
+        Finding("problem", FAILED, problem.cause, problem.cure)
+        if problem
+        else Finding("problem", OK, "slipway.yaml is valid"),
+        Finding("workflow", OK, f"{WORKFLOWS / MAIN} exists")
+        if MAIN in facts.workflows
+        else Finding("workflow", MISSING, f"{WORKFLOWS / MAIN} is missing", "Without it, a push releases nothing"),
         champion(facts),
         bundle(facts, in_remote),
     ]
@@ -117,7 +126,9 @@ def champion(facts: Facts) -> Finding:
     if facts.champion != facts.committed:
         before = f"names {facts.committed[:12]}" if facts.committed else "names none"
         return Finding(
-            "champion", MISSING, f"{facts.champion[:12]} is not committed: the last commit {before}",
+            "champion",
+            MISSING,
+            f"{facts.champion[:12]} is not committed: the last commit {before}",
             f"Commit {FILE}: only committed files are released",
         )
     return Finding("champion", OK, f"{facts.champion[:12]}, committed")
@@ -134,10 +145,14 @@ def bundle(facts: Facts, in_remote: bool) -> Finding:
         return Finding("bundle", OK, f"in {' and in '.join(where)}")
     if facts.here:
         return Finding(
-            "bundle", MISSING, "only on this machine: a release cannot find it",
+            "bundle",
+            MISSING,
+            "only on this machine: a release cannot find it",
             f"slipway push, or slipway promote {facts.champion[:12]} --in-git and commit",
         )
     return Finding(
-        "bundle", FAILED, "not here, not in git, and not found in the remote store",
+        "bundle",
+        FAILED,
+        "not here, not in git, and not found in the remote store",
         "Run slipway push on the machine that trained it, or slipway train",
     )

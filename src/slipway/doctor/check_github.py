@@ -70,9 +70,13 @@ def look(name: str, environ: Mapping[str, str]) -> Repository:
     except HTTPError as error:
         if error.code == 404:
             return Repository(name, False)
-        return Repository(name, None, {401: "the token is refused", 403: "too many requests, or no permission"}.get(
-            error.code, f"it answers {error.code}"
-        ))
+        return Repository(
+            name,
+            None,
+            {401: "the token is refused", 403: "too many requests, or no permission"}.get(
+                error.code, f"it answers {error.code}"
+            ),
+        )
     except (OSError, HTTPException) as error:
         return Repository(name, None, f"cannot be reached ({type(getattr(error, 'reason', error)).__name__})")
     except (ValueError, KeyError, TypeError):

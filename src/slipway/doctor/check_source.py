@@ -66,7 +66,9 @@ def _files(problem: Problem, entry: Entry) -> Finding:
         return Finding("source", OK, f"{entry.source.where} is fetched on a runner: {shlex.join(problem.fetch)}")
     name = entry.uncommitted[0] if entry.uncommitted else entry.source.where
     return Finding(
-        "source", FAILED, f"{RETRAIN} starts from the last commit, which does not contain {name}",
+        "source",
+        FAILED,
+        f"{RETRAIN} starts from the last commit, which does not contain {name}",
         "Commit it (with git add --force if .gitignore has it), or set fetch in slipway.yaml to the command that writes it, "
         "or read it from S3 or MongoDB",
     )

@@ -105,9 +105,7 @@ def manifest_bytes(problem: str, files: Mapping[str, bytes]) -> bytes:
     document = {
         "format": FORMAT,
         "problem": problem,
-        "files": {
-            name: {"sha256": sha256(content).hexdigest(), "bytes": len(content)} for name, content in files.items()
-        },
+        "files": {name: {"sha256": sha256(content).hexdigest(), "bytes": len(content)} for name, content in files.items()},
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode() + b"\n"
@@ -146,9 +144,7 @@ def _content(path: Path, size: int | None = None) -> bytes:
         if not stat.S_ISREG(found.st_mode):
             raise BundleError(f"{path}: is not a regular file", TRAIN_AGAIN)
         if size is not None and found.st_size != size:
-            raise BundleError(
-                f"{path}: differs from the manifest ({found.st_size} bytes instead of {size})", TRAIN_AGAIN
-            )
+            raise BundleError(f"{path}: differs from the manifest ({found.st_size} bytes instead of {size})", TRAIN_AGAIN)
         return path.read_bytes()
     except OSError as error:
         raise BundleError(f"{path}: cannot be read ({error.strerror})", TRAIN_AGAIN) from error
@@ -162,9 +158,14 @@ def _manifest(folder: Path, digest: str) -> Manifest:
     try:
         manifest: Manifest = parse(content)
         newer = manifest["format"] > FORMAT
-        sound = newer or manifest["format"] == FORMAT and isinstance(manifest["problem"], str) and all(
-            FILE_NAME.fullmatch(name) and isinstance(listed["sha256"], str) and isinstance(listed["bytes"], int)
-            for name, listed in manifest["files"].items()
+        sound = (
+            newer
+            or manifest["format"] == FORMAT
+            and isinstance(manifest["problem"], str)
+            and all(
+                FILE_NAME.fullmatch(name) and isinstance(listed["sha256"], str) and isinstance(listed["bytes"], int)
+                for name, listed in manifest["files"].items()
+            )
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         newer = sound = False

@@ -234,9 +234,7 @@ def unfit(bundle: Bundle | Draft, name: str, reason: str) -> BundleError:
 
 def written(document: Schema | Model | Golden | Metrics | Mapping[str, Any]) -> bytes:
     """A document as bundles have it; the same content gives the same bytes."""
-    text = json.dumps(
-        document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False, default=msgspec.to_builtins
-    )
+    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False, default=msgspec.to_builtins)
     return text.encode() + b"\n"
 
 

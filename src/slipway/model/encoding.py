@@ -14,8 +14,12 @@ from slipway.table.schema import MISSING, UNSEEN, Columns, Schema
 
 # Which types of field each kind of output is made of.
 KINDS = {
-    "value": {"number", "integer", "date"}, "log": {"number", "integer"}, "level": {"category"},
-    "missing": {"number", "integer", "category", "date"}, "month": {"date"}, "weekday": {"date"},
+    "value": {"number", "integer", "date"},
+    "log": {"number", "integer"},
+    "level": {"category"},
+    "missing": {"number", "integer", "category", "date"},
+    "month": {"date"},
+    "weekday": {"date"},
 }
 
 
@@ -101,7 +105,8 @@ def _fits(output: Output, schema: Schema) -> bool:
     field = schema[output.field]
     some = bool(output.levels) or output.unseen
     return (
-        field.type in KINDS.get(output.kind, ()) and some == (output.kind == "level")
+        field.type in KINDS.get(output.kind, ())
+        and some == (output.kind == "level")
         and set(output.levels) <= set(field.levels)
     )
 

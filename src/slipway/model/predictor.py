@@ -204,5 +204,8 @@ def _identity(raw: np.ndarray) -> np.ndarray:
 
 
 LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "identity": _identity, "expm1": np.expm1, "sigmoid": _sigmoid, "softmax": _softmax,
+    "identity": _identity,
+    "expm1": np.expm1,
+    "sigmoid": _sigmoid,
+    "softmax": _softmax,
 }

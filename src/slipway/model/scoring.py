@@ -113,7 +113,7 @@ def _predict(predictor: Predictor, columns: Columns, count: int) -> tuple[np.nda
     probabilities = np.empty((count, len(classes))) if classes else None
     with np.errstate(over="ignore", invalid="ignore"):  # a number too large for double precision has no finite answer
         for begin in range(0, count, AT_ONCE):
-            some = slice(begin, begin + AT_ONCE) if order is None else order[begin:begin + AT_ONCE]
+            some = slice(begin, begin + AT_ONCE) if order is None else order[begin : begin + AT_ONCE]
             prediction = predictor.predict({name: each[some] for name, each in columns.items()})
             values[some] = prediction.values
             if probabilities is not None:

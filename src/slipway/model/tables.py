@@ -85,7 +85,8 @@ def score_batch(predictor: ColumnPredictor, table: "Table", problem: Problem | N
     >>> slipway.score_batch(predictor, pandas.read_csv("new-patients.csv"))
     """
     rules = (
-        Rules(predictor.schema, problem.serving, problem.limits, problem.markers) if problem
+        Rules(predictor.schema, problem.serving, problem.limits, problem.markers)
+        if problem
         else Rules(predictor.schema, Serving(), {}, no_markers)
     )
     names, count = _shape(table)

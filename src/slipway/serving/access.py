@@ -36,8 +36,11 @@ def _end(response: Response) -> Response:
     endpoint = request.url_rule.rule if request.url_rule else "unknown"
     facts = g._get_current_object()  # the context is gone when a streamed answer ends
     record = {
-        "id": facts.request_id, "method": request.method, "path": request.path[:LONGEST_PATH],
-        "status": response.status_code, "bundle": service.digest[:12],
+        "id": facts.request_id,
+        "method": request.method,
+        "path": request.path[:LONGEST_PATH],
+        "status": response.status_code,
+        "bundle": service.digest[:12],
     }
 
     @response.call_on_close

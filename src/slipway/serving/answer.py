@@ -38,9 +38,7 @@ class Answer:
     warnings: Sequence[str]
 
 
-def explain(
-    predictor: Predictor, answers: Answers, row: Mapping[str, Any], warnings: Sequence[str]
-) -> Answer:
+def explain(predictor: Predictor, answers: Answers, row: Mapping[str, Any], warnings: Sequence[str]) -> Answer:
     """The prediction for one row, and why."""
     value = answers.values[0]
     chart = contribution_chart(predictor.contributions(answers.columns), row, answers.probabilities is not None)

@@ -42,9 +42,7 @@ def describe(fields: Sequence[Field]) -> list[tuple[Field, str, str]]:
 def importance_bars(importance: Sequence[tuple[str, float]]) -> list[Bar]:
     """The fields with the most influence on the answer, without those that have none."""
     useful = [(name, loss) for name, loss in importance[:MOST_FIELDS] if loss > 0]
-    return [
-        Bar(name, "", number(loss), 0, round(100 * loss / useful[0][1], 2), True) for name, loss in useful
-    ]
+    return [Bar(name, "", number(loss), 0, round(100 * loss / useful[0][1], 2), True) for name, loss in useful]
 
 
 def best_of_each(leaderboard: Sequence[Ranked]) -> list[Ranked]:

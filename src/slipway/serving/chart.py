@@ -88,8 +88,7 @@ def contribution_chart(found: Contributions, row: Mapping[str, Any], probability
     zero = -low / span * 100
     decimals = 1 if probability else min(places([found.base, found.result]), 6)
     bars = tuple(
-        Bar(name, given, _signed(100 * amount if probability else amount, decimals),
-            *_extent(amount, span, zero), amount > 0)
+        Bar(name, given, _signed(100 * amount if probability else amount, decimals), *_extent(amount, span, zero), amount > 0)
         for name, given, amount in moved
     )
     base, result = (share(end) if probability else number(end, decimals) for end in (found.base, found.result))

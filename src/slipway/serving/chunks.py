@@ -36,15 +36,15 @@ class Chunks:
                     if len(received) > LONGEST_LINE:
                         raise InvalidChunkSize(b"a line without an end")
                     break
-                del received[:len(line) + 2]
+                del received[: len(line) + 2]
                 self._read(bytes(line))
         return bytes(content)
 
     def _take(self, left: int, received: bytearray, content: bytearray) -> bool:
         """Content of the chunk, of which so many bytes are left; whether the chunk is complete."""
         if left > 2:
-            piece = received[:left - 2]
-            del received[:len(piece)]
+            piece = received[: left - 2]
+            del received[: len(piece)]
             content += piece
             self._left = left = left - len(piece)
         if left > 2 or len(received) < 2:

@@ -158,8 +158,8 @@ class Connection:
             except (InvalidChunkSize, ChunkMissingTerminator):
                 self._is_ended, content = True, b""
         else:
-            content = self._received[:self._left]
-            del self._received[:self._left]
+            content = self._received[: self._left]
+            del self._received[: self._left]
             self._left -= len(content)
         self._body.write(content)
         if (self._length + len(content)) // PIECE > self._length // PIECE:

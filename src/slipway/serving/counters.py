@@ -24,28 +24,42 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._bundle = digest[:12]
         self._requests = Counter(
-            "slipway_requests", "Answers by endpoint, method and status.",
-            ["endpoint", "method", "status", "bundle"], registry=self.registry,
+            "slipway_requests",
+            "Answers by endpoint, method and status.",
+            ["endpoint", "method", "status", "bundle"],
+            registry=self.registry,
         )
         self._seconds = Histogram(
-            "slipway_request_seconds", "From the request's arrival to the last byte of its answer.",
-            ["endpoint", "bundle"], buckets=SECONDS, registry=self.registry,
+            "slipway_request_seconds",
+            "From the request's arrival to the last byte of its answer.",
+            ["endpoint", "bundle"],
+            buckets=SECONDS,
+            registry=self.registry,
         )
         self._rows = Counter(
-            "slipway_rows_predicted", "Rows that were answered with a prediction.",
-            ["endpoint", "bundle"], registry=self.registry,
+            "slipway_rows_predicted",
+            "Rows that were answered with a prediction.",
+            ["endpoint", "bundle"],
+            registry=self.registry,
         )
         self._rejected = Counter(
-            "slipway_fields_rejected", "Wrong fields of refused rows, by reason.",
-            ["reason", "bundle"], registry=self.registry,
+            "slipway_fields_rejected",
+            "Wrong fields of refused rows, by reason.",
+            ["reason", "bundle"],
+            registry=self.registry,
         )
         self._warned = Counter(
-            "slipway_fields_warned", "Fields unlike training that were answered with a warning, by reason.",
-            ["reason", "bundle"], registry=self.registry,
+            "slipway_fields_warned",
+            "Fields unlike training that were answered with a warning, by reason.",
+            ["reason", "bundle"],
+            registry=self.registry,
         )
         Gauge(
-            "slipway_bundle_info", "The bundle that answers.", ["problem", "bundle"],
-            registry=self.registry, multiprocess_mode="max",
+            "slipway_bundle_info",
+            "The bundle that answers.",
+            ["problem", "bundle"],
+            registry=self.registry,
+            multiprocess_mode="max",
         ).labels(problem, self._bundle).set(1)
 
     def count_answer(self, endpoint: str, method: str, status: int, seconds: float, rows: int) -> None:

@@ -102,7 +102,8 @@ def open_sheet(file: IO[bytes], rules: Rules) -> Sheet:
         raise Refusal(422, f"{error.cause[0].upper()}{error.cause[1:]}. {error.cure}.") from error
     missing = [
         FieldProblem(None, rule.field.name, "missing", "the table has no such column")
-        for rule in rules if rule.field.name not in header.places
+        for rule in rules
+        if rule.field.name not in header.places
     ]
     if missing:
         says = "The header does not name the columns that are needed."

@@ -96,9 +96,8 @@ class Decoder:
 
     def _exceeds(self, body: bytes) -> bool:
         """Whether there are more signs of objects, lists or values than rows of a permitted number have."""
-        return (
-            max(body.count(b"{"), body.count(b"[")) > self.max_rows
-            or body.count(b",") > self.max_rows * (len(self.rules) + len(self._known))
+        return max(body.count(b"{"), body.count(b"[")) > self.max_rows or body.count(b",") > self.max_rows * (
+            len(self.rules) + len(self._known)
         )
 
     def _too_many(self) -> Refusal:
@@ -109,7 +108,7 @@ class Decoder:
         if len(rows) > self.max_rows:
             raise self._too_many()
         walk = Walk(self.rules, self._known, partial)
-        parts = [walk.check(begin, rows[begin:begin + AT_ONCE]) for begin in range(0, len(rows), AT_ONCE)]
+        parts = [walk.check(begin, rows[begin : begin + AT_ONCE]) for begin in range(0, len(rows), AT_ONCE)]
         if walk.counts and not partial:
             problems = [problem for row in sorted(walk.wrong) for problem in walk.wrong[row]]
             raise Refusal(422, "Some fields are not as expected.", problems[:LISTED], walk.counts)
@@ -211,7 +210,7 @@ class _Fast:
     def _numbers(self, rows: list[tuple[Any, ...]]) -> Columns | None:
         if not self._width:
             return {}
-        matrix = np.array([row[:self._width] for row in rows], dtype=np.float64)  # None becomes NaN
+        matrix = np.array([row[: self._width] for row in rows], dtype=np.float64)  # None becomes NaN
         if ((matrix < self._low) | (matrix > self._high) | np.isinf(matrix)).any():
             return None
         if any(len(markers) and np.isin(column, markers).any() for markers, column in zip(self._markers, matrix.T)):
@@ -269,7 +268,7 @@ def parse(body: bytes) -> Any:
 
 def _without_texts(body: bytes) -> bytes:
     """What of a JSON document is outside of its texts."""
-    signs = np.frombuffer(body.replace(rb"\\", b"").replace(rb'\"', b""), dtype=np.uint8)
+    signs = np.frombuffer(body.replace(rb"\\", b"").replace(rb"\"", b""), dtype=np.uint8)
     return signs[~np.logical_xor.accumulate(signs == ord('"'))].tobytes()
 
 

@@ -85,11 +85,13 @@ def _paths(service: Service) -> Document:
         "/predict": {"post": _predict(service)},
         "/predict/file": {"post": _predict_file(service)},
         "/healthz": {"get": _get("Whether the process answers", _good("It does", status, {"status": "alive"}))},
-        "/readyz": {"get": _get(
-            "Whether the bundle answers its golden rows as in training",
-            _good("It does", status, {"status": "ready", "bundle": service.digest}),
-            {"503": _problem(503, "It does not; detail has the reason")},
-        )},
+        "/readyz": {
+            "get": _get(
+                "Whether the bundle answers its golden rows as in training",
+                _good("It does", status, {"status": "ready", "bundle": service.digest}),
+                {"503": _problem(503, "It does not; detail has the reason")},
+            )
+        },
         "/metrics": {"get": _get("Metrics of all workers", text) | {"produces": ["text/plain", MEDIA_TYPE]}},
     }
 
@@ -116,7 +118,10 @@ def _predict(service: Service) -> Document:
         "parameters": [
             {"in": "body", "name": "row", "required": True, "schema": {"$ref": "#/definitions/Row"}},
             {
-                "in": "query", "name": "partial", "type": "boolean", "default": False,
+                "in": "query",
+                "name": "partial",
+                "type": "boolean",
+                "default": False,
                 "description": (
                     "Of a list, answer the rows that can be answered. Every other row has a null prediction, and errors; "
                     "rejected counts them."
@@ -145,10 +150,14 @@ def _predict_file(service: Service) -> Document:
         "tags": ["predictions"],
         "consumes": ["text/csv"],
         "produces": ["text/csv", MEDIA_TYPE],
-        "parameters": [{
-            "in": "body", "name": "table", "required": True,
-            "schema": {"type": "string", "pattern": r"\S", "example": example_table(service.schema)},
-        }],
+        "parameters": [
+            {
+                "in": "body",
+                "name": "table",
+                "required": True,
+                "schema": {"type": "string", "pattern": r"\S", "example": example_table(service.schema)},
+            }
+        ],
         "responses": {
             "200": {"description": "The table with its predictions", "schema": {"type": "string"}},
             "400": _problem(400, "The body arrived incomplete or malformed"),
@@ -177,35 +186,53 @@ def _definitions(service: Service) -> Document:
     return {
         "Row": row_schema(service),
         "Rows": {
-            "type": "array", "minItems": 1, "maxItems": service.problem.serving.max_rows,
+            "type": "array",
+            "minItems": 1,
+            "maxItems": service.problem.serving.max_rows,
             "items": {"$ref": "#/definitions/Row"},
         },
         "Answer": {
-            "type": "object", "required": [*answer, "bundle"],
+            "type": "object",
+            "required": [*answer, "bundle"],
             "properties": answer | {"bundle": bundle, "warnings": errors},
         },
         "Answers": {
-            "type": "object", "required": ["predictions", "bundle"],
+            "type": "object",
+            "required": ["predictions", "bundle"],
             "properties": {
-                "predictions": {"type": "array", "items": {
-                    "type": "object", "required": ["prediction"], "properties": answer | {"errors": errors},
-                }},
-                "rejected": {"type": "integer"}, "bundle": bundle, "warnings": errors,
+                "predictions": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["prediction"],
+                        "properties": answer | {"errors": errors},
+                    },
+                },
+                "rejected": {"type": "integer"},
+                "bundle": bundle,
+                "warnings": errors,
             },
         },
         "Problem": {
-            "type": "object", "required": ["type", "title", "status", "detail"],
+            "type": "object",
+            "required": ["type", "title", "status", "detail"],
             "properties": {
-                "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
-                "detail": {"type": "string"}, "errors": errors, "errors_total": {"type": "integer"},
+                "type": {"type": "string"},
+                "title": {"type": "string"},
+                "status": {"type": "integer"},
+                "detail": {"type": "string"},
+                "errors": errors,
+                "errors_total": {"type": "integer"},
             },
         },
         "FieldProblem": {
-            "type": "object", "required": ["row", "field", "reason", "detail"],
+            "type": "object",
+            "required": ["row", "field", "reason", "detail"],
             "properties": {
                 "row": {"type": "integer", "description": "From 1", "x-nullable": True},
                 "field": {"type": "string", "x-nullable": True},
-                "reason": {"type": "string"}, "detail": {"type": "string"},
+                "reason": {"type": "string"},
+                "detail": {"type": "string"},
             },
         },
     }

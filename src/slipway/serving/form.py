@@ -83,9 +83,7 @@ class Group:
     open: bool
 
 
-def controls(
-    rules: Rules, typed: Mapping[str, str] | None, errors: Mapping[str, str]
-) -> list[Control]:
+def controls(rules: Rules, typed: Mapping[str, str] | None, errors: Mapping[str, str]) -> list[Control]:
     """The fields in the order of the schema, holding what was typed or, without that, a typical row."""
     found = []
     for number, rule in enumerate(rules):
@@ -109,7 +107,7 @@ def groups(controls: Sequence[Control], important: Sequence[str]) -> list[Group]
     others = [one for one in controls if one.field.name not in ranks]
     found = [Group("What matters most", tuple(first), True)] if first else []
     for start in range(0, len(others), GROUP):
-        part = tuple(others[start:start + GROUP])
+        part = tuple(others[start : start + GROUP])
         title = part[0].field.name if len(part) == 1 else f"{part[0].field.name} to {part[-1].field.name}"
         found.append(Group(title, part, not found or any(one.error for one in part)))
     return found
@@ -117,7 +115,7 @@ def groups(controls: Sequence[Control], important: Sequence[str]) -> list[Group]
 
 def brief(name: str) -> str:
     """A name short enough for a label: the start and the end of a long one."""
-    return name if len(name) <= LONGEST_LABEL else f"{name[:LONGEST_LABEL - 40]}…{name[-39:]}"
+    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 40]}…{name[-39:]}"
 
 
 def typical(field: Field) -> str:

@@ -55,6 +55,7 @@ def refuse(listeners: Iterable[socket.socket]) -> None:
             program = ctypes.create_string_buffer(code, len(code))
             with suppress(OSError):
                 listener.setsockopt(
-                    socket.SOL_SOCKET, SO_ATTACH_FILTER,
+                    socket.SOL_SOCKET,
+                    SO_ATTACH_FILTER,
                     struct.pack("HP", len(NO_NEW_CONNECTIONS), ctypes.addressof(program)),
                 )

@@ -35,7 +35,9 @@ def _frame() -> dict[str, Any]:
     here = _service()
     places = {"Predict": "pages.form", "Model": "pages.model", "API": "flasgger.apidocs"}
     return {
-        "problem_name": here.problem.name, "version": __version__, "digest": here.digest,
+        "problem_name": here.problem.name,
+        "version": __version__,
+        "digest": here.digest,
         "navigation": {title: url_for(place) for title, place in places.items()},
     }
 
@@ -77,7 +79,9 @@ def _typed() -> dict[str, str]:
 
 
 def _page(
-    typed: Mapping[str, str] | None = None, row: Mapping[str, Any] | None = None, answer: Answer | None = None,
+    typed: Mapping[str, str] | None = None,
+    row: Mapping[str, Any] | None = None,
+    answer: Answer | None = None,
     errors: Sequence[tuple[str, str]] = (),
 ) -> str:
     here = _service()

@@ -43,6 +43,6 @@ class _Prefixed:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if f"{path}/".startswith(f"{self._prefix}/"):
-            environ["PATH_INFO"] = path[len(self._prefix):] or "/"
+            environ["PATH_INFO"] = path[len(self._prefix) :] or "/"
         environ["SCRIPT_NAME"] = self._prefix
         return self._application(environ, start_response)

@@ -39,8 +39,12 @@ class Refusal(ValueError):
     """
 
     def __init__(
-        self, status: int, detail: str, problems: Sequence[FieldProblem] = (),
-        counts: Mapping[str, int] | None = None, headers: Mapping[str, str] | None = None,
+        self,
+        status: int,
+        detail: str,
+        problems: Sequence[FieldProblem] = (),
+        counts: Mapping[str, int] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -110,7 +114,10 @@ def _answer(document: dict[str, Any], headers: Mapping[str, str] | None = None) 
     status = document["status"]
     if _for_a_person():
         page = render_template(
-            "error.html", status=status, title=document["title"], detail=document["detail"],
+            "error.html",
+            status=status,
+            title=document["title"],
+            detail=document["detail"],
         )
         return Response(page, status, headers, mimetype="text/html")
     return Response(msgspec.json.encode(document), status, headers, mimetype=MEDIA_TYPE)

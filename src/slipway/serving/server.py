@@ -12,8 +12,11 @@ CONFIGURATION = "python:slipway.serving.gunicorn_conf"
 
 
 def run(
-    application: str = "slipway.serving:create_app()", host: str | None = None, port: int | None = None,
-    workers: int | None = None, ready: Callable[[], None] | None = None,
+    application: str = "slipway.serving:create_app()",
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+    ready: Callable[[], None] | None = None,
 ) -> None:
     """Serve until a signal ends it.
 

@@ -15,16 +15,33 @@ EXACT = 1 << 53  # up to here every whole number is a double too
 
 # Python's type of a value, as bson decodes it → the name that MongoDB gives the type
 KINDS = {
-    float: "double", int: "int", Int64: "int", Decimal128: "decimal", bool: "bool", str: "string", datetime: "date",
+    float: "double",
+    int: "int",
+    Int64: "int",
+    Decimal128: "decimal",
+    bool: "bool",
+    str: "string",
+    datetime: "date",
     ObjectId: "objectId",
 }
 REFUSED = {
-    dict: "object", list: "array", bytes: "binData", Binary: "binData", Regex: "regex", Timestamp: "timestamp",
-    Code: "javascript", DatetimeMS: "date outside of the years 1 to 9999",
+    dict: "object",
+    list: "array",
+    bytes: "binData",
+    Binary: "binData",
+    Regex: "regex",
+    Timestamp: "timestamp",
+    Code: "javascript",
+    DatetimeMS: "date outside of the years 1 to 9999",
 }
 TYPES = {
-    "double": pyarrow.float64(), "decimal": pyarrow.float64(), "int": pyarrow.int64(), "bool": pyarrow.bool_(),
-    "string": pyarrow.string(), "date": pyarrow.timestamp("ms", "UTC"), "objectId": pyarrow.string(),
+    "double": pyarrow.float64(),
+    "decimal": pyarrow.float64(),
+    "int": pyarrow.int64(),
+    "bool": pyarrow.bool_(),
+    "string": pyarrow.string(),
+    "date": pyarrow.timestamp("ms", "UTC"),
+    "objectId": pyarrow.string(),
 }
 NUMBERS = {"int", "double", "decimal"}
 

@@ -63,7 +63,11 @@ def _run(command: Sequence[str], folder: Path) -> None:
     with TemporaryFile() as output:
         try:
             code = subprocess.run(
-                command, cwd=folder, env=os.environ | {"PATH": path}, stdin=subprocess.DEVNULL, stdout=output,
+                command,
+                cwd=folder,
+                env=os.environ | {"PATH": path},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
                 stderr=subprocess.STDOUT,
             ).returncode
         except OSError as error:
@@ -77,6 +81,6 @@ def _run(command: Sequence[str], folder: Path) -> None:
 
 def _last_lines(output: BinaryIO) -> str:
     output.seek(max(0, output.seek(0, os.SEEK_END) - SHOWN_BYTES))
-    lines = output.read().decode(errors="replace").splitlines()   # a line that was redrawn too
+    lines = output.read().decode(errors="replace").splitlines()  # a line that was redrawn too
     shown = ("".join(filter(str.isprintable, line)).strip() for line in lines)
     return " | ".join(list(filter(None, shown))[-SHOWN_LINES:]) or "it printed nothing"

@@ -127,6 +127,4 @@ def _opened(part: Part) -> CsvFile | ParquetPart:
         return open_parquet(part.where, part.open)
     if name.endswith(CSV):
         return open_csv(part.where, part.open, part.size)
-    raise TableError(
-        f"{part.where}: is neither CSV ({', '.join(CSV)}) nor Parquet ({', '.join(PARQUET)}) by its name"
-    )
+    raise TableError(f"{part.where}: is neither CSV ({', '.join(CSV)}) nor Parquet ({', '.join(PARQUET)}) by its name")

@@ -31,7 +31,12 @@ WRITTEN = 1_000  # documents of one call
 USUAL = Reader()
 DUPLICATE = 11000  # code of an _id, or of another unique key, that is there
 PLAIN = (
-    types.is_integer, types.is_floating, types.is_boolean, types.is_string, types.is_large_string, types.is_string_view,
+    types.is_integer,
+    types.is_floating,
+    types.is_boolean,
+    types.is_string,
+    types.is_large_string,
+    types.is_string_view,
     types.is_null,
 )
 Columns = dict[str, list[Any]]
@@ -57,7 +62,10 @@ class Survey:
 
 
 def load(
-    batches: Batches, collection: Collection[Document], ids: Sequence[str], reader: Callable[[str], Reader],
+    batches: Batches,
+    collection: Collection[Document],
+    ids: Sequence[str],
+    reader: Callable[[str], Reader],
     progress: Callable[[int, int], None],
 ) -> Loaded:
     """Write each row of a table as a document.

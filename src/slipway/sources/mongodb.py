@@ -32,6 +32,12 @@ class UnfitField(TableError):
         self.field, self.why = field, why
 
 
+NO_SNAPSHOT = (
+    "The server gives no snapshot of {}, as only a replica set does: what is written to it during the read may or may not be "
+    "in the table"
+)
+
+
 @dataclass(frozen=True)
 class MongoCollection:
     """The collection that a problem's section ``mongodb`` names."""
@@ -58,7 +64,10 @@ class MongoCollection:
 
 
 def open_collection(
-    settings: problem.Collection, columns: Collection[str] | None = None, without: Collection[str] = (), server: str = "",
+    settings: problem.Collection,
+    columns: Collection[str] | None = None,
+    without: Collection[str] = (),
+    server: str = "",
 ) -> Batches:
     """The documents of a collection as a table, as they lie there; by _id when there is a filter, or the server has shards.
 
@@ -87,10 +96,7 @@ def open_collection(
         answer = Answer(query)
         paths = _paths(answer)
         rows = answer.count()
-    says = "" if answer.session else (
-        f"The server gives no snapshot of {query.place}, as only a replica set does: what is written to it during the read "
-        "may or may not be in the table"
-    )
+    says = "" if answer.session else NO_SNAPSHOT.format(query.place)
     begun = [answer]  # the first read goes on with it, the next ones ask anew
     del answer
     return Batches(tuple(paths), rows, lambda: _read(query, paths, begun), says)
@@ -115,7 +121,8 @@ def _paths(answer: Answer) -> dict[str, str]:
         paths = {name: name for name in names}
     else:
         absent = {
-            name for name, path in query.paths.items()
+            name
+            for name, path in query.paths.items()
             if not any(has(document, path) for document in head) and not answer.exists(path)
         }
         for name in absent & query.settings.fields.keys():

@@ -94,7 +94,11 @@ class Answer:
     def _begin(self) -> None:
         query = self.query
         self.cursor: RawBatchCursor[Any] = query.collection(self.client).find_raw_batches(
-            query.settings.filter, query.projection, sort=self.order, batch_size=FETCHED, session=self.session,
+            query.settings.filter,
+            query.projection,
+            sort=self.order,
+            batch_size=FETCHED,
+            session=self.session,
         )
         self.first: bytes = next(self.cursor, b"")
 
@@ -131,10 +135,17 @@ class Answer:
     def name(self, row: int) -> str:
         """The document in this row, from 0, for a message."""
         with suppress(PyMongoError, StopIteration):
-            found = next(self.query.collection(self.client).find(
-                self.query.settings.filter, {"_id": 1}, sort=self.order, skip=row, limit=1, session=self.session,
-                max_time_ms=PATIENCE,
-            ))
+            found = next(
+                self.query.collection(self.client).find(
+                    self.query.settings.filter,
+                    {"_id": 1},
+                    sort=self.order,
+                    skip=row,
+                    limit=1,
+                    session=self.session,
+                    max_time_ms=PATIENCE,
+                )
+            )
             return f"the document with _id {found['_id']!r}"
         return f"row {row + 1:,}"
 

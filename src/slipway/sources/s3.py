@@ -87,7 +87,8 @@ def objects(location: str) -> list[Found]:
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start):
             found += [
                 Found(client, bucket, each["Key"], each["ETag"], each["Size"])
-                for each in page.get("Contents", []) if wanted.fullmatch(each["Key"])
+                for each in page.get("Contents", [])
+                if wanted.fullmatch(each["Key"])
             ]
     if not found:
         raise TableError(f"{location}: there is no such object", "A glob is written s3://bucket/prefix/*.parquet")
@@ -98,14 +99,16 @@ def _expression(pattern: str) -> str:
     kinds = ("(?:.*/)?", "[^/]*", "[^/]")
     said = []
     for folders, some, one, chosen, plain in GLOB.findall(pattern):
-        said.append(next((kind for kind, given in zip(kinds, (folders, some, one)) if given), None) or (
-            chosen.replace("[!", "[^", 1) if chosen else re.escape(plain)
-        ))
+        said.append(
+            next((kind for kind, given in zip(kinds, (folders, some, one)) if given), None)
+            or (chosen.replace("[!", "[^", 1) if chosen else re.escape(plain))
+        )
     return "".join(said)
 
 
 def _part(found: Found) -> Part:
     """An object as a file of a table: CSV is read as it streams in; of Parquet the footer and the columns asked for."""
+
     def opened() -> pyarrow.NativeFile:
         ranges = found.where.lower().endswith(PARQUET)
         return pyarrow.PythonFile(Ranges(found) if ranges else io.BufferedReader(Stream(found), STREAMED), mode="r")

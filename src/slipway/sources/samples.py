@@ -42,18 +42,34 @@ def loan(rows: int) -> list[list[str]]:
     score = -2.6 + 3.9 * history + 0.6 * (area == "Semiurban") + 0.4 * (married == "Yes") - 25 * amount / (income + partner)
     approved = random.random(rows) < 1 / (1 + np.exp(-score))
     header = [
-        "Loan_ID", "Gender", "Married", "Dependents", "Education", "Self_Employed", "ApplicantIncome",
-        "CoapplicantIncome", "LoanAmount", "Loan_Amount_Term", "Credit_History", "Property_Area", "Loan_Status",
+        "Loan_ID",
+        "Gender",
+        "Married",
+        "Dependents",
+        "Education",
+        "Self_Employed",
+        "ApplicantIncome",
+        "CoapplicantIncome",
+        "LoanAmount",
+        "Loan_Amount_Term",
+        "Credit_History",
+        "Property_Area",
+        "Loan_Status",
     ]
     columns = [
         np.array([f"LP{number:06d}" for number in range(1_002, 1_002 + rows)]),
         _holes(random, random.choice(["Male", "Female"], rows, p=[0.81, 0.19]), 0.02),
-        married, _holes(random, random.choice(["0", "1", "2", "3+"], rows, p=[0.57, 0.17, 0.17, 0.09]), 0.025),
+        married,
+        _holes(random, random.choice(["0", "1", "2", "3+"], rows, p=[0.57, 0.17, 0.17, 0.09]), 0.025),
         random.choice(["Graduate", "Not Graduate"], rows, p=[0.78, 0.22]),
         _holes(random, random.choice(["No", "Yes"], rows, p=[0.86, 0.14]), 0.05),
-        income.astype(int), partner.astype(int), _holes(random, amount.astype(int), 0.035),
+        income.astype(int),
+        partner.astype(int),
+        _holes(random, amount.astype(int), 0.035),
         _holes(random, random.choice([360, 180, 480, 300, 120], rows, p=[0.85, 0.08, 0.03, 0.02, 0.02]), 0.02),
-        _holes(random, history, 0.08), area, np.where(approved, "Y", "N"),
+        _holes(random, history, 0.08),
+        area,
+        np.where(approved, "Y", "N"),
     ]
     return _table(header, columns)
 

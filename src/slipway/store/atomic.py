@@ -12,7 +12,11 @@ from slipway.errors import SlipwayError, StoreError
 NO_RIGHT = "Get write permission there"
 FULL = "Free disk space, and run the same command again"
 CURES = {
-    errno.EACCES: NO_RIGHT, errno.EPERM: NO_RIGHT, errno.EROFS: NO_RIGHT, errno.ENOSPC: FULL, errno.EDQUOT: FULL,
+    errno.EACCES: NO_RIGHT,
+    errno.EPERM: NO_RIGHT,
+    errno.EROFS: NO_RIGHT,
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
     errno.EFBIG: "Raise the limit on file size (ulimit -f), and run the same command again",
 }
 

@@ -1,6 +1,6 @@
 """Copy only the champion of a store to the folder that an image serves it from.
 
-    python -m slipway.store.bake artifacts /release
+python -m slipway.store.bake artifacts /release
 """
 
 import shutil

@@ -42,7 +42,7 @@ class Journal:
             if size and os.pread(handle, 1, size - 1) != b"\n":
                 line = b"\n" + line
             while line:  # a nearly full disk accepts a part of it, and refuses the rest
-                line = line[os.write(handle, line):]
+                line = line[os.write(handle, line) :]
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -91,8 +91,14 @@ def entry(event: str, bundle: Bundle, champion: str | None, verdict: Mapping[str
         ``outcome`` and ``reasons``.
     """
     return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"), "who": _who(), "event": event,
-        "problem": bundle.problem, "digest": bundle.digest, "champion": champion, **verdict, **more,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "who": _who(),
+        "event": event,
+        "problem": bundle.problem,
+        "digest": bundle.digest,
+        "champion": champion,
+        **verdict,
+        **more,
     }
 
 

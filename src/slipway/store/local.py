@@ -87,9 +87,7 @@ class LocalStore:
         """Read and verify a bundle; BundleError if it is missing or damaged."""
         folder = self.bundles / digest
         if not DIGEST.fullmatch(digest) or not folder.is_dir():
-            raise BundleError(
-                f"bundle {digest[:12]} is not in {self.bundles}", "Run slipway train, or copy the bundle there"
-            )
+            raise BundleError(f"bundle {digest[:12]} is not in {self.bundles}", "Run slipway train, or copy the bundle there")
         return read_bundle(folder, digest)
 
     def pointer(self) -> Pointer | None:
@@ -107,9 +105,7 @@ class LocalStore:
         """The champion; StoreError before the first promotion."""
         pointer = self.pointer()
         if pointer is None:
-            raise StoreError(
-                f"{self.root / FILE}: no champion yet", "Run slipway train first; commit the file to release it"
-            )
+            raise StoreError(f"{self.root / FILE}: no champion yet", "Run slipway train first; commit the file to release it")
         return pointer
 
     def champion(self) -> Bundle:

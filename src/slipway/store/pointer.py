@@ -34,7 +34,10 @@ class Pointer:
 
     def to_bytes(self) -> bytes:
         document = {
-            "format": FORMAT, "problem": self.problem, "digest": self.digest, "verdict": dict(self.verdict),
+            "format": FORMAT,
+            "problem": self.problem,
+            "digest": self.digest,
+            "verdict": dict(self.verdict),
         }
         return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 

@@ -40,14 +40,16 @@ ENDPOINT = "Check the network and AWS_ENDPOINT_URL"
 PUSH = "Run slipway push on the machine that trained it"
 LATER = "Run it again later: finished files are skipped"
 DENIED = {"AccessDenied", "AllAccessDisabled", "403"}
-CURES = {
-    "NoSuchBucket": "The bucket does not exist: create it, or correct remote in slipway.yaml or SLIPWAY_REMOTE",
-    "NotImplemented": "This server lacks features of S3 that are needed (docs/remote.md)",
-    "404": ENDPOINT,
-    "RequestTimeTooSkewed": "Correct the clock of this machine",
-} | dict.fromkeys(
-    ["InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"], KEYS
-) | dict.fromkeys(["PermanentRedirect", "AuthorizationHeaderMalformed"], REGION)
+CURES = (
+    {
+        "NoSuchBucket": "The bucket does not exist: create it, or correct remote in slipway.yaml or SLIPWAY_REMOTE",
+        "NotImplemented": "This server lacks features of S3 that are needed (docs/remote.md)",
+        "404": ENDPOINT,
+        "RequestTimeTooSkewed": "Correct the clock of this machine",
+    }
+    | dict.fromkeys(["InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"], KEYS)
+    | dict.fromkeys(["PermanentRedirect", "AuthorizationHeaderMalformed"], REGION)
+)
 
 
 class Overtaken(StoreError):
@@ -88,6 +90,7 @@ class S3Store:
 
     def find(self, digits: str) -> str:
         """The one digest of a bundle that starts with `digits`; StoreError if there is none, or several."""
+
         def there() -> list[str]:
             folders = [name.split("/")[1] for name in self.sizes(f"bundles/{digits}") if name.endswith(f"/{MANIFEST}")]
             return [digest for digest in folders if DIGEST.fullmatch(digest)]
@@ -120,8 +123,12 @@ class S3Store:
         """Write an object in one step; S3 refuses it if it arrives with another SHA-256."""
         with self._told(PUT, name):
             self.client.put_object(
-                Bucket=self.bucket, Key=self.prefix + name, Body=content,
-                ChecksumAlgorithm="SHA256", ChecksumSHA256=_sum(digest), **condition,
+                Bucket=self.bucket,
+                Key=self.prefix + name,
+                Body=content,
+                ChecksumAlgorithm="SHA256",
+                ChecksumSHA256=_sum(digest),
+                **condition,
             )
 
     def update(self, name: str, change: Callable[[bytes], bytes]) -> None:
@@ -217,7 +224,7 @@ def attempts() -> Iterator[AbstractContextManager[None]]:
 
 def _wait(attempt: int) -> None:
     """Wait for a random time, so that competing writers do not collide again."""
-    time.sleep(random.uniform(0, min(LONGEST_WAIT, 0.05 * 2 ** attempt)))
+    time.sleep(random.uniform(0, min(LONGEST_WAIT, 0.05 * 2**attempt)))
 
 
 def open_remote(problem: Problem) -> S3Store:
@@ -237,7 +244,8 @@ def open_remote(problem: Problem) -> S3Store:
 def connect(where: str) -> Any:
     """An S3 client configured by the environment; StoreError naming `where` if that is invalid."""
     config = Config(
-        connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS,
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         s3={"addressing_style": "path" if os.environ.get("AWS_ENDPOINT_URL") else "auto"},  # bucket.host is AWS's own
     )

@@ -23,8 +23,10 @@ OUTCOMES = ("success", "failure", "cancelled", "rejected")
 COUNT = ("an integer of 1 or more", lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 1)
 RELEASE: dict[str, tuple[str, Callable[[Any], object]]] = {
     "key": ("a text", lambda value: isinstance(value, str) and value.strip()),
-    "digest": ("sha256: and 64 hexadecimal digits",
-               lambda value: isinstance(value, str) and re.fullmatch(r"sha256:[0-9a-f]{64}", value)),
+    "digest": (
+        "sha256: and 64 hexadecimal digits",
+        lambda value: isinstance(value, str) and re.fullmatch(r"sha256:[0-9a-f]{64}", value),
+    ),
     "commit": ("40 hexadecimal digits", lambda value: isinstance(value, str) and re.fullmatch(r"[0-9a-f]{40}", value)),
     "run_number": COUNT,
     "run_attempt": COUNT,
@@ -106,7 +108,8 @@ def _listed(manifest: bytes) -> dict[str, tuple[int, str]]:
         files = parse(manifest)["files"].items()
         return {
             name: (listed["bytes"], listed["sha256"])
-            for name, listed in files if FILE_NAME.fullmatch(name) and name != MANIFEST
+            for name, listed in files
+            if FILE_NAME.fullmatch(name) and name != MANIFEST
         }
     except (ValueError, TypeError, KeyError, AttributeError):
         return {}

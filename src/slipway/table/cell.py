@@ -15,9 +15,26 @@ from slipway.table.formats import Described, Format, format_of, number, problem_
 from slipway.table.schema import MISSING, UNSEEN, Columns, Field, Schema
 
 # Cells that mean "missing" in every column, in lower case and without blanks around them.
-MISSING_MARKERS = frozenset({
-    "", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "-nan", "#na", "null", "none", "?", "-", "--", "nil", "missing",
-})
+MISSING_MARKERS = frozenset(
+    {
+        "",
+        "na",
+        "n/a",
+        "n.a.",
+        "#n/a",
+        "<na>",
+        "nan",
+        "-nan",
+        "#na",
+        "null",
+        "none",
+        "?",
+        "-",
+        "--",
+        "nil",
+        "missing",
+    }
+)
 BOOLEANS = frozenset({"true", "false"})
 Markers = Callable[[str], Collection[str]]  # column → further texts that mean a missing cell in it
 

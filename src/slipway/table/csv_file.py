@@ -66,8 +66,10 @@ class CsvFile:
             try:
                 # without threads, which lose the line of an error
                 batches = arrow.open_csv(
-                    text, arrow.ReadOptions(column_names=form.numbered, block_size=BLOCK, use_threads=False),
-                    form.parsing(), form.converting(),
+                    text,
+                    arrow.ReadOptions(column_names=form.numbered, block_size=BLOCK, use_threads=False),
+                    form.parsing(),
+                    form.converting(),
                 )
                 for batch in batches:
                     yield batch.rename_columns(list(names))
@@ -107,6 +109,7 @@ def open_csv(where: str, opens: Callable[[], pyarrow.NativeFile], size: int) -> 
 
     read: list[bytes] = []
     with reading(where), text() as stream:
+
         def more(size: int) -> bytes:
             read.append(stream.read(size))
             return read[-1]
@@ -115,7 +118,7 @@ def open_csv(where: str, opens: Callable[[], pyarrow.NativeFile], size: int) -> 
             header = read_header(more)
         except TableError as error:
             raise TableError(f"{where}: {error.cause}", error.cure) from error
-        sample = b"".join(read)[header.size:] + stream.read(PIECE)
+        sample = b"".join(read)[header.size :] + stream.read(PIECE)
         ended = not stream.read(1)
     count = sum(1 for line in sample.splitlines() if line.strip())
     row_size = len(sample) // max(count, 1)

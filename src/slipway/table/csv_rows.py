@@ -48,7 +48,8 @@ class Form:
     def converting(self) -> arrow.ConvertOptions:
         """Every cell is text, untouched."""
         return arrow.ConvertOptions(
-            column_types=dict.fromkeys(self.numbered, pyarrow.string()), strings_can_be_null=False,
+            column_types=dict.fromkeys(self.numbered, pyarrow.string()),
+            strings_can_be_null=False,
             include_columns=[self.numbered[place] for place in self.places],
         )
 
@@ -125,7 +126,8 @@ def _parse_lines(data: bytes, form: Form) -> Parsed | None:
         table = arrow.read_csv(
             pyarrow.BufferReader(data),
             arrow.ReadOptions(column_names=form.numbered, use_threads=False, block_size=len(data) + 1),
-            form.parsing(skip, quoted=b'"' in data), form.converting(),
+            form.parsing(skip, quoted=b'"' in data),
+            form.converting(),
         )
     except pyarrow.ArrowInvalid:
         return None

@@ -16,10 +16,15 @@ FEW = 5
 SHOWN = 30
 EXPONENT = r"(?:[eE][+-]?[0-9]++)?"
 NUMBER = re.compile(  # without its unit
-    r"[+-]?(?:(?P<bare>[0-9]++)" + EXPONENT
+    r"[+-]?(?:(?P<bare>[0-9]++)"
+    + EXPONENT
     + r"|[1-9][0-9]{0,2}(?P<group>[.,' ])[0-9]{3}(?P<more>(?:(?P=group)[0-9]{3})*+)"
-    + r"(?:(?!(?P=group))(?P<fraction>[.,])[0-9]*+" + EXPONENT + ")?"
-    + r"|(?=.?[0-9])[0-9]*+(?P<mark>[.,])[0-9]*+" + EXPONENT + ")"
+    + r"(?:(?!(?P=group))(?P<fraction>[.,])[0-9]*+"
+    + EXPONENT
+    + ")?"
+    + r"|(?=.?[0-9])[0-9]*+(?P<mark>[.,])[0-9]*+"
+    + EXPONENT
+    + ")"
 )
 CODE = re.compile("0[0-9]+")
 USUAL_MARK = {"": ".", "'": ".", " ": ","}  # where no cell has a fraction and no other column tells
@@ -71,9 +76,7 @@ def find_all(columns: Mapping[str, Collection[str]]) -> dict[str, Found]:
     looks = {name: _marks(texts) for name, texts in columns.items()}
     proven = {mark for marks in looks.values() if marks for mark in marks.proven}
     decimal = proven.pop() if len(proven) == 1 else ""
-    return {
-        name: marks.found(decimal) if marks else _dates(columns[name]) or Found() for name, marks in looks.items()
-    }
+    return {name: marks.found(decimal) if marks else _dates(columns[name]) or Found() for name, marks in looks.items()}
 
 
 def is_value(text: str) -> bool:
@@ -144,8 +147,12 @@ class _Marks:
     def _ways(self) -> list[tuple[str, str]]:
         """Thousands separators and decimal marks that read every number."""
         return [
-            (group, mark) for mark in ",." for group in ("", *(self.thousands | self.either))
-            if group != mark and self.thousands.keys() <= {group} and self.decimal.keys() <= {mark}
+            (group, mark)
+            for mark in ",."
+            for group in ("", *(self.thousands | self.either))
+            if group != mark
+            and self.thousands.keys() <= {group}
+            and self.decimal.keys() <= {mark}
             and self.either.keys() <= {group, mark}
         ]
 
@@ -194,8 +201,8 @@ class _Marks:
         for unit, text in self.units.items():
             text = text.translate(ALIKE).lstrip("+-")
             if text.startswith(unit):
-                return unit + " " * text[len(unit):].startswith(" ") + plain
-            return plain + " " * text[:-len(unit)].endswith(" ") + unit
+                return unit + " " * text[len(unit) :].startswith(" ") + plain
+            return plain + " " * text[: -len(unit)].endswith(" ") + unit
         return plain
 
 

@@ -118,14 +118,20 @@ class DateFormat(Format):
 
 
 DATES = {
-    each.example: each for each in (
-        DateFormat("31.12.2024", "day", "."), DateFormat("31/12/2024", "day", "/"), DateFormat("31-12-2024", "day", "-"),
-        DateFormat("12/31/2024", "month", "/"), DateFormat("12-31-2024", "month", "-"),
-        DateFormat("2024-12-31", "year", "-"), DateFormat("2024/12/31", "year", "/"), DateFormat("2024.12.31", "year", "."),
+    each.example: each
+    for each in (
+        DateFormat("31.12.2024", "day", "."),
+        DateFormat("31/12/2024", "day", "/"),
+        DateFormat("31-12-2024", "day", "-"),
+        DateFormat("12/31/2024", "month", "/"),
+        DateFormat("12-31-2024", "month", "-"),
+        DateFormat("2024-12-31", "year", "-"),
+        DateFormat("2024/12/31", "year", "/"),
+        DateFormat("2024.12.31", "year", "."),
     )
 }
 EXPECTED = (
-    "Write 1234.56 as the column does, such as \"1,234.56\", \"1.234,56 €\", \"1234,56\", \"1 234,56\" or \"1234.56%\", or "
+    'Write 1234.56 as the column does, such as "1,234.56", "1.234,56 €", "1234,56", "1 234,56" or "1234.56%", or '
     "31 December 2024, as one of " + ", ".join(f'"{each}"' for each in DATES)
 )
 
@@ -134,13 +140,13 @@ def without_unit(text: str) -> tuple[str, str]:
     """A number without its unit, and the unit, if it has one: ``-5`` and ``€`` of ``-5 €``, ``-€5`` and ``€ -5``."""
     text = text.translate(ALIKE)
     sign = text[:1] if text.startswith(("-", "+")) else ""
-    bare = text[len(sign):]
+    bare = text[len(sign) :]
     for unit in (bare[:1], bare[:3]):
         if is_unit(unit):
-            return sign + bare[len(unit):].lstrip(), unit
+            return sign + bare[len(unit) :].lstrip(), unit
     for unit in (bare[-1:], bare[-3:]):
         if is_unit(unit):
-            return sign + bare[:-len(unit)].rstrip(), unit
+            return sign + bare[: -len(unit)].rstrip(), unit
     return sign + bare, ""
 
 
@@ -187,9 +193,9 @@ def problem_format(problem: Described, name: str) -> Format | None:
         return None
     if example == ASK:
         raise ProblemError(
-            f"formats.{name}: \"?\" stands where an example is needed",
-            "Replace it with one of the two examples in the comment beside it: such as \"1.234,56\" or \"1234.56\" for "
-            "numbers, \"31/12/2024\" or \"12/31/2024\" for dates",
+            f'formats.{name}: "?" stands where an example is needed',
+            'Replace it with one of the two examples in the comment beside it: such as "1.234,56" or "1234.56" for '
+            'numbers, "31/12/2024" or "12/31/2024" for dates',
         )
     try:
         return format_of(example)

@@ -135,8 +135,13 @@ def _plain(column: pyarrow.Array) -> pyarrow.Array:
         return column.cast(pyarrow.uint8())
     if types.is_date(kind) or types.is_timestamp(kind):
         return column.cast(pyarrow.timestamp("us"), safe=False).cast(pyarrow.int64())
-    if types.is_integer(kind) or types.is_floating(kind) or types.is_null(kind) or types.is_string(kind) \
-            or types.is_large_string(kind):
+    if (
+        types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_null(kind)
+        or types.is_string(kind)
+        or types.is_large_string(kind)
+    ):
         return column
     return pyarrow.array([None if cell is None else str(cell) for cell in column.to_pylist()], pyarrow.string())
 
@@ -152,9 +157,9 @@ def _text(column: pyarrow.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     _, offsets, content = column.buffers()
     if not len(column):
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.uint8)
-    bounds = np.frombuffer(offsets, dtype=wide)[column.offset:column.offset + len(column) + 1].astype(np.int64)
+    bounds = np.frombuffer(offsets, dtype=wide)[column.offset : column.offset + len(column) + 1].astype(np.int64)
     everything = np.frombuffer(content, dtype=np.uint8) if content else np.zeros(0, np.uint8)
-    return bounds[:-1] - bounds[0], np.diff(bounds), everything[bounds[0]:bounds[-1]]
+    return bounds[:-1] - bounds[0], np.diff(bounds), everything[bounds[0] : bounds[-1]]
 
 
 def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -183,13 +183,18 @@ class Rules:
     """
 
     def __init__(
-        self, schema: Schema, serving: Serving, limits: Mapping[str, Limits] | None = None,
+        self,
+        schema: Schema,
+        serving: Serving,
+        limits: Mapping[str, Limits] | None = None,
         markers: Markers = no_markers,
     ) -> None:
         closed = serving.unknown_levels == "reject"
         self.rules = tuple(
             Rule(
-                field, closed, *_answered(field, serving.out_of_range, (limits or {}).get(field.name)),
+                field,
+                closed,
+                *_answered(field, serving.out_of_range, (limits or {}).get(field.name)),
                 reader_of(field, markers(field.name)),
             )
             for field in schema
@@ -197,7 +202,8 @@ class Rules:
         self._order = {field.name: place for place, field in enumerate(schema)}
         self._open = [field for field in schema if field.type == "category" and not closed]
         self._ranged = [
-            rule.field for rule in self.rules
+            rule.field
+            for rule in self.rules
             if rule.field.type == "date" or rule.is_number and (rule.low, rule.high) != _seen(rule.field)
         ]
         seen = np.array([_seen(field) for field in self._ranged]).reshape(-1, 2, 1)
@@ -213,7 +219,8 @@ class Rules:
         """What is unlike training in rows that are answered all the same: the first `limit`, by row and field."""
         found = [
             FieldProblem(row + 1, name, reason, detail)
-            for name, reason, detail, rows in self._unlike(columns) for row in rows[:limit].tolist()
+            for name, reason, detail, rows in self._unlike(columns)
+            for row in rows[:limit].tolist()
         ]
         return sorted(found, key=attrgetter("row"))[:limit]
 

@@ -48,8 +48,13 @@ def _tree(nodes: np.ndarray, score: int, scores: int) -> Tree:
     value = np.zeros((len(nodes), scores))
     value[:, score] = nodes["value"]
     return Tree(
-        nodes["feature_idx"], nodes["left"], nodes["right"], nodes["num_threshold"],
-        nodes["missing_go_to_left"].astype(bool), nodes["is_leaf"].astype(bool), value,
+        nodes["feature_idx"],
+        nodes["left"],
+        nodes["right"],
+        nodes["num_threshold"],
+        nodes["missing_go_to_left"].astype(bool),
+        nodes["is_leaf"].astype(bool),
+        value,
     )
 
 

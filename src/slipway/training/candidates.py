@@ -43,9 +43,7 @@ class Trial:
         return dict(self.settings) | ({"target": "log(1 + y)"} if self.log_target else {})
 
 
-def trials(
-    candidates: Sequence[str], number: int, task: str, seed: int, log_target: bool, rows: int = 0
-) -> list[Trial]:
+def trials(candidates: Sequence[str], number: int, task: str, seed: int, log_target: bool, rows: int = 0) -> list[Trial]:
     """What to compare: of each candidate its share of `number` settings, half of these also with a log target if asked."""
     found = []
     for name in candidates:

@@ -32,9 +32,7 @@ def challenger(table: Table, entries: Sequence[Entry]) -> tuple[Draft, dict[int,
         disagreeing = disagreements(fitted, Predictor(draft), table.unseen.columns)
         if not disagreeing:
             return draft, refused
-        refused[position] = (
-            f"its export answers {disagreeing} of {len(table.unseen.y)} held-out rows unlike scikit-learn"
-        )
+        refused[position] = f"its export answers {disagreeing} of {len(table.unseen.y)} held-out rows unlike scikit-learn"
     raise TableError("no candidate can be exported exactly: " + "; ".join(refused.values() or ["none was fitted"]))
 
 
@@ -60,17 +58,30 @@ def _draft(table: Table, entry: Entry, fitted: Fitted) -> Draft:
     trial, candidate = fitted.trial, CANDIDATES[fitted.trial.candidate]
     graph = candidate.export(fitted.estimator, len(fitted.encoding.outputs))
     model = Model(
-        task=table.rows.task, target=table.target.name, classes=table.rows.classes,
-        threshold=entry.threshold, metric=table.goal.metric, costs=table.goal.costs,
-        candidate=trial.candidate, settings=trial.described(),
-        input=candidate.dtype, link="expm1" if trial.log_target else graph.link, base=tuple(graph.base),
-        encoding=Outputs(fitted.encoding.outputs), split=table.split,
+        task=table.rows.task,
+        target=table.target.name,
+        classes=table.rows.classes,
+        threshold=entry.threshold,
+        metric=table.goal.metric,
+        costs=table.goal.costs,
+        candidate=trial.candidate,
+        settings=trial.described(),
+        input=candidate.dtype,
+        link="expm1" if trial.log_target else graph.link,
+        base=tuple(graph.base),
+        encoding=Outputs(fitted.encoding.outputs),
+        split=table.split,
         rows=Counts(int(table.used.sum()), int(table.held.sum()), int((~table.target.rows).sum())),
-        data=table.fingerprint, libraries={name: version(name) for name in LIBRARIES},
+        data=table.fingerprint,
+        libraries={name: version(name) for name in LIBRARIES},
     )
-    return Draft({
-        "schema.json": written(table.rows.schema), "model.json": written(model), "model.onnx": graph.onnx,
-    })
+    return Draft(
+        {
+            "schema.json": written(table.rows.schema),
+            "model.json": written(model),
+            "model.onnx": graph.onnx,
+        }
+    )
 
 
 def documents(
@@ -80,10 +91,13 @@ def documents(
     predictor, goal, unseen = Predictor(draft), table.goal, table.unseen
     scored = goal.scored(unseen.y, predictor.scores(unseen.columns), predictor.threshold)
     metrics = Metrics(
-        metric=goal.metric, greater_is_better=METRICS[goal.metric].greater_is_better, confidence=problem.gate.confidence,
+        metric=goal.metric,
+        greater_is_better=METRICS[goal.metric].greater_is_better,
+        confidence=problem.gate.confidence,
         holdout=evidence.holdout_metrics(table.rows.task, scored, table.learned, problem.gate.confidence, goal),
         importance=evidence.importance(predictor, unseen, goal),
-        leaderboard=evidence.leaderboard(entries, refused), notes=tuple(remarks),
+        leaderboard=evidence.leaderboard(entries, refused),
+        notes=tuple(remarks),
     )
     figure = fit_svg(scored, table.rows.classes)
     return dict(draft.files) | {

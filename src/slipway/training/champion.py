@@ -43,7 +43,11 @@ class Champion:
         return held_out(frame, self.split, self.predictor.schema)
 
     def scores(
-        self, frame: pd.DataFrame, task: str, classes: tuple[str, ...], markers: Markers = no_markers,
+        self,
+        frame: pd.DataFrame,
+        task: str,
+        classes: tuple[str, ...],
+        markers: Markers = no_markers,
     ) -> np.ndarray:
         """Its scores for the rows of `frame`, in the order of `classes`; `markers` are texts that mean a missing cell."""
         predictor = self.predictor

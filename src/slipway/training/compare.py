@@ -136,9 +136,7 @@ def fit(trial: Trial, rows: Rows, seed: int) -> Fitted:
     return fitted
 
 
-def compare(
-    rows: Rows, trials: Sequence[Trial], goal: Goal, jobs: int, progress: Progress
-) -> tuple[list[Entry], bool]:
+def compare(rows: Rows, trials: Sequence[Trial], goal: Goal, jobs: int, progress: Progress) -> tuple[list[Entry], bool]:
     """Cross-validate all trials.
 
     Returns
@@ -189,8 +187,7 @@ def _entry(trial: Trial | None, scores: dict[int, np.ndarray], rows: Rows, folds
     truth = np.concatenate([rows.y[held] for _, held in folds])
     threshold = goal.threshold(rows.task, truth, everything)
     values = [
-        value(goal.metric, goal.scored(rows.y[held], scores[number], threshold))
-        for number, (_, held) in enumerate(folds)
+        value(goal.metric, goal.scored(rows.y[held], scores[number], threshold)) for number, (_, held) in enumerate(folds)
     ]
     known = [each for each in values if not np.isnan(each)]  # some metrics say nothing of a fold that lacks a rare class
     return Entry(trial, float(np.mean(known)), float(np.std(known, ddof=1) / np.sqrt(len(known))), threshold)

@@ -54,7 +54,7 @@ def worth_learning(table: Table, candidates: Sequence[str], log_target: bool) ->
         return table, []
     steps = doublings(table.learned, table.goal, learner(candidates, table.rows.task, log_target))
     if steps and not steps[-1].useful:
-        chosen = np.nonzero(table.used)[0][:steps[-1].rows]
+        chosen = np.nonzero(table.used)[0][: steps[-1].rows]
         used = np.zeros_like(table.used)
         used[chosen] = True
         return replace(table, used=used), [_said(len(chosen), table, steps)]

@@ -71,7 +71,9 @@ class Table:
 
 
 def read(
-    problem: Problem, also: Collection[str] = (), kept: KeptData | None = None,
+    problem: Problem,
+    also: Collection[str] = (),
+    kept: KeptData | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Table:
     """Read the problem's table in one pass, type it and divide it.

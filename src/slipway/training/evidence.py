@@ -69,7 +69,8 @@ def holdout_metrics(task: Task, scored: Scored, rows: Rows, confidence: float, g
     dummy = goal.scored(scored.y, baseline(rows, len(scored.y)), scored.threshold)
     intervals = {name: interval(name, scored, confidence, goal.seed) for name in names}
     return Holdout(
-        len(scored.y), {name: Estimate(one.value, one.low, one.high) for name, one in intervals.items()},
+        len(scored.y),
+        {name: Estimate(one.value, one.low, one.high) for name, one in intervals.items()},
         {name: value(name, dummy) for name in names},
     )
 
@@ -87,10 +88,7 @@ def importance(predictor: Predictor, held: Rows, goal: Goal) -> tuple[tuple[str,
         return value(goal.metric, goal.scored(rows.y, predictor.scores(columns), predictor.threshold))
 
     whole = reached(rows.columns)
-    losses = [
-        (name, sign * (whole - reached(rows.columns | {name: column[order]})))
-        for name, column in rows.columns.items()
-    ]
+    losses = [(name, sign * (whole - reached(rows.columns | {name: column[order]}))) for name, column in rows.columns.items()]
     return tuple(sorted(losses, key=lambda pair: -pair[1]))
 
 
@@ -98,9 +96,14 @@ def leaderboard(entries: Sequence[Entry], refused: dict[int, str]) -> tuple[Rank
     """The comparison; `refused` has the reasons by position."""
     return tuple(
         Ranked(
-            entry.trial.candidate, entry.trial.described(), entry.mean, entry.error,
-            position not in refused, refused.get(position, ""),
+            entry.trial.candidate,
+            entry.trial.described(),
+            entry.mean,
+            entry.error,
+            position not in refused,
+            refused.get(position, ""),
         )
-        if entry.trial else Ranked("baseline", {}, entry.mean, entry.error, False, "looks at no field")
+        if entry.trial
+        else Ranked("baseline", {}, entry.mean, entry.error, False, "looks at no field")
         for position, entry in enumerate(entries)
     )

@@ -89,16 +89,23 @@ def tree_graph(trees: Sequence[Tree], features: int) -> bytes:
     nodes, targets = np.nonzero(used)
     missing = _joined(trees, "missing_left") & ~leaf
     node = helper.make_node(
-        "TreeEnsembleRegressor", [INPUT], [OUTPUT], domain="ai.onnx.ml", n_targets=2 * scores,
-        nodes_treeids=tree_ids.tolist(), nodes_nodeids=node_ids.tolist(),
+        "TreeEnsembleRegressor",
+        [INPUT],
+        [OUTPUT],
+        domain="ai.onnx.ml",
+        n_targets=2 * scores,
+        nodes_treeids=tree_ids.tolist(),
+        nodes_nodeids=node_ids.tolist(),
         nodes_featureids=np.where(leaf, 0, _joined(trees, "feature")).tolist(),
         nodes_modes=np.where(leaf, "LEAF", "BRANCH_LEQ").tolist(),
         nodes_values=np.where(leaf, 0, _rounded_down(_joined(trees, "threshold"))).tolist(),
         nodes_truenodeids=np.where(leaf, 0, _joined(trees, "left")).tolist(),
         nodes_falsenodeids=np.where(leaf, 0, _joined(trees, "right")).tolist(),
         nodes_missing_value_tracks_true=missing.astype(int).tolist(),
-        target_treeids=tree_ids[nodes].tolist(), target_nodeids=node_ids[nodes].tolist(),
-        target_ids=targets.tolist(), target_weights=weights[nodes, targets].tolist(),
+        target_treeids=tree_ids[nodes].tolist(),
+        target_nodeids=node_ids[nodes].tolist(),
+        target_ids=targets.tolist(),
+        target_weights=weights[nodes, targets].tolist(),
     )
     return _serialize(node, [], TensorProto.FLOAT, features, 2 * scores)
 
@@ -123,11 +130,10 @@ def _rounded_down(thresholds: np.ndarray) -> np.ndarray:
     return np.where(rounded > thresholds, np.nextafter(rounded, np.float32(-np.inf)), rounded)
 
 
-def _serialize(
-    node: onnx.NodeProto, initializers: list[TensorProto], kind: int, features: int, outputs: int
-) -> bytes:
+def _serialize(node: onnx.NodeProto, initializers: list[TensorProto], kind: int, features: int, outputs: int) -> bytes:
     graph = helper.make_graph(
-        [node], "slipway",  # a graph without a name gets a random one, and the digest would differ
+        [node],
+        "slipway",  # a graph without a name gets a random one, and the digest would differ
         [helper.make_tensor_value_info(INPUT, kind, [None, features])],
         [helper.make_tensor_value_info(OUTPUT, kind, [None, outputs])],
         initializers,

@@ -46,11 +46,23 @@ def _tree(tree: Any, share: float) -> Tree:
     if value.shape[1] == 2:
         value = value[:, 1:]  # binary: the positive class says it all
     return Tree(
-        tree.feature, tree.children_left, tree.children_right, tree.threshold,
-        tree.missing_go_to_left.astype(bool), tree.children_left < 0, value * share,
+        tree.feature,
+        tree.children_left,
+        tree.children_right,
+        tree.threshold,
+        tree.missing_go_to_left.astype(bool),
+        tree.children_left < 0,
+        value * share,
     )
 
 
 FOREST = Candidate(
-    _estimator, for_trees, "float32", _export, NUMBERS, CLASSES, _drawn, on_many_rows={"max_samples": TREE_ROWS},
+    _estimator,
+    for_trees,
+    "float32",
+    _export,
+    NUMBERS,
+    CLASSES,
+    _drawn,
+    on_many_rows={"max_samples": TREE_ROWS},
 )

@@ -66,9 +66,7 @@ def interval(metric: str, scored: Scored, confidence: float, seed: int) -> Inter
     return Interval(value(metric, scored), float(low), float(high))
 
 
-def judge(
-    metric: str, challenger: Scored, champion: Scored | None, baseline: float, gate: Gate, seed: int
-) -> Verdict:
+def judge(metric: str, challenger: Scored, champion: Scored | None, baseline: float, gate: Gate, seed: int) -> Verdict:
     """Decide on rows that neither model has seen.
 
     Parameters
@@ -84,15 +82,13 @@ def judge(
     if len(challenger.y) < FEWEST:
         return Verdict("kept", (f"only {len(challenger.y)} rows are held out: too few to judge by",))
     if sign * (reached - baseline) <= 0:
-        return Verdict("kept", (
-            f"{metric} {reached:.4g} is not better than {baseline:.4g} of a baseline that looks at no field",
-        ))
+        return Verdict(
+            "kept", (f"{metric} {reached:.4g} is not better than {baseline:.4g} of a baseline that looks at no field",)
+        )
     if gate.minimum is not None and sign * (reached - gate.minimum) < 0:
         return Verdict("kept", (f"{metric} {reached:.4g} misses the minimum of {gate.minimum:.4g}",))
     if champion is None:
-        return Verdict("promoted", (
-            f"{metric} {reached:.4g} on {len(challenger.y)} held-out rows (baseline {baseline:.4g})",
-        ))
+        return Verdict("promoted", (f"{metric} {reached:.4g} on {len(challenger.y)} held-out rows (baseline {baseline:.4g})",))
     return _duel(metric, challenger, champion, gate, seed)
 
 

@@ -188,9 +188,7 @@ def best_threshold(y: np.ndarray, scores: np.ndarray, costs: tuple[float, float]
     positives, negatives = _steps(Scored(y, scores), np.ones((1, len(y))))
     distinct = np.unique(scores)[::-1]
     missed = (y == 1).sum()
-    totals = np.append(
-        [missed * false_negative], false_positive * negatives[0] + false_negative * (missed - positives[0])
-    )
+    totals = np.append([missed * false_negative], false_positive * negatives[0] + false_negative * (missed - positives[0]))
     edges = np.concatenate([[min(1.0, distinct[0] + TINY)], (distinct[:-1] + distinct[1:]) / 2, [distinct[-1] / 2]])
     if distinct[0] < 1:
         edges[0] = (distinct[0] + 1) / 2

@@ -59,12 +59,18 @@ def _binary(scored: Scored, positive: str, threshold: float) -> Figure:
     calibration.plot([0, 1], [0, 1], color=QUIET, linewidth=1)
     calibration.plot(
         [scored.scores[places == place].mean() for place in used],
-        [scored.y[places == place].mean() for place in used], marker="o", color=ACCENT,
+        [scored.y[places == place].mean() for place in used],
+        marker="o",
+        color=ACCENT,
     )
     calibration.set(title="Calibration", xlabel=f"predicted probability of {_plain(positive)}", ylabel="actual share")
     for code, color in ((0, QUIET), (1, ACCENT)):
         spread.hist(
-            scored.scores[scored.y == code], bins=20, range=(0, 1), color=color, alpha=0.7,
+            scored.scores[scored.y == code],
+            bins=20,
+            range=(0, 1),
+            color=color,
+            alpha=0.7,
             label=_plain(positive) if code else f"not {_plain(positive)}",
         )
     spread.axvline(threshold, color="black", linewidth=1, linestyle="--")
@@ -80,13 +86,22 @@ def _confusion(scored: Scored, classes: tuple[str, ...]) -> Figure:
     axes.imshow(table, cmap="Blues")
     names = [_plain(name) for name in classes]
     axes.set(
-        title="Held-out rows by class", xlabel="predicted", ylabel="actual",
-        xticks=range(len(classes)), yticks=range(len(classes)), xticklabels=names, yticklabels=names,
+        title="Held-out rows by class",
+        xlabel="predicted",
+        ylabel="actual",
+        xticks=range(len(classes)),
+        yticks=range(len(classes)),
+        xticklabels=names,
+        yticklabels=names,
     )
     if len(classes) <= 20:
         for (row, column), count in np.ndenumerate(table):
             axes.text(
-                column, row, count, ha="center", va="center",
+                column,
+                row,
+                count,
+                ha="center",
+                va="center",
                 color="white" if count > table.max() / 2 else "black",
             )
     return figure

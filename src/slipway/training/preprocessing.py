@@ -39,9 +39,7 @@ def for_linear(schema: Schema, columns: Columns) -> Encoding:
 
 
 def _standardised(draft: Encoding, columns: Columns) -> Encoding:
-    unfilled = Encoding(
-        draft.schema, tuple(Output(each.kind, each.field, each.levels, each.unseen) for each in draft.outputs)
-    )
+    unfilled = Encoding(draft.schema, tuple(Output(each.kind, each.field, each.levels, each.unseen) for each in draft.outputs))
     matrix = unfilled.encode(columns)
     outputs = []
     for output, values in zip(draft.outputs, matrix.T):
@@ -49,9 +47,9 @@ def _standardised(draft: Encoding, columns: Columns) -> Encoding:
         fill = float(np.median(known)) if len(known) and output.fill is not None else output.fill
         filled = np.where(np.isnan(values), fill, values) if fill is not None else values
         spread = float(filled.std())
-        outputs.append(Output(
-            output.kind, output.field, output.levels, output.unseen, fill, float(filled.mean()), spread or 1.0
-        ))
+        outputs.append(
+            Output(output.kind, output.field, output.levels, output.unseen, fill, float(filled.mean()), spread or 1.0)
+        )
     return Encoding(draft.schema, tuple(outputs))
 
 

@@ -20,9 +20,7 @@ LONGEST_KEY = 1_000
 RARE = 0.1
 
 
-def problem_text(
-    draft: Problem, origin: Sequence[str], target: Target, table: Written, findings: Sequence[Finding]
-) -> str:
+def problem_text(draft: Problem, origin: Sequence[str], target: Target, table: Written, findings: Sequence[Finding]) -> str:
     """slipway.yaml for this table.
 
     Parameters
@@ -38,19 +36,32 @@ def problem_text(
     """
     learned = [finding for finding in findings if finding.use == "feature"]
     markers = {target.name: table.markers.get(target.name, {})} | {each.name: each.markers for each in learned}
-    return "\n".join([
-        "# What to predict, and from what. docs/settings.md lists every setting.",
-        f"name: {scalar(draft.name)}", *origin, f"target: {scalar(target.name)}", *_task(draft, target), "",
-        *_group("id", "names a row: decides who is held out, and is not learned from", findings),
-        *_group("drop", "left out", findings),
-        *_types(table, learned), *_formats(table, [target.name, *(each.name for each in learned)]), *_missing(markers),
-        *_learned(learned), "",
-        "gate:", "  # minimum: …               # what a challenger must reach on held-out rows",
-        "  minimum_gain: 0             # by how much it must beat the champion",
-        "  confidence: 0.9             # in what share of bootstrap draws", "",
-        "serving:", "  unknown_levels: reject      # or warn: answer, and say so",
-        "  out_of_range: near          # or warn, reject", "",
-    ])
+    return "\n".join(
+        [
+            "# What to predict, and from what. docs/settings.md lists every setting.",
+            f"name: {scalar(draft.name)}",
+            *origin,
+            f"target: {scalar(target.name)}",
+            *_task(draft, target),
+            "",
+            *_group("id", "names a row: decides who is held out, and is not learned from", findings),
+            *_group("drop", "left out", findings),
+            *_types(table, learned),
+            *_formats(table, [target.name, *(each.name for each in learned)]),
+            *_missing(markers),
+            *_learned(learned),
+            "",
+            "gate:",
+            "  # minimum: …               # what a challenger must reach on held-out rows",
+            "  minimum_gain: 0             # by how much it must beat the champion",
+            "  confidence: 0.9             # in what share of bootstrap draws",
+            "",
+            "serving:",
+            "  unknown_levels: reject      # or warn: answer, and say so",
+            "  out_of_range: near          # or warn, reject",
+            "",
+        ]
+    )
 
 
 def _task(draft: Problem, target: Target) -> list[str]:
@@ -69,7 +80,8 @@ def _task(draft: Problem, target: Target) -> list[str]:
         _line(f"positive: {scalar(target.classes[1], True)}", why),
         _line(f"metric: {'pr_auc' if rare else 'roc_auc'}", f"{says}; or log_loss, brier, f1, accuracy"),
         _line("# costs:", "what wrong answers cost; then metric: cost, and the threshold follows"),
-        "#   false_positive: 1", "#   false_negative: 10",
+        "#   false_positive: 1",
+        "#   false_negative: 10",
     ]
 
 
@@ -84,9 +96,11 @@ def _group(use: str, says: str, findings: Iterable[Finding]) -> list[str]:
 
 def _types(table: Written, learned: Iterable[Finding]) -> list[str]:
     found = {each.name: table.found_in(each.name) for each in learned}
-    return _mapping("types:", "where a number would lose what the text says", {
-        name: ("category", each.evidence) for name, each in found.items() if each.are_codes
-    })
+    return _mapping(
+        "types:",
+        "where a number would lose what the text says",
+        {name: ("category", each.evidence) for name, each in found.items() if each.are_codes},
+    )
 
 
 def _formats(table: Written, names: Iterable[str]) -> list[str]:
@@ -102,9 +116,15 @@ def _formats(table: Written, names: Iterable[str]) -> list[str]:
 
 
 def _missing(markers: Mapping[str, Mapping[str, int]]) -> list[str]:
-    return _mapping("missing:", "texts that seem to mean a missing cell, besides the usual ones", {
-        name: (f"[{', '.join(map(scalar, each))}]", f"{sum(each.values()):,} cells") for name, each in markers.items() if each
-    })
+    return _mapping(
+        "missing:",
+        "texts that seem to mean a missing cell, besides the usual ones",
+        {
+            name: (f"[{', '.join(map(scalar, each))}]", f"{sum(each.values()):,} cells")
+            for name, each in markers.items()
+            if each
+        },
+    )
 
 
 def _mapping(title: str, says: str, entries: Mapping[str, tuple[str, str]]) -> list[str]:
@@ -123,7 +143,8 @@ def _key(name: str) -> str:
 def _learned(learned: Sequence[Finding]) -> list[str]:
     width = min(WIDEST, max([len(shown(each.name)) for each in learned], default=0))
     return [
-        "", "# Learned from (set types: {column: number | integer | category | date} where a type is wrong):",
+        "",
+        "# Learned from (set types: {column: number | integer | category | date} where a type is wrong):",
         *(f"#   {shown(each.name):<{width}}  {shown(each.says)}" for each in learned),
     ]
 

@@ -55,7 +55,7 @@ def report_html(model: Model, schema: Schema, metrics: Metrics, figure: bytes, p
         notes="".join(f"<p><strong>Note:</strong> {escape(note)}.</p>" for note in metrics.notes),
         metric=escape(metrics.metric),
         metrics=_metrics(metrics),
-        figure=drawing[drawing.index("<svg"):],
+        figure=drawing[drawing.index("<svg") :],
         importance=_table(["field", "loss"], metrics.importance[:20]),
         leaderboard=_leaderboard(metrics.leaderboard),
         fields=_fields(schema),
@@ -73,17 +73,20 @@ def _metrics(metrics: Metrics) -> str:
 
 def _leaderboard(entries: Sequence[Ranked]) -> str:
     rows = [
-        [entry.candidate, ", ".join(f"{name} {value}" for name, value in entry.settings.items()),
-         entry.mean, entry.error, entry.reason]
+        [
+            entry.candidate,
+            ", ".join(f"{name} {value}" for name, value in entry.settings.items()),
+            entry.mean,
+            entry.error,
+            entry.reason,
+        ]
         for entry in entries
     ]
     return _table(["candidate", "settings", "mean", "± error", "not eligible because"], rows)
 
 
 def _fields(schema: Schema) -> str:
-    rows = [
-        [field.name, field.type, _allowed(field), f"{field.missing:.1%}"] for field in schema
-    ]
+    rows = [[field.name, field.type, _allowed(field), f"{field.missing:.1%}"] for field in schema]
     return _table(["field", "type", "levels or range", "missing"], rows)
 
 

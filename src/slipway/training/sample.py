@@ -90,7 +90,10 @@ class Reservoir:
 
 
 def draw(
-    batches: Batches, key: Sequence[str], most: int, where: str,
+    batches: Batches,
+    key: Sequence[str],
+    most: int,
+    where: str,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Sample:
     """Read a table once, and keep of it at most `most` rows.

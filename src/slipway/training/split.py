@@ -33,7 +33,8 @@ def held_out(frame: pd.DataFrame, split: Split, schema: Schema = PLAIN) -> np.nd
     """Boolean mask of the rows that `split` holds out; `schema` says how cells are written."""
     readers = {field.name: reader_of(replace(field, markers=())) for field in schema if field.format}
     parts = [
-        below(row_keys(frame.iloc[start:start + ROWS], split.columns, readers), split) for start in range(0, len(frame), ROWS)
+        below(row_keys(frame.iloc[start : start + ROWS], split.columns, readers), split)
+        for start in range(0, len(frame), ROWS)
     ]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)
 
@@ -55,5 +56,6 @@ def notes(y: np.ndarray, classes: Sequence[str]) -> list[str]:
         counts = {f"rows of {label}": int((y == code).sum()) for code, label in enumerate(classes)}
     return [
         f"only {count} {what} are held out (fewer than {FEW}): the hold-out figures are uncertain"
-        for what, count in counts.items() if count < FEW
+        for what, count in counts.items()
+        if count < FEW
     ]

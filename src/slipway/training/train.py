@@ -48,9 +48,13 @@ class Outcome:
 
 
 def train(
-    problem: Problem, store: LocalStore | None = None, inputs: str | None = None, jobs: int | None = None,
+    problem: Problem,
+    store: LocalStore | None = None,
+    inputs: str | None = None,
+    jobs: int | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, candidate: None,
-    reading: Callable[[int, int | None], None] = lambda done, total: None, data: str | None = None,
+    reading: Callable[[int, int | None], None] = lambda done, total: None,
+    data: str | None = None,
 ) -> Outcome:
     """Train, keep what was read, write the bundle, pass the gate, and note the verdict in the journal.
 
@@ -89,7 +93,12 @@ def train(
 
 
 def _learned(
-    problem: Problem, store: LocalStore, champions: Champions, table: Table, inputs: str | None, jobs: int,
+    problem: Problem,
+    store: LocalStore,
+    champions: Champions,
+    table: Table,
+    inputs: str | None,
+    jobs: int,
     progress: Callable[[int, int, str], None],
 ) -> Outcome:
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
@@ -115,9 +124,7 @@ def _number(problem: Problem, table: Table) -> int:
     return max(1, problem.search.trials // part)
 
 
-def _verdict(
-    problem: Problem, table: Table, bundle: Bundle, champions: Champions, pointer: Pointer | None
-) -> Verdict:
+def _verdict(problem: Problem, table: Table, bundle: Bundle, champions: Champions, pointer: Pointer | None) -> Verdict:
     predictor = Predictor(bundle)
     if pointer is None:
         return _judged(problem, table, predictor, None, table.held).because(UNRIVALLED)
@@ -143,9 +150,7 @@ def _verdict(
     return _judged(problem, table, predictor, rival, common)
 
 
-def _judged(
-    problem: Problem, table: Table, predictor: Predictor, champion: Scored | None, common: np.ndarray
-) -> Verdict:
+def _judged(problem: Problem, table: Table, predictor: Predictor, champion: Scored | None, common: np.ndarray) -> Verdict:
     rows, goal = table.rows.take(common), table.goal
     scored = goal.scored(rows.y, predictor.scores(rows.columns), predictor.threshold)
     dummy = goal.scored(rows.y, baseline(table.learned, len(rows.y)), predictor.threshold)

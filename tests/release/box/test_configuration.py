@@ -31,25 +31,28 @@ def test_only_the_repository_must_be_given(write):
 
 
 @root_only
-@pytest.mark.parametrize("line, named", [
-    ('repository = "insurance"', "repository"),
-    ('repository = "host/name:tag"', "repository"),
-    ('repository = "https://host/name"', "repository"),
-    ('repository = "host/name@sha256:00"', "repository"),
-    ("repository = 7", "repository"),
-    (f'repository = "{REPOSITORY}"\nkeep = 1', "keep"),
-    (f'repository = "{REPOSITORY}"\nkeep = true', "keep"),
-    (f'repository = "{REPOSITORY}"\nmemory = "much"', "memory"),
-    (f'repository = "{REPOSITORY}"\npids = "256"', "pids"),
-    (f'repository = "{REPOSITORY}"\nready_seconds = 0', "ready_seconds"),
-    (f'repository = "{REPOSITORY}"\ndrain_seconds = 86401', "drain_seconds"),
-    (f'repository = "{REPOSITORY}"\ndraining = -1', "draining"),
-    (f'repository = "{REPOSITORY}"\nwebhook = "file:///etc/shadow"', "webhook"),
-    (f'repository = "{REPOSITORY}"\nsockets_mount = "relative"', "sockets_mount"),
-    (f'repository = "{REPOSITORY}"\nprivileged = true', "unknown setting privileged"),
-    ("keep = 3", "repository is missing"),
-    ("keep = ", "invalid TOML"),
-])
+@pytest.mark.parametrize(
+    "line, named",
+    [
+        ('repository = "insurance"', "repository"),
+        ('repository = "host/name:tag"', "repository"),
+        ('repository = "https://host/name"', "repository"),
+        ('repository = "host/name@sha256:00"', "repository"),
+        ("repository = 7", "repository"),
+        (f'repository = "{REPOSITORY}"\nkeep = 1', "keep"),
+        (f'repository = "{REPOSITORY}"\nkeep = true', "keep"),
+        (f'repository = "{REPOSITORY}"\nmemory = "much"', "memory"),
+        (f'repository = "{REPOSITORY}"\npids = "256"', "pids"),
+        (f'repository = "{REPOSITORY}"\nready_seconds = 0', "ready_seconds"),
+        (f'repository = "{REPOSITORY}"\ndrain_seconds = 86401', "drain_seconds"),
+        (f'repository = "{REPOSITORY}"\ndraining = -1', "draining"),
+        (f'repository = "{REPOSITORY}"\nwebhook = "file:///etc/shadow"', "webhook"),
+        (f'repository = "{REPOSITORY}"\nsockets_mount = "relative"', "sockets_mount"),
+        (f'repository = "{REPOSITORY}"\nprivileged = true', "unknown setting privileged"),
+        ("keep = 3", "repository is missing"),
+        ("keep = ", "invalid TOML"),
+    ],
+)
 def test_what_is_wrong_is_named_with_its_file(write, line, named):
     path = write(line)
     with pytest.raises(ReleaseError, match=named) as raised:

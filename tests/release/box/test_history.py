@@ -14,32 +14,36 @@ def history(tmp_path) -> History:
     return History(tmp_path / "history.jsonl", pytest.fail)
 
 
-@pytest.mark.parametrize("noted, live, expected", [
-    ([], None, []),
-    ([("start", A)], None, [("failed", A)]),
-    ([("start", A)], A, [("live", A)]),
-    ([("start", A), ("live", A)], A, []),
-    ([("start", A), ("live", A), ("start", B)], A, [("failed", B)]),
-    ([("start", A), ("live", A), ("start", B)], B, [("live", B)]),
-    ([("start", A), ("live", A), ("start", B), ("failed", B)], A, []),
-    ([("start", A), ("live", A), ("start", B), ("live", B)], A, [("rollback", A)]),
-    ([("start", A), ("live", A), ("start", B), ("live", B), ("rollback", A)], A, []),
-    ([("start", A), ("live", A), ("start", B), ("live", B), ("cut", A)], B, []),
-    ([("start", A), ("live", A), ("start", B), ("cut", A)], A, [("failed", B)]),
-])
+@pytest.mark.parametrize(
+    "noted, live, expected",
+    [
+        ([], None, []),
+        ([("start", A)], None, [("failed", A)]),
+        ([("start", A)], A, [("live", A)]),
+        ([("start", A), ("live", A)], A, []),
+        ([("start", A), ("live", A), ("start", B)], A, [("failed", B)]),
+        ([("start", A), ("live", A), ("start", B)], B, [("live", B)]),
+        ([("start", A), ("live", A), ("start", B), ("failed", B)], A, []),
+        ([("start", A), ("live", A), ("start", B), ("live", B)], A, [("rollback", A)]),
+        ([("start", A), ("live", A), ("start", B), ("live", B), ("rollback", A)], A, []),
+        ([("start", A), ("live", A), ("start", B), ("live", B), ("cut", A)], B, []),
+        ([("start", A), ("live", A), ("start", B), ("cut", A)], A, [("failed", B)]),
+    ],
+)
 def test_what_a_killed_run_did_not_note_is_noted_once(history, noted, live, expected):
     for event, release in noted:
         history.note(event, release)
     history.complete(live)
-    late = history.entries()[len(noted):]
+    late = history.entries()[len(noted) :]
     assert [(each["event"], each["release"], each["digest"]) for each in late] == [
-        (event, release.id, release.digest) for event, release in expected]
+        (event, release.id, release.digest) for event, release in expected
+    ]
     assert all(each["reason"] == LATE for each in late)
     assert missing(history.entries(), live) == []
 
 
 def test_a_full_disk_ends_a_run_before_it_changes_anything_and_is_a_warning_later(tmp_path):
-    (tmp_path / "history.jsonl").mkdir()   # as good as a disk that takes nothing
+    (tmp_path / "history.jsonl").mkdir()  # as good as a disk that takes nothing
     said = []
     history = History(tmp_path / "history.jsonl", said.append)
     with pytest.raises(ReleaseError, match="history.jsonl"):

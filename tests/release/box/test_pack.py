@@ -19,7 +19,11 @@ def program(tmp_path_factory):
 
 def run(program, *arguments: str, text: str = "") -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-I", "-S", program, *arguments], input=text, capture_output=True, text=True, cwd="/",
+        [sys.executable, "-I", "-S", program, *arguments],
+        input=text,
+        capture_output=True,
+        text=True,
+        cwd="/",
     )
 
 

@@ -28,7 +28,15 @@ def test_a_swap_in_order(tmp_path):
     assert [*(group.name for group in (*plan.before, plan.switch)), "Drain", "Clean old images"] == list(steps.GROUPS)
     found = lines(*plan.before, plan.switch)
     assert [line.split()[0] for line in found] == [
-        "docker", "check", "write", "docker", "wait", "ask", "docker", "rename", "ask",
+        "docker",
+        "check",
+        "write",
+        "docker",
+        "wait",
+        "ask",
+        "docker",
+        "rename",
+        "ask",
     ]
     assert [line for line in found if line.startswith(("docker stop", "docker rm"))] == []
 
@@ -43,15 +51,24 @@ def test_an_image_is_pulled_by_its_release_key_and_run_by_its_digest(tmp_path):
 def test_what_is_idle_is_ended_in_order_and_what_answers_stays():
     found = lines(drain_group([Drainer(PREVIOUS, 0, 0.0), Drainer(STRAY, 1, 3_599.0)], CONFIGURATION))
     assert found == [
-        f"docker stop --time 40 slipway-{PREVIOUS}", f"docker rm --force slipway-{PREVIOUS}",
+        f"docker stop --time 40 slipway-{PREVIOUS}",
+        f"docker rm --force slipway-{PREVIOUS}",
         f"remove the folder of {PREVIOUS}",
     ]
 
 
-@pytest.mark.parametrize("busy, expected", [
-    ([], ""), ([("a", 0)], ""), ([("a", 3_600)], "a"), ([("a", 10), ("b", 20)], ""), ([("a", 10), ("b", 20), ("c", 30)], "c"),
-    ([("a", 10), ("b", 5_000), ("c", 4_000)], "bc"), ([("a", 10), ("b", 20), ("c", 5_000)], "c"),
-])
+@pytest.mark.parametrize(
+    "busy, expected",
+    [
+        ([], ""),
+        ([("a", 0)], ""),
+        ([("a", 3_600)], "a"),
+        ([("a", 10), ("b", 20)], ""),
+        ([("a", 10), ("b", 20), ("c", 30)], "c"),
+        ([("a", 10), ("b", 5_000), ("c", 4_000)], "bc"),
+        ([("a", 10), ("b", 20), ("c", 5_000)], "c"),
+    ],
+)
 def test_the_oldest_are_cut_when_they_are_too_many_or_too_slow(busy, expected):
     configuration = Configuration(REPOSITORY, draining=2)
     found = [Drainer(id * 12, 1, seconds) for id, seconds in busy] + [Drainer("f" * 12, 0, 9_999.0)]
@@ -63,9 +80,16 @@ def test_a_release_runs_without_rights(tmp_path):
     found = run_arguments(NEW, CONFIGURATION, Box(tmp_path))
     pairs = list(zip(found, found[1:]))
     for pair in (
-        ("--cap-drop", "ALL"), ("--security-opt", "no-new-privileges"), ("--network", "none"), ("--user", "10001:10001"),
-        ("--memory", "512m"), ("--memory-swap", "512m"), ("--pids-limit", "256"), ("--restart", "no"),
-        ("--env-file", "/etc/slipway/service.env"), ("--log-opt", "max-size=10m"),
+        ("--cap-drop", "ALL"),
+        ("--security-opt", "no-new-privileges"),
+        ("--network", "none"),
+        ("--user", "10001:10001"),
+        ("--memory", "512m"),
+        ("--memory-swap", "512m"),
+        ("--pids-limit", "256"),
+        ("--restart", "no"),
+        ("--env-file", "/etc/slipway/service.env"),
+        ("--log-opt", "max-size=10m"),
         ("--mount", f"type=bind,source={tmp_path}/sockets/{NEW.id},target=/run/slipway/{NEW.id}"),
         ("--env", f"GUNICORN_CMD_ARGS=--bind=unix:/run/slipway/{NEW.id}/web.sock"),
     ):
@@ -82,9 +106,16 @@ def test_the_path_of_the_socket_is_short_enough_for_the_kernel(tmp_path):
 
 @pytest.mark.parametrize("count, expected", [(2, "abc"), (3, "abcd"), (9, "abcde")])
 def test_the_live_and_the_previous_one_stay_and_older_ones_by_their_images(count, expected):
-    chain = [release(*each) for each in (
-        ("a", "1", "b"), ("b", "2", "c"), ("c", "1", "d"), ("d", "3", "e"), ("e", "4", None),
-    )]
+    chain = [
+        release(*each)
+        for each in (
+            ("a", "1", "b"),
+            ("b", "2", "c"),
+            ("c", "1", "d"),
+            ("d", "3", "e"),
+            ("e", "4", None),
+        )
+    ]
     assert "".join(each.id[0] for each in kept(chain, count)) == expected
 
 
@@ -94,7 +125,9 @@ def test_every_name_of_an_image_that_is_not_kept_is_removed():
     images[f"sha256:{'4' * 64}"] = [f"{REPOSITORY}:one", f"{REPOSITORY}@sha256:{'4' * 64}"]
     group = steps.clean_steps(keep, images, ["c" * 12], ["a" * 12, "f" * 12])
     assert [str(step) for step in group.steps] == [
-        f"docker image rm {REPOSITORY}:{'3' * 64}", f"docker image rm {REPOSITORY}:one",
+        f"docker image rm {REPOSITORY}:{'3' * 64}",
+        f"docker image rm {REPOSITORY}:one",
         f"docker image rm {REPOSITORY}@sha256:{'4' * 64}",
-        f"remove the folder of {'c' * 12}", f"remove the record of {'f' * 12}",
+        f"remove the folder of {'c' * 12}",
+        f"remove the record of {'f' * 12}",
     ]

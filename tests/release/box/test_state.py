@@ -59,11 +59,21 @@ def test_only_the_release_itself_may_write_into_its_folder(box):
     assert (facts.st_uid, oct(facts.st_mode & 0o777)) == (10001, "0o711")
 
 
-@pytest.mark.parametrize("content", [
-    "", "null", "[]", "{}", "[" * 100_000, json.dumps({"id": "a" * 12}),
-    json.dumps(release("a").__dict__ | {"digest": "latest"}), json.dumps(release("a").__dict__ | {"id": "b" * 12}),
-    json.dumps(release("a").__dict__ | {"before": "../../x"}), json.dumps(release("a").__dict__ | {"more": 1}),
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        json.dumps({"id": "a" * 12}),
+        json.dumps(release("a").__dict__ | {"digest": "latest"}),
+        json.dumps(release("a").__dict__ | {"id": "b" * 12}),
+        json.dumps(release("a").__dict__ | {"before": "../../x"}),
+        json.dumps(release("a").__dict__ | {"more": 1}),
+    ],
+)
 def test_a_damaged_record_is_as_good_as_none(box, content):
     box.remember(release("a"))
     (box.records / f"{'a' * 12}.json").write_text(content)
@@ -75,10 +85,18 @@ def test_a_damaged_record_is_as_good_as_none(box, content):
 def test_a_record_that_the_version_before_wrote_is_read(box):
     """A box is updated while a release is live."""
     box.remember(release("a"))
-    (box.records / f"{'a' * 12}.json").write_text(json.dumps({
-        "id": "a" * 12, "digest": DIGEST, "commit": "e" * 40, "run_number": 1, "before": None,
-        "at": "2026-11-21T00:00:00+00:00",
-    }))
+    (box.records / f"{'a' * 12}.json").write_text(
+        json.dumps(
+            {
+                "id": "a" * 12,
+                "digest": DIGEST,
+                "commit": "e" * 40,
+                "run_number": 1,
+                "before": None,
+                "at": "2026-11-21T00:00:00+00:00",
+            }
+        )
+    )
     assert box.record("a" * 12) == release("a")
 
 

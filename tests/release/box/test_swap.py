@@ -114,7 +114,7 @@ def run(make) -> Run:
 def test_a_release_that_hangs_is_removed_although_it_never_gets_idle(run):
     first = run.release(1)
     run.trial.fails[steps.AwaitReady] = ReleaseError("not ready")
-    run.trial.requests = lambda id: 1   # the probes that it never answered
+    run.trial.requests = lambda id: 1  # the probes that it never answered
     with pytest.raises(ReleaseError, match="not ready"):
         run.release(2)
     assert run.trial.engine.running == [first] and run.box.folders() == [first]
@@ -219,13 +219,18 @@ def test_the_next_run_notes_what_a_killed_one_could_not(run):
     killed(run, 2)
     run.release(3)
     assert run.events() == [
-        ("start", 1), ("live", 1), ("start", 2), ("live", 2), ("start", 3), ("live", 3),
+        ("start", 1),
+        ("live", 1),
+        ("start", 2),
+        ("live", 2),
+        ("start", 3),
+        ("live", 3),
     ]
 
 
 def test_the_history_shows_a_killed_run_before_the_next_one(run):
     id = killed(run, 1)
-    with exclusive(run.box):   # it may still be under way
+    with exclusive(run.box):  # it may still be under way
         assert len(history_lines(run.box, Log())) == 1
     start, live = history_lines(run.box, Log())
     assert "start" in start and "live" in live and id in live and "recorded later" in live

@@ -13,18 +13,25 @@ def disk(free: float = 0.5, free_files: float = 0.5) -> SimpleNamespace:
     """A disk of 16 GB with these shares free."""
     blocks, files = 4_000_000, 1_000_000
     return SimpleNamespace(
-        f_frsize=4_000, f_blocks=blocks, f_bavail=int(blocks * free), f_files=files, f_favail=int(files * free_files),
+        f_frsize=4_000,
+        f_blocks=blocks,
+        f_bavail=int(blocks * free),
+        f_files=files,
+        f_favail=int(files * free_files),
     )
 
 
-@pytest.mark.parametrize(("state", "restart", "names"), [
-    (disk(), False, []),
-    (disk(free=0.16), False, []),
-    (disk(free=0.14), False, ["disk"]),
-    (disk(free_files=0.14), False, ["files"]),
-    (disk(), True, ["restart"]),
-    (disk(0, 0), True, ["disk", "files", "restart"]),
-])
+@pytest.mark.parametrize(
+    ("state", "restart", "names"),
+    [
+        (disk(), False, []),
+        (disk(free=0.16), False, []),
+        (disk(free=0.14), False, ["disk"]),
+        (disk(free_files=0.14), False, ["files"]),
+        (disk(), True, ["restart"]),
+        (disk(0, 0), True, ["disk", "files", "restart"]),
+    ],
+)
 def test_what_is_found(state, restart, names):
     assert list(findings(state, restart)) == names
 
@@ -35,7 +42,7 @@ def test_a_finding_says_how_much_is_left():
 
 def test_a_file_system_without_a_number_of_files_is_no_finding():
     state = disk()
-    state.f_files = state.f_favail = 0   # btrfs
+    state.f_files = state.f_favail = 0  # btrfs
     assert findings(state, False) == {}
 
 

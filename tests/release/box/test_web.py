@@ -22,9 +22,9 @@ def answering(address, *parts: bytes) -> Iterator[tuple[object, list[bytes]]]:
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             head = b"".join(iter(self.rfile.readline, b"\r\n"))
-            length = re.search(rb"Content-Length: (\d+)", head)   # head and body come in two pieces
+            length = re.search(rb"Content-Length: (\d+)", head)  # head and body come in two pieces
             asked.append(head + self.rfile.read(int(length[1]) if length else 0))
-            with suppress(OSError):   # who asked may have had enough
+            with suppress(OSError):  # who asked may have had enough
                 for part in parts:
                     self.request.sendall(part)
 
@@ -62,9 +62,16 @@ def test_an_answer_in_chunks_is_one(address):
     assert (answer.status, answer.document) == (503, [1, 2])
 
 
-@pytest.mark.parametrize("said", [
-    b"", b"220 mail.example.org\r\n", b"HTTP/1.1 x\r\n\r\n", b"200 OK\r\n\r\n", b"HTTP/1.0 " + b"2" * 5_000 + b" OK\r\n\r\n",
-])
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"220 mail.example.org\r\n",
+        b"HTTP/1.1 x\r\n\r\n",
+        b"200 OK\r\n\r\n",
+        b"HTTP/1.0 " + b"2" * 5_000 + b" OK\r\n\r\n",
+    ],
+)
 def test_what_is_not_http_is_an_error(address, said):
     with answering(address, said) as (place, _), pytest.raises(OSError):
         ask(place, "/readyz")

@@ -12,8 +12,18 @@ from slipway.release.image.key import INPUTS, earlier_keys, release_key
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = (
-    "Dockerfile", ".dockerignore", "app.py", "gunicorn.conf.py", "slipway.yaml", "requirements.txt", "src/slipway/x.py",
-    "artifacts/champion.json", "README.md", "docs/api.md", "tests/test_x.py", "requirements-dev.txt",
+    "Dockerfile",
+    ".dockerignore",
+    "app.py",
+    "gunicorn.conf.py",
+    "slipway.yaml",
+    "requirements.txt",
+    "src/slipway/x.py",
+    "artifacts/champion.json",
+    "README.md",
+    "docs/api.md",
+    "tests/test_x.py",
+    "requirements-dev.txt",
     ".github/workflows/main.yaml",
 )
 BAKED = {name for name in FILES if name in INPUTS or name.startswith("src/")}
@@ -102,10 +112,11 @@ def test_outside_a_repository_git_says_why(tmp_path):
 def test_everything_that_the_dockerfile_copies_counts():
     copied = {
         word.strip("./") or word
-        for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith("COPY ") and "--from" not in line
+        for line in (ROOT / "Dockerfile").read_text().splitlines()
+        if line.startswith("COPY ") and "--from" not in line
         for word in line.split()[1:-1]
     }
-    covered = set(INPUTS) | {"artifacts"}   # of artifacts only what the pointer names goes in
+    covered = set(INPUTS) | {"artifacts"}  # of artifacts only what the pointer names goes in
     assert copied <= covered
     ignored = (ROOT / ".dockerignore").read_text().split()
     assert {line[1:] for line in ignored if line.startswith("!")} <= covered

@@ -48,11 +48,24 @@ def test_no_champion_and_a_damaged_bundle_are_errors(store):
         labels(store)
 
 
-@pytest.mark.parametrize("expected, found, answer", [
-    (1000.0, 1000.0, True), (1000.0, 1000.0000001, True), (1000.0, 1000.1, False), (1000.0, None, False), (0.0, 1e-12, True),
-    (1000, 1000.0, True), ("yes", "yes", True), ("yes", "no", False), (True, 1, True), (1.0, True, False), (1.0, "1.0", False),
-    ({"no": 0.25, "yes": 0.75}, {"no": 0.25, "yes": 0.75}, True), ({"no": 0.25}, {"yes": 0.25}, False),
-    ({"no": 0.25}, 0.25, False),
-])
+@pytest.mark.parametrize(
+    "expected, found, answer",
+    [
+        (1000.0, 1000.0, True),
+        (1000.0, 1000.0000001, True),
+        (1000.0, 1000.1, False),
+        (1000.0, None, False),
+        (0.0, 1e-12, True),
+        (1000, 1000.0, True),
+        ("yes", "yes", True),
+        ("yes", "no", False),
+        (True, 1, True),
+        (1.0, True, False),
+        (1.0, "1.0", False),
+        ({"no": 0.25, "yes": 0.75}, {"no": 0.25, "yes": 0.75}, True),
+        ({"no": 0.25}, {"yes": 0.25}, False),
+        ({"no": 0.25}, 0.25, False),
+    ],
+)
 def test_an_answer_is_the_recorded_one_up_to_rounding(expected, found, answer):
     assert same(expected, found) is answer

@@ -86,10 +86,18 @@ def test_a_registry_that_does_not_answer_is_named():
         find_image(host, "insurance", "key", {})
 
 
-@pytest.mark.parametrize("content", [
-    "", "[]", "{}", "[" * 100_000, '{"auths": []}', '{"auths": {"HOST": {"auth": "no base64!"}}}',
-    '{"auths": {"HOST": {"auth": null}}}',
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '{"auths": []}',
+        '{"auths": {"HOST": {"auth": "no base64!"}}}',
+        '{"auths": {"HOST": {"auth": null}}}',
+    ],
+)
 def test_a_docker_configuration_of_another_form_is_no_login(registry, tmp_path, content):
     (tmp_path / "config.json").write_text(content.replace("HOST", registry.host))
     with pytest.raises(ReleaseError, match="401"):

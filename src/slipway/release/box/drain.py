@@ -32,10 +32,11 @@ def overdue(found: Sequence[Drainer], configuration: Configuration) -> dict[Drai
     """Releases to cut off, and why: after `drain_seconds`; and the oldest if more than `draining` are busy."""
     busy = sorted((each for each in found if each.requests), key=lambda each: each.seconds, reverse=True)
     excess = len(busy) - configuration.draining
-    reasons = dict.fromkeys(busy[:max(0, excess)], f"more than {configuration.draining} releases are draining (draining)")
+    reasons = dict.fromkeys(busy[: max(0, excess)], f"more than {configuration.draining} releases are draining (draining)")
     late = {
         each: f"it has been draining for {configuration.drain_seconds} s (drain_seconds)"
-        for each in busy if each.seconds >= configuration.drain_seconds
+        for each in busy
+        if each.seconds >= configuration.drain_seconds
     }
     return reasons | late
 

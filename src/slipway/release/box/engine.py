@@ -34,8 +34,13 @@ class Engine:
         environ = os.environ | {"DOCKER_CONFIG": self.settings}
         try:
             done = subprocess.run(
-                [self.program, *arguments], env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                errors="replace", timeout=seconds,
+                [self.program, *arguments],
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=seconds,
             )
         except FileNotFoundError as error:
             raise ReleaseError(f"{self.program} is not installed", "Run deploy/ec2/bootstrap") from error
@@ -82,8 +87,14 @@ class Engine:
         environ = os.environ | {"DOCKER_CONFIG": self.settings}
         try:
             done = subprocess.run(
-                [self.program, "logs", "--tail", str(LAST_LINES), container], env=environ, stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=30,
+                [self.program, "logs", "--tail", str(LAST_LINES), container],
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=30,
             )
         except subprocess.TimeoutExpired:
             return ["its log could not be read within 30 s"]

@@ -40,8 +40,13 @@ class Execution:
     """
 
     def __init__(
-        self, configuration: Configuration, box: Box, engine: Engine, key: str = "",
-        done: Callable[[object, float], None] = lambda step, seconds: None, proxy: tuple[str, int] = PROXY,
+        self,
+        configuration: Configuration,
+        box: Box,
+        engine: Engine,
+        key: str = "",
+        done: Callable[[object, float], None] = lambda step, seconds: None,
+        proxy: tuple[str, int] = PROXY,
     ) -> None:
         self.configuration = configuration
         self.box = box

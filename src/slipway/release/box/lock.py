@@ -41,7 +41,7 @@ def exclusive(box: Box, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         raise ReleaseError(f"{box.lock}: {error.strerror}", cure) from error
     with lock:
         _take(lock, seconds)
-        with suppress(OSError):   # a full disk, say: the holder's name is not worth a rollback
+        with suppress(OSError):  # a full disk, say: the holder's name is not worth a rollback
             lock.truncate(0)
             since = datetime.now(UTC).isoformat(timespec="seconds")
             os.write(lock.fileno(), f"process {os.getpid()} since {since}".encode())

@@ -10,8 +10,14 @@ import slipway
 from slipway.store.atomic import replace
 
 INTERPRETER = b"#!/usr/bin/python3 -I\n"
-ALSO = (   # what the program needs from other rooms
-    "__init__", "errors", "model/__init__", "model/bundle", "model/document", "store/__init__", "store/atomic",
+ALSO = (  # what the program needs from other rooms
+    "__init__",
+    "errors",
+    "model/__init__",
+    "model/bundle",
+    "model/document",
+    "store/__init__",
+    "store/atomic",
     "store/journal",
 )
 MAIN = "from slipway.release.box.program import main\n\nmain()\n"

@@ -1,9 +1,9 @@
 """slipway-release: the program on the box.
 
-    slipway-release < request     make a release live: {"digest": "sha256:…", "key": "…", "commit": "…", "run_number": N}
-    slipway-release --dry-run < request
-    slipway-release status | history | rollback | drain | restart-count
-    slipway-release watch         call the webhook when the disk fills up or an update requires a restart
+slipway-release < request     make a release live: {"digest": "sha256:…", "key": "…", "commit": "…", "run_number": N}
+slipway-release --dry-run < request
+slipway-release status | history | rollback | drain | restart-count
+slipway-release watch         call the webhook when the disk fills up or an update requires a restart
 """
 
 import argparse
@@ -44,7 +44,7 @@ class Log:
             print(line, flush=True)
         except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            if isinstance(error, BrokenPipeError):   # a cancelled job cannot signal root, but ends the reader
+            if isinstance(error, BrokenPipeError):  # a cancelled job cannot signal root, but ends the reader
                 cancel()
 
     def heading(self, name: str | None) -> None:
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (SlipwayError, OSError) as error:
         log.heading(None)
         log.say(f"Result: FAILED: {error}")
-        if asked.command != "drain":   # the timer tries again in a minute
+        if asked.command != "drain":  # the timer tries again in a minute
             _tell(configuration, log, False, str(error))
         sys.exit(error.exit_code if isinstance(error, SlipwayError) else 1)
     log.say(f"Result: {result} ({time.monotonic() - start:.2f} s)")
@@ -145,7 +145,7 @@ def history_lines(box: Box, log: Log) -> list[str]:
         with exclusive(box, 0):
             id = box.live()
             history.complete(box.record(id) if id else None)
-    except ReleaseError:   # a run is in progress, or this is not root: show what is recorded
+    except ReleaseError:  # a run is in progress, or this is not root: show what is recorded
         pass
     entries = history.entries()[-SHOWN:]
     return [

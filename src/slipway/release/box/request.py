@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from slipway.errors import ReleaseError
 
 FORMS = {
-    "digest": re.compile(r"sha256:[0-9a-f]{64}"), "key": re.compile(r"[0-9a-f]{64}"), "commit": re.compile(r"[0-9a-f]{40}"),
+    "digest": re.compile(r"sha256:[0-9a-f]{64}"),
+    "key": re.compile(r"[0-9a-f]{64}"),
+    "commit": re.compile(r"[0-9a-f]{40}"),
 }
 FIELDS = (*FORMS, "run_number")
 MOST_BYTES = 4_096
@@ -57,7 +59,7 @@ def read_request(content: bytes) -> Request:
 def require_form(name: str, value: object) -> None:
     """ReleaseError if a field of a request, or of a record of one, is malformed."""
     if name == "run_number":
-        if type(value) is not int or not 1 <= value < 10 ** 12:
+        if type(value) is not int or not 1 <= value < 10**12:
             raise ReleaseError("the request's run_number is not an integer of 1 or more", EXPECTED)
     elif not isinstance(value, str) or not FORMS[name].fullmatch(value):
         raise ReleaseError(f"the request's {name} does not match {FORMS[name].pattern}", EXPECTED)

@@ -225,7 +225,7 @@ class Swap:
             self._drain()
             configuration = self.execution.configuration
             images = self.execution.engine.images(configuration.repository)
-            present = self._present()   # releases that drain, or could not be stopped, keep their folder and image
+            present = self._present()  # releases that drain, or could not be stopped, keep their folder and image
             keep = [*kept(self.box.chain(), configuration.keep), *filter(None, map(self.box.record, present))]
             folders, records = ([id for id in ids if id not in present] for ids in (self.box.folders(), self.box.recorded()))
             self._try(steps.clean_steps(keep, images, folders, records))

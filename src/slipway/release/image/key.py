@@ -8,7 +8,13 @@ from slipway.errors import ReleaseError
 
 # What the Dockerfile copies, and the files that control the build: nothing else may change an image.
 INPUTS = (
-    ".dockerignore", "Dockerfile", "app.py", "artifacts/champion.json", "gunicorn.conf.py", "requirements.txt", "slipway.yaml",
+    ".dockerignore",
+    "Dockerfile",
+    "app.py",
+    "artifacts/champion.json",
+    "gunicorn.conf.py",
+    "requirements.txt",
+    "slipway.yaml",
     "src",
 )
 HISTORY = 50

@@ -12,8 +12,10 @@ from slipway.errors import ReleaseError
 from slipway.model.document import parse
 
 MANIFESTS = (
-    "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
 )
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 SECONDS = 30

@@ -21,8 +21,10 @@ class Need:
 
 REGION = Need("AWS_REGION", "variable", "the region, e.g. eu-west-1", r"[a-z]{2}(-[a-z]+)+-[0-9]")
 REGISTRY = Need(
-    "AWS_ECR_LOGIN_URI", "variable", "the registry's host, e.g. 123456789012.dkr.ecr.eu-west-1.amazonaws.com, "
-    "without https:// and without the repository", r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?",
+    "AWS_ECR_LOGIN_URI",
+    "variable",
+    "the registry's host, e.g. 123456789012.dkr.ecr.eu-west-1.amazonaws.com, without https:// and without the repository",
+    r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?",
 )
 NAME = Need("ECR_REPOSITORY_NAME", "variable", "the image repository's name", r"[a-z0-9]+([._/-]+[a-z0-9]+)*")
 REMOTE = Need("SLIPWAY_REMOTE", "variable", "where bundles are stored, s3://bucket/prefix", r"s3://\S+")

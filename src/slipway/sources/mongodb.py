@@ -22,6 +22,10 @@ CURE = (
     "Name the columns to read in mongodb.fields, a part of an object by its dotted path; or leave such documents out by "
     "mongodb.filter"
 )
+NO_SNAPSHOT = (
+    "The server gives no snapshot of {}, as only a replica set does: what is written to it during the read may or may not be "
+    "in the table"
+)
 
 
 class UnfitField(TableError):
@@ -30,12 +34,6 @@ class UnfitField(TableError):
     def __init__(self, field: str, why: str, cause: str) -> None:
         super().__init__(cause, CURE)
         self.field, self.why = field, why
-
-
-NO_SNAPSHOT = (
-    "The server gives no snapshot of {}, as only a replica set does: what is written to it during the read may or may not be "
-    "in the table"
-)
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,7 @@ def columns_from_rows(schema: Schema, rows: Sequence[Mapping[str, Any]]) -> Colu
 def numbers(texts: Sequence[str | None]) -> np.ndarray:
     """The number that each text says; NaN where it says none."""
     try:
-        plain = np.array(list(map(float, texts)), dtype=np.float64)  # type: ignore[arg-type]
+        plain = np.array(list(map(float, texts)), dtype=np.float64)  # type: ignore[arg-type]  # of None: TypeError
     except (ValueError, TypeError):
         return np.array([np.nan if text is None else number(text) for text in texts], dtype=np.float64)
     if np.isfinite(plain).all() and not any("_" in text for text in texts if text):

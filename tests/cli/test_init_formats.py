@@ -69,7 +69,7 @@ def test_a_table_of_a_german_spreadsheet_needs_no_edit(run, folder):
     assert problem.formats == {
         "Beitrag": "1.234,56 €",
         "Einkommen": "1.234,56",
-        "Rabatt": "1234,56%",
+        "Rabatt": "1.234,56%",
         "Eintritt": "31.12.2024",
         "Umsatz": "1.234,56",
     }
@@ -281,4 +281,4 @@ def test_odd_names_of_columns_with_a_format(run, name):
     cells = np.array([f"{number:.2f}".replace(".", ",") for number in random.uniform(900, 5_000, ROWS)], dtype=object)
     cells[0] = "n.k., [?"
     problem, _ = init(run, pd.DataFrame({name: cells, "y": random.random(ROWS)}))
-    assert (problem.formats, problem.missing) == ({name: "1234,56"}, {name: ("n.k., [?",)})
+    assert (problem.formats, problem.missing) == ({name: "1.234,56"}, {name: ("n.k., [?",)})

@@ -167,7 +167,7 @@ def test_the_documented_instance_is_that_of_the_template_and_holds_four_releases
 
 def test_the_costs_add_up():
     page = (ROOT / "docs" / "ec2.md").read_text()
-    table = page[page.index("## What it costs") : page.index("Traffic out of AWS")]
+    table = page[page.index("## What it costs") : page.index("The first 100 GB of traffic")]
     *costs, total = (float(each) for each in re.findall(r"\| \**([0-9]+\.[0-9]{2})\** \|$", table, re.M))
     assert len(costs) == 6 and sum(costs) == pytest.approx(total)
 

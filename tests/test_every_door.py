@@ -30,7 +30,6 @@ from slipway.sources.loading import load
 from slipway.sources.source import open_location
 from slipway.store.local import LocalStore
 from slipway.table.arrow_cells import read_column
-from slipway.table.cell import problem_reader
 from slipway.table.cells import cells_of, read_columns, read_frame_column
 from slipway.table.rules import Rules
 from slipway.table.schema import Field, Schema
@@ -198,7 +197,8 @@ def house(tmp_path_factory, request):
     )
     text = "name: regression\nsource: table.csv\ntarget: charges\nformats: {price: '1.234,56 €', joined: 31.12.2024}\n"
     text += f"serving: {{out_of_range: {request.param}, unknown_levels: {'warn' if request.param == 'warn' else 'reject'}}}\n"
-    text += "limits: {age: [-5, 120]}\nmongodb: {database: none, collection: none}\n"
+    text += "limits: {age: [-5, 120]}\ntypes: {code: category, smoker: category}\n"
+    text += "missing: {seen: ['1900-01-01']}\nmongodb: {database: none, collection: none}\n"
     (folder / "slipway.yaml").write_text(text, encoding="utf-8")
     problem = load_problem(folder / "slipway.yaml", environ={})
     app = build(problem, {})
@@ -276,7 +276,7 @@ def by_collection(house, server: str, path: Path, monkeypatch) -> Answered:
             open_location(str(numbered), Path()),
             made,
             ["place"],
-            lambda name: problem_reader(problem, name),
+            problem,
             lambda done, total: None,
         )
         settings = replace(problem.mongodb, database=made.database.name, collection=made.name)
@@ -286,6 +286,7 @@ def by_collection(house, server: str, path: Path, monkeypatch) -> Answered:
 
 @given(rows=some.lists(ROW, min_size=1, max_size=12), separator=some.sampled_from([",", ";"]))
 @example(rows=[GOOD], separator=";")
+@example(rows=[("19", "27,9", "1.5", "yes", "1.0", "31.12.2021", "1900-01-01")], separator=";")
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_door_reads_and_answers_alike(house, server, rows, separator):
     folder, problem, client, predictor = house

@@ -12,7 +12,7 @@ from slipway.serving import decoder as decoder_module
 from slipway.serving.decoder import Decoder, is_single
 from slipway.serving.refusal import Refusal
 from slipway.table.rules import Rules
-from slipway.table.schema import UNSEEN, Field, Schema
+from slipway.table.schema import MISSING, UNSEEN, Field, Schema
 
 ROW = ROWS[0]
 
@@ -368,3 +368,15 @@ def test_what_is_wrong_with_all_of_a_large_call_takes_bounded_memory(partial):
         assert (len(refused.problems), refused.counts) == (100, {"missing": 400_000})
     assert tracemalloc.get_traced_memory()[1] < 40_000_000
     tracemalloc.stop()
+
+
+def test_a_marker_named_after_the_training_is_missing_at_once():
+    fields = Field("d", "date", missing=0.1, markers=("1900-01-01",)), Field("c", "category", levels=("a", "x"), missing=0.1)
+    decoder = Decoder(Rules(Schema(fields), serving(), {}, {"d": ("1900-01-01",), "c": ("x",)}.__getitem__), 10)
+    columns, _ = decode(body([{"d": "1900-01-01", "c": "x"}, {"d": "2020-01-01", "c": "a"}]), decoder)
+    assert np.isnan(columns["d"]).tolist() == [True, False] and columns["c"].tolist() == [MISSING, 0]
+
+
+def test_a_long_integer_is_the_level_that_it_says():
+    decoder = decoder_of(Schema((Field("c", "category", levels=("1234567890123456768", "1234567890123456789")),)), serving())
+    assert decode(b'{"c": 1234567890123456789}', decoder)[0]["c"].tolist() == [1]

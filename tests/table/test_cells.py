@@ -3,11 +3,15 @@ from datetime import time
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 from slipway.errors import TableError
-from slipway.table.cells import cells_of, read_columns
+from slipway.problem import Serving
+from slipway.table.arrow_cells import read_column
+from slipway.table.cells import cells_of, read_columns, read_frame_column
 from slipway.table.identity import row_keys
+from slipway.table.rules import Rule, Rules
 from slipway.table.schema import MISSING, UNSEEN, Field, Schema
 
 
@@ -107,3 +111,50 @@ def test_keys_of_different_rows_differ():
     frame = pd.DataFrame({"a": ["x\x1fm", "x"], "b": ["y", "m\x1fy"]})
     first, second = row_keys(frame, ["b", "a"], {})
     assert first != second
+
+
+def rule_of(field: Field, **policies) -> Rule:
+    [rule] = Rules(Schema((field,)), Serving(**policies))
+    return rule
+
+
+def test_a_level_in_quotes_of_an_earlier_training_is_read_as_it_was():
+    rule = rule_of(Field("c", "category", levels=('"no"', '"yes"')))
+    assert rule.read([' "yes"', '"no"', "no"])[0].tolist() == [1, 0, UNSEEN]
+    assert read_frame_column(rule, pd.Series([' "yes"', '"no"']))[0].tolist() == [1, 0]
+
+
+def test_a_number_of_32_bits_is_the_level_that_it_says():
+    rule = rule_of(Field("c", "category", levels=("0.1", "0.5")))
+    cells = np.array([0.1, 0.5], dtype=np.float32)
+    assert rule.read(list(cells))[0].tolist() == [0, 1]
+    assert read_column(rule, pyarrow.array(cells))[0].tolist() == [0, 1]
+    assert read_frame_column(rule, pd.Series(cells))[0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("kind", ["number", "category"])
+def test_arrow_texts_of_every_type_are_read(kind):
+    rule = rule_of(Field("c", kind, levels=("1", "2") if kind == "category" else (), minimum=1, maximum=2, missing=0.1))
+    view = pyarrow.array(["1", None, "2"]).cast(pyarrow.string_view())
+    many = pyarrow.DictionaryArray.from_arrays(
+        pyarrow.array([0, None, 127], pyarrow.int8()), [str(each) for each in range(128)]
+    )
+    assert read_column(rule, view)[0].tolist()[::2] == ([0, 1] if kind == "category" else [1, 2])
+    assert np.isnan(read_column(rule, many)[0][1]) or read_column(rule, many)[0][1] == MISSING
+
+
+def test_a_frame_of_any_names_and_with_odd_cells_has_a_reason_a_row():
+    rule = rule_of(Field("0", "number", minimum=1, maximum=9))
+    values, wrong = read_frame_column(rule, pd.Series([1, [2], time(10), pd.NA, 5], dtype=object))
+    assert values[[0, 4]].tolist() == [1, 5] and sorted(wrong) == [1, 2, 3]
+    assert [wrong[row].reason for row in sorted(wrong)] == ["type", "type", "missing"]
+
+
+def test_a_range_wider_than_double_precision_is_still_one():
+    rule = rule_of(Field("n", "number", minimum=-1.5e308, maximum=1.5e308), out_of_range="reject")
+    assert list(rule.read([1.7e308, 1e308])[1]) == [0]
+
+
+def test_what_is_expected_of_long_levels_is_short():
+    rule = rule_of(Field("c", "category", levels=tuple(f"{place}{'x' * 500}" for place in range(30))))
+    assert len(rule.expected) < 400 and rule.expected.endswith(" others")

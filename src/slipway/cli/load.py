@@ -1,7 +1,6 @@
 """slipway load"""
 
 import os
-from functools import partial
 from pathlib import Path
 
 import click
@@ -35,21 +34,19 @@ def command(table: str, target: str, ids: tuple[str, ...], path: str | None) -> 
     from slipway.sources.loading import load
     from slipway.sources.mongodb import connect, told
     from slipway.sources.source import open_location
-    from slipway.table.cell import Reader, problem_reader
 
     to = named(target, "the target", lambda: load_problem(path).mongodb)
     named_here = path or os.environ.get("SLIPWAY_PROBLEM") or Path(FILE).exists()
     problem = load_problem(path) if named_here else None
     batches = open_location(table, Path())
     batches.require_format(problem.formats if problem else ())
-    reader = partial(problem_reader, problem) if problem else lambda name: Reader()
     place = f"{to.database}.{to.collection}"
     with connect(to.url, to.where) as client, told(to.where, place, "written"), Progress() as progress:
         loaded = load(
             batches,
             client[to.database][to.collection],
             ids,
-            reader,
+            problem,
             lambda done, total: progress.advance(
                 "Loading",
                 done,

@@ -1,5 +1,6 @@
 """Typed rows → answers, the one way in which requests, uploads, batches and notebooks are answered."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ from slipway.table.schema import Columns
 SAMPLE = 1_000
 KEYS = 8
 AT_ONCE = 10_000
+MOST_REASONS = 10  # of a row; a wide table of nothing but wrong rows must not grow tenfold
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,17 @@ class Answers:
 
 
 def reasons_of(faults: Mapping[str, Faults]) -> dict[int, str]:
-    """What is wrong with each row in one text, from what is wrong with the cells of each field."""
+    """What is wrong with each row in one text, of ten fields at most, from what is wrong with the cells of each field."""
     found: dict[int, str] = {}
+    counts: Counter[int] = Counter()
     for name, wrong in faults.items():
         for row, fault in wrong.items():
-            found[row] = f"{found[row]}; {name}: {fault.detail}" if row in found else f"{name}: {fault.detail}"
+            counts[row] += 1
+            if counts[row] <= MOST_REASONS:
+                found[row] = f"{found[row]}; {name}: {fault.detail}" if row in found else f"{name}: {fault.detail}"
+    for row, count in counts.items():
+        if count > MOST_REASONS:
+            found[row] += f"; and {count - MOST_REASONS} more fields"
     return found
 
 

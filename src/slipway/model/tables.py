@@ -130,7 +130,7 @@ def _read(rule: Rule, table: "Table") -> tuple[np.ndarray, Faults]:
         return read_column(rule, table.column(name).combine_chunks())
     from slipway.table.cells import read_frame_column
 
-    return read_frame_column(rule, table[name])
+    return read_frame_column(rule, table.iloc[:, [str(each) for each in table.columns].index(name)])
 
 
 def _joined(table: "Table", added: dict[str, list[Any]], labelled: bool) -> "Table":

@@ -23,7 +23,7 @@ from slipway.table.schema import MISSING, UNSEEN, Columns
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 UNSAFE_IN_NAMES = set('"\\')
-LONGEST_INTEGER = 18
+LONGEST_INTEGER = 100
 AT_ONCE = 256  # rows that are checked together: what is wrong with all of a call's rows would take much memory
 LISTED_OF_A_ROW = 10
 IGNORED = "is not a feature of the model and was not read"
@@ -183,7 +183,7 @@ class _Fast:
         self._low = np.array([rule.low for rule in numbers])
         self._high = np.array([rule.high for rule in numbers])
         self._markers = [np.array(rule.reader.numeric_markers, dtype=np.float64) for rule in numbers]
-        self._codes = {rule.field.name: {level: code for code, level in enumerate(rule.field.levels)} for rule in self._texts}
+        self._codes = {rule.field.name: _codes(rule) for rule in self._texts}
         row = _struct([*numbers, *self._texts])
         self._decoder = msgspec.json.Decoder(row | GenericAlias(list, (row,)))
 
@@ -226,8 +226,16 @@ class _Fast:
             levels = self._codes[rule.field.name]
             codes = [MISSING if value is None else levels.get(value, UNSEEN) for value in values]
             return None if UNSEEN in codes else np.array(codes, dtype=np.int64)
+        markers = rule.reader.date_markers
+        if markers and any(value is not None and value.lower() in markers for value in values):
+            return None
         numbers = np.array([np.nan if value is None else days(value) for value in values], dtype=np.float64)
         return numbers if np.isnan(numbers).sum() == values.count(None) else None
+
+
+def _codes(rule: Rule) -> dict[str, int]:
+    """The levels that are read as they stand; a marker of missing cells, named after the training, may be a level."""
+    return {level: code for code, level in enumerate(rule.field.levels) if rule.reader.text(level) == level}
 
 
 def _struct(rules: Sequence[Rule]) -> type[msgspec.Struct]:

@@ -8,7 +8,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 from itertools import islice
 from typing import Any
@@ -22,8 +22,9 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
 from slipway.errors import TableError
+from slipway.problem import Problem
 from slipway.sources.batches import Batches
-from slipway.table.cell import Reader
+from slipway.table.cell import Reader, problem_reader
 from slipway.table.identity import key_of
 from slipway.table.texts import Texts
 
@@ -65,7 +66,7 @@ def load(
     batches: Batches,
     collection: Collection[Document],
     ids: Sequence[str],
-    reader: Callable[[str], Reader],
+    problem: Problem | None,
     progress: Callable[[int, int], None],
 ) -> Loaded:
     """Write each row of a table as a document.
@@ -77,8 +78,8 @@ def load(
     collection : Collection
     ids : sequence of str
         Columns that name a row; without any, a row is named by all of its cells.
-    reader : callable
-        Column → how its cells are read.
+    problem : Problem or None
+        Says how cells are written, and which columns are categories, whose texts stay as they are.
     progress : callable
         (rows written, rows) → None.
 
@@ -91,7 +92,7 @@ def load(
     """
     _check_names(batches.names, ids)
     _check_documents(collection, ids)
-    survey = _survey(batches, ids, reader)
+    survey = _survey(batches, ids, problem)
     new = changed = done = 0
     documents = _documents(batches, survey, ids)
     while part := list(islice(documents, WRITTEN)):
@@ -154,8 +155,9 @@ def _name_of(document: Document, ids: Sequence[str]) -> Any:
     return document.get(ids[0]) if len(ids) == 1 else {name: document.get(name) for name in ids}
 
 
-def _survey(batches: Batches, ids: Sequence[str], reader: Callable[[str], Reader]) -> Survey:
-    texts = {name: Texts(reader(name)) for name in batches.names} if batches.texts else {}
+def _survey(batches: Batches, ids: Sequence[str], problem: Problem | None) -> Survey:
+    reader, types_of = (partial(problem_reader, problem), problem.types) if problem else (_plainly, {})
+    texts = {name: Texts(reader(name), types_of.get(name) == "category") for name in batches.names if batches.texts}
     hashes, rows, loosely = array("Q"), 0, _loosely(reader)
     for columns in _pieces(batches):
         for name, column in texts.items():
@@ -221,6 +223,10 @@ def _keys(
             yield b""
         else:
             yield ascii([*zip(chosen, map(seen_as, chosen, cells))]).encode()
+
+
+def _plainly(name: str) -> Reader:
+    return USUAL
 
 
 def _loosely(reader: Callable[[str], Reader]) -> Callable[[str, Any], str]:

@@ -20,6 +20,8 @@ PLAIN_NUMBER = r"^-?[0-9]{1,300}(\.[0-9]{1,300})?$"
 
 def read_column(rule: Rule, cells: pyarrow.Array) -> tuple[np.ndarray, Faults]:
     """The typed column of a field, and what is wrong with its cells by row, from 0; TableError for an unsupported type."""
+    if types.is_string_view(cells.type):  # Arrow computes little with it
+        cells = cells.cast(pyarrow.string())
     if not rule.is_number:
         return _by_rule(rule, cells)
     values = _plain_numbers(rule, cells)
@@ -76,7 +78,7 @@ def _by_rule(rule: Rule, cells: pyarrow.Array) -> tuple[np.ndarray, Faults]:
         distinct = [*_python_cells(encoded.dictionary), None]
     except pyarrow.ArrowException as error:
         raise TableError(f"column {rule.field.name!r}: unsupported column type {cells.type}") from error
-    codes = _numpy(encoded.indices, len(distinct) - 1)
+    codes = _numpy(encoded.indices.cast(pyarrow.int64()), len(distinct) - 1)
     values, faults = rule.read(distinct)
     wrong = np.isin(codes, list(faults))
     return values[codes], {row: faults[int(codes[row])] for row in np.flatnonzero(wrong).tolist()}
@@ -87,6 +89,8 @@ def _python_cells(cells: pyarrow.Array) -> list[Any]:
     found: list[Any]
     try:
         found = cells.to_pylist()
+        if types.is_float32(cells.type):  # 0.1 of 32 bits is 0.1
+            found = [None if cell is None else np.float32(cell) for cell in found]
     except (ValueError, OverflowError):
         found = compute.cast(cells, pyarrow.string()).to_pylist()
     return found

@@ -53,12 +53,16 @@ class Reader:
         Texts that mean a missing cell in this column, besides the usual ones.
     format : Format or None
         How its texts write numbers or dates; typed cells are as they are.
+    quotes : bool
+        Whether quotes around a text are a part of it, as they were before the first release.
     """
 
-    def __init__(self, markers: Iterable[str] = (), format: Format | None = None) -> None:
+    def __init__(self, markers: Iterable[str] = (), format: Format | None = None, quotes: bool = False) -> None:
         self.markers = MISSING_MARKERS | {marker.strip().lower() for marker in markers}
         self.format = format
+        self._bare = str.strip if quotes else bare
         self.numeric_markers = sorted(marker for marker in self.markers if not np.isnan(number(marker)))
+        self.date_markers = frozenset(marker for marker in self.markers if marker[:1].isdigit())
 
     def text(self, cell: Any) -> str | None:
         """The canonical text of a cell, None when it is missing.
@@ -72,9 +76,9 @@ class Reader:
             When the cell is a list, an object, bytes, a time of day, or a date outside of the years 1 to 9999.
         """
         if not isinstance(cell, str):
-            text = None if cell is None or cell != cell else typed_text(cell)
+            text = None if _is_missing(cell) else typed_text(cell)
             return None if text is None or text.lower() in self.markers else text
-        text = bare(cell)
+        text = self._bare(cell)
         lower = text.lower()
         if lower in self.markers:
             return None
@@ -89,14 +93,15 @@ class Reader:
         if self.format is None and all(type(cell) is str for cell in cells):
             stripped = [cell.strip() for cell in cells]
             lower = {text.lower() for text in stripped}
-            if lower.isdisjoint(self.markers) and lower.isdisjoint(BOOLEANS) and not any(map(_is_quoted, lower)):
+            if lower.isdisjoint(self.markers) and lower.isdisjoint(BOOLEANS) and not any(map(_is_wrapped, lower)):
                 return list(stripped)
         return [self.text(cell) for cell in cells]
 
 
 def reader_of(field: Field, markers: Collection[str] = ()) -> Reader:
     """The reader of a field's cells; `markers` are texts that mean a missing cell besides those that the field names."""
-    return Reader((*field.markers, *markers), format_of(field.format) if field.format else None)
+    quotes = any(map(_is_quoted, field.levels))  # of a bundle whose training took them for a part of the text
+    return Reader((*field.markers, *markers), format_of(field.format) if field.format else None, quotes)
 
 
 def problem_reader(problem: Described, name: str) -> Reader:
@@ -108,6 +113,8 @@ def typed_text(cell: Any) -> str:
     """The canonical text of a cell that is no text and not missing; ValueError as of `Reader.text`."""
     if isinstance(cell, (bool, np.bool_)):
         return str(bool(cell)).lower()
+    if isinstance(cell, np.float32):  # 0.1, not 0.10000000149011612
+        cell = float(str(cell))
     if isinstance(cell, (float, np.floating)):
         return str(int(cell)) if float(cell).is_integer() else repr(float(cell))
     if isinstance(cell, (list, dict, bytes)):
@@ -164,5 +171,16 @@ def numbers(texts: Sequence[str | None]) -> np.ndarray:
     return np.array([np.nan if text is None else number(text) for text in texts], dtype=np.float64)
 
 
+def _is_missing(cell: Any) -> bool:
+    try:
+        return cell is None or bool(cell != cell)
+    except TypeError:  # pandas.NA is neither
+        return True
+
+
 def _is_quoted(text: str) -> bool:
     return text[:1] == '"'
+
+
+def _is_wrapped(text: str) -> bool:
+    return text[:1] in ('"', "\ufeff")

@@ -102,7 +102,10 @@ def read_columns(frame: pd.DataFrame, schema: Schema, markers: Markers = no_mark
 
 def read_frame_column(rule: Rule, column: pd.Series) -> tuple[np.ndarray, Faults]:
     """The typed column of a field by its rule, and what is wrong with its cells by row, from 0."""
-    cells = cells_of(column, rule.reader)
+    try:
+        cells = cells_of(column, rule.reader)
+    except TableError:  # a list or a time of day: the rows that have one are told
+        return rule.read(column.tolist())
     values, faults = rule.read_texts([*cells.texts, None])
     wrong = np.flatnonzero(np.isin(cells.codes % len(values), list(faults)))
     return values[cells.codes], {row: faults[int(cells.codes[row]) % len(values)] for row in wrong.tolist()}

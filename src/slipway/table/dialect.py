@@ -166,7 +166,10 @@ def shape_error(row: list[str] | None, size: int) -> str:
 
 
 def bare(text: str) -> str:
-    """The text without blanks around it, and without the pair of double quotes that is then around it."""
-    text = text.strip()
+    """The text without blanks around it, and without the pair of double quotes that is then around it.
+
+    A byte order mark in front is none of it: it comes from a file that was put behind another.
+    """
+    text = text.strip().removeprefix("\ufeff")
     pair = PAIR.fullmatch(text) if text.startswith('"') else None
     return pair[1].replace('""', '"').strip() if pair else text

@@ -28,6 +28,8 @@ MISSING = np.uint64(0x6D697373696E6700)
 WORD = 8
 KEPT_BYTES = np.array([(1 << 8 * count) - 1 for count in range(WORD + 1)], dtype=np.uint64)
 TO_THE_SECOND = len("2026-01-31T08:30:00")
+# Keys never change, or the split would: quotes around a text are a part of it, and the minus of Unicode is a letter.
+AS_EVER, MINUS = Reader(quotes=True), "\u2212"
 
 
 def row_keys(frame: "pd.DataFrame", columns: Sequence[str], readers: Mapping[str, Reader]) -> list[bytes]:
@@ -36,13 +38,13 @@ def row_keys(frame: "pd.DataFrame", columns: Sequence[str], readers: Mapping[str
     A missing cell is empty, a number its shortest decimal form, a date its ISO text to the second, all else the stripped text;
     `columns` are taken in sorted order, `readers` of those that have a format.
     """
-    from slipway.table.cells import PLAIN, cells_of  # pandas takes a while
+    from slipway.table.cells import cells_of  # pandas takes a while
 
     texts = []
     for name in sorted(columns):
         if name not in frame.columns:
             raise TableError(f"column {name!r} is not in the table")
-        cells = cells_of(frame[name], readers.get(name, PLAIN))
+        cells = cells_of(frame[name], readers.get(name, AS_EVER))
         canonical = np.array([*_keys_of(cells.texts), ""], dtype=object)
         texts.append(canonical[cells.codes])
     return ["\x1f".join(row).encode("utf-8", "surrogatepass") for row in zip(*texts)]
@@ -50,13 +52,15 @@ def row_keys(frame: "pd.DataFrame", columns: Sequence[str], readers: Mapping[str
 
 def _keys_of(texts: list[str]) -> list[str]:
     values = numbers(texts)
-    return [key_of(text) for text in texts] if np.isnan(values).any() else list(map(repr, (values + 0.0).tolist()))
+    if np.isnan(values).any() or any(MINUS in text for text in texts):
+        return [key_of(text) for text in texts]
+    return list(map(repr, (values + 0.0).tolist()))
 
 
 def key_of(text: str) -> str:
     """The key of a canonical text."""
     value = number(text)
-    if not np.isnan(value):
+    if not np.isnan(value) and MINUS not in text:
         return repr(value + 0.0)
     if ISO.fullmatch(text):
         day = days(text)

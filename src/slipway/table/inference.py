@@ -80,6 +80,8 @@ def infer_columns(frame: pd.DataFrame, problem: Problem, names: Sequence[str]) -
     for name in names:
         cells = cells_of(frame[name], problem_reader(problem, name))
         kind = problem.types.get(name)
+        if kind == "category" and name in problem.formats:
+            raise TableError(f"column {name!r} has a format, but types says category", "Take it out of one of them")
         if kind != "category":
             _require_format(cells, problem)
         field = infer_field(cells, frame[name].dtype, kind)

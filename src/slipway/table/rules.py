@@ -19,6 +19,8 @@ from slipway.table.faults import LISTED, Fault, Faults, FieldProblem, visible
 from slipway.table.schema import UNSEEN, Columns, Field, Schema
 
 MOST_LEVELS = 12
+MOST_LETTERS = 200
+LONGEST_LEVEL = 60
 SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can have half of a pair, UTF-8 cannot: no log could hold it
 UNSEEN_LEVEL = "a level that training never saw"
 KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
@@ -61,9 +63,11 @@ class Rule:
         if field.type == "category":
             if not self.closed_levels:
                 return "a text"
-            listed = ", ".join(visible(json.dumps(level, ensure_ascii=False)) for level in field.levels[:MOST_LEVELS])
-            more = len(field.levels) - MOST_LEVELS
-            return f"one of {listed}" + (f" or {more} others" if more > 0 else "")
+            shown = [visible(json.dumps(_short(level), ensure_ascii=False)) for level in field.levels[:MOST_LEVELS]]
+            while len(shown) > 1 and sum(map(len, shown)) > MOST_LETTERS:  # a reason is told of every row that has it
+                shown.pop()
+            more = len(field.levels) - len(shown)
+            return f"one of {', '.join(shown)}" + (f" or {more} others" if more > 0 else "")
         if field.type == "date":
             return "a date such as 2026-01-31 or 2026-01-31T08:30:00"
         return ("an integer" if field.type == "integer" else "a number") + self._range()
@@ -103,8 +107,6 @@ class Rule:
                 except ValueError:
                     odd[place] = self._of_another_type(cell)
                     texts.append(None)
-        if self.field.type == "category":  # a level as it stands is that level
-            texts = [cell if isinstance(cell, str) and cell in self._levels else text for cell, text in zip(cells, texts)]
         values, faults = self.read_texts(texts, cells)
         return values, faults | odd
 
@@ -148,10 +150,6 @@ class Rule:
         if self.is_number and _is_beyond(text):
             return Fault("not_finite", f"is not a finite number; expected {self.expected}")
         return self._of_another_type(cell)
-
-    @cached_property
-    def _levels(self) -> frozenset[str]:
-        return frozenset(self.field.levels)
 
     @cached_property
     def _missing(self) -> Fault:
@@ -248,15 +246,19 @@ class Rules:
         return sorted(found, key=lambda warning: self._order[warning[0]])
 
 
+def _short(level: str) -> str:
+    return level if len(level) <= LONGEST_LEVEL else level[: LONGEST_LEVEL - 1] + "…"
+
+
 def _answered(field: Field, policy: str, limit: Limits | None) -> tuple[float, float]:
     """The range of numbers that are answered."""
     if limit:
         return (-np.inf if limit[0] is None else limit[0]), (np.inf if limit[1] is None else limit[1])
     low, high = _seen(field)
-    if policy == "warn" or not np.isfinite(high - low):
-        return -np.inf, np.inf
-    width = high - low if policy == "near" else 0.0
-    return low - width, high + width
+    if policy == "reject":
+        return low, high
+    width = high - low
+    return (low - width, high + width) if policy == "near" and np.isfinite(width) else (-np.inf, np.inf)
 
 
 def _seen(field: Field) -> tuple[float, float]:

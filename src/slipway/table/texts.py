@@ -46,11 +46,13 @@ class Texts:
     ----------
     reader : Reader
         How its cells are read.
+    category : bool
+        Whether they are levels, which stay as they are whatever they look like.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, category: bool = False) -> None:
         self._reader = reader
-        self._kinds: list[Callable[[str], Any]] = [whole, number, moment]
+        self._kinds: list[Callable[[str], Any]] = [] if category else [whole, number, moment]
         self._any = False
         self._clear = reader.format is not None  # whether a dot is a decimal mark for sure
 

@@ -51,7 +51,7 @@ def test_a_frame_is_answered(champion):
     frame = pd.read_csv(champion_table(champion))
     answered = champion.predict(frame)
     assert len(answered.values) == len(frame) and answered.probabilities is None
-    with pytest.raises(slipway.SlipwayError, match="column 'age': 1 cells say 'old'"):
+    with pytest.raises(slipway.SlipwayError, match="column 'age': 1 cell contains 'old'"):
         champion.predict(frame.astype({"age": str}).assign(age=["old", *frame["age"].astype(str)[1:]]))
 
 

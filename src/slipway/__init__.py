@@ -7,8 +7,8 @@ What notebooks and other programs use; all else may change without notice:
 >>> slipway.train(problem).verdict.outcome
 'promoted'
 >>> champion = slipway.load_champion(problem)
->>> champion.predict(frame).values                      # as the service answers; refuses what it cannot read
 >>> slipway.score_batch(champion, frame, problem)       # the frame with prediction, warning and reason
+>>> champion.predict(frame).values                      # the predictions alone, whatever the policies
 
 Names are loaded at first use, so that importing the package costs nothing.
 """

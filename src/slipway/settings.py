@@ -150,10 +150,22 @@ def _read(setting: Setting, value: Any, where: str) -> Any:
     except REFUSED as error:
         if kind.secret:
             raise ProblemError(f"{where}: expected {kind.expected}", kind.secret) from None
+        if isinstance(value, Mapping) and len(value) > 0 and (entry := _wrong_entry(kind, value)):
+            where, value = f"{where}.{entry[0]}", entry[1]
         inside = _inside(value)
         wrong = [each for each in inside if isinstance(each, str) and each not in kind.choices]
         cure = BOOLEAN if any(isinstance(each, bool) for each in inside) else meant(wrong[0], kind.choices) if wrong else ""
         raise ProblemError(f"{where}: expected {kind.expected}, got {described(value)}", cure) from error
+
+
+def _wrong_entry(kind: Kind, value: Mapping[Any, Any]) -> tuple[Any, Any] | None:
+    """The first entry of a mapping that is refused by itself."""
+    for name, each in value.items():
+        try:
+            kind.read({name: each})
+        except REFUSED:
+            return name, each
+    return None
 
 
 def _inside(value: Any) -> list[Any]:
@@ -181,7 +193,9 @@ def described(value: Any) -> str:
         return f"the string {value[:40]!r}"
     if isinstance(value, (int, float)):
         return f"{value}"
-    return {dict: "a group", list: "a list", type(None): "nothing"}.get(type(value), f"a {type(value).__name__}")
+    if isinstance(value, list):
+        return f"the list {value!r}"[:60]
+    return {dict: "a mapping", type(None): "nothing"}.get(type(value), f"a {type(value).__name__}")
 
 
 def settings_page(settings: Collection[Setting]) -> str:

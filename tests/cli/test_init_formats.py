@@ -157,7 +157,7 @@ def test_many_odd_texts_are_no_markers(run, cells, says):
     frame.rename(columns={"c": "y", "y": "c"}).to_csv("table.csv", index=False)
     if "," in cells[0]:
         wrong = run("init", "table.csv", "--target", "y", "--force")
-        assert wrong.code == 4 and "6 cells say 'odd 0" in wrong.err
+        assert wrong.code == 4 and "6 cells contain 'odd 0" in wrong.err
 
 
 def test_few_different_numbers_with_one_in_another_format_are_left_out(run):
@@ -165,7 +165,7 @@ def test_few_different_numbers_with_one_in_another_format_are_left_out(run):
     digits = random.integers(0, 4, ROWS).astype(str)
     digits[5] = "31.12.2024"
     problem, out = init(run, pd.DataFrame({"digits": digits, "y": random.random(ROWS)}))
-    assert problem.drop == ("digits",) and "nearly all cells are numbers, but 1 cells say '31.12.2024'" in out
+    assert problem.drop == ("digits",) and "nearly all cells are numbers, but 1 cell contains '31.12.2024'" in out
 
 
 def test_a_table_without_formats_says_nothing_of_them(run, folder):

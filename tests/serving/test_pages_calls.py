@@ -13,7 +13,7 @@ from slipway.model.encoding import Encoding, Output
 from slipway.table.schema import Field, Schema
 
 HOSTILE = '<script>alert("\'&amp;\\")</script>'
-LEVELS = ("it's", 'it\'s "new" \\', "$(id)\n", HOSTILE)
+LEVELS = ("it's", 'it\'s "new" \\', "$(\nid)", HOSTILE)
 STRANGE = Schema(
     (
         Field(HOSTILE, "number", minimum=0, maximum=9.5, example=1.5),

@@ -67,7 +67,7 @@ def test_columns_are_typed_by_the_schema():
 
 def test_a_cell_of_another_type_is_named_with_its_rows():
     schema = Schema((Field("n", "number"),))
-    with pytest.raises(TableError, match=r"column 'n': 2 cells say 'oops' \(rows 2, 4\), expected a number"):
+    with pytest.raises(TableError, match=r"column 'n': 2 cells contain 'oops' \(rows 2, 4\), expected a number"):
         read_columns(pd.DataFrame({"n": ["1", "oops", "2", "oops"]}), schema)
 
 

@@ -38,7 +38,7 @@ def test_a_field_says_range_missing_share_and_a_typical_value():
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        (["1"] * 99 + ["oops"], "nearly all cells are numbers, but 1 cells say 'oops'"),
+        (["1"] * 99 + ["oops"], "nearly all cells are numbers, but 1 cell contains 'oops'"),
         (["", "NA"], "every cell is missing"),
         ([f"name {number}" for number in range(500)], "like a name or free text"),
     ],

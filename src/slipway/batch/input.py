@@ -148,7 +148,7 @@ def require(location: str, names: Sequence[str], needed: Sequence[str]) -> None:
     """TableError naming the columns that are needed and not there."""
     missing = [name for name in needed if name not in names]
     if missing:
-        plain = {name.lower(): name for name in names}
+        plain = {name.lower(): name for name in names if name not in needed}
         close = get_close_matches(missing[0].lower(), plain, 1, 0.6)
         cure = f"Did you mean {plain[close[0]]!r}?" if close else f"It has {', '.join(names[:20])}"
         listed = ", ".join(repr(name) for name in missing[:20])

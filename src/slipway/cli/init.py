@@ -53,7 +53,7 @@ def command(
       slipway init mongodb://localhost:27017/shop/patients --target charges
     """
     if output.exists() and not force:
-        raise ProblemError(f"{output}: is there already", "Add --force to overwrite it, or --output to write another")
+        raise ProblemError(f"{output}: already exists", "Add --force to overwrite it, or --output to write another")
     from slipway.problem import read_problem
     from slipway.table.inference import features, read_target
     from slipway.training.problem_file import problem_text
@@ -157,7 +157,8 @@ def _say(rows: int, target: "Target", table: "Written", findings: "Sequence[Find
     from slipway.training.problem_file import shown
 
     kinds = {use: [finding for finding in findings if finding.use == use] for use in ("feature", "id", "drop")}
-    click.echo(f"Read {rows:,} rows: {len(kinds['feature'])} columns to learn {shown(target.name)} from ({target.task}).")
+    columns = "1 column" if len(kinds["feature"]) == 1 else f"{len(kinds['feature'])} columns"
+    click.echo(f"Read {rows:,} rows: {columns} to learn {shown(target.name)} from ({target.task}).")
     for name, why in unfit.items():
         click.echo(f"  {shown(name)}: left out: {shown(why)}")
     for use in ("id", "drop"):
@@ -166,7 +167,7 @@ def _say(rows: int, target: "Target", table: "Written", findings: "Sequence[Find
             click.echo(f"  {shown(finding.name)}: {mark}: {shown(finding.says)}")
     _say_written(target.name, table, table.markers.get(target.name, {}))
     for finding in kinds["feature"]:
-        if "SUSPICIOUS" in finding.says:
+        if "SUSPICIOUS" in finding.says or "NOT A NUMBER" in finding.says:
             click.echo(f"  {shown(finding.name)}: {shown(finding.says)}")
         _say_written(finding.name, table, finding.markers)
 

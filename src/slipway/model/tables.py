@@ -37,7 +37,8 @@ class Predictor(ColumnPredictor):
         Parameters
         ----------
         rows : DataFrame, or mapping of str to ndarray
-            Text or typed cells; columns that are no features are ignored.
+            Text or typed cells; columns that are no features are ignored. The problem's policies are not applied: a level that
+        training never saw, a missing cell or a number far outside the range is answered. `score_batch` applies them.
 
         Returns
         -------
@@ -53,6 +54,10 @@ class Predictor(ColumnPredictor):
             return super().predict(rows)
         from slipway.table.cells import read_columns  # pandas takes a while
 
+        names, count = _shape(rows)
+        _require(self, names)
+        if not count:
+            return Prediction([], np.empty((0, len(self.classes))) if self.classes else None)
         return super().predict(read_columns(rows, self.schema))
 
 
@@ -104,6 +109,9 @@ def _shape(table: "Table") -> tuple[list[str], int]:
     """The names of the columns, and the number of rows."""
     if isinstance(table, list):
         return list(dict.fromkeys(name for row in table for name in row)), len(table)
+    if not _is_arrow(table) and not hasattr(table, "columns"):
+        says = f"expected a pandas frame, a pyarrow.Table or a list of dicts, got {type(table).__name__}"
+        raise TableError(says, "Of a Series make a frame: series.to_frame().T")
     names = table.column_names if _is_arrow(table) else [str(name) for name in table.columns]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -114,7 +122,7 @@ def _shape(table: "Table") -> tuple[list[str], int]:
 def _require(predictor: ColumnPredictor, names: Sequence[str]) -> None:
     missing = [field.name for field in predictor.schema if field.name not in names]
     if missing and names:
-        close = get_close_matches(missing[0], names, 1, 0.6)
+        close = get_close_matches(missing[0], [name for name in names if name not in predictor.schema.names], 1, 0.6)
         cure = f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(names[:20])}"
         listed = ", ".join(map(repr, missing[:20]))
         raise TableError(f"the table has no column {listed}, which the model needs", cure)

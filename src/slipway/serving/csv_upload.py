@@ -106,7 +106,7 @@ def open_sheet(file: IO[bytes], rules: Rules) -> Sheet:
         if rule.field.name not in header.places
     ]
     if missing:
-        says = "The header does not name the columns that are needed."
+        says = "The header lacks required columns."
         raise Refusal(422, says, missing[:LISTED], {"missing": len(missing)})
     places = [header.places[rule.field.name] for rule in rules]
     file.seek(header.size)

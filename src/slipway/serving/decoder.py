@@ -182,7 +182,7 @@ class _Fast:
         self._whole = np.array([rule.field.type == "integer" for rule in numbers], dtype=bool)
         self._low = np.array([rule.low for rule in numbers])
         self._high = np.array([rule.high for rule in numbers])
-        self._markers = [np.array(rule.reader.numeric_markers, dtype=np.float64) for rule in numbers]
+        self._markers = [np.array(sorted(rule.reader.numeric_markers), dtype=np.float64) for rule in numbers]
         self._codes = {rule.field.name: _codes(rule) for rule in self._texts}
         row = _struct([*numbers, *self._texts])
         self._decoder = msgspec.json.Decoder(row | GenericAlias(list, (row,)))
@@ -290,5 +290,5 @@ def _rows(document: Any) -> list[Any]:
     if not isinstance(document, list):
         raise Refusal(422, "Expected an object, or a list of objects.")
     if not document:
-        raise Refusal(422, "The list is empty; expected one row at least.")
+        raise Refusal(422, "The list is empty; expected at least one row.")
     return document

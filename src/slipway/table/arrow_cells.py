@@ -3,7 +3,6 @@
 What is plainly a number is read by Arrow, a column at once; every other cell by its rule, each distinct one once.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import pyarrow
 from pyarrow import compute, types
 
 from slipway.errors import TableError
-from slipway.table.cell import typed_text
 from slipway.table.faults import Faults
 from slipway.table.rules import Rule
 
@@ -40,30 +38,21 @@ def read_column(rule: Rule, cells: pyarrow.Array) -> tuple[np.ndarray, Faults]:
 def _plain_numbers(rule: Rule, cells: pyarrow.Array) -> np.ndarray:
     """The numbers of a column; not finite where a cell is not plainly one."""
     kind = cells.type
-    missing = rule.reader.numeric_markers
     if types.is_floating(kind) or types.is_integer(kind):
         if types.is_float32(kind):
             cells = compute.cast(cells, pyarrow.string())  # 0.1 of 32 bits is 0.1, as in training
         cells = compute.cast(cells, pyarrow.float64(), safe=False)
-        cells = _without(cells, cells, [float(marker) for marker in missing if typed_text(float(marker)) in missing])
     elif rule.reader.format or not (types.is_string(kind) or types.is_large_string(kind)):
         return np.full(len(cells), np.nan)
     else:
-        cells = _without(cells, compute.ascii_lower(cells) if missing else cells, missing)
         try:
             cells = compute.cast(cells, pyarrow.float64())
         except pyarrow.ArrowInvalid:
             plain = compute.match_substring_regex(cells, PLAIN_NUMBER)
             cells = compute.cast(compute.if_else(plain, cells, pyarrow.scalar(None, kind)), pyarrow.float64())
-    return _numpy(cells, np.nan)
-
-
-def _without(cells: pyarrow.Array, compared: pyarrow.Array, missing: Sequence[str | float]) -> pyarrow.Array:
-    """The cells, null where what is compared is among the missing."""
-    if not missing:
-        return cells
-    found = compute.is_in(compared, pyarrow.array(missing, compared.type))
-    return compute.if_else(found, pyarrow.scalar(None, cells.type), cells)
+    values = _numpy(cells, np.nan)
+    values[np.isin(values, list(rule.reader.numeric_markers))] = np.nan
+    return values
 
 
 def _numpy(cells: pyarrow.Array, missing: float) -> np.ndarray:

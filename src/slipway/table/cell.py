@@ -36,6 +36,7 @@ MISSING_MARKERS = frozenset(
     }
 )
 BOOLEANS = frozenset({"true", "false"})
+UNLIKE = " (not like "
 Markers = Callable[[str], Collection[str]]  # column → further texts that mean a missing cell in it
 
 
@@ -61,7 +62,7 @@ class Reader:
         self.markers = MISSING_MARKERS | {marker.strip().lower() for marker in markers}
         self.format = format
         self._bare = str.strip if quotes else bare
-        self.numeric_markers = sorted(marker for marker in self.markers if not np.isnan(number(marker)))
+        self.numeric_markers = frozenset(value for marker in self.markers if (value := number(marker)) == value)
         self.date_markers = frozenset(marker for marker in self.markers if marker[:1].isdigit())
 
     def text(self, cell: Any) -> str | None:
@@ -77,23 +78,32 @@ class Reader:
         """
         if not isinstance(cell, str):
             text = None if _is_missing(cell) else typed_text(cell)
-            return None if text is None or text.lower() in self.markers else text
+            return None if text is None or self._is_marker(text) else text
         text = self._bare(cell)
-        lower = text.lower()
-        if lower in self.markers:
+        if self._is_marker(text):
             return None
         if self.format is None:
+            lower = text.lower()
             return lower if lower in BOOLEANS else text
         plain = self.format.plain(text)
         # what is not written so must not be read in another way: 1.23 is no number where 1.234 is 1234
-        return f"{text} (not like {self.format.example})" if plain is None else plain
+        return f"{text}{UNLIKE}{self.format.example})" if plain is None else plain
+
+    def _is_marker(self, text: str) -> bool:
+        """Whether a text means a missing cell; of numbers the value counts: -999 is -999.00, too."""
+        return text.lower() in self.markers or bool(self.numeric_markers) and number(text) in self.numeric_markers
 
     def texts(self, cells: Sequence[Any]) -> list[str | None]:
         """The texts of many cells; a million plain ones in a fraction of the time."""
         if self.format is None and all(type(cell) is str for cell in cells):
             stripped = [cell.strip() for cell in cells]
             lower = {text.lower() for text in stripped}
-            if lower.isdisjoint(self.markers) and lower.isdisjoint(BOOLEANS) and not any(map(_is_wrapped, lower)):
+            if (
+                not self.numeric_markers
+                and lower.isdisjoint(self.markers)
+                and lower.isdisjoint(BOOLEANS)
+                and not any(map(_is_wrapped, lower))
+            ):
                 return list(stripped)
         return [self.text(cell) for cell in cells]
 

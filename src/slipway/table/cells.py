@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from slipway.errors import TableError
-from slipway.table.cell import Markers, Reader, encode, no_markers, numbers, reader_of
+from slipway.table.cell import UNLIKE, Markers, Reader, encode, no_markers, numbers, reader_of
 from slipway.table.dates import ISO
 from slipway.table.faults import Faults
 from slipway.table.rules import Rule
-from slipway.table.schema import MISSING, Columns, Field, Schema
+from slipway.table.schema import MISSING, Columns, Field, Schema, an
 
 PLAIN = Reader()
 SHOWN = 3
@@ -118,7 +118,7 @@ def typed(cells: Cells, field: Field) -> np.ndarray:
     values = cells.numbers if field.type != "date" else encode(field, cells.texts)
     junk = np.isnan(values)
     if junk.any():
-        raise TableError(f"column {field.name!r}: {junk_says(cells, junk)}, expected a {field.type}", JUNK_CURE)
+        raise TableError(f"column {field.name!r}: {junk_says(cells, junk)}, expected {an(field.type)}", JUNK_CURE)
     return cells.spread(values, np.nan)
 
 
@@ -128,6 +128,7 @@ JUNK_CURE = "If they mean a missing cell, add them to missing; else set the colu
 def junk_says(cells: Cells, junk: np.ndarray) -> str:
     """How many cells say which texts, and in which rows."""
     rows = cells.rows_of(junk)
-    shown = ", ".join(repr(text[:30]) for text, odd in zip(cells.texts, junk) if odd)[:120]
+    shown = ", ".join(repr(text.partition(UNLIKE)[0][:30]) for text, odd in zip(cells.texts, junk) if odd)[:120]
     places = ", ".join(str(row) for row in rows[:SHOWN]) + (" …" if len(rows) > SHOWN else "")
-    return f"{len(rows)} cells say {shown} (row{'s' if len(rows) > 1 else ''} {places})"
+    number = "1 cell contains" if len(rows) == 1 else f"{len(rows)} cells contain"
+    return f"{number} {shown} (row{'s' if len(rows) > 1 else ''} {places})"

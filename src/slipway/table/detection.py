@@ -111,6 +111,7 @@ class _Marks:
     units: dict[str, str] = field(default_factory=dict)
     bare: str = ""
     zeros: str = ""
+    enclosed: bool = False
     odd: list[str] = field(default_factory=list)
 
     def see(self, text: str) -> None:
@@ -123,6 +124,7 @@ class _Marks:
             else:  # with digits of another script
                 self.bare = self.bare or text
             return
+        self.enclosed = self.enclosed or text.startswith("(")
         if unit:
             self.units.setdefault(unit, text)
         if found["bare"]:
@@ -181,12 +183,14 @@ class _Marks:
             text = next(iter(self.either.values()))
             says = " or ".join(format_of(each).plain(text) or "" for each in examples)
             return Found("", examples, f"{_shown(text)} is {says}", odd, "number")
-        if not texts or examples == ("1234.56",) and not settled:
+        if not self.enclosed and (not texts or examples == ("1234.56",) and not settled):
             return Found(odd=odd, kind="number")
         group, mark = ways[0]
         if not group and (mark == "," or self.units):  # then a later 1.200,00 € is plain, too
             group = "." if mark == "," else ","
-        return Found(self._example(group, mark), (), _evidence(texts[0], self.size, len(odd)) + settled, odd, "number")
+        return Found(
+            self._example(group, mark), (), _evidence((texts or [self.bare])[0], self.size, len(odd)) + settled, odd, "number"
+        )
 
     def _settled(self, ways: list[tuple[str, str]], decimal: str) -> list[tuple[str, str]]:
         """Of the ways that read 1.234 or 1,234 differently, the one that other columns or cells without it show."""

@@ -10,10 +10,11 @@ import pandas as pd
 from slipway.errors import TableError
 from slipway.kinds import EVERY_COLUMN, ColumnType, Task
 from slipway.problem import Problem
-from slipway.table.cell import problem_reader
+from slipway.table.cell import encode, problem_reader
 from slipway.table.cells import JUNK_CURE, Cells, cells_of, junk_says, typed
 from slipway.table.dates import show_date
 from slipway.table.detection import undeclared
+from slipway.table.formats import format_of
 from slipway.table.schema import Columns, Field, Schema
 
 MOSTLY = 0.95
@@ -76,6 +77,9 @@ def infer_columns(frame: pd.DataFrame, problem: Problem, names: Sequence[str]) -
     """The same of these columns, and the typed columns."""
     if not names:
         raise TableError("the table has no column to learn from besides the target")
+    for name in problem.limits:
+        if name not in names:
+            raise TableError(f"limits: column {name!r} is not learned from", "Take it out of limits")
     fields, columns = [], {}
     for name in names:
         cells = cells_of(frame[name], problem_reader(problem, name))
@@ -84,12 +88,24 @@ def infer_columns(frame: pd.DataFrame, problem: Problem, names: Sequence[str]) -
             raise TableError(f"column {name!r} has a format, but types says category", "Take it out of one of them")
         if kind != "category":
             _require_format(cells, problem)
+        if name in problem.formats:
+            _require_written(cells, problem)
         field = infer_field(cells, frame[name].dtype, kind)
         if name in problem.limits and field.type not in ("number", "integer"):
             raise TableError(f"limits: column {name!r} is a {field.type}, not a number", "Take it out of limits")
         fields.append(replace(field, format=problem.formats.get(name, ""), markers=problem.markers(name)))
         columns[name] = typed(cells, field)
     return Schema(tuple(fields)), columns
+
+
+def _require_written(cells: Cells, problem: Problem) -> None:
+    """TableError when cells are not written in the format that slipway.yaml names."""
+    example = problem.formats[cells.name]
+    kind: ColumnType = "date" if format_of(example).kind == "date" else "number"
+    odd = np.isnan(encode(Field(cells.name, kind), cells.texts))
+    if odd.any():
+        cure = "Correct the example in formats; or add these texts to missing, if they mean a missing cell"
+        raise TableError(f"column {cells.name!r}: {junk_says(cells, odd)}, not written like {example}", cure)
 
 
 def _require_format(cells: Cells, problem: Problem) -> None:
@@ -181,6 +197,8 @@ def read_target(frame: pd.DataFrame, problem: Problem) -> Target:
     if len(cells.texts) < 2:
         said = f"only says {cells.texts[0]!r}" if cells.texts else "is empty"
         raise TableError(f"target {problem.target!r}: {said}: there is nothing to learn")
+    if problem.target in problem.formats:
+        _require_written(cells, problem)
     if problem.task in (None, "regression") and problem.positive is None and problem.costs is None:
         _require_format(cells, problem)
     task = problem.task or infer_task(cells, problem)

@@ -5,19 +5,22 @@ Training's table, requests, uploads and batches go by the same rules: this modul
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
+from slipway.errors import ProblemError
 from slipway.problem import Serving
 from slipway.table.cell import Markers, Reader, encode, no_markers, reader_of
 from slipway.table.faults import LISTED, Fault, Faults, FieldProblem, visible
-from slipway.table.schema import UNSEEN, Columns, Field, Schema
+from slipway.table.schema import UNSEEN, Columns, Field, Schema, an
 
+A_DATE = "a date such as 2026-01-31 or 2026-01-31T08:30:00"
 MOST_LEVELS = 12
 MOST_LETTERS = 200
 LONGEST_LEVEL = 60
@@ -69,8 +72,9 @@ class Rule:
             more = len(field.levels) - len(shown)
             return f"one of {', '.join(shown)}" + (f" or {more} others" if more > 0 else "")
         if field.type == "date":
-            return "a date such as 2026-01-31 or 2026-01-31T08:30:00"
-        return ("an integer" if field.type == "integer" else "a number") + self._range()
+            return f"a date such as {field.format} or 2024-12-31" if field.format else A_DATE
+        written = f", written like {field.format}" if field.format else ""
+        return an(field.type) + self._range() + written
 
     def _range(self) -> str:
         if np.isfinite([self.low, self.high]).all():
@@ -188,6 +192,7 @@ class Rules:
         markers: Markers = no_markers,
     ) -> None:
         closed = serving.unknown_levels == "reject"
+        _require_numbers(schema, limits or {})
         self.rules = tuple(
             Rule(
                 field,
@@ -246,6 +251,16 @@ class Rules:
         return sorted(found, key=lambda warning: self._order[warning[0]])
 
 
+def _require_numbers(schema: Schema, names: Collection[str]) -> None:
+    """ProblemError when limits name what is no number of the schema."""
+    numbers = [field.name for field in schema if field.type in ("number", "integer")]
+    for name in names:
+        if name not in numbers:
+            close = get_close_matches(name, numbers, 1)
+            cure = f"Did you mean {close[0]!r}?" if close else f"They are {', '.join(numbers[:20])}"
+            raise ProblemError(f"limits: the model has no number {name!r}", cure if numbers else "")
+
+
 def _short(level: str) -> str:
     return level if len(level) <= LONGEST_LEVEL else level[: LONGEST_LEVEL - 1] + "…"
 
@@ -258,6 +273,7 @@ def _answered(field: Field, policy: str, limit: Limits | None) -> tuple[float, f
     if policy == "reject":
         return low, high
     width = high - low
+    width *= 1 + 1e-13  # what a message shows of the bound, which is rounded, is within it
     return (low - width, high + width) if policy == "near" and np.isfinite(width) else (-np.inf, np.inf)
 
 

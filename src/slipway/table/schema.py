@@ -96,3 +96,8 @@ def fresh_names(names: Sequence[str], taken: Collection[str]) -> tuple[str, ...]
             name += "_"
         found.append(name)
     return tuple(found)
+
+
+def an(kind: str) -> str:
+    """A type with its article."""
+    return f"an {kind}" if kind == "integer" else f"a {kind}"

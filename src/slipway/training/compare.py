@@ -89,7 +89,7 @@ class Entry:
     Parameters
     ----------
     trial : Trial or None
-        None is the baseline that looks at no field.
+        None is the baseline that ignores all features.
     mean, error : float
         Mean of the metric over folds and its standard error.
     threshold : float or None

@@ -104,6 +104,6 @@ def leaderboard(entries: Sequence[Entry], refused: dict[int, str]) -> tuple[Rank
             refused.get(position, ""),
         )
         if entry.trial
-        else Ranked("baseline", {}, entry.mean, entry.error, False, "looks at no field")
+        else Ranked("baseline", {}, entry.mean, entry.error, False, "ignores all features")
         for position, entry in enumerate(entries)
     )

@@ -75,7 +75,7 @@ def judge(metric: str, challenger: Scored, champion: Scored | None, baseline: fl
     challenger, champion : Scored
         On the same rows; `champion` is None when there is none to compare with.
     baseline : float
-        The metric of a model that looks at no field.
+        The metric of a model that ignores all features.
     """
     sign = METRICS[metric].sign
     reached = value(metric, challenger)
@@ -83,7 +83,7 @@ def judge(metric: str, challenger: Scored, champion: Scored | None, baseline: fl
         return Verdict("kept", (f"only {len(challenger.y)} rows are held out: too few to judge by",))
     if sign * (reached - baseline) <= 0:
         return Verdict(
-            "kept", (f"{metric} {reached:.4g} is not better than {baseline:.4g} of a baseline that looks at no field",)
+            "kept", (f"{metric} {reached:.4g} is not better than {baseline:.4g} of a baseline that ignores all features",)
         )
     if gate.minimum is not None and sign * (reached - gate.minimum) < 0:
         return Verdict("kept", (f"{metric} {reached:.4g} misses the minimum of {gate.minimum:.4g}",))

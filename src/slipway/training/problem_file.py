@@ -59,6 +59,7 @@ def problem_text(draft: Problem, origin: Sequence[str], target: Target, table: W
             "serving:",
             "  unknown_levels: reject      # or warn: answer, and say so",
             "  out_of_range: near          # or warn, reject",
+            "# limits: {column: [0, 120]}  # the least and the greatest number that is answered, instead of out_of_range",
             "",
         ]
     )
@@ -98,7 +99,7 @@ def _types(table: Written, learned: Iterable[Finding]) -> list[str]:
     found = {each.name: table.found_in(each.name) for each in learned}
     return _mapping(
         "types:",
-        "where a number would lose what the text says",
+        "where reading a number would lose information",
         {name: ("category", each.evidence) for name, each in found.items() if each.are_codes},
     )
 

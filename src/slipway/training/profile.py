@@ -20,6 +20,7 @@ from slipway.training.written import Written, count
 
 ID_NAME = re.compile(r"(^|.*[_\W])(id|uuid|guid|key|nr|no|number|index)$|.*[a-z]I[dD]$", re.IGNORECASE)
 UNIQUE = 0.99
+FEWEST_NUMBERS = 3
 MANY_ROWS = 20
 
 
@@ -149,7 +150,16 @@ def _feature(cells: Cells, table: Written, target: Target) -> Finding:
     says = f"asked in formats: {found.evidence}" if found.choices else describe(field, table.usual.get(cells.name, ()))
     if strength >= SUSPICIOUS:
         says += f"; SUSPICIOUS: by itself it nearly tells the target ({strength:.3f} of 1)"
+    if field.type == "category" and not found.are_codes and (odd := _odd_ones(cells)):
+        texts = ", ".join(f"{text[:30]!r} ({number:,} cells)" for text, number in count(cells, odd).items())
+        says += f"; NOT A NUMBER: {texts}: if it means a missing cell, add it to missing"
     return Finding(cells.name, "feature", says, markers=markers)
+
+
+def _odd_ones(cells: Cells) -> tuple[str, ...]:
+    """The few texts that are no number among several that are."""
+    odd = tuple(text for text in cells.texts if not is_value(text))
+    return odd if 0 < len(odd) <= FEW_TEXTS and len(cells.texts) - len(odd) >= max(FEWEST_NUMBERS, 2 * len(odd)) else ()
 
 
 def _without(cells: Cells, texts: Sequence[str]) -> Cells:

@@ -150,7 +150,7 @@ def _read(setting: Setting, value: Any, where: str) -> Any:
     except REFUSED as error:
         if kind.secret:
             raise ProblemError(f"{where}: expected {kind.expected}", kind.secret) from None
-        if isinstance(value, Mapping) and len(value) > 0 and (entry := _wrong_entry(kind, value)):
+        if isinstance(value, Mapping) and "column names" in kind.expected and (entry := _wrong_entry(kind, value)):
             where, value = f"{where}.{entry[0]}", entry[1]
         inside = _inside(value)
         wrong = [each for each in inside if isinstance(each, str) and each not in kind.choices]

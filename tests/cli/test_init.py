@@ -307,7 +307,7 @@ def test_check_says_what_is_wrong_by_column(run):
         "Property_Area: 1 cell contains 'Moon' (row 1), which training never saw",
         "ApplicantIncome: 1 cell is outside the range of training, ",
         " (row 2)",
-        "LoanAmount: 1 cell contains 'lots' (row 3), expected a integer",
+        "LoanAmount: 1 cell contains 'lots' (row 3), expected an integer",
         "Education: 1 cell is missing (row 4); training had none",
         "Gender: is not in the table",
         "Married: is not in the table; is it 'Maried'?",

@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 TESTS ?= tests
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || sysctl -n hw.ncpu) + 1)))   # tests wait for servers and processes, too
 JUNIT ?=
 BASE ?= origin/main
 
@@ -20,7 +21,7 @@ up: $(VENV)/train.stamp   ## Install, fetch the sample table, train, and serve o
 	$(BIN)/slipway serve --port $(PORT)
 
 test: $(VENV)/dev.stamp   ## Run all tests that need neither a browser nor Docker; JUNIT=report.xml writes a report
-	$(BIN)/python -m pytest -n auto -m "not browser and not docker" $(if $(JUNIT),--junitxml=$(JUNIT)) $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser and not docker" $(if $(JUNIT),--junitxml=$(JUNIT)) $(TESTS)
 
 e2e: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Run the tests that need Chrome or Chromium, its driver, Docker and Node.js
 	SLIPWAY_BROWSER=required SLIPWAY_E2E=required \

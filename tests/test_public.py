@@ -75,7 +75,7 @@ def test_a_batch_comes_back_with_answers_warnings_and_reasons(folder, champion):
     assert list(scored.columns) == [*frame.columns, "prediction", "warning", "reason_"]
     assert list(scored.index) == [7, 8, 9]
     assert scored["prediction"].notna().tolist() == [True, False, False]
-    assert scored["reason_"].tolist()[0] == "" and scored["reason_"].tolist()[1].startswith("age: is a text")
+    assert scored["reason_"].tolist()[0] == "" and scored["reason_"].tolist()[1].startswith("age: is text")
     assert scored["reason_"].tolist()[2].startswith("region: expected one of")
     assert scored["prediction"][7] == champion.predict(frame[:1]).values[0]
     lenient = slipway.load_problem(folder / "slipway.yaml", {"SLIPWAY_SERVING_UNKNOWN_LEVELS": "warn"})

@@ -143,7 +143,8 @@ class Problem(Struct, frozen=True, kw_only=True):
         "column. -999 is -999.0 too.",
     ] = {}
     limits: Annotated[
-        Limits, "The least and the greatest number that is answered, by column. It replaces serving.out_of_range there."
+        Limits,
+        "The least and the greatest number that is answered, by column. For that column it replaces serving.out_of_range.",
     ] = {}
     metric: Annotated[
         Text | None, "What to optimise. Default by task: rmse; roc_auc, or cost when costs are set; log_loss."

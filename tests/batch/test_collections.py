@@ -155,7 +155,7 @@ def test_a_run_from_a_collection_to_a_file_promises_nothing_and_starts_over(desk
 def test_strict_puts_nothing_into_the_collection(desk, rows, monkeypatch):
     monkeypatch.setattr(documents, "DOCUMENTS", 2)
     rows.insert_many(patients(10))
-    with pytest.raises(TableError, match="mongodb:rows/6, row 7: age: is a text"):
+    with pytest.raises(TableError, match="mongodb:rows/6, row 7: age: is text"):
         desk.predict("mongodb:rows", "mongodb:scored", strict=True)
     assert rows.database["scored"].count_documents({}) == 0
     assert desk.files() == set()

@@ -30,7 +30,7 @@ def test_objects_are_answered_by_objects(desk, lake):
     assert (mark.scored, mark.rejected) == (2, 1)
     there = lake.objects()
     assert there["out/scored.csv"] == ANSWERED + f"{GOOD},29589.0,\n".encode()
-    rejected = f"source,row,reason\ns3://{lake.name}/in/a.csv,2,age: is a text"
+    rejected = f"source,row,reason\ns3://{lake.name}/in/a.csv,2,age: is text"
     assert there["out/scored.rejects.csv"].startswith(rejected.encode())
     assert desk.files() == set()
     assert list((desk.folder / "artifacts/batch").iterdir()) == []

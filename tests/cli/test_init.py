@@ -308,7 +308,7 @@ def test_check_says_what_is_wrong_by_column(run):
         "ApplicantIncome: 1 cell is outside the range of training, ",
         " (row 2)",
         "LoanAmount: 1 cell contains 'lots' (row 3), expected an integer",
-        "Education: 1 cell is missing (row 4); training had none",
+        "Education: 1 cell is missing (row 4); training had no missing cells here",
         "Gender: is not in the table",
         "Married: is not in the table; is it 'Maried'?",
         "Maried: is not a field of the schema; ignored",

@@ -110,7 +110,7 @@ def test_what_is_no_row_is_refused_with_422(content):
 @pytest.mark.parametrize(
     "field, value, reason, says",
     [
-        ("age", "nineteen", "type", "is a text; expected an integer from 18 to 64"),
+        ("age", "nineteen", "type", "is text; expected an integer from 18 to 64"),
         ("age", "19.5", "type", "has a fraction; expected an integer from 18 to 64"),
         ("age", "17", "out_of_range", "expected an integer from 18 to 64, the range seen in training"),
         ("age", "NA", "missing", "is missing; expected an integer from 18 to 64"),
@@ -125,7 +125,7 @@ def test_what_is_no_row_is_refused_with_422(content):
         ("bmi", float("-inf"), "not_finite", "is not a finite number; expected a number from 15.96 to 53.13, or null"),
         ("bmi", 53.14, "out_of_range", "expected a number from 15.96 to 53.13, the range seen in training"),
         ("bmi", -1e308, "out_of_range", "expected a number from 15.96 to 53.13, the range seen in training"),
-        ("bmi", "unknown", "type", "is a text; expected a number from 15.96 to 53.13, or null"),
+        ("bmi", "unknown", "type", "is text; expected a number from 15.96 to 53.13, or null"),
         ("smoker", "No", "unseen_level", 'expected one of "no", "yes"'),
         ("smoker", "", "missing", 'is missing; expected one of "no", "yes"'),
         ("smoker", "\ud800", "type", 'contains a lone surrogate; expected one of "no", "yes"'),
@@ -243,7 +243,7 @@ def test_what_is_unlike_training_is_answered_with_a_warning_when_the_policy_says
 @pytest.mark.parametrize("level", ["\ud800", "a\udfff", "\udc00\ud800"])
 def test_a_lone_surrogate_is_not_text(level):
     [problem] = refusal(body(ROW | {"smoker": level}), LENIENT).problems
-    assert (problem.reason, problem.detail) == ("type", "contains a lone surrogate; expected a text")
+    assert (problem.reason, problem.detail) == ("type", "contains a lone surrogate; expected text")
     assert decode(body(ROW | {"smoker": "\U0001f6a2"}), LENIENT)[0]["smoker"].tolist() == [UNSEEN]
 
 

@@ -48,6 +48,6 @@ def command(table: str, path: str | None) -> None:
         click.echo(f"{finding.column}: {finding.says}")
     rows = "1 row" if len(frame) == 1 else f"{len(frame):,} rows"
     findings = "1 finding" if len(found) == 1 else f"{len(found)} findings"
-    click.echo(f"{table}: {rows}, {findings} by the schema of {by}")
+    click.echo(f"{table}: {rows}, {findings} against the schema of {by}")
     if any(finding.rejects for finding in found):
         sys.exit(TableError.exit_code)

@@ -12,6 +12,7 @@ from slipway.model.predictor import Predictor as ColumnPredictor
 from slipway.model.scoring import added_columns, added_names, reasons_of, score
 from slipway.problem import Problem, Serving
 from slipway.table.cell import no_markers
+from slipway.table.dialect import require_unique
 from slipway.table.faults import Faults
 from slipway.table.rules import Rule, Rules
 from slipway.table.schema import Columns, fresh_names
@@ -113,9 +114,7 @@ def _shape(table: "Table") -> tuple[list[str], int]:
         says = f"expected a pandas frame, a pyarrow.Table or a list of dicts, got {type(table).__name__}"
         raise TableError(says, "Of a Series make a frame: series.to_frame().T")
     names = table.column_names if _is_arrow(table) else [str(name) for name in table.columns]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise TableError(f"duplicate column name {twice!r}", "Rename or remove one of the columns")
+    require_unique(names)
     return names, len(table)
 
 

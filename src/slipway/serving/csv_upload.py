@@ -80,7 +80,7 @@ def spool(pieces: Iterable[bytes]) -> IO[bytes]:
         check.decode(b"", final=True)
     except UnicodeDecodeError as error:
         file.close()
-        raise Refusal(422, "The table is not UTF-8.") from error
+        raise Refusal(422, "The table is not UTF-8. Save it as UTF-8.") from error
     except BaseException:
         file.close()
         raise

@@ -8,6 +8,7 @@ import pyarrow
 from pyarrow import parquet, types
 
 from slipway.errors import TableError
+from slipway.table.dialect import require_unique
 
 ROWS = 1 << 16
 UNNAMED_INDEX = re.compile(r"__index_level_\d+__")  # of pandas, which hides it again
@@ -61,9 +62,10 @@ def open_parquet(where: str, opens: Callable[[], pyarrow.NativeFile]) -> Parquet
     blank = next((place for place, name in enumerate(names, 1) if not name.strip()), None)
     if blank:
         raise TableError(f"{where}: column {blank} has no name")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise TableError(f"{where}: duplicate column name {twice[0]!r}", "Rename or remove one of the columns")
+    try:
+        require_unique(names)
+    except TableError as error:
+        raise TableError(f"{where}: {error.cause}", error.cure) from error
     return ParquetPart(where, names, opened.metadata.num_rows, opened.metadata, opens)
 
 

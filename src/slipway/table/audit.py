@@ -49,7 +49,7 @@ def audit(frame: pd.DataFrame, rules: Iterable[Rule], others: Collection[str] = 
 def _look(cells: Cells, rule: Rule) -> list[Finding]:
     field, found = rule.field, []
     if cells.missing.any() and not field.optional:
-        found.append(Finding(field.name, f"{_count(cells.missing, 'missing')}; training had none"))
+        found.append(Finding(field.name, f"{_count(cells.missing, 'missing')}; training had no missing cells here"))
     if not cells.texts:
         return found
     try:

@@ -137,10 +137,15 @@ def _names(text: str, separator: str, most_columns: int | None) -> tuple[str, ..
         names[0] = INDEX
     if "" in names:
         raise TableError(f"column {names.index('') + 1} of the header has no name", "Name it or remove it")
-    name, count = Counter(names).most_common(1)[0]
-    if count > 1:
-        raise TableError(f"duplicate column name {name[:80]!r}", "Rename or remove one of the columns")
+    require_unique(names)
     return tuple(names)
+
+
+def require_unique(names: Iterable[str]) -> None:
+    """TableError when two columns have one name."""
+    counted = Counter(names).most_common(1)
+    if counted and counted[0][1] > 1:
+        raise TableError(f"duplicate column name {counted[0][0][:80]!r}", "Rename or remove one of the columns")
 
 
 def read_rows(lines: Iterable[str], separator: str) -> Iterator[list[str] | None]:

@@ -26,7 +26,7 @@ MOST_LETTERS = 200
 LONGEST_LEVEL = 60
 SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can have half of a pair, UTF-8 cannot: no log could hold it
 UNSEEN_LEVEL = "a level that training never saw"
-KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
+KINDS = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
 INFINITE = re.compile(r"[+-]?(inf|infinity)", re.IGNORECASE)
 Limits = tuple[float | None, float | None]
 
@@ -65,7 +65,7 @@ class Rule:
         field = self.field
         if field.type == "category":
             if not self.closed_levels:
-                return "a text"
+                return "text"
             shown = [visible(json.dumps(_short(level), ensure_ascii=False)) for level in field.levels[:MOST_LEVELS]]
             while len(shown) > 1 and sum(map(len, shown)) > MOST_LETTERS:  # a reason is told of every row that has it
                 shown.pop()

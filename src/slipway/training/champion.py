@@ -59,7 +59,7 @@ class Champion:
         try:
             scores = predictor.scores(read_columns(frame, predictor.schema, markers))
         except SlipwayError as error:
-            raise Incomparable(f"the champion cannot read the table: {error.cause}") from error
+            raise Incomparable(f"the champion cannot read the held-out rows: {error.cause}") from error
         return _in_order(scores, predictor.classes, classes)
 
 

@@ -70,7 +70,7 @@ def _one_id(findings: list[Finding]) -> list[Finding]:
     """Keep the first id; the split needs but one."""
     given = [finding.name for finding in findings if finding.use == "id"]
     return [
-        replace(each, use="drop", says=f"another id beside {given[0]}")
+        replace(each, use="drop", says=f"also different in every row, like {given[0]}")
         if each.use == "id" and each.name != given[0] and each.says != "named as an id"
         else each
         for each in findings

@@ -142,7 +142,7 @@ def _verdict(problem: Problem, table: Table, bundle: Bundle, champions: Champion
         both = common_rows(champion, table.frame)
         scores = champion.scores(table.frame[both], table.rows.task, table.rows.classes, problem.markers)
     except Incomparable as reason:
-        promote = f"to serve it all the same: slipway promote {bundle.digest[:12]}"
+        promote = f"to serve it anyway: slipway promote {bundle.digest[:12]}"
         return Verdict("kept", (f"they cannot be compared: {reason}", promote))
     common = table.held.copy()
     common[table.held] = both

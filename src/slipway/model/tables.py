@@ -38,7 +38,7 @@ class Predictor(ColumnPredictor):
         Parameters
         ----------
         rows : DataFrame, or mapping of str to ndarray
-                Text or typed cells; columns that are no features are ignored. The problem's policies are not applied: a level that
+            Text or typed cells; columns that are no features are ignored. The problem's policies are not applied: a level that
             training never saw, a missing cell or a number far outside the range is answered. `score_batch` applies them.
 
         Returns

@@ -282,3 +282,22 @@ def test_odd_names_of_columns_with_a_format(run, name):
     cells[0] = "n.k., [?"
     problem, _ = init(run, pd.DataFrame({name: cells, "y": random.random(ROWS)}))
     assert (problem.formats, problem.missing) == ({name: "1.234,56"}, {name: ("n.k., [?",)})
+
+
+def test_a_text_among_few_numbers_is_told(run):
+    """Of few different numbers no share is small enough to call it a marker; who looks at the levels knows."""
+    random = np.random.default_rng(0)
+    rooms = random.choice([*map(str, range(1, 9)), "k.A."], 300)
+    problem, out = init(
+        run, pd.DataFrame({"rooms": rooms, "w": random.choice(["1,5", "2,0", "2,5", "n.b."], 300), "y": random.random(300)})
+    )
+    number = int((rooms == "k.A.").sum())
+    assert f"rooms: category of 9: 1, 2, 3, 4, 5, 6 …; NOT A NUMBER: 'k.A.' ({number} cells)" in out
+    assert "w: category" in out and "'n.b.'" in out
+
+
+def test_an_accountants_minus_makes_a_number(run):
+    random = np.random.default_rng(0)
+    cells = [f"{value:,.2f}" if value > 0 else f"({-value:,.2f})" for value in random.normal(500, 900, 300).round(2)]
+    problem, _ = init(run, pd.DataFrame({"balance": cells, "y": random.random(300)}))
+    assert problem.formats["balance"] == "1,234.56"

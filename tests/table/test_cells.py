@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow
 import pytest
 
-from slipway.errors import TableError
+from slipway.errors import ProblemError, TableError
 from slipway.problem import Serving
 from slipway.table.arrow_cells import read_column
 from slipway.table.cells import cells_of, read_columns, read_frame_column
@@ -158,3 +158,23 @@ def test_a_range_wider_than_double_precision_is_still_one():
 def test_what_is_expected_of_long_levels_is_short():
     rule = rule_of(Field("c", "category", levels=tuple(f"{place}{'x' * 500}" for place in range(30))))
     assert len(rule.expected) < 400 and rule.expected.endswith(" others")
+
+
+def test_limits_of_a_column_that_the_model_has_not_are_refused():
+    schema = Schema((Field("kids", "integer", minimum=0, maximum=5), Field("c", "category", levels=("a",))))
+    for name, says in (("Kids", "Did you mean 'kids'"), ("c", "the model has no number 'c'")):
+        with pytest.raises(ProblemError, match=says):
+            Rules(schema, Serving(), {name: (0, 1)})
+
+
+@pytest.mark.parametrize(
+    "cells", [["-999.00", " -9.99e2 ", "5"], [-999.0, -999, 5], np.array([-999, -999, 5], dtype=np.float32)]
+)
+def test_a_marker_that_is_a_number_stands_for_its_value(cells):
+    rule = rule_of(Field("n", "number", minimum=1, maximum=9, missing=0.1, markers=("-999",)))
+    for values, wrong in (
+        rule.read(list(cells)),
+        read_frame_column(rule, pd.Series(cells)),
+        read_column(rule, pyarrow.array(cells)),
+    ):
+        assert np.isnan(values).tolist() == [True, True, False] and not wrong

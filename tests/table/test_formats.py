@@ -41,6 +41,11 @@ LONG = 200_000
         ("1.234,56", "0.123", None),
         ("1.234,56", "1.2345", None),
         ("1,234.56", "4,204", "4204"),
+        ("1,234.56", "(1,234.50)", "-1234.50"),
+        ("$1,234.56", "($5)", "-5"),
+        ("1,234.56", "(-5)", None),
+        ("1,234.56", "((5))", None),
+        ("1,234.56", "( (5) )", None),
         ("1,234.56", "980", "980"),
         ("1,234.56", "1234.5", "1234.5"),
         ("1,234.56", "1,23", None),
@@ -188,6 +193,8 @@ def test_a_text_says_no_more_than_its_digits(text, example):
     "text",
     [
         "9" * LONG,
+        "(" * LONG + ")" * LONG,
+        "( " * LONG + " )" * LONG,
         "1" + ",111" * LONG,
         "1" + ",111" * LONG + "x",
         "1" * LONG + "." + "1" * LONG + "x",
@@ -198,7 +205,7 @@ def test_a_text_says_no_more_than_its_digits(text, example):
         "1" + " " * LONG + "€",
         "31.12.2024 " + "1" * LONG,
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_a_long_text_takes_no_long_time(text):
     for example in (*NUMBERS, *DATES):

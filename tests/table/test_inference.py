@@ -98,3 +98,34 @@ def test_a_target_that_does_not_fit(tmp_path, settings, message):
 def test_columns_that_the_problem_names_must_be_there(tmp_path, settings, message):
     with pytest.raises(TableError, match=message):
         infer_schema(charges(), problem(tmp_path, charges(), "charges", **settings))
+
+
+@pytest.mark.parametrize(
+    "cells, example, says",
+    [
+        (
+            ["06/12/2024", "08/06/2024"] * 30,
+            "31.12.2024",
+            "60 cells contain '06/12/2024', '08/06/2024' .* not written like 31.12",
+        ),
+        (["$5.00", "€15.00", "$7.00"] * 30, "$1,234.56", "30 cells contain '€15.00' .* not written like"),
+        (["1.234,56", "2", "k.A."] * 30, "1.234,56", "30 cells contain 'k.A.'"),
+        (["16.04.2024"] * 60, "12/31/2024", "60 cells contain '16.04.2024'"),
+    ],
+)
+def test_a_format_that_cells_are_not_written_in_is_refused(tmp_path, cells, example, says):
+    frame = pd.DataFrame({"a": cells, "y": range(len(cells))})
+    with pytest.raises(TableError, match=f"column 'a': {says}"):
+        infer_schema(frame, problem(tmp_path, frame, "y", formats={"a": example}))
+    with pytest.raises(TableError, match="column 'a': "):
+        read_target(frame, problem(tmp_path, frame, "a", formats={"a": example}))
+
+
+@pytest.mark.parametrize(
+    "name, says", [("z", "has no column 'z'"), ("kind", "is a category"), ("left", "is not learned from")]
+)
+def test_limits_of_what_is_no_number_are_refused(tmp_path, name, says):
+    frame = charges().assign(kind="a", left="1")
+    frame.loc[::2, "kind"] = "b"
+    with pytest.raises(TableError, match=says):
+        infer_schema(frame, problem(tmp_path, frame, "charges", limits={name: [0, 1]}, drop=["left"]))

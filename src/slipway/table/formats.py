@@ -139,8 +139,9 @@ EXPECTED = (
 def without_unit(text: str) -> tuple[str, str]:
     """A number without its unit, and the unit, if it has one: ``-5`` and ``€`` of ``-5 €``, ``-€5`` and ``€ -5``."""
     text = text.translate(ALIKE)
-    if text.startswith("(") and text.endswith(")"):  # accountants' minus
-        number, unit = without_unit(text[1:-1].strip())
+    inside = text[1:-1].strip() if text.startswith("(") and text.endswith(")") else ""
+    if inside and inside[0] not in "(+-":  # accountants' minus
+        number, unit = without_unit(inside)
         return f"-{number}", unit
     sign = text[:1] if text.startswith(("-", "+")) else ""
     bare = text[len(sign) :]

@@ -194,11 +194,11 @@ def read_target(frame: pd.DataFrame, problem: Problem) -> Target:
     """The target column; TableError when it does not fit the problem."""
     _require(frame, problem.target, "target")
     cells = cells_of(frame[problem.target], problem_reader(problem, problem.target))
+    if problem.target in problem.formats:
+        _require_written(cells, problem)
     if len(cells.texts) < 2:
         said = f"only says {cells.texts[0]!r}" if cells.texts else "is empty"
         raise TableError(f"target {problem.target!r}: {said}: there is nothing to learn")
-    if problem.target in problem.formats:
-        _require_written(cells, problem)
     if problem.task in (None, "regression") and problem.positive is None and problem.costs is None:
         _require_format(cells, problem)
     task = problem.task or infer_task(cells, problem)

@@ -182,7 +182,9 @@ class _Fast:
         self._whole = np.array([rule.field.type == "integer" for rule in numbers], dtype=bool)
         self._low = np.array([rule.low for rule in numbers])
         self._high = np.array([rule.high for rule in numbers])
-        self._markers = [np.array(sorted(rule.reader.numeric_markers), dtype=np.float64) for rule in numbers]
+        self._marked = [
+            (place, list(rule.reader.numeric_markers)) for place, rule in enumerate(numbers) if rule.reader.numeric_markers
+        ]
         self._codes = {rule.field.name: _codes(rule) for rule in self._texts}
         row = _struct([*numbers, *self._texts])
         self._decoder = msgspec.json.Decoder(row | GenericAlias(list, (row,)))
@@ -213,7 +215,7 @@ class _Fast:
         matrix = np.array([row[: self._width] for row in rows], dtype=np.float64)  # None becomes NaN
         if ((matrix < self._low) | (matrix > self._high) | np.isinf(matrix)).any():
             return None
-        if any(len(markers) and np.isin(column, markers).any() for markers, column in zip(self._markers, matrix.T)):
+        if self._marked and any(np.isin(matrix[:, place], markers).any() for place, markers in self._marked):
             return None
         if self._whole.any():
             whole = matrix[:, self._whole]
@@ -229,8 +231,10 @@ class _Fast:
         markers = rule.reader.date_markers
         if markers and any(value is not None and value.lower() in markers for value in values):
             return None
-        numbers = np.array([np.nan if value is None else days(value) for value in values], dtype=np.float64)
-        return numbers if np.isnan(numbers).sum() == values.count(None) else None
+        numbers = [np.nan if value is None else days(value) for value in values]
+        if any(number != number and value is not None for value, number in zip(values, numbers)):
+            return None
+        return np.array(numbers, dtype=np.float64)
 
 
 def _codes(rule: Rule) -> dict[str, int]:

@@ -103,7 +103,7 @@ class Service:
             Unless `partial`: when a row has no finite answer.
         """
         answers = self.score(decoded.columns, dict.fromkeys(decoded.wrong, ""), decoded.count)
-        odd = sorted(answers.reasons.keys() - decoded.wrong)
+        odd = sorted(answers.reasons.keys() - decoded.wrong) if answers.reasons else []
         infinite = [FieldProblem(row + 1, None, "not_finite", NO_ANSWER) for row in odd]
         if infinite and not partial:
             raise Refusal(422, "No finite answer for some rows.", infinite[:LISTED], {"not_finite": len(infinite)})

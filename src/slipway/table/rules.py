@@ -244,11 +244,11 @@ class Rules:
         if self._ranged:
             matrix = np.array([columns[field.name] for field in self._ranged])  # at once: one call, however many fields
             odd = (matrix < self._low) | (matrix > self._high)
-            for place in np.flatnonzero(odd.any(axis=1)).tolist():
+            for place in np.flatnonzero(odd.any(axis=1)).tolist() if odd.any() else ():
                 field = self._ranged[place]
                 detail = f"a {'date' if field.type == 'date' else 'number'} outside the range seen in training, {field.range}"
                 found.append((field.name, "out_of_range", detail, np.flatnonzero(odd[place])))
-        return sorted(found, key=lambda warning: self._order[warning[0]])
+        return sorted(found, key=lambda warning: self._order[warning[0]]) if len(found) > 1 else found
 
 
 def _require_numbers(schema: Schema, names: Collection[str]) -> None:

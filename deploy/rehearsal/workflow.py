@@ -16,6 +16,7 @@ from rehearsal.github import GitHub, install
 from rehearsal.project import Project
 
 SECONDS = 1_500
+ROOT = Path(__file__).resolve().parents[2]
 MUCH_LATER = 4_102_444_800  # 2100-01-01
 USES = re.compile(r"^\s*(?:- )?uses:\s*(?P<name>[^@\s]+)@(?P<ref>\S+)", re.MULTILINE)
 NEWER_THAN_ACT = re.compile(r"^ +queue: max.*\n", re.MULTILINE)  # act plays no concurrency, and refuses the word
@@ -210,6 +211,7 @@ def make_runner(place: Path, aws: Aws, registry: str, name: str, box: Box, tests
         "PYTHONPATH": "src",
         "AWS_ENDPOINT_URL": aws.url,
         "VENV": str(venv),
+        "MYPY_CACHE_DIR": str(ROOT / ".mypy_cache"),  # each run lints a fresh checkout of nearly the same files
         "TESTS": tests,
         "DOCKER_CONFIG": str(place / "docker"),
         "OMP_NUM_THREADS": "1",

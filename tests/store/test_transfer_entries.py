@@ -77,8 +77,8 @@ def test_a_release_says_how_its_deployment_ended(bucket, store, outcome):
 @pytest.mark.parametrize(
     "change, says",
     [
-        ({"key": ""}, "key: expected text, got ''"),
-        ({"key": 7}, "key: expected text"),
+        ({"key": ""}, "key: expected a text, got ''"),
+        ({"key": 7}, "key: expected a text"),
         ({"digest": "a" * 64}, "digest: expected sha256: and 64 hexadecimal digits"),
         ({"digest": None}, "digest: expected"),
         ({"commit": "b" * 39}, "commit: expected 40 hexadecimal digits"),

@@ -325,7 +325,7 @@ def test_what_keeps_no_row_from_an_answer_is_reported_and_no_failure(run, monkey
     frame.to_csv("more.csv", index=False)
     more = run("check", "more.csv")
     assert more.exit_code == 0
-    assert "note: is not a field of the schema; ignored\n" in more.output and ", 1 finding by" in more.output
+    assert "note: is not a field of the schema; ignored\n" in more.output and ", 1 finding against" in more.output
 
     frame.loc[0, "Property_Area"] = "Moon"
     frame.loc[[1, 5], "ApplicantIncome"] = "-5"

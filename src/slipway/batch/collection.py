@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from pymongo import MongoClient, ReplaceOne
 from pymongo.collection import Collection as OpenCollection
 
-from slipway.batch.input import Source, require
+from slipway.batch.input import Source
 from slipway.batch.rows import Position, Rows
 from slipway.batch.typed import Typed
 from slipway.errors import TableError
@@ -23,7 +23,7 @@ from slipway.problem import Collection
 from slipway.sources.bson_cells import value_at
 from slipway.sources.mongodb import connect, open_collection, server_url, told
 from slipway.sources.mongodb_query import Query
-from slipway.table.schema import fresh_names
+from slipway.table.schema import fresh_names, require_columns
 
 DOCUMENTS = 2_000
 IDS = json_util.CANONICAL_JSON_OPTIONS.with_options(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
@@ -192,7 +192,7 @@ def collection_of(settings: Collection, name: str) -> Collection:
 def open_documents(settings: Collection, location: str, needed: tuple[str, ...], added: tuple[str, ...]) -> Source:
     """The documents of a collection, whole; its names are those that an answer cannot have."""
     batches = open_collection(settings, needed)  # also tells that the collection is there
-    require(location, batches.names, needed)
+    require_columns(f"{location}:", batches.names, needed)
     names = _names_taken(settings, batches.names, added)
     added, rows = fresh_names(added, names), batches.rows or 0
     part = Documents(settings, location, needed, added, rows)
@@ -217,7 +217,7 @@ def _names_taken(settings: Collection, names: tuple[str, ...], added: tuple[str,
 def open_cells(settings: Collection, location: str, needed: tuple[str, ...]) -> Source:
     """The columns of a collection, and its _id."""
     names = tuple(dict.fromkeys(("_id", *open_collection(settings).names)))
-    require(location, names, needed)
+    require_columns(f"{location}:", names, needed)
     batches = open_collection(settings, names)
     part = Typed(location, batches.rows, batches.names, batches.read)
     return Source(location, batches.names, (part,), (batches.rows or 0,), None, batches.consistent)

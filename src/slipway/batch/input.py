@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from slipway.sources.files import CSV, PARQUET, Part
 from slipway.sources.parquet import ParquetPart, open_parquet
 from slipway.sources.source import files_at
 from slipway.table.csv_file import open_csv, reading
+from slipway.table.schema import require_columns
 
 
 class Readable(Protocol):
@@ -120,7 +120,7 @@ def open_tables(location: str, needed: Sequence[str], whole: bool) -> Source:
 def _parquet(location: str, parts: Sequence[Part], needed: Sequence[str], whole: bool) -> tuple[Typed, ...]:
     opened = [open_parquet(part.where, part.open) for part in parts]
     names = opened[0].names
-    require(location, names, needed)
+    require_columns(f"{location}:", names, needed)
     for each in opened[1:]:
         _require_alike(opened[0].where, each.where, set(names) == set(each.names))
     if whole:
@@ -131,7 +131,7 @@ def _parquet(location: str, parts: Sequence[Part], needed: Sequence[str], whole:
 def _csv(location: str, parts: Sequence[Part], needed: Sequence[str], whole: bool) -> tuple[Sheet, ...]:
     opened = [open_csv(part.where, part.open, part.size) for part in parts]
     first = opened[0].header
-    require(location, first.names, needed)
+    require_columns(f"{location}:", first.names, needed)
     for each in opened[1:]:
         same = (first.names, first.separator) == (each.header.names, each.header.separator)
         _require_alike(opened[0].where, each.where, same)
@@ -142,17 +142,6 @@ def _csv(location: str, parts: Sequence[Part], needed: Sequence[str], whole: boo
 def _identity(part: Part) -> list[Any]:
     with reading(part.where):
         return [part.where, part.size, *part.version()]
-
-
-def require(location: str, names: Sequence[str], needed: Sequence[str]) -> None:
-    """TableError naming the columns that are needed and not there."""
-    missing = [name for name in needed if name not in names]
-    if missing:
-        plain = {name.lower(): name for name in names if name not in needed}
-        close = get_close_matches(missing[0].lower(), plain, 1, 0.6)
-        cure = f"Did you mean {plain[close[0]]!r}?" if close else f"It has {', '.join(names[:20])}"
-        listed = ", ".join(repr(name) for name in missing[:20])
-        raise TableError(f"{location}: has no column {listed}, which the model needs", cure)
 
 
 def _require_types(parts: Sequence[ParquetPart]) -> None:

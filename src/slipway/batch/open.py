@@ -15,7 +15,7 @@ from slipway.problem import Problem, load_problem
 from slipway.sources.files import CSV, PARQUET
 from slipway.sources.source import S3
 from slipway.store.local import open_store
-from slipway.table.rules import Rules
+from slipway.table.rules import rules_of
 from slipway.table.schema import fresh_names
 
 COLLECTION = "mongodb:"
@@ -43,7 +43,7 @@ def open_batch(problem: Problem, location: str, out: str, digits: str | None, st
     """
     store = open_store(problem.folder)
     predictor = load_champion(problem, digits)
-    scorer = Scorer(predictor, Rules(predictor.schema, problem.serving, problem.limits, problem.markers))
+    scorer = Scorer(predictor, rules_of(predictor.schema, problem))
     rejects = rejects or default_rejects(out)
     _check_places(location, out, rejects)
     folder = store.root / FOLDER

@@ -30,7 +30,7 @@ def command(table: str, path: str | None) -> None:
     from slipway.store.local import open_store
     from slipway.table.audit import audit
     from slipway.table.inference import infer_schema
-    from slipway.table.rules import Rules
+    from slipway.table.rules import rules_of
 
     problem = load_problem(path)
     tested = open_location(table, Path())
@@ -43,7 +43,7 @@ def command(table: str, path: str | None) -> None:
         schema = infer_schema(frame_of(open_source(problem), by), problem)
     frame = frame_of(tested, table)
     known = {problem.target, *problem.id, *problem.drop}
-    found = audit(frame, Rules(schema, problem.serving, problem.limits, problem.markers), known)
+    found = audit(frame, rules_of(schema, problem), known)
     for finding in found:
         click.echo(f"{finding.column}: {finding.says}")
     rows = "1 row" if len(frame) == 1 else f"{len(frame):,} rows"

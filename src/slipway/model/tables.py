@@ -1,7 +1,6 @@
 """Whole tables in memory → the same tables with their answers: pandas frames, Arrow tables, and lists of rows."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -11,11 +10,10 @@ from slipway.model.predictor import Prediction
 from slipway.model.predictor import Predictor as ColumnPredictor
 from slipway.model.scoring import added_columns, added_names, reasons_of, score
 from slipway.problem import Problem, Serving
-from slipway.table.cell import no_markers
 from slipway.table.dialect import require_unique
 from slipway.table.faults import Faults
-from slipway.table.rules import Rule, Rules
-from slipway.table.schema import Columns, fresh_names
+from slipway.table.rules import Rule, Rules, rules_of
+from slipway.table.schema import Columns, fresh_names, require_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +54,8 @@ class Predictor(ColumnPredictor):
         from slipway.table.cells import read_columns  # pandas takes a while
 
         names, count = _shape(rows)
-        _require(self, names)
+        if names:
+            require_columns("the table", names, self.schema.names)
         if not count:
             return Prediction([], np.empty((0, len(self.classes))) if self.classes else None)
         return super().predict(read_columns(rows, self.schema))
@@ -90,17 +89,14 @@ def score_batch(predictor: ColumnPredictor, table: "Table", problem: Problem | N
     >>> predictor = slipway.load_champion()
     >>> slipway.score_batch(predictor, pandas.read_csv("new-patients.csv"))
     """
-    rules = (
-        Rules(predictor.schema, problem.serving, problem.limits, problem.markers)
-        if problem
-        else Rules(predictor.schema, Serving(), {}, no_markers)
-    )
+    rules = rules_of(predictor.schema, problem) if problem else Rules(predictor.schema, Serving())
     names, count = _shape(table)
-    _require(predictor, names)
+    if names:  # an empty list of rows names none
+        require_columns("the table", names, predictor.schema.names)
     columns, faults = {}, {}
     for rule in rules:
         name = rule.field.name
-        columns[name], faults[name] = _read(rule, table)
+        columns[name], faults[name] = _read(rule, table, names)
     rows = added_columns(score(predictor, columns, reasons_of(faults), count).noted(rules), count)
     added = fresh_names(added_names(predictor, "warning", "reason"), names)
     return _joined(table, {name: [row[place] for row in rows] for place, name in enumerate(added)}, bool(predictor.classes))
@@ -118,16 +114,7 @@ def _shape(table: "Table") -> tuple[list[str], int]:
     return names, len(table)
 
 
-def _require(predictor: ColumnPredictor, names: Sequence[str]) -> None:
-    missing = [field.name for field in predictor.schema if field.name not in names]
-    if missing and names:
-        close = get_close_matches(missing[0], [name for name in names if name not in predictor.schema.names], 1, 0.6)
-        cure = f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(names[:20])}"
-        listed = ", ".join(map(repr, missing[:20]))
-        raise TableError(f"the table has no column {listed}, which the model needs", cure)
-
-
-def _read(rule: Rule, table: "Table") -> tuple[np.ndarray, Faults]:
+def _read(rule: Rule, table: "Table", names: Sequence[str]) -> tuple[np.ndarray, Faults]:
     name = rule.field.name
     if isinstance(table, list):
         return rule.read([row.get(name) for row in table])
@@ -137,7 +124,7 @@ def _read(rule: Rule, table: "Table") -> tuple[np.ndarray, Faults]:
         return read_column(rule, table.column(name).combine_chunks())
     from slipway.table.cells import read_frame_column
 
-    return read_frame_column(rule, table.iloc[:, [str(each) for each in table.columns].index(name)])
+    return read_frame_column(rule, table.iloc[:, names.index(name)])
 
 
 def _joined(table: "Table", added: dict[str, list[Any]], labelled: bool) -> "Table":

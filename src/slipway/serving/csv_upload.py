@@ -21,7 +21,7 @@ from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
 from slipway.table.dialect import read_header, read_rows, shape_error
 from slipway.table.faults import LISTED, Faults, FieldProblem
-from slipway.table.rules import Rule, Rules
+from slipway.table.rules import Rule, Rules, spread
 from slipway.table.schema import fresh_names
 
 IN_MEMORY = 1 << 20
@@ -157,9 +157,7 @@ def _column(rule: Rule, cells: list[str]) -> tuple[np.ndarray, Faults]:
     """The typed column of these cells, each distinct one read once, and what is wrong with them."""
     places: dict[str, int] = {}
     codes = np.array([places.setdefault(cell, len(places)) for cell in cells], dtype=np.int64)
-    values, faults = rule.read(list(places))
-    wrong = np.flatnonzero(np.isin(codes, list(faults)))
-    return values[codes], {row: faults[int(codes[row])] for row in wrong.tolist()}
+    return spread(*rule.read(list(places)), codes)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from slipway.serving.keys import Keys
 from slipway.serving.refusal import Refusal
 from slipway.store.local import open_store
 from slipway.table.faults import LISTED, NO_ANSWER, FieldProblem
-from slipway.table.rules import Rules
+from slipway.table.rules import rules_of
 from slipway.table.schema import Columns
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Service:
         self.commit = commit
         self.schema = schema_of(bundle)
         self.measured = metrics_of(bundle)
-        self.rules = Rules(self.schema, problem.serving, problem.limits, problem.markers)
+        self.rules = rules_of(self.schema, problem)
         known = {problem.target, *problem.id, *problem.drop}
         self.decoder = Decoder(self.rules, problem.serving.max_rows, known)
         self.metrics = Metrics(problem.name, bundle.digest)

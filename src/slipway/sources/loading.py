@@ -157,7 +157,7 @@ def _name_of(document: Document, ids: Sequence[str]) -> Any:
 
 def _survey(batches: Batches, ids: Sequence[str], problem: Problem | None) -> Survey:
     reader, types_of = (partial(problem_reader, problem), problem.types) if problem else (_plainly, {})
-    texts = {name: Texts(reader(name), types_of.get(name) == "category") for name in batches.names if batches.texts}
+    texts = {name: Texts(reader(name), types_of.get(name) == "category") for name in (batches.names if batches.texts else ())}
     hashes, rows, loosely = array("Q"), 0, _loosely(reader)
     for columns in _pieces(batches):
         for name, column in texts.items():

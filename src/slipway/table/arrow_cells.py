@@ -11,7 +11,7 @@ from pyarrow import compute, types
 
 from slipway.errors import TableError
 from slipway.table.faults import Faults
-from slipway.table.rules import Rule
+from slipway.table.rules import Rule, spread
 
 PLAIN_NUMBER = r"^-?[0-9]{1,300}(\.[0-9]{1,300})?$"
 
@@ -68,9 +68,7 @@ def _by_rule(rule: Rule, cells: pyarrow.Array) -> tuple[np.ndarray, Faults]:
     except pyarrow.ArrowException as error:
         raise TableError(f"column {rule.field.name!r}: unsupported column type {cells.type}") from error
     codes = _numpy(encoded.indices.cast(pyarrow.int64()), len(distinct) - 1)
-    values, faults = rule.read(distinct)
-    wrong = np.isin(codes, list(faults))
-    return values[codes], {row: faults[int(codes[row])] for row in np.flatnonzero(wrong).tolist()}
+    return spread(*rule.read(distinct), codes)
 
 
 def _python_cells(cells: pyarrow.Array) -> list[Any]:

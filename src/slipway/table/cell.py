@@ -5,6 +5,7 @@ typed true one level, a midnight timestamp and its date one date.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -172,12 +173,10 @@ def columns_from_rows(schema: Schema, rows: Sequence[Mapping[str, Any]]) -> Colu
 
 def numbers(texts: Sequence[str | None]) -> np.ndarray:
     """The number that each text says; NaN where it says none."""
-    try:
+    with suppress(ValueError, TypeError):  # a missing one is the second
         plain = np.array(list(map(float, texts)), dtype=np.float64)  # type: ignore[arg-type]  # of None: TypeError
-    except (ValueError, TypeError):
-        return np.array([np.nan if text is None else number(text) for text in texts], dtype=np.float64)
-    if np.isfinite(plain).all() and not any("_" in text for text in texts if text):
-        return plain
+        if np.isfinite(plain).all() and not any("_" in text for text in texts if text):
+            return plain
     return np.array([np.nan if text is None else number(text) for text in texts], dtype=np.float64)
 
 

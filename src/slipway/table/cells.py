@@ -11,7 +11,7 @@ from slipway.errors import TableError
 from slipway.table.cell import UNLIKE, Markers, Reader, encode, no_markers, numbers, reader_of
 from slipway.table.dates import ISO
 from slipway.table.faults import Faults
-from slipway.table.rules import Rule
+from slipway.table.rules import Rule, spread
 from slipway.table.schema import MISSING, Columns, Field, Schema, an
 
 PLAIN = Reader()
@@ -67,7 +67,7 @@ def cells_of(column: pd.Series, reader: Reader = PLAIN) -> Cells:
         codes, distinct = pd.factorize(_plain(column), use_na_sentinel=True)
     except TypeError as error:
         raise TableError(f"column {column.name!r}: has lists or objects", "Add it to drop") from error
-    cells = _decimal(distinct)
+    cells = _scalars(distinct)
     try:
         texts = reader.texts(cells)
     except ValueError as error:
@@ -79,9 +79,9 @@ def cells_of(column: pd.Series, reader: Reader = PLAIN) -> Cells:
     return Cells(str(column.name), list(place), np.array([*moved, MISSING], dtype=np.int64)[codes], bool(written))
 
 
-def _decimal(distinct: pd.Index) -> list[Any]:
-    """The cells; numbers of 32 bits as the decimal numbers that they stand for: 0.1, not 0.10000000149011612."""
-    return [float(str(cell)) for cell in np.asarray(distinct)] if distinct.dtype == np.float32 else list(distinct)
+def _scalars(distinct: pd.Index) -> list[Any]:
+    """The cells; numbers of 32 bits as such, because as doubles they would not say 0.1 but 0.10000000149011612."""
+    return list(np.asarray(distinct)) if distinct.dtype == np.float32 else list(distinct)
 
 
 def _plain(column: pd.Series) -> pd.Series:
@@ -106,9 +106,8 @@ def read_frame_column(rule: Rule, column: pd.Series) -> tuple[np.ndarray, Faults
         cells = cells_of(column, rule.reader)
     except TableError:  # a list or a time of day: the rows that have one are told
         return rule.read(column.tolist())
-    values, faults = rule.read_texts([*cells.texts, None])
-    wrong = np.flatnonzero(np.isin(cells.codes % len(values), list(faults)))
-    return values[cells.codes], {row: faults[int(cells.codes[row]) % len(values)] for row in wrong.tolist()}
+    distinct = [*cells.texts, None]
+    return spread(*rule.read_texts(distinct), cells.codes % len(distinct))
 
 
 def typed(cells: Cells, field: Field) -> np.ndarray:

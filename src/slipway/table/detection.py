@@ -26,7 +26,6 @@ NUMBER = re.compile(  # without its unit
     + EXPONENT
     + ")"
 )
-CODE = re.compile("0[0-9]+")
 USUAL_MARK = {"": ".", "'": ".", " ": ","}  # where no cell has a fraction and no other column tells
 
 
@@ -93,6 +92,11 @@ def undeclared(texts: Collection[str], others: bool) -> str | None:
         either = " or ".join(f'"{each}"' for each in found.choices)
         return f"Add the column to formats in slipway.yaml, with the example {either} ({found.evidence})"
     return f"Write the cells in one way, or add the column to drop ({found.evidence})" if found.is_mixed else None
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is digits with a zero in front, as codes and phone numbers are."""
+    return text[:1] == "0" and len(text) > 1 and text.isdigit()
 
 
 def are_exceptions(odd: int, size: int) -> bool:
@@ -230,7 +234,7 @@ def _telling(texts: Collection[str]) -> Iterable[str]:
         return texts
     points = [text for text in texts if "." in text]
     decisive = (text for text in points if (found := NUMBER.fullmatch(text)) and found["mark"])
-    codes = (text for text in texts if CODE.fullmatch(text))
+    codes = (text for text in texts if is_code(text))
     return [next(decisive, None) or next(iter(points), None) or next(codes, None) or next(iter(texts))]
 
 

@@ -6,6 +6,7 @@ standard library and the schema only, because the service imports it.
 
 import re
 import unicodedata
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,7 +24,7 @@ NUMBER = re.compile(r"1([.,' ]?)234([.,])56")
 TIME = r"(?:[ T]([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,6}))?)?(?: ?([AP]M))?)?"
 
 
-class Format:
+class Format(ABC):
     """How a column writes its numbers or dates.
 
     Attributes
@@ -37,13 +38,13 @@ class Format:
     kind: Literal["number", "date"]
     example: str
 
+    @abstractmethod
     def plain(self, text: str) -> str | None:
         """The canonical text of a stripped cell, ``8123.45`` or ``2024-12-31``; None where it is not written so."""
-        raise NotImplementedError
 
+    @abstractmethod
     def written(self, plain: str) -> str:
         """A canonical text as the column writes it."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,14 @@ from slipway.problem import Problem
 from slipway.table.cell import encode, problem_reader
 from slipway.table.cells import JUNK_CURE, Cells, cells_of, junk_says, typed
 from slipway.table.dates import show_date
-from slipway.table.detection import undeclared
+from slipway.table.detection import FEW, MANY, MOSTLY, is_code, undeclared
 from slipway.table.formats import format_of
 from slipway.table.schema import Columns, Field, Schema
 
-MOSTLY = 0.95
 FREE_TEXT_LEVELS = 200
 MOST_LEVELS = 1_000
 MOST_CLASSES = 50
 FEW_NUMBERS = 20
-MANY_NUMBERS = 20
-FEW_TEXTS = 5
 POSITIVE = ("yes", "y", "true", "1", "pos", "positive", "bad", "fraud", "default", "approved", "churn", "t", ">50k")
 
 
@@ -91,7 +88,7 @@ def infer_columns(frame: pd.DataFrame, problem: Problem, names: Sequence[str]) -
         if name in problem.formats:
             _require_written(cells, problem)
         field = infer_field(cells, frame[name].dtype, kind)
-        if name in problem.limits and field.type not in ("number", "integer"):
+        if name in problem.limits and not field.is_number:
             raise TableError(f"limits: column {name!r} is a {field.type}, not a number", "Take it out of limits")
         fields.append(replace(field, format=problem.formats.get(name, ""), markers=problem.markers(name)))
         columns[name] = typed(cells, field)
@@ -159,16 +156,11 @@ def infer_type(cells: Cells, dtype: object = None) -> ColumnType:
     return "category"
 
 
-def is_code(text: str) -> bool:
-    """Whether a text is digits with a zero in front, as codes and phone numbers are."""
-    return text[:1] == "0" and len(text) > 1 and text.isdigit()
-
-
 def mostly_numbers(cells: Cells) -> bool:
     """Whether a column of numbers has a few odd texts: 95 % of the cells, or all but a handful of many different ones."""
     numeric = ~np.isnan(cells.numbers)
     share = np.isin(cells.codes, np.nonzero(numeric)[0]).sum() / max(1, (~cells.missing).sum())
-    many = numeric.sum() >= MANY_NUMBERS and (~numeric).sum() <= FEW_TEXTS
+    many = numeric.sum() >= MANY and (~numeric).sum() <= FEW
     return bool(share >= MOSTLY or (many and share >= 0.5))
 
 

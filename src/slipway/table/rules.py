@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from slipway.errors import ProblemError
-from slipway.problem import Serving
+from slipway.problem import Problem, Serving
 from slipway.table.cell import Markers, Reader, encode, no_markers, reader_of
 from slipway.table.faults import LISTED, Fault, Faults, FieldProblem, visible
 from slipway.table.schema import UNSEEN, Columns, Field, Schema, an
@@ -54,7 +54,7 @@ class Rule:
 
     @property
     def is_number(self) -> bool:
-        return self.field.type in ("number", "integer")
+        return self.field.is_number
 
     @cached_property
     def expected(self) -> str:
@@ -251,9 +251,20 @@ class Rules:
         return sorted(found, key=lambda warning: self._order[warning[0]]) if len(found) > 1 else found
 
 
+def rules_of(schema: Schema, problem: Problem) -> Rules:
+    """The rules of a schema under the policies of a problem."""
+    return Rules(schema, problem.serving, problem.limits, problem.markers)
+
+
+def spread(values: np.ndarray, faults: Faults, codes: np.ndarray) -> tuple[np.ndarray, Faults]:
+    """Values and faults of distinct cells → those of rows; `codes` say which cell each row has."""
+    wrong = np.flatnonzero(np.isin(codes, list(faults)))
+    return values[codes], {row: faults[int(codes[row])] for row in wrong.tolist()}
+
+
 def _require_numbers(schema: Schema, names: Collection[str]) -> None:
     """ProblemError when limits name what is no number of the schema."""
-    numbers = [field.name for field in schema if field.type in ("number", "integer")]
+    numbers = [field.name for field in schema if field.is_number]
     for name in names:
         if name not in numbers:
             close = get_close_matches(name, numbers, 1)

@@ -6,10 +6,12 @@ sample requests. It needs NumPy only, because the service imports it.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal
 
 import numpy as np
 
+from slipway.errors import TableError
 from slipway.table.dates import show_date
 
 MISSING = -1
@@ -55,6 +57,10 @@ class Field:
         return self.missing > 0
 
     @property
+    def is_number(self) -> bool:
+        return self.type in ("number", "integer")
+
+    @property
     def range(self) -> str:
         """The range of a number or date, in words."""
         if self.minimum is None or self.maximum is None:
@@ -86,6 +92,17 @@ class Schema:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(field.name for field in self.fields)
+
+
+def require_columns(where: str, names: Sequence[str], needed: Sequence[str]) -> None:
+    """TableError naming the columns of a model that the table at `where` lacks."""
+    missing = [name for name in needed if name not in names]
+    if missing:
+        plain = {name.lower(): name for name in names if name not in needed}
+        close = get_close_matches(missing[0].lower(), plain, 1, 0.6)
+        cure = f"Did you mean {plain[close[0]]!r}?" if close else f"It has {', '.join(names[:20])}"
+        listed = ", ".join(map(repr, missing[:20]))
+        raise TableError(f"{where} has no column {listed}, which the model needs", cure)
 
 
 def fresh_names(names: Sequence[str], taken: Collection[str]) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from slipway.errors import TableError
 from slipway.kinds import ColumnType
 from slipway.table.cell import Reader
 from slipway.table.cells import Cells, cells_of
-from slipway.table.detection import is_value
+from slipway.table.detection import FEW, is_value
 from slipway.table.dialect import INDEX
-from slipway.table.inference import FEW_TEXTS, MOST_LEVELS, Target, infer_field, is_free_text, mostly_numbers
+from slipway.table.inference import MOST_LEVELS, Target, infer_field, is_free_text, mostly_numbers
 from slipway.table.schema import Field
 from slipway.training.leaks import LEAK, SUSPICIOUS, tells
 from slipway.training.written import Written, count
@@ -94,7 +94,7 @@ def _look(cells: Cells, table: Written) -> Finding | None:
         return Finding(cells.name, "drop", says)
     if found.is_mixed:
         return Finding(cells.name, "drop", found.evidence)
-    if len(found.odd) > FEW_TEXTS:
+    if len(found.odd) > FEW:
         shown = ", ".join(repr(text[:30]) for text in found.odd[:3])
         says = f"nearly all cells are {found.kind}s, but {len(found.odd):,} different texts are not, such as {shown}"
         return Finding(cells.name, "drop", says)
@@ -136,7 +136,7 @@ def _feature(cells: Cells, table: Written, target: Target) -> Finding:
         field = infer_field(cells, dtype, kind)
     except TableError as error:
         odd = tuple(text for text, number in zip(cells.texts, cells.numbers) if np.isnan(number))
-        if len(odd) > FEW_TEXTS or any(map(is_value, odd)):
+        if len(odd) > FEW or any(map(is_value, odd)):
             return Finding(cells.name, "drop", error.cause.partition(": ")[2])
         markers |= count(cells, odd)
         cells = _without(cells, odd)
@@ -159,7 +159,7 @@ def _feature(cells: Cells, table: Written, target: Target) -> Finding:
 def _odd_ones(cells: Cells) -> tuple[str, ...]:
     """The few texts that are no number among several that are."""
     odd = tuple(text for text in cells.texts if not is_value(text))
-    return odd if 0 < len(odd) <= FEW_TEXTS and len(cells.texts) - len(odd) >= max(FEWEST_NUMBERS, 2 * len(odd)) else ()
+    return odd if 0 < len(odd) <= FEW and len(cells.texts) - len(odd) >= max(FEWEST_NUMBERS, 2 * len(odd)) else ()
 
 
 def _without(cells: Cells, texts: Sequence[str]) -> Cells:

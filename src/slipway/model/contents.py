@@ -30,6 +30,10 @@ class Draft:
     def read(self, name: str) -> bytes:
         return self.files[name]
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a file; an earlier format may lack it."""
+        return name in self.files
+
 
 class Split(msgspec.Struct, frozen=True):
     """How rows were divided.
@@ -204,12 +208,12 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 
 def model_of(bundle: Bundle | Draft) -> Model:
     """model.json; BundleError if it is invalid."""
-    return _document(bundle, "model.json", Model)
+    return document(bundle, "model.json", Model)
 
 
 def schema_of(bundle: Bundle | Draft) -> Schema:
     """schema.json; BundleError if it is invalid."""
-    schema = _document(bundle, "schema.json", Schema)
+    schema = document(bundle, "schema.json", Schema)
     if len(set(schema.names)) < len(schema.names):
         raise unfit(bundle, "schema.json", "duplicate field name")
     return schema
@@ -217,12 +221,12 @@ def schema_of(bundle: Bundle | Draft) -> Schema:
 
 def golden_of(bundle: Bundle | Draft) -> Golden:
     """golden.json; BundleError if it is invalid."""
-    return _document(bundle, "golden.json", Golden)
+    return document(bundle, "golden.json", Golden)
 
 
 def metrics_of(bundle: Bundle | Draft) -> Metrics:
     """metrics.json; BundleError when it is none."""
-    return _document(bundle, "metrics.json", Metrics)
+    return document(bundle, "metrics.json", Metrics)
 
 
 def unfit(bundle: Bundle | Draft, name: str, reason: str) -> BundleError:
@@ -232,13 +236,14 @@ def unfit(bundle: Bundle | Draft, name: str, reason: str) -> BundleError:
     )
 
 
-def written(document: Schema | Model | Golden | Metrics | Mapping[str, Any]) -> bytes:
+def written(content: Schema | msgspec.Struct | Mapping[str, Any]) -> bytes:
     """A document as bundles have it; the same content gives the same bytes."""
-    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False, default=msgspec.to_builtins)
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False, default=msgspec.to_builtins)
     return text.encode() + b"\n"
 
 
-def _document(bundle: Bundle | Draft, name: str, kind: type[T]) -> T:
+def document(bundle: Bundle | Draft, name: str, kind: type[T]) -> T:
+    """One document of a bundle; BundleError if it is invalid."""
     try:
         return msgspec.json.decode(bundle.read(name), type=kind)
     except msgspec.ValidationError as error:

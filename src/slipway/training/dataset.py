@@ -14,6 +14,7 @@ from slipway.store.snapshots import KeptData
 from slipway.table.identity import fingerprint
 from slipway.table.inference import Target, features, infer_columns, read_target
 from slipway.training.compare import Goal, Rows
+from slipway.training.kin import alike, joined, same_cells
 from slipway.training.sample import Sample, draw
 from slipway.training.split import held_out, notes, split_of
 
@@ -132,7 +133,10 @@ def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Ta
         frame = frame[target.rows].reset_index(drop=True)
     away = {problem.target, *problem.id}
     schema, columns = infer_columns(frame, problem, [name for name in own if name not in away])
-    rows = Rows(schema, columns, target.y, target.task, target.classes)
+    kin = alike(columns)
+    if problem.id:
+        kin = joined(kin, same_cells(frame, problem.id))
+    rows = Rows(schema, columns, target.y, target.task, target.classes, kin)
     split = split_of(problem, own)
     held = held_out(frame, split, schema)
     _require_enough(rows, held)

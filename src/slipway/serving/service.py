@@ -55,8 +55,7 @@ class Service:
         self.schema = schema_of(bundle)
         self.measured = metrics_of(bundle)
         self.rules = rules_of(self.schema, problem)
-        known = {problem.target, *problem.id, *problem.drop}
-        self.decoder = Decoder(self.rules, problem.serving.max_rows, known)
+        self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned)
         self.metrics = Metrics(problem.name, bundle.digest)
         self._lock = threading.Lock()
         self._predictor: Predictor  # of this process; `load` makes it

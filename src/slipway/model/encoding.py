@@ -17,6 +17,7 @@ KINDS = {
     "value": {"number", "integer", "date"},
     "log": {"number", "integer"},
     "level": {"category"},
+    "lookup": {"category"},
     "missing": {"number", "integer", "category", "date"},
     "month": {"date"},
     "weekday": {"date"},
@@ -31,16 +32,22 @@ class Output:
     ----------
     kind : str
         ``value`` (the number itself), ``log`` (sign(x)·log(1+|x|)), ``missing`` (1 where the cell is missing),
-        ``level`` (1 where the cell is one of `levels`), ``month`` (1–12) or ``weekday`` (0 = Monday) of a date.
+        ``level`` (1 where the cell is one of `levels`), ``lookup`` (the number that `values` has for the level),
+        ``month`` (1–12) or ``weekday`` (0 = Monday) of a date.
     field : str
     levels : tuple of str
-        For ``level`` only.
+        For ``level`` and ``lookup`` only.
     unseen : bool
         Whether a level that training never saw counts as one of `levels` (the group of rare levels).
     fill : float or None
         What stands in for a missing value; None keeps NaN, for models that route it.
     mean, scale : float
         The output is (x − mean) / scale.
+    values : tuple of float
+        For ``lookup`` only: a number for each of `levels`.
+    other : float or None
+        For ``lookup`` only: the number for every other level, those that training never saw among them; None is a missing
+        value.
     """
 
     kind: str
@@ -50,6 +57,8 @@ class Output:
     fill: float | None = None
     mean: float = 0.0
     scale: float = 1.0
+    values: tuple[float, ...] = ()
+    other: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,8 +72,8 @@ class Encoding:
         """Typed columns of n rows → float64 matrix of shape (n, len(outputs)); NaN where a fill is None."""
         rows = len(next(iter(columns.values())))
         matrix = np.empty((rows, len(self.outputs)), dtype=np.float64)
-        for index, (output, codes) in enumerate(zip(self.outputs, self._codes)):
-            matrix[:, index] = _raw(output, columns[output.field], codes)
+        for index, (output, known) in enumerate(zip(self.outputs, self._known)):
+            matrix[:, index] = _raw(output, columns[output.field], known)
         fills, means, scales = self._constants
         if fills is not None:
             matrix = np.where(np.isnan(matrix), fills, matrix)
@@ -73,17 +82,16 @@ class Encoding:
         return matrix
 
     @cached_property
-    def _codes(self) -> list[np.ndarray | None]:
-        """Per output the codes that count as its levels; None where it has none."""
-        found: list[np.ndarray | None] = []
-        for output in self.outputs:
-            if output.kind != "level":
-                found.append(None)
-                continue
-            levels = self.schema[output.field].levels
-            codes = [levels.index(level) for level in output.levels] + [UNSEEN] * output.unseen
-            found.append(np.array(codes, dtype=np.int64))
-        return found
+    def _known(self) -> list[np.ndarray | None]:
+        """Per output of a category: of ``level`` the codes that count, of ``lookup`` a number per code; else None."""
+        return [
+            _codes(output, self.schema[output.field].levels)
+            if output.kind == "level"
+            else _numbers(output, self.schema[output.field].levels)
+            if output.kind == "lookup"
+            else None
+            for output in self.outputs
+        ]
 
     @cached_property
     def _constants(self) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
@@ -106,17 +114,30 @@ def _fits(output: Output, schema: Schema) -> bool:
     some = bool(output.levels) or output.unseen
     return (
         field.type in KINDS.get(output.kind, ())
-        and some == (output.kind == "level")
+        and some == (output.kind in ("level", "lookup"))
         and set(output.levels) <= set(field.levels)
+        and len(output.values) == (len(output.levels) if output.kind == "lookup" else 0)
     )
 
 
-def _raw(output: Output, column: np.ndarray, codes: np.ndarray | None) -> np.ndarray:
+def _codes(output: Output, levels: tuple[str, ...]) -> np.ndarray:
+    return np.array([levels.index(level) for level in output.levels] + [UNSEEN] * output.unseen, dtype=np.int64)
+
+
+def _numbers(output: Output, levels: tuple[str, ...]) -> np.ndarray:
+    """The number of each level's code; at the end that of UNSEEN, and that of MISSING."""
+    given, other = dict(zip(output.levels, output.values)), np.nan if output.other is None else output.other
+    return np.array([*(given.get(level, other) for level in levels), other, np.nan])
+
+
+def _raw(output: Output, column: np.ndarray, known: np.ndarray | None) -> np.ndarray:
     raw: np.ndarray
     if output.kind == "value":
         raw = column
-    elif codes is not None:
-        raw = np.isin(column, codes) if len(codes) > 1 else column == codes[0]
+    elif known is not None and output.kind == "lookup":
+        raw = known[column]  # UNSEEN and MISSING count from the end
+    elif known is not None:
+        raw = np.isin(column, known) if len(known) > 1 else column == known[0]
     elif output.kind == "missing":
         raw = column == MISSING if column.dtype.kind == "i" else np.isnan(column)
     elif output.kind == "log":

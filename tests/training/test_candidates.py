@@ -72,7 +72,8 @@ def test_a_new_candidate_is_one_definition_and_one_line(tmp_path, monkeypatch):
     outcome = train(asked, LocalStore(tmp_path / "artifacts"), inputs=None, jobs=1)
     assert outcome.verdict.promoted
     predictor = Predictor(outcome.bundle)
-    assert predictor.model.candidate == "least_squares" and predictor.model.settings == {"fit_intercept": True}
+    (member,) = predictor.model.members
+    assert member.candidate == "least_squares" and member.settings == {"fit_intercept": True}
     assert not predictor.has_trees
     leaderboard = outcome.bundle.json("metrics.json")["leaderboard"]
     assert {each["candidate"] for each in leaderboard} == {"least_squares", "baseline"}
@@ -85,9 +86,10 @@ def test_boosting_may_split_by_sets_of_levels(tmp_path, monkeypatch):
     monkeypatch.setitem(CANDIDATES, "boosting", replaced(CANDIDATES["boosting"], tried=(native,)))
     asked = replace(problem(tmp_path, charges(), "charges", **{"search.trials": 1}), candidates=("boosting",))
     predictor = Predictor(train(asked, LocalStore(tmp_path / "artifacts"), inputs=None, jobs=1).bundle)
-    assert predictor.model.settings == native
+    (member,) = predictor.model.members
+    assert member.settings == native
     categories = [field.name for field in predictor.schema if field.type == "category"]
-    assert [each.field for each in predictor.encoding.outputs if each.kind == "lookup"] == categories
+    assert [each.field for each in member.encoding.outputs if each.kind == "lookup"] == categories
     predictor.replay()
     row = {field.name: field.example for field in predictor.schema} | {categories[0]: "never seen"}
     assert np.isfinite(predictor.predict(columns_from_rows(predictor.schema, [row])).values[0])

@@ -9,19 +9,18 @@ from functools import cached_property
 
 import numpy as np
 
-from slipway.table.dates import EPOCH
-from slipway.table.schema import MISSING, UNSEEN, Columns, Schema
+from slipway.table.date_parts import PARTS, date_part
+from slipway.table.derived import Derived, derived
+from slipway.table.schema import MISSING, UNSEEN, Columns, Feature, Field, Schema
 
 # Which types of field each kind of output is made of.
-KINDS = {
+KINDS: dict[str, set[str]] = {
     "value": {"number", "integer", "date"},
     "log": {"number", "integer"},
     "level": {"category"},
     "lookup": {"category"},
     "missing": {"number", "integer", "category", "date"},
-    "month": {"date"},
-    "weekday": {"date"},
-}
+} | {part: {"date"} for part in PARTS}
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,9 @@ class Output:
     kind : str
         ``value`` (the number itself), ``log`` (sign(x)·log(1+|x|)), ``missing`` (1 where the cell is missing),
         ``level`` (1 where the cell is one of `levels`), ``lookup`` (the number that `values` has for the level),
-        ``month`` (1–12) or ``weekday`` (0 = Monday) of a date.
+        or a part of a date (`slipway.table.date_parts`).
     field : str
+        Of the schema, or a feature.
     levels : tuple of str
         For ``level`` and ``lookup`` only.
     unseen : bool
@@ -63,14 +63,25 @@ class Output:
 
 @dataclass(frozen=True)
 class Encoding:
-    """The columns of the matrix, bound to the schema whose levels the codes refer to."""
+    """The columns of the matrix, bound to the schema whose levels the codes refer to.
+
+    Parameters
+    ----------
+    schema : Schema
+    outputs : tuple of Output
+    features : tuple of Feature
+        What is computed first, with all that it learned of the training rows.
+    """
 
     schema: Schema
     outputs: tuple[Output, ...]
+    features: tuple[Feature, ...] = ()
 
     def encode(self, columns: Columns) -> np.ndarray:
         """Typed columns of n rows → float64 matrix of shape (n, len(outputs)); NaN where a fill is None."""
         rows = len(next(iter(columns.values())))
+        if self.features:
+            columns = self._derived.with_columns(columns)
         matrix = np.empty((rows, len(self.outputs)), dtype=np.float64)
         for index, (output, known) in enumerate(zip(self.outputs, self._known)):
             matrix[:, index] = _raw(output, columns[output.field], known)
@@ -82,12 +93,20 @@ class Encoding:
         return matrix
 
     @cached_property
+    def _derived(self) -> Derived:
+        return derived(self.schema, self.features)
+
+    @cached_property
+    def _fields(self) -> dict[str, Field]:
+        return {field.name: field for field in (*self.schema, *self._derived.fields)}
+
+    @cached_property
     def _known(self) -> list[np.ndarray | None]:
         """Per output of a category: of ``level`` the codes that count, of ``lookup`` a number per code; else None."""
         return [
-            _codes(output, self.schema[output.field].levels)
+            _codes(output, self._fields[output.field].levels)
             if output.kind == "level"
-            else _numbers(output, self.schema[output.field].levels)
+            else _numbers(output, self._fields[output.field].levels)
             if output.kind == "lookup"
             else None
             for output in self.outputs
@@ -103,14 +122,13 @@ class Encoding:
 
     @property
     def unfit(self) -> Output | None:
-        """The first output that cannot be made of the schema's fields."""
-        return next((output for output in self.outputs if not _fits(output, self.schema)), None)
+        """The first output that cannot be made of the schema's fields; TableError when a feature cannot."""
+        return next((output for output in self.outputs if not _fits(output, self._fields.get(output.field))), None)
 
 
-def _fits(output: Output, schema: Schema) -> bool:
-    if output.field not in schema.names or output.scale == 0:
+def _fits(output: Output, field: Field | None) -> bool:
+    if field is None or output.scale == 0:
         return False
-    field = schema[output.field]
     some = bool(output.levels) or output.unseen
     return (
         field.type in KINDS.get(output.kind, ())
@@ -143,17 +161,5 @@ def _raw(output: Output, column: np.ndarray, known: np.ndarray | None) -> np.nda
     elif output.kind == "log":
         raw = np.sign(column) * np.log1p(np.abs(column))
     else:
-        raw = _calendar(output.kind, column)
+        raw = date_part(output.kind, column)
     return raw
-
-
-def _calendar(kind: str, days: np.ndarray) -> np.ndarray:
-    whole: np.ndarray = np.floor(days)
-    if kind == "weekday":
-        weekdays: np.ndarray = (whole + EPOCH.weekday()) % 7
-        return weekdays
-    months = np.full(len(days), np.nan)
-    known = ~np.isnan(whole)
-    dates = whole[known].astype(np.int64).astype("datetime64[D]")
-    months[known] = dates.astype("datetime64[M]").astype(np.int64) % 12 + 1
-    return months

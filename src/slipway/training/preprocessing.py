@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from slipway.model.encoding import Encoding, Output
+from slipway.table.derived import learned
 from slipway.table.schema import MISSING, Columns, Field, Schema
 
 RARE = 10
@@ -29,8 +30,9 @@ def for_trees(schema: Schema, columns: Columns, y: np.ndarray | None = None, set
     settings : mapping
         Of the candidate.
     """
-    outputs = []
-    for field in schema:
+    computed = learned(schema, columns)
+    columns, outputs = computed.with_columns(columns), []
+    for field in (*schema, *computed.fields):
         if field.type == "category" and settings.get(NATIVE) and y is not None:
             outputs.append(_ranks(field, columns[field.name], y))
         elif field.type == "category":
@@ -39,13 +41,14 @@ def for_trees(schema: Schema, columns: Columns, y: np.ndarray | None = None, set
             outputs.append(Output("value", field.name))
         if field.type == "date":
             outputs += [Output("month", field.name), Output("weekday", field.name)]
-    return Encoding(schema, tuple(outputs))
+    return Encoding(schema, tuple(outputs), computed.features)
 
 
 def for_linear(schema: Schema, columns: Columns, y: np.ndarray | None = None, settings: Mapping[str, Any] = NONE) -> Encoding:
     """Numbers filled by their median, long tails on a log scale, all standardised; missing cells and levels as flags."""
-    outputs = []
-    for field in schema:
+    computed = learned(schema, columns)
+    columns, outputs = computed.with_columns(columns), []
+    for field in (*schema, *computed.fields):
         column = columns[field.name]
         if field.type == "category":
             outputs += _levels(field, column)
@@ -54,11 +57,11 @@ def for_linear(schema: Schema, columns: Columns, y: np.ndarray | None = None, se
         outputs.append(Output(kind, field.name, fill=0.0))
         if np.isnan(column).any():
             outputs.append(Output("missing", field.name))
-    return _standardised(Encoding(schema, tuple(outputs)), columns)
+    return _standardised(Encoding(schema, tuple(outputs), computed.features), columns)
 
 
 def _standardised(draft: Encoding, columns: Columns) -> Encoding:
-    unfilled = Encoding(draft.schema, tuple(replace(each, fill=None) for each in draft.outputs))
+    unfilled = replace(draft, outputs=tuple(replace(each, fill=None) for each in draft.outputs))
     matrix = unfilled.encode(columns)
     outputs = []
     for output, values in zip(draft.outputs, matrix.T):
@@ -67,7 +70,7 @@ def _standardised(draft: Encoding, columns: Columns) -> Encoding:
         filled = np.where(np.isnan(values), fill, values) if fill is not None else values
         spread = float(filled.std())
         outputs.append(replace(output, fill=fill, mean=float(filled.mean()), scale=spread or 1.0))
-    return Encoding(draft.schema, tuple(outputs))
+    return replace(draft, outputs=tuple(outputs))
 
 
 def _levels(field: Field, codes: np.ndarray) -> list[Output]:

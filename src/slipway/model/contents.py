@@ -14,7 +14,7 @@ import msgspec
 from slipway.errors import BundleError
 from slipway.model.bundle import Bundle
 from slipway.model.encoding import Output
-from slipway.table.schema import Field, Schema
+from slipway.table.schema import Feature, Field, Schema
 
 T = TypeVar("T")
 Link = Literal["identity", "expm1", "sigmoid", "softmax"]
@@ -78,9 +78,10 @@ class Counts(msgspec.Struct, frozen=True, rename={"without_target": "without tar
 
 
 class Outputs(msgspec.Struct, frozen=True):
-    """The columns of the matrix, in order."""
+    """The columns of the matrix, in order, and the features that are computed before them."""
 
     outputs: tuple[Output, ...]
+    features: tuple[Feature, ...] = ()
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):

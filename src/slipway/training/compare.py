@@ -132,9 +132,9 @@ class Fitted:
 def fit(trial: Trial, rows: Rows, seed: int) -> Fitted:
     """Learn the encoding and the estimator from these rows."""
     candidate = CANDIDATES[trial.candidate]
-    encoding = candidate.preprocess(rows.schema, rows.columns)
-    fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed), encoding, len(rows.classes))
     y = np.log1p(rows.y) if trial.log_target else rows.y
+    encoding = candidate.preprocess(rows.schema, rows.columns, y, trial.settings)
+    fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed, encoding), encoding, len(rows.classes))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the comparison judges what came out
         fitted.estimator.fit(fitted.matrix(rows.columns), y)

@@ -28,6 +28,8 @@ class Curve:
     values : tuple of float, int or str
         As requests carry them: numbers and dates ascending over training's range, as far as it is answered, and the
         row's own value; or the levels.
+    positions : tuple of float
+        The same as typed columns have them.
     answers : tuple of float
         The number predicted, or the probability of the explained label.
     here : int or None
@@ -36,6 +38,7 @@ class Curve:
 
     field: Field
     values: tuple[float | int | str, ...]
+    positions: tuple[float, ...]
     answers: tuple[float, ...]
     here: int | None
 
@@ -113,7 +116,9 @@ def _varied(row: Columns, chosen: list[tuple[Field, np.ndarray]]) -> Columns:
 
 def _curve(field: Field, grid: np.ndarray, answers: np.ndarray, own: float) -> Curve:
     here = np.flatnonzero(grid == own).tolist()
-    return Curve(field, tuple(_value(field, value) for value in grid.tolist()), tuple(answers.tolist()), here[0] if here else None)
+    positions = grid.tolist()
+    values = tuple(_value(field, value) for value in positions)
+    return Curve(field, values, tuple(positions), tuple(answers.tolist()), here[0] if here else None)
 
 
 def _value(field: Field, value: float) -> float | int | str:

@@ -3,6 +3,7 @@
 Both the service and the gate use it, so a model is judged by exactly what will answer in production.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 

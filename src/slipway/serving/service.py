@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slipway.model.bundle import Bundle
-from slipway.model.contents import metrics_of, schema_of
+from slipway.model.contents import golden_of, metrics_of, schema_of
 from slipway.model.scoring import Answers, score
 from slipway.problem import Problem
 from slipway.serving.counters import Metrics
@@ -54,6 +54,7 @@ class Service:
         self.commit = commit
         self.schema = schema_of(bundle)
         self.measured = metrics_of(bundle)
+        self.golden = golden_of(bundle)
         self.rules = rules_of(self.schema, problem)
         known = {problem.target, *problem.id, *problem.drop}
         self.decoder = Decoder(self.rules, problem.serving.max_rows, known)

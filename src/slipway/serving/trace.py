@@ -8,7 +8,6 @@ from slipway.model.contents import Answer
 from slipway.model.curves import Curve, Curves
 from slipway.serving.chart import number, share
 from slipway.table.faults import visible
-from slipway.table.rules import Rules
 
 WIDTH, HEIGHT = 100.0, 30.0
 EDGE = 3.0  # free above the highest and below the lowest answer, so that a line is not cut
@@ -68,26 +67,27 @@ def traces(found: Curves, golden: Sequence[Answer], target: str) -> dict[str, Tr
 def _trace(curve: Curve, low: float, high: float, of: str, probability: bool) -> Trace:
     shown = [share(value) if probability else number(value) for value in curve.answers]
     heights = [_height(value, low, high) for value in curve.answers]
-    values = [_typed(value) for value in curve.values]
-    least, most = curve.answers.index(min(curve.answers)), curve.answers.index(max(curve.answers))
+    typed = [_typed(value) for value in curve.values]
     category = curve.field.type == "category"
-    if shown[least] == shown[most]:
-        caption = f"{shown[least]}, whatever this field says"
-    elif category:
-        caption = f"{shown[least]} ({values[least]}) to {shown[most]} ({values[most]})"
-    else:
-        caption = f"{shown[least]} to {shown[most]}"
-    ends = [f"{values[place]}: {shown[place]}" for place in (range(len(values)) if category else (0, -1))]
-    here = curve.here
-    xs = [] if category else _places(curve)
+    xs = [] if category else _across(curve.positions)
+    told = range(len(typed)) if category else sorted({0, len(typed) - 1} | ({curve.here} if curve.here else set()))
     return Trace(
         line=" ".join(f"{x},{y}" for x, y in zip(xs, heights)),
-        columns=_columns(heights, here) if category else (),
-        here=None if category or here is None else (xs[here], heights[here]),
-        caption=visible(caption),
-        says=visible(f"{of} by {curve.field.name}; {'; '.join(ends)}"),
-        points=json.dumps(list(zip(values, shown)), ensure_ascii=False),
+        columns=_columns(heights, curve.here) if category else (),
+        here=None if category or curve.here is None else (xs[curve.here], heights[curve.here]),
+        caption=visible(_caption(curve, shown, typed if category else None)),
+        says=visible(f"{of} by {curve.field.name}. {'; '.join(f'{typed[place]}: {shown[place]}' for place in told)}"),
+        points=json.dumps(list(zip(typed, shown)), ensure_ascii=False),
     )
+
+
+def _caption(curve: Curve, shown: Sequence[str], levels: Sequence[str] | None) -> str:
+    least, most = curve.answers.index(min(curve.answers)), curve.answers.index(max(curve.answers))
+    if shown[least] == shown[most]:
+        return f"{shown[least]} for every {'level' if levels else 'value'}"
+    if levels is None:
+        return f"{shown[least]} to {shown[most]}"
+    return f"{levels[least]} {shown[least]} to {levels[most]} {shown[most]}"
 
 
 def _height(answer: float, low: float, high: float) -> float:
@@ -97,11 +97,10 @@ def _height(answer: float, low: float, high: float) -> float:
     return round(HEIGHT - EDGE - part * (HEIGHT - 2 * EDGE), 2)
 
 
-def _places(curve: Curve) -> list[float]:
-    """Left to right by value."""
-    numbers = curve.positions
-    low, span = numbers[0], numbers[-1] - numbers[0]
-    return [round(WIDTH * (value - low) / span, 2) for value in numbers]
+def _across(positions: Sequence[float]) -> list[float]:
+    """Distances from the left."""
+    low, span = positions[0], positions[-1] - positions[0]
+    return [round(WIDTH * (value - low) / span, 2) for value in positions]
 
 
 def _columns(heights: Sequence[float], here: int | None) -> tuple[Column, ...]:

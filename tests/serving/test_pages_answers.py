@@ -161,3 +161,17 @@ def test_enter_asks_for_the_prediction_of_what_was_typed(serve):
     """A browser then presses the first button of the form."""
     buttons = [each for each, _ in Page(serve().test_client().get("/").text).all("button", type="submit")]
     assert "name" not in buttons[0] and buttons[0]["tabindex"] == "-1"
+
+
+def test_the_form_says_where_the_truth_lies_in_most_cases(serve):
+    client = serve().test_client()
+    answer = client.post("/predict?interval=0.9", json={"age": 39, "bmi": 30.4, "smoker": "no", "joined": "2022-01-01"}).json
+    says = Page(client.get("/").text).one("p", class_="between")[1]
+    assert says == f"Between {answer['low']:,.0f} and {answer['high']:,.0f} in 9 of 10 cases.".replace("-", "−")
+
+
+@pytest.mark.parametrize("task", ["regression", "binary"])
+def test_without_intervals_the_form_says_nothing_of_them(serve, task):
+    app = serve(task)
+    app.extensions["slipway"].intervals = None
+    assert not Page(app.test_client().get("/").text).all("p", class_="between")

@@ -126,7 +126,7 @@ def _asked(typed: Mapping[str, str], curved: Sequence[str] = ()) -> _Asked:
     if answers.reasons:
         raise Refusal(422, "The model has no finite answer: some numbers are too far outside the range.")
     warnings = here.decoder.warnings(decoded)
-    answer = explain(here.predictor, answers, row, list(map(str, warnings)))
+    answer = explain(here.predictor, answers, row, list(map(str, warnings)), here.intervals)
     shown = curved or (_important() if len(here.rules) > FEW_FIELDS else here.schema.names)
     found = curves(here.predictor, here.rules, decoded.columns, shown)
     return _Asked(row, answer, warnings, traces(found, here.golden.predictions, here.predictor.target))

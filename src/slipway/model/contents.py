@@ -251,12 +251,12 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 
 def model_of(bundle: Bundle | Draft) -> Model:
     """model.json; BundleError if it is invalid."""
-    return _document(bundle, "model.json", Model, _members)
+    return document_of(bundle, "model.json", Model, _members)
 
 
 def schema_of(bundle: Bundle | Draft) -> Schema:
     """schema.json; BundleError if it is invalid."""
-    schema = _document(bundle, "schema.json", Schema)
+    schema = document_of(bundle, "schema.json", Schema)
     if len(set(schema.names)) < len(schema.names):
         raise unfit(bundle, "schema.json", "duplicate field name")
     return schema
@@ -264,12 +264,12 @@ def schema_of(bundle: Bundle | Draft) -> Schema:
 
 def golden_of(bundle: Bundle | Draft) -> Golden:
     """golden.json; BundleError if it is invalid."""
-    return _document(bundle, "golden.json", Golden)
+    return document_of(bundle, "golden.json", Golden)
 
 
 def metrics_of(bundle: Bundle | Draft) -> Metrics:
     """metrics.json; BundleError when it is none."""
-    return _document(bundle, "metrics.json", Metrics)
+    return document_of(bundle, "metrics.json", Metrics)
 
 
 def unfit(bundle: Bundle | Draft, name: str, reason: str) -> BundleError:
@@ -279,7 +279,7 @@ def unfit(bundle: Bundle | Draft, name: str, reason: str) -> BundleError:
     )
 
 
-def written(document: Schema | Model | Golden | Metrics | Mapping[str, Any]) -> bytes:
+def written(document: Schema | msgspec.Struct | Mapping[str, Any]) -> bytes:
     """A document as bundles have it; the same content gives the same bytes."""
     text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False, default=msgspec.to_builtins)
     return text.encode() + b"\n"
@@ -294,7 +294,8 @@ def _members(document: Any) -> Any:
     return {key: value for key, value in document.items() if key not in own} | {"members": [member]}
 
 
-def _document(bundle: Bundle | Draft, name: str, kind: type[T], modern: Callable[[Any], Any] = lambda document: document) -> T:
+def document_of(bundle: Bundle | Draft, name: str, kind: type[T], modern: Callable[[Any], Any] = lambda each: each) -> T:
+    """A JSON file of a bundle, typed; `modern` makes the present form of an earlier one. BundleError if it is invalid."""
     try:
         return msgspec.convert(modern(msgspec.json.decode(bundle.read(name))), kind)
     except msgspec.ValidationError as error:

@@ -93,8 +93,8 @@ def _learned(
     compared = trials(problem.candidates, *tried)
     entries, whole = compare(table.learned, compared, table.goal, jobs, progress)
     remarked = remarks(table) + learned + ([] if whole else ["the comparison was ended early by Ctrl-C"])
-    draft, refused = challenger(table, entries)
-    bundle = store.add(problem.name, documents(problem, table, draft, entries, refused, remarked))
+    made = challenger(table, entries, problem.gate.confidence)
+    bundle = store.add(problem.name, documents(problem, table, made, entries, remarked), made.judging)
     pointer = store.pointer()
     verdict = _verdict(problem, table, bundle, champions, pointer)
     if verdict.promoted:
@@ -111,7 +111,7 @@ def _number(problem: Problem, table: Table) -> int:
 
 
 def _verdict(problem: Problem, table: Table, bundle: Bundle, champions: Champions, pointer: Pointer | None) -> Verdict:
-    predictor = Predictor(bundle)
+    predictor = Predictor(bundle.twin())
     if pointer is None:
         return _judged(problem, table, predictor, None, table.held).because(UNRIVALLED)
     if pointer.digest == bundle.digest:
@@ -132,7 +132,7 @@ def _verdict(problem: Problem, table: Table, bundle: Bundle, champions: Champion
         return Verdict("kept", (f"they cannot be compared: {reason}", promote))
     common = table.held.copy()
     common[table.held] = both
-    rival = table.goal.scored(table.rows.y[common], scores, champion.predictor.threshold)
+    rival = table.goal.scored(table.rows.y[common], scores, champion.twin.threshold)
     return _judged(problem, table, predictor, rival, common)
 
 

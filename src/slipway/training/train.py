@@ -20,7 +20,7 @@ from slipway.training.challenger import challenger, documents
 from slipway.training.champion import Champions, Incomparable, common_rows
 from slipway.training.compare import baseline, compare
 from slipway.training.curve import worth_learning
-from slipway.training.dataset import Table, read, read_kept, remarks
+from slipway.training.dataset import Table, doubts, read, read_kept, remarks
 from slipway.training.gate import Verdict, judge
 from slipway.training.metrics import Scored, value
 
@@ -111,6 +111,9 @@ def _learned(
     bundle = store.add(problem.name, documents(problem, table, draft, entries, refused, remarked))
     pointer = store.pointer()
     verdict = _verdict(problem, table, bundle, champions, pointer)
+    for doubt in doubts(table):
+        if verdict.promoted:
+            verdict = verdict.refused(f"{doubt}. To serve it anyway: slipway promote {bundle.digest[:12]}")
     if verdict.promoted:
         told = {"changes": {"against": pointer.digest if pointer else None} | changes(champions.bundle(pointer), bundle)}
         store.point(Pointer(bundle.digest, problem.name, verdict.to_json() | told))

@@ -17,6 +17,7 @@ from slipway.kinds import (
     EVERY_COLUMN,
     Candidates,
     Command,
+    Expressions,
     Filter,
     Formats,
     Limits,
@@ -149,6 +150,10 @@ class Problem(Struct, frozen=True, kw_only=True):
         Markers,
         "Texts that mean a missing cell, besides the usual ones (empty, NA, NaN, null, ?): in every column, or by "
         "column. -999 is -999.0 too.",
+    ] = {}
+    features: Annotated[
+        Expressions,
+        "Further columns that the model computes from a row, such as `bmi / age`, by name. See docs/data.md.",
     ] = {}
     limits: Annotated[
         Limits,

@@ -13,9 +13,10 @@ from slipway.problem import Problem
 from slipway.table.cell import encode, problem_reader
 from slipway.table.cells import JUNK_CURE, Cells, cells_of, junk_says, typed
 from slipway.table.dates import show_date
+from slipway.table.derived import learned, require_columns_of
 from slipway.table.detection import FEW, MANY, MOSTLY, is_code, undeclared
 from slipway.table.formats import format_of
-from slipway.table.schema import Columns, Field, Schema
+from slipway.table.schema import Columns, Feature, Field, Schema
 
 FREE_TEXT_LEVELS = 200
 MOST_LEVELS = 1_000
@@ -56,6 +57,10 @@ def features(frame: pd.DataFrame, problem: Problem) -> list[str]:
         for name in getattr(problem, setting):
             if (setting, name) != ("missing", EVERY_COLUMN):
                 _require(frame, name, setting)
+    left_out = (
+        dict.fromkeys(problem.drop, "in drop") | dict.fromkeys(problem.id, "an id") | dict.fromkeys(problem.group, "a group")
+    )
+    require_columns_of(problem.features, list(frame.columns), left_out | {problem.target: "the target"})
     return [name for name in frame.columns if name not in problem.unlearned]
 
 
@@ -84,7 +89,9 @@ def infer_columns(frame: pd.DataFrame, problem: Problem, names: Sequence[str]) -
         if name in problem.limits and not field.is_number:
             raise TableError(f"limits: column {name!r} is a {field.type}, not a number", "Take it out of limits")
         fields.append(field)
-    return Schema(tuple(fields)), columns
+    schema = Schema(tuple(fields), tuple(Feature(name, text) for name, text in problem.features.items()))
+    learned(schema, columns)
+    return schema, columns
 
 
 def infer_column(column: pd.Series, problem: Problem) -> tuple[Field, np.ndarray]:

@@ -20,6 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from slipway.kinds import Task
 from slipway.model.encoding import Encoding
 from slipway.table.schema import Columns, Schema
+from slipway.threads import one_thread
 from slipway.training.candidates import CANDIDATES, Trial
 from slipway.training.folds import Fold, folds
 from slipway.training.metrics import METRICS, Scored, best_threshold, value
@@ -131,9 +132,9 @@ class Fitted:
 def fit(trial: Trial, rows: Rows, seed: int) -> Fitted:
     """Learn the encoding and the estimator from these rows."""
     candidate = CANDIDATES[trial.candidate]
-    encoding = candidate.preprocess(rows.schema, rows.columns)
-    fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed), encoding, len(rows.classes))
     y = np.log1p(rows.y) if trial.log_target else rows.y
+    encoding = candidate.preprocess(rows.schema, rows.columns, y, trial.settings)
+    fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed, encoding), encoding, len(rows.classes))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the comparison judges what came out
         fitted.estimator.fit(fitted.matrix(rows.columns), y)
@@ -219,6 +220,7 @@ def _share(work: Work) -> None:
 
 def _start_worker(work: Work) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    one_thread()  # for the life of this process
     _share(work)
 
 

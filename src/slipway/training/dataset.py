@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow
 
 from slipway.errors import StoreError, TableError
 from slipway.model.contents import Split
 from slipway.problem import TASK_METRICS, Problem, default_metric
+from slipway.sources.batches import batches_of
 from slipway.sources.source import open_source
 from slipway.store.snapshots import KeptData
 from slipway.table.identity import fingerprint
@@ -79,6 +81,7 @@ def read(
     also: Collection[str] = (),
     kept: KeptData | None = None,
     progress: Progress = lambda done, total: None,
+    given: pyarrow.Table | None = None,
 ) -> Table:
     """Read the problem's table in one pass, type it and divide it.
 
@@ -91,25 +94,25 @@ def read(
         Where to keep what was read.
     progress : callable
         Told (rows read, about how many there are).
+    given : pyarrow.Table, optional
+        To read instead of the problem's source.
 
     Raises
     ------
     TableError
         When the table cannot be read or does not fit.
     """
-    batches = open_source(problem)
+    batches = open_source(problem) if given is None else batches_of(given)
     own = _own(problem, batches.names)
     wanted = [name for name in batches.names if name in own or name in also]
-    if len(wanted) < len(batches.names):
+    if given is not None:
+        batches = batches_of(given.select(wanted))
+    elif len(wanted) < len(batches.names):
         batches = open_source(problem, wanted, set(batches.names) - set(wanted))
     batches.require_format(problem.formats)
-    sample = draw(
-        batches,
-        problem.group or problem.id or own,
-        max(1, problem.sample.cells // len(own)),
-        ", ".join(problem.source),
-        progress,
-    )
+    where = ", ".join(problem.source) if given is None else "the frame"
+    key = problem.group or problem.id or own
+    sample = draw(batches, key, max(1, problem.sample.cells // len(own)), where, progress)
     learned = sample.table.select(own)
     if kept is None:
         return _divided(problem, sample, own, fingerprint(learned))

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from slipway.store.local import LocalStore
-from slipway.training.dataset import doubts, read, remarks
+from slipway.training.dataset import read, remarks
+from slipway.training.doubts import doubts
 from slipway.training.kin import joined
 from slipway.training.train import train
 from tables import charges, grades, problem

@@ -190,14 +190,6 @@ def _require_enough(rows: Rows, held: np.ndarray) -> None:
             )
 
 
-def doubts(table: Table) -> list[str]:
-    """Why its hold-out cannot vouch for a model, so that only a person promotes one."""
-    copies = table.kin.copies(table.held)
-    if table.split.time is not None or not copies.too_many:
-        return []
-    return copies.remarks()
-
-
 def remarks(table: Table) -> list[str]:
     """What a reader of the results must know of the table."""
     without = int((~table.target.rows).sum())

@@ -21,7 +21,9 @@ from slipway.training.champion import Champions, Incomparable, common_rows
 from slipway.training.compare import baseline, compare
 from slipway.training.curve import worth_learning
 from slipway.training.dataset import Table, read, read_kept, remarks
+from slipway.training.doubts import doubts
 from slipway.training.gate import Verdict, judge
+from slipway.training.leaks import suspects
 from slipway.training.metrics import Scored, value
 from slipway.training.outcome import Outcome
 
@@ -92,11 +94,16 @@ def _learned(
     tried = _number(problem, table), table.rows.task, problem.seed, log_target, int(table.used.sum())
     compared = trials(problem.candidates, *tried)
     entries, whole = compare(table.learned, compared, table.goal, jobs, progress)
-    remarked = remarks(table) + learned + ([] if whole else ["the comparison was ended early by Ctrl-C"])
+    leaks = suspects(table.learned)
+    early = [] if whole else ["the comparison was ended early by Ctrl-C"]
+    remarked = [*remarks(table), *map(str, leaks), *learned, *early]
     made = challenger(table, entries, problem.gate.confidence)
     bundle = store.add(problem.name, documents(problem, table, made, entries, remarked), made.judging)
     pointer = store.pointer()
     verdict = _verdict(problem, table, bundle, champions, pointer)
+    for doubt in doubts(table, leaks, champions.bundle(pointer)):
+        if verdict.promoted:
+            verdict = verdict.refused(f"{doubt}. To serve it anyway: slipway promote {bundle.digest[:12]}")
     if verdict.promoted:
         told = {"changes": {"against": pointer.digest if pointer else None} | changes(champions.bundle(pointer), bundle)}
         store.point(Pointer(bundle.digest, problem.name, verdict.to_json() | told))

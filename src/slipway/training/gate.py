@@ -121,7 +121,7 @@ def _meeting(goal: Goal, challenger: Scored, champion: Scored | None, baseline: 
     new, old = value(metric, challenger), value(metric, rival)
     gain, tail = METRICS[metric].sign * (new - old), (1 - gate.confidence) / 2
     chance = _chance(gain, gains, len(challenger.y))
-    if champion is None:
+    if champion is None and chance <= look.allowed:  # else it is kept anyway, and need not wait for a thousand shuffles
         chance = max(chance, shuffled_chance(metric, challenger, goal.seed))
     low, high = np.nanquantile(gains, [tail, 1 - tail])
     return Meeting(

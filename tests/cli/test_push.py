@@ -143,6 +143,13 @@ def test_a_store_without_a_champion(run, store, command):
     assert run(command) == (5, "", f"slipway: {store.root}/champion.json: {says}\n")
 
 
+def test_looks_of_models_that_were_all_kept_are_pushed_without_a_champion(run, store, bucket):
+    (store.root / "champion.json").unlink()
+    store.journal.append({"event": "verdict", "outcome": "kept", "digest": "a" * 64})
+    assert run("push") == (0, f"No champion yet; 2 new in the journal of {bucket.url}.\n", "")
+    assert journal(bucket) == store.journal.entries()
+
+
 def test_a_refusal_is_one_line_with_bucket_key_and_right(run, store, bucket):
     bucket.proxy.fault = lambda call, forward: s3.DENIED if call.kind == "put" else None
     code, out, err = run("push")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 from sklearn.linear_model import LinearRegression
+from threadpoolctl import threadpool_info
 
 from slipway.kinds import CANDIDATES as NAMES
 from slipway.model.predictor import Predictor
@@ -59,8 +60,14 @@ def test_the_learning_curve_is_that_of_what_learns_fast_from_many_rows(asked, na
 
 def test_a_new_candidate_is_one_definition_and_one_line(tmp_path, monkeypatch):
     """docs/architecture.md says so: it is compared, exported, judged and answers."""
+
+    def estimator(task, settings, seed, encoding):
+        seen.update(library["num_threads"] for library in threadpool_info())
+        return LinearRegression(**settings)
+
+    seen: set[int] = set()
     least_squares = Candidate(
-        estimator=lambda task, settings, seed, encoding: LinearRegression(**settings),
+        estimator=estimator,
         preprocess=for_linear,
         dtype="float64",
         export=lambda fitted, features: Graph(linear_graph(fitted.coef_[:, None]), "identity", [float(fitted.intercept_)]),
@@ -78,6 +85,7 @@ def test_a_new_candidate_is_one_definition_and_one_line(tmp_path, monkeypatch):
     leaderboard = outcome.bundle.json("metrics.json")["leaderboard"]
     assert {each["candidate"] for each in leaderboard} == {"least_squares", "baseline"}
     predictor.replay()
+    assert seen == {1}, "several threads make sums, and with them the digest, depend on the number of cores"
 
 
 def test_boosting_may_split_by_sets_of_levels(tmp_path, monkeypatch):

@@ -21,6 +21,7 @@ from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 from slipway.kinds import Task
 from slipway.model.encoding import Encoding
 from slipway.table.schema import Columns, Schema
+from slipway.threads import one_thread
 from slipway.training.candidates import CANDIDATES, Trial
 from slipway.training.metrics import METRICS, Scored, best_threshold, value
 
@@ -228,6 +229,7 @@ def _share(work: Work) -> None:
 
 def _start_worker(work: Work) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    one_thread()  # for the life of this process
     _share(work)
 
 

@@ -14,7 +14,7 @@ from slipway.store.journal import entry
 from slipway.store.local import LocalStore, open_store
 from slipway.store.pointer import Pointer
 from slipway.store.snapshots import KeptData
-from slipway.threads import cores
+from slipway.threads import cores, one_thread
 from slipway.training.candidates import skewed, trials
 from slipway.training.challenger import challenger, documents
 from slipway.training.champion import Champions, Incomparable, common_rows
@@ -82,7 +82,7 @@ def train(
     """
     store = store or open_store(problem.folder)
     kept, champions = KeptData(store.root / "data"), Champions(store)
-    with kept.in_use():
+    with kept.in_use(), one_thread():  # a notebook's libraries were loaded before anything could pin them
         if data:
             table = read_kept(problem, kept, data)
         else:

@@ -10,7 +10,6 @@ from slipway.training.candidates import CANDIDATES, Trial
 from slipway.training.compare import fit
 from slipway.training.dataset import read
 from slipway.training.folds import folds
-from slipway.training.kin import joined
 from slipway.training.metrics import value
 from tables import charges, grades, problem
 
@@ -59,10 +58,6 @@ def test_the_same_seed_gives_the_same_folds():
     y = np.zeros(100)
     one, again, other = (folds(y, 0, None, None, seed) for seed in (1, 1, 2))
     assert all((a[1] == b[1]).all() for a, b in zip(one, again)) and (one[0][1] != other[0][1]).any()
-
-
-def test_rows_are_joined_by_way_of_others():
-    assert joined(np.array([0, 0, 1, 2]), np.array([5, 3, 3, 4])).tolist() == [0, 0, 0, 2]
 
 
 def test_copies_of_rows_are_no_proof(tmp_path):

@@ -6,7 +6,7 @@ promoted when its gain is at least the minimum gain and positive in the declared
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,10 @@ class Verdict:
     def because(self, reason: str) -> "Verdict":
         """The same verdict with one more reason in front."""
         return Verdict(self.outcome, (reason, *self.reasons))
+
+    def refused(self, reason: str) -> "Verdict":
+        """The champion is kept whatever the figures say, for this reason, which comes first."""
+        return replace(self, outcome="kept", reasons=(reason, *self.reasons))
 
     def to_json(self) -> dict[str, Any]:
         return {"outcome": self.outcome, "reasons": list(self.reasons)}

@@ -21,7 +21,9 @@ from slipway.training.champion import Champions, Incomparable, common_rows
 from slipway.training.compare import baseline, compare
 from slipway.training.curve import worth_learning
 from slipway.training.dataset import Table, read, read_kept, remarks
+from slipway.training.doubts import doubts
 from slipway.training.gate import Verdict, judge
+from slipway.training.leaks import suspects
 from slipway.training.metrics import Scored, value
 from slipway.training.outcome import Outcome
 
@@ -92,11 +94,16 @@ def _learned(
     tried = _number(problem, table), table.rows.task, problem.seed, log_target, int(table.used.sum())
     compared = trials(problem.candidates, *tried)
     entries, whole = compare(table.learned, compared, table.goal, jobs, progress)
-    remarked = remarks(table) + learned + ([] if whole else ["the comparison was ended early by Ctrl-C"])
-    draft, refused = challenger(table, entries)
-    bundle = store.add(problem.name, documents(problem, table, draft, entries, refused, remarked))
+    leaks = suspects(table.learned)
+    early = [] if whole else ["the comparison was ended early by Ctrl-C"]
+    remarked = [*remarks(table), *map(str, leaks), *learned, *early]
+    made = challenger(table, entries, problem.gate.confidence)
+    bundle = store.add(problem.name, documents(problem, table, made, entries, remarked), made.judging)
     pointer = store.pointer()
     verdict = _verdict(problem, table, bundle, champions, pointer)
+    for doubt in doubts(table, leaks, champions.bundle(pointer)):
+        if verdict.promoted:
+            verdict = verdict.refused(f"{doubt}. To serve it anyway: slipway promote {bundle.digest[:12]}")
     if verdict.promoted:
         told = {"changes": {"against": pointer.digest if pointer else None} | changes(champions.bundle(pointer), bundle)}
         store.point(Pointer(bundle.digest, problem.name, verdict.to_json() | told))
@@ -111,7 +118,7 @@ def _number(problem: Problem, table: Table) -> int:
 
 
 def _verdict(problem: Problem, table: Table, bundle: Bundle, champions: Champions, pointer: Pointer | None) -> Verdict:
-    predictor = Predictor(bundle)
+    predictor = Predictor(bundle.twin())
     if pointer is None:
         return _judged(problem, table, predictor, None, table.held).because(UNRIVALLED)
     if pointer.digest == bundle.digest:
@@ -132,7 +139,7 @@ def _verdict(problem: Problem, table: Table, bundle: Bundle, champions: Champion
         return Verdict("kept", (f"they cannot be compared: {reason}", promote))
     common = table.held.copy()
     common[table.held] = both
-    rival = table.goal.scored(table.rows.y[common], scores, champion.predictor.threshold)
+    rival = table.goal.scored(table.rows.y[common], scores, champion.twin.threshold)
     return _judged(problem, table, predictor, rival, common)
 
 

@@ -84,9 +84,9 @@ def test_what_is_learned_of_a_column_is_learned_inside_the_fold(tmp_path, monkey
     seen = []
     linear = CANDIDATES["linear"]
 
-    def spying(schema, columns):
+    def spying(schema, columns, aims, settings):
         seen.append(set(columns["row"].tolist()))
-        return linear.preprocess(schema, columns)
+        return linear.preprocess(schema, columns, aims, settings)
 
     monkeypatch.setitem(CANDIDATES, "linear", replace(linear, preprocess=spying))
     rows = read(problem(tmp_path, charges(200).assign(row=range(200)), "charges")).learned

@@ -24,6 +24,7 @@ from slipway.threads import one_thread
 from slipway.training.candidates import CANDIDATES, Trial
 from slipway.training.folds import Fold, folds
 from slipway.training.metrics import METRICS, Scored, best_threshold, value
+from slipway.training.target_means import learned_matrix
 
 Progress = Callable[[int, int, str], None]
 
@@ -129,15 +130,22 @@ class Fitted:
         return probabilities[:, 1] if self.classes == 2 else probabilities
 
 
-def fit(trial: Trial, rows: Rows, seed: int) -> Fitted:
-    """Learn the encoding and the estimator from these rows."""
+def begun(trial: Trial, rows: Rows, seed: int) -> tuple[Fitted, np.ndarray, np.ndarray]:
+    """The encoding learned from these rows, an estimator that is yet to be fitted, and the matrix and target for it."""
     candidate = CANDIDATES[trial.candidate]
     y = np.log1p(rows.y) if trial.log_target else rows.y
-    encoding = candidate.preprocess(rows.schema, rows.columns, y, trial.settings)
+    aims = np.eye(len(rows.classes))[rows.y] if rows.task == "multiclass" else y[:, None].astype(np.float64)
+    encoding = candidate.preprocess(rows.schema, rows.columns, aims, trial.settings)
     fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed, encoding), encoding, len(rows.classes))
+    return fitted, learned_matrix(encoding, rows.columns, aims, rows.kin, seed).astype(candidate.dtype), y
+
+
+def fit(trial: Trial, rows: Rows, seed: int) -> Fitted:
+    """Learn the encoding and the estimator from these rows."""
+    fitted, matrix, y = begun(trial, rows, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the comparison judges what came out
-        fitted.estimator.fit(fitted.matrix(rows.columns), y)
+        fitted.estimator.fit(matrix, y)
     return fitted
 
 

@@ -37,9 +37,9 @@ from slipway.table.schema import Schema
 from slipway.threads import cores, pin_threads
 from slipway.training.candidates import skewed, trials
 from slipway.training.challenger import challenger
-from slipway.training.compare import compare
 from slipway.training.dataset import Table, read
 from slipway.training.metrics import METRICS, value
+from slipway.training.search import search
 
 RIVALS = {
     "regression": {
@@ -90,8 +90,8 @@ def by_hand(estimator, schema: Schema):
 def slipway_reaches(problem, table: Table) -> float:
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
     compared = trials(problem.candidates, problem.search.trials, table.rows.task, problem.seed, log_target)
-    entries, _ = compare(table.learned, compared, table.goal, cores(), lambda *_: None)
-    draft, _ = challenger(table, entries)
+    found = search(table.learned, compared, table.goal, cores(), bound=problem.serving.max_row_microseconds)
+    draft, _ = challenger(table, found.entries)
     predictor = Predictor(draft)
     return value(
         table.goal.metric, table.goal.scored(table.unseen.y, predictor.scores(table.unseen.columns), predictor.threshold)

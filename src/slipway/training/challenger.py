@@ -6,14 +6,14 @@ from importlib.metadata import version
 import numpy as np
 
 from slipway.errors import TableError
-from slipway.model.contents import Counts, Draft, Member, Metrics, Model, Outputs, written
+from slipway.model.contents import Counts, Draft, Metrics, Model, written
 from slipway.model.predictor import ABSOLUTE, Predictor, close
 from slipway.problem import Problem
 from slipway.table.schema import Columns
 from slipway.training import evidence
-from slipway.training.candidates import CANDIDATES
-from slipway.training.compare import Entry, Fitted, fit
+from slipway.training.compare import Blended, Entry, Fitted, fit
 from slipway.training.dataset import Table
+from slipway.training.members import members
 from slipway.training.metrics import METRICS
 from slipway.training.plot import fit_svg
 from slipway.training.report import report_html
@@ -25,7 +25,7 @@ def challenger(table: Table, entries: Sequence[Entry]) -> tuple[Draft, dict[int,
     """The best entry whose export agrees with scikit-learn on every held-out row, and why better ones were refused."""
     refused: dict[int, str] = {}
     for position, entry in enumerate(entries):
-        if entry.trial is None:
+        if entry.trial is None or entry.reason:
             continue
         fitted = fit(entry.trial, table.learned, table.goal.seed)
         draft = _draft(table, entry, fitted)
@@ -36,7 +36,7 @@ def challenger(table: Table, entries: Sequence[Entry]) -> tuple[Draft, dict[int,
     raise TableError("no candidate can be exported exactly: " + "; ".join(refused.values() or ["none was fitted"]))
 
 
-def disagreements(fitted: Fitted, predictor: Predictor, columns: Columns) -> int:
+def disagreements(fitted: Fitted | Blended, predictor: Predictor, columns: Columns) -> int:
     """Rows on which the export and scikit-learn differ: the parity gate.
 
     Scores agree within 1e-5 relative or 1e-6 absolute; labels are equal unless the score is within 1e-6 of the
@@ -54,9 +54,8 @@ def disagreements(fitted: Fitted, predictor: Predictor, columns: Columns) -> int
     return int((~agree).sum())
 
 
-def _draft(table: Table, entry: Entry, fitted: Fitted) -> Draft:
-    trial, candidate = fitted.trial, CANDIDATES[fitted.trial.candidate]
-    graph = candidate.export(fitted.estimator, len(fitted.encoding.outputs))
+def _draft(table: Table, entry: Entry, fitted: Fitted | Blended) -> Draft:
+    parts, graphs = members(fitted)
     model = Model(
         task=table.rows.task,
         target=table.target.name,
@@ -64,28 +63,13 @@ def _draft(table: Table, entry: Entry, fitted: Fitted) -> Draft:
         threshold=entry.threshold,
         metric=table.goal.metric,
         costs=table.goal.costs,
-        members=(
-            Member(
-                candidate=trial.candidate,
-                settings=trial.described(),
-                input=candidate.dtype,
-                link="expm1" if trial.log_target else graph.link,
-                base=tuple(graph.base),
-                encoding=Outputs(fitted.encoding.outputs),
-            ),
-        ),
+        members=parts,
         split=table.split,
         rows=Counts(int(table.used.sum()), int(table.held.sum()), int((~table.target.rows).sum())),
         data=table.fingerprint,
         libraries={name: version(name) for name in LIBRARIES},
     )
-    return Draft(
-        {
-            "schema.json": written(table.rows.schema),
-            "model.json": written(model),
-            "model.onnx": graph.onnx,
-        }
-    )
+    return Draft({"schema.json": written(table.rows.schema), "model.json": written(model), **graphs})
 
 
 def documents(

@@ -100,8 +100,8 @@ def leaderboard(entries: Sequence[Entry], refused: dict[int, str]) -> tuple[Rank
             entry.trial.described(),
             entry.mean,
             entry.error,
-            position not in refused,
-            refused.get(position, ""),
+            position not in refused and not entry.reason,
+            refused.get(position, entry.reason),
         )
         if entry.trial
         else Ranked("baseline", {}, entry.mean, entry.error, False, "ignores all features")

@@ -18,14 +18,13 @@ from slipway.threads import cores
 from slipway.training.candidates import skewed, trials
 from slipway.training.challenger import challenger, documents
 from slipway.training.champion import Champions, Incomparable, common_rows
-from slipway.training.compare import baseline, compare
+from slipway.training.compare import baseline
 from slipway.training.curve import worth_learning
 from slipway.training.dataset import Table, read, read_kept, remarks
 from slipway.training.gate import Verdict, judge
 from slipway.training.metrics import Scored, value
+from slipway.training.search import Step, search
 
-# Where a table has this many cells, only this part of the trials is made: more rows leave less to tune.
-PARTS = ((2_000_000, 4), (200_000, 2))
 UNRIVALLED = "there was no champion to compare with"  # the pointer keeps it, so it must stay true afterwards
 
 
@@ -52,7 +51,7 @@ def train(
     store: LocalStore | None = None,
     inputs: str | None = None,
     jobs: int | None = None,
-    progress: Callable[[int, int, str], None] = lambda done, total, candidate: None,
+    progress: Callable[[Step], None] = lambda step: None,
     reading: Callable[[int, int | None], None] = lambda done, total: None,
     data: str | None = None,
 ) -> Outcome:
@@ -69,7 +68,7 @@ def train(
     jobs : int, optional
         Worker processes; one per core by default.
     progress : callable
-        Told (fits done, fits in all, candidate).
+        Told after each fit of the search.
     reading : callable
         Told (rows read, about how many there are).
     data : str, optional
@@ -99,16 +98,16 @@ def _learned(
     table: Table,
     inputs: str | None,
     jobs: int,
-    progress: Callable[[int, int, str], None],
+    progress: Callable[[Step], None],
 ) -> Outcome:
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
     table, learned = worth_learning(table, problem.candidates, log_target)
-    tried = _number(problem, table), table.rows.task, problem.seed, log_target, int(table.used.sum())
+    tried = problem.search.trials, table.rows.task, problem.seed, log_target, int(table.used.sum())
     compared = trials(problem.candidates, *tried)
-    entries, whole = compare(table.learned, compared, table.goal, jobs, progress)
-    remarked = remarks(table) + learned + ([] if whole else ["the comparison was ended early by Ctrl-C"])
-    draft, refused = challenger(table, entries)
-    bundle = store.add(problem.name, documents(problem, table, draft, entries, refused, remarked))
+    found = search(table.learned, compared, table.goal, jobs, progress, problem.serving.max_row_microseconds)
+    draft, refused = challenger(table, found.entries)
+    remarked = remarks(table) + learned + found.remarks
+    bundle = store.add(problem.name, documents(problem, table, draft, found.entries, refused, remarked))
     pointer = store.pointer()
     verdict = _verdict(problem, table, bundle, champions, pointer)
     if verdict.promoted:
@@ -117,11 +116,6 @@ def _learned(
     champion = pointer.digest if pointer else None
     store.journal.append(entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs))
     return Outcome(bundle, verdict, champion)
-
-
-def _number(problem: Problem, table: Table) -> int:
-    part = next((part for cells, part in PARTS if table.cells >= cells), 1)
-    return max(1, problem.search.trials // part)
 
 
 def _verdict(problem: Problem, table: Table, bundle: Bundle, champions: Champions, pointer: Pointer | None) -> Verdict:

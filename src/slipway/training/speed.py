@@ -1,0 +1,42 @@
+"""How long one row takes a model, estimated from counts, so that no clock decides which model is chosen."""
+
+import numpy as np
+
+from slipway.training.candidates import CANDIDATES, Blend, Trial
+from slipway.training.compare import Rows
+
+# Microseconds, fitted to measurements of one row on one core: of any answer, of each member's graph, of each output of an
+# encoding, and of each halving on the way through a tree.
+ANSWER, GRAPH, OUTPUT, HALVING = 9.0, 5.0, 1.1, 0.01
+SAMPLE = 1_000
+
+
+class Speed:
+    """Estimates for models of one table.
+
+    Parameters
+    ----------
+    rows : Rows
+        What they learn from.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = len(rows.y)
+        self._scores = max(1, len(rows.classes)) if rows.task == "multiclass" else 1
+        self._sample = rows.take(np.arange(min(SAMPLE, len(rows.y))))
+        self._widths: dict[str, int] = {}
+
+    def microseconds(self, trial: Trial | Blend) -> float:
+        """From the columns of a row to its answer."""
+        return ANSWER + sum(self._member(each) for each in (trial.trials if isinstance(trial, Blend) else (trial,)))
+
+    def _member(self, trial: Trial) -> float:
+        trees, leaves = trial.trees(self._rows)
+        each = self._scores if CANDIDATES[trial.candidate].staged else 1  # boosting grows a tree per class
+        return GRAPH + OUTPUT * self._width(trial.candidate) + HALVING * trees * each * float(np.log2(leaves))
+
+    def _width(self, candidate: str) -> int:
+        if candidate not in self._widths:
+            encoding = CANDIDATES[candidate].preprocess(self._sample.schema, self._sample.columns)
+            self._widths[candidate] = len(encoding.outputs)
+        return self._widths[candidate]

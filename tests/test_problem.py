@@ -25,7 +25,7 @@ def test_three_settings_are_enough(path):
     assert (problem.name, problem.source, problem.target) == ("trial", ("table.csv",), "charges")
     assert (problem.task, problem.metric, problem.positive, problem.costs) == (None, None, None, None)
     assert problem.candidates == ("linear", "forest", "boosting")
-    assert (problem.search, problem.holdout) == (Search(trials=8), Holdout(share=0.2, salt=None))
+    assert (problem.search, problem.holdout) == (Search(trials=16), Holdout(share=0.2, salt=None))
     assert problem.gate == Gate(minimum=None, minimum_gain=0.0, confidence=0.9)
     assert problem.serving == Serving(
         unknown_levels="reject",
@@ -167,6 +167,11 @@ def test_a_byte_order_mark_and_windows_lines_are_read(path):
         ("id: [a, charges]", "id: charges is the target. Take it out of id"),
         ("drop: charges", "drop: charges is the target"),
         ("id: a\ndrop: [a, b]", "a is in id and in drop"),
+        ("group: a\ndrop: a", "a is in group and in drop. A group is not learned from anyway"),
+        ("id: a\ngroup: [a, b]", "a is in id and in group. Take it out of id"),
+        ("time: charges", "time: charges is the target. Take it out of time"),
+        ("group: [a, charges]", "group: charges is the target. Take it out of group"),
+        ("time: a\ngroup: [b, c]", "time and group exclude one another: .* Take group out, and put b, c in drop"),
         ("name: twice", "line 4: not valid YAML: the key 'name' is given twice"),
         ("gate: {minimum: 1, minimum: 2}", "line 4: not valid YAML: the key 'minimum' is given twice"),
         ("seed: [1", "line 4: not valid YAML"),

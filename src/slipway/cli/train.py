@@ -12,8 +12,8 @@ from slipway.cli.progress import FEW, Progress
 from slipway.threads import cores, pin_threads
 
 if TYPE_CHECKING:
+    from slipway.training.outcome import Outcome
     from slipway.training.search import Step
-    from slipway.training.train import Outcome
 
 SHOWN = 8
 

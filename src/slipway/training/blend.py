@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from slipway.training.candidates import Blend, Trial
-from slipway.training.compare import Fold, Goal, Rows
+from slipway.training.compare import Goal, Rows
+from slipway.training.folds import Fold
 from slipway.training.measured import Measured, measured
 from slipway.training.metrics import METRICS, value
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
 from slipway.kinds import Task
 from slipway.model.encoding import Encoding
@@ -15,11 +14,7 @@ from slipway.table.schema import Columns, Schema
 from slipway.training.candidates import CANDIDATES, Blend, Trial
 from slipway.training.metrics import Scored, best_threshold
 
-FOLDS = 5
-REPEATS = ((1_000, 4), (2_000, 3), (4_000, 2))  # of tables with fewer rows than that
-LARGE = 20_000
 SMOOTH = ("rmse", "mae", "r2", "roc_auc", "pr_auc", "log_loss", "brier")
-Fold = tuple[np.ndarray, np.ndarray]  # the rows learned from, and those held out
 
 
 @dataclass(frozen=True)
@@ -34,6 +29,10 @@ class Rows:
         Numbers, or codes of classes.
     task : str
     classes : tuple of str
+    kin : ndarray of int or None
+        Rows with the same number belong together: no fold parts them. None when each stands alone.
+    time : ndarray or None
+        When each row was, where the problem says so; NaN where the row does not.
     """
 
     schema: Schema
@@ -41,10 +40,14 @@ class Rows:
     y: np.ndarray
     task: Task
     classes: tuple[str, ...]
+    kin: np.ndarray | None = None
+    time: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> "Rows":
         columns = {name: column[rows] for name, column in self.columns.items()}
-        return Rows(self.schema, columns, self.y[rows], self.task, self.classes)
+        kin = None if self.kin is None else self.kin[rows]
+        time = None if self.time is None else self.time[rows]
+        return Rows(self.schema, columns, self.y[rows], self.task, self.classes, kin, time)
 
 
 @dataclass(frozen=True)
@@ -158,9 +161,9 @@ def fit(trial: Trial | Blend, rows: Rows, seed: int) -> Fitted | Blended:
 def fit_one(trial: Trial, rows: Rows, seed: int) -> Fitted:
     """Learn the encoding and the estimator from these rows."""
     candidate = CANDIDATES[trial.candidate]
-    encoding = candidate.preprocess(rows.schema, rows.columns)
-    fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed), encoding, len(rows.classes))
     y = np.log1p(rows.y) if trial.log_target else rows.y
+    encoding = candidate.preprocess(rows.schema, rows.columns, y, trial.settings)
+    fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed, encoding), encoding, len(rows.classes))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the comparison judges what came out
         fitted.estimator.fit(fitted.matrix(rows.columns), y)
@@ -172,26 +175,13 @@ def stages(trial: Trial, learned: Rows, held: Rows, seed: int) -> dict[int, np.n
     if not trial.staged:
         return {0: fit(trial, learned, seed).scores(held.columns)}
     candidate = CANDIDATES[trial.candidate]
-    encoding = candidate.preprocess(learned.schema, learned.columns)
-    begun = Fitted(trial, candidate.estimator(learned.task, trial.settings, seed), encoding, len(learned.classes))
     y, truth = (np.log1p(rows.y) if trial.log_target else rows.y for rows in (learned, held))
+    encoding = candidate.preprocess(learned.schema, learned.columns, y, trial.settings)
+    begun = Fitted(trial, candidate.estimator(learned.task, trial.settings, seed, encoding), encoding, len(learned.classes))
     matrices = begun.matrix(learned.columns), begun.matrix(held.columns)
     assert candidate.staged is not None
     answers = candidate.staged(begun.estimator, matrices[0], y, matrices[1], truth)
     return {iterations: begun.scored(answer) for iterations, answer in answers}
-
-
-def folds_of(rows: Rows, seed: int) -> list[Fold]:
-    """Five folds; several times on small tables, where one division says little; three on large ones."""
-    number = 3 if len(rows.y) > LARGE else FOLDS
-    repeats = next((times for most, times in REPEATS if len(rows.y) < most), 1)
-    if rows.task == "regression":
-        splitter = RepeatedKFold(n_splits=number, n_repeats=repeats, random_state=seed)
-    else:
-        splitter = RepeatedStratifiedKFold(n_splits=number, n_repeats=repeats, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class")  # such a class is left out of some folds
-        return list(splitter.split(np.zeros(len(rows.y)), rows.y))
 
 
 def baseline(rows: Rows, number: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
 
+from slipway.model.encoding import Encoding
 from slipway.training.candidate import Candidate, Settings
 from slipway.training.export import Graph, Tree, tree_graph
 from slipway.training.preprocessing import for_trees
@@ -30,7 +31,7 @@ CLASSES = (
 )
 
 
-def _estimator(task: str, settings: Settings, seed: int) -> Any:
+def _estimator(task: str, settings: Settings, seed: int, encoding: Encoding) -> Any:
     given = dict(settings)
     numbers, classes = KINDS[given.pop("splits", "best")]
     kind = numbers if task == "regression" else classes

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from slipway.training.candidates import Blend, Trial
-from slipway.training.compare import Entry, Fold, Goal, Rows
+from slipway.training.compare import Entry, Goal, Rows
+from slipway.training.folds import Fold
 from slipway.training.metrics import METRICS, value
 
 Answers = Mapping[int, np.ndarray]  # by the number of the fold, for the rows it holds out

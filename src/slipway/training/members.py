@@ -21,7 +21,7 @@ def members(fitted: Fitted | Blended, stem: str = "model") -> tuple[tuple[Member
                 input=candidate.dtype,
                 link="expm1" if one.trial.log_target else graph.link,
                 base=tuple(graph.base),
-                encoding=Outputs(one.encoding.outputs),
+                encoding=Outputs(one.encoding.outputs, one.encoding.features),
                 weight=weight,
             )
         )

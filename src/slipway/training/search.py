@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from slipway.training.blend import blended
-from slipway.training.candidates import Trial
+from slipway.training.candidates import Blend, Trial
 from slipway.training.choice import chosen
-from slipway.training.compare import Entry, Fold, Goal, Rows, baseline, folds_of
+from slipway.training.compare import Entry, Goal, Rows, baseline
+from slipway.training.folds import Fold, folds
 from slipway.training.measured import Measured, measured, settled
 from slipway.training.speed import Speed
 from slipway.training.workers import Job, Work, Workers
@@ -114,9 +115,9 @@ def search(
     KeyboardInterrupt
         When Ctrl-C came before the first round was done.
     """
-    folds = folds_of(rows, goal.seed)
-    halving = Halving(rows, folds, goal, Speed(rows), bound, progress)
-    with Workers(Work(rows, folds, goal.seed), jobs) as workers:
+    divided = folds(rows.y, len(rows.classes), rows.kin, rows.time, goal.seed)
+    halving = Halving(rows, divided, goal, Speed(rows), bound, progress)
+    with Workers(Work(rows, divided, goal.seed), jobs) as workers:
         try:
             halving.run(trials, workers)
         except KeyboardInterrupt:
@@ -171,6 +172,8 @@ class Halving:
 
     def _quick_enough(self, trials: Sequence[Trial]) -> list[Trial]:
         """Those within the bound; where there is none, the quickest."""
+        if np.isinf(self._bound):
+            return list(trials)
         times = [self._speed.microseconds(trial) for trial in trials]
         if min(times) > self._bound:
             self._bound = NEAR * min(times)
@@ -211,8 +214,8 @@ class Halving:
     def _work(self, each: Round) -> float:
         return each.most * each.folds * min(each.part, self._learned)
 
-    def _keeps(self, trial: Trial) -> bool:
-        return self._speed.microseconds(trial) <= self._bound
+    def _keeps(self, trial: Trial | Blend) -> bool:
+        return np.isinf(self._bound) or self._speed.microseconds(trial) <= self._bound
 
     def found(self, whole: bool) -> Found:
         """The leaderboard, the chosen one first; KeyboardInterrupt when there is none."""
@@ -221,7 +224,7 @@ class Halving:
         rows, folds, goal = self._rows, self._folds, self._goal
         finalists = [result for _, result in self._done]
         blend = blended(finalists, rows, folds, goal) if whole and len(finalists) > 1 else None
-        if blend and self._speed.microseconds(blend.trial) <= self._bound:
+        if blend and self._keeps(blend.trial):
             finalists = [*finalists, blend]
         best = chosen(finalists, self._learned)
         others = sorted((each for each in finalists if each is not best), key=lambda each: -each.mean)

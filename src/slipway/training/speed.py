@@ -4,6 +4,7 @@ import numpy as np
 
 from slipway.training.candidates import CANDIDATES, Blend, Trial
 from slipway.training.compare import Rows
+from slipway.training.preprocessing import NATIVE
 
 # Microseconds, fitted to measurements of one row on one core: of any answer, of each member's graph, of each output of an
 # encoding, and of each halving on the way through a tree.
@@ -24,7 +25,7 @@ class Speed:
         self._rows = len(rows.y)
         self._scores = max(1, len(rows.classes)) if rows.task == "multiclass" else 1
         self._sample = rows.take(np.arange(min(SAMPLE, len(rows.y))))
-        self._widths: dict[str, int] = {}
+        self._widths: dict[tuple[str, bool], int] = {}
 
     def microseconds(self, trial: Trial | Blend) -> float:
         """From the columns of a row to its answer."""
@@ -33,10 +34,12 @@ class Speed:
     def _member(self, trial: Trial) -> float:
         trees, leaves = trial.trees(self._rows)
         each = self._scores if CANDIDATES[trial.candidate].staged else 1  # boosting grows a tree per class
-        return GRAPH + OUTPUT * self._width(trial.candidate) + HALVING * trees * each * float(np.log2(leaves))
+        return GRAPH + OUTPUT * self._width(trial) + HALVING * trees * each * float(np.log2(leaves))
 
-    def _width(self, candidate: str) -> int:
-        if candidate not in self._widths:
-            encoding = CANDIDATES[candidate].preprocess(self._sample.schema, self._sample.columns)
-            self._widths[candidate] = len(encoding.outputs)
-        return self._widths[candidate]
+    def _width(self, trial: Trial) -> int:
+        key = trial.candidate, bool(trial.settings.get(NATIVE))
+        if key not in self._widths:
+            some = self._sample
+            encoding = CANDIDATES[trial.candidate].preprocess(some.schema, some.columns, some.y, trial.settings)
+            self._widths[key] = len(encoding.outputs)
+        return self._widths[key]

@@ -14,8 +14,10 @@ from types import TracebackType
 
 import numpy as np
 
+from slipway.threads import one_thread
 from slipway.training.candidates import Trial
-from slipway.training.compare import Fold, Rows, stages
+from slipway.training.compare import Rows, stages
+from slipway.training.folds import Fold
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ _shared: list[Work] = []  # one of them in each worker
 
 def _start_worker(work: Work) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    one_thread()  # for the life of this process
     _shared[:] = [work]
 
 

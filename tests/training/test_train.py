@@ -52,6 +52,7 @@ def test_the_first_useful_model_becomes_champion(tmp_path, store, frame, target,
         "golden.json",
         "metrics.json",
         "drift.json",
+        "evaluation.json",
         "report.html",
         "fit.svg",
     }

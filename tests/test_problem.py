@@ -25,7 +25,7 @@ def test_three_settings_are_enough(path):
     assert (problem.name, problem.source, problem.target) == ("trial", ("table.csv",), "charges")
     assert (problem.task, problem.metric, problem.positive, problem.costs) == (None, None, None, None)
     assert problem.candidates == ("linear", "forest", "boosting")
-    assert (problem.search, problem.holdout) == (Search(trials=8), Holdout(share=0.2, salt=None))
+    assert (problem.search, problem.holdout) == (Search(trials=16), Holdout(share=0.2, salt=None))
     assert problem.gate == Gate(minimum=None, minimum_gain=0.0, confidence=0.9)
     assert problem.serving == Serving(
         unknown_levels="reject",

@@ -244,6 +244,7 @@ def test_the_environment_names_the_file(path):
         ("SERVING_OUT_OF_RANGE", "warn", lambda problem: problem.serving.out_of_range == "warn"),
         ("SERVING_MAX_ROWS", "5", lambda problem: problem.serving.max_rows == 5),
         ("SERVING_MAX_BODY_BYTES", "5000", lambda problem: problem.serving.max_body_bytes == 5000),
+        ("SERVING_MAX_ROW_MICROSECONDS", "30", lambda problem: problem.serving.max_row_microseconds == 30),
         ("SERVING_MAX_UPLOAD_BYTES", "5000", lambda problem: problem.serving.max_upload_bytes == 5000),
         (
             "SERVING_CORS_ORIGINS",

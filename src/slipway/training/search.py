@@ -126,7 +126,7 @@ def search(
 
 
 def rounds(rows: int, columns: int, folds: int, repeated: int, trials: int) -> list[Round]:
-    """The rounds for so many rows that a fold learns from, columns, folds (`repeated` of the first repeat) and trials.
+    """The rounds for so many rows, columns, folds (`repeated` of the first repeat) and trials.
 
     A few trials are compared once, on the first repeat.
     """
@@ -162,7 +162,7 @@ class Halving:
         """Make the rounds."""
         going = self._quick_enough(trials)
         columns, repeated = len(self._rows.schema.names), _repeated(self._folds)
-        plan = rounds(self._learned, columns, len(self._folds), repeated, len(going))
+        plan = rounds(len(self._rows.y), columns, len(self._folds), repeated, len(going))
         for number, each in enumerate(plan):
             if number:
                 going = self._survivors(each.most, f"left after round {number} of {len(plan)}")

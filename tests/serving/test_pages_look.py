@@ -1,11 +1,10 @@
 import re
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from page import TYPED, Page, start
-from slipway import serving
+from slipway.report.look import LOOK
 
 
 @pytest.fixture
@@ -81,7 +80,7 @@ def test_nothing_comes_from_elsewhere(serve):
 
 def test_the_look_keeps_its_contrast():
     """WCAG AA: 4.5 for text on each ground it is used on, 3 for bars and the edges of controls."""
-    sheet = (Path(serving.__file__).parent / "static" / "slipway.css").read_text()
+    sheet = LOOK.read_text()
     light, dark = re.findall(r":root \{(.*?)\}", sheet, re.S)[:2]
     for block in (light, dark):
         colour = {name: _luminance(code) for name, code in re.findall(r"--([\w-]+): #(\w+);", block)}

@@ -7,7 +7,8 @@ from typing import Any
 from slipway.model.contents import metrics_of
 from slipway.model.predictor import Predictor
 from slipway.model.scoring import Answers
-from slipway.serving.chart import MOST, Bar, Chart, contribution_chart, number, probability_bars, share
+from slipway.report.numbers import number, share
+from slipway.serving.chart import MOST, Bar, Chart, contribution_chart, probability_bars
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """Content of the model card beyond the bundle's own documents."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from slipway.model.contents import Estimate, Ranked
-from slipway.serving.chart import Bar, number
+from slipway.report.numbers import number
+from slipway.serving.chart import Bar
 from slipway.serving.form import plain, typical
 from slipway.table.dates import show_date
 from slipway.table.schema import Field
@@ -56,11 +56,6 @@ def best_of_each(leaderboard: Sequence[Ranked]) -> list[Ranked]:
 def deciding_first(measured: Mapping[str, Estimate], metric: str) -> list[tuple[str, Estimate]]:
     """Name and value of each metric; the one that the gate decides by is the first."""
     return sorted(measured.items(), key=lambda pair: pair[0] != metric)
-
-
-def settings(values: Mapping[str, Any]) -> str:
-    """An estimator's settings in one line."""
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(values.items()))
 
 
 def _allowed(field: Field) -> str:

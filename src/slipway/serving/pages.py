@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, render_template, request, url_for
+from flask import Blueprint, Response, current_app, g, render_template, request, send_file, url_for
 
 from slipway import __version__
+from slipway.report.look import LOOK
+from slipway.report.numbers import aligned, brief, number, settings, share
 from slipway.serving import card, snippets
 from slipway.serving.answer import Answer, explain
-from slipway.serving.chart import aligned, number, share
-from slipway.serving.form import FEW_FIELDS, brief, controls, groups, read_row, typical
+from slipway.serving.form import FEW_FIELDS, controls, groups, read_row, typical
 from slipway.serving.keys import FORM_FIELD
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
@@ -22,7 +23,7 @@ pages.add_app_template_filter(brief, "brief")
 pages.add_app_template_filter(number, "number")
 pages.add_app_template_filter(aligned, "aligned")
 pages.add_app_template_filter(share, "share")
-pages.add_app_template_filter(card.settings, "settings")
+pages.add_app_template_filter(settings, "settings")
 pages.add_app_template_filter(visible, "visible")
 
 # A document of the bundle carries its styles in itself; nothing else may run or load in it.
@@ -138,6 +139,12 @@ def model() -> str:
         fields=card.describe(here.schema.fields),
         apidocs=url_for("flasgger.apidocs"),
     )
+
+
+@pages.get("/static/look.css")
+def look() -> Response:
+    """The look that the pages share with the report."""
+    return send_file(LOOK, mimetype="text/css")
 
 
 @pages.get("/model/fit.svg")

@@ -9,6 +9,7 @@ from slipway.model.contents import (
     Estimate,
     Golden,
     Holdout,
+    Member,
     Metrics,
     Model,
     Outputs,
@@ -84,13 +85,18 @@ def files(task: str, schema: Schema = SCHEMA, encoding: Encoding = ENCODING, row
     own = facts.pop("weights")
     weights = np.array(own if weights is None else weights)
     metric = facts["metric"]
-    model = Model(
-        **facts,
-        task=task,
+    member = Member(
         candidate="linear",
         settings={"penalty": 1.0},
         input="float64",
+        link=facts.pop("link"),
+        base=facts.pop("base"),
         encoding=Outputs(encoding.outputs),
+    )
+    model = Model(
+        **facts,
+        task=task,
+        members=(member,),
         split=Split(0.2, task, schema.names),
         rows=Counts(80, 20, 0),
         data="0" * 64,

@@ -6,6 +6,7 @@ import pytest
 
 from bundles import ROWS, SCHEMA, TASKS, files, make_bundle
 from slipway.errors import BundleError
+from slipway.model.contents import Draft
 from slipway.model.predictor import Predictor, close
 from slipway.store.local import LocalStore
 from slipway.table.cell import columns_from_rows
@@ -24,10 +25,16 @@ def store(tmp_path) -> LocalStore:
     return LocalStore(tmp_path)
 
 
-def predictor(store, task, **model) -> Predictor:
-    """Of a bundle whose model.json has other members too."""
-    content = files(task)
-    content["model.json"] = json.dumps(json.loads(content["model.json"]) | model).encode()
+def with_model(content: dict, member: dict | None = None, **model) -> dict:
+    """The files with other values in model.json, or of its first member."""
+    document = json.loads(content["model.json"]) | model
+    document["members"][0] |= member or {}
+    return content | {"model.json": json.dumps(document).encode()}
+
+
+def predictor(store, task, member=None, **model) -> Predictor:
+    """Of a bundle with other values in model.json."""
+    content = with_model(files(task), member, **model)
     return Predictor(store.add(task, content))
 
 
@@ -40,8 +47,7 @@ def test_a_number(store):
 
 def test_the_logarithm_is_undone_in_double_precision(store):
     weights = [[0.1], [0.2], [1.0], [-0.5]]
-    content = files("regression", weights=weights)
-    content["model.json"] = json.dumps(json.loads(content["model.json"]) | {"link": "expm1", "base": [0.5]}).encode()
+    content = with_model(files("regression", weights=weights), {"link": "expm1", "base": [0.5]})
     found = Predictor(store.add("regression", content)).scores(COLUMNS)
     np.testing.assert_allclose(found, np.expm1(MATRIX @ np.array(weights)[:, 0] + 0.5), rtol=1e-13)
 
@@ -70,11 +76,37 @@ def test_several_labels(store):
     assert made.positive is None
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_members_are_blended_by_their_weights(store, task):
+    content = files(task)
+    doubled = linear_graph(2 * np.array(TASKS[task]["weights"]))
+    (first,) = json.loads(content["model.json"])["members"]
+    members = [first | {"weight": 0.75}, first | {"weight": 0.25, "graph": "model-2.onnx"}]
+    blend = Predictor(store.add(task, with_model(content, members=members) | {"model-2.onnx": doubled}))
+    one, two = (Predictor(Draft(content | {"model.onnx": graph})) for graph in (content["model.onnx"], doubled))
+    np.testing.assert_allclose(blend.scores(COLUMNS), 0.75 * one.scores(COLUMNS) + 0.25 * two.scores(COLUMNS), rtol=1e-12)
+    assert blend.model.kind == "linear"
+
+
+def test_a_graph_that_is_not_there_is_named(store):
+    with pytest.raises(BundleError, match="has no model-7.onnx"):
+        predictor(store, "regression", {"graph": "model-7.onnx"})
+
+
+def test_a_calibration_moves_probabilities(store):
+    plain, moved = predictor(store, "binary"), predictor(store, "binary", calibration={"slope": 0.5, "shift": 0.3})
+    scores = plain.scores(COLUMNS)
+    np.testing.assert_allclose(moved.scores(COLUMNS), 1 / (1 + np.exp(-0.5 * np.log(scores / (1 - scores)) - 0.3)), rtol=1e-12)
+    for base, expected in ((-1000.0, 0.0), (1000.0, 1.0)):
+        extreme = predictor(store, "binary", {"base": [base]}, calibration={"slope": 0.5, "shift": 0.3})
+        assert (extreme.scores(COLUMNS) == expected).all()
+
+
 @pytest.mark.parametrize("base, expected", [(-1000.0, 0.0), (1000.0, 1.0), (0.0, 0.5)])
 def test_probabilities_stay_finite(store, base, expected):
     with np.errstate(over="raise", invalid="raise"):
-        found = predictor(store, "binary", base=[base]).scores(COLUMNS)
-        spread = predictor(store, "multiclass", base=[base, -base, 0.0]).scores(COLUMNS)
+        found = predictor(store, "binary", {"base": [base]}).scores(COLUMNS)
+        spread = predictor(store, "multiclass", {"base": [base, -base, 0.0]}).scores(COLUMNS)
     assert np.isfinite(found).all() and (base == 0 or (found == expected).all())
     np.testing.assert_allclose(spread.sum(axis=1), 1)
 

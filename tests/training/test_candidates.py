@@ -68,7 +68,8 @@ def test_a_new_candidate_is_one_definition_and_one_line(tmp_path, monkeypatch):
     outcome = train(asked, LocalStore(tmp_path / "artifacts"), inputs=None, jobs=1)
     assert outcome.verdict.promoted
     predictor = Predictor(outcome.bundle)
-    assert predictor.model.candidate == "least_squares" and predictor.model.settings == {"fit_intercept": True}
+    (member,) = predictor.model.members
+    assert member.candidate == "least_squares" and member.settings == {"fit_intercept": True}
     assert not predictor.has_trees
     leaderboard = outcome.bundle.json("metrics.json")["leaderboard"]
     assert {each["candidate"] for each in leaderboard} == {"least_squares", "baseline"}

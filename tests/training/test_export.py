@@ -9,7 +9,7 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from slipway.model.predictor import INPUT, LINKS, OUTPUT
+from slipway.model.runner import INPUT, LINKS, OUTPUT
 from slipway.training.candidates import CANDIDATES
 
 RANDOM = np.random.default_rng(0)

@@ -143,7 +143,7 @@ def test_an_export_that_answers_otherwise_is_refused(tmp_path, store, monkeypatc
     monkeypatch.setitem(CANDIDATES, "boosting", replace(boosting, export=wrong))
     outcome = trained(tmp_path, store, charges(), "charges", candidates=["boosting", "linear"])
     metrics = outcome.bundle.json("metrics.json")
-    assert outcome.bundle.json("model.json")["candidate"] == "linear"
+    assert outcome.bundle.json("model.json")["members"][0]["candidate"] == "linear"
     refused = [entry for entry in metrics["leaderboard"] if "unlike scikit-learn" in entry["reason"]]
     assert bool(refused) == (metrics["leaderboard"][0]["candidate"] == "boosting")
     with pytest.raises(TableError, match="no candidate can be exported exactly"):

@@ -57,7 +57,7 @@ def _champion(store: "LocalStore", pointer: "Pointer") -> dict[str, Any]:
     except BundleError as error:
         return found | {"sound": False, "damage": str(error)}
     values = {name: one.value for name, one in metrics.holdout.metrics.items()}
-    return found | {"candidate": model.candidate, "target": model.target, "holdout": values}
+    return found | {"candidate": model.kind, "target": model.target, "holdout": values}
 
 
 def _lines(status: dict[str, Any]) -> list[str]:

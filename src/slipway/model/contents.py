@@ -5,7 +5,7 @@ key that is not known here is ignored, so a format may gain keys that change no 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict, TypeVar
 
@@ -18,6 +18,7 @@ from slipway.table.schema import Schema
 
 T = TypeVar("T")
 Link = Literal["identity", "expm1", "sigmoid", "softmax"]
+WEIGHTS = 1e-9  # how far the sum of weights may be from 1
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,47 @@ class Outputs(msgspec.Struct, frozen=True):
     outputs: tuple[Output, ...]
 
 
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """One estimator of a model.
+
+    Attributes
+    ----------
+    settings : mapping
+        Of the candidate, as reports show them.
+    graph : str
+        The file of its ONNX graph.
+    input : str
+        What the matrix is rounded to before it enters the graph.
+    link, base
+        The graph's raw scores plus `base`, one number per score, go through the link.
+    weight : float
+        The model answers the weighted sum of what its members answer.
+    """
+
+    candidate: str
+    settings: dict[str, Any]
+    graph: str = "model.onnx"
+    input: Literal["float32", "float64"]
+    link: Link
+    base: tuple[float, ...]
+    encoding: Outputs
+    weight: float = 1.0
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """What makes of a binary model's probability p a calibrated one: sigmoid(slope · logit(p) + shift).
+
+    Source: Platt, "Probabilistic outputs for support vector machines", Advances in Large Margin Classifiers (1999).
+    """
+
+    slope: float
+    shift: float
+
+    def __post_init__(self) -> None:
+        if not self.slope > 0:
+            raise ValueError(f"calibration with the slope {self.slope}")
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """model.json.
 
@@ -74,12 +116,10 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         The probability from which a binary model answers the positive class.
     costs : tuple of float or None
         Declared costs of a false positive and a false negative.
-    settings : mapping
-        Of the candidate, as reports show them.
-    input : str
-        What the matrix is rounded to before it enters the graph.
-    link, base
-        The graph's raw scores plus `base`, one number per score, go through the link.
+    members : tuple of Member
+        One, or several that are blended; their weights add up to 1.
+    calibration : Calibration or None
+        For binary models.
     data : str
         Fingerprint of what the training read.
     libraries : mapping
@@ -92,12 +132,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None
     metric: str
     costs: tuple[float, float] | None
-    candidate: str
-    settings: dict[str, Any]
-    input: Literal["float32", "float64"]
-    link: Link
-    base: tuple[float, ...]
-    encoding: Outputs
+    members: tuple[Member, ...]
+    calibration: Calibration | None = None
     split: Split
     rows: Counts
     data: str
@@ -109,8 +145,19 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"{self.task} with {classes} classes")
         if (self.threshold is not None) != (self.task == "binary"):
             raise ValueError(f"{self.task} with the threshold {self.threshold}")
-        if len(self.base) != (classes if self.task == "multiclass" else 1):
-            raise ValueError(f"{self.task} of {classes} classes with {len(self.base)} numbers in base")
+        for member in self.members:
+            if len(member.base) != (classes if self.task == "multiclass" else 1):
+                raise ValueError(f"{self.task} of {classes} classes with {len(member.base)} numbers in base")
+        if abs(sum(member.weight for member in self.members) - 1) > WEIGHTS:
+            raise ValueError("the weights of the members do not add up to 1")
+        if self.calibration and self.task != "binary":
+            raise ValueError(f"{self.task} with a calibration")
+
+    @property
+    def kind(self) -> str:
+        """The candidate, or those that are blended."""
+        names = dict.fromkeys(member.candidate for member in self.members)
+        return " + ".join(names)
 
 
 class Answer(TypedDict):
@@ -204,7 +251,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 
 def model_of(bundle: Bundle | Draft) -> Model:
     """model.json; BundleError if it is invalid."""
-    return _document(bundle, "model.json", Model)
+    return _document(bundle, "model.json", Model, _members)
 
 
 def schema_of(bundle: Bundle | Draft) -> Schema:
@@ -238,9 +285,18 @@ def written(document: Schema | Model | Golden | Metrics | Mapping[str, Any]) -> 
     return text.encode() + b"\n"
 
 
-def _document(bundle: Bundle | Draft, name: str, kind: type[T]) -> T:
+def _members(document: Any) -> Any:
+    """A model.json of format 1, which had one estimator, as one with members."""
+    if not isinstance(document, dict) or "encoding" not in document:
+        return document
+    own = {field.name for field in msgspec.structs.fields(Member)}
+    member = {key: value for key, value in document.items() if key in own}
+    return {key: value for key, value in document.items() if key not in own} | {"members": [member]}
+
+
+def _document(bundle: Bundle | Draft, name: str, kind: type[T], modern: Callable[[Any], Any] = lambda document: document) -> T:
     try:
-        return msgspec.json.decode(bundle.read(name), type=kind)
+        return msgspec.convert(modern(msgspec.json.decode(bundle.read(name))), kind)
     except msgspec.ValidationError as error:
         raise unfit(bundle, name, str(error)) from error
     except (ValueError, RecursionError) as error:

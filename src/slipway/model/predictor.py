@@ -1,29 +1,22 @@
-"""A bundle that answers: encode, run the ONNX graph, apply the link in double precision.
+"""A bundle that answers: the weighted sum of what the members of its model say.
 
 Both the service and the gate use it, so a model is judged by exactly what will answer in production.
 """
 
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from slipway.errors import BundleError
 from slipway.model.bundle import Bundle
-from slipway.model.contents import Answer, Draft, Model, golden_of, model_of, schema_of, unfit
-from slipway.model.encoding import Encoding
+from slipway.model.contents import Answer, Draft, golden_of, model_of, schema_of, unfit
 from slipway.model.explanation import Contributions, contributions
+from slipway.model.runner import Runner, sigmoid
 from slipway.table.cell import columns_from_rows
 from slipway.table.schema import Columns
 
-if TYPE_CHECKING:  # see _session
-    from onnxruntime import InferenceSession
-
-INPUT = "rows"
-OUTPUT = "raw"
 RELATIVE = 1e-5
 ABSOLUTE = 1e-6
 
@@ -60,19 +53,11 @@ class Predictor:
         self.digest = bundle.digest
         self.schema = schema_of(bundle)
         self.model = model = model_of(bundle)
-        self.encoding = Encoding(self.schema, model.encoding.outputs)
-        if odd := self.encoding.unfit:
-            raise unfit(bundle, "model.json", f"encoding: {odd.kind} of {odd.field} does not fit schema.json")
         self.task = model.task
         self.target = model.target
         self.classes = model.classes
         self.threshold = model.threshold
-        self._base = np.array(model.base, dtype=np.float64)
-        self._link = LINKS[model.link]
-        self._dtype = np.dtype(model.input)
-        self._session = _session(bundle)
-        if not _fits(self._session, model):
-            raise unfit(bundle, "model.onnx", "its inputs and outputs differ from those in model.json")
+        self._members = [Runner(bundle, self.schema, member) for member in model.members]
 
     @property
     def positive(self) -> str | None:
@@ -80,17 +65,25 @@ class Predictor:
 
     @property
     def has_trees(self) -> bool:
-        """Whether the graph is one of trees: no other answers every score in two parts."""
-        return bool(self._session.get_outputs()[0].shape[1] == 2 * len(self._base))
+        """Whether a member is made of trees."""
+        return any(member.has_trees for member in self._members)
 
     def scores(self, columns: Columns) -> np.ndarray:
         """Predicted numbers (n,), P(positive) (n,), or class probabilities (n, classes)."""
-        matrix = self.encoding.encode(columns).astype(self._dtype)
-        parts = self._session.run([OUTPUT], {INPUT: matrix})[0].astype(np.float64)
-        # A tree graph answers every score in two float32 parts whose sum is the double (see training.export).
-        raw = parts.reshape(len(matrix), -1, len(self._base)).sum(axis=1) + self._base
-        scores = self._link(raw)
-        return scores if self.task == "multiclass" else scores[:, 0]
+        if len(self._members) == 1:
+            scores = self._members[0].scores(columns)
+        else:
+            scores = np.sum([member.weight * member.scores(columns) for member in self._members], axis=0)
+        if self.task == "multiclass":
+            return scores
+        return self._calibrated(scores[:, 0])
+
+    def _calibrated(self, scores: np.ndarray) -> np.ndarray:
+        if self.model.calibration is None:
+            return scores
+        with np.errstate(divide="ignore"):  # a probability of 0 or 1 stays one
+            logits = np.log(scores) - np.log1p(-scores)
+        return sigmoid(self.model.calibration.slope * logits + self.model.calibration.shift)
 
     def predict(self, columns: Columns) -> Prediction:
         """Answer each row."""
@@ -163,49 +156,3 @@ def close(expected: ArrayLike, answer: ArrayLike) -> np.ndarray | np.bool:
     """Whether two answers agree: 1e-5 relative or 1e-6 absolute (elementwise for arrays)."""
     agree: np.ndarray | np.bool = np.abs(np.subtract(answer, expected)) <= np.maximum(ABSOLUTE, RELATIVE * np.abs(expected))
     return agree
-
-
-def _session(bundle: Bundle | Draft) -> "InferenceSession":
-    """An ONNX Runtime session; the library loads here, because a process that has loaded it must not fork."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # telemetry is on by default
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # one thread a worker; more only fight over the cores
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(bundle.read("model.onnx"), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime raises a dozen unrelated types of its own here
-        raise unfit(bundle, "model.onnx", f"ONNX Runtime cannot load it ({error})") from error
-
-
-def _fits(session: "InferenceSession", model: Model) -> bool:
-    read = [(one.name, one.type, one.shape[1:]) for one in session.get_inputs()]
-    kind = {"float32": "tensor(float)", "float64": "tensor(double)"}[model.input]
-    answered = [(one.name, one.shape[1:]) for one in session.get_outputs()]
-    parts = [[(OUTPUT, [count * len(model.base)])] for count in (1, 2)]
-    return read == [(INPUT, kind, [len(model.encoding.outputs)])] and answered in parts
-
-
-def _sigmoid(raw: np.ndarray) -> np.ndarray:
-    small: np.ndarray = np.exp(-np.abs(raw))
-    return np.where(raw >= 0, 1 / (1 + small), small / (1 + small))
-
-
-def _softmax(raw: np.ndarray) -> np.ndarray:
-    powers: np.ndarray = np.exp(raw - raw.max(axis=1, keepdims=True))
-    shares: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return shares
-
-
-def _identity(raw: np.ndarray) -> np.ndarray:
-    return raw
-
-
-LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "identity": _identity,
-    "expm1": np.expm1,
-    "sigmoid": _sigmoid,
-    "softmax": _softmax,
-}

@@ -6,7 +6,7 @@ from importlib.metadata import version
 import numpy as np
 
 from slipway.errors import TableError
-from slipway.model.contents import Counts, Draft, Metrics, Model, Outputs, written
+from slipway.model.contents import Counts, Draft, Member, Metrics, Model, Outputs, written
 from slipway.model.predictor import ABSOLUTE, Predictor, close
 from slipway.problem import Problem
 from slipway.table.schema import Columns
@@ -64,12 +64,16 @@ def _draft(table: Table, entry: Entry, fitted: Fitted) -> Draft:
         threshold=entry.threshold,
         metric=table.goal.metric,
         costs=table.goal.costs,
-        candidate=trial.candidate,
-        settings=trial.described(),
-        input=candidate.dtype,
-        link="expm1" if trial.log_target else graph.link,
-        base=tuple(graph.base),
-        encoding=Outputs(fitted.encoding.outputs),
+        members=(
+            Member(
+                candidate=trial.candidate,
+                settings=trial.described(),
+                input=candidate.dtype,
+                link="expm1" if trial.log_target else graph.link,
+                base=tuple(graph.base),
+                encoding=Outputs(fitted.encoding.outputs),
+            ),
+        ),
         split=table.split,
         rows=Counts(int(table.used.sum()), int(table.held.sum()), int((~table.target.rows).sum())),
         data=table.fingerprint,

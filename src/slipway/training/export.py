@@ -1,7 +1,7 @@
 """Weights and trees → ONNX graphs that answer raw scores; each candidate says what its fitted estimator's are.
 
 A graph holds the trees or the linear part alone: encoding before it and link after it are NumPy in double precision
-(slipway.model.encoding, slipway.model.predictor), because whole pipelines exported in float32 move values across thresholds.
+(slipway.model.encoding, slipway.model.runner), because whole pipelines exported in float32 move values across thresholds.
 
 Two measures keep a tree graph exact although ONNX Runtime's operator computes in float32:
 
@@ -19,7 +19,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from slipway.model.contents import Link
-from slipway.model.predictor import INPUT, OUTPUT
+from slipway.model.runner import INPUT, OUTPUT
 
 IR_VERSION = 9
 OPSETS = (helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3))
@@ -34,7 +34,7 @@ class Graph:
     ----------
     onnx : bytes
     link : str
-        A key of `slipway.model.predictor.LINKS`.
+        A key of `slipway.model.runner.LINKS`.
     base : list of float
         Added to the raw scores, one per score.
     """

@@ -45,7 +45,7 @@ $fields
 def report_html(model: Model, schema: Schema, metrics: Metrics, figure: bytes, problem: str) -> bytes:
     """The report of a bundle from its own documents."""
     summary = (
-        f"Predicts {model.target} ({model.task}) with a {model.candidate} model, learned from "
+        f"Predicts {model.target} ({model.task}) with a {model.kind} model, learned from "
         f"{model.rows.training:,} rows and measured on {model.rows.holdout:,} others."
     )
     drawing = figure.decode()

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from evaluations import evaluation
 from slipway.model.bundle import Bundle
 from slipway.model.contents import (
     Counts,
@@ -118,6 +119,7 @@ def files(task: str, schema: Schema = SCHEMA, encoding: Encoding = ENCODING, row
         "golden.json": written(golden),
         "metrics.json": written(metrics),
         "drift.json": written(drift),
+        "evaluation.json": written(evaluation(task, schema)),
         "report.html": b"<!doctype html><title>Report</title><p>A report.",
         "fit.svg": b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle r="5"/></svg>',
     }

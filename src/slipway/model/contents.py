@@ -31,6 +31,10 @@ class Draft:
     def read(self, name: str) -> bytes:
         return self.files[name]
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a file; an earlier format may lack it."""
+        return name in self.files
+
 
 class Split(msgspec.Struct, frozen=True):
     """How rows were divided.
@@ -251,12 +255,12 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 
 def model_of(bundle: Bundle | Draft) -> Model:
     """model.json; BundleError if it is invalid."""
-    return _document(bundle, "model.json", Model, _members)
+    return document(bundle, "model.json", Model, _members)
 
 
 def schema_of(bundle: Bundle | Draft) -> Schema:
     """schema.json; BundleError if it is invalid."""
-    schema = _document(bundle, "schema.json", Schema)
+    schema = document(bundle, "schema.json", Schema)
     if len(set(schema.names)) < len(schema.names):
         raise unfit(bundle, "schema.json", "duplicate field name")
     return schema
@@ -264,12 +268,12 @@ def schema_of(bundle: Bundle | Draft) -> Schema:
 
 def golden_of(bundle: Bundle | Draft) -> Golden:
     """golden.json; BundleError if it is invalid."""
-    return _document(bundle, "golden.json", Golden)
+    return document(bundle, "golden.json", Golden)
 
 
 def metrics_of(bundle: Bundle | Draft) -> Metrics:
     """metrics.json; BundleError when it is none."""
-    return _document(bundle, "metrics.json", Metrics)
+    return document(bundle, "metrics.json", Metrics)
 
 
 def unfit(bundle: Bundle | Draft, name: str, reason: str) -> BundleError:
@@ -279,22 +283,23 @@ def unfit(bundle: Bundle | Draft, name: str, reason: str) -> BundleError:
     )
 
 
-def written(document: Schema | Model | Golden | Metrics | Mapping[str, Any]) -> bytes:
+def written(content: Schema | msgspec.Struct | Mapping[str, Any]) -> bytes:
     """A document as bundles have it; the same content gives the same bytes."""
-    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False, default=msgspec.to_builtins)
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False, default=msgspec.to_builtins)
     return text.encode() + b"\n"
 
 
-def _members(document: Any) -> Any:
+def _members(found: Any) -> Any:
     """A model.json of format 1, which had one estimator, as one with members."""
-    if not isinstance(document, dict) or "encoding" not in document:
-        return document
+    if not isinstance(found, dict) or "encoding" not in found:
+        return found
     own = {field.name for field in msgspec.structs.fields(Member)}
-    member = {key: value for key, value in document.items() if key in own}
-    return {key: value for key, value in document.items() if key not in own} | {"members": [member]}
+    member = {key: value for key, value in found.items() if key in own}
+    return {key: value for key, value in found.items() if key not in own} | {"members": [member]}
 
 
-def _document(bundle: Bundle | Draft, name: str, kind: type[T], modern: Callable[[Any], Any] = lambda document: document) -> T:
+def document(bundle: Bundle | Draft, name: str, kind: type[T], modern: Callable[[Any], Any] = lambda found: found) -> T:
+    """One document of a bundle, brought to this version's form by `modern`; BundleError if it is invalid."""
     try:
         return msgspec.convert(modern(msgspec.json.decode(bundle.read(name))), kind)
     except msgspec.ValidationError as error:

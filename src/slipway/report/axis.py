@@ -11,6 +11,7 @@ FONT = 12  # units of the plot; slipway.css has the same
 GAP = 8  # least space between two labels
 STEPS = (1, 2, 2.5, 5, 10)
 SUFFIXES = ((1e9, "B"), (1e6, "M"))
+LEAST = 1e-9  # of the values themselves: what differs by less is the same to a reader
 EPOCH = date(1970, 1, 1)
 MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200)
 DAYS = (1, 2, 7, 14)
@@ -47,8 +48,9 @@ def spanning(title: str, values: list[float], kind: Kind = "number", zero: bool 
     low, high = min(known), max(known)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
-    if low == high:
-        low, high = low - (not zero or low < 0), high + 1
+    if high - low <= LEAST * max(abs(low), abs(high), 1e-280):
+        pad = max(1.0, LEAST * max(abs(low), abs(high)))
+        low, high = low - (0.0 if zero and not low else pad), high + pad
     return Axis(title, low, high, kind)
 
 

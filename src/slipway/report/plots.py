@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from markupsafe import Markup
 
 from slipway.report.axis import FONT, Axis, shortened, text_width, ticks
+from slipway.table.faults import visible
 
 WIDTH, HEIGHT = 340, 230
 TOP, BOTTOM, RIGHT = 26, 38, 14
@@ -144,7 +145,7 @@ def plot(title: str, description: str, x: Axis, y: Axis, layers: Sequence[Layer]
     levels = ticks(y, HEIGHT - TOP - BOTTOM, lambda label: FONT)
     frame = Frame(x, y, left=max(map(text_width, (label for _, label in levels)), default=0.0) + 10)
     head = Markup('<svg class="chart" viewBox="0 0 {} {}" role="img"><title>{}</title><desc>{}</desc>').format(
-        WIDTH, HEIGHT, title, description
+        WIDTH, HEIGHT, visible(title), visible(description)
     )
     return Markup("").join([head, _grid(frame), *(layer.draw(frame) for layer in layers), _titles(frame), Markup("</svg>")])
 
@@ -170,6 +171,7 @@ def _titles(frame: Frame) -> Markup:
 
 
 def _text(x: float, y: float, anchor: str, text: str, kind: str = "tick") -> Markup:
+    text = visible(text)
     shown = shortened(text, x if anchor == "end" else WIDTH)
     full = Markup("<title>{}</title>").format(text) if shown != text else Markup("")
     place = Markup('<text class="{} {}" x="{:g}" y="{:g}">').format(kind, anchor, round(x, 1), round(y, 1))

@@ -121,13 +121,16 @@ def files(task: str, schema: Schema = SCHEMA, encoding: Encoding = ENCODING, row
         "drift.json": written(drift),
         "evaluation.json": written(evaluation(task, schema)),
         "report.html": b"<!doctype html><title>Report</title><p>A report.",
-        "fit.svg": b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle r="5"/></svg>',
+        "card.md": b"# Model card\n",
     }
 
 
-def make_bundle(store: LocalStore, task: str, promote: bool = True, **changes) -> Bundle:
+FIRST = {"outcome": "promoted", "reasons": ["it is the first champion"]}
+
+
+def make_bundle(store: LocalStore, task: str, promote: bool = True, verdict: dict = FIRST, **changes) -> Bundle:
     """A bundle whose golden predictions replay, in `store`; by default its champion."""
     bundle = store.add(task, files(task, **changes))
     if promote:
-        store.point(Pointer(bundle.digest, task, {"outcome": "promoted", "reasons": ["it is the first champion"]}))
+        store.point(Pointer(bundle.digest, task, verdict))
     return bundle

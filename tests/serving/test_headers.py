@@ -47,7 +47,7 @@ def test_predictions_are_not_stored(client):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/model", "/model/report", "/apidocs/", "/apispec.json", "/static/slipway.css", "/static/look.css"]
+    "path", ["/", "/model", "/report", "/report.html", "/apidocs/", "/apispec.json", "/static/slipway.css", "/static/look.css"]
 )
 def test_a_page_of_the_release_before_is_not_shown(client, path):
     assert client.get(path).headers["Cache-Control"] == "no-cache"

@@ -51,7 +51,7 @@ def test_the_first_useful_model_becomes_champion(tmp_path, store, frame, target,
         "metrics.json",
         "drift.json",
         "report.html",
-        "fit.svg",
+        "card.md",
     }
     entry = store.journal.entries()[-1]
     assert (entry["event"], entry["outcome"], entry["digest"]) == ("verdict", "promoted", outcome.bundle.digest)

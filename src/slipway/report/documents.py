@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from slipway.model.contents import Metrics, Model
-from slipway.model.evaluation import Evaluation
+from slipway.model.bundle import Bundle
+from slipway.model.contents import Draft, Metrics, Model, metrics_of, model_of, schema_of
+from slipway.model.evaluation import Evaluation, evaluation_of
 from slipway.table.schema import Schema
 
 
@@ -79,3 +80,9 @@ class Documents:
     def positive(self) -> str:
         """The positive label; empty unless there are two."""
         return self.model.classes[1] if self.model.task == "binary" else ""
+
+
+def documents_of(bundle: Bundle | Draft, problem: str, purpose: str | None) -> Documents:
+    """The documents of a bundle, without what is known only when they are shown; BundleError if one is invalid."""
+    documents = model_of(bundle), schema_of(bundle), metrics_of(bundle), evaluation_of(bundle)
+    return Documents(problem, purpose or "", *documents)

@@ -2,6 +2,7 @@
 
 from slipway.model.evaluation import Evaluation, Intervals, Reliability, Residuals, ThresholdPoint
 from slipway.report.axis import Axis, spanning
+from slipway.report.documents import Documents
 from slipway.report.figure import Confusion, Figure, Table, estimated, numbered
 from slipway.report.meanings import called
 from slipway.report.numbers import aligned, counted, number, percent, share
@@ -11,9 +12,12 @@ DIAGONAL = Line([(0, 0), (1, 1)], "quiet")
 HEATS = 5
 
 
-def fit_figures(found: Evaluation, target: str, positive: str) -> list[Figure]:
-    """What there is of these; `positive` is empty unless there are two classes."""
-    drawn = []
+def fit_figures(of: Documents) -> list[Figure]:
+    """What there is of these; none for a bundle without an evaluation."""
+    found, target, positive = of.evaluation, of.model.target, of.positive
+    drawn: list[Figure] = []
+    if found is None:
+        return drawn
     if found.residuals:
         drawn += [_fit(found.residuals, target), _errors(found.residuals, target)]
     if found.intervals:

@@ -8,7 +8,7 @@ from slipway.report.figure import Table
 from slipway.report.figures import described
 from slipway.report.numbers import brief, counted, settings, share
 from slipway.report.page import MOST_FIELDS, measured
-from slipway.report.summary import answers, question
+from slipway.report.summary import answers
 from slipway.report.worries import worries
 from slipway.table.faults import visible
 
@@ -22,7 +22,7 @@ def card(of: Documents) -> bytes:
     built = "; ".join(f"{each.candidate} ({settings(each.settings)})" for each in model.members)
     parts = [
         f"# Model card: {_plain(of.problem)}",
-        _plain(question(of)),
+        f"Predicts {_plain(model.target)} from {counted(len(of.schema.names), 'field')}.",
         "## Model",
         *_listed(
             f"Target: {_plain(model.target)} ({TASKS[model.task]})",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from slipway.model.contents import Metrics, Ranked
-from slipway.model.evaluation import Distribution, Evaluation
+from slipway.model.contents import Estimate, Metrics, Ranked
+from slipway.model.evaluation import Distribution, Evaluation, Importance
 from slipway.report import numbers, summary
 from slipway.report.documents import Documents
 from slipway.report.figure import Figure, Table, estimated
@@ -47,8 +47,7 @@ class Section:
 
     id: str
     title: str
-    figures: tuple[Figure, ...]
-    lead: str = ""
+    figures: Sequence[Figure]
 
 
 def standalone(of: Documents) -> bytes:
@@ -83,32 +82,37 @@ def body(of: Documents) -> Markup:
     )
 
 
-def drawn(figures: list[Figure]) -> Markup:
-    """Figures as they stand in a page."""
-    return Markup(_templates.get_template("figures.html").render(figures=figures))
+def drawn(figures: Sequence[Figure]) -> Markup:
+    """Figures as they stand in a page; nothing when there are none."""
+    return Markup(_templates.get_template("figures.html").render(figures=figures).strip())
 
 
 def sections(of: Documents) -> list[Section]:
-    """The figures of a bundle that has an evaluation, by subject."""
+    """The figures by subject, of what there is."""
     found = of.evaluation
-    if found is None:
-        return []
+    slices = found.slices if found else None
     every = [
-        Section("fit", "How well the answers fit", tuple(fit_figures(found, of.model.target, of.positive))),
-        Section("slices", "Where it is worse", (slices_figure(found.slices),) if found.slices and found.slices.worst else ()),
-        Section("fields", "What the answer depends on", _depends(of, found)),
-        Section("learning", "Would more rows help?", _learning(found)),
+        Section("fit", "How well the answers fit", fit_figures(of)),
+        Section("slices", "Where it is worse", [slices_figure(slices)] if slices and slices.worst else []),
+        Section("fields", "What the answer depends on", depends(of)),
+        Section("learning", "Would more rows help?", _learning(found) if found else []),
     ]
     return [one for one in every if one.figures]
 
 
-def _depends(of: Documents, found: Evaluation) -> tuple[Figure, ...]:
-    ranked = (importance_figure(found.importance, found.metric),) if found.importance else ()
-    return (*ranked, *effect_figures(found.effects, of.schema, of.model.target))
+def depends(of: Documents) -> list[Figure]:
+    """The importance of the fields, then the effects of the strongest."""
+    found = of.evaluation
+    if found is None:  # a bundle of format 1 tells no intervals
+        importance = tuple(Importance(name, Estimate(loss, loss, loss)) for name, loss in of.metrics.importance)
+    else:
+        importance = found.importance
+    ranked = [importance_figure(importance, of.metrics.metric)] if any(one.loss.value > 0 for one in importance) else []
+    return ranked + (effect_figures(found.effects, of.schema, of.model.target) if found else [])
 
 
-def _learning(found: Evaluation) -> tuple[Figure, ...]:
-    return (learning_figure(found.learning_curve, found.learning, found.metric),) if found.learning_curve else ()
+def _learning(found: Evaluation) -> list[Figure]:
+    return [learning_figure(found.learning_curve, found.learning, found.metric)] if found.learning_curve else []
 
 
 def target_of(of: Documents) -> list[Figure]:

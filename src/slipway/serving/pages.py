@@ -8,8 +8,12 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, render_template, request, send_file, url_for
 
 from slipway import __version__
+from slipway.report.fit import fit_figures
 from slipway.report.look import LOOK
+from slipway.report.meanings import MEANINGS
 from slipway.report.numbers import aligned, brief, number, settings, share
+from slipway.report.page import best_of_each, depends, drawn, standalone
+from slipway.report.worries import worries
 from slipway.serving import card, snippets
 from slipway.serving.answer import Answer, explain
 from slipway.serving.form import FEW_FIELDS, controls, groups, read_row, typical
@@ -17,6 +21,8 @@ from slipway.serving.keys import FORM_FIELD
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
 from slipway.table.faults import visible
+
+FITS = 2  # figures of how well the answers fit on the page of the model; the report has all
 
 pages = Blueprint("pages", __name__)
 pages.add_app_template_filter(brief, "brief")
@@ -26,7 +32,7 @@ pages.add_app_template_filter(share, "share")
 pages.add_app_template_filter(settings, "settings")
 pages.add_app_template_filter(visible, "visible")
 
-# A document of the bundle carries its styles in itself; nothing else may run or load in it.
+# The report as a file carries its styles in itself; nothing else may run or load in it.
 DOCUMENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 
 
@@ -34,7 +40,7 @@ DOCUMENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestor
 def _frame() -> dict[str, Any]:
     """What the frame of every page shows, the error page's too."""
     here = _service()
-    places = {"Predict": "pages.form", "Model": "pages.model", "API": "flasgger.apidocs"}
+    places = {"Predict": "pages.form", "Model": "pages.model", "Report": "pages.report", "API": "flasgger.apidocs"}
     return {
         "problem_name": here.problem.name,
         "version": __version__,
@@ -129,13 +135,14 @@ def model() -> str:
         digest=here.digest,
         model=here.predictor.model,
         metrics=metrics,
-        verdict=here.verdict,
-        plot_says=card.PLOTS[here.predictor.task],
+        of=here.documents,
+        fits=drawn(fit_figures(here.documents)[:FITS]),
+        depends=drawn(depends(here.documents)[:1]),
+        limits=worries(here.documents),
         schema=here.schema,
         measured=card.deciding_first(metrics.holdout.metrics, metrics.metric),
-        meanings=card.MEANINGS,
-        importance=card.importance_bars(metrics.importance),
-        best=card.best_of_each(metrics.leaderboard),
+        meanings=MEANINGS,
+        best=best_of_each(metrics.leaderboard),
         fields=card.describe(here.schema.fields),
         apidocs=url_for("flasgger.apidocs"),
     )
@@ -147,23 +154,17 @@ def look() -> Response:
     return send_file(LOOK, mimetype="text/css")
 
 
-@pages.get("/model/fit.svg")
-def plot() -> Response:
-    """How the model fits the held-out rows."""
-    return _document("fit.svg", "image/svg+xml")
+@pages.get("/report")
+def report() -> str:
+    """The report of the training, with the verdict."""
+    return render_template("report.html", body=_service().report)
 
 
-@pages.get("/model/report")
-def report() -> Response:
-    """The full report of the training."""
-    return _document("report.html", "text/html")
-
-
-def _document(name: str, mimetype: str) -> Response:
-    bundle = _service().bundle
-    response = Response(bundle.read(name), mimetype=mimetype)
+@pages.get("/report.html")
+def report_file() -> Response:
+    """The same as a file that needs nothing else, to keep or to send."""
+    here = _service()
+    response = Response(standalone(here.documents), mimetype="text/html")
     response.headers["Content-Security-Policy"] = DOCUMENT_POLICY
-    response.headers["Cache-Control"] = "no-cache"
-    response.set_etag(bundle.digest)
-    response.make_conditional(request)
+    response.headers["Content-Disposition"] = f"attachment; filename=report-{here.digest[:12]}.html"
     return response

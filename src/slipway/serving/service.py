@@ -3,12 +3,18 @@
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
 
 from slipway.model.bundle import Bundle
 from slipway.model.contents import metrics_of, schema_of
 from slipway.model.scoring import Answers, score
 from slipway.problem import Problem
+from slipway.report.documents import documents_of, standing_of
+from slipway.report.page import body
 from slipway.serving.counters import Metrics
 from slipway.serving.decoder import Decoded, Decoder
 from slipway.serving.keys import Keys
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
 
 
 # What pages and probes read of the bundle after the start.
-DOCUMENTS = ("schema.json", "model.json", "golden.json", "metrics.json", "fit.svg", "report.html")
+DOCUMENTS = ("schema.json", "model.json", "golden.json", "metrics.json", "evaluation.json")
 
 
 class Service:
@@ -54,6 +60,8 @@ class Service:
         self.commit = commit
         self.schema = schema_of(bundle)
         self.measured = metrics_of(bundle)
+        told = documents_of(bundle, problem.name, problem.purpose)
+        self.documents = replace(told, digest=bundle.digest, standing=standing_of(verdict), served=True)
         self.rules = rules_of(self.schema, problem)
         known = {problem.target, *problem.id, *problem.drop}
         self.decoder = Decoder(self.rules, problem.serving.max_rows, known)
@@ -62,6 +70,11 @@ class Service:
         self._predictor: Predictor  # of this process; `load` makes it
         self._process = 0  # that loaded it
         self._replayed = False
+
+    @cached_property
+    def report(self) -> Markup:
+        """The report of the training, joined with the verdict; made when it is first asked for."""
+        return body(self.documents)
 
     @property
     def predictor(self) -> "Predictor":

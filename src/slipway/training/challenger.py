@@ -9,14 +9,13 @@ from slipway.errors import TableError
 from slipway.model.contents import Counts, Draft, Member, Metrics, Model, Outputs, written
 from slipway.model.predictor import ABSOLUTE, Predictor, close
 from slipway.problem import Problem
+from slipway.report.readable import readable
 from slipway.table.schema import Columns
 from slipway.training import evidence
 from slipway.training.candidates import CANDIDATES
 from slipway.training.compare import Entry, Fitted, fit
 from slipway.training.dataset import Table
 from slipway.training.metrics import METRICS
-from slipway.training.plot import fit_svg
-from slipway.training.report import report_html
 
 LIBRARIES = ("scikit-learn", "numpy", "onnx", "onnxruntime")
 
@@ -103,11 +102,9 @@ def documents(
         leaderboard=evidence.leaderboard(entries, refused),
         notes=tuple(remarks),
     )
-    figure = fit_svg(scored, table.rows.classes)
-    return dict(draft.files) | {
+    files = dict(draft.files) | {
         "golden.json": written(evidence.golden(predictor, unseen, goal.seed)),
         "metrics.json": written(metrics),
         "drift.json": written(evidence.drift_profile(table.learned)),
-        "fit.svg": figure,
-        "report.html": report_html(predictor.model, table.rows.schema, metrics, figure, problem.name),
     }
+    return files | readable(Draft(files), problem.name, problem.purpose)

@@ -55,7 +55,8 @@ def card(of: Documents) -> bytes:
 def _fields(of: Documents) -> list[str]:
     if not of.evaluation:
         return []
-    rows = [
+    rows = [(one.name, "computed", "", one.expression) for one in of.schema.features]
+    rows += [
         (one.name, one.type, share(one.missing) if one.missing else "never", brief(described(one.distribution, one.type)))
         for one in of.evaluation.fields[:MOST_FIELDS]
     ]

@@ -153,9 +153,10 @@ def measured(metrics: Metrics) -> Table:
 
 def _fields(of: Documents) -> list[tuple[str, str, str, str, Markup]]:
     """Name, type, missing, values in words and a small histogram of each field."""
+    computed = [(one.name, "computed", "", one.expression, Markup("")) for one in of.schema.features]
     if not of.evaluation:
-        return []
-    return [
+        return computed
+    return computed + [
         (
             one.name,
             one.type,

@@ -1,6 +1,6 @@
 """Figures of what the answers depend on, where they are worse, and of the data."""
 
-from slipway.model.evaluation import Distribution, Effect, Importance, LearningPoint, Slices
+from slipway.model.evaluation import Distribution, Effect, Evaluation, FieldProfile, Importance, LearningPoint, Slice, Slices
 from slipway.report.axis import Axis, Kind, spanning
 from slipway.report.bars import Bars, Measure, bars_of
 from slipway.report.figure import Figure, estimated, numbered
@@ -11,7 +11,8 @@ from slipway.table.dates import show_date
 from slipway.table.schema import Schema
 
 MOST_FIELDS = 20
-MOST_SLICES = 15
+MOST_SLICES = 10
+FEWEST_EFFECTS = 2
 MOST_LEVELS = 12
 
 
@@ -19,8 +20,8 @@ def importance_figure(importance: tuple[Importance, ...], metric: str) -> Figure
     """The fields that would be missed most, with the interval of each."""
     useful = [one for one in importance if one.loss.value > 0][:MOST_FIELDS]
     measures = [
-        Measure(one.field, "", number(one.loss.value), one.loss.value, one.loss.low, one.loss.high, one.loss.low > 0)
-        for one in useful
+        Measure(one.field, "", amount, one.loss.value, one.loss.low, one.loss.high, one.loss.low > 0)
+        for one, amount in zip(useful, aligned([one.loss.value for one in useful]))
     ]
     says = f"How much worse {called(metric)} gets when the values of one field are shuffled among the held-out rows."
     silent = len(importance) - sum(one.loss.low > 0 for one in importance)
@@ -29,9 +30,13 @@ def importance_figure(importance: tuple[Importance, ...], metric: str) -> Figure
     return Figure("Which fields would be missed most", says, bars_of(("field", "loss"), measures))
 
 
-def effect_figures(effects: tuple[Effect, ...], schema: Schema, target: str) -> list[Figure]:
-    """How the answer moves with each of the strongest fields."""
-    return [_effect(one, schema, f"probability of {one.of}" if one.of else target) for one in effects if one.points]
+def effect_figures(found: Evaluation, schema: Schema, target: str) -> list[Figure]:
+    """How the answer moves with each of the strongest fields; those that cannot be told from no influence say nothing."""
+    needed = {one.field for one in found.importance if one.loss.low > 0}
+    effects = [
+        one for place, one in enumerate(found.effects) if one.points and (place < FEWEST_EFFECTS or one.field in needed)
+    ]
+    return [_effect(one, schema, f"probability of {one.of}" if one.of else target) for one in effects]
 
 
 def _effect(effect: Effect, schema: Schema, answer: str) -> Figure:
@@ -62,11 +67,8 @@ def _value(at: float | str, dated: bool) -> str:
 def slices_figure(slices: Slices) -> Figure:
     """The worst parts of the rows."""
     worst = slices.worst[:MOST_SLICES]
-    measures = [
-        Measure(f"{one.field}: {one.part}", counted(one.rows, "row"), number(one.estimate.value), one.estimate.value,
-                one.estimate.low, one.estimate.high, one.apart)
-        for one in worst
-    ]  # fmt: skip
+    amounts = aligned([one.estimate.value for one in worst])
+    measures = [_slice(one, amount) for one, amount in zip(worst, amounts)]
     apart = sum(one.apart for one in slices.worst)
     whole = number(slices.whole)
     says = f"{called(slices.metric)} on parts of the held-out rows, the worst first. All rows have {whole} (the line). "
@@ -75,6 +77,11 @@ def slices_figure(slices: Slices) -> Figure:
     else:
         says += f"None of {slices.examined:,} parts differs by more than chance."
     return Figure("Where it is worse", says, bars_of(("part", called(slices.metric)), measures, slices.whole))
+
+
+def _slice(of: Slice, amount: str) -> Measure:
+    one = of.estimate
+    return Measure(f"{of.field}: {of.part}", counted(of.rows, "row"), amount, one.value, one.low, one.high, of.apart)
 
 
 def learning_figure(points: tuple[LearningPoint, ...], sentence: str, metric: str) -> Figure:
@@ -114,12 +121,14 @@ def _levels(found: Distribution, name: str) -> Bars:
     return bars_of((name, "rows"), measures)
 
 
-def described(found: Distribution, kind: str) -> str:
-    """A field's distribution in words."""
+def described(field: FieldProfile, schema: Schema) -> str:
+    """What a field holds, in words."""
+    found = field.distribution
     if found.levels:
         more = found.distinct - len(found.levels[:MOST_LEVELS])
         return ", ".join(found.levels[:MOST_LEVELS]) + (f" and {more:,} more" if more > 0 else "")
-    if kind == "date":
-        return f"{show_date(round(found.low))} to {show_date(round(found.high))}"
-    low, high = aligned([found.low, found.high]) if kind == "number" else (number(found.low), number(found.high))
-    return f"{low} to {high}"
+    ends = next(((one.minimum, one.maximum) for one in schema if one.name == field.name), (None, None))
+    low, high = (found.low if ends[0] is None else ends[0]), (found.high if ends[1] is None else ends[1])
+    if field.type == "date":
+        return f"{show_date(round(low))} to {show_date(round(high))}"
+    return f"{number(low)} to {number(high)}"

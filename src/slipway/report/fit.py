@@ -10,6 +10,7 @@ from slipway.report.plots import Band, Dots, Layer, Line, Rule, Whiskers, plot
 
 DIAGONAL = Line([(0, 0), (1, 1)], "quiet")
 HEATS = 5
+NEARLY_ALL = 0.6
 
 
 def fit_figures(of: Documents) -> list[Figure]:
@@ -70,20 +71,22 @@ def _errors(residuals: Residuals, target: str) -> Figure:
 
 
 def _intervals(found: Intervals) -> Figure:
+    even = all(level.below == level.above for level in found.levels)
+    head = ("level", "answer ±", "measured") if even else ("level", "below", "above", "measured")
     rows = []
     for level in found.levels:
-        below, above = _range(level.below, "−"), _range(level.above, "+")
-        rows.append((percent(level.level), below, above, share(level.coverage.value)))
+        widths = [_range(level.above)] if even else [_range(level.below), _range(level.above)]
+        rows.append((percent(level.level), *widths, share(level.coverage.value)))
     says = (
-        "How far the truth lies from an answer. The widths depend on how large the answer is. "
+        "How far the truth lies from an answer, at most, in this share of all cases; it depends on how large the answer is. "
         "“Measured” is the share of held-out rows whose interval held the truth."
     )
-    return Figure("Prediction intervals", says, numbered(("of all cases", "below", "above", "measured"), rows, 1))
+    return Figure("Prediction intervals", says, numbered(head, rows, 1))
 
 
-def _range(widths: tuple[float, ...], sign: str) -> str:
+def _range(widths: tuple[float, ...]) -> str:
     low, high = number(min(widths)), number(max(widths))
-    return f"{sign}{low}" if low == high else f"{sign}{low} to {sign}{high}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _confusion(found: Evaluation) -> Figure:
@@ -105,31 +108,48 @@ def _confusion(found: Evaluation) -> Figure:
 
 
 def _thresholds(found: Evaluation, chosen: ThresholdPoint, positive: str) -> Figure:
-    points = found.curve
-    x = Axis(f"threshold on the probability of {positive}", 0, 1, "share")
-    costs = [(point.threshold, point.cost) for point in points if point.cost is not None]
+    """By the share of rows that get the positive answer: probabilities of rare classes would all stand at the left end."""
+    points = sorted(found.curve, key=lambda point: _flagged(found, point, positive))
+    places, here = [_flagged(found, point, positive) for point in points], _flagged(found, chosen, positive)
+    x = Axis(f"rows answered {positive}", 0, 1, "share")
+    says = f"From a probability of {share(chosen.threshold)} on the answer is {positive}, for {share(here)} of the rows. "
+    costs = [(place, point.cost) for place, point in zip(places, points) if point.cost is not None]
     if costs and chosen.cost is not None:
         title = "What a threshold costs"
-        says = (
-            f"Average cost of a row. The chosen threshold, {share(chosen.threshold)}, costs {number(chosen.cost)} a row "
-            "on the held-out rows; it was chosen on others."
-        )
-        layers: list[Layer] = [Line(costs), Rule(x=chosen.threshold), Dots([(chosen.threshold, chosen.cost)], radius=4)]
+        least = number(min(cost for _, cost in costs))
+        says += f"That costs {number(chosen.cost)} a row; the best threshold for these rows would have cost {least}."
+        layers: list[Layer] = [Line(costs), Rule(x=here), Dots([(here, chosen.cost)], radius=4)]
         y = spanning("cost per row", [cost for _, cost in costs], zero=True)
         return Figure(title, says, plot(title, says, x, y, layers))
     title = "What a threshold means"
-    says = (
-        f"From a probability of {share(chosen.threshold)} on the answer is {positive}. There {share(chosen.precision)} of "
-        f"these answers are right, and {share(chosen.recall)} of all {positive} rows are found. Raising it trades one for the "
-        "other."
+    says += (
+        f"Of these answers {share(chosen.precision)} are right, and {share(chosen.recall)} of all {positive} rows are found."
     )
     layers = [
-        Line([(point.threshold, point.precision) for point in points]),
-        Line([(point.threshold, point.recall) for point in points], "other"),
-        Rule(x=chosen.threshold),
+        Line([(place, point.precision) for place, point in zip(places, points)]),
+        Line([(place, point.recall) for place, point in zip(places, points)], "other"),
+        Rule(x=here),
     ]
     key = (("main", "right among its answers (precision)"), ("other", "found (recall)"), ("rule", "chosen threshold"))
-    return Figure(title, says, plot(title, says, x, Axis("share of rows", 0, 1, "share"), layers), key)
+    return Figure(title, says, plot(title, says, x, Axis("share", 0, 1, "share"), layers), key)
+
+
+def _flagged(found: Evaluation, point: ThresholdPoint, positive: str) -> float:
+    """The share of rows that get the positive answer."""
+    base = _base(found, positive)
+    return base * point.recall + (1 - base) * point.false_positive_rate
+
+
+def _base(found: Evaluation, positive: str) -> float:
+    """The share of held-out rows that are positive."""
+    rows = sum(line.rows for line in found.classes)
+    return next((line.rows / rows for line in found.classes if line.label == positive), 0.0) if rows else 0.0
+
+
+def _up_to(title: str, values: list[float]) -> Axis:
+    """An axis of shares from zero, as long as they need: of a rare class all are small."""
+    top = max(values, default=1.0)
+    return Axis(title, 0, 1 if top > NEARLY_ALL else 1.1 * top or 1.0, "share")
 
 
 def _roc(found: Evaluation, chosen: ThresholdPoint, positive: str) -> Figure:
@@ -147,14 +167,14 @@ def _roc(found: Evaluation, chosen: ThresholdPoint, positive: str) -> Figure:
 
 def _precision(found: Evaluation, chosen: ThresholdPoint, positive: str) -> Figure:
     points = sorted({(point.recall, point.precision) for point in found.curve if point.recall > 0})
-    rows = sum(line.rows for line in found.classes)
-    base = next((line.rows / rows for line in found.classes if line.label == positive), 0.0) if rows else 0.0
+    base = _base(found, positive)
     says = (
         f"How many of the {positive} answers are right when more of the {positive} rows are to be found. "
         f"Guessing would be right in {share(base)} (dashed)."
     )
     here = Dots([(chosen.recall, chosen.precision)], radius=4)
-    x, y = Axis(f"{positive} rows found (recall)", 0, 1, "share"), Axis("right answers (precision)", 0, 1, "share")
+    x = Axis(f"{positive} rows found (recall)", 0, 1, "share")
+    y = _up_to("right answers (precision)", [precision for _, precision in points])
     title = "Precision and recall"
     return Figure(title, says, plot(title, says, x, y, [Rule(y=base), Line(points), here]))
 
@@ -169,7 +189,6 @@ def _reliability(found: Evaluation, reliability: Reliability, positive: str) -> 
         says += f" They were recalibrated in training: log loss {before} before, {after} after."
     bins = reliability.bins
     layers: list[Layer] = [
-        DIAGONAL,
         Whiskers([(one.predicted, one.observed.low, one.observed.high) for one in bins]),
         Line([(one.predicted, one.observed.value) for one in bins], dots=True),
     ]
@@ -184,7 +203,9 @@ def _reliability(found: Evaluation, reliability: Reliability, positive: str) -> 
     ]
     table = numbered(("predicted", "came true", "interval", "rows"), rows)
     title = "Do the probabilities come true?"
-    drawing = plot(title, says, Axis(of, 0, 1, "share"), Axis("came true", 0, 1, "share"), layers)
+    x, y = _up_to(of, [one.predicted for one in bins]), _up_to("came true", [one.observed.high for one in bins])
+    layers.insert(0, Line([(0, 0), (min(x.high, y.high), min(x.high, y.high))], "quiet"))
+    drawing = plot(title, says, x, y, layers)
     return Figure(title, says, drawing, (), table)
 
 

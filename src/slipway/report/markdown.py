@@ -57,7 +57,7 @@ def _fields(of: Documents) -> list[str]:
         return []
     rows = [(one.name, "computed", "", one.expression) for one in of.schema.features]
     rows += [
-        (one.name, one.type, share(one.missing) if one.missing else "never", brief(described(one.distribution, one.type)))
+        (one.name, one.type, share(one.missing) if one.missing else "never", brief(described(one, of.schema)))
         for one in of.evaluation.fields[:MOST_FIELDS]
     ]
     left_out = [f"{_plain(one.column)}: {_plain(one.reason)}" for one in of.evaluation.left_out]

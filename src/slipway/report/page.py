@@ -10,7 +10,7 @@ from slipway.model.contents import Estimate, Metrics, Ranked
 from slipway.model.evaluation import Distribution, Evaluation, Importance
 from slipway.report import numbers, summary
 from slipway.report.documents import Documents
-from slipway.report.figure import Figure, Table, estimated
+from slipway.report.figure import Figure, Table
 from slipway.report.figures import (
     described,
     effect_figures,
@@ -108,7 +108,7 @@ def depends(of: Documents) -> list[Figure]:
     else:
         importance = found.importance
     ranked = [importance_figure(importance, of.metrics.metric)] if any(one.loss.value > 0 for one in importance) else []
-    return ranked + (effect_figures(found.effects, of.schema, of.model.target) if found else [])
+    return ranked + (effect_figures(found, of.schema, of.model.target) if found else [])
 
 
 def _learning(found: Evaluation) -> list[Figure]:
@@ -143,10 +143,10 @@ def measured(metrics: Metrics) -> Table:
     rows = []
     for name, one in ordered:
         dummy = metrics.holdout.baseline.get(name)
+        value, low, high, baseline = numbers.aligned([one.value, one.low, one.high, one.value if dummy is None else dummy])
         decides = " (decides)" if name == metrics.metric else ""
-        rows.append(
-            (called(name) + decides, estimated(one), "–" if dummy is None else numbers.number(dummy), MEANINGS.get(name, ""))
-        )
+        told = f"{value} ({low} to {high})", "–" if dummy is None else baseline
+        rows.append((called(name) + decides, *told, MEANINGS.get(name, "")))
     head = ("metric", f"value ({numbers.percent(metrics.confidence)} interval)", "baseline", "meaning")
     return Table(head, tuple(rows), frozenset({1, 2}))
 
@@ -161,7 +161,7 @@ def _fields(of: Documents) -> list[tuple[str, str, str, str, Markup]]:
             one.name,
             one.type,
             numbers.share(one.missing) if one.missing else "never",
-            described(one.distribution, one.type),
+            described(one, of.schema),
             _spark(one.distribution),
         )
         for one in of.evaluation.fields[:MOST_FIELDS]

@@ -63,8 +63,12 @@ def _right(of: Documents) -> list[str]:
     told = (
         f"Of {rows} that it had never seen, it labelled {share(one.value)} correctly ({share(one.low)} to {share(one.high)})"
     )
-    dummy = of.metrics.holdout.baseline.get("accuracy")
-    return [f"{told}; always giving the same label would be right for {share(dummy)}." if dummy is not None else f"{told}."]
+    classes = of.evaluation.classes if of.evaluation else ()
+    if not classes:
+        return [f"{told}."]
+    commonest = max(classes, key=lambda line: line.rows)
+    always = share(commonest.rows / sum(line.rows for line in classes))
+    return [f"{told}; always answering {commonest.label} would be right for {always}."]
 
 
 def _two(of: Documents) -> list[str]:
@@ -125,7 +129,8 @@ def advice(of: Documents, worries: int) -> str:
     if of.served:
         return f"This model runs now. {first}When the data changes, train again: the gate keeps the better model."
     if outcome == "promoted":
-        return f"{first}Then commit artifacts/champion.json and push: this model replaces the one that runs now."
+        then = "Then commit" if first else "Commit"
+        return f"{first}{then} artifacts/champion.json and push: this model replaces what runs now."
     if outcome == "kept":
         digest = of.digest[:12]
         return f"Keep what runs now. To serve this model all the same: slipway promote {digest}."
@@ -135,4 +140,4 @@ def advice(of: Documents, worries: int) -> str:
         return (
             "Do not rely on it: it may be no better than a model that ignores all fields. Add rows or fields, and train again."
         )
-    return f"{first}Then decide whether an answer this good is good enough for its purpose. It certainly beats guessing."
+    return f"{first}{'Then decide' if first else 'Decide'} whether answers this good serve the purpose; they do beat guessing."

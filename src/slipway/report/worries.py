@@ -33,11 +33,8 @@ def worries(of: Documents) -> list[Worry]:
     found = [*_doubts(of), *_too_good(of)]
     if of.evaluation:
         found += [*_fields(of, of.evaluation), *_parts(of.evaluation), *_labels(of, of.evaluation), *_honesty(of.evaluation)]
-    return [*found, *_size(of), *(Worry("Note of the training", f"{_sentence(note)}.") for note in of.metrics.notes)]
-
-
-def _sentence(note: str) -> str:
-    return note[:1].upper() + note[1:].rstrip(".")
+    found += [*_size(of), *(Worry("Note of the training", note) for note in of.metrics.notes)]
+    return [Worry(one.title, f"{one.text[:1].upper()}{one.text[1:].rstrip('.')}.") for one in found]
 
 
 def _doubts(of: Documents) -> Iterator[Worry]:

@@ -151,7 +151,7 @@ def changed(of, **figures):
     "figures, title",
     [
         ({"low": 0.45}, "It may be no better than guessing"),
-        ({"low": 0.6, "high": 0.95}, "How good it is is not known well"),
+        ({"low": 0.6, "high": 0.95}, "How good it is remains uncertain"),
         ({"value": 0.999, "low": 0.998, "high": 1.0}, "It is suspiciously good"),
         ({"rows": 199}, "Few rows were held out"),
     ],

@@ -4,7 +4,7 @@ from slipway.model.evaluation import Distribution, Effect, Evaluation, FieldProf
 from slipway.report.axis import Axis, Kind, spanning
 from slipway.report.bars import Bars, Measure, bars_of
 from slipway.report.figure import Figure, estimated, numbered
-from slipway.report.meanings import called
+from slipway.report.meanings import called, opening
 from slipway.report.numbers import aligned, counted, number, share
 from slipway.report.plots import Band, Columns, Layer, Line, Whiskers, plot
 from slipway.table.dates import show_date
@@ -71,7 +71,7 @@ def slices_figure(slices: Slices) -> Figure:
     measures = [_slice(one, amount) for one, amount in zip(worst, amounts)]
     apart = sum(one.apart for one in slices.worst)
     whole = number(slices.whole)
-    says = f"{called(slices.metric)} on parts of the held-out rows, the worst first. All rows have {whole} (the line). "
+    says = f"{opening(slices.metric)} on parts of the held-out rows, the worst first. All rows have {whole} (the line). "
     if apart:
         says += f"{apart} of {slices.examined:,} parts differ by more than chance (in colour)."
     else:

@@ -34,3 +34,9 @@ MEANINGS = {
 def called(metric: str) -> str:
     """The name of a metric as people write it."""
     return NAMES.get(metric, metric)
+
+
+def opening(metric: str) -> str:
+    """The same at the beginning of a sentence."""
+    name = called(metric)
+    return name[:1].upper() + name[1:]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from slipway.model.evaluation import Evaluation
 from slipway.report.documents import Documents
-from slipway.report.meanings import called
+from slipway.report.meanings import opening
 from slipway.report.numbers import counted, number, percent, share
 from slipway.report.summary import beats
 
@@ -33,8 +33,11 @@ def worries(of: Documents) -> list[Worry]:
     found = [*_doubts(of), *_too_good(of)]
     if of.evaluation:
         found += [*_fields(of, of.evaluation), *_parts(of.evaluation), *_labels(of, of.evaluation), *_honesty(of.evaluation)]
-    found += [*_size(of), *(Worry("Note of the training", note) for note in of.metrics.notes)]
-    return [Worry(one.title, f"{one.text[:1].upper()}{one.text[1:].rstrip('.')}.") for one in found]
+    found += [
+        *_size(of),
+        *(Worry("Note of the training", f"{note[:1].upper()}{note[1:].rstrip('.')}.") for note in of.metrics.notes),
+    ]
+    return found
 
 
 def _doubts(of: Documents) -> Iterator[Worry]:
@@ -44,13 +47,13 @@ def _doubts(of: Documents) -> Iterator[Worry]:
         return
     worst = one.low if metrics.greater_is_better else one.high
     if not beats(metrics, worst, dummy):
-        name = called(metrics.metric)
+        name = opening(metrics.metric)
         text = f"{name} may be as bad as {number(worst)}; a baseline that ignores all fields has {number(dummy)}."
         yield Worry("It may be no better than guessing", text)
     elif one.high - one.low > WIDE * abs(dummy - one.value):
         ends = f"{number(one.low)} to {number(one.high)}"
-        text = f"{called(metrics.metric)} lies somewhere from {ends}. More held-out rows narrow this."
-        yield Worry("How good it is is not known well", text)
+        text = f"{opening(metrics.metric)} lies somewhere from {ends}. More held-out rows narrow this."
+        yield Worry("How good it is remains uncertain", text)
 
 
 def _too_good(of: Documents) -> Iterator[Worry]:
@@ -59,7 +62,7 @@ def _too_good(of: Documents) -> Iterator[Worry]:
         dummy = of.metrics.holdout.baseline.get(name, 0.0)
         if one and one.value >= limit > dummy:
             check = "Check that no field is written after the fact, and that no row occurs twice under another id."
-            text = f"{called(name)} is {number(one.value)}. {check}"
+            text = f"{opening(name)} is {number(one.value)}. {check}"
             yield Worry("It is suspiciously good", text)
             return
 
@@ -75,7 +78,8 @@ def _fields(of: Documents, found: Evaluation) -> Iterator[Worry]:
     needed = {one.field for one in found.importance if one.loss.low > 0}
     gaps = [f"{one.name} ({share(one.missing)})" for one in found.fields if one.name in needed and one.missing >= MISSING]
     if gaps:
-        text = f"{', '.join(gaps[:NAMED])}{' and others' if len(gaps) > NAMED else ''}: rows without them get poorer answers."
+        others = " and others" if len(gaps) > NAMED else ""
+        text = f"Rows get poorer answers without {', '.join(gaps[:NAMED])}{others}, which so many rows lack."
         yield Worry("Fields it needs are often missing", text)
 
 
@@ -87,9 +91,8 @@ def _parts(found: Evaluation) -> Iterator[Worry]:
         return
     named = [f"{one.field}: {one.part} ({number(one.estimate.value)}, {counted(one.rows, 'row')})" for one in apart[:NAMED]]
     more = f", and {len(apart) - NAMED} more" if len(apart) > NAMED else ""
-    text = (
-        f"{called(found.slices.metric)} is {number(found.slices.whole)} over all rows, but worse for {'; '.join(named)}{more}."
-    )
+    whole = f"{opening(found.slices.metric)} is {number(found.slices.whole)} over all rows"
+    text = f"{whole}, but worse for {'; '.join(named)}{more}."
     yield Worry("It is clearly worse for some rows", text)
 
 

@@ -10,7 +10,8 @@ from bundles import SCHEMA
 from page import Page
 from reports import documents
 from slipway.model.contents import Estimate, Ranked
-from slipway.report.documents import Documents, Standing, standing_of
+from slipway.model.meeting import Meeting
+from slipway.report.documents import Documents, Verdict, joined, verdict_of
 from slipway.report.page import standalone
 from slipway.report.worries import worries
 from slipway.table.schema import Field, Schema
@@ -36,7 +37,7 @@ def test_it_says_what_the_model_is_for_how_good_it_is_and_what_to_do(task):
     for part in (
         "0.8000",
         "interval 0.7000 to 0.9000",
-        "learned from 80 rows and measured on 20 others",
+        "It was judged on 20 rows that were held out",
         "Few rows were held out",
     ):
         assert part in text
@@ -100,7 +101,7 @@ def test_names_from_the_data_are_only_text():
     metrics = msgspec.structs.replace(
         of.metrics, notes=(EVIL,), leaderboard=(Ranked(EVIL, {EVIL: EVIL}, 1.0, 1.0, False, EVIL),)
     )
-    text = read(replace(of, problem=EVIL, purpose=EVIL, model=model, metrics=metrics, standing=Standing(EVIL, (EVIL,), EVIL)))
+    text = read(replace(of, problem=EVIL, purpose=EVIL, model=model, metrics=metrics, verdict=Verdict(EVIL, (EVIL,), EVIL)))
     page = Page(text)
     assert not page.all("script") and not page.all("img")
     assert "\u202e" not in page.one("main")[1], "a sign that turns the direction is written out"
@@ -116,24 +117,24 @@ def test_the_same_documents_give_the_same_bytes():
 
 
 @pytest.mark.parametrize(
-    "standing, served, says",
+    "verdict, served, says",
     [
-        (Standing(), False, "decide whether answers this good serve the purpose"),
-        (Standing("promoted"), False, "commit artifacts/champion.json and push"),
-        (Standing("promoted", date="2026-11-21T23:00:00Z"), True, "This model runs now"),
-        (Standing("kept", ("the gain is too small",)), False, "slipway promote abcdefabcdef"),
+        (Verdict(), False, "decide whether answers this good serve the purpose"),
+        (Verdict("promoted"), False, "commit artifacts/champion.json and push"),
+        (Verdict("promoted", at="2026-11-21T23:00:00Z"), True, "This model runs now"),
+        (Verdict("kept", ("the gain is too small",)), False, "slipway promote abcdefabcdef"),
     ],
 )
-def test_the_advice_follows_the_verdict(standing, served, says):
-    text = Page(read(documents(digest="abcdef" * 10, standing=standing, served=served))).one("main")[1]
+def test_the_advice_follows_the_verdict(verdict, served, says):
+    text = Page(read(documents(digest="abcdef" * 10, verdict=verdict, served=served))).one("main")[1]
     assert says in " ".join(text.split())
-    assert all(reason in text for reason in standing.reasons) and (not standing.date or "2026-11-21" in text)
+    assert all(reason in text for reason in verdict.reasons) and (not verdict.at or "2026-11-21" in text)
 
 
 def test_a_verdict_that_people_wrote_otherwise_is_left_out():
-    known = {"outcome": "promoted", "reasons": ["better"], "date": "2026-11-21", "changes": {"golden": None}}
-    assert standing_of(known) == Standing("promoted", ("better",), "2026-11-21")
-    assert standing_of({"outcome": 7}) == standing_of({}) == Standing()
+    known = {"outcome": "promoted", "reasons": ["better"], "at": "2026-11-21", "changes": {"golden": None}}
+    assert verdict_of(known) == Verdict("promoted", ("better",), "2026-11-21")
+    assert verdict_of({"outcome": 7}) == verdict_of({}) == Verdict()
 
 
 def changed(of, **figures):
@@ -176,3 +177,31 @@ def test_the_notes_of_the_training_are_among_the_worries():
     of = documents()
     noted = replace(of, metrics=msgspec.structs.replace(of.metrics, notes=("464 of 480 held-out rows have a twin",)))
     assert worries(noted)[-1].text == "464 of 480 held-out rows have a twin."
+
+
+def met(rival="champion", gain=57.0, low=12.0, high=101.0):
+    figures = {"metric": "rmse", "rival": rival, "rows": 250, "challenger": 4240.0, "against": 4297.0, "confidence": 0.9}
+    return Meeting(**figures, gain=gain, low=low, high=high, chance=0.01, allowed=0.05, yearly=None, look=1)
+
+
+@pytest.mark.parametrize(
+    "figures, says",
+    [
+        (
+            met(),
+            "RMSE 4,240 on 250 rows, the champion before it 4,297 on the same: a gain of 57 (90 % interval 12 to 101). It is",
+        ),
+        (met(low=-9.0), "It may be chance"),
+        (met(gain=-57.0, low=-101.0, high=-12.0), "It is not better"),
+        (met("baseline"), "a baseline that ignores all fields 4,297"),
+    ],
+)
+def test_it_says_by_how_much_it_is_better_than_what_ran_before(figures, says):
+    page = Page(read(documents("regression", verdict=Verdict("promoted", figures=figures))))
+    assert says in " ".join(page.one("main")[1].replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+def test_the_champions_before_are_told_from_the_newest_on():
+    said = [{"digest": name, "outcome": outcome} for name, outcome in (("a", "promoted"), ("b", "kept"), ("c", "promoted"))]
+    of = joined(documents(), "d", {"outcome": "promoted"}, [*said, {"digest": "d", "outcome": "promoted"}])
+    assert [each.digest for each in of.history] == ["c", "a"] and of.verdict.outcome == "promoted"

@@ -1,9 +1,11 @@
 import re
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from page import TYPED, Page, start
+from slipway.report.documents import verdict_of
 from slipway.report.look import LOOK
 
 
@@ -37,14 +39,14 @@ def test_the_card_tells_what_serves_and_why(serve, task):
 
 
 def test_the_card_tells_since_when_for_what_and_what_ran_before(serve):
-    history = [{"digest": "ab" * 32, "date": "2026-10-01T08:00:00Z", "metric": "rmse", "value": 4297.5}]
-    verdict = {"outcome": "promoted", "reasons": [], "date": "2026-11-21T23:00:00Z", "history": history}
-    app = serve(settings="purpose: Whom to insure?", verdict=verdict)
+    app = serve(settings="purpose: Whom to insure?", verdict={"outcome": "promoted", "at": "2026-11-21T23:00:00Z"})
+    here, before = app.extensions["slipway"], {"digest": "ab" * 32, "outcome": "promoted", "at": "2026-10-01T08:00:00Z"}
+    here.documents = replace(here.documents, history=(verdict_of(before),))
     text = " ".join(Page(app.test_client().get("/model").text).one("main")[1].split())
     for part in (
         "promoted on 2026-11-21",
         "Whom to insure?",
-        "abababababab from 2026-10-01, rmse 4,298",
+        "abababababab from 2026-10-01",
         "Few rows were held out",
     ):
         assert part in text

@@ -42,7 +42,7 @@ def _fit(residuals: Residuals, target: str) -> Figure:
     low, high = min(x.low, y.low), max(x.high, y.high)
     ends = Axis(x.title, low, high), Axis(y.title, low, high)
     title = "Actual against predicted"
-    says = "Each dot is a row that the model had never seen. On the line the answer was right; above it the truth was higher."
+    says = "Each dot is a held-out row. On the line the answer was right; above it the truth was higher."
     return Figure(title, says, plot(title, says, *ends, [Line([(low, low), (high, high)], "quiet"), Dots(points)]))
 
 

@@ -28,7 +28,7 @@ def card(of: Documents) -> bytes:
             f"Target: {_plain(model.target)} ({TASKS[model.task]})",
             *([f"Labels: {', '.join(map(_plain, model.classes))}"] if model.classes else []),
             f"Built from: {_plain(built)}",
-            f"Learned from {counted(model.rows.training, 'row')}, measured on {model.rows.holdout:,} others",
+            f"Learned from {counted(model.rows.training, 'row')}, judged on {model.rows.holdout:,} that were held out",
         ),
         "## Intended use",
         _plain(of.purpose) if of.purpose else "Not stated: set `purpose` in slipway.yaml.",

@@ -2,7 +2,7 @@
 
 from slipway.model.contents import Estimate, Metrics
 from slipway.report.documents import Documents
-from slipway.report.meanings import MEANINGS, called
+from slipway.report.meanings import MEANINGS, called, opening
 from slipway.report.numbers import aligned, counted, number, percent, share
 
 
@@ -41,7 +41,7 @@ def _numbers(of: Documents) -> list[str]:
     if "mae" in found:
         one, dummy = found["mae"], of.metrics.holdout.baseline.get("mae")
         value, low, high = aligned([one.value, one.low, one.high])
-        told.append(f"On {rows} that it had never seen, its answers were off by {value} on average ({low} to {high}).")
+        told.append(f"On {rows} that were held out, its answers were off by {value} on average ({low} to {high}).")
         if dummy is not None:
             told.append(f"Always giving the same answer would be off by {number(dummy)}.")
     if of.evaluation and of.evaluation.intervals:
@@ -60,9 +60,7 @@ def _right(of: Documents) -> list[str]:
     if "accuracy" not in found:
         return []
     one = found["accuracy"]
-    told = (
-        f"Of {rows} that it had never seen, it labelled {share(one.value)} correctly ({share(one.low)} to {share(one.high)})"
-    )
+    told = f"Of {rows} that were held out, it labelled {share(one.value)} correctly ({share(one.low)} to {share(one.high)})"
     classes = of.evaluation.classes if of.evaluation else ()
     if not classes:
         return [f"{told}."]
@@ -117,15 +115,22 @@ def beats(metrics: Metrics, value: float, other: float) -> bool:
     return value > other if metrics.greater_is_better else value < other
 
 
-def comparison(of: Documents) -> list[str]:
-    """Better than what ran before? The reasons of the gate; nothing when it is not known."""
-    return list(of.standing.reasons)
+def comparison(of: Documents) -> str:
+    """Better than what ran before, by how much, and how sure? Empty when nothing was measured."""
+    met = of.verdict.figures
+    if met is None:
+        return ""
+    new, old, gain, low, high = aligned([met.challenger, met.against, met.gain, met.low, met.high])
+    rival = "the champion before it" if met.rival == "champion" else "a baseline that ignores all fields"
+    sure = "It is better beyond chance." if met.low > 0 else "It may be chance." if met.gain > 0 else "It is not better."
+    reached = f"{opening(met.metric)} {new} on {counted(met.rows, 'row')}, {rival} {old} on the same"
+    return f"{reached}: a gain of {gain} ({percent(met.confidence)} interval {low} to {high}). {sure}"
 
 
 def advice(of: Documents, worries: int) -> str:
     """What to do."""
     first = f"Read the {counted(worries, 'point')} under “What should worry you” first. " if worries else ""
-    outcome = of.standing.outcome
+    outcome = of.verdict.outcome
     if of.served:
         return f"This model runs now. {first}When the data changes, train again: the gate keeps the better model."
     if outcome == "promoted":

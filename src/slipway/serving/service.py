@@ -14,7 +14,7 @@ from slipway.model.contents import golden_of, metrics_of, schema_of
 from slipway.model.intervals import interval
 from slipway.model.scoring import Answers, score
 from slipway.problem import Problem
-from slipway.report.documents import documents_of, standing_of
+from slipway.report.documents import documents_of, joined
 from slipway.report.page import body
 from slipway.serving.counters import Metrics
 from slipway.serving.decoder import Decoded, Decoder
@@ -47,10 +47,19 @@ class Service:
     keys : Keys
     release, commit : str
         What the release program says it runs; empty elsewhere.
+    verdicts : sequence of mapping
+        On this bundle and others, the oldest first, as far as they are kept.
     """
 
     def __init__(
-        self, problem: Problem, bundle: Bundle, verdict: Mapping[str, Any], keys: Keys, release: str = "", commit: str = ""
+        self,
+        problem: Problem,
+        bundle: Bundle,
+        verdict: Mapping[str, Any],
+        keys: Keys,
+        release: str = "",
+        commit: str = "",
+        verdicts: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.problem = problem
         self.bundle = bundle.hold(DOCUMENTS)
@@ -63,7 +72,7 @@ class Service:
         self.measured = metrics_of(bundle)
         self.golden = golden_of(bundle)
         told = documents_of(bundle, problem.name, problem.purpose)
-        self.documents = replace(told, digest=bundle.digest, standing=standing_of(verdict), served=True)
+        self.documents = replace(joined(told, bundle.digest, verdict, verdicts), served=True)
         self.intervals = told.evaluation.intervals if told.evaluation else None
         self.rules = rules_of(self.schema, problem)
         self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned)

@@ -128,7 +128,7 @@ def files(task: str, schema: Schema = SCHEMA, encoding: Encoding = ENCODING, row
         "evaluation.json": written(evaluation(task, schema)),
         "live.json": written(live(task, facts["classes"])),
         "report.html": b"<!doctype html><title>Report</title><p>A report.",
-        "fit.svg": b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle r="5"/></svg>',
+        "card.md": b"# Model card\n",
     }
 
 
@@ -149,10 +149,13 @@ def twin(made: dict) -> dict:
     return {"twin.json": written(model), "twin.onnx": made["model.onnx"]}
 
 
-def make_bundle(store: LocalStore, task: str, promote: bool = True, **changes) -> Bundle:
+FIRST = {"outcome": "promoted", "reasons": ["it is the first champion"]}
+
+
+def make_bundle(store: LocalStore, task: str, promote: bool = True, verdict: dict = FIRST, **changes) -> Bundle:
     """A bundle whose golden predictions replay, in `store`; by default its champion."""
     made = files(task, **changes)
     bundle = store.add(task, made, twin(made))
     if promote:
-        store.point(Pointer(bundle.digest, task, {"outcome": "promoted", "reasons": ["it is the first champion"]}))
+        store.point(Pointer(bundle.digest, task, verdict))
     return bundle

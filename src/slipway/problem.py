@@ -138,6 +138,9 @@ class Problem(Struct, frozen=True, kw_only=True):
     ] = None
     mongodb: Collection = Collection()
     target: Annotated[Text, "The column to predict."]
+    purpose: Annotated[
+        Text | None, "What the model is for, in a sentence or a question: the report, card.md and /model begin with it."
+    ] = None
     positive: Annotated[Text | None, "For two classes: the label whose probability is answered."] = None
     task: Annotated[Task | None, "What kind of answer; inferred from the target when absent."] = None
     id: Annotated[Texts, "Columns that name a row. They decide the split and are not learned from."] = ()

@@ -61,7 +61,7 @@ def test_the_first_useful_model_becomes_champion(tmp_path, store, frame, target,
         "live.json",
         "evaluation.json",
         "report.html",
-        "fit.svg",
+        "card.md",
     }
     assert set(outcome.bundle.parts["judging"]) == {"twin.json", "twin.onnx"}
     entry = store.journal.entries()[-1]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from slipway.model.contents import Answer, Golden
-from slipway.serving.chart import number, share
+from slipway.report.numbers import number, share
 from slipway.serving.decoder import Decoded
 from slipway.serving.refusal import Refusal, problem_document
 from slipway.serving.service import Service

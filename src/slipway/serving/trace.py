@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from slipway.model.contents import Answer
 from slipway.model.curves import Curve, Curves
-from slipway.serving.chart import number, share
+from slipway.report.numbers import number, share
 from slipway.table.faults import visible
 
 WIDTH, HEIGHT = 100.0, 30.0

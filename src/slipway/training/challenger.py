@@ -11,6 +11,7 @@ from slipway.model.bundle import MODEL, TWIN
 from slipway.model.contents import Counts, Draft, Holdout, Metrics, Model, written
 from slipway.model.predictor import ABSOLUTE, Predictor, calibrated, close
 from slipway.problem import Problem
+from slipway.report.readable import readable
 from slipway.table.schema import Columns
 from slipway.training import evidence
 from slipway.training.assessment import evaluate
@@ -19,10 +20,8 @@ from slipway.training.dataset import Table
 from slipway.training.live import reference
 from slipway.training.members import members
 from slipway.training.metrics import METRICS, Scored
-from slipway.training.plot import fit_svg
 from slipway.training.recalibration import calibrated_threshold, recalibrated
 from slipway.training.refit import checked_rows, doubt
-from slipway.training.report import report_html
 
 LIBRARIES = ("scikit-learn", "numpy", "onnx", "onnxruntime")
 
@@ -159,13 +158,11 @@ def documents(
         leaderboard=evidence.leaderboard(entries, made.refused),
         notes=(*remarks, *doubted),
     )
-    figure = fit_svg(scored, table.rows.classes)
-    return dict(made.served.files) | {
+    files = dict(made.served.files) | {
         "golden.json": written(evidence.golden(served, unseen, goal.seed)),
         "metrics.json": written(metrics),
         "evaluation.json": written(evaluation),
         "drift.json": written(evidence.drift_profile(table.whole)),
         "live.json": written(reference(scored, table.rows.classes, goal.costs is not None)),
-        "fit.svg": figure,
-        "report.html": report_html(served.model, table.rows.schema, metrics, figure, problem.name),
     }
+    return files | readable(Draft(files), problem.name, problem.purpose)

@@ -112,7 +112,7 @@ class _Asked:
 
 
 def _asked(typed: Mapping[str, str], curved: Sequence[str] = ()) -> _Asked:
-    """The answer to a filled-in form, and the curves of these fields, by default of those shown first.
+    """The answer to a filled-in form, and its curves: of all fields, or of many those `curved` and the most important.
 
     Raises
     ------
@@ -127,9 +127,9 @@ def _asked(typed: Mapping[str, str], curved: Sequence[str] = ()) -> _Asked:
         raise Refusal(422, "The model has no finite answer: some numbers are too far outside the range.")
     warnings = here.decoder.warnings(decoded)
     answer = explain(here.predictor, answers, row, list(map(str, warnings)), here.intervals)
-    shown = curved or (_important() if len(here.rules) > FEW_FIELDS else here.schema.names)
+    shown = [*curved, *_important()] if len(here.rules) > FEW_FIELDS else here.schema.names
     found = curves(here.predictor, here.rules, decoded.columns, shown)
-    return _Asked(row, answer, warnings, traces(found, here.golden.predictions, here.predictor.target))
+    return _Asked(row, answer, warnings, traces(found, here.predictor.target))
 
 
 def _important() -> list[str]:
@@ -153,7 +153,9 @@ def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequenc
         key_field=FORM_FIELD if here.keys.needed else "",
         key_error=dict(errors).get(FORM_FIELD, ""),
         example_field=EXAMPLE,
-        examples=golden_examples(here.golden),
+        curves_field=CURVES,
+        most_bytes=here.problem.serving.max_upload_bytes,
+        examples=golden_examples(here.golden, here.predictor.classes),
         snippets=_snippets(asked.row if asked else example),
     )
 

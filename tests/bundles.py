@@ -92,7 +92,7 @@ def files(task: str, schema: Schema = SCHEMA, encoding: Encoding = ENCODING, row
         input="float64",
         link=facts.pop("link"),
         base=facts.pop("base"),
-        encoding=Outputs(encoding.outputs),
+        encoding=Outputs(encoding.outputs, encoding.features),
     )
     model = Model(
         **facts,

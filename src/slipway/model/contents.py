@@ -14,7 +14,7 @@ import msgspec
 from slipway.errors import BundleError
 from slipway.model.bundle import Bundle
 from slipway.model.encoding import Output
-from slipway.table.schema import Schema
+from slipway.table.schema import Feature, Field, Schema
 
 T = TypeVar("T")
 Link = Literal["identity", "expm1", "sigmoid", "softmax"]
@@ -36,8 +36,8 @@ class Draft:
         return name in self.files
 
 
-class Split(msgspec.Struct, frozen=True):
-    """How rows were divided.
+class Split(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How rows were divided: by the hash of a key, or in time.
 
     Attributes
     ----------
@@ -46,12 +46,27 @@ class Split(msgspec.Struct, frozen=True):
     salt : str
         Differs between problems, so that they hold out different rows.
     columns : tuple of str
-        The key: the id columns, else all features.
+        The key: the group columns, else the id columns, else all features; none where rows are divided in time.
+    time : Field or None
+        The column that orders the rows, and how its cells are read.
+    boundary : float or None
+        Rows after it are held out; of a date in days since 1970-01-01.
     """
 
     share: float
     salt: str
     columns: tuple[str, ...]
+    time: Field | None = None
+    boundary: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.time is None) != (self.boundary is None):
+            raise ValueError("time and boundary belong together")
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns that tell where a row belongs."""
+        return (*self.columns, *([self.time.name] if self.time else []))
 
 
 class Counts(msgspec.Struct, frozen=True, rename={"without_target": "without target"}):
@@ -63,9 +78,10 @@ class Counts(msgspec.Struct, frozen=True, rename={"without_target": "without tar
 
 
 class Outputs(msgspec.Struct, frozen=True):
-    """The columns of the matrix, in order."""
+    """The columns of the matrix, in order, and the features that are computed before them."""
 
     outputs: tuple[Output, ...]
+    features: tuple[Feature, ...] = ()
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):

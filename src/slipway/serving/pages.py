@@ -127,13 +127,9 @@ def _asked(typed: Mapping[str, str], curved: Sequence[str] = ()) -> _Asked:
         raise Refusal(422, "The model has no finite answer: some numbers are too far outside the range.")
     warnings = here.decoder.warnings(decoded)
     answer = explain(here.predictor, answers, row, list(map(str, warnings)), here.intervals)
-    shown = [*curved, *_important()] if len(here.rules) > FEW_FIELDS else here.schema.names
+    shown = [*curved, *here.by_importance[:FIRST]] if len(here.rules) > FEW_FIELDS else here.schema.names
     found = curves(here.predictor, here.rules, decoded.columns, shown)
     return _Asked(row, answer, warnings, traces(found, here.predictor.target))
-
-
-def _important() -> list[str]:
-    return [name for name, _ in _service().measured.importance][:FIRST]
 
 
 def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequence[tuple[str, str]] = ()) -> str:
@@ -145,7 +141,7 @@ def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequenc
     return render_template(
         "form.html",
         target=here.predictor.target,
-        groups=groups(shown, _important()),
+        groups=groups(shown, here.by_importance),
         crowded=len(shown) > FEW_FIELDS,
         count=len(shown),
         errors=[{"name": name, "detail": detail, "place": places.get(name)} for name, detail in errors],

@@ -184,8 +184,8 @@ def _what_if(service: Service) -> Document:
     return {
         "summary": f"Show how {service.predictor.target} moves when one field of a row moves",
         "description": (
-            f"The body is one row. Each curve has up to {POINTS} values of one field, within the range of training, and the answers "
-            "to the row with these values: numbers, or probabilities of label. Not counted as a prediction."
+            f"The body is one row. Each curve has up to {POINTS} values of one field, within the range of training, and the "
+            "answers to the row with these values: numbers, or probabilities of label. Not counted as a prediction."
         ),
         "tags": ["predictions"],
         "parameters": [

@@ -88,6 +88,12 @@ class Service:
         return body(self.documents)
 
     @property
+    def by_importance(self) -> list[str]:
+        """The fields, the most important first; those whose importance was not measured last."""
+        ranked = [name for name, _ in self.measured.importance]
+        return [*ranked, *(name for name in self.schema.names if name not in ranked)]
+
+    @property
     def predictor(self) -> "Predictor":
         """The loaded model of this process."""
         if self._process != os.getpid():

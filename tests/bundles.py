@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from evaluations import evaluation
 from slipway.model.bundle import Bundle
 from slipway.model.contents import (
     Counts,
@@ -94,7 +95,7 @@ def files(task: str, schema: Schema = SCHEMA, encoding: Encoding = ENCODING, row
         input="float64",
         link=facts.pop("link"),
         base=facts.pop("base"),
-        encoding=Outputs(encoding.outputs),
+        encoding=Outputs(encoding.outputs, encoding.features),
     )
     model = Model(
         **facts,
@@ -124,6 +125,7 @@ def files(task: str, schema: Schema = SCHEMA, encoding: Encoding = ENCODING, row
         "golden.json": written(golden),
         "metrics.json": written(metrics),
         "drift.json": written(drift),
+        "evaluation.json": written(evaluation(task, schema)),
         "live.json": written(live(task, facts["classes"])),
         "report.html": b"<!doctype html><title>Report</title><p>A report.",
         "fit.svg": b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle r="5"/></svg>',

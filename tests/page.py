@@ -1,14 +1,18 @@
 """A page as somebody without a browser's help sees it: forms, tables, texts and links."""
 
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 from flask import Flask
 
 from bundles import make_bundle
+from slipway.model.encoding import Encoding, Output
 from slipway.problem import load_problem
 from slipway.serving.factory import build
 from slipway.store.local import LocalStore
+from slipway.table.schema import Field, Schema
 
 TYPED = {"age": "45", "bmi": "33.3", "smoker": "no", "joined": "2021-11-05"}
 VOID = {"meta", "link", "input", "br", "img"}
@@ -20,6 +24,16 @@ def start(folder: Path, task: str = "regression", settings: str = "", keys: str 
     path = folder / "slipway.yaml"
     path.write_text(f"name: {task}\nsource: table.csv\ntarget: charges\n{settings}")
     return build(load_problem(path, environ={}), {"SLIPWAY_API_KEYS": keys})
+
+
+def crowded(serve: Callable[..., Flask], **changes) -> Flask:
+    """What `serve` makes of a schema of 170 fields, all of the same weight."""
+    fields = tuple(
+        Field(f"s{place:03}", "number", minimum=0, maximum=9, missing=0.1, example=place % 9) for place in range(170)
+    )
+    encoding = Encoding(Schema(fields), tuple(Output("value", field.name, fill=0.0) for field in fields))
+    rows = [{field.name: 5.0 for field in fields}]
+    return serve(schema=Schema(fields), encoding=encoding, rows=rows, weights=np.ones((170, 1)), **changes)
 
 
 class Page(HTMLParser):

@@ -32,7 +32,7 @@ from slipway.store.local import LocalStore
 from slipway.table.arrow_cells import read_column
 from slipway.table.cells import cells_of, read_columns, read_frame_column
 from slipway.table.rules import Rules
-from slipway.table.schema import Field, Schema
+from slipway.table.schema import Feature, Field, Schema
 
 SCHEMA = Schema(
     (
@@ -64,9 +64,17 @@ ENCODING = Encoding(
         Output("level", "code", levels=("1",)),
         Output("value", "joined"),
         Output("value", "seen", fill=0.0),
+        Output("lookup", "code", levels=("1", "2.5"), values=(3.0, 5.0), other=7.0, fill=2.0),
+        Output("value", "dose for age", fill=0.5),
+        Output("level", "band", levels=("below 0", "100 or more")),
+        Output("hour", "seen", fill=12.0),
+    ),
+    features=(
+        Feature("dose for age", "dose / (age - 33)"),
+        Feature("band", "bin(price, 0, 100)"),
     ),
 )
-WEIGHTS = [[0.3], [1e-3], [0.7], [23.0], [11.0], [1e-4], [1e-5]]
+WEIGHTS = [[0.3], [1e-3], [0.7], [23.0], [11.0], [1e-4], [1e-5], [0.9], [2.5], [1.1], [0.05]]
 GOLDEN = {"age": 19, "price": 27.9, "dose": 1.5, "smoker": "yes", "code": "1", "joined": "2020-01-01", "seen": "2020-01-01"}
 
 NUMBERS = [

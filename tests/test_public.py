@@ -47,6 +47,37 @@ def test_importing_it_loads_nothing():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_frame_is_trained_from(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = charges().astype({"age": float})
+    settings = {"target": "charges", "name": "patients", "candidates": ["linear"], "search": {"trials": 1}}
+    outcome = slipway.train(frame, settings)
+    assert outcome.verdict.promoted and outcome.report.is_relative_to(tmp_path / "artifacts")
+    assert outcome.leaderboard["candidate"].tolist() == ["linear", "baseline"]
+    assert len(outcome.predictor.predict(frame).values) == len(frame)
+    shown = outcome._repr_html_()
+    assert "promoted" in shown and "<table" in shown and str(outcome.report) in shown
+    again = slipway.train(pyarrow.Table.from_pandas(frame), settings)
+    assert (again.bundle.digest, again.verdict.outcome) == (outcome.bundle.digest, "kept")
+
+
+@pytest.mark.parametrize(
+    "frame, problem, says",
+    [
+        (charges(), None, 'Say what to predict: train(frame, {"target": "charges"})'),
+        (charges(), {"target": "charges", "tagret": "x"}, "tagret"),
+        (charges(), {"target": "cost"}, "cost"),
+        (charges().to_dict("records"), {"target": "charges"}, "expected a pandas frame or a pyarrow.Table, got list"),
+        (charges().assign(age=[1, "x"] * 120), {"target": "charges"}, "age"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), {"target": "a"}, "duplicate column name"),
+    ],
+)
+def test_what_cannot_be_trained_from_is_told(frame, problem, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(slipway.SlipwayError, match=re.escape(says)):
+        slipway.train(frame, problem)
+
+
 def test_a_frame_is_answered(champion):
     frame = pd.read_csv(champion_table(champion))
     answered = champion.predict(frame)

@@ -4,7 +4,7 @@ What notebooks and other programs use; all else may change without notice:
 
 >>> import slipway
 >>> problem = slipway.load_problem("slipway.yaml")
->>> slipway.train(problem).verdict.outcome
+>>> slipway.train(problem).verdict.outcome                # or slipway.train(frame, {"target": "charges"})
 'promoted'
 >>> champion = slipway.load_champion(problem)
 >>> slipway.score_batch(champion, frame, problem)       # the frame with prediction, warning and reason
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from slipway.errors import SlipwayError
     from slipway.model.tables import Predictor, score_batch
     from slipway.problem import Problem, load_problem
-    from slipway.training.train import train
+    from slipway.training.notebook import train
 
 __version__ = "0.1.0"
 __all__ = ["Predictor", "Problem", "SlipwayError", "load_champion", "load_problem", "score_batch", "train"]
@@ -32,7 +32,7 @@ HOMES = {
     "load_champion": "batch.open",
     "load_problem": "problem",
     "score_batch": "model.tables",
-    "train": "training.train",
+    "train": "training.notebook",
 }
 
 

@@ -197,6 +197,7 @@ Types = Annotated[
     ),
 ]
 Formats = Annotated[Mapping[str, str], Kind("column names with an example each", _text_by_column)]
+Expressions = Annotated[Mapping[str, str], Kind("column names with an expression each", _text_by_column)]
 Limits = Annotated[
     Mapping[str, tuple[float | None, float | None]],
     Kind("column names with a pair of numbers each, such as [0, 120]; null is no limit", _limits),

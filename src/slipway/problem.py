@@ -17,6 +17,7 @@ from slipway.kinds import (
     EVERY_COLUMN,
     Candidates,
     Command,
+    Expressions,
     Filter,
     Formats,
     Limits,
@@ -130,6 +131,14 @@ class Problem(Struct, frozen=True, kw_only=True):
     positive: Annotated[Text | None, "For two classes: the label whose probability is answered."] = None
     task: Annotated[Task | None, "What kind of answer; inferred from the target when absent."] = None
     id: Annotated[Texts, "Columns that name a row. They decide the split and are not learned from."] = ()
+    time: Annotated[
+        Text | None,
+        "The column of dates or numbers that orders the rows. Training learns from the past, and the latest rows are held "
+        "out. It is learned from too, unless it is also in drop.",
+    ] = None
+    group: Annotated[
+        Texts, "Columns that name what several rows are about, such as a patient: its rows stay together. Not learned from."
+    ] = ()
     drop: Annotated[Texts, "Columns to leave out: leaks, constants, free text."] = ()
     types: Annotated[Types, "Types of columns where the inferred one is wrong."] = {}
     formats: Annotated[
@@ -141,6 +150,10 @@ class Problem(Struct, frozen=True, kw_only=True):
         Markers,
         "Texts that mean a missing cell, besides the usual ones (empty, NA, NaN, null, ?): in every column, or by "
         "column. -999 is -999.0 too.",
+    ] = {}
+    features: Annotated[
+        Expressions,
+        "Further columns that the model computes from a row, such as `bmi / age`, by name. See docs/data.md.",
     ] = {}
     limits: Annotated[
         Limits,
@@ -162,6 +175,11 @@ class Problem(Struct, frozen=True, kw_only=True):
     seed: Annotated[int, Meta(ge=0), "Seed of everything random in training."] = 0
     serving: Serving = Serving()
     folder: Path
+
+    @property
+    def unlearned(self) -> set[str]:
+        """The columns that are not learned from."""
+        return {self.target, *self.id, *self.group, *self.drop}
 
     def markers(self, column: str) -> tuple[str, ...]:
         """Further texts that mean a missing cell in this column."""
@@ -257,12 +275,7 @@ def _check_together(problem: Problem, path: Path) -> None:
     """Refuse settings that exclude one another."""
     if MONGODB in problem.source:
         _check_collection(problem, path)
-    for name in ("id", "drop"):
-        if problem.target in getattr(problem, name):
-            raise ProblemError(f"{path}: {name}: {problem.target} is the target", f"Take it out of {name}")
-    both = sorted(set(problem.id) & set(problem.drop))
-    if both:
-        raise ProblemError(f"{path}: {both[0]} is in id and in drop", "An id is not learned from anyway")
+    _check_columns(problem, path)
     if problem.costs and not problem.costs.false_positive + problem.costs.false_negative > 0:
         raise ProblemError(f"{path}: costs: at least one of them must be above 0")
     if problem.task not in (None, "binary"):
@@ -275,6 +288,28 @@ def _check_together(problem: Problem, path: Path) -> None:
         raise ProblemError(says, meant(problem.metric, allowed))
     if problem.metric == "cost" and problem.costs is None:
         raise ProblemError(f"{path}: metric: cost needs costs.false_positive and costs.false_negative")
+
+
+def _check_columns(problem: Problem, path: Path) -> None:
+    """Refuse a column in two roles that exclude one another."""
+    roles = {"id": problem.id, "group": problem.group, "drop": problem.drop, "time": [problem.time] if problem.time else []}
+    for name, columns in roles.items():
+        if problem.target in columns:
+            raise ProblemError(f"{path}: {name}: {problem.target} is the target", f"Take it out of {name}")
+    for one, other, cure in (
+        ("id", "drop", "An id is not learned from anyway"),
+        ("group", "drop", "A group is not learned from anyway"),
+        ("id", "group", "Take it out of id"),
+    ):
+        both = sorted(set(roles[one]) & set(roles[other]))
+        if both:
+            raise ProblemError(f"{path}: {both[0]} is in {one} and in {other}", cure)
+    if problem.time and problem.group:
+        raise ProblemError(
+            f"{path}: time and group exclude one another: held out are the latest rows, of known groups and of new ones, as "
+            "production will meet them",
+            f"Take group out, and put {', '.join(problem.group)} in drop so that it is not learned from",
+        )
 
 
 def _check_collection(problem: Problem, path: Path) -> None:

@@ -34,6 +34,9 @@ def encoded(output: Output, *cells) -> list[float]:
         (Output("level", "level", levels=("a", "c")), ("a", "b", "c", None), [1, 0, 1, 0]),
         (Output("level", "level", levels=("a",), unseen=True), ("a", "b", None, "unseen"), [1, 0, 0, 1]),
         (Output("level", "level", unseen=True), ("a", None, "unseen"), [0, 0, 1]),
+        (Output("lookup", "level", ("c", "a"), values=(0.5, 2.0)), ("a", "b", "c", None, "unseen"), [2, NAN, 0.5, NAN, NAN]),
+        (Output("lookup", "level", ("a",), values=(3.0,), other=7.0), ("a", "b", None, "unseen"), [3, 7, NAN, 7]),
+        (Output("lookup", "level", ("a",), values=(3.0,), other=7.0, fill=5.0, mean=1.0), ("a", None, "unseen"), [2, 4, 6]),
         (Output("value", "day"), ("1970-01-03",), [2]),
         (Output("month", "day"), ("2020-01-31", "2020-12-01", "1969-12-31", "2020-02-29T23:59:00", None), [1, 12, 12, 2, NAN]),
         (Output("weekday", "day"), ("1970-01-01", "2026-11-21", "2026-11-22T12:00:00", "1969-12-31", None), [3, 5, 6, 2, NAN]),
@@ -79,6 +82,11 @@ def test_the_columns_are_left_as_they_are():
         Output("month", "bmi"),
         Output("value", "age", levels=("yes",)),
         Output("value", "age", scale=0.0),
+        Output("lookup", "smoker"),
+        Output("lookup", "smoker", levels=("yes", "no"), values=(1.0,)),
+        Output("lookup", "smoker", levels=("maybe",), values=(1.0,)),
+        Output("lookup", "age", levels=("yes",), values=(1.0,)),
+        Output("level", "smoker", levels=("yes",), values=(1.0,)),
     ],
 )
 def test_what_does_not_fit_the_schema_is_found(output):

@@ -212,7 +212,7 @@ def test_a_browser_gets_a_page(client, accept, kind):
 
 
 def test_a_failure_says_nothing_of_the_data(client, app, monkeypatch, capfd):
-    def fail(decoded, partial):
+    def fail(*_):
         raise ValueError("secret value")
 
     monkeypatch.setattr(app.extensions["slipway"], "answers", fail)

@@ -1,13 +1,10 @@
 import shlex
 from functools import partial
 
-import numpy as np
 import pytest
 
-from page import TYPED, Page, start
-from slipway.model.encoding import Encoding, Output
+from page import TYPED, Page, crowded, start
 from slipway.serving.keys import FORM_FIELD
-from slipway.table.schema import Field, Schema
 
 
 @pytest.fixture
@@ -133,15 +130,6 @@ def test_bars_are_drawn_to_scale_within_their_chart(serve):
     for bar in bars:
         assert 0 <= float(bar["x"]) and float(bar["x"]) + float(bar["width"]) <= 100.01
     assert max(float(bar["width"]) for bar in bars) > 50
-
-
-def crowded(serve, **changes):
-    fields = tuple(
-        Field(f"s{place:03}", "number", minimum=0, maximum=9, missing=0.1, example=place % 9) for place in range(170)
-    )
-    encoding = Encoding(Schema(fields), tuple(Output("value", field.name, fill=0.0) for field in fields))
-    rows = [{field.name: 5.0 for field in fields}]
-    return serve(schema=Schema(fields), encoding=encoding, rows=rows, weights=np.ones((170, 1)), **changes)
 
 
 def test_many_fields_are_grouped_and_open_where_something_is_wrong(serve):

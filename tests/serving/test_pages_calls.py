@@ -10,7 +10,7 @@ from werkzeug.serving import make_server
 
 from page import TYPED, Page, start
 from slipway.model.encoding import Encoding, Output
-from slipway.table.schema import Field, Schema
+from slipway.table.schema import Feature, Field, Schema
 
 HOSTILE = '<script>alert("\'&amp;\\")</script>'
 LEVELS = ("it's", 'it\'s "new" \\', "$(\nid)", HOSTILE)
@@ -88,6 +88,21 @@ def test_a_long_name_is_shortened_with_its_whole_text_at_hand(serve):
         assert name in page.form
         shown = [text for each, text in page.all("bdi", title=name)]
         assert shown and all(len(text) == 120 and text[:20] == name[:20] and text.endswith("May?") for text in shown)
+
+
+def test_the_model_card_says_what_is_computed_and_no_door_asks_for_it(serve):
+    features = (Feature("x\u202e<b>", "log(x / 2)"), Feature("band", "bin(x, 0, 5)"))
+    schema = Schema((Field("x", "number", minimum=0, maximum=9.5, example=1.5),), features)
+    outputs = [Output("value", feature.name) for feature in features[:1]] + [Output("level", "band", levels=("0 to 5",))]
+    encoding = Encoding(schema, (*outputs, Output("value", "x"), Output("missing", "x")), features)
+    client = serve(schema=schema, encoding=encoding, rows=[{"x": 1.5}]).test_client()
+    card = client.get("/model").text
+    assert {"log(x / 2)", "bin(x, 0, 5)"} <= {text for _, text in Page(card).all("code")}
+    assert "\u202e" not in card and "<b>" not in card
+    assert set(Page(client.get("/").text).form) == {"x"}
+    assert client.post("/predict", json={"x": 2}).status_code == 200
+    refused = client.post("/predict", json={"x": 2, "band": "0 to 5"})
+    assert refused.status_code == 422 and refused.json["errors"][0]["reason"] == "unknown_field"
 
 
 def test_the_python_program_runs(serve):

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,6 +7,7 @@ import pytest
 from slipway.errors import TableError
 from slipway.table.cells import cells_of
 from slipway.table.inference import infer_field, infer_schema, read_target
+from slipway.table.schema import Feature
 from tables import charges, problem
 
 
@@ -98,6 +101,39 @@ def test_a_target_that_does_not_fit(tmp_path, settings, message):
 def test_columns_that_the_problem_names_must_be_there(tmp_path, settings, message):
     with pytest.raises(TableError, match=message):
         infer_schema(charges(), problem(tmp_path, charges(), "charges", **settings))
+
+
+@pytest.mark.parametrize(
+    "expressions, says",
+    [
+        (
+            {"ratio": "bmi / charges"},
+            "features.ratio: reads 'charges', which is the target. A feature reads only columns that",
+        ),
+        ({"ratio": "age / `row number`"}, "features.ratio: reads 'row number', which is an id"),
+        ({"ratio": "age / left"}, "features.ratio: reads 'left', which is in drop"),
+        ({"age": "bmi / 2"}, "features.age: the table has a column of this name. Choose another name"),
+        ({"charges": "bmi / 2"}, "features.charges: the table has a column of this name"),
+        ({"ratio": "age / bim"}, "features.ratio: there is no column 'bim' to learn from. Did you mean bmi?"),
+        ({"ratio": "age / region"}, "features.ratio: column 'region' is a category, not a number"),
+        ({"ratio": "age /"}, "features.ratio: 'age /' is not an expression"),
+        ({"one": "two + 1", "two": "age + 1"}, "features.one: there is no column 'two' to learn from"),
+        ({"parts": "quantiles(age)"}, "features.parts: quantiles needs a number"),
+    ],
+)
+def test_features_that_cannot_be_computed_are_refused(tmp_path, expressions, says):
+    frame = charges().assign(left="1")
+    frame["row number"] = range(len(frame))
+    settings = {"features": expressions, "id": "row number", "drop": ["left"]}
+    with pytest.raises(TableError, match=re.escape(says)):
+        infer_schema(frame, problem(tmp_path, frame, "charges", **settings))
+
+
+def test_the_schema_has_the_features_that_are_declared(tmp_path):
+    declared = {"ratio": "age / bmi", "half": "ratio / 2"}
+    schema = infer_schema(charges(), problem(tmp_path, charges(), "charges", features=declared))
+    assert schema.features == (Feature("ratio", "age / bmi"), Feature("half", "ratio / 2"))
+    assert schema.names == ("age", "bmi", "smoker", "region")
 
 
 @pytest.mark.parametrize(

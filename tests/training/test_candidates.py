@@ -1,12 +1,17 @@
 """What training knows of estimators: each is one file and one line of the registry."""
 
+from dataclasses import replace as replaced
+
+import numpy as np
 import pytest
 from msgspec.structs import replace
 from sklearn.linear_model import LinearRegression
+from threadpoolctl import threadpool_info
 
 from slipway.kinds import CANDIDATES as NAMES
 from slipway.model.predictor import Predictor
 from slipway.store.local import LocalStore
+from slipway.table.cell import columns_from_rows
 from slipway.training.candidate import Candidate
 from slipway.training.candidates import CANDIDATES, learner, trials
 from slipway.training.export import Graph, linear_graph
@@ -55,8 +60,14 @@ def test_the_learning_curve_is_that_of_what_learns_fast_from_many_rows(asked, na
 
 def test_a_new_candidate_is_one_definition_and_one_line(tmp_path, monkeypatch):
     """docs/architecture.md says so: it is compared, exported, judged and answers."""
+
+    def estimator(task, settings, seed, encoding):
+        seen.update(library["num_threads"] for library in threadpool_info())
+        return LinearRegression(**settings)
+
+    seen: set[int] = set()
     least_squares = Candidate(
-        estimator=lambda task, settings, seed: LinearRegression(**settings),
+        estimator=estimator,
         preprocess=for_linear,
         dtype="float64",
         export=lambda fitted, features: Graph(linear_graph(fitted.coef_[:, None]), "identity", [float(fitted.intercept_)]),
@@ -74,3 +85,19 @@ def test_a_new_candidate_is_one_definition_and_one_line(tmp_path, monkeypatch):
     leaderboard = outcome.bundle.json("metrics.json")["leaderboard"]
     assert {each["candidate"] for each in leaderboard} == {"least_squares", "baseline"}
     predictor.replay()
+    assert seen == {1}, "several threads make sums, and with them the digest, depend on the number of cores"
+
+
+def test_boosting_may_split_by_sets_of_levels(tmp_path, monkeypatch):
+    """A setting of the trial decides; rows with a level that training never saw are answered all the same."""
+    native = {"max_iter": 30, "native_levels": True}
+    monkeypatch.setitem(CANDIDATES, "boosting", replaced(CANDIDATES["boosting"], tried=(native,)))
+    asked = replace(problem(tmp_path, charges(), "charges", **{"search.trials": 1}), candidates=("boosting",))
+    predictor = Predictor(train(asked, LocalStore(tmp_path / "artifacts"), inputs=None, jobs=1).bundle)
+    (member,) = predictor.model.members
+    assert member.settings == native
+    categories = [field.name for field in predictor.schema if field.type == "category"]
+    assert [each.field for each in member.encoding.outputs if each.kind == "lookup"] == categories
+    predictor.replay()
+    row = {field.name: field.example for field in predictor.schema} | {categories[0]: "never seen"}
+    assert np.isfinite(predictor.predict(columns_from_rows(predictor.schema, [row])).values[0])

@@ -10,7 +10,9 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from slipway.model.runner import INPUT, LINKS, OUTPUT
-from slipway.training.candidates import CANDIDATES
+from slipway.table.schema import MISSING, UNSEEN, Field, Schema
+from slipway.training.candidates import CANDIDATES, Trial
+from slipway.training.compare import Rows, fit
 
 RANDOM = np.random.default_rng(0)
 X = (RANDOM.normal(size=(900, 6)) * [1, 10, 100, 1_000, 1e5, 1]).astype(np.float32)
@@ -67,3 +69,38 @@ def test_the_same_estimator_gives_the_same_bytes():
     estimator = HistGradientBoostingRegressor(max_iter=5).fit(X, NUMBERS)
     export = CANDIDATES["boosting"].export
     assert export(estimator, 6).onnx == export(estimator, 6).onnx
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+@pytest.mark.parametrize("levels, missing", [(2, 0.0), (12, 0.1), (600, 0.0)])
+def test_sets_of_levels_are_split_as_scikit_learn_splits_them(task, levels, missing):
+    """Also levels that training never saw, rare ones of more than fit into its bins, and missing cells that it never had."""
+    random = np.random.default_rng(1)
+    codes = np.minimum(random.geometric(min(0.5, 8 / levels), 2_000) - 1, levels - 1)
+    other = random.integers(0, 3, 2_000)
+    numbers = random.normal(size=2_000)
+    y = numbers + random.normal(size=levels)[codes] + 2 * numbers * (other == 1)
+    codes[random.random(2_000) < missing] = MISSING
+    y, classes = {
+        "regression": (y, ()),
+        "binary": ((y > 0).astype(int), ("no", "yes")),
+        "multiclass": (np.digitize(y, [-1, 1]), ("a", "b", "c")),
+    }[task]
+    schema = Schema(
+        (
+            Field("code", "category", tuple(map(str, range(levels)))),
+            Field("x", "number"),
+            Field("other", "category", ("a", "b", "c")),
+        )
+    )
+    rows = Rows(schema, {"code": codes, "x": numbers, "other": other}, y, task, classes)
+    learned, unseen = rows.take(np.arange(1_200)), rows.take(np.arange(1_200, 2_000))
+    fitted = fit(Trial("boosting", {"max_iter": 8, "native_levels": True}), learned, 0)
+    assert [output.kind for output in fitted.encoding.outputs] == ["lookup", "value", "lookup"]
+    assert fitted.estimator.is_categorical_.tolist() == [True, False, True]
+    unseen.columns["code"][:100] = UNSEEN
+    unseen.columns["other"][50:150] = UNSEEN
+    unseen.columns["other"][150:250] = MISSING
+    answered = answers(CANDIDATES["boosting"], fitted.estimator, fitted.matrix(unseen.columns))
+    expected = fitted.scores(unseen.columns)
+    np.testing.assert_allclose(answered if task == "multiclass" else answered[:, 0], expected, rtol=1e-8, atol=1e-8)

@@ -1,6 +1,5 @@
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,17 +9,16 @@ import numpy as np
 import pytest
 
 import slipway
-from recordings import TABLES, recorded
 from slipway.errors import TableError
 from slipway.model.contents import golden_of, metrics_of, model_of
 from slipway.model.predictor import Predictor
 from slipway.store import local
 from slipway.store.local import LocalStore
-from slipway.store.pointer import Pointer
 from slipway.training import challenger, compare
 from slipway.training.candidates import CANDIDATES
 from slipway.training.dataset import read
 from slipway.training.metrics import value
+from slipway.training.split import held_out
 from slipway.training.train import train
 from tables import charges, grades, problem
 
@@ -129,15 +127,6 @@ def test_a_champion_without_its_twin_is_kept_and_the_cure_told(tmp_path, store):
     assert outcome.verdict.outcome == "kept" and "Run slipway pull" in outcome.verdict.reasons[0]
 
 
-def test_a_champion_of_format_1_is_met(tmp_path, store):
-    folder = recorded(1, "regression")
-    shutil.copytree(folder, store.bundles / folder.name)
-    store.point(Pointer(folder.name, "regression", {}))
-    frame, target, _ = TABLES["regression"]
-    outcome = trained(tmp_path, store, frame, target, name="regression", candidates=["linear"])
-    assert outcome.champion == folder.name and "against the champion's" in outcome.verdict.reasons[0]
-
-
 def test_the_same_again_is_kept(tmp_path, store):
     first = trained(tmp_path, store, charges(), "charges")
     second = trained(tmp_path, store, charges(), "charges")
@@ -171,6 +160,33 @@ def test_models_meet_only_on_rows_that_neither_has_seen(tmp_path, store):
     trained(tmp_path, store, charges(600), "charges", drop=["age"])
     outcome = trained(tmp_path, store, charges(600), "charges")
     assert not outcome.verdict.promoted and "were held out by both" in outcome.verdict.reasons[0]
+
+
+def test_in_time_they_meet_on_rows_after_both_boundaries(tmp_path, store):
+    frame = charges(900).assign(day=range(900))
+    given = {"time": "day", "candidates": ["linear"]}
+    first = trained(tmp_path, store, frame[:600], "charges", drop=["age"], **given)
+    outcome = trained(tmp_path, store, frame, "charges", **given)
+    assert [each.bundle.json("model.json")["split"]["boundary"] for each in (first, outcome)] == [479, 719]
+    assert "on the same 180 held-out rows" in outcome.verdict.reasons[0] and outcome.verdict.promoted
+
+
+def test_a_champion_that_was_divided_otherwise_meets_on_the_rows_that_neither_has_seen(tmp_path, store):
+    """By hash it held out a fifth of all rows; of the latest fifth about a fifth, which is enough here."""
+    frame = charges(1_200).assign(day=range(1_200), row=[f"r{number}" for number in range(1_200)])
+    given = {"id": "row", "candidates": ["linear"]}
+    champion = trained(tmp_path, store, frame, "charges", drop=["day", "age"], **given)
+    outcome = trained(tmp_path, store, frame, "charges", drop=["day"], time="day", **given)
+    both = held_out(frame[960:], read(problem(tmp_path, frame, "charges", id="row")).split).sum()
+    assert f"on the same {both} held-out rows" in outcome.verdict.reasons[0] and 30 <= both < 70
+    assert outcome.champion == champion.bundle.digest
+
+
+def test_fewer_than_30_common_rows_are_no_comparison(tmp_path, store):
+    trained(tmp_path, store, charges(120), "charges", candidates=["linear"])
+    outcome = trained(tmp_path, store, charges(130), "charges", candidates=["linear"], drop=["region"], id="age")
+    assert "rows were held out by both (fewer than 30)" in outcome.verdict.reasons[0]
+    assert "slipway promote" in outcome.verdict.reasons[1]
 
 
 def test_a_champion_that_needs_a_lost_column_cannot_be_compared(tmp_path, store):

@@ -10,7 +10,7 @@ from slipway.cli.progress import FEW, Progress
 from slipway.threads import cores, pin_threads
 
 if TYPE_CHECKING:
-    from slipway.training.train import Outcome
+    from slipway.training.outcome import Outcome
 
 SHOWN = 8
 

@@ -107,6 +107,10 @@ class Bundle:
                 f"Run slipway train, or promote a bundle of {name} with slipway promote",
             )
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a file; an earlier format may lack it."""
+        return name in self.files
+
     def read(self, name: str) -> bytes:
         """The verified content of one file; BundleError when it is absent or damaged."""
         if name in self.held:

@@ -14,7 +14,7 @@ import msgspec
 from slipway.errors import BundleError
 from slipway.model.bundle import Bundle
 from slipway.model.encoding import Output
-from slipway.table.schema import Schema
+from slipway.table.schema import Feature, Field, Schema
 
 T = TypeVar("T")
 Link = Literal["identity", "expm1", "sigmoid", "softmax"]
@@ -31,9 +31,13 @@ class Draft:
     def read(self, name: str) -> bytes:
         return self.files[name]
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a file; an earlier format may lack it."""
+        return name in self.files
 
-class Split(msgspec.Struct, frozen=True):
-    """How rows were divided.
+
+class Split(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How rows were divided: by the hash of a key, or in time.
 
     Attributes
     ----------
@@ -42,12 +46,27 @@ class Split(msgspec.Struct, frozen=True):
     salt : str
         Differs between problems, so that they hold out different rows.
     columns : tuple of str
-        The key: the id columns, else all features.
+        The key: the group columns, else the id columns, else all features; none where rows are divided in time.
+    time : Field or None
+        The column that orders the rows, and how its cells are read.
+    boundary : float or None
+        Rows after it are held out; of a date in days since 1970-01-01.
     """
 
     share: float
     salt: str
     columns: tuple[str, ...]
+    time: Field | None = None
+    boundary: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.time is None) != (self.boundary is None):
+            raise ValueError("time and boundary belong together")
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns that tell where a row belongs."""
+        return (*self.columns, *([self.time.name] if self.time else []))
 
 
 class Counts(msgspec.Struct, frozen=True, rename={"without_target": "without target"}):
@@ -59,9 +78,10 @@ class Counts(msgspec.Struct, frozen=True, rename={"without_target": "without tar
 
 
 class Outputs(msgspec.Struct, frozen=True):
-    """The columns of the matrix, in order."""
+    """The columns of the matrix, in order, and the features that are computed before them."""
 
     outputs: tuple[Output, ...]
+    features: tuple[Feature, ...] = ()
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -251,12 +271,12 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 
 def model_of(bundle: Bundle | Draft) -> Model:
     """model.json; BundleError if it is invalid."""
-    return document_of(bundle, "model.json", Model, _members)
+    return document(bundle, "model.json", Model, _members)
 
 
 def schema_of(bundle: Bundle | Draft) -> Schema:
     """schema.json; BundleError if it is invalid."""
-    schema = document_of(bundle, "schema.json", Schema)
+    schema = document(bundle, "schema.json", Schema)
     if len(set(schema.names)) < len(schema.names):
         raise unfit(bundle, "schema.json", "duplicate field name")
     return schema
@@ -264,12 +284,12 @@ def schema_of(bundle: Bundle | Draft) -> Schema:
 
 def golden_of(bundle: Bundle | Draft) -> Golden:
     """golden.json; BundleError if it is invalid."""
-    return document_of(bundle, "golden.json", Golden)
+    return document(bundle, "golden.json", Golden)
 
 
 def metrics_of(bundle: Bundle | Draft) -> Metrics:
     """metrics.json; BundleError when it is none."""
-    return document_of(bundle, "metrics.json", Metrics)
+    return document(bundle, "metrics.json", Metrics)
 
 
 def unfit(bundle: Bundle | Draft, name: str, reason: str) -> BundleError:
@@ -279,23 +299,23 @@ def unfit(bundle: Bundle | Draft, name: str, reason: str) -> BundleError:
     )
 
 
-def written(document: Schema | msgspec.Struct | Mapping[str, Any]) -> bytes:
+def written(content: Schema | msgspec.Struct | Mapping[str, Any]) -> bytes:
     """A document as bundles have it; the same content gives the same bytes."""
-    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False, default=msgspec.to_builtins)
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False, default=msgspec.to_builtins)
     return text.encode() + b"\n"
 
 
-def _members(document: Any) -> Any:
+def _members(found: Any) -> Any:
     """A model.json of format 1, which had one estimator, as one with members."""
-    if not isinstance(document, dict) or "encoding" not in document:
-        return document
+    if not isinstance(found, dict) or "encoding" not in found:
+        return found
     own = {field.name for field in msgspec.structs.fields(Member)}
-    member = {key: value for key, value in document.items() if key in own}
-    return {key: value for key, value in document.items() if key not in own} | {"members": [member]}
+    member = {key: value for key, value in found.items() if key in own}
+    return {key: value for key, value in found.items() if key not in own} | {"members": [member]}
 
 
-def document_of(bundle: Bundle | Draft, name: str, kind: type[T], modern: Callable[[Any], Any] = lambda each: each) -> T:
-    """A JSON file of a bundle, typed; `modern` makes the present form of an earlier one. BundleError if it is invalid."""
+def document(bundle: Bundle | Draft, name: str, kind: type[T], modern: Callable[[Any], Any] = lambda found: found) -> T:
+    """One document of a bundle, brought to this version's form by `modern`; BundleError if it is invalid."""
     try:
         return msgspec.convert(modern(msgspec.json.decode(bundle.read(name))), kind)
     except msgspec.ValidationError as error:

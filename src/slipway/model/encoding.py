@@ -9,18 +9,18 @@ from functools import cached_property
 
 import numpy as np
 
-from slipway.table.dates import EPOCH
-from slipway.table.schema import MISSING, UNSEEN, Columns, Schema
+from slipway.table.date_parts import PARTS, date_part
+from slipway.table.derived import Derived, derived
+from slipway.table.schema import MISSING, UNSEEN, Columns, Feature, Field, Schema
 
 # Which types of field each kind of output is made of.
-KINDS = {
+KINDS: dict[str, set[str]] = {
     "value": {"number", "integer", "date"},
     "log": {"number", "integer"},
     "level": {"category"},
+    "lookup": {"category"},
     "missing": {"number", "integer", "category", "date"},
-    "month": {"date"},
-    "weekday": {"date"},
-}
+} | {part: {"date"} for part in PARTS}
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,23 @@ class Output:
     ----------
     kind : str
         ``value`` (the number itself), ``log`` (sign(x)·log(1+|x|)), ``missing`` (1 where the cell is missing),
-        ``level`` (1 where the cell is one of `levels`), ``month`` (1–12) or ``weekday`` (0 = Monday) of a date.
+        ``level`` (1 where the cell is one of `levels`), ``lookup`` (the number that `values` has for the level),
+        or a part of a date (`slipway.table.date_parts`).
     field : str
+        Of the schema, or a feature.
     levels : tuple of str
-        For ``level`` only.
+        For ``level`` and ``lookup`` only.
     unseen : bool
         Whether a level that training never saw counts as one of `levels` (the group of rare levels).
     fill : float or None
         What stands in for a missing value; None keeps NaN, for models that route it.
     mean, scale : float
         The output is (x − mean) / scale.
+    values : tuple of float
+        For ``lookup`` only: a number for each of `levels`.
+    other : float or None
+        For ``lookup`` only: the number for every other level, those that training never saw among them; None is a missing
+        value.
     """
 
     kind: str
@@ -50,21 +57,34 @@ class Output:
     fill: float | None = None
     mean: float = 0.0
     scale: float = 1.0
+    values: tuple[float, ...] = ()
+    other: float | None = None
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """The columns of the matrix, bound to the schema whose levels the codes refer to."""
+    """The columns of the matrix, bound to the schema whose levels the codes refer to.
+
+    Parameters
+    ----------
+    schema : Schema
+    outputs : tuple of Output
+    features : tuple of Feature
+        What is computed first, with all that it learned of the training rows.
+    """
 
     schema: Schema
     outputs: tuple[Output, ...]
+    features: tuple[Feature, ...] = ()
 
     def encode(self, columns: Columns) -> np.ndarray:
         """Typed columns of n rows → float64 matrix of shape (n, len(outputs)); NaN where a fill is None."""
         rows = len(next(iter(columns.values())))
+        if self.features:
+            columns = self._derived.with_columns(columns)
         matrix = np.empty((rows, len(self.outputs)), dtype=np.float64)
-        for index, (output, codes) in enumerate(zip(self.outputs, self._codes)):
-            matrix[:, index] = _raw(output, columns[output.field], codes)
+        for index, (output, known) in enumerate(zip(self.outputs, self._known)):
+            matrix[:, index] = _raw(output, columns[output.field], known)
         fills, means, scales = self._constants
         if fills is not None:
             matrix = np.where(np.isnan(matrix), fills, matrix)
@@ -73,17 +93,24 @@ class Encoding:
         return matrix
 
     @cached_property
-    def _codes(self) -> list[np.ndarray | None]:
-        """Per output the codes that count as its levels; None where it has none."""
-        found: list[np.ndarray | None] = []
-        for output in self.outputs:
-            if output.kind != "level":
-                found.append(None)
-                continue
-            levels = self.schema[output.field].levels
-            codes = [levels.index(level) for level in output.levels] + [UNSEEN] * output.unseen
-            found.append(np.array(codes, dtype=np.int64))
-        return found
+    def _derived(self) -> Derived:
+        return derived(self.schema, self.features)
+
+    @cached_property
+    def _fields(self) -> dict[str, Field]:
+        return {field.name: field for field in (*self.schema, *self._derived.fields)}
+
+    @cached_property
+    def _known(self) -> list[np.ndarray | None]:
+        """Per output of a category: of ``level`` the codes that count, of ``lookup`` a number per code; else None."""
+        return [
+            _codes(output, self._fields[output.field].levels)
+            if output.kind == "level"
+            else _numbers(output, self._fields[output.field].levels)
+            if output.kind == "lookup"
+            else None
+            for output in self.outputs
+        ]
 
     @cached_property
     def _constants(self) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
@@ -95,44 +122,44 @@ class Encoding:
 
     @property
     def unfit(self) -> Output | None:
-        """The first output that cannot be made of the schema's fields."""
-        return next((output for output in self.outputs if not _fits(output, self.schema)), None)
+        """The first output that cannot be made of the schema's fields; TableError when a feature cannot."""
+        return next((output for output in self.outputs if not _fits(output, self._fields.get(output.field))), None)
 
 
-def _fits(output: Output, schema: Schema) -> bool:
-    if output.field not in schema.names or output.scale == 0:
+def _fits(output: Output, field: Field | None) -> bool:
+    if field is None or output.scale == 0:
         return False
-    field = schema[output.field]
     some = bool(output.levels) or output.unseen
     return (
         field.type in KINDS.get(output.kind, ())
-        and some == (output.kind == "level")
+        and some == (output.kind in ("level", "lookup"))
         and set(output.levels) <= set(field.levels)
+        and len(output.values) == (len(output.levels) if output.kind == "lookup" else 0)
     )
 
 
-def _raw(output: Output, column: np.ndarray, codes: np.ndarray | None) -> np.ndarray:
+def _codes(output: Output, levels: tuple[str, ...]) -> np.ndarray:
+    return np.array([levels.index(level) for level in output.levels] + [UNSEEN] * output.unseen, dtype=np.int64)
+
+
+def _numbers(output: Output, levels: tuple[str, ...]) -> np.ndarray:
+    """The number of each level's code; at the end that of UNSEEN, and that of MISSING."""
+    given, other = dict(zip(output.levels, output.values)), np.nan if output.other is None else output.other
+    return np.array([*(given.get(level, other) for level in levels), other, np.nan])
+
+
+def _raw(output: Output, column: np.ndarray, known: np.ndarray | None) -> np.ndarray:
     raw: np.ndarray
     if output.kind == "value":
         raw = column
-    elif codes is not None:
-        raw = np.isin(column, codes) if len(codes) > 1 else column == codes[0]
+    elif known is not None and output.kind == "lookup":
+        raw = known[column]  # UNSEEN and MISSING count from the end
+    elif known is not None:
+        raw = np.isin(column, known) if len(known) > 1 else column == known[0]
     elif output.kind == "missing":
         raw = column == MISSING if column.dtype.kind == "i" else np.isnan(column)
     elif output.kind == "log":
         raw = np.sign(column) * np.log1p(np.abs(column))
     else:
-        raw = _calendar(output.kind, column)
+        raw = date_part(output.kind, column)
     return raw
-
-
-def _calendar(kind: str, days: np.ndarray) -> np.ndarray:
-    whole: np.ndarray = np.floor(days)
-    if kind == "weekday":
-        weekdays: np.ndarray = (whole + EPOCH.weekday()) % 7
-        return weekdays
-    months = np.full(len(days), np.nan)
-    known = ~np.isnan(whole)
-    dates = whole[known].astype(np.int64).astype("datetime64[D]")
-    months[known] = dates.astype("datetime64[M]").astype(np.int64) % 12 + 1
-    return months

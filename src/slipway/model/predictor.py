@@ -3,6 +3,7 @@
 Both the service and the gate use it, so a model is judged by exactly what will answer in production.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,17 +99,23 @@ class Predictor:
         chosen = scores.argmax(axis=1) if self.task == "multiclass" else (scores >= self.threshold).astype(int)
         return [self.classes[code] for code in chosen.tolist()]
 
+    def explained(self, columns: Columns) -> tuple[str, Callable[[Columns], np.ndarray]]:
+        """What is explained of the answer to one row, for any rows: the number, or the probability of a label.
+
+        The label comes first, empty for regression: the positive one, or of several classes that answered to this row.
+        """
+        if self.task == "regression":
+            return "", self.scores
+        if self.task == "binary":
+            return self.classes[1], self.scores
+        code = int(self.scores(columns)[0].argmax())
+        return self.classes[code], lambda rows: self.scores(rows)[:, code]
+
     def contributions(self, columns: Columns) -> Contributions:
         """What each field of one row contributed to its answer, against the golden rows."""
         background, _ = self._golden()
-        if self.task == "regression":
-            return contributions(self.scores, columns, background, of=self.target)
-        if self.task == "binary":
-            return contributions(self.scores, columns, background, of=f"probability of {self.positive}")
-        code = int(self.scores(columns)[0].argmax())
-        return contributions(
-            lambda rows: self.scores(rows)[:, code], columns, background, of=f"probability of {self.classes[code]}"
-        )
+        label, answer = self.explained(columns)
+        return contributions(answer, columns, background, of=f"probability of {label}" if label else self.target)
 
     def replay(self) -> None:
         """Answer the golden rows again; BundleError when an answer differs from the recorded one."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slipway.errors import BundleError
+from slipway.errors import BundleError, TableError
 from slipway.model.bundle import Bundle
 from slipway.model.contents import Draft, Member, unfit
 from slipway.model.encoding import Encoding
@@ -38,8 +38,12 @@ class Runner:
     """
 
     def __init__(self, bundle: Bundle | Draft, schema: Schema, member: Member) -> None:
-        self.encoding = Encoding(schema, member.encoding.outputs)
-        if odd := self.encoding.unfit:
+        self.encoding = Encoding(schema, member.encoding.outputs, member.encoding.features)
+        try:
+            odd = self.encoding.unfit
+        except TableError as error:
+            raise unfit(bundle, "model.json", f"encoding: {error.cause}") from error
+        if odd:
             raise unfit(bundle, "model.json", f"encoding: {odd.kind} of {odd.field} does not fit schema.json")
         self.weight = member.weight
         self._base = np.array(member.base, dtype=np.float64)

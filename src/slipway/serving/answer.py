@@ -2,12 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from slipway.model.contents import metrics_of
+from slipway.model.evaluation import Intervals
+from slipway.model.intervals import interval, levels
 from slipway.model.predictor import Predictor
 from slipway.model.scoring import Answers
 from slipway.serving.chart import MOST, Bar, Chart, contribution_chart, number, probability_bars, share
+
+SHOWN = 0.9  # or the nearest level that the bundle has
 
 
 @dataclass(frozen=True)
@@ -18,6 +25,8 @@ class Answer:
     ----------
     value, exact : str
         For reading, and with every digit.
+    between : str
+        Where the truth lies in most cases; may be empty.
     context : str
         How far to trust it, or what decided it; may be empty.
     explanation : str
@@ -30,6 +39,7 @@ class Answer:
 
     value: str
     exact: str
+    between: str
     context: str
     explanation: str
     chart: Chart
@@ -38,7 +48,9 @@ class Answer:
     warnings: Sequence[str]
 
 
-def explain(predictor: Predictor, answers: Answers, row: Mapping[str, Any], warnings: Sequence[str]) -> Answer:
+def explain(
+    predictor: Predictor, answers: Answers, row: Mapping[str, Any], warnings: Sequence[str], intervals: Intervals | None
+) -> Answer:
     """The prediction for one row, and why."""
     value = answers.values[0]
     chart = contribution_chart(predictor.contributions(answers.columns), row, answers.probabilities is not None)
@@ -49,7 +61,18 @@ def explain(predictor: Predictor, answers: Answers, row: Mapping[str, Any], warn
         shown, labels = value, probability_bars(predictor.classes, probabilities)
         context = _decided(predictor, dict(zip(predictor.classes, probabilities)), value)
     unlisted = max(0, len(predictor.classes) - MOST)
-    return Answer(shown, str(value), context, _explanation(chart), chart, labels, unlisted, warnings)
+    between = _between(intervals, answers.values)
+    return Answer(shown, str(value), between, context, _explanation(chart), chart, labels, unlisted, warnings)
+
+
+def _between(intervals: Intervals | None, values: np.ndarray) -> str:
+    known = levels(intervals)
+    if not intervals or not known:
+        return ""
+    level = min(known, key=lambda level: abs(level - SHOWN))
+    low, high = (number(float(end[0])) for end in interval(intervals, values, level))
+    share = Fraction(f"{level:g}")
+    return f"Between {low} and {high} in {share.numerator} of {share.denominator} cases."
 
 
 def _typical_error(predictor: Predictor) -> str:

@@ -1,29 +1,36 @@
 """The calls that predict: rows as JSON, and whole tables as CSV."""
 
 from collections import Counter
+from contextlib import suppress
 from typing import IO
 
 import msgspec
 from flask import Blueprint, Response, current_app, g, request
 
+from slipway.model.intervals import levels
 from slipway.serving import csv_upload as table
 from slipway.serving.body import PIECE, pieces, require_type
 from slipway.serving.decoder import is_single
 from slipway.serving.refusal import Refusal
+from slipway.serving.service import Service
 
 api = Blueprint("api", __name__)
 
 
 @api.post("/predict")
 def predict() -> Response:
-    """Answer one row (an object) or many (a list); with ``?partial=true`` the good rows of a list."""
+    """Answer one row (an object) or many (a list); with ``?partial=true`` the good rows of a list.
+
+    With ``?interval=0.9`` a number comes with the ends of its prediction interval.
+    """
     require_type("application/json")
     service = current_app.extensions["slipway"]
     body = b"".join(pieces())
     single = is_single(body)
     partial = _flag("partial") and not single
+    level = _level(service) if request.query_string else None
     decoded = service.decoder.decode(body, partial)
-    answers = service.answers(decoded, partial)
+    answers = service.answers(decoded, partial, level)
     refused = sum("errors" in answer for answer in answers) if partial else 0
     g.rows = len(answers) - refused
     document = answers[0] if single else {"predictions": answers}
@@ -46,6 +53,28 @@ def _flag(name: str) -> bool:
     if text not in ("true", "false"):
         raise Refusal(422, f"Expected {name}=true or {name}=false.")
     return text == "true"
+
+
+def _level(service: Service) -> float | None:
+    """Which prediction interval the query asks for; None when it asks for none.
+
+    Raises
+    ------
+    Refusal
+        422 when the bundle does not have it.
+    """
+    text = request.args.get("interval")
+    if text is None:
+        return None
+    if service.predictor.classes:
+        raise Refusal(422, "Prediction intervals are for numbers; this model answers with the probability of each label.")
+    known = levels(service.intervals)
+    if not known:
+        raise Refusal(422, "This bundle has no prediction intervals. Train again to get them.")
+    with suppress(ValueError):
+        if float(text) in known:
+            return float(text)
+    raise Refusal(422, f"Expected interval={' or interval='.join(f'{level:g}' for level in known)}.")
 
 
 @api.post("/predict/file")

@@ -12,6 +12,7 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.wrappers import Response
 
 from slipway import __version__
+from slipway.model.intervals import levels
 from slipway.serving.examples import answer_example, example_row, example_table, refusal_example
 from slipway.serving.keys import HEADER
 from slipway.serving.refusal import MEDIA_TYPE, problem_document
@@ -127,6 +128,7 @@ def _predict(service: Service) -> Document:
                     "rejected counts them."
                 ),
             },
+            *_interval(service),
         ],
         "responses": {
             "200": _good("The answer", {"$ref": "#/definitions/Answer"}, answer_example(service)),
@@ -136,6 +138,13 @@ def _predict(service: Service) -> Document:
             "422": _problem(422, "Invalid rows; errors names each row and field", refusal_example(service)),
         },
     }
+
+
+def _interval(service: Service) -> list[Document]:
+    """The parameter that asks for prediction intervals, where the bundle has some."""
+    known = levels(service.intervals)
+    says = "Add low and high: the truth lies between them in this share of all cases."
+    return [{"in": "query", "name": "interval", "type": "number", "enum": list(known), "description": says}] if known else []
 
 
 def _predict_file(service: Service) -> Document:
@@ -181,6 +190,7 @@ def _definitions(service: Service) -> Document:
     answer: Document = {"prediction": {"type": "number"} if numeric else label}
     if not numeric:
         answer["probabilities"] = {"type": "object", "additionalProperties": {"type": "number"}}
+    ends: Document = {"low": {"type": "number"}, "high": {"type": "number"}} if service.intervals else {}
     errors = {"type": "array", "items": {"$ref": "#/definitions/FieldProblem"}}
     bundle = {"type": "string", "description": "Digest of the bundle that answered"}
     return {
@@ -194,7 +204,7 @@ def _definitions(service: Service) -> Document:
         "Answer": {
             "type": "object",
             "required": [*answer, "bundle"],
-            "properties": answer | {"bundle": bundle, "warnings": errors},
+            "properties": answer | ends | {"bundle": bundle, "warnings": errors},
         },
         "Answers": {
             "type": "object",
@@ -205,7 +215,7 @@ def _definitions(service: Service) -> Document:
                     "items": {
                         "type": "object",
                         "required": ["prediction"],
-                        "properties": answer | {"errors": errors},
+                        "properties": answer | ends | {"errors": errors},
                     },
                 },
                 "rejected": {"type": "integer"},

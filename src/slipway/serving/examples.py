@@ -2,10 +2,13 @@
 
 import csv
 import io
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from slipway.model.contents import Answer, Golden
+from slipway.serving.chart import number, share
 from slipway.serving.decoder import Decoded
 from slipway.serving.refusal import Refusal, problem_document
 from slipway.serving.service import Service
@@ -13,6 +16,35 @@ from slipway.table.cell import columns_from_rows, typed_text
 from slipway.table.dates import show_date
 from slipway.table.formats import format_of
 from slipway.table.schema import Field, Schema
+
+ROWS = 5
+
+
+@dataclass(frozen=True)
+class Example:
+    """A golden row to click: its place in golden.json, and what was answered to it."""
+
+    place: int
+    answer: str
+
+
+def golden_examples(golden: Golden) -> list[Example]:
+    """Five golden rows that differ in their answers: from the lowest number to the highest, or one of each label first."""
+    answers = golden.predictions
+    if "probabilities" not in answers[0]:
+        ranked = sorted(range(len(answers)), key=lambda place: answers[place]["prediction"])
+        count = min(ROWS, len(ranked))
+        chosen = [ranked[round(step * (len(ranked) - 1) / max(count - 1, 1))] for step in range(count)]
+    else:
+        first = list({answers[place]["prediction"]: place for place in reversed(range(len(answers)))}.values())[::-1]
+        others = [place for place in range(len(answers)) if place not in first]
+        chosen = sorted([*first, *others][:ROWS], key=lambda place: str(answers[place]["prediction"]))
+    return [Example(place, _said(answers[place])) for place in chosen]
+
+
+def _said(answer: Answer) -> str:
+    label = answer["prediction"]
+    return f"{label} {share(answer['probabilities'][label])}" if isinstance(label, str) else number(label)
 
 
 def example_row(schema: Schema) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
+from slipway.serving.trace import Trace
+from slipway.table.cell import typed_text
 from slipway.table.dates import show_date
 from slipway.table.rules import Rules
 from slipway.table.schema import Field, Schema
@@ -39,6 +41,8 @@ class Control:
         What was typed, or a typical value.
     error : str
         What is wrong with it, or empty.
+    trace : Trace or None
+        How the answer moves with it.
     """
 
     field: Field
@@ -49,7 +53,8 @@ class Control:
     least: str
     most: str
     value: str
-    error: str = ""
+    error: str
+    trace: Trace | None
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -83,17 +88,17 @@ class Group:
     open: bool
 
 
-def controls(rules: Rules, typed: Mapping[str, str] | None, errors: Mapping[str, str]) -> list[Control]:
-    """The fields in the order of the schema, holding what was typed or, without that, a typical row."""
+def controls(rules: Rules, typed: Mapping[str, str], errors: Mapping[str, str], traces: Mapping[str, Trace]) -> list[Control]:
+    """The fields in the order of the schema, holding what was typed."""
     found = []
     for number, rule in enumerate(rules):
         field = rule.field
-        value = typical(field) if typed is None else typed.get(field.name, "")
+        value = typed.get(field.name, "")
         low, high = (_bound(field, bound) for bound in (field.minimum, field.maximum))
         least, most = (_exact(bound) if rule.is_number and isfinite(bound) else "" for bound in (rule.low, rule.high))
         kind = _kind(field, crowded=len(rules) > FEW_FIELDS)
         error = errors.get(field.name, "")
-        found.append(Control(field, f"field-{number}", kind, low, high, least, most, value, error))
+        found.append(Control(field, f"field-{number}", kind, low, high, least, most, value, error, traces.get(field.name)))
     return found
 
 
@@ -127,6 +132,12 @@ def plain(number: float) -> str:
     """A number as one would type it."""
     whole = float(number).is_integer() and abs(number) < 1e15
     return str(int(number)) if whole else repr(float(f"{number:.12g}"))
+
+
+def as_typed(schema: Schema, row: Mapping[str, float | int | str | None]) -> dict[str, str]:
+    """A row as requests carry it, as one would type it, with all its digits."""
+    values = ((field.name, row.get(field.name)) for field in schema)
+    return {name: "" if value is None else value if isinstance(value, str) else typed_text(value) for name, value in values}
 
 
 def read_row(schema: Schema, typed: Mapping[str, str]) -> dict[str, str | int | float]:

@@ -11,7 +11,7 @@ from slipway.serving.refusal import Refusal
 VARIABLE = "SLIPWAY_API_KEYS"
 HEADER = "X-API-Key"
 FORM_FIELD = "slipway:api-key"
-GUARDED = {"api.predict", "api.predict_file", "pages.ask", "probes.metrics"}
+GUARDED = {"api.predict", "api.predict_file", "pages.ask", "pages.preview", "probes.metrics"}
 
 
 class Keys:
@@ -62,6 +62,6 @@ def _presented() -> str:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         key = request.headers.get(HEADER, "")
-    if not key and request.endpoint == "pages.ask":
+    if not key and request.blueprint == "pages":
         key = request.form.get(FORM_FIELD, "")
     return key.strip()

@@ -3,19 +3,23 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, current_app, g, render_template, request, url_for
 
 from slipway import __version__
+from slipway.model.curves import curves
 from slipway.serving import card, snippets
 from slipway.serving.answer import Answer, explain
 from slipway.serving.chart import aligned, number, share
-from slipway.serving.form import FEW_FIELDS, brief, controls, groups, read_row, typical
+from slipway.serving.examples import golden_examples
+from slipway.serving.form import FEW_FIELDS, FIRST, as_typed, brief, controls, groups, read_row, typical
 from slipway.serving.keys import FORM_FIELD
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
-from slipway.table.faults import visible
+from slipway.serving.trace import Trace, traces
+from slipway.table.faults import FieldProblem, visible
 
 pages = Blueprint("pages", __name__)
 pages.add_app_template_filter(brief, "brief")
@@ -24,6 +28,10 @@ pages.add_app_template_filter(aligned, "aligned")
 pages.add_app_template_filter(share, "share")
 pages.add_app_template_filter(card.settings, "settings")
 pages.add_app_template_filter(visible, "visible")
+
+# Names of the form's own fields: the golden row that was clicked, and the places of the fields whose curves are in view.
+EXAMPLE = "slipway:example"
+CURVES = "slipway:curves"
 
 # A document of the bundle carries its styles in itself; nothing else may run or load in it.
 DOCUMENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
@@ -44,30 +52,45 @@ def _frame() -> dict[str, Any]:
 
 @pages.get("/")
 def form() -> str:
-    """The form, holding a typical row."""
-    return _page()
+    """The form, holding a typical row and, where no key is needed, the answer to it."""
+    here = _service()
+    typed = {field.name: typical(field) for field in here.schema}
+    if here.keys.needed:
+        return _page(typed)
+    try:
+        return _page(typed, _asked(typed))
+    except Refusal:  # limits, say, leave the typical value out
+        return _page(typed)
 
 
 @pages.post("/")
 def ask() -> str:
-    """The same page with the answer."""
+    """The same page with the answer; to a golden row when one was clicked."""
     here = _service()
-    row = read_row(here.schema, _typed())
-    decoded = here.decoder.decode(json.dumps(row).encode())
-    answers = here.score(decoded.columns, {}, decoded.count)
-    if answers.reasons:
-        raise Refusal(422, "The model has no finite answer: some numbers are too far outside the range.")
+    place = request.form.get(EXAMPLE, "")
+    golden = here.golden.rows
+    if place.isdecimal() and int(place) < len(golden):
+        typed = as_typed(here.schema, golden[int(place)])
+        return _page(typed, _asked(typed))
+    asked = _asked(_typed())
     g.rows = 1
-    warnings = here.decoder.warnings(decoded)
-    here.metrics.count_warned(Counter(warning.reason for warning in warnings))
-    answer = explain(here.predictor, answers, row, list(map(str, warnings)))
-    return _page(_typed(), row, answer)
+    here.metrics.count_warned(Counter(warning.reason for warning in asked.warnings))
+    return _page(_typed(), asked)
+
+
+@pages.post("/preview")
+def preview() -> str:
+    """The same page while somebody types: no prediction that counts, and the curves of the fields in view."""
+    chosen = {int(place) for place in request.form.get(CURVES, "").split() if place.isdecimal()}
+    names = _service().schema.names
+    return _page(_typed(), _asked(_typed(), [name for place, name in enumerate(names) if place in chosen]))
 
 
 @pages.errorhandler(Refusal)
 def _refused(refusal: Refusal) -> tuple[str, int, Mapping[str, str]]:
     """The form again, with what was typed and with all that is wrong."""
-    _service().metrics.count_rejected(refusal.counts)
+    if request.endpoint != "pages.preview":
+        _service().metrics.count_rejected(refusal.counts)
     errors = [(problem.field or "", problem.detail) for problem in refusal.problems]
     if not errors:
         errors = [(FORM_FIELD if refusal.status == 401 else "", refusal.detail)]
@@ -75,32 +98,63 @@ def _refused(refusal: Refusal) -> tuple[str, int, Mapping[str, str]]:
 
 
 def _typed() -> dict[str, str]:
-    return {name: text for name, text in request.form.items() if name != FORM_FIELD}
+    return {name: text for name, text in request.form.items() if name not in (FORM_FIELD, EXAMPLE, CURVES)}
 
 
-def _page(
-    typed: Mapping[str, str] | None = None,
-    row: Mapping[str, Any] | None = None,
-    answer: Answer | None = None,
-    errors: Sequence[tuple[str, str]] = (),
-) -> str:
+@dataclass(frozen=True)
+class _Asked:
+    """What a filled-in form was answered with."""
+
+    row: Mapping[str, Any]
+    answer: Answer
+    warnings: Sequence[FieldProblem]
+    traces: Mapping[str, Trace]
+
+
+def _asked(typed: Mapping[str, str], curved: Sequence[str] = ()) -> _Asked:
+    """The answer to a filled-in form, and the curves of these fields, by default of those shown first.
+
+    Raises
+    ------
+    Refusal
+        When the row is not answered.
+    """
+    here = _service()
+    row = read_row(here.schema, typed)
+    decoded = here.decoder.decode(json.dumps(row).encode())
+    answers = here.score(decoded.columns, {}, decoded.count)
+    if answers.reasons:
+        raise Refusal(422, "The model has no finite answer: some numbers are too far outside the range.")
+    warnings = here.decoder.warnings(decoded)
+    answer = explain(here.predictor, answers, row, list(map(str, warnings)), here.intervals)
+    shown = curved or (_important() if len(here.rules) > FEW_FIELDS else here.schema.names)
+    found = curves(here.predictor, here.rules, decoded.columns, shown)
+    return _Asked(row, answer, warnings, traces(found, here.golden.predictions, here.predictor.target))
+
+
+def _important() -> list[str]:
+    return [name for name, _ in _service().measured.importance][:FIRST]
+
+
+def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequence[tuple[str, str]] = ()) -> str:
     here = _service()
     schema = here.schema
-    shown = controls(here.rules, typed, dict(errors))
+    shown = controls(here.rules, typed, dict(errors), asked.traces if asked else {})
     places = {control.field.name: control.target for control in shown} | {FORM_FIELD: "api-key"}
     example = read_row(schema, {field.name: typical(field) for field in schema})
-    important = [name for name, _ in here.measured.importance]
     return render_template(
         "form.html",
         target=here.predictor.target,
-        groups=groups(shown, important),
+        groups=groups(shown, _important()),
         crowded=len(shown) > FEW_FIELDS,
         count=len(shown),
         errors=[{"name": name, "detail": detail, "place": places.get(name)} for name, detail in errors],
-        answer=answer,
+        answer=asked.answer if asked else None,
         key_field=FORM_FIELD if here.keys.needed else "",
         key_error=dict(errors).get(FORM_FIELD, ""),
-        snippets=_snippets(example if row is None else row),
+        example_field=EXAMPLE,
+        examples=golden_examples(here.golden),
+        snippets=_snippets(asked.row if asked else example),
     )
 
 

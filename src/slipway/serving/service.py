@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slipway.model.bundle import Bundle
-from slipway.model.contents import metrics_of, schema_of
+from slipway.model.contents import golden_of, metrics_of, schema_of
+from slipway.model.evaluation import evaluation_of
+from slipway.model.intervals import interval
 from slipway.model.scoring import Answers, score
 from slipway.problem import Problem
 from slipway.serving.counters import Metrics
@@ -54,9 +56,11 @@ class Service:
         self.commit = commit
         self.schema = schema_of(bundle)
         self.measured = metrics_of(bundle)
+        self.golden = golden_of(bundle)
+        evaluation = evaluation_of(bundle)
+        self.intervals = evaluation.intervals if evaluation else None
         self.rules = rules_of(self.schema, problem)
-        known = {problem.target, *problem.id, *problem.drop}
-        self.decoder = Decoder(self.rules, problem.serving.max_rows, known)
+        self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned)
         self.metrics = Metrics(problem.name, bundle.digest)
         self._lock = threading.Lock()
         self._predictor: Predictor  # of this process; `load` makes it
@@ -92,10 +96,11 @@ class Service:
         """Answer those of `count` rows that have no reason not to be; see `slipway.model.scoring.score`."""
         return score(self.predictor, columns, reasons, count)
 
-    def answers(self, decoded: Decoded, partial: bool = False) -> list[dict[str, Any]]:
+    def answers(self, decoded: Decoded, partial: bool = False, level: float | None = None) -> list[dict[str, Any]]:
         """The answers as JSON has them: ``prediction``, and ``probabilities`` by label.
 
-        With `partial` a row that cannot be answered has a null ``prediction``, and ``errors``.
+        With `partial` a row that cannot be answered has a null ``prediction``, and ``errors``. With a `level` of the
+        bundle's intervals a number has ``low`` and ``high`` beside it.
 
         Raises
         ------
@@ -107,14 +112,18 @@ class Service:
         infinite = [FieldProblem(row + 1, None, "not_finite", NO_ANSWER) for row in odd]
         if infinite and not partial:
             raise Refusal(422, "No finite answer for some rows.", infinite[:LISTED], {"not_finite": len(infinite)})
-        found = self._documents(answers)
+        found = self._documents(answers, level)
         if answers.chosen is None:
             return found
         wrong = {**decoded.wrong, **{row: [problem] for row, problem in zip(odd, infinite)}}
         placed = dict(zip(answers.chosen.tolist(), found)) | {row: _refused(problems) for row, problems in wrong.items()}
         return [placed[row] for row in range(decoded.count)]
 
-    def _documents(self, answers: Answers) -> list[dict[str, Any]]:
+    def _documents(self, answers: Answers, level: float | None) -> list[dict[str, Any]]:
+        if level is not None and self.intervals:
+            ends = zip(*(end.tolist() for end in interval(self.intervals, answers.values, level)))
+            values = answers.values.tolist()
+            return [{"prediction": value, "low": low, "high": high} for value, (low, high) in zip(values, ends)]
         if answers.probabilities is None:
             return [{"prediction": value} for value in answers.values.tolist()]
         classes = self.predictor.classes

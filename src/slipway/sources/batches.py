@@ -8,6 +8,8 @@ import pyarrow
 
 from slipway.errors import TableError
 
+ROWS = 1 << 16  # of a batch
+
 if TYPE_CHECKING:  # who scores a table needs no pandas, which takes a while to load and 30 MB
     import pandas as pd
 
@@ -49,6 +51,11 @@ class Batches:
                 f"formats: column {name!r} is typed in a Parquet file beside CSV files",
                 "Make all files CSV, or all files Parquet, where a typed column needs no format",
             )
+
+
+def batches_of(table: pyarrow.Table) -> Batches:
+    """A table in memory, read like any other."""
+    return Batches(tuple(table.column_names), table.num_rows, lambda: iter(table.to_batches(max_chunksize=ROWS)))
 
 
 def frame_of(batches: Batches, where: str) -> "pd.DataFrame":

@@ -13,9 +13,10 @@ from slipway.problem import Problem
 from slipway.table.cell import encode, problem_reader
 from slipway.table.cells import JUNK_CURE, Cells, cells_of, junk_says, typed
 from slipway.table.dates import show_date
+from slipway.table.derived import learned, require_columns_of
 from slipway.table.detection import FEW, MANY, MOSTLY, is_code, undeclared
 from slipway.table.formats import format_of
-from slipway.table.schema import Columns, Field, Schema
+from slipway.table.schema import Columns, Feature, Field, Schema
 
 FREE_TEXT_LEVELS = 200
 MOST_LEVELS = 1_000
@@ -50,12 +51,17 @@ class Target:
 
 def features(frame: pd.DataFrame, problem: Problem) -> list[str]:
     """Names of the columns that are learned from; TableError when the problem names one that is absent."""
-    for setting in ("id", "drop", "types", "formats", "missing", "limits"):
+    if problem.time is not None:
+        _require(frame, problem.time, "time")
+    for setting in ("id", "group", "drop", "types", "formats", "missing", "limits"):
         for name in getattr(problem, setting):
             if (setting, name) != ("missing", EVERY_COLUMN):
                 _require(frame, name, setting)
-    away = {problem.target, *problem.id, *problem.drop}
-    return [name for name in frame.columns if name not in away]
+    left_out = (
+        dict.fromkeys(problem.drop, "in drop") | dict.fromkeys(problem.id, "an id") | dict.fromkeys(problem.group, "a group")
+    )
+    require_columns_of(problem.features, list(frame.columns), left_out | {problem.target: "the target"})
+    return [name for name in frame.columns if name not in problem.unlearned]
 
 
 def _require(frame: pd.DataFrame, name: str, setting: str) -> None:
@@ -79,20 +85,27 @@ def infer_columns(frame: pd.DataFrame, problem: Problem, names: Sequence[str]) -
             raise TableError(f"limits: column {name!r} is not learned from", "Take it out of limits")
     fields, columns = [], {}
     for name in names:
-        cells = cells_of(frame[name], problem_reader(problem, name))
-        kind = problem.types.get(name)
-        if kind == "category" and name in problem.formats:
-            raise TableError(f"column {name!r} has a format, but types says category", "Take it out of one of them")
-        if kind != "category":
-            _require_format(cells, problem)
-        if name in problem.formats:
-            _require_written(cells, problem)
-        field = infer_field(cells, frame[name].dtype, kind)
+        field, columns[name] = infer_column(frame[name], problem)
         if name in problem.limits and not field.is_number:
             raise TableError(f"limits: column {name!r} is a {field.type}, not a number", "Take it out of limits")
-        fields.append(replace(field, format=problem.formats.get(name, ""), markers=problem.markers(name)))
-        columns[name] = typed(cells, field)
-    return Schema(tuple(fields)), columns
+        fields.append(field)
+    schema = Schema(tuple(fields), tuple(Feature(name, text) for name, text in problem.features.items()))
+    learned(schema, columns)
+    return schema, columns
+
+
+def infer_column(column: pd.Series, problem: Problem) -> tuple[Field, np.ndarray]:
+    """What one column of the problem's table is, and its cells as that."""
+    name = str(column.name)
+    cells, kind = cells_of(column, problem_reader(problem, name)), problem.types.get(name)
+    if kind == "category" and name in problem.formats:
+        raise TableError(f"column {name!r} has a format, but types says category", "Take it out of one of them")
+    if kind != "category":
+        _require_format(cells, problem)
+    if name in problem.formats:
+        _require_written(cells, problem)
+    field = infer_field(cells, column.dtype, kind)
+    return replace(field, format=problem.formats.get(name, ""), markers=problem.markers(name)), typed(cells, field)
 
 
 def _require_written(cells: Cells, problem: Problem) -> None:

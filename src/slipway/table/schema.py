@@ -75,10 +75,19 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Feature:
+    """A column that the model computes from the fields of a row, by an expression (`slipway.table.expressions`)."""
+
+    name: str
+    expression: str
+
+
+@dataclass(frozen=True)
 class Schema:
-    """The fields of a row, in the order of the table."""
+    """The fields of a row, in the order of the table, and what is computed from them."""
 
     fields: tuple[Field, ...]
+    features: tuple[Feature, ...] = ()
 
     def __iter__(self) -> Iterator[Field]:
         return iter(self.fields)

@@ -20,9 +20,9 @@ class Candidate:
     Parameters
     ----------
     estimator : callable
-        (task, settings, seed) → scikit-learn estimator, not fitted.
+        (task, settings, seed, encoding) → scikit-learn estimator, not fitted.
     preprocess : callable
-        (schema, training columns) → Encoding.
+        (schema, training columns, their target, settings) → Encoding.
     dtype : str
         What its matrix is rounded to, in training and in the graph.
     export : callable
@@ -39,8 +39,8 @@ class Candidate:
         Settings added when there are more than 100,000 rows.
     """
 
-    estimator: Callable[[str, Settings, int], Any]
-    preprocess: Callable[[Schema, Columns], Encoding]
+    estimator: Callable[[str, Settings, int, Encoding], Any]
+    preprocess: Callable[[Schema, Columns, np.ndarray, Settings], Encoding]
     dtype: Literal["float32", "float64"]
     export: Callable[[Any, int], Graph]
     tried: tuple[Settings, ...]

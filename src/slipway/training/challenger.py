@@ -135,7 +135,7 @@ def _draft(table: Table, entry: Entry, fitted: Fitted, name: str, learned: Rows)
                 input=candidate.dtype,
                 link="expm1" if trial.log_target else graph.link,
                 base=tuple(graph.base),
-                encoding=Outputs(fitted.encoding.outputs),
+                encoding=Outputs(fitted.encoding.outputs, fitted.encoding.features),
             ),
         ),
         split=table.split,

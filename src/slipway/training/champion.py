@@ -6,7 +6,7 @@ from functools import cache, cached_property
 import numpy as np
 import pandas as pd
 
-from slipway.errors import BundleError, SlipwayError
+from slipway.errors import BundleError, SlipwayError, TableError
 from slipway.model.bundle import Bundle
 from slipway.model.contents import Split, model_of
 from slipway.model.predictor import Predictor
@@ -49,11 +49,13 @@ class Champion:
 
     def unseen(self, frame: pd.DataFrame) -> np.ndarray:
         """Mask of the rows of `frame` that this champion's twin did not learn from."""
-        schema = self.twin.schema
-        absent = [name for name in self.split.columns if name not in frame.columns]
+        absent = [name for name in self.split.needed if name not in frame.columns]
         if absent:
             raise Incomparable(f"the table has no column {absent[0]}, by which the champion divided its rows")
-        return held_out(frame, self.split, schema)
+        try:
+            return held_out(frame, self.split, self.twin.schema)
+        except TableError as error:
+            raise Incomparable(f"the champion cannot tell which rows it learned from: {error.cause}") from error
 
     def scores(
         self,
@@ -118,7 +120,7 @@ class Champions:
             champion = self.load(pointer) if pointer else None
         except SlipwayError:
             return set()
-        return {*champion.predictor.schema.names, *champion.split.columns} if champion else set()
+        return {*champion.predictor.schema.names, *champion.split.needed} if champion else set()
 
     def data(self) -> set[str]:
         """Fingerprint of the data that the champion learned from, as long as its bundle says it."""
@@ -137,8 +139,9 @@ class Champions:
 def common_rows(champion: Champion, frame: pd.DataFrame) -> np.ndarray:
     """Mask of the rows, all of them held out by the challenger, that the champion has held out too."""
     common = champion.unseen(frame)
-    if common.sum() < min(FEW, len(frame)):
-        raise Incomparable(
-            f"only {common.sum()} rows were held out by both, as the split changed; name an id column, and it stays"
-        )
-    return common
+    if common.sum() >= FEW:
+        return common
+    only = f"only {common.sum()} rows were held out by both (fewer than {FEW})"
+    if common.all():
+        raise Incomparable(f"{only}; add rows, or set holdout.share higher")
+    raise Incomparable(f"{only}, as the split changed; name an id, a group or a time column, and it stays")

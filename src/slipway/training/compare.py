@@ -16,18 +16,15 @@ from typing import Any
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
 from slipway.kinds import Task
 from slipway.model.encoding import Encoding
 from slipway.table.schema import Columns, Schema
+from slipway.threads import one_thread
 from slipway.training.candidates import CANDIDATES, Trial
+from slipway.training.folds import Fold, folds
 from slipway.training.metrics import METRICS, Scored, best_threshold, value
 
-FOLDS = 5
-SMALL = 1_000
-LARGE = 20_000
-Fold = tuple[np.ndarray, np.ndarray]  # the rows learned from, and those held out
 Progress = Callable[[int, int, str], None]
 
 
@@ -43,6 +40,10 @@ class Rows:
         Numbers, or codes of classes.
     task : str
     classes : tuple of str
+    kin : ndarray of int or None
+        Rows with the same number belong together: no fold parts them. None when each stands alone.
+    time : ndarray or None
+        When each row was, where the problem says so; NaN where the row does not.
     """
 
     schema: Schema
@@ -50,10 +51,14 @@ class Rows:
     y: np.ndarray
     task: Task
     classes: tuple[str, ...]
+    kin: np.ndarray | None = None
+    time: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> "Rows":
         columns = {name: column[rows] for name, column in self.columns.items()}
-        return Rows(self.schema, columns, self.y[rows], self.task, self.classes)
+        kin = None if self.kin is None else self.kin[rows]
+        time = None if self.time is None else self.time[rows]
+        return Rows(self.schema, columns, self.y[rows], self.task, self.classes, kin, time)
 
 
 @dataclass(frozen=True)
@@ -127,9 +132,9 @@ class Fitted:
 def fit(trial: Trial, rows: Rows, seed: int) -> Fitted:
     """Learn the encoding and the estimator from these rows."""
     candidate = CANDIDATES[trial.candidate]
-    encoding = candidate.preprocess(rows.schema, rows.columns)
-    fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed), encoding, len(rows.classes))
     y = np.log1p(rows.y) if trial.log_target else rows.y
+    encoding = candidate.preprocess(rows.schema, rows.columns, y, trial.settings)
+    fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed, encoding), encoding, len(rows.classes))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the comparison judges what came out
         fitted.estimator.fit(fitted.matrix(rows.columns), y)
@@ -151,35 +156,22 @@ def compare(rows: Rows, trials: Sequence[Trial], goal: Goal, jobs: int, progress
     KeyboardInterrupt
         When Ctrl-C came before the first trial was done.
     """
-    folds = _folds(rows, goal.seed)
-    todo = [(trial, fold) for trial in range(len(trials)) for fold in range(len(folds))]
+    divided = folds(rows.y, len(rows.classes), rows.kin, rows.time, goal.seed)
+    todo = [(trial, fold) for trial in range(len(trials)) for fold in range(len(divided))]
     answers: dict[int, dict[int, np.ndarray]] = {}
     whole = True
     try:
-        for done, (trial, fold, scores) in enumerate(_run(todo, Work(rows, trials, folds, goal.seed), jobs), start=1):
+        for done, (trial, fold, scores) in enumerate(_run(todo, Work(rows, trials, divided, goal.seed), jobs), start=1):
             answers.setdefault(trial, {})[fold] = scores
             progress(done, len(todo), trials[trial].candidate)
     except KeyboardInterrupt:
         whole = False
-    finished = {number: scores for number, scores in answers.items() if len(scores) == len(folds)}
+    finished = {number: scores for number, scores in answers.items() if len(scores) == len(divided)}
     if not finished:
         raise KeyboardInterrupt
-    entries = [_entry(trials[number], finished[number], rows, folds, goal) for number in sorted(finished)]
-    entries.append(_entry(None, _baseline(rows, folds), rows, folds, goal))
+    entries = [_entry(trials[number], finished[number], rows, divided, goal) for number in sorted(finished)]
+    entries.append(_entry(None, _baseline(rows, divided), rows, divided, goal))
     return sorted(entries, key=lambda entry: -METRICS[goal.metric].sign * entry.mean), whole
-
-
-def _folds(rows: Rows, seed: int) -> list[Fold]:
-    """Five folds; twice on small tables, where one division says little; three on large ones."""
-    number = 3 if len(rows.y) > LARGE else FOLDS
-    repeats = 2 if len(rows.y) < SMALL else 1
-    if rows.task == "regression":
-        splitter = RepeatedKFold(n_splits=number, n_repeats=repeats, random_state=seed)
-    else:
-        splitter = RepeatedStratifiedKFold(n_splits=number, n_repeats=repeats, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class")  # such a class is left out of some folds
-        return list(splitter.split(np.zeros(len(rows.y)), rows.y))
 
 
 def _entry(trial: Trial | None, scores: dict[int, np.ndarray], rows: Rows, folds: list[Fold], goal: Goal) -> Entry:
@@ -228,6 +220,7 @@ def _share(work: Work) -> None:
 
 def _start_worker(work: Work) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    one_thread()  # for the life of this process
     _share(work)
 
 

@@ -1,21 +1,24 @@
 """The problem's table, read, typed and divided into training rows and held-out rows."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow
 
 from slipway.errors import StoreError, TableError
 from slipway.model.contents import Split
 from slipway.problem import TASK_METRICS, Problem, default_metric
+from slipway.sources.batches import batches_of
 from slipway.sources.source import open_source
 from slipway.store.snapshots import KeptData
 from slipway.table.identity import fingerprint
-from slipway.table.inference import Target, features, infer_columns, read_target
+from slipway.table.inference import Target, features, infer_column, infer_columns, read_target
 from slipway.training.compare import Goal, Rows
+from slipway.training.kin import alike, joined, same_cells
 from slipway.training.sample import Sample, draw
-from slipway.training.split import held_out, notes, split_of
+from slipway.training.split import held_out, in_time, notes, split_in_time, split_of
 
 FEWEST_ROWS = 40
 Progress = Callable[[int, int | None], None]
@@ -80,6 +83,7 @@ def read(
     also: Collection[str] = (),
     kept: KeptData | None = None,
     progress: Progress = lambda done, total: None,
+    given: pyarrow.Table | None = None,
 ) -> Table:
     """Read the problem's table in one pass, type it and divide it.
 
@@ -92,19 +96,25 @@ def read(
         Where to keep what was read.
     progress : callable
         Told (rows read, about how many there are).
+    given : pyarrow.Table, optional
+        To read instead of the problem's source.
 
     Raises
     ------
     TableError
         When the table cannot be read or does not fit.
     """
-    batches = open_source(problem)
+    batches = open_source(problem) if given is None else batches_of(given)
     own = _own(problem, batches.names)
     wanted = [name for name in batches.names if name in own or name in also]
-    if len(wanted) < len(batches.names):
+    if given is not None:
+        batches = batches_of(given.select(wanted))
+    elif len(wanted) < len(batches.names):
         batches = open_source(problem, wanted, set(batches.names) - set(wanted))
     batches.require_format(problem.formats)
-    sample = draw(batches, problem.id or own, max(1, problem.sample.cells // len(own)), ", ".join(problem.source), progress)
+    where = ", ".join(problem.source) if given is None else "the frame"
+    key = problem.group or problem.id or own
+    sample = draw(batches, key, max(1, problem.sample.cells // len(own)), where, progress)
     learned = sample.table.select(own)
     if kept is None:
         return _divided(problem, sample, own, fingerprint(learned))
@@ -127,7 +137,7 @@ def _own(problem: Problem, names: Collection[str]) -> list[str]:
     if problem.target not in nothing.columns:
         read_target(nothing, problem)
     features(nothing, problem)
-    return [name for name in names if name not in problem.drop]
+    return [name for name in names if name not in problem.drop or name == problem.time]
 
 
 def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Table:
@@ -135,10 +145,12 @@ def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Ta
     target = read_target(frame, problem)
     if not target.rows.all():
         frame = frame[target.rows].reset_index(drop=True)
-    away = {problem.target, *problem.id}
-    schema, columns = infer_columns(frame, problem, [name for name in own if name not in away])
-    rows = Rows(schema, columns, target.y, target.task, target.classes)
-    split = split_of(problem, own)
+    schema, columns = infer_columns(frame, problem, [name for name in own if name not in problem.unlearned])
+    split, moments = _split(problem, frame, own)
+    kin = alike(columns)
+    for names in filter(None, (problem.id, problem.group)):
+        kin = joined(kin, same_cells(frame, names))
+    rows = Rows(schema, columns, target.y, target.task, target.classes, kin, moments)
     held = held_out(frame, split, schema)
     _require_enough(rows, held)
     costs = (problem.costs.false_positive, problem.costs.false_negative) if problem.costs else None
@@ -151,6 +163,14 @@ def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Ta
     goal = Goal(metric, costs, problem.seed)
     frame = frame[held].reset_index(drop=True)
     return Table(frame, target, rows, held, ~held, split, goal, named, sample.seen, sample.consistent)
+
+
+def _split(problem: Problem, frame: pd.DataFrame, own: Sequence[str]) -> tuple[Split, np.ndarray | None]:
+    """How the rows are divided, and when each was, if the problem says so."""
+    if problem.time is None:
+        return split_of(problem, own), None
+    field, moments = infer_column(frame[problem.time], problem)
+    return split_in_time(problem, field, moments), moments
 
 
 def _require_enough(rows: Rows, held: np.ndarray) -> None:
@@ -179,4 +199,4 @@ def remarks(table: Table) -> list[str]:
     without = int((~table.target.rows).sum())
     lost = [f"{without} rows without a target were left out"] if without else []
     moving = [table.consistent.rstrip(".")] if table.consistent else []
-    return lost + moving + notes(table.unseen.y, table.rows.classes)
+    return lost + moving + in_time(table.split, table.rows.time, table.held) + notes(table.unseen.y, table.rows.classes)

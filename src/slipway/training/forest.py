@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
+from slipway.model.encoding import Encoding
 from slipway.training.candidate import Candidate, Settings
 from slipway.training.export import Graph, Tree, tree_graph
 from slipway.training.preprocessing import for_trees
@@ -23,7 +24,7 @@ CLASSES = (
 )
 
 
-def _estimator(task: str, settings: Settings, seed: int) -> Any:
+def _estimator(task: str, settings: Settings, seed: int, encoding: Encoding) -> Any:
     kind = RandomForestRegressor if task == "regression" else RandomForestClassifier
     return kind(n_estimators=TREES, **settings, random_state=seed)
 

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from slipway.model.contents import Link
+from slipway.model.encoding import Encoding
 from slipway.training.candidate import Candidate, Settings
 from slipway.training.export import Graph, linear_graph
 from slipway.training.preprocessing import for_linear
@@ -13,7 +14,7 @@ from slipway.training.preprocessing import for_linear
 PENALTIES = ({"penalty": 1.0}, {"penalty": 10.0}, {"penalty": 0.1}, {"penalty": 100.0})
 
 
-def _estimator(task: str, settings: Settings, seed: int) -> Any:
+def _estimator(task: str, settings: Settings, seed: int, encoding: Encoding) -> Any:
     """Ridge's penalty and LogisticRegression's inverse penalty go by one name: ``penalty``."""
     if task == "regression":
         return Ridge(alpha=settings["penalty"])

@@ -87,6 +87,7 @@ def _leaderboard(entries: Sequence[Ranked]) -> str:
 
 def _fields(schema: Schema) -> str:
     rows = [[field.name, field.type, _allowed(field), f"{field.missing:.1%}"] for field in schema]
+    rows += [[feature.name, "computed", feature.expression, ""] for feature in schema.features]
     return _table(["field", "type", "levels or range", "missing"], rows)
 
 

@@ -1,9 +1,9 @@
 """One training: table → challenger → bundle → verdict."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+import pyarrow
 
 from slipway.errors import BundleError
 from slipway.model.bundle import Bundle
@@ -14,7 +14,7 @@ from slipway.store.journal import entry
 from slipway.store.local import LocalStore, open_store
 from slipway.store.pointer import Pointer
 from slipway.store.snapshots import KeptData
-from slipway.threads import cores
+from slipway.threads import cores, one_thread
 from slipway.training.candidates import skewed, trials
 from slipway.training.challenger import challenger, documents
 from slipway.training.champion import Champions, Incomparable, common_rows
@@ -23,28 +23,11 @@ from slipway.training.curve import worth_learning
 from slipway.training.dataset import Table, read, read_kept, remarks
 from slipway.training.gate import Verdict, judge
 from slipway.training.metrics import Scored, value
+from slipway.training.outcome import Outcome
 
 # Where a table has this many cells, only this part of the trials is made: more rows leave less to tune.
 PARTS = ((2_000_000, 4), (200_000, 2))
 UNRIVALLED = "there was no champion to compare with"  # the pointer keeps it, so it must stay true afterwards
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a training ended with.
-
-    Parameters
-    ----------
-    bundle : Bundle
-        The challenger.
-    verdict : Verdict
-    champion : str or None
-        Digest of the champion that it met.
-    """
-
-    bundle: Bundle
-    verdict: Verdict
-    champion: str | None
 
 
 def train(
@@ -55,6 +38,7 @@ def train(
     progress: Callable[[int, int, str], None] = lambda done, total, candidate: None,
     reading: Callable[[int, int | None], None] = lambda done, total: None,
     data: str | None = None,
+    given: pyarrow.Table | None = None,
 ) -> Outcome:
     """Train, keep what was read, write the bundle, pass the gate, and note the verdict in the journal.
 
@@ -74,6 +58,8 @@ def train(
         Told (rows read, about how many there are).
     data : str, optional
         Fingerprint of data that an earlier training kept, to learn from it instead of the source.
+    given : pyarrow.Table, optional
+        A table in memory to learn from instead of the source.
 
     Raises
     ------
@@ -82,11 +68,11 @@ def train(
     """
     store = store or open_store(problem.folder)
     kept, champions = KeptData(store.root / "data"), Champions(store)
-    with kept.in_use():
+    with kept.in_use(), one_thread():  # a notebook's libraries were loaded before anything could pin them
         if data:
             table = read_kept(problem, kept, data)
         else:
-            table = read(problem, champions.columns_needed(), kept if problem.data.keep else None, reading)
+            table = read(problem, champions.columns_needed(), kept if problem.data.keep else None, reading, given)
         outcome = _learned(problem, store, champions, table, inputs, jobs or cores(), progress)
     kept.prune(problem.data.keep, problem.data.max_bytes, champions.data())
     return outcome

@@ -25,6 +25,7 @@ from slipway.model.predictor import Predictor, golden_answers
 from slipway.model.reference import Loss, Reference
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
+from slipway.store.verdicts import to_bytes
 from slipway.table.cell import columns_from_rows
 from slipway.table.schema import Field, Schema
 from slipway.training.export import linear_graph
@@ -149,10 +150,17 @@ def twin(made: dict) -> dict:
     return {"twin.json": written(model), "twin.onnx": made["model.onnx"]}
 
 
+def said(store: LocalStore, problem: str, digest: str, reason: str = "it is the first champion", **more) -> None:
+    """Why that is the champion."""
+    verdict = {"at": "2026-01-01T00:00:00+00:00", "digest": digest, "outcome": "promoted", "reasons": [reason]}
+    (store.root / "verdict.json").write_bytes(to_bytes(problem, [verdict | more]))
+
+
 def make_bundle(store: LocalStore, task: str, promote: bool = True, **changes) -> Bundle:
     """A bundle whose golden predictions replay, in `store`; by default its champion."""
     made = files(task, **changes)
     bundle = store.add(task, made, twin(made))
     if promote:
-        store.point(Pointer(bundle.digest, task, {"outcome": "promoted", "reasons": ["it is the first champion"]}))
+        store.point(Pointer(bundle.digest, task))
+        said(store, task, bundle.digest)
     return bundle

@@ -22,6 +22,7 @@ from slipway.training.compare import baseline, compare
 from slipway.training.curve import worth_learning
 from slipway.training.dataset import Table, read, read_kept, remarks
 from slipway.training.gate import Verdict, judge
+from slipway.training.latency import row_microseconds
 from slipway.training.metrics import Scored, value
 from slipway.training.outcome import Outcome
 
@@ -97,11 +98,10 @@ def _learned(
     bundle = store.add(problem.name, documents(problem, table, made, entries, remarked), made.judging)
     pointer = store.pointer()
     verdict = _verdict(problem, table, bundle, champions, pointer)
-    if verdict.promoted:
-        told = {"changes": {"against": pointer.digest if pointer else None} | changes(champions.bundle(pointer), bundle)}
-        store.point(Pointer(bundle.digest, problem.name, verdict.to_json() | told))
     champion = pointer.digest if pointer else None
-    store.journal.append(entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs))
+    latency = row_microseconds(Predictor(bundle), table.unseen.columns)
+    decision = entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs, latency_us=latency)
+    store.decide(decision, {"against": champion} | changes(champions.bundle(pointer), bundle))
     return Outcome(bundle, verdict, champion)
 
 

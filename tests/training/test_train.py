@@ -1,6 +1,5 @@
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 
 import slipway
-from recordings import TABLES, recorded
 from slipway.errors import TableError
 from slipway.model.contents import golden_of, metrics_of, model_of
 from slipway.model.predictor import Predictor
@@ -162,9 +160,11 @@ def test_a_challenger_that_is_kept_makes_the_next_look_stricter(tmp_path, store)
     assert (first.look, second.look, third.look) == (1, 2, 3) and third.allowed < second.allowed == first.allowed
 
 
-def test_the_same_again_is_kept(tmp_path, store):
+def test_the_same_again_is_kept_and_says_nothing_new_of_the_champion(tmp_path, store):
     first = trained(tmp_path, store, charges(), "charges")
+    before = (store.root / "verdict.json").read_bytes()
     second = trained(tmp_path, store, charges(), "charges")
+    assert (store.root / "verdict.json").read_bytes() == before
     assert second.bundle.digest == first.bundle.digest
     assert second.verdict.outcome == "kept" and "is the champion" in second.verdict.reasons[0]
 
@@ -178,6 +178,12 @@ def test_a_better_model_is_promoted_and_a_worse_one_kept(tmp_path, store):
     assert better.verdict.promoted and "against the champion's" in better.verdict.reasons[0]
     assert not worse.verdict.promoted and "below gate.minimum_gain" in worse.verdict.reasons[1]
     assert store.pointer().digest == better.bundle.digest
+    told = store.verdicts()
+    assert [each["digest"] for each in told] == [each.bundle.digest for each in (poor, better, worse)]
+    assert [each["champion"] for each in told] == [None, poor.bundle.digest, better.bundle.digest]
+    assert store.verdict(store.pointer())["reasons"] == list(better.verdict.reasons)
+    assert all(each["latency_us"] > 0 and each["changes"]["against"] == each["champion"] for each in told)
+    assert "latency" not in "".join(better.bundle.read(name).decode(errors="replace") for name in better.bundle.files)
 
 
 def test_the_champion_is_verified_and_loaded_once(tmp_path, store, monkeypatch):

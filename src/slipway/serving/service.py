@@ -43,7 +43,7 @@ class Service:
         Verified; what pages show of it is read here, for its folder may go. Its model is loaded at first use in each
         process, because a session does not survive a fork.
     verdict : mapping
-        Of the gate, as the pointer tells it.
+        Of the gate, as verdict.json tells it.
     keys : Keys
     release, commit : str
         What the release program says it runs; empty elsewhere.
@@ -179,4 +179,4 @@ def open_service(problem: Problem, environ: Mapping[str, str] = os.environ) -> S
     bundle.require_problem(problem.name)
     keys = Keys(environ.get("SLIPWAY_API_KEYS"))
     release, commit = environ.get("SLIPWAY_RELEASE", ""), environ.get("SLIPWAY_COMMIT", "")
-    return Service(problem, bundle, pointer.verdict, keys, release, commit)
+    return Service(problem, bundle, store.verdict(pointer), keys, release, commit)

@@ -10,6 +10,10 @@ from slipway.cli.progress import FEW, Progress
 from slipway.threads import cores, pin_threads
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from slipway.problem import Problem
+    from slipway.store.local import LocalStore
     from slipway.training.outcome import Outcome
 
 SHOWN = 8
@@ -63,7 +67,7 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     with Progress() as progress:
         told = partial(_compared, progress), partial(_read, progress)
         outcome = train(problem, store, inputs, jobs or cores(), *told, named)
-    _show(outcome)
+    _show(outcome, _report(outcome, problem, store))
 
 
 def _read(progress: Progress, done: int, total: int | None) -> None:
@@ -76,7 +80,22 @@ def _compared(progress: Progress, done: int, total: int, candidate: str) -> None
     progress.advance("Comparing", done, done / total, f"{done} of {total} fits, {candidate}")
 
 
-def _show(outcome: "Outcome") -> None:
+def _report(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> "Path":
+    """Write the report beside the pointer: with the verdict, which the report in the bundle cannot know."""
+    from slipway.report.documents import documents_of, joined
+    from slipway.report.page import standalone
+    from slipway.store.atomic import replace, unwritable
+
+    of = joined(documents_of(outcome.bundle, problem.name, problem.purpose), outcome.bundle.digest, outcome.verdict.to_json())
+    path = store.root / "report.html"
+    try:
+        replace(path, standalone(of))
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return path
+
+
+def _show(outcome: "Outcome", report: "Path") -> None:
     from slipway.model.contents import metrics_of, model_of
 
     metrics = metrics_of(outcome.bundle)
@@ -100,6 +119,7 @@ def _show(outcome: "Outcome") -> None:
         click.echo(f"  {reason}")
     click.echo(f"Bundle:  {outcome.bundle.digest[:12]}")
     click.echo(f"Data:    {model_of(outcome.bundle).data[:12]}")
+    click.echo(f"Report:  {report}")
     if outcome.verdict.promoted:
         click.echo("\nNext: slipway serve")
     elif outcome.champion is None:

@@ -20,7 +20,7 @@ from slipway.threads import cores, one_thread
 from slipway.training.candidates import skewed, trials
 from slipway.training.challenger import challenger, documents
 from slipway.training.champion import Champions, Incomparable, common_rows
-from slipway.training.compare import baseline_scored, compare
+from slipway.training.compare import baseline_scored
 from slipway.training.curve import worth_learning
 from slipway.training.dataset import Table, read, read_kept, remarks
 from slipway.training.doubts import doubts
@@ -29,9 +29,8 @@ from slipway.training.leaks import suspects
 from slipway.training.looks import Looks, held_rows, looks_of
 from slipway.training.metrics import Scored
 from slipway.training.outcome import Outcome
+from slipway.training.search import Step, search
 
-# Where a table has this many cells, only this part of the trials is made: more rows leave less to tune.
-PARTS = ((2_000_000, 4), (200_000, 2))
 UNRIVALLED = "there was no champion to compare with"  # the pointer keeps it, so it must stay true afterwards
 
 
@@ -40,7 +39,7 @@ def train(
     store: LocalStore | None = None,
     inputs: str | None = None,
     jobs: int | None = None,
-    progress: Callable[[int, int, str], None] = lambda done, total, candidate: None,
+    progress: Callable[[Step], None] = lambda step: None,
     reading: Callable[[int, int | None], None] = lambda done, total: None,
     data: str | None = None,
     given: pyarrow.Table | None = None,
@@ -58,7 +57,7 @@ def train(
     jobs : int, optional
         Worker processes; one per core by default.
     progress : callable
-        Told (fits done, fits in all, candidate).
+        Told after each fit of the search.
     reading : callable
         Told (rows read, about how many there are).
     data : str, optional
@@ -90,18 +89,17 @@ def _learned(
     table: Table,
     inputs: str | None,
     jobs: int,
-    progress: Callable[[int, int, str], None],
+    progress: Callable[[Step], None],
 ) -> Outcome:
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
     table, learned = worth_learning(table, problem.candidates, log_target)
-    tried = _number(problem, table), table.rows.task, problem.seed, log_target, int(table.used.sum())
+    tried = problem.search.trials, table.rows.task, problem.seed, log_target, int(table.used.sum())
     compared = trials(problem.candidates, *tried)
-    entries, whole = compare(table.learned, compared, table.goal, jobs, progress)
+    found = search(table.learned, compared, table.goal, jobs, progress, problem.serving.max_row_microseconds)
     leaks = suspects(table.learned)
-    early = [] if whole else ["the comparison was ended early by Ctrl-C"]
-    remarked = [*remarks(table), *map(str, leaks), *learned, *early]
-    made = challenger(table, entries, problem.gate.confidence)
-    bundle = store.add(problem.name, documents(problem, table, made, entries, remarked), made.judging)
+    remarked = [*remarks(table), *map(str, leaks), *learned, *found.remarks]
+    made = challenger(table, found.entries, problem.gate.confidence)
+    bundle = store.add(problem.name, documents(problem, table, made, found.entries, remarked), made.judging)
     pointer = store.pointer()
     verdict = _verdict(problem, table, bundle, champions, pointer, looks_of(problem, store))
     for doubt in doubts(table, leaks, champions.bundle(pointer)):
@@ -114,11 +112,6 @@ def _learned(
     looked = {"look": verdict.look.to_json()} if verdict.look else {}
     store.journal.append(entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs, **looked))
     return Outcome(bundle, verdict, champion)
-
-
-def _number(problem: Problem, table: Table) -> int:
-    part = next((part for cells, part in PARTS if table.cells >= cells), 1)
-    return max(1, problem.search.trials // part)
 
 
 def _verdict(

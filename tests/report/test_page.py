@@ -116,13 +116,23 @@ def test_the_same_documents_give_the_same_bytes():
     assert standalone(documents()) == standalone(documents())
 
 
+def met(rival="champion", gain=57.0, low=12.0, high=101.0):
+    figures = {"metric": "rmse", "rival": rival, "rows": 250, "challenger": 4240.0, "against": 4297.0, "confidence": 0.9}
+    return Meeting(**figures, gain=gain, low=low, high=high, chance=0.01, allowed=0.05, yearly=None, look=1)
+
+
 @pytest.mark.parametrize(
     "verdict, served, says",
     [
         (Verdict(), False, "decide whether answers this good serve the purpose"),
         (Verdict("promoted"), False, "commit artifacts/champion.json and push"),
         (Verdict("promoted", at="2026-11-21T23:00:00Z"), True, "This model runs now"),
-        (Verdict("kept", ("the gain is too small",)), False, "slipway promote abcdefabcdef"),
+        (
+            Verdict("kept", ("the gain is too small",)),
+            False,
+            "Keep what runs now. To serve this model all the same: slipway promote",
+        ),
+        (Verdict("kept", figures=met("baseline")), False, "Improve it: add rows or fields, and train again."),
     ],
 )
 def test_the_advice_follows_the_verdict(verdict, served, says):
@@ -177,11 +187,6 @@ def test_the_notes_of_the_training_are_among_the_worries():
     of = documents()
     noted = replace(of, metrics=msgspec.structs.replace(of.metrics, notes=("464 of 480 held-out rows have a twin",)))
     assert worries(noted)[-1].text == "464 of 480 held-out rows have a twin."
-
-
-def met(rival="champion", gain=57.0, low=12.0, high=101.0):
-    figures = {"metric": "rmse", "rival": rival, "rows": 250, "challenger": 4240.0, "against": 4297.0, "confidence": 0.9}
-    return Meeting(**figures, gain=gain, low=low, high=high, chance=0.01, allowed=0.05, yearly=None, look=1)
 
 
 @pytest.mark.parametrize(

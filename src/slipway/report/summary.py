@@ -137,8 +137,9 @@ def advice(of: Documents, worries: int) -> str:
         then = "Then commit" if first else "Commit"
         return f"{first}{then} artifacts/champion.json and push: this model replaces what runs now."
     if outcome == "kept":
-        digest = of.digest[:12]
-        return f"Keep what runs now. To serve this model all the same: slipway promote {digest}."
+        alone = of.verdict.figures and of.verdict.figures.rival == "baseline"
+        keep = "Improve it: add rows or fields, and train again" if alone else "Keep what runs now"
+        return f"{keep}. To serve this model all the same: slipway promote {of.digest[:12]}."
     one, dummy = of.metrics.holdout.metrics[of.metrics.metric], of.metrics.holdout.baseline.get(of.metrics.metric)
     worst = one.low if of.metrics.greater_is_better else one.high
     if dummy is not None and not beats(of.metrics, worst, dummy):

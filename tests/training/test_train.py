@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import slipway
+from recordings import TABLES, recorded
 from slipway.errors import TableError
 from slipway.model.contents import golden_of, metrics_of, model_of
 from slipway.model.predictor import Predictor

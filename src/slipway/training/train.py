@@ -17,7 +17,7 @@ from slipway.store.local import LocalStore, open_store
 from slipway.store.pointer import Pointer
 from slipway.store.snapshots import KeptData
 from slipway.threads import cores, one_thread
-from slipway.training.candidates import skewed, trials
+from slipway.training.candidates import find, skewed, trials
 from slipway.training.challenger import challenger, documents
 from slipway.training.champion import Champions, Incomparable, common_rows
 from slipway.training.compare import baseline_scored
@@ -71,6 +71,7 @@ def train(
     TableError
         When the table does not fit the problem, or no candidate can be exported exactly.
     """
+    find(problem)
     store = store or open_store(problem.folder)
     kept, champions = KeptData(store.root / "data"), Champions(store)
     with kept.in_use(), one_thread():  # a notebook's libraries were loaded before anything could pin them

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 
 import numpy as np
 import pyarrow
@@ -118,19 +117,22 @@ def _learned(
 def _verdict(
     problem: Problem, table: Table, bundle: Bundle, champions: Champions, pointer: Pointer | None, looks: Looks
 ) -> Verdict:
-    unrivalled = partial(_judged, problem, table, bundle, looks, None, None, table.held)
     promote = f"to serve it anyway: slipway promote {bundle.digest[:12]}"
+
+    def alone(why: str) -> Verdict:
+        verdict = _judged(problem, table, bundle, looks, None, None, table.held).because(why)
+        return verdict if verdict.promoted else verdict.advising(promote)
+
     if pointer is None:
-        verdict = unrivalled()
-        return verdict.because(UNRIVALLED) if verdict.promoted else verdict.advising(promote)
+        return alone(UNRIVALLED)
     if pointer.digest == bundle.digest:
         return Verdict("kept", ("the challenger is the champion: same data, same problem, same bundle",))
     if pointer.problem != problem.name:
-        return unrivalled().because(f"{UNRIVALLED}: {pointer.digest[:12]} is of the problem {pointer.problem}")
+        return alone(f"{UNRIVALLED}: {pointer.digest[:12]} is of the problem {pointer.problem}")
     try:
         champion = champions.load(pointer)
     except BundleError as error:
-        return unrivalled().because(f"{UNRIVALLED}: {pointer.digest[:12]} is broken ({error.cause})")
+        return alone(f"{UNRIVALLED}: {pointer.digest[:12]} is broken ({error.cause})")
     try:
         both = common_rows(champion, table.frame)
         scores = champion.scores(table.frame[both], table.rows.task, table.rows.classes, problem.markers)

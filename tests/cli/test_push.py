@@ -15,20 +15,8 @@ import slipway
 from bundles import make_bundle
 from slipway.store.local import LocalStore
 
-FILES = [
-    "drift.json",
-    "evaluation.json",
-    "fit.svg",
-    "golden.json",
-    "live.json",
-    "metrics.json",
-    "model.json",
-    "model.onnx",
-    "report.html",
-    "schema.json",
-    "twin.json",
-    "twin.onnx",
-]
+FILES = ["drift.json", "evaluation.json", "fit.svg", "golden.json", "live.json", "metrics.json", "model.json", "model.onnx"]
+FILES += ["report.html", "schema.json", "twin.json", "twin.onnx"]
 LISTS = ["serving.json", "judging.json", "manifest.json"]
 RELEASE = {
     "key": "4fd1",
@@ -153,6 +141,13 @@ def test_a_store_without_a_champion(run, store, command):
     (store.root / "champion.json").unlink()
     says = "no champion yet. Run slipway train first; commit the file to release it"
     assert run(command) == (5, "", f"slipway: {store.root}/champion.json: {says}\n")
+
+
+def test_looks_of_models_that_were_all_kept_are_pushed_without_a_champion(run, store, bucket):
+    (store.root / "champion.json").unlink()
+    store.journal.append({"event": "verdict", "outcome": "kept", "digest": "a" * 64})
+    assert run("push") == (0, f"No champion yet; 2 new in the journal of {bucket.url}.\n", "")
+    assert journal(bucket) == store.journal.entries()
 
 
 def test_a_refusal_is_one_line_with_bucket_key_and_right(run, store, bucket):

@@ -8,7 +8,7 @@ loss grew, and what the loss would be if nothing but the rows had changed.
 import msgspec
 
 from slipway.model.bundle import Bundle
-from slipway.model.contents import Draft, document
+from slipway.model.contents import Draft, document_of
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -51,4 +51,4 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
 def reference_of(bundle: Bundle | Draft) -> Reference:
     """live.json; BundleError when it is invalid, or the bundle is of format 1, which has none."""
-    return document(bundle, "live.json", Reference)
+    return document_of(bundle, "live.json", Reference)

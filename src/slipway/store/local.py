@@ -114,8 +114,15 @@ class LocalStore:
         """The champion; StoreError before the first promotion."""
         pointer = self.pointer()
         if pointer is None:
-            raise StoreError(f"{self.root / FILE}: no champion yet", "Run slipway train first; commit the file to release it")
+            raise StoreError(f"{self.root / FILE}: no champion yet", self._first_champion())
         return pointer
+
+    def _first_champion(self) -> str:
+        """What to do for a first champion; the gate may have kept the model of the last training."""
+        last: dict[str, Any] = next((each for each in reversed(self.journal.entries()) if each.get("event") == "verdict"), {})
+        if last.get("outcome") == "kept" and last.get("digest") in self.digests():
+            return f"The gate kept the last model: improve it, or serve it anyway: slipway promote {last['digest'][:12]}"
+        return "Run slipway train first; commit the file to release it"
 
     def champion(self) -> Bundle:
         """The champion's bundle, verified; StoreError before the first promotion, BundleError if it is missing or damaged."""

@@ -14,7 +14,7 @@ from slipway.model.document import parse
 FILE = "verdict.json"
 FORMAT = 1
 MOST = 20  # promotions; the journal has them all
-PRIVATE = {"who", "problem", "inputs"}  # of a journal's entry; the commit says who
+PRIVATE = {"who", "problem", "inputs", "look"}  # of a journal's entry; the commit says who
 Verdict = Mapping[str, Any]
 
 

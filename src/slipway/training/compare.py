@@ -24,6 +24,7 @@ from slipway.threads import one_thread
 from slipway.training.candidates import CANDIDATES, Trial
 from slipway.training.folds import Fold, folds
 from slipway.training.metrics import METRICS, Scored, best_threshold, value
+from slipway.training.target_means import learned_matrix
 
 Progress = Callable[[int, int, str], None]
 
@@ -129,15 +130,22 @@ class Fitted:
         return probabilities[:, 1] if self.classes == 2 else probabilities
 
 
-def fit(trial: Trial, rows: Rows, seed: int) -> Fitted:
-    """Learn the encoding and the estimator from these rows."""
+def begun(trial: Trial, rows: Rows, seed: int) -> tuple[Fitted, np.ndarray, np.ndarray]:
+    """The encoding learned from these rows, an estimator that is yet to be fitted, and the matrix and target for it."""
     candidate = CANDIDATES[trial.candidate]
     y = np.log1p(rows.y) if trial.log_target else rows.y
-    encoding = candidate.preprocess(rows.schema, rows.columns, y, trial.settings)
+    aims = np.eye(len(rows.classes))[rows.y] if rows.task == "multiclass" else y[:, None].astype(np.float64)
+    encoding = candidate.preprocess(rows.schema, rows.columns, aims, trial.settings)
     fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed, encoding), encoding, len(rows.classes))
+    return fitted, learned_matrix(encoding, rows.columns, aims, rows.kin, seed).astype(candidate.dtype), y
+
+
+def fit(trial: Trial, rows: Rows, seed: int) -> Fitted:
+    """Learn the encoding and the estimator from these rows."""
+    fitted, matrix, y = begun(trial, rows, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the comparison judges what came out
-        fitted.estimator.fit(fitted.matrix(rows.columns), y)
+        fitted.estimator.fit(matrix, y)
     return fitted
 
 
@@ -199,6 +207,12 @@ def baseline(rows: Rows, number: int) -> np.ndarray:
     answers = np.zeros((number, len(rows.classes)))
     answers[:, dummy.classes_] = dummy.predict_proba(nothing)
     return answers[:, 1] if rows.task == "binary" else answers
+
+
+def baseline_scored(rows: Rows, y: np.ndarray, goal: Goal) -> Scored:
+    """The baseline of these training rows on rows with the targets `y`, with the threshold that costs it least."""
+    own = goal.threshold(rows.task, rows.y, baseline(rows, len(rows.y)))
+    return goal.scored(y, baseline(rows, len(y)), own)
 
 
 @dataclass(frozen=True)

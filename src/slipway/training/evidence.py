@@ -11,7 +11,7 @@ from slipway.model.predictor import Predictor, golden_answers
 from slipway.problem import TASK_METRICS
 from slipway.table.dates import show_date
 from slipway.table.schema import Columns, Field, Schema
-from slipway.training.compare import Entry, Goal, Rows, baseline
+from slipway.training.compare import Entry, Goal, Rows, baseline_scored
 from slipway.training.gate import interval
 from slipway.training.metrics import METRICS, Scored, value
 
@@ -72,7 +72,7 @@ def binned(values: np.ndarray) -> tuple[list[float], list[int]]:
 def holdout_metrics(task: Task, scored: Scored, rows: Rows, confidence: float, goal: Goal) -> Holdout:
     """Every metric of the task on the held-out rows, with its interval, and the baseline's value of it."""
     names = [name for name in TASK_METRICS[task] if name != "cost" or goal.costs]
-    dummy = goal.scored(scored.y, baseline(rows, len(scored.y)), scored.threshold)
+    dummy = baseline_scored(rows, scored.y, goal)
     intervals = {name: interval(name, scored, confidence, goal.seed) for name in names}
     return Holdout(
         len(scored.y),

@@ -157,6 +157,26 @@ def test_the_same_again_is_kept_and_says_nothing_new_of_the_champion(tmp_path, s
     assert second.verdict.outcome == "kept" and "is the champion" in second.verdict.reasons[0]
 
 
+def test_a_champion_leaves_the_digest_alone_unless_it_is_named(tmp_path, store, monkeypatch):
+    """The same data and slipway.yaml in two stores: where a champion adds nothing to the trials, it changes nothing."""
+    frame, linear = charges(), CANDIDATES["linear"]
+    alone = trained(tmp_path, store, frame, "charges", candidates=["linear"]).bundle
+    other = LocalStore(tmp_path / "other")
+    trained(tmp_path, other, frame, "charges", candidates=["linear"], drop=["smoker"])
+    assert trained(tmp_path, other, frame, "charges", candidates=["linear"]).bundle.digest == alone.digest
+    assert model_of(alone).start == ()
+
+    with monkeypatch.context() as patch:
+        patch.setitem(CANDIDATES, "linear", replace(linear, tried=({"penalty": 0.37},)))
+        tuned = trained(tmp_path, other, frame, "charges", candidates=["linear"], seed=1).bundle
+    other.promote(tuned, "promote", "by hand")
+    found = [trained(tmp_path, other, frame, "charges", candidates=["linear"]) for _ in range(2)]
+    assert model_of(found[0].bundle).start[0].settings["penalty"] == 0.37
+    assert found[0].bundle.digest == found[1].bundle.digest != alone.digest
+    other.promote(found[0].bundle, "promote", "by hand")
+    assert trained(tmp_path, other, frame, "charges", candidates=["linear"]).bundle.digest == found[0].bundle.digest
+
+
 def test_a_better_model_is_promoted_and_a_worse_one_kept(tmp_path, store):
     frame = charges(600).assign(row=[f"r{number}" for number in range(600)])
     poor = trained(tmp_path, store, frame, "charges", id="row", drop=["age"])

@@ -13,6 +13,7 @@ from slipway.training.linear import LINEAR
 
 SKEWED = 1.0
 MANY = 100_000
+LOG_TARGET = "log(1 + y)"
 
 CANDIDATES: dict[str, Candidate] = {
     "linear": LINEAR,
@@ -40,7 +41,7 @@ class Trial:
     log_target: bool = False
 
     def described(self) -> dict[str, Any]:
-        return dict(self.settings) | ({"target": "log(1 + y)"} if self.log_target else {})
+        return dict(self.settings) | ({"target": LOG_TARGET} if self.log_target else {})
 
 
 def trials(candidates: Sequence[str], number: int, task: str, seed: int, log_target: bool, rows: int = 0) -> list[Trial]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from slipway.errors import TableError
 from slipway.model.bundle import MODEL, TWIN
-from slipway.model.contents import Counts, Draft, Holdout, Member, Metrics, Model, Outputs, written
+from slipway.model.contents import Counts, Draft, Holdout, Member, Metrics, Model, Outputs, Start, written
 from slipway.model.predictor import ABSOLUTE, Predictor, close
 from slipway.problem import Problem
 from slipway.table.schema import Columns
@@ -56,7 +56,7 @@ class Challenger:
         return {TWIN: self.twin.files[MODEL], **graphs}
 
 
-def challenger(table: Table, entries: Sequence[Entry], confidence: float) -> Challenger:
+def challenger(table: Table, entries: Sequence[Entry], confidence: float, start: tuple[Start, ...] = ()) -> Challenger:
     """The best entry whose exports, of twin and refit, agree with scikit-learn.
 
     Parameters
@@ -66,15 +66,17 @@ def challenger(table: Table, entries: Sequence[Entry], confidence: float) -> Cha
         The best first.
     confidence : float
         Of the intervals.
+    start : tuple of Start
+        What a champion added to the trials.
     """
     refused: dict[int, str] = {}
     for position, entry in enumerate(entries):
         if entry.trial is None:
             continue
         fitted = fit(entry.trial, table.learned, table.goal.seed)
-        twin = _draft(table, entry, fitted, "twin", table.learned)
+        twin = _draft(table, entry, fitted, "twin", table.learned, start)
         refit = fit(entry.trial, table.whole, table.goal.seed)
-        served = _draft(table, entry, refit, "model", table.whole)
+        served = _draft(table, entry, refit, "model", table.whole, start)
         wrong = _disagreeing(fitted, twin, table.unseen) or _disagreeing(refit, served, checked_rows(table))
         if wrong:
             refused[position] = wrong
@@ -82,7 +84,7 @@ def challenger(table: Table, entries: Sequence[Entry], confidence: float) -> Cha
         before, after = (_scored(table, draft) for draft in (twin, served))
         holdout = evidence.holdout_metrics(table.rows.task, before, table.learned, confidence, table.goal)
         if reason := doubt(table.goal, before, after, holdout.metrics[table.goal.metric]):
-            served = _draft(table, entry, fitted, "model", table.learned)
+            served = _draft(table, entry, fitted, "model", table.learned, start)
         return Challenger(served, twin, holdout, refused, reason)
     raise TableError("no candidate can be exported exactly: " + "; ".join(refused.values() or ["none was fitted"]))
 
@@ -116,7 +118,7 @@ def disagreements(fitted: Fitted, predictor: Predictor, columns: Columns) -> int
     return int((~agree).sum())
 
 
-def _draft(table: Table, entry: Entry, fitted: Fitted, name: str, learned: Rows) -> Draft:
+def _draft(table: Table, entry: Entry, fitted: Fitted, name: str, learned: Rows, start: tuple[Start, ...]) -> Draft:
     """The model of an entry that was fitted on `learned`, with graphs named after `name`."""
     trial, candidate = fitted.trial, CANDIDATES[fitted.trial.candidate]
     graph = candidate.export(fitted.estimator, len(fitted.encoding.outputs))
@@ -140,6 +142,7 @@ def _draft(table: Table, entry: Entry, fitted: Fitted, name: str, learned: Rows)
         ),
         split=table.split,
         rows=Counts(len(learned.y), int(table.held.sum()), int((~table.target.rows).sum())),
+        start=start,
         data=table.fingerprint,
         libraries={name: version(name) for name in LIBRARIES},
     )

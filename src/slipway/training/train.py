@@ -30,6 +30,7 @@ from slipway.training.leaks import suspects
 from slipway.training.looks import Looks, held_rows, looks_of
 from slipway.training.metrics import Scored
 from slipway.training.outcome import Outcome
+from slipway.training.start import with_start
 
 # Where a table has this many cells, only this part of the trials is made: more rows leave less to tune.
 PARTS = ((2_000_000, 4), (200_000, 2))
@@ -96,12 +97,12 @@ def _learned(
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
     table, learned = worth_learning(table, problem.candidates, log_target)
     tried = _number(problem, table), table.rows.task, problem.seed, log_target, int(table.used.sum())
-    compared = trials(problem.candidates, *tried)
+    compared, start = with_start(trials(problem.candidates, *tried), champions.model(problem), problem, tried[1], log_target)
     entries, whole = compare(table.learned, compared, table.goal, jobs, progress)
     leaks = suspects(table.learned)
     early = [] if whole else ["the comparison was ended early by Ctrl-C"]
     remarked = [*remarks(table), *map(str, leaks), *learned, *early]
-    made = challenger(table, entries, problem.gate.confidence)
+    made = challenger(table, entries, problem.gate.confidence, start)
     bundle = store.add(problem.name, documents(problem, table, made, entries, remarked), made.judging)
     pointer = store.pointer()
     verdict = _verdict(problem, table, bundle, champions, pointer, looks_of(problem, store))

@@ -26,7 +26,7 @@ def store(tmp_path, monkeypatch) -> LocalStore:
     after = make_bundle(store, "regression", weights=[[251.0], [30.0], [23000.0], [1.0]], promote=False)
     store.point(Pointer(after.digest, "regression"))
     told = {"against": before.digest} | changes(before, after)
-    said(store, "regression", after.digest, "rmse 1 against 2", changes=told)
+    said(store, "regression", after.digest, reasons=["rmse 1 against 2"], changes=told)
     return store
 
 

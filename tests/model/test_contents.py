@@ -135,7 +135,7 @@ def keys(document: dict) -> set[str]:
 def test_bundles_of_tests_are_like_those_of_training(task):
     folder = recorded(FORMAT, task)
     trained, made = read_bundle(folder, folder.name), files(task)
-    both = set(made) & set(trained.parts["serving"])
-    assert set(made) - both <= {"evaluation.json"}
-    for name in both & {*READERS, "drift.json"}:
-        assert keys(json.loads(made[name])) == keys(trained.json(name)), name
+    assert set(made) == set(trained.parts["serving"])
+    for name in (*READERS, "drift.json"):
+        shown = set if name == "evaluation.json" else keys  # its lists are as long as the table gives reason to
+        assert shown(json.loads(made[name])) == shown(trained.json(name)), name

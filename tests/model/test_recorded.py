@@ -46,7 +46,7 @@ def test_it_is_served(bundle, store, tmp_path):
     problem = tmp_path / "slipway.yaml"
     problem.write_text(f"name: {bundle.problem}\nsource: table.csv\ntarget: charges\n")
     client = build(load_problem(problem, environ={}), {}).test_client()
-    for path in ("/readyz", "/", "/model", "/model/report", "/apispec.json"):
+    for path in ("/readyz", "/", "/model", "/report", "/report.html", "/apispec.json"):
         assert client.get(path).status_code == 200, path
     row = bundle.json("golden.json")["rows"][0]
     assert client.post("/predict", json=row).status_code == 200

@@ -8,7 +8,7 @@ from tables import charges, problem
 
 GRID = trials(["linear", "boosting"], 4, "regression", 0, log_target=False)
 LINEAR = {"penalty": 3.25}
-BOOSTING = {"learning_rate": 0.03, "max_iter": 400, "max_leaf_nodes": 15}
+BOOSTING = {"learning_rate": 0.03, "max_leaf_nodes": 15}
 
 
 @pytest.fixture
@@ -49,6 +49,15 @@ def test_settings_that_would_not_be_tried_are_tried_and_named(asked):
 def test_without_a_champion_and_with_one_of_known_settings_nothing_is_named(asked):
     known = (GRID[0].candidate, GRID[0].described())
     assert started(asked, None) == started(asked, champion(known)) == (GRID, ())
+
+
+def test_what_the_search_makes_of_a_trial_is_known(asked):
+    """It learns in smaller steps in the end, and chooses how many."""
+    boosting = next(trial for trial in GRID if trial.candidate == "boosting")
+    finalist = boosting.refined().settled(137)
+    assert finalist not in GRID and started(asked, champion((finalist.candidate, finalist.described()))) == (GRID, ())
+    found, start = started(asked, champion(("boosting", BOOSTING | {"max_iter": 137})))
+    assert found[-1] == Trial("boosting", BOOSTING) and start == (Start("boosting", BOOSTING),)
 
 
 def test_a_champion_of_known_settings_passes_on_what_it_started_from(asked):

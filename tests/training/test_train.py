@@ -14,12 +14,13 @@ from slipway.model.contents import golden_of, metrics_of, model_of
 from slipway.model.predictor import Predictor
 from slipway.store import local
 from slipway.store.local import LocalStore
-from slipway.training import challenger, compare
+from slipway.training import challenger
 from slipway.training.candidates import CANDIDATES
 from slipway.training.dataset import read
 from slipway.training.metrics import value
 from slipway.training.split import held_out
 from slipway.training.train import train
+from slipway.training.workers import Workers
 from tables import charges, grades, problem
 
 
@@ -55,8 +56,9 @@ def test_the_first_useful_model_becomes_champion(tmp_path, store, frame, target,
         "metrics.json",
         "drift.json",
         "live.json",
+        "evaluation.json",
         "report.html",
-        "fit.svg",
+        "card.md",
     }
     assert set(outcome.bundle.parts["judging"]) == {"twin.json", "twin.onnx"}
     entry = store.journal.entries()[-1]
@@ -160,10 +162,10 @@ def test_the_same_again_is_kept_and_says_nothing_new_of_the_champion(tmp_path, s
 def test_a_champion_leaves_the_digest_alone_unless_it_is_named(tmp_path, store, monkeypatch):
     """The same data and slipway.yaml in two stores: where a champion adds nothing to the trials, it changes nothing."""
     frame, linear = charges(), CANDIDATES["linear"]
-    alone = trained(tmp_path, store, frame, "charges", candidates=["linear"]).bundle
+    alone = trained(tmp_path, store, frame, "charges").bundle
     other = LocalStore(tmp_path / "other")
-    trained(tmp_path, other, frame, "charges", candidates=["linear"], drop=["smoker"])
-    assert trained(tmp_path, other, frame, "charges", candidates=["linear"]).bundle.digest == alone.digest
+    trained(tmp_path, other, frame, "charges", drop=["smoker"])
+    assert trained(tmp_path, other, frame, "charges").bundle.digest == alone.digest
     assert model_of(alone).start == ()
 
     with monkeypatch.context() as patch:
@@ -306,20 +308,20 @@ def test_the_threshold_minimises_the_declared_costs(tmp_path, store):
 
 def interrupted_after(number, monkeypatch):
     """Let Ctrl-C come after so many fits."""
-    run = compare._run
+    run = Workers.run
 
-    def interrupted(work, everything, jobs):
-        for done, answer in enumerate(run(work, everything, jobs)):
+    def interrupted(workers, jobs):
+        for done, answer in enumerate(run(workers, jobs)):
             if done == number:
                 raise KeyboardInterrupt
             yield answer
 
-    monkeypatch.setattr(compare, "_run", interrupted)
+    monkeypatch.setattr(Workers, "run", interrupted)
 
 
 def test_ctrl_c_keeps_the_best_so_far(tmp_path, store, monkeypatch):
-    interrupted_after(14, monkeypatch)
-    outcome = trained(tmp_path, store, charges(), "charges", **{"search.trials": 4, "candidates": ["linear"]})
+    interrupted_after(22, monkeypatch)  # the first fold has 5 fits, so that one trial has all five folds behind it
+    outcome = trained(tmp_path, store, charges(), "charges", **{"search.trials": 16, "candidates": ["linear"]})
     metrics = outcome.bundle.json("metrics.json")
     assert [entry["candidate"] for entry in metrics["leaderboard"]] == ["linear", "baseline"]
     assert "ended early by Ctrl-C" in metrics["notes"][-1]
@@ -365,6 +367,7 @@ from slipway.store.local import LocalStore
 from slipway.training.dataset import read
 from slipway.training.metrics import value
 from slipway.training.train import train
+from slipway.training.workers import Workers
 if __name__ == "__main__":
     problem = load_problem("slipway.yaml")
     print(train(problem, LocalStore(Path("artifacts")), inputs="0", jobs=int(sys.argv[1])).bundle.digest)

@@ -31,19 +31,24 @@ def with_start(
     """
     if champion is None or (champion.task, champion.target) != (task, problem.target):
         return list(trials), ()
+    known = [*trials, *(trial.refined() for trial in trials)]  # what a search begins with, and what it makes of its finalists
     won = tuple(Start(member.candidate, member.settings) for member in champion.members)
     for starts in (won, champion.start):
         found = [_trial(each, task, log_target) for each in starts if each.candidate in problem.candidates]
-        added = [trial for trial in found if trial is not None and trial not in trials]
+        added = [trial for trial in found if trial is not None and trial not in known]
         if added:
             return [*trials, *added], tuple(Start(trial.candidate, trial.described()) for trial in added)
     return list(trials), ()
 
 
 def _trial(start: Start, task: str, log_target: bool) -> Trial | None:
-    """The trial of these settings; None where this version or this table has no use for them."""
+    """The trial of these settings; None where this version or this table has no use for them.
+
+    Where the search chooses the number of iterations, it does so anew: there may be more rows by now.
+    """
     candidate = CANDIDATES[start.candidate]
-    settings = {name: value for name, value in start.settings.items() if name != "target"}
+    chosen = {"target"} | ({"max_iter"} if candidate.staged else set())
+    settings = {name: value for name, value in start.settings.items() if name not in chosen}
     logarithm = start.settings.get("target") == LOG_TARGET
     drawn = candidate.drawn(np.random.default_rng(0)) if candidate.drawn else {}
     told = set().union(candidate.on_many_rows, drawn, *candidate.first(task))

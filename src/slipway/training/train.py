@@ -17,10 +17,10 @@ from slipway.store.local import LocalStore, open_store
 from slipway.store.pointer import Pointer
 from slipway.store.snapshots import KeptData
 from slipway.threads import cores, one_thread
-from slipway.training.candidates import skewed, trials
+from slipway.training.candidates import find, skewed, trials
 from slipway.training.challenger import challenger, documents
 from slipway.training.champion import Champions, Incomparable, common_rows
-from slipway.training.compare import baseline_scored, compare
+from slipway.training.compare import baseline_scored
 from slipway.training.curve import worth_learning
 from slipway.training.dataset import Table, read, read_kept, remarks
 from slipway.training.doubts import doubts
@@ -30,10 +30,9 @@ from slipway.training.leaks import suspects
 from slipway.training.looks import Looks, held_rows, looks_of
 from slipway.training.metrics import Scored
 from slipway.training.outcome import Outcome
+from slipway.training.search import Step, search
 from slipway.training.start import with_start
 
-# Where a table has this many cells, only this part of the trials is made: more rows leave less to tune.
-PARTS = ((2_000_000, 4), (200_000, 2))
 UNRIVALLED = "there was no champion to compare with"  # the pointer keeps it, so it must stay true afterwards
 
 
@@ -42,7 +41,7 @@ def train(
     store: LocalStore | None = None,
     inputs: str | None = None,
     jobs: int | None = None,
-    progress: Callable[[int, int, str], None] = lambda done, total, candidate: None,
+    progress: Callable[[Step], None] = lambda step: None,
     reading: Callable[[int, int | None], None] = lambda done, total: None,
     data: str | None = None,
     given: pyarrow.Table | None = None,
@@ -60,7 +59,7 @@ def train(
     jobs : int, optional
         Worker processes; one per core by default.
     progress : callable
-        Told (fits done, fits in all, candidate).
+        Told after each fit of the search.
     reading : callable
         Told (rows read, about how many there are).
     data : str, optional
@@ -73,6 +72,7 @@ def train(
     TableError
         When the table does not fit the problem, or no candidate can be exported exactly.
     """
+    find(problem)
     store = store or open_store(problem.folder)
     kept, champions = KeptData(store.root / "data"), Champions(store)
     with kept.in_use(), one_thread():  # a notebook's libraries were loaded before anything could pin them
@@ -92,34 +92,28 @@ def _learned(
     table: Table,
     inputs: str | None,
     jobs: int,
-    progress: Callable[[int, int, str], None],
+    progress: Callable[[Step], None],
 ) -> Outcome:
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
     table, learned = worth_learning(table, problem.candidates, log_target)
-    tried = _number(problem, table), table.rows.task, problem.seed, log_target, int(table.used.sum())
+    tried = problem.search.trials, table.rows.task, problem.seed, log_target, int(table.used.sum())
     compared, start = with_start(trials(problem.candidates, *tried), champions.model(problem), problem, tried[1], log_target)
-    entries, whole = compare(table.learned, compared, table.goal, jobs, progress)
+    found = search(table.learned, compared, table.goal, jobs, progress, problem.serving.max_row_microseconds)
     leaks = suspects(table.learned)
-    early = [] if whole else ["the comparison was ended early by Ctrl-C"]
-    remarked = [*remarks(table), *map(str, leaks), *learned, *early]
-    made = challenger(table, entries, problem.gate.confidence, start)
-    bundle = store.add(problem.name, documents(problem, table, made, entries, remarked), made.judging)
+    remarked = [*remarks(table), *map(str, leaks), *learned, *found.remarks]
+    made = challenger(table, found.entries, problem.gate.confidence, start)
+    bundle = store.add(problem.name, documents(problem, table, made, found.entries, remarked), made.judging)
     pointer = store.pointer()
     verdict = _verdict(problem, table, bundle, champions, pointer, looks_of(problem, store))
     for doubt in doubts(table, leaks, champions.bundle(pointer)):
         if verdict.promoted:
             verdict = verdict.refused(f"{doubt}. To serve it anyway: slipway promote {bundle.digest[:12]}")
     champion = pointer.digest if pointer else None
-    looked = {"look": verdict.look.to_json()} if verdict.look else {}
     latency = row_microseconds(Predictor(bundle), table.unseen.columns)
+    looked = {"look": verdict.look.to_json()} if verdict.look else {}
     decision = entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs, latency_us=latency, **looked)
     store.decide(decision, {"against": champion} | changes(champions.bundle(pointer), bundle))
     return Outcome(bundle, verdict, champion)
-
-
-def _number(problem: Problem, table: Table) -> int:
-    part = next((part for cells, part in PARTS if table.cells >= cells), 1)
-    return max(1, problem.search.trials // part)
 
 
 def _verdict(

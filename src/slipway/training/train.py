@@ -30,6 +30,7 @@ from slipway.training.looks import Looks, held_rows, looks_of
 from slipway.training.metrics import Scored
 from slipway.training.outcome import Outcome
 from slipway.training.search import Step, search
+from slipway.training.start import with_start
 
 UNRIVALLED = "there was no champion to compare with"  # the pointer keeps it, so it must stay true afterwards
 
@@ -95,11 +96,11 @@ def _learned(
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
     table, learned = worth_learning(table, problem.candidates, log_target)
     tried = problem.search.trials, table.rows.task, problem.seed, log_target, int(table.used.sum())
-    compared = trials(problem.candidates, *tried)
+    compared, start = with_start(trials(problem.candidates, *tried), champions.model(problem), problem, tried[1], log_target)
     found = search(table.learned, compared, table.goal, jobs, progress, problem.serving.max_row_microseconds)
     leaks = suspects(table.learned)
     remarked = [*remarks(table), *map(str, leaks), *learned, *found.remarks]
-    made = challenger(table, found.entries, problem.gate.confidence)
+    made = challenger(table, found.entries, problem.gate.confidence, start)
     bundle = store.add(problem.name, documents(problem, table, made, found.entries, remarked), made.judging)
     pointer = store.pointer()
     verdict = _verdict(problem, table, bundle, champions, pointer, looks_of(problem, store))

@@ -16,6 +16,10 @@ from slipway.store.pointer import Pointer
 
 OLD = {"model.json": b"old", "schema.json": b"{}"}
 NEW = {"model.json": b"new", "schema.json": b"{}", "model.onnx": b"x" * 10_000}
+JUDGING = {"twin.json": b"new"}
+
+
+DECISION = {"event": "verdict", "problem": "trial", "digest": "b" * 64, "outcome": "promoted", "reasons": ["better"]}
 
 
 def keep(store: LocalStore) -> None:
@@ -28,8 +32,9 @@ def keep(store: LocalStore) -> None:
 
 WRITES = {
     "keep": keep,
-    "add": lambda store: store.add("trial", NEW),
-    "point": lambda store: store.point(Pointer("b" * 64, "trial", {"outcome": "promoted"})),
+    "add": lambda store: store.add("trial", NEW, JUDGING),
+    "point": lambda store: store.point(Pointer("b" * 64, "trial")),
+    "decide": lambda store: store.decide(DECISION),
     "append": lambda store: store.journal.append({"event": "new", "text": "x" * 5000}),
 }
 AUDITED = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.truncate"}

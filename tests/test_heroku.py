@@ -112,7 +112,7 @@ def wrong_answers(store: LocalStore) -> None:
     bundle = make_bundle(store, "regression", promote=False)
     golden = bundle.json("golden.json")
     golden["predictions"][0]["prediction"] += 1
-    files = {name: bundle.read(name) for name in bundle.manifest["files"]} | {"golden.json": json.dumps(golden).encode()}
+    files = {name: bundle.read(name) for name in bundle.parts["serving"]} | {"golden.json": json.dumps(golden).encode()}
     store.point(Pointer(store.add("regression", files).digest, "regression", {}))
 
 
@@ -174,7 +174,8 @@ def test_a_build_fetches_the_bundle_and_leaves_no_library_behind(tree, config, t
     wanted = before | {
         name: content
         for name, content in contents(tree).items()
-        if name.startswith(f"artifacts/bundles/{bundle.digest}/") or name == "artifacts/champion.json"
+        if name.startswith(f"artifacts/bundles/{bundle.digest}/")
+        or name in ("artifacts/champion.json", "artifacts/verdict.json")
     }
     shutil.rmtree(tree / "artifacts" / "bundles")
     done = build(tree, **config)

@@ -1,48 +1,114 @@
-"""The best candidate that can be exported exactly, and the files of its bundle."""
+"""The best candidate that can be exported exactly, its twin, and the files of their bundle."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 
 from slipway.errors import TableError
-from slipway.model.contents import Counts, Draft, Member, Metrics, Model, Outputs, written
-from slipway.model.predictor import ABSOLUTE, Predictor, close
+from slipway.model.bundle import MODEL, TWIN
+from slipway.model.contents import Counts, Draft, Holdout, Metrics, Model, written
+from slipway.model.predictor import ABSOLUTE, Predictor, calibrated, close
 from slipway.problem import Problem
+from slipway.report.readable import readable
 from slipway.table.schema import Columns
 from slipway.training import evidence
-from slipway.training.candidates import CANDIDATES
-from slipway.training.compare import Entry, Fitted, fit
+from slipway.training.assessment import evaluate
+from slipway.training.compare import Blended, Entry, Fitted, Rows, fit
 from slipway.training.dataset import Table
-from slipway.training.metrics import METRICS
-from slipway.training.plot import fit_svg
-from slipway.training.report import report_html
+from slipway.training.live import reference
+from slipway.training.members import members
+from slipway.training.metrics import METRICS, Scored
+from slipway.training.recalibration import calibrated_threshold, recalibrated
+from slipway.training.refit import checked_rows, doubt
 
 LIBRARIES = ("scikit-learn", "numpy", "onnx", "onnxruntime")
 
 
-def challenger(table: Table, entries: Sequence[Entry]) -> tuple[Draft, dict[int, str]]:
-    """The best entry whose export agrees with scikit-learn on every held-out row, and why better ones were refused."""
+@dataclass(frozen=True)
+class Challenger:
+    """What was learned.
+
+    Parameters
+    ----------
+    entry : Entry
+        What won the comparison.
+    served : Draft
+        Fitted on all rows.
+    twin : Draft
+        The same fitted without the rows held out, by which it is judged.
+    holdout : Holdout
+        What the twin reached on these.
+    refused : mapping of int to str
+        Better entries of the leaderboard by position, and why they cannot be served.
+    doubt : str
+        Why the twin is served; empty when the refit is.
+    """
+
+    entry: Entry
+    served: Draft
+    twin: Draft
+    holdout: Holdout
+    refused: Mapping[int, str]
+    doubt: str = ""
+
+    @property
+    def judging(self) -> dict[str, bytes]:
+        """The files of the part of the bundle that judged."""
+        graphs = {name: content for name, content in self.twin.files.items() if name.endswith(".onnx")}
+        return {TWIN: self.twin.files[MODEL], **graphs}
+
+
+def challenger(table: Table, entries: Sequence[Entry], confidence: float) -> Challenger:
+    """The best entry whose exports, of twin and refit, agree with scikit-learn.
+
+    Parameters
+    ----------
+    table : Table
+    entries : sequence of Entry
+        The best first.
+    confidence : float
+        Of the intervals.
+    """
     refused: dict[int, str] = {}
     for position, entry in enumerate(entries):
-        if entry.trial is None:
+        if entry.trial is None or entry.reason:
             continue
         fitted = fit(entry.trial, table.learned, table.goal.seed)
-        draft = _draft(table, entry, fitted)
-        disagreeing = disagreements(fitted, Predictor(draft), table.unseen.columns)
-        if not disagreeing:
-            return draft, refused
-        refused[position] = f"its export answers {disagreeing} of {len(table.unseen.y)} held-out rows unlike scikit-learn"
+        twin = _draft(table, entry, fitted, "twin", table.learned)
+        refit = fit(entry.trial, table.whole, table.goal.seed)
+        served = _draft(table, entry, refit, "model", table.whole)
+        wrong = _disagreeing(fitted, twin, table.unseen) or _disagreeing(refit, served, checked_rows(table))
+        if wrong:
+            refused[position] = wrong
+            continue
+        before, after = (_scored(table, draft) for draft in (twin, served))
+        holdout = evidence.holdout_metrics(table.rows.task, before, table.learned, confidence, table.goal)
+        if reason := doubt(table.goal, before, after, holdout.metrics[table.goal.metric]):
+            served = _draft(table, entry, fitted, "model", table.learned)
+        return Challenger(entry, served, twin, holdout, refused, reason)
     raise TableError("no candidate can be exported exactly: " + "; ".join(refused.values() or ["none was fitted"]))
 
 
-def disagreements(fitted: Fitted, predictor: Predictor, columns: Columns) -> int:
+def _disagreeing(fitted: Fitted | Blended, draft: Draft, rows: Rows) -> str:
+    number = disagreements(fitted, Predictor(draft), rows.columns)
+    return f"its export answers {number} of {len(rows.y)} rows unlike scikit-learn" if number else ""
+
+
+def _scored(table: Table, draft: Draft) -> Scored:
+    """What a draft says of the rows held out."""
+    predictor, unseen = Predictor(draft), table.unseen
+    return table.goal.scored(unseen.y, predictor.scores(unseen.columns), predictor.threshold)
+
+
+def disagreements(fitted: Fitted | Blended, predictor: Predictor, columns: Columns) -> int:
     """Rows on which the export and scikit-learn differ: the parity gate.
 
     Scores agree within 1e-5 relative or 1e-6 absolute; labels are equal unless the score is within 1e-6 of the
     threshold.
     """
-    expected, answered = fitted.scores(columns), predictor.scores(columns)
+    expected, answered = calibrated(fitted.scores(columns), predictor.model.calibration), predictor.scores(columns)
     agree = np.asarray(close(expected, answered))
     if agree.ndim == 2:
         ranked = np.sort(expected, axis=1)
@@ -54,60 +120,49 @@ def disagreements(fitted: Fitted, predictor: Predictor, columns: Columns) -> int
     return int((~agree).sum())
 
 
-def _draft(table: Table, entry: Entry, fitted: Fitted) -> Draft:
-    trial, candidate = fitted.trial, CANDIDATES[fitted.trial.candidate]
-    graph = candidate.export(fitted.estimator, len(fitted.encoding.outputs))
+def _draft(table: Table, entry: Entry, fitted: Fitted | Blended, stem: str, learned: Rows) -> Draft:
+    """The model of an entry that was fitted on `learned`, with graphs named after `stem`."""
+    parts, graphs = members(fitted, stem)
+    calibration, _ = recalibrated(entry, table.learned, table.goal)
     model = Model(
         task=table.rows.task,
         target=table.target.name,
         classes=table.rows.classes,
-        threshold=entry.threshold,
+        threshold=calibrated_threshold(entry, table.learned, table.goal, calibration),
         metric=table.goal.metric,
         costs=table.goal.costs,
-        members=(
-            Member(
-                candidate=trial.candidate,
-                settings=trial.described(),
-                input=candidate.dtype,
-                link="expm1" if trial.log_target else graph.link,
-                base=tuple(graph.base),
-                encoding=Outputs(fitted.encoding.outputs, fitted.encoding.features),
-            ),
-        ),
+        members=parts,
+        calibration=calibration,
         split=table.split,
-        rows=Counts(int(table.used.sum()), int(table.held.sum()), int((~table.target.rows).sum())),
+        rows=Counts(len(learned.y), int(table.held.sum()), int((~table.target.rows).sum())),
         data=table.fingerprint,
         libraries={name: version(name) for name in LIBRARIES},
     )
-    return Draft(
-        {
-            "schema.json": written(table.rows.schema),
-            "model.json": written(model),
-            "model.onnx": graph.onnx,
-        }
-    )
+    return Draft({"schema.json": written(table.rows.schema), MODEL: written(model), **graphs})
 
 
 def documents(
-    problem: Problem, table: Table, draft: Draft, entries: Sequence[Entry], refused: dict[int, str], remarks: list[str]
+    problem: Problem, table: Table, made: Challenger, entries: Sequence[Entry], remarks: Sequence[str]
 ) -> dict[str, bytes]:
-    """All files of the bundle, name → content."""
-    predictor, goal, unseen = Predictor(draft), table.goal, table.unseen
-    scored = goal.scored(unseen.y, predictor.scores(unseen.columns), predictor.threshold)
+    """The files of the part of the bundle that serves, name → content: measured on the twin, golden as served."""
+    served, twin, goal, unseen = Predictor(made.served), Predictor(made.twin), table.goal, table.unseen
+    scored = _scored(table, made.twin)
+    evaluation = evaluate(problem, table, made.entry, twin)
+    doubted = [f"the model that learned from all rows is not served: {made.doubt}"] if made.doubt else []
     metrics = Metrics(
         metric=goal.metric,
         greater_is_better=METRICS[goal.metric].greater_is_better,
         confidence=problem.gate.confidence,
-        holdout=evidence.holdout_metrics(table.rows.task, scored, table.learned, problem.gate.confidence, goal),
-        importance=evidence.importance(predictor, unseen, goal),
-        leaderboard=evidence.leaderboard(entries, refused),
-        notes=tuple(remarks),
+        holdout=made.holdout,
+        importance=tuple((one.field, one.loss.value) for one in evaluation.importance),
+        leaderboard=evidence.leaderboard(entries, made.refused),
+        notes=(*remarks, *doubted),
     )
-    figure = fit_svg(scored, table.rows.classes)
-    return dict(draft.files) | {
-        "golden.json": written(evidence.golden(predictor, unseen, goal.seed)),
+    files = dict(made.served.files) | {
+        "golden.json": written(evidence.golden(served, unseen, goal.seed)),
         "metrics.json": written(metrics),
-        "drift.json": written(evidence.drift_profile(table.learned)),
-        "fit.svg": figure,
-        "report.html": report_html(predictor.model, table.rows.schema, metrics, figure, problem.name),
+        "evaluation.json": written(evaluation),
+        "drift.json": written(evidence.drift_profile(table.whole)),
+        "live.json": written(reference(scored, table.rows.classes, goal.costs is not None)),
     }
+    return files | readable(Draft(files), problem.name, problem.purpose)

@@ -68,6 +68,11 @@ class Table:
         return self.rows.take(self.used)
 
     @property
+    def whole(self) -> Rows:
+        """What is served learns from these: the rows learned from and, when they have judged, the rows held out."""
+        return self.rows.take(self.used | self.held)
+
+    @property
     def cells(self) -> int:
         return int(self.held.sum() + self.used.sum()) * len(self.rows.schema.names)
 

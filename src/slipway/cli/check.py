@@ -42,7 +42,7 @@ def command(table: str, path: str | None) -> None:
         by = ", ".join(problem.source)
         schema = infer_schema(frame_of(open_source(problem), by), problem)
     frame = frame_of(tested, table)
-    found = audit(frame, rules_of(schema, problem), problem.unlearned)
+    found = audit(frame, rules_of(schema, problem), problem.unlearned | schema.unlearned)
     for finding in found:
         click.echo(f"{finding.column}: {finding.says}")
     rows = "1 row" if len(frame) == 1 else f"{len(frame):,} rows"

@@ -60,7 +60,7 @@ class Service:
         evaluation = evaluation_of(bundle)
         self.intervals = evaluation.intervals if evaluation else None
         self.rules = rules_of(self.schema, problem)
-        self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned)
+        self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned | self.schema.unlearned)
         self.metrics = Metrics(problem.name, bundle.digest)
         self._lock = threading.Lock()
         self._predictor: Predictor  # of this process; `load` makes it

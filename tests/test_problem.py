@@ -25,7 +25,7 @@ def test_three_settings_are_enough(path):
     assert (problem.name, problem.source, problem.target) == ("trial", ("table.csv",), "charges")
     assert (problem.task, problem.metric, problem.positive, problem.costs) == (None, None, None, None)
     assert problem.candidates == ("linear", "forest", "boosting")
-    assert (problem.search, problem.holdout) == (Search(trials=8), Holdout(share=0.2, salt=None))
+    assert (problem.search, problem.holdout) == (Search(trials=16), Holdout(share=0.2, salt=None))
     assert problem.gate == Gate(minimum=None, minimum_gain=0.0, confidence=0.9)
     assert problem.serving == Serving(
         unknown_levels="reject",
@@ -244,6 +244,7 @@ def test_the_environment_names_the_file(path):
         ("SERVING_OUT_OF_RANGE", "warn", lambda problem: problem.serving.out_of_range == "warn"),
         ("SERVING_MAX_ROWS", "5", lambda problem: problem.serving.max_rows == 5),
         ("SERVING_MAX_BODY_BYTES", "5000", lambda problem: problem.serving.max_body_bytes == 5000),
+        ("SERVING_MAX_ROW_MICROSECONDS", "30", lambda problem: problem.serving.max_row_microseconds == 30),
         ("SERVING_MAX_UPLOAD_BYTES", "5000", lambda problem: problem.serving.max_upload_bytes == 5000),
         (
             "SERVING_CORS_ORIGINS",

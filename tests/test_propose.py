@@ -60,6 +60,12 @@ def test_a_champion_that_stays_proposes_nothing(project, github):
     assert github.calls() == []
 
 
+def test_without_a_champion_nothing_is_proposed(project, github):
+    (project.folder / "artifacts/champion.json").unlink()
+    assert propose(project, github) == "No champion yet: the gate kept the model.\n"
+    assert github.calls() == []
+
+
 def test_a_pull_request_is_opened_then_updated_through_the_api(project, github):
     """gh pr edit would need to read projects, which a workflow's token may not; other branches' are left alone."""
     github.keep([{"number": 1, "head": "other", "base": "main", "title": "Of somebody else", "body": ""}], "before")
@@ -70,6 +76,9 @@ def test_a_pull_request_is_opened_then_updated_through_the_api(project, github):
         pull = github.pulls()[1]
         assert (pull["head"], pull["base"], pull["title"]) == ("slipway/retrain", "main", f"Serve model {digest[:12]}")
         assert pull["body"] in told and f"**{digest[:12]}**" in pull["body"]
-        assert project.git("diff", "--name-only", "origin/main", "origin/slipway/retrain") == "artifacts/champion.json"
+        assert (
+            project.git("diff", "--name-only", "origin/main", "origin/slipway/retrain")
+            == "artifacts/champion.json\nartifacts/verdict.json"
+        )
         project.git("switch", "--quiet", "main")
     assert len(github.pulls()) == 2 and github.pulls()[0]["title"] == "Of somebody else"

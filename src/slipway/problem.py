@@ -63,7 +63,11 @@ class Costs(Struct, frozen=True, kw_only=True):
 
 
 class Search(Struct, frozen=True, kw_only=True):
-    trials: Annotated[int, Meta(ge=1), "How many settings of boosting to try; of each other candidate half as many."] = 8
+    trials: Annotated[
+        int,
+        Meta(ge=1),
+        "How many settings of boosting the first round of the search tries; of each other candidate a quarter as many.",
+    ] = 16
 
 
 class Sampling(Struct, frozen=True, kw_only=True):
@@ -96,7 +100,7 @@ class Gate(Struct, frozen=True, kw_only=True):
     confidence: Annotated[
         float,
         Meta(ge=0.5, le=0.999),
-        "Share of bootstrap draws the challenger must win; also the level of reported intervals.",
+        "Confidence that no training of a year promotes a model that is not better; also the level of reported intervals.",
     ] = 0.9
 
 
@@ -115,6 +119,12 @@ class Serving(Struct, frozen=True, kw_only=True):
     max_rows: Annotated[int, Meta(ge=1), "Most rows of one call of POST /predict."] = 10_000
     max_body_bytes: Annotated[int, Meta(ge=1_024), "Largest body of POST /predict and of the form."] = 8 * MEBIBYTE
     max_upload_bytes: Annotated[int, Meta(ge=1_024), "Largest body of POST /predict/file."] = 100 * MEBIBYTE
+    max_row_microseconds: Annotated[
+        float,
+        Meta(ge=1),
+        "The most time that the model may take for one row, in microseconds, as training estimates it from the numbers of "
+        "columns and trees. What needs more is not eligible.",
+    ] = 1_000.0
     cors_origins: Annotated[Texts, "Origins whose pages may call the API; none by default."] = ()
 
 
@@ -128,6 +138,9 @@ class Problem(Struct, frozen=True, kw_only=True):
     ] = None
     mongodb: Collection = Collection()
     target: Annotated[Text, "The column to predict."]
+    purpose: Annotated[
+        Text | None, "What the model is for, in a sentence or a question: the report, card.md and /model begin with it."
+    ] = None
     positive: Annotated[Text | None, "For two classes: the label whose probability is answered."] = None
     task: Annotated[Task | None, "What kind of answer; inferred from the target when absent."] = None
     id: Annotated[Texts, "Columns that name a row. They decide the split and are not learned from."] = ()
@@ -163,7 +176,9 @@ class Problem(Struct, frozen=True, kw_only=True):
         Text | None, "What to optimise. Default by task: rmse; roc_auc, or cost when costs are set; log_loss."
     ] = None
     costs: Costs | None = None
-    candidates: Annotated[Candidates, "Which estimators to compare."] = CANDIDATES
+    candidates: Annotated[
+        Candidates, "Which estimators to compare. package.module:function is a function that returns a scikit-learn pipeline."
+    ] = CANDIDATES
     search: Search = Search()
     sample: Sampling = Sampling()
     data: Data = Data()

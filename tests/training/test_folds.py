@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 
 from slipway.errors import TableError
-from slipway.training import compare
 from slipway.training.candidates import CANDIDATES, Trial
-from slipway.training.compare import fit
+from slipway.training.compare import Goal, fit
 from slipway.training.dataset import read
 from slipway.training.folds import folds
 from slipway.training.metrics import value
+from slipway.training.search import search
 from tables import charges, grades, problem
 
 
@@ -19,11 +19,11 @@ def parted(divided, kin):
     return sum(len(np.intersect1d(kin[learned], kin[held])) for learned, held in divided)
 
 
-@pytest.mark.parametrize("rows", [300, 3_000])
-def test_every_row_is_held_out_once_each_time(rows):
+@pytest.mark.parametrize("rows, times", [(300, 4), (1_500, 3), (3_000, 2), (6_000, 1)])
+def test_every_row_is_held_out_once_each_time(rows, times):
     y = np.random.default_rng(0).random(rows)
     divided = folds(y, 0, None, None, 0)
-    assert len(divided) == (10 if rows < 1_000 else 5)
+    assert len(divided) == 5 * times
     for start in range(0, len(divided), 5):
         assert sorted(np.concatenate([held for _, held in divided[start : start + 5]])) == list(range(rows))
     assert all(len(learned) + len(held) == rows for learned, held in divided)
@@ -64,10 +64,9 @@ def test_copies_of_rows_are_no_proof(tmp_path):
     """The error of cross-validation agrees with the hold-out's, which was far better when folds parted copies."""
     table = read(problem(tmp_path, pd.concat([charges(200)] * 5, ignore_index=True), "charges"))
     trial = Trial("boosting", CANDIDATES["boosting"].tried[0])
-    entries, _ = compare.compare(table.learned, [trial], table.goal, 1, lambda *told: None)
-    [found] = [entry.mean for entry in entries if entry.trial]
-    answers = fit(trial, table.learned, 0).scores(table.unseen.columns)
-    assert found == pytest.approx(value("rmse", table.goal.scored(table.unseen.y, answers, None)), rel=0.2)
+    found = search(table.learned, [trial], table.goal, 1).entries[0]
+    answers = fit(found.trial, table.learned, 0).scores(table.unseen.columns)
+    assert found.mean == pytest.approx(value("rmse", table.goal.scored(table.unseen.y, answers, None)), rel=0.2)
 
 
 def test_rows_of_one_id_are_in_one_fold(tmp_path):
@@ -84,14 +83,14 @@ def test_what_is_learned_of_a_column_is_learned_inside_the_fold(tmp_path, monkey
     seen = []
     linear = CANDIDATES["linear"]
 
-    def spying(schema, columns, aims, settings):
+    def spying(schema, columns, *target):
         seen.append(set(columns["row"].tolist()))
-        return linear.preprocess(schema, columns, aims, settings)
+        return linear.preprocess(schema, columns, *target)
 
     monkeypatch.setitem(CANDIDATES, "linear", replace(linear, preprocess=spying))
     rows = read(problem(tmp_path, charges(200).assign(row=range(200)), "charges")).learned
-    compare.compare(rows, [Trial("linear", linear.tried[0])], compare.Goal("rmse", None, 0), 1, lambda *told: None)
-    divided = folds(rows.y, 0, rows.kin, None, 0)
+    search(rows, [Trial("linear", linear.tried[0])], Goal("rmse", None, 0), 1)
+    divided = folds(rows.y, 0, rows.kin, None, 0)[:5]  # one trial is measured on the first repeat
     assert seen == [set(rows.columns["row"][learned].tolist()) for learned, _ in divided]
 
 

@@ -17,12 +17,13 @@ from slipway.model.predictor import Predictor
 from slipway.store import local
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
-from slipway.training import challenger, compare
+from slipway.training import challenger
 from slipway.training.candidates import CANDIDATES
 from slipway.training.dataset import read
 from slipway.training.metrics import value
 from slipway.training.split import held_out
 from slipway.training.train import train
+from slipway.training.workers import Workers
 from tables import charges, grades, problem
 
 
@@ -58,8 +59,9 @@ def test_the_first_useful_model_becomes_champion(tmp_path, store, frame, target,
         "metrics.json",
         "drift.json",
         "live.json",
+        "evaluation.json",
         "report.html",
-        "fit.svg",
+        "card.md",
     }
     assert set(outcome.bundle.parts["judging"]) == {"twin.json", "twin.onnx"}
     entry = store.journal.entries()[-1]
@@ -139,9 +141,32 @@ def test_a_champion_of_format_1_is_met(tmp_path, store):
     assert outcome.champion == folder.name and "against the champion's" in outcome.verdict.reasons[0]
 
 
-def test_the_same_again_is_kept(tmp_path, store):
+def test_a_first_model_of_a_shuffled_target_is_kept(tmp_path, store):
+    """As often as not it is better than the baseline by luck."""
+    verdicts = []
+    for seed in range(6):
+        frame = grades(150, seed=seed)
+        shuffled = frame.assign(grade=frame["grade"].sample(frac=1, random_state=seed).to_numpy())
+        alone = LocalStore(tmp_path / f"artifacts{seed}")
+        verdicts.append(trained(tmp_path, alone, shuffled, "grade", candidates=["linear"]).verdict)
+    assert sum(verdict.meeting.gain > 0 for verdict in verdicts) >= 2
+    assert sum(verdict.promoted for verdict in verdicts) <= 1
+    assert all("slipway promote" in verdict.reasons[-1] for verdict in verdicts if not verdict.promoted)
+
+
+def test_a_challenger_that_is_kept_makes_the_next_look_stricter(tmp_path, store):
+    frame = charges(600).assign(row=[f"r{number}" for number in range(600)])
+    verdicts = [trained(tmp_path, store, frame, "charges", id="row", drop=away).verdict for away in ([], ["bmi"], ["age"])]
+    assert [verdict.outcome for verdict in verdicts] == ["promoted", "kept", "kept"]
+    first, second, third = (verdict.meeting for verdict in verdicts)
+    assert (first.look, second.look, third.look) == (1, 2, 3) and third.allowed < second.allowed == first.allowed
+
+
+def test_the_same_again_is_kept_and_says_nothing_new_of_the_champion(tmp_path, store):
     first = trained(tmp_path, store, charges(), "charges")
+    before = (store.root / "verdict.json").read_bytes()
     second = trained(tmp_path, store, charges(), "charges")
+    assert (store.root / "verdict.json").read_bytes() == before
     assert second.bundle.digest == first.bundle.digest
     assert second.verdict.outcome == "kept" and "is the champion" in second.verdict.reasons[0]
 
@@ -155,15 +180,21 @@ def test_a_better_model_is_promoted_and_a_worse_one_kept(tmp_path, store):
     assert better.verdict.promoted and "against the champion's" in better.verdict.reasons[0]
     assert not worse.verdict.promoted and "below gate.minimum_gain" in worse.verdict.reasons[1]
     assert store.pointer().digest == better.bundle.digest
+    told = store.verdicts()
+    assert [each["digest"] for each in told] == [each.bundle.digest for each in (poor, better, worse)]
+    assert [each["champion"] for each in told] == [None, poor.bundle.digest, better.bundle.digest]
+    assert store.verdict(store.pointer())["reasons"] == list(better.verdict.reasons)
+    assert all(each["latency_us"] > 0 and each["changes"]["against"] == each["champion"] for each in told)
+    assert "latency" not in "".join(better.bundle.read(name).decode(errors="replace") for name in better.bundle.files)
 
 
 def test_the_champion_is_verified_and_loaded_once(tmp_path, store, monkeypatch):
-    first = trained(tmp_path, store, charges(), "charges", drop=["smoker"]).bundle.digest
+    first = trained(tmp_path, store, charges(), "charges", drop=["bmi"]).bundle.digest
     verified, replayed = [], []
     read_bundle, replay = local.read_bundle, Predictor.replay
     monkeypatch.setattr(local, "read_bundle", lambda folder, digest: verified.append(digest) or read_bundle(folder, digest))
     monkeypatch.setattr(Predictor, "replay", lambda self: replayed.append(self.digest) or replay(self))
-    assert trained(tmp_path, store, charges(seed=1), "charges", drop=["smoker"]).champion == first
+    assert trained(tmp_path, store, charges(seed=1), "charges", drop=["bmi"]).champion == first
     assert (verified.count(first), replayed) == (1, [first])
 
 
@@ -269,20 +300,20 @@ def test_the_threshold_minimises_the_declared_costs(tmp_path, store):
 
 def interrupted_after(number, monkeypatch):
     """Let Ctrl-C come after so many fits."""
-    run = compare._run
+    run = Workers.run
 
-    def interrupted(work, everything, jobs):
-        for done, answer in enumerate(run(work, everything, jobs)):
+    def interrupted(workers, jobs):
+        for done, answer in enumerate(run(workers, jobs)):
             if done == number:
                 raise KeyboardInterrupt
             yield answer
 
-    monkeypatch.setattr(compare, "_run", interrupted)
+    monkeypatch.setattr(Workers, "run", interrupted)
 
 
 def test_ctrl_c_keeps_the_best_so_far(tmp_path, store, monkeypatch):
-    interrupted_after(14, monkeypatch)
-    outcome = trained(tmp_path, store, charges(), "charges", **{"search.trials": 4, "candidates": ["linear"]})
+    interrupted_after(22, monkeypatch)  # the first fold has 5 fits, so that one trial has all five folds behind it
+    outcome = trained(tmp_path, store, charges(), "charges", **{"search.trials": 16, "candidates": ["linear"]})
     metrics = outcome.bundle.json("metrics.json")
     assert [entry["candidate"] for entry in metrics["leaderboard"]] == ["linear", "baseline"]
     assert "ended early by Ctrl-C" in metrics["notes"][-1]
@@ -328,6 +359,7 @@ from slipway.store.local import LocalStore
 from slipway.training.dataset import read
 from slipway.training.metrics import value
 from slipway.training.train import train
+from slipway.training.workers import Workers
 if __name__ == "__main__":
     problem = load_problem("slipway.yaml")
     print(train(problem, LocalStore(Path("artifacts")), inputs="0", jobs=int(sys.argv[1])).bundle.digest)

@@ -1,5 +1,7 @@
 """slipway train"""
 
+import time
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,12 @@ from slipway.cli.progress import FEW, Progress
 from slipway.threads import cores, pin_threads
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from slipway.problem import Problem
+    from slipway.store.local import LocalStore
     from slipway.training.outcome import Outcome
+    from slipway.training.search import Step
 
 SHOWN = 8
 
@@ -61,9 +68,9 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     named = KeptData(store.root / "data").find(data) if data else None
     click.echo(f"Reading {f'data {named[:12]}' if named else ', '.join(problem.source)}", err=True)
     with Progress() as progress:
-        told = partial(_compared, progress), partial(_read, progress)
+        told = _Comparing(progress), partial(_read, progress)
         outcome = train(problem, store, inputs, jobs or cores(), *told, named)
-    _show(outcome)
+    _show(outcome, _report(outcome, problem, store))
 
 
 def _read(progress: Progress, done: int, total: int | None) -> None:
@@ -72,17 +79,46 @@ def _read(progress: Progress, done: int, total: int | None) -> None:
         progress.advance("Reading", done, min(done / total, 1) if total else None, f"{done:,}{of} rows")
 
 
-def _compared(progress: Progress, done: int, total: int, candidate: str) -> None:
-    progress.advance("Comparing", done, done / total, f"{done} of {total} fits, {candidate}")
+class _Comparing:
+    """The search on the screen: what is tried, the best so far with its error, and about how long it will take."""
+
+    def __init__(self, progress: Progress, clock: Callable[[], float] = time.monotonic) -> None:
+        self._progress, self._clock = progress, clock
+        self._begun: float | None = None
+
+    def __call__(self, step: "Step") -> None:
+        if self._begun is None:
+            self._begun = self._clock()
+        share = step.done / step.total
+        left = (self._clock() - self._begun) * (1 - share) / share
+        says = f"round {step.round} of {step.rounds}: {step.trials} settings on {step.folds} folds"
+        if step.best and step.best.trial:
+            says += f"; best so far: {step.best.trial.candidate} {step.best.mean:.5g} ± {step.best.error:.2g}"
+        self._progress.advance("Comparing", 0, share, f"{says}; about {left:.0f} s left")
 
 
-def _show(outcome: "Outcome") -> None:
+def _report(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> "Path":
+    """Write the report beside the pointer: with the verdict, which the report in the bundle cannot know."""
+    from slipway.report.documents import documents_of, joined
+    from slipway.report.page import standalone
+    from slipway.store.atomic import replace, unwritable
+
+    of = joined(documents_of(outcome.bundle, problem.name, problem.purpose), outcome.bundle.digest, outcome.verdict.to_json())
+    path = store.root / "report.html"
+    try:
+        replace(path, standalone(of))
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return path
+
+
+def _show(outcome: "Outcome", report: "Path") -> None:
     from slipway.model.contents import metrics_of, model_of
 
     metrics = metrics_of(outcome.bundle)
     click.echo(f"\n{'candidate':<10} {metrics.metric:>12} {'± error':>10}  settings")
     entries = metrics.leaderboard
-    shown = (*entries[:SHOWN], *(entry for entry in entries[SHOWN:] if entry.candidate == "baseline"))
+    shown = [entry for entry in entries if entry.eligible or entry.candidate == "baseline"][:SHOWN]
     for entry in shown:
         settings = ", ".join(f"{key} {value}" for key, value in entry.settings.items())
         refused = f"not eligible: {entry.reason}" if not entry.eligible else ""
@@ -100,5 +136,8 @@ def _show(outcome: "Outcome") -> None:
         click.echo(f"  {reason}")
     click.echo(f"Bundle:  {outcome.bundle.digest[:12]}")
     click.echo(f"Data:    {model_of(outcome.bundle).data[:12]}")
+    click.echo(f"Report:  {report}")
     if outcome.verdict.promoted:
         click.echo("\nNext: slipway serve")
+    elif outcome.champion is None:
+        click.echo(f"\nNext: improve it, or serve it anyway: slipway promote {outcome.bundle.digest[:12]}")

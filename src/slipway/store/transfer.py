@@ -135,6 +135,11 @@ def _wrong(remote: S3Store, key: str, how: str) -> StoreError:
     )
 
 
+def remote_entries(remote: S3Store) -> list[dict[str, Any]]:
+    """The entries of the remote journal, the oldest first; StoreError if it cannot be read."""
+    return read_entries(remote.read(JOURNAL)) if JOURNAL in remote.sizes(JOURNAL) else []
+
+
 def add_entries(remote: S3Store, entries: Iterable[Mapping[str, Any]]) -> int:
     """Append missing entries to the remote journal, in one step; returns their number.
 

@@ -1,6 +1,6 @@
 """The boosting candidate: gradient boosting on histograms."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,21 @@ from slipway.training.export import Graph, Tree, tree_graph
 from slipway.training.preprocessing import NATIVE, for_trees
 
 LARGEST = {"learning_rate": 0.1, "max_iter": 100, "max_leaf_nodes": 31, "min_samples_leaf": 20}
-TRIED = (
-    {"learning_rate": 0.05, "max_iter": 120, "max_depth": 3, "min_samples_leaf": 10},
-    LARGEST,
-    {"learning_rate": 0.03, "max_iter": 150, "max_leaf_nodes": 6, "min_samples_leaf": 20},
-    {"learning_rate": 0.05, "max_iter": 80, "max_leaf_nodes": 8, "min_samples_leaf": 20},
+QUICK = 0.1  # the learning rate at which settings are compared first; the best of them then learn in smaller steps
+SLOW = 0.05
+LONGEST = 600
+PATIENCE = 30  # iterations without a gain on the rows held out that end a fit
+STEPS = sorted({round(10 * 1.15**step) for step in range(30)} | {LONGEST})  # 10 to 600: where a staged fit is looked at
+TRIED: tuple[Settings, ...] = tuple(
+    {"learning_rate": QUICK, "max_leaf_nodes": leaves, "min_samples_leaf": rows, "max_features": share, NATIVE: native}
+    for leaves, rows, share, native in (
+        (8, 10, 1.0, False),
+        (31, 20, 1.0, True),
+        (4, 20, 1.0, False),
+        (16, 20, 0.5, True),
+        (6, 10, 0.5, True),
+        (63, 20, 0.5, False),
+    )
 )
 
 
@@ -26,18 +36,42 @@ def _estimator(task: str, settings: Settings, seed: int, encoding: Encoding) -> 
     kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
     own = {name: value for name, value in settings.items() if name != NATIVE}
     columns = [place for place, output in enumerate(encoding.outputs) if settings.get(NATIVE) and output.kind == "rank"]
-    return kind(early_stopping=False, **own, random_state=seed, categorical_features=columns or None)
+    return kind(early_stopping=False, **{"max_iter": LONGEST} | own, random_state=seed, categorical_features=columns or None)
 
 
 def _drawn(random: np.random.Generator) -> Settings:
-    rate = float(np.round(np.exp(random.uniform(np.log(0.02), np.log(0.2))), 4))
     return {
-        "learning_rate": rate,
-        "max_iter": int(np.clip(round(12 / rate), 60, 500)),
-        "max_leaf_nodes": int(random.choice([4, 6, 8, 15, 31, 63])),
-        "min_samples_leaf": int(random.choice([5, 10, 20, 40])),
-        "l2_regularization": float(random.choice([0.0, 1.0, 10.0])),
+        "learning_rate": QUICK,
+        "max_leaf_nodes": int(random.choice([3, 4, 6, 8, 12, 16, 31, 63, 127])),
+        "min_samples_leaf": int(random.choice([3, 5, 10, 20, 40, 80])),
+        "max_features": float(random.choice([0.2, 0.4, 0.6, 0.8, 1.0])),
+        "l2_regularization": float(random.choice([0.0, 1.0, 10.0, 100.0])),
+        NATIVE: bool(random.choice([False, True])),
     }
+
+
+def _staged(
+    estimator: Any, matrix: np.ndarray, y: np.ndarray, held: np.ndarray, truth: np.ndarray
+) -> Iterator[tuple[int, np.ndarray]]:
+    """One fit as long as the rows held out gain from it, looked at again and again: a validation curve for one fit's time."""
+    known = np.isin(truth, y) if hasattr(estimator, "predict_proba") else np.ones(len(truth), dtype=bool)
+    estimator.set_params(early_stopping=True, n_iter_no_change=PATIENCE, scoring="loss")
+    estimator.fit(matrix, y, X_val=held[known], y_val=truth[known])
+    stages = estimator.staged_predict_proba if hasattr(estimator, "predict_proba") else estimator.staged_predict
+    for done, answers in enumerate(stages(held), start=1):
+        if done in STEPS or done == estimator.n_iter_:
+            yield done, answers
+
+
+def _refined(settings: Settings) -> Settings:
+    return dict(settings) if "max_iter" in settings else dict(settings) | {"learning_rate": SLOW}
+
+
+def _trees(settings: Settings, rows: int) -> tuple[int, int]:
+    leaves = settings.get("max_leaf_nodes", 31)
+    if "max_depth" in settings:
+        leaves = min(leaves, 2 ** settings["max_depth"])
+    return settings.get("max_iter", STEPS[0]), max(2, min(leaves, rows // settings.get("min_samples_leaf", 20)))
 
 
 def _export(fitted: Any, features: int) -> Graph:
@@ -117,4 +151,6 @@ def _tree(nodes: np.ndarray, score: int, scores: int) -> Tree:
     )
 
 
-BOOSTING = Candidate(_estimator, for_trees, "float32", _export, TRIED, TRIED, _drawn, share=1, largest=LARGEST)
+BOOSTING = Candidate(
+    _estimator, for_trees, "float32", _export, TRIED, TRIED, _drawn, _trees, _staged, _refined, share=1, largest=LARGEST
+)

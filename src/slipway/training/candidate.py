@@ -1,6 +1,6 @@
 """A kind of estimator that training compares: all there is to know about it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -31,6 +31,13 @@ class Candidate:
         The settings that are tried first, in this order, for numbers and for classes.
     drawn : callable, optional
         (random generator) → settings, for the trials after those; None when there are no more.
+    trees : callable, optional
+        (settings, rows learned from) → (how many trees, most leaves of each); None for a candidate without trees.
+    staged : callable, optional
+        (estimator, matrix and target learned from, matrix and target held out) → (iterations, answers to the rows held
+        out) as one fit goes on, for settings without ``max_iter``; None when no number of iterations is to be chosen.
+    refined : callable, optional
+        Settings → those of a finalist, which takes longer to fit.
     share : float
         Part of `search.trials` that it gets: 1 when its settings matter most and it is fast on large tables.
     largest : mapping, optional
@@ -46,7 +53,10 @@ class Candidate:
     tried: tuple[Settings, ...]
     tried_on_classes: tuple[Settings, ...]
     drawn: Callable[[np.random.Generator], Settings] | None = None
-    share: float = 0.5
+    trees: Callable[[Settings, int], tuple[int, int]] | None = None
+    staged: Callable[[Any, np.ndarray, np.ndarray, np.ndarray, np.ndarray], Iterator[tuple[int, np.ndarray]]] | None = None
+    refined: Callable[[Settings], Settings] | None = None
+    share: float = 0.25
     largest: Settings | None = None
     on_many_rows: Settings = field(default_factory=dict)
 

@@ -1,24 +1,47 @@
 """The candidates by name, and the trials that training makes with them."""
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from slipway.problem import Problem
 from slipway.training.boosting import BOOSTING
 from slipway.training.candidate import Candidate, Settings
 from slipway.training.forest import FOREST
 from slipway.training.linear import LINEAR
+from slipway.training.pipelines import loaded
 
 SKEWED = 1.0
 MANY = 100_000
 
-CANDIDATES: dict[str, Candidate] = {
-    "linear": LINEAR,
-    "forest": FOREST,
-    "boosting": BOOSTING,
-}
+
+class Registry(dict[str, Candidate]):
+    """The candidates by name; one that a person brings is loaded when it is asked for, in worker processes too."""
+
+    def __missing__(self, name: str) -> Candidate:
+        return self.setdefault(name, loaded(name))
+
+
+CANDIDATES = Registry({"linear": LINEAR, "forest": FOREST, "boosting": BOOSTING})
+
+
+def find(problem: Problem) -> None:
+    """Load the candidates that a person brings; modules beside slipway.yaml come first.
+
+    Raises
+    ------
+    ProblemError
+        When one cannot be imported, or is no pipeline.
+    TableError
+        When its estimator cannot be exported.
+    """
+    if str(problem.folder) not in sys.path:
+        sys.path.insert(0, str(problem.folder))
+    for name in problem.candidates:
+        CANDIDATES[name]
 
 
 @dataclass(frozen=True)
@@ -42,9 +65,47 @@ class Trial:
     def described(self) -> dict[str, Any]:
         return dict(self.settings) | ({"target": "log(1 + y)"} if self.log_target else {})
 
+    @property
+    def staged(self) -> bool:
+        """Whether the number of iterations is yet to be chosen."""
+        return CANDIDATES[self.candidate].staged is not None and "max_iter" not in self.settings
+
+    def settled(self, iterations: int) -> "Trial":
+        """The same with a chosen number of iterations."""
+        return replace(self, settings={**self.settings, "max_iter": iterations})
+
+    def refined(self) -> "Trial":
+        """The same as a finalist."""
+        refine = CANDIDATES[self.candidate].refined
+        return replace(self, settings=refine(self.settings)) if refine else self
+
+    def trees(self, rows: int) -> tuple[int, int]:
+        """How many trees, and the most leaves of each."""
+        count = CANDIDATES[self.candidate].trees
+        return count(self.settings, rows) if count else (0, 1)
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Several trials whose answers are added up.
+
+    Parameters
+    ----------
+    trials : tuple of Trial
+    weights : tuple of float
+        One per trial; they add up to 1.
+    """
+
+    trials: tuple[Trial, ...]
+    weights: tuple[float, ...]
+    candidate: str = "blend"
+
+    def described(self) -> dict[str, Any]:
+        return {"of": " + ".join(f"{weight:g} {trial.candidate}" for trial, weight in zip(self.trials, self.weights))}
+
 
 def trials(candidates: Sequence[str], number: int, task: str, seed: int, log_target: bool, rows: int = 0) -> list[Trial]:
-    """What to compare: of each candidate its share of `number` settings, half of these also with a log target if asked."""
+    """What to compare: of each candidate its share of `number` settings, a quarter of them with a log target too if asked."""
     found = []
     for name in candidates:
         candidate = CANDIDATES[name]
@@ -53,7 +114,7 @@ def trials(candidates: Sequence[str], number: int, task: str, seed: int, log_tar
             settings = [{**each, **candidate.on_many_rows} for each in settings]
         found += [Trial(name, each) for each in settings]
         if log_target:
-            found += [Trial(name, each, True) for each in settings[: max(1, len(settings) // 2)]]
+            found += [Trial(name, each, True) for each in settings[: max(1, len(settings) // 4)]]
     return found
 
 

@@ -1,16 +1,7 @@
-"""Cross-validation of every trial, in worker processes with one thread each, and the leaderboard.
+"""What a comparison is made of: rows, goal, folds, one fit, and a line of the leaderboard."""
 
-One thread per fit makes the sums, and with them the bundle's digest, independent of the number of cores; all cores
-are used by fitting several trials at once.
-"""
-
-import multiprocessing
-import signal
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
-from multiprocessing.context import BaseContext
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,13 +11,11 @@ from sklearn.exceptions import ConvergenceWarning
 from slipway.kinds import Task
 from slipway.model.encoding import Encoding
 from slipway.table.schema import Columns, Schema
-from slipway.threads import one_thread
-from slipway.training.candidates import CANDIDATES, Trial
-from slipway.training.folds import Fold, folds
-from slipway.training.metrics import METRICS, Scored, best_threshold, value
+from slipway.training.candidates import CANDIDATES, Blend, Trial
+from slipway.training.metrics import Scored, best_threshold
 from slipway.training.target_means import learned_matrix
 
-Progress = Callable[[int, int, str], None]
+SMOOTH = ("rmse", "mae", "r2", "roc_auc", "pr_auc", "log_loss", "brier")
 
 
 @dataclass(frozen=True)
@@ -87,6 +76,11 @@ class Goal:
             return None
         return best_threshold(y, scores, self.costs) if self.costs else 0.5
 
+    @property
+    def guide(self) -> "Goal":
+        """The same by a metric that moves with every answer, not only when one crosses the threshold."""
+        return self if self.metric in SMOOTH else replace(self, metric="log_loss")
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -94,18 +88,25 @@ class Entry:
 
     Parameters
     ----------
-    trial : Trial or None
+    trial : Trial or Blend or None
         None is the baseline that ignores all features.
     mean, error : float
         Mean of the metric over folds and its standard error.
     threshold : float or None
         Chosen on the out-of-fold probabilities of a binary problem.
+    reason : str
+        Why it is not eligible.
+    answers : ndarray or None
+        Of an eligible one: what it said of each training row, in their order, when it had not learned from it; NaN for a
+        row that no fold held out.
     """
 
-    trial: Trial | None
+    trial: Trial | Blend | None
     mean: float
     error: float
     threshold: float | None = None
+    reason: str = ""
+    answers: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -120,27 +121,60 @@ class Fitted:
     def matrix(self, columns: Columns) -> np.ndarray:
         return self.encoding.encode(columns).astype(CANDIDATES[self.trial.candidate].dtype)
 
+    @property
+    def members(self) -> tuple[tuple["Fitted", float], ...]:
+        return ((self, 1.0),)
+
     def scores(self, columns: Columns) -> np.ndarray:
+        numbers = not hasattr(self.estimator, "predict_proba")
+        ask = self.estimator.predict if numbers else self.estimator.predict_proba
+        return self.scored(ask(self.matrix(columns)))
+
+    def scored(self, answers: np.ndarray) -> np.ndarray:
+        """The estimator's answers as the predictor gives them."""
         if not hasattr(self.estimator, "predict_proba"):
-            raw: np.ndarray = self.estimator.predict(self.matrix(columns)).astype(np.float64)
+            raw: np.ndarray = answers.astype(np.float64)
             return np.expm1(raw) if self.trial.log_target else raw
-        answers = self.estimator.predict_proba(self.matrix(columns))
         probabilities = np.zeros((len(answers), self.classes))
         probabilities[:, self.estimator.classes_] = answers  # a fold may lack a rare class
         return probabilities[:, 1] if self.classes == 2 else probabilities
 
 
-def begun(trial: Trial, rows: Rows, seed: int) -> tuple[Fitted, np.ndarray, np.ndarray]:
-    """The encoding learned from these rows, an estimator that is yet to be fitted, and the matrix and target for it."""
-    candidate = CANDIDATES[trial.candidate]
+@dataclass(frozen=True)
+class Blended:
+    """Several fitted estimators; answers the weighted sum."""
+
+    trial: Blend
+    members: tuple[tuple[Fitted, float], ...]
+
+    def scores(self, columns: Columns) -> np.ndarray:
+        total: np.ndarray = np.sum([weight * member.scores(columns) for member, weight in self.members], axis=0)
+        return total
+
+
+def fit(trial: Trial | Blend, rows: Rows, seed: int) -> Fitted | Blended:
+    """Learn the encoding and the estimator from these rows, of a blend those of all its members."""
+    if isinstance(trial, Blend):
+        return Blended(trial, tuple((fit_one(each, rows, seed), weight) for each, weight in zip(trial.trials, trial.weights)))
+    return fit_one(trial, rows, seed)
+
+
+def encoded(trial: Trial, rows: Rows) -> tuple[Encoding, np.ndarray, np.ndarray]:
+    """The encoding learned from these rows, what it may learn of (0 and 1 for each of several classes), and the target."""
     y = np.log1p(rows.y) if trial.log_target else rows.y
     aims = np.eye(len(rows.classes))[rows.y] if rows.task == "multiclass" else y[:, None].astype(np.float64)
-    encoding = candidate.preprocess(rows.schema, rows.columns, aims, trial.settings)
+    return CANDIDATES[trial.candidate].preprocess(rows.schema, rows.columns, aims, trial.settings), aims, y
+
+
+def begun(trial: Trial, rows: Rows, seed: int) -> tuple[Fitted, np.ndarray, np.ndarray]:
+    """An estimator that is yet to be fitted, and the matrix and target for it."""
+    candidate = CANDIDATES[trial.candidate]
+    encoding, aims, y = encoded(trial, rows)
     fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed, encoding), encoding, len(rows.classes))
     return fitted, learned_matrix(encoding, rows.columns, aims, rows.kin, seed).astype(candidate.dtype), y
 
 
-def fit(trial: Trial, rows: Rows, seed: int) -> Fitted:
+def fit_one(trial: Trial, rows: Rows, seed: int) -> Fitted:
     """Learn the encoding and the estimator from these rows."""
     fitted, matrix, y = begun(trial, rows, seed)
     with warnings.catch_warnings():
@@ -149,52 +183,16 @@ def fit(trial: Trial, rows: Rows, seed: int) -> Fitted:
     return fitted
 
 
-def compare(rows: Rows, trials: Sequence[Trial], goal: Goal, jobs: int, progress: Progress) -> tuple[list[Entry], bool]:
-    """Cross-validate all trials.
-
-    Returns
-    -------
-    leaderboard : list of Entry
-        The best first; the baseline is among them.
-    whole : bool
-        False when Ctrl-C ended the comparison early.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        When Ctrl-C came before the first trial was done.
-    """
-    divided = folds(rows.y, len(rows.classes), rows.kin, rows.time, goal.seed)
-    todo = [(trial, fold) for trial in range(len(trials)) for fold in range(len(divided))]
-    answers: dict[int, dict[int, np.ndarray]] = {}
-    whole = True
-    try:
-        for done, (trial, fold, scores) in enumerate(_run(todo, Work(rows, trials, divided, goal.seed), jobs), start=1):
-            answers.setdefault(trial, {})[fold] = scores
-            progress(done, len(todo), trials[trial].candidate)
-    except KeyboardInterrupt:
-        whole = False
-    finished = {number: scores for number, scores in answers.items() if len(scores) == len(divided)}
-    if not finished:
-        raise KeyboardInterrupt
-    entries = [_entry(trials[number], finished[number], rows, divided, goal) for number in sorted(finished)]
-    entries.append(_entry(None, _baseline(rows, divided), rows, divided, goal))
-    return sorted(entries, key=lambda entry: -METRICS[goal.metric].sign * entry.mean), whole
-
-
-def _entry(trial: Trial | None, scores: dict[int, np.ndarray], rows: Rows, folds: list[Fold], goal: Goal) -> Entry:
-    everything = np.concatenate([scores[fold] for fold in range(len(folds))])
-    truth = np.concatenate([rows.y[held] for _, held in folds])
-    threshold = goal.threshold(rows.task, truth, everything)
-    values = [
-        value(goal.metric, goal.scored(rows.y[held], scores[number], threshold)) for number, (_, held) in enumerate(folds)
-    ]
-    known = [each for each in values if not np.isnan(each)]  # some metrics say nothing of a fold that lacks a rare class
-    return Entry(trial, float(np.mean(known)), float(np.std(known, ddof=1) / np.sqrt(len(known))), threshold)
-
-
-def _baseline(rows: Rows, folds: list[Fold]) -> dict[int, np.ndarray]:
-    return {number: baseline(rows.take(learned), len(held)) for number, (learned, held) in enumerate(folds)}
+def stages(trial: Trial, learned: Rows, held: Rows, seed: int) -> dict[int, np.ndarray]:
+    """What a trial says of the rows held out, by the number of iterations; 0 where there is none to be chosen."""
+    if not trial.staged:
+        return {0: fit(trial, learned, seed).scores(held.columns)}
+    start, matrix, y = begun(trial, learned, seed)
+    truth = np.log1p(held.y) if trial.log_target else held.y
+    staged = CANDIDATES[trial.candidate].staged
+    assert staged is not None
+    answers = staged(start.estimator, matrix, y, start.matrix(held.columns), truth)
+    return {iterations: start.scored(answer) for iterations, answer in answers}
 
 
 def baseline(rows: Rows, number: int) -> np.ndarray:
@@ -209,53 +207,7 @@ def baseline(rows: Rows, number: int) -> np.ndarray:
     return answers[:, 1] if rows.task == "binary" else answers
 
 
-@dataclass(frozen=True)
-class Work:
-    """What all fits share."""
-
-    rows: Rows
-    trials: Sequence[Trial]
-    folds: list[Fold]
-    seed: int
-
-
-_shared: list[Work] = []  # one of them, while a comparison lasts
-
-
-def _share(work: Work) -> None:
-    _shared[:] = [work]
-
-
-def _start_worker(work: Work) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    one_thread()  # for the life of this process
-    _share(work)
-
-
-def _fit_fold(job: tuple[int, int]) -> tuple[int, int, np.ndarray]:
-    (work,), (trial, fold) = _shared, job
-    learned, held = work.folds[fold]
-    fitted = fit(work.trials[trial], work.rows.take(learned), work.seed)
-    return trial, fold, fitted.scores(work.rows.take(held).columns)
-
-
-def _run(todo: list[tuple[int, int]], work: Work, jobs: int) -> Iterator[tuple[int, int, np.ndarray]]:
-    if jobs == 1:
-        _share(work)
-        yield from map(_fit_fold, todo)
-        return
-    pool = ProcessPoolExecutor(jobs, _context(), _start_worker, (work,))
-    try:
-        for future in as_completed([pool.submit(_fit_fold, job) for job in todo]):
-            yield future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _context() -> BaseContext:
-    """Fork from a server that has the libraries loaded; Windows has none and starts afresh."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
+def baseline_scored(rows: Rows, y: np.ndarray, goal: Goal) -> Scored:
+    """The baseline of these training rows on rows with the targets `y`, with the threshold that costs it least."""
+    own = goal.threshold(rows.task, rows.y, baseline(rows, len(rows.y)))
+    return goal.scored(y, baseline(rows, len(y)), own)

@@ -1,4 +1,4 @@
-"""What a bundle says of itself: golden predictions, drift profile, hold-out metrics, importance of the fields."""
+"""What a bundle says of itself: golden predictions, drift profile, hold-out metrics, the leaderboard."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,13 +11,12 @@ from slipway.model.predictor import Predictor, golden_answers
 from slipway.problem import TASK_METRICS
 from slipway.table.dates import show_date
 from slipway.table.schema import Columns, Field, Schema
-from slipway.training.compare import Entry, Goal, Rows, baseline
+from slipway.training.compare import Entry, Goal, Rows, baseline_scored
 from slipway.training.gate import interval
-from slipway.training.metrics import METRICS, Scored, value
+from slipway.training.metrics import Scored, value
 
 GOLDEN = 32
 BINS = 10
-IMPORTANCE_ROWS = 1_000
 
 
 def golden(predictor: Predictor, held: Rows, seed: int) -> Golden:
@@ -72,30 +71,13 @@ def binned(values: np.ndarray) -> tuple[list[float], list[int]]:
 def holdout_metrics(task: Task, scored: Scored, rows: Rows, confidence: float, goal: Goal) -> Holdout:
     """Every metric of the task on the held-out rows, with its interval, and the baseline's value of it."""
     names = [name for name in TASK_METRICS[task] if name != "cost" or goal.costs]
-    dummy = goal.scored(scored.y, baseline(rows, len(scored.y)), scored.threshold)
+    dummy = baseline_scored(rows, scored.y, goal)
     intervals = {name: interval(name, scored, confidence, goal.seed) for name in names}
     return Holdout(
         len(scored.y),
         {name: Estimate(one.value, one.low, one.high) for name, one in intervals.items()},
         {name: value(name, dummy) for name in names},
     )
-
-
-def importance(predictor: Predictor, held: Rows, goal: Goal) -> tuple[tuple[str, float], ...]:
-    """How much worse the metric gets when a field is shuffled among the held-out rows; the largest first.
-
-    Source: Breiman, "Random Forests", Machine Learning 45 (2001).
-    """
-    rows = held.take(np.arange(min(IMPORTANCE_ROWS, len(held.y))))
-    sign = METRICS[goal.metric].sign
-    order = np.random.default_rng(goal.seed).permutation(len(rows.y))
-
-    def reached(columns: Columns) -> float:
-        return value(goal.metric, goal.scored(rows.y, predictor.scores(columns), predictor.threshold))
-
-    whole = reached(rows.columns)
-    losses = [(name, sign * (whole - reached(rows.columns | {name: column[order]}))) for name, column in rows.columns.items()]
-    return tuple(sorted(losses, key=lambda pair: -pair[1]))
 
 
 def leaderboard(entries: Sequence[Entry], refused: Mapping[int, str]) -> tuple[Ranked, ...]:
@@ -106,8 +88,8 @@ def leaderboard(entries: Sequence[Entry], refused: Mapping[int, str]) -> tuple[R
             entry.trial.described(),
             entry.mean,
             entry.error,
-            position not in refused,
-            refused.get(position, ""),
+            position not in refused and not entry.reason,
+            refused.get(position, entry.reason),
         )
         if entry.trial
         else Ranked("baseline", {}, entry.mean, entry.error, False, "ignores all features")

@@ -5,14 +5,14 @@ import numpy as np
 from slipway.errors import TableError
 
 FOLDS = 5
-SMALL = 1_000
+REPEATS = ((1_000, 4), (2_000, 3), (4_000, 2))  # times that a table of fewer rows than that is divided
 LARGE = 20_000
 FIRST = 0.5  # of the rows in time: what the first fold learns from
 Fold = tuple[np.ndarray, np.ndarray]  # the rows learned from, and those held out
 
 
 def folds(y: np.ndarray, classes: int, kin: np.ndarray | None, time: np.ndarray | None, seed: int) -> list[Fold]:
-    """Five folds; twice on small tables, where one division says little; three on large ones.
+    """Five folds; several times on small tables, where one division says little; three on large ones.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def folds(y: np.ndarray, classes: int, kin: np.ndarray | None, time: np.ndarray 
     kin = np.arange(len(y)) if kin is None else np.unique(kin, return_inverse=True)[1]
     random = np.random.default_rng(seed)
     found = []
-    for _ in range(2 if len(y) < SMALL else 1):
+    for _ in range(next((times for most, times in REPEATS if len(y) < most), 1)):
         parts = dealt(y, classes, kin, number, random)
         found += [(np.flatnonzero(parts != fold), np.flatnonzero(parts == fold)) for fold in range(number)]
     return [fold for fold in found if len(fold[1])]

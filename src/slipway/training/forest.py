@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
 
 from slipway.model.encoding import Encoding
 from slipway.training.candidate import Candidate, Settings
@@ -12,21 +12,35 @@ from slipway.training.preprocessing import for_forest
 
 TREES = 100
 TREE_ROWS = 20_000  # of many, each drawn anew: a forest of large trees would be slow to grow, to export and to ask
+KINDS = {"best": (RandomForestRegressor, RandomForestClassifier), "random": (ExtraTreesRegressor, ExtraTreesClassifier)}
 NUMBERS = (
     {"min_samples_leaf": 5, "max_features": 0.7},
-    {"min_samples_leaf": 10, "max_features": 0.7},
     {"min_samples_leaf": 1, "max_features": 0.5},
+    {"min_samples_leaf": 2, "max_features": 1.0, "splits": "random"},
+    {"min_samples_leaf": 10, "max_features": 0.7},
+    {"min_samples_leaf": 2, "max_features": 0.3},
+    {"min_samples_leaf": 5, "max_features": 1.0, "splits": "random"},
 )
 CLASSES = (
-    {"min_samples_leaf": 1, "max_features": "sqrt"},
     {"min_samples_leaf": 2, "max_features": "sqrt"},
-    {"min_samples_leaf": 1, "max_features": 0.5},
+    {"min_samples_leaf": 5, "max_features": 0.5},
+    {"min_samples_leaf": 2, "max_features": "sqrt", "splits": "random"},
+    {"min_samples_leaf": 1, "max_features": "sqrt"},
+    {"min_samples_leaf": 2, "max_features": 0.5, "splits": "random"},
+    {"min_samples_leaf": 10, "max_features": "sqrt"},
 )
 
 
 def _estimator(task: str, settings: Settings, seed: int, encoding: Encoding) -> Any:
-    kind = RandomForestRegressor if task == "regression" else RandomForestClassifier
-    return kind(n_estimators=TREES, **settings, random_state=seed)
+    given = dict(settings)
+    numbers, classes = KINDS[given.pop("splits", "best")]
+    kind = numbers if task == "regression" else classes
+    drawn = {"bootstrap": True} if "max_samples" in given else {}
+    return kind(n_estimators=TREES, **given, **drawn, random_state=seed)
+
+
+def _trees(settings: Settings, rows: int) -> tuple[int, int]:
+    return TREES, max(2, int(0.63 * min(rows, settings.get("max_samples", rows))) // settings.get("min_samples_leaf", 1))
 
 
 def _drawn(random: np.random.Generator) -> Settings:
@@ -38,11 +52,12 @@ def _drawn(random: np.random.Generator) -> Settings:
 
 def _export(fitted: Any, features: int) -> Graph:
     share = 1 / len(fitted.estimators_)
-    trees = [_tree(member.tree_, share) for member in fitted.estimators_]
+    trees = [tree_of(member.tree_, share) for member in fitted.estimators_]
     return Graph(tree_graph(trees, features), "identity", [0.0] * trees[0].value.shape[1])
 
 
-def _tree(tree: Any, share: float) -> Tree:
+def tree_of(tree: Any, share: float) -> Tree:
+    """A fitted tree of scikit-learn, its leaves multiplied by `share`."""
     value = tree.value[:, 0, :]
     if value.shape[1] == 2:
         value = value[:, 1:]  # binary: the positive class says it all
@@ -65,5 +80,6 @@ FOREST = Candidate(
     NUMBERS,
     CLASSES,
     _drawn,
+    _trees,
     on_many_rows={"max_samples": TREE_ROWS},
 )

@@ -11,7 +11,7 @@ from slipway.training.candidate import Candidate, Settings
 from slipway.training.export import Graph, linear_graph
 from slipway.training.preprocessing import for_linear
 
-PENALTIES = ({"penalty": 1.0}, {"penalty": 10.0}, {"penalty": 0.1}, {"penalty": 100.0})
+PENALTIES = tuple({"penalty": penalty} for penalty in (1.0, 10.0, 0.1, 100.0, 0.01, 1000.0))
 
 
 def _estimator(task: str, settings: Settings, seed: int, encoding: Encoding) -> Any:

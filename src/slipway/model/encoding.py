@@ -11,7 +11,7 @@ import numpy as np
 
 from slipway.table.date_parts import PARTS, date_part
 from slipway.table.derived import Derived, derived
-from slipway.table.schema import MISSING, UNSEEN, Columns, Feature, Field, Schema
+from slipway.table.schema import Columns, Feature, Field, Schema
 
 # Which types of field each kind of output is made of.
 KINDS: dict[str, set[str]] = {
@@ -85,8 +85,9 @@ class Encoding:
         if self.features:
             columns = self._derived.with_columns(columns)
         matrix = np.empty((rows, len(self.outputs)), dtype=np.float64)
-        for index, (output, known) in enumerate(zip(self.outputs, self._known)):
-            matrix[:, index] = _raw(output, columns[output.field], known)
+        for index, (output, numbers) in enumerate(zip(self.outputs, self._numbers)):
+            column = columns[output.field]
+            matrix[:, index] = _raw(output.kind, column) if numbers is None else numbers[column]
         fills, means, scales = self._constants
         if fills is not None:
             matrix = np.where(np.isnan(matrix), fills, matrix)
@@ -103,16 +104,10 @@ class Encoding:
         return {field.name: field for field in (*self.schema, *self._derived.fields)}
 
     @cached_property
-    def _known(self) -> list[np.ndarray | None]:
-        """Per output: of ``level`` the codes that count, of ``rank`` and ``mean`` a number for each code, else None."""
-        return [
-            _codes(output, self._fields[output.field].levels)
-            if output.kind == "level"
-            else _numbers(output, self._fields[output.field].levels)
-            if output.kind in NUMBERED
-            else None
-            for output in self.outputs
-        ]
+    def _numbers(self) -> list[np.ndarray | None]:
+        """Per output of a category the number for each code, else None."""
+        fields = [self._fields[output.field] for output in self.outputs]
+        return [_numbers(output, field) if field.type == "category" else None for output, field in zip(self.outputs, fields)]
 
     @cached_property
     def _constants(self) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
@@ -140,28 +135,25 @@ def _fits(output: Output, field: Field | None) -> bool:
     )
 
 
-def _codes(output: Output, levels: tuple[str, ...]) -> np.ndarray:
-    return np.array([levels.index(level) for level in output.levels] + [UNSEEN] * output.unseen, dtype=np.int64)
-
-
-def _numbers(output: Output, levels: tuple[str, ...]) -> np.ndarray:
-    """The number of each level's code; at the end that of UNSEEN, and that of MISSING."""
-    given, other = dict(zip(output.levels, output.values)), np.nan if output.other is None else output.other
-    return np.array([*(given.get(level, other) for level in levels), other, np.nan])
-
-
-def _raw(output: Output, column: np.ndarray, known: np.ndarray | None) -> np.ndarray:
-    raw: np.ndarray
-    if output.kind == "value":
-        raw = column
-    elif known is not None and output.kind in NUMBERED:
-        raw = known[column]  # UNSEEN and MISSING count from the end
-    elif known is not None:
-        raw = np.isin(column, known) if len(known) > 1 else column == known[0]
-    elif output.kind == "missing":
-        raw = column == MISSING if column.dtype.kind == "i" else np.isnan(column)
-    elif output.kind == "log":
-        raw = np.sign(column) * np.log1p(np.abs(column))
+def _numbers(output: Output, field: Field) -> np.ndarray:
+    """The number of each level's code; those of UNSEEN and of MISSING follow, because -2 and -1 count from the end."""
+    if output.kind in NUMBERED:
+        given, other, missing = dict(zip(output.levels, output.values)), output.other, None
     else:
-        raw = date_part(output.kind, column)
-    return raw
+        given, other, missing = dict.fromkeys(output.levels, 1.0), 0.0, float(output.kind == "missing")
+    unseen = 1.0 if output.unseen else other
+    return np.array([*(given.get(level, other) for level in field.levels), unseen, missing], dtype=np.float64)
+
+
+def _raw(kind: str, column: np.ndarray) -> np.ndarray:
+    """An output of a number or a date."""
+    found: np.ndarray
+    if kind == "value":
+        found = column
+    elif kind == "missing":
+        found = np.isnan(column)
+    elif kind == "log":
+        found = np.sign(column) * np.log1p(np.abs(column))
+    else:
+        found = date_part(kind, column)
+    return found

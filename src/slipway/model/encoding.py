@@ -18,11 +18,12 @@ KINDS: dict[str, set[str]] = {
     "value": {"number", "integer", "date"},
     "log": {"number", "integer"},
     "level": {"category"},
+    "lookup": {"category"},
     "rank": {"category"},
     "mean": {"category"},
     "missing": {"number", "integer", "category", "date"},
 } | {part: {"date"} for part in PARTS}
-NUMBERED = ("rank", "mean")  # the kinds that have a number for each level
+NUMBERED = ("lookup", "rank", "mean")  # the kinds that have a number for each level
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,12 @@ class Output:
     ----------
     kind : str
         ``value`` (the number itself), ``log`` (sign(x)·log(1+|x|)), ``missing`` (1 where the cell is missing),
-        ``level`` (1 where the cell is one of `levels`), ``rank`` or ``mean`` (the number that `values` has for the level),
-        or a part of a date (`slipway.table.date_parts`).
+        ``level`` (1 where the cell is one of `levels`), ``lookup``, ``rank`` or ``mean`` (the number in `values`
+        of the level), or a part of a date (`slipway.table.date_parts`).
     field : str
         Of the schema, or a feature.
     levels : tuple of str
-        Of ``level``, ``rank`` and ``mean``.
+        Of ``level``, ``lookup``, ``rank`` and ``mean``.
     unseen : bool
         Whether a level that training never saw counts as one of `levels` (the group of rare levels).
     fill : float or None
@@ -46,10 +47,10 @@ class Output:
     mean, scale : float
         The output is (x − mean) / scale.
     values : tuple of float
-        Of ``rank`` and ``mean``: a number for each of `levels`.
+        Of ``lookup``, ``rank`` and ``mean``: a number for each of `levels`.
     other : float or None
-        Of ``rank`` and ``mean``: the number for every other level, those that training never saw among them; None is a missing
-        value.
+        Of ``lookup``, ``rank`` and ``mean``: the number for every other level, those that training never saw among them;
+        None is a missing value.
     """
 
     kind: str
@@ -138,10 +139,10 @@ def _fits(output: Output, field: Field | None) -> bool:
 def _numbers(output: Output, field: Field) -> np.ndarray:
     """The number of each level's code; those of UNSEEN and of MISSING follow, because -2 and -1 count from the end."""
     if output.kind in NUMBERED:
-        given, other, missing = dict(zip(output.levels, output.values)), output.other, None
+        given, other, unseen, missing = dict(zip(output.levels, output.values)), output.other, output.other, None
     else:
-        given, other, missing = dict.fromkeys(output.levels, 1.0), 0.0, float(output.kind == "missing")
-    unseen = 1.0 if output.unseen else other
+        given, other, unseen = dict.fromkeys(output.levels, 1.0), 0.0, float(output.unseen)
+        missing = float(output.kind == "missing")
     return np.array([*(given.get(level, other) for level in field.levels), unseen, missing], dtype=np.float64)
 
 

@@ -49,7 +49,7 @@ def command(table: str, path: str | None) -> None:
         by = ", ".join(problem.source)
         schema = infer_schema(frame_of(open_source(problem), by), problem)
     frame = frame_of(tested, table)
-    found = audit(frame, rules_of(schema, problem), problem.unlearned)
+    found = audit(frame, rules_of(schema, problem), problem.unlearned | schema.unlearned)
     for finding in found:
         click.echo(f"{finding.column}: {finding.says}")
     for remark in _reviewed(frame, problem, [name for name in schema.names if name in frame.columns]):

@@ -75,7 +75,7 @@ class Service:
         self.documents = replace(joined(told, bundle.digest, verdict, verdicts), served=True)
         self.intervals = told.evaluation.intervals if told.evaluation else None
         self.rules = rules_of(self.schema, problem)
-        self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned)
+        self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned | self.schema.unlearned)
         self.metrics = Metrics(problem.name, bundle.digest)
         self._lock = threading.Lock()
         self._predictor: Predictor  # of this process; `load` makes it

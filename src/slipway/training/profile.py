@@ -13,7 +13,7 @@ from slipway.table.cell import Reader
 from slipway.table.cells import Cells, cells_of, typed
 from slipway.table.detection import FEW, is_value
 from slipway.table.dialect import INDEX
-from slipway.table.inference import MOST_LEVELS, Target, infer_field, is_free_text, mostly_numbers
+from slipway.table.inference import Target, infer_field, is_free_text, mostly_numbers
 from slipway.table.schema import Field, Schema
 from slipway.training.compare import Rows
 from slipway.training.leaks import suspects
@@ -124,8 +124,6 @@ def _look(cells: Cells, table: Written) -> Finding | None:
     if is_free_text(cells):
         use = "id" if unique else "drop"
         return Finding(cells.name, use, f"{distinct:,} different texts in {rows:,} rows: a name or free text")
-    if distinct > MOST_LEVELS:
-        return Finding(cells.name, "drop", f"{distinct:,} different texts: too many levels")
     return None
 
 

@@ -59,6 +59,7 @@ bench: $(VENV)/dev.stamp   ## Compare Slipway with code written by hand, at smal
 	$(BIN)/python bench/mongodb.py --documents 50000 --turns 2
 	$(BIN)/python bench/large.py --rows 100000
 	$(BIN)/python bench/quality
+	$(BIN)/python bench/gate.py --runs 5
 	@if docker info >/dev/null 2>&1; then $(BIN)/python bench/release.py 3; \
 	  else echo "Left out: bench/release.py, which needs a running Docker engine"; fi
 

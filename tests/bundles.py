@@ -1,5 +1,7 @@
 """Small bundles made by hand, one per task, for tests that need a bundle but no training."""
 
+import json
+
 import numpy as np
 
 from evaluations import evaluation
@@ -20,6 +22,7 @@ from slipway.model.contents import (
 )
 from slipway.model.encoding import Encoding, Output
 from slipway.model.predictor import Predictor, golden_answers
+from slipway.model.reference import Loss, Reference
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
 from slipway.table.cell import columns_from_rows
@@ -99,7 +102,7 @@ def files(task: str, schema: Schema = SCHEMA, encoding: Encoding = ENCODING, row
         task=task,
         members=(member,),
         split=Split(0.2, task, schema.names),
-        rows=Counts(80, 20, 0),
+        rows=Counts(100, 20, 0),
         data="0" * 64,
         libraries={"scikit-learn": "1.9.1"},
         costs=None,
@@ -114,20 +117,42 @@ def files(task: str, schema: Schema = SCHEMA, encoding: Encoding = ENCODING, row
     )
     draft = Draft({"schema.json": written(schema), "model.json": written(model), "model.onnx": linear_graph(weights)})
     golden = Golden(tuple(rows), tuple(golden_answers(Predictor(draft), columns_from_rows(schema, rows))))
-    drift = {"fields": {name: {"missing": 0.0, "edges": [18, 40, 64], "counts": [50, 50]} for name in schema.names}}
+    drift = {
+        "rows": 100,
+        "fields": {name: {"missing": 0.0, "edges": [18, 40, 64], "counts": [50, 50]} for name in schema.names},
+    }
     return dict(draft.files) | {
         "golden.json": written(golden),
         "metrics.json": written(metrics),
         "drift.json": written(drift),
         "evaluation.json": written(evaluation(task, schema)),
+        "live.json": written(live(task, facts["classes"])),
         "report.html": b"<!doctype html><title>Report</title><p>A report.",
         "fit.svg": b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle r="5"/></svg>',
     }
 
 
+def live(task: str, classes: tuple[str, ...]) -> Reference:
+    """What production is compared with."""
+    if not classes:
+        return Reference(rows=20, edges=(0, 9), counts=(20,), errors=(1,), losses={"absolute_error": Loss(1, 2)})
+    labels = dict.fromkeys(classes, 5)
+    curve = {"scores": (0.1, 0.9), "shares": (0.2, 0.8)}
+    return Reference(rows=20, edges=(0.1, 0.9), counts=(20,), labels=labels, **curve, losses={"log_loss": Loss(1, 2)})
+
+
+def twin(made: dict) -> dict:
+    """What judged: the same model, learned from fewer rows."""
+    model = json.loads(made["model.json"])
+    model["members"][0]["graph"] = "twin.onnx"
+    model["rows"]["training"] -= model["rows"]["holdout"]
+    return {"twin.json": written(model), "twin.onnx": made["model.onnx"]}
+
+
 def make_bundle(store: LocalStore, task: str, promote: bool = True, **changes) -> Bundle:
     """A bundle whose golden predictions replay, in `store`; by default its champion."""
-    bundle = store.add(task, files(task, **changes))
+    made = files(task, **changes)
+    bundle = store.add(task, made, twin(made))
     if promote:
         store.point(Pointer(bundle.digest, task, {"outcome": "promoted", "reasons": ["it is the first champion"]}))
     return bundle

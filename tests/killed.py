@@ -16,6 +16,7 @@ from slipway.store.pointer import Pointer
 
 OLD = {"model.json": b"old", "schema.json": b"{}"}
 NEW = {"model.json": b"new", "schema.json": b"{}", "model.onnx": b"x" * 10_000}
+JUDGING = {"twin.json": b"new"}
 
 
 def keep(store: LocalStore) -> None:
@@ -28,7 +29,7 @@ def keep(store: LocalStore) -> None:
 
 WRITES = {
     "keep": keep,
-    "add": lambda store: store.add("trial", NEW),
+    "add": lambda store: store.add("trial", NEW, JUDGING),
     "point": lambda store: store.point(Pointer("b" * 64, "trial", {"outcome": "promoted"})),
     "append": lambda store: store.journal.append({"event": "new", "text": "x" * 5000}),
 }

@@ -64,7 +64,7 @@ ENCODING = Encoding(
         Output("level", "code", levels=("1",)),
         Output("value", "joined"),
         Output("value", "seen", fill=0.0),
-        Output("lookup", "code", levels=("1", "2.5"), values=(3.0, 5.0), other=7.0, fill=2.0),
+        Output("rank", "code", levels=("1", "2.5"), values=(3.0, 5.0), other=7.0, fill=2.0),
         Output("value", "dose for age", fill=0.5),
         Output("level", "band", levels=("below 0", "100 or more")),
         Output("hour", "seen", fill=12.0),

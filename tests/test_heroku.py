@@ -112,7 +112,7 @@ def wrong_answers(store: LocalStore) -> None:
     bundle = make_bundle(store, "regression", promote=False)
     golden = bundle.json("golden.json")
     golden["predictions"][0]["prediction"] += 1
-    files = {name: bundle.read(name) for name in bundle.manifest["files"]} | {"golden.json": json.dumps(golden).encode()}
+    files = {name: bundle.read(name) for name in bundle.parts["serving"]} | {"golden.json": json.dumps(golden).encode()}
     store.point(Pointer(store.add("regression", files).digest, "regression", {}))
 
 

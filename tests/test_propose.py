@@ -60,6 +60,12 @@ def test_a_champion_that_stays_proposes_nothing(project, github):
     assert github.calls() == []
 
 
+def test_without_a_champion_nothing_is_proposed(project, github):
+    (project.folder / "artifacts/champion.json").unlink()
+    assert propose(project, github) == "No champion yet: the gate kept the model.\n"
+    assert github.calls() == []
+
+
 def test_a_pull_request_is_opened_then_updated_through_the_api(project, github):
     """gh pr edit would need to read projects, which a workflow's token may not; other branches' are left alone."""
     github.keep([{"number": 1, "head": "other", "base": "main", "title": "Of somebody else", "body": ""}], "before")

@@ -13,13 +13,14 @@ from types import SimpleNamespace
 
 import killed
 from slipway.errors import StoreError
-from slipway.model.bundle import digest_of, manifest_bytes
+from slipway.model.bundle import MANIFEST, digest_of, packed
 from slipway.store.local import LocalStore
 from slipway.store.remote import S3Store, open_remote
 from slipway.store.transfer import add_entries, pull, push
 
 FILES = {"model.json": b"{}", "model.onnx": b"x" * 3000}
-DIGEST = digest_of(manifest_bytes("trial", FILES))
+JUDGING = {"twin.json": b"{}", "twin.onnx": b"y" * 2000}
+DIGEST = digest_of(packed("trial", FILES, JUDGING)[MANIFEST])
 ENTRIES = [
     {"event": "verdict", "at": "2026-01-01T00:00:00+00:00", "digest": DIGEST, "reasons": ["größer"]},
     {"event": "promote", "at": "2026-01-02T00:00:00+00:00", "digest": DIGEST, "reasons": []},
@@ -115,7 +116,7 @@ def kill_pull(url: str, folder: str, state: str) -> None:
         store = LocalStore(Path(folder, str(step)))
         store.bundles.mkdir(parents=True)
         if state:
-            (store.add("trial", FILES).folder / "model.json").write_bytes(b"[]")
+            (store.add("trial", FILES, JUDGING).folder / "model.json").write_bytes(b"[]")
         death = deaths[0] = killed.Death(folder, step, signal.SIGKILL)
 
         def work(death=death, store=store):

@@ -100,7 +100,7 @@ class Gate(Struct, frozen=True, kw_only=True):
     confidence: Annotated[
         float,
         Meta(ge=0.5, le=0.999),
-        "Share of bootstrap draws the challenger must win; also the level of reported intervals.",
+        "Confidence that no training of a year promotes a model that is not better; also the level of reported intervals.",
     ] = 0.9
 
 

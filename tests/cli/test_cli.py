@@ -237,6 +237,19 @@ def test_train_tells_the_verdict_and_does_it_once(run, tmp_path):
     assert (tmp_path / "artifacts" / "champion.json").read_bytes() == before
 
 
+def test_a_first_model_that_is_kept_can_be_served_anyway(run, store, tmp_path):
+    frame = charges(120)
+    problem(tmp_path, frame.assign(charges=frame["charges"].sample(frac=1, random_state=0).to_numpy()), "charges")
+    result = run("train", "--jobs", "1")
+    assert result.code == 0 and "Verdict: kept\n  rmse " in result.out
+    command = re.search(r"\nNext: improve it, or serve it anyway: slipway (promote [0-9a-f]{12})\n\Z", result.out)[1]
+    assert f"  to serve it anyway: slipway {command}\n" in result.out
+    assert_one_line(run("serve"), 5, f"no champion yet. The gate kept the last model: .*: slipway {command}")
+    assert store.journal.entries()[-1]["look"]["held"]["rows"] == store.journal.entries()[-1]["figures"]["rows"]
+    assert run(*command.split()).code == 0 and store.pointer() is not None
+    assert "no champion yet" not in run("status").out
+
+
 def test_a_sample_is_written_once(run, tmp_path):
     assert run("sample", "insurance", "data/a.csv", "--rows", "20").code == 0
     written = (tmp_path / "data" / "a.csv").read_bytes()

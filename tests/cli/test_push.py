@@ -15,17 +15,9 @@ import slipway
 from bundles import make_bundle
 from slipway.store.local import LocalStore
 
-FILES = [
-    "drift.json",
-    "evaluation.json",
-    "fit.svg",
-    "golden.json",
-    "metrics.json",
-    "model.json",
-    "model.onnx",
-    "report.html",
-    "schema.json",
-]
+FILES = ["drift.json", "evaluation.json", "fit.svg", "golden.json", "live.json", "metrics.json", "model.json", "model.onnx"]
+FILES += ["report.html", "schema.json", "twin.json", "twin.onnx"]
+LISTS = ["serving.json", "judging.json", "manifest.json"]
 RELEASE = {
     "key": "4fd1",
     "digest": f"sha256:{'a' * 64}",
@@ -60,16 +52,16 @@ def test_push_then_pull_on_another_machine(run, store, bucket):
     digest = store.pointer().digest
     code, out, err = run("push")
     assert (code, out) == (0, f"{digest[:12]} is in {bucket.url}; 1 new in its journal.\n")
-    told = re.findall(r"^(\d+)/10 (\S+), ([\d,]+) bytes: uploaded$", err, re.M)
-    assert [name for _, name, _ in told] == [*FILES, "manifest.json"] and len(err.splitlines()) == 10
+    told = re.findall(r"^(\d+)/15 (\S+), ([\d,]+) bytes: uploaded$", err, re.M)
+    assert [name for _, name, _ in told] == [*FILES, *LISTS] and len(err.splitlines()) == 15
     assert [int(size.replace(",", "")) for *_, size in told] == [
-        (store.bundles / digest / name).stat().st_size for name in [*FILES, "manifest.json"]
+        (store.bundles / digest / name).stat().st_size for name in [*FILES, *LISTS]
     ]
     assert journal(bucket) == store.journal.entries()
     shutil.rmtree(store.bundles)
     code, out, err = run("pull")
     assert (code, out) == (0, f"{digest[:12]} is in artifacts, fetched.\n".replace("artifacts", str(store.root)))
-    assert re.findall(r"^\d/9 (\S+), [\d,]+ bytes: downloaded$", err, re.M) == FILES
+    assert re.findall(r"^\d+/12 (\S+), [\d,]+ bytes: downloaded$", err, re.M) == FILES
     assert store.bundle(digest).problem == "regression"
 
 
@@ -77,7 +69,7 @@ def test_the_second_time_there_is_nothing_to_do(run, store):
     run("push")
     code, out, err = run("push")
     assert code == 0 and out.endswith("; 0 new in its journal.\n")
-    assert err.count(": there already\n") == 10
+    assert err.count(": there already\n") == 15
     assert run("pull") == (0, f"{store.pointer().digest[:12]} is in {store.root}, there already.\n", "")
 
 
@@ -106,7 +98,7 @@ def test_a_wrong_object_is_told_and_replaced(run, store, bucket):
     bucket.put(f"bundles/{store.pointer().digest}/model.onnx", b"wrong")
     code, _, err = run("push")
     assert code == 0
-    assert re.search(r"^7/10 model.onnx, \d+ bytes: different object replaced$", err, re.M)
+    assert re.search(r"^8/15 model.onnx, \d+ bytes: different object replaced$", err, re.M)
 
 
 def test_a_release_is_noted_once(run, store, bucket, tmp_path):
@@ -141,7 +133,7 @@ def test_the_environment_names_the_remote(run, store, bucket, tmp_path, monkeypa
     (tmp_path / "slipway.yaml").write_text("name: trial\nsource: table.csv\ntarget: charges\n")
     monkeypatch.setenv("SLIPWAY_REMOTE", bucket.url)
     assert run("push")[0] == 0
-    assert len(bucket.objects()) == 11
+    assert len(bucket.objects()) == 16
 
 
 @pytest.mark.parametrize("command", ["push", "pull"])
@@ -149,6 +141,13 @@ def test_a_store_without_a_champion(run, store, command):
     (store.root / "champion.json").unlink()
     says = "no champion yet. Run slipway train first; commit the file to release it"
     assert run(command) == (5, "", f"slipway: {store.root}/champion.json: {says}\n")
+
+
+def test_looks_of_models_that_were_all_kept_are_pushed_without_a_champion(run, store, bucket):
+    (store.root / "champion.json").unlink()
+    store.journal.append({"event": "verdict", "outcome": "kept", "digest": "a" * 64})
+    assert run("push") == (0, f"No champion yet; 2 new in the journal of {bucket.url}.\n", "")
+    assert journal(bucket) == store.journal.entries()
 
 
 def test_a_refusal_is_one_line_with_bucket_key_and_right(run, store, bucket):
@@ -170,15 +169,15 @@ def test_on_a_terminal_one_line_is_redrawn_and_what_was_replaced_stays(run, stor
     first, second, rest = err.split("\n")
     bundle = store.bundles / store.pointer().digest
     size = (bundle / "manifest.json").stat().st_size
-    assert first.endswith("replaced") and second.endswith(f"10/10 manifest.json, {size} bytes: there already") and rest == ""
+    assert first.endswith("replaced") and second.endswith(f"15/15 manifest.json, {size} bytes: there already") and rest == ""
     size = (bundle / "model.onnx").stat().st_size
-    assert f"\r\033[K7/10 model.onnx, {size} bytes: uploading …\r" in first
+    assert f"\r\033[K8/15 model.onnx, {size} bytes: uploading …\r" in first
 
 
 def test_a_terminal_line_is_closed_before_an_error(run, store, bucket, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     bucket.proxy.fault = lambda call, forward: s3.DENIED if call.kind == "put" else None
-    assert re.fullmatch(r"\r\033\[K1/10 drift.json.*uploading …\nslipway: s3://.*\n", run("push")[2])
+    assert re.fullmatch(r"\r\033\[K1/15 drift.json.*uploading …\nslipway: s3://.*\n", run("push")[2])
 
 
 def test_pulling_needs_neither_numpy_nor_pandas_nor_flask(store, run, tmp_path):

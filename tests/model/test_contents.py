@@ -9,6 +9,7 @@ from slipway.errors import BundleError
 from slipway.model.bundle import FORMAT, read_bundle
 from slipway.model.contents import Draft, golden_of, metrics_of, model_of, schema_of, written
 from slipway.model.evaluation import evaluation_of
+from slipway.model.reference import reference_of
 
 READERS = {
     "model.json": model_of,
@@ -16,6 +17,7 @@ READERS = {
     "golden.json": golden_of,
     "metrics.json": metrics_of,
     "evaluation.json": evaluation_of,
+    "live.json": reference_of,
 }
 
 
@@ -120,7 +122,7 @@ def test_documents_are_read_as_they_were_written(task):
 
 def keys(document: dict) -> set[str]:
     """Paths of all keys that every bundle has, whatever it was learned from."""
-    free = {"settings", "libraries", "metrics", "baseline", "fields", "probabilities", "rows"}
+    free = {"settings", "libraries", "metrics", "baseline", "fields", "probabilities", "rows", "labels", "losses"}
     found = set()
     for name, value in document.items():
         first = value[0] if isinstance(value, list) and value else value
@@ -133,7 +135,6 @@ def keys(document: dict) -> set[str]:
 def test_bundles_of_tests_are_like_those_of_training(task):
     folder = recorded(FORMAT, task)
     trained, made = read_bundle(folder, folder.name), files(task)
-    both = set(made) & set(trained.manifest["files"])
-    assert set(made) - both <= {"evaluation.json"}  # format 1 has none
-    for name in both & {*READERS, "drift.json"}:
+    assert set(made) == set(trained.parts["serving"])
+    for name in (*READERS, "drift.json"):
         assert keys(json.loads(made[name])) == keys(trained.json(name)), name

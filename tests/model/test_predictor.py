@@ -150,7 +150,7 @@ def changed(answer: dict, task: str, factor: float) -> dict:
 
 def with_golden(store, task, change):
     bundle = make_bundle(store, task)
-    content = {name: bundle.read(name) for name in bundle.manifest["files"]}
+    content = {name: bundle.read(name) for name in bundle.parts["serving"]}
     golden = bundle.json("golden.json")
     golden["predictions"][2] = change(golden["predictions"][2])
     return Predictor(store.add(task, content | {"golden.json": json.dumps(golden).encode()}))
@@ -173,7 +173,7 @@ def test_a_golden_label_that_differs_is_named(store, task):
 def test_a_golden_label_at_the_threshold_may_differ(store):
     bundle = make_bundle(store, "binary")
     share = bundle.json("golden.json")["predictions"][0]["probabilities"]["Y"]
-    content = {name: bundle.read(name) for name in bundle.manifest["files"]}
+    content = {name: bundle.read(name) for name in bundle.parts["serving"]}
     for distance, fails in [(1e-7, False), (1e-5, True)]:
         threshold = share + distance
         model = json.dumps(bundle.json("model.json") | {"threshold": threshold}).encode()

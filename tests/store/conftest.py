@@ -3,14 +3,14 @@
 import pytest
 
 from slipway.store.local import LocalStore
-from transfers import FILES
+from transfers import FILES, JUDGING
 
 
 @pytest.fixture
 def store(tmp_path) -> LocalStore:
     """Where it was trained."""
     made = LocalStore(tmp_path / "here")
-    made.add("trial", FILES)
+    made.add("trial", FILES, JUDGING)
     return made
 
 

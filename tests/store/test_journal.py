@@ -6,7 +6,7 @@ import pytest
 
 import killed
 from slipway.errors import StoreError
-from slipway.model.bundle import Bundle
+from slipway.model.bundle import Bundle, Manifest
 from slipway.store.journal import Journal, champions, entry
 
 
@@ -99,7 +99,7 @@ def test_what_cannot_be_read_is_told(journal):
 
 def test_an_entry_says_who_and_when(monkeypatch):
     monkeypatch.setenv("LOGNAME", "ada")
-    bundle = Bundle(Path("."), "a" * 64, {"problem": "trial"})
+    bundle = Bundle(Path("."), "a" * 64, Manifest("trial", {}), {}, {})
     made = entry("verdict", bundle, None, {"outcome": "kept", "reasons": ["no gain"]}, inputs="f" * 64)
     assert made.pop("at").endswith("+00:00")
     assert made.pop("who").startswith("ada@")

@@ -10,12 +10,12 @@ import pytest
 
 import killed
 from slipway.errors import BundleError, StoreError
-from slipway.model.bundle import MANIFEST, digest_of, manifest_bytes
+from slipway.model.bundle import MANIFEST, digest_of, packed
 from slipway.store.journal import entry
 from slipway.store.local import LocalStore, open_store
 from slipway.store.pointer import Pointer
 
-OLD, NEW = killed.OLD, killed.NEW
+OLD, NEW, JUDGING = killed.OLD, killed.NEW, killed.JUDGING
 POINTER = Pointer("a" * 64, "trial", {"outcome": "promoted"})
 
 
@@ -55,17 +55,17 @@ def test_a_killed_add_leaves_the_old_or_the_new_and_the_next_one_works(tmp_path)
         found = [store.bundle(digest).read("model.json") for digest in store.digests()]
         assert sorted(found, reverse=True) in ([b"old"], [b"old", b"new"])
         seen.add(len(found))
-        added = store.add("trial", NEW)
+        added = store.add("trial", NEW, JUDGING)
         assert store.bundle(added.digest).read("model.onnx") == NEW["model.onnx"]
         assert names(store.bundles) == store.digests()
     assert seen == {1, 2}
 
 
 def test_a_killed_repair_is_done_by_the_next_add(tmp_path):
-    digest = digest_of(manifest_bytes("trial", NEW))
+    digest = digest_of(packed("trial", NEW, JUDGING)[MANIFEST])
 
     def damage(store: LocalStore) -> None:
-        (store.add("trial", NEW).folder / "model.json").write_bytes(b"bad")
+        (store.add("trial", NEW, JUDGING).folder / "model.json").write_bytes(b"bad")
 
     seen = set()
     for store in killed_at_every_step("add", tmp_path, damage):
@@ -73,7 +73,7 @@ def test_a_killed_repair_is_done_by_the_next_add(tmp_path):
             seen.add(store.bundle(digest).read("model.json"))
         except BundleError as error:
             seen.add("damaged" if "from the manifest" in str(error) else "absent")
-        assert store.add("trial", NEW).read("model.json") == b"new"
+        assert store.add("trial", NEW, JUDGING).read("model.json") == b"new"
         assert names(store.bundles) == store.digests()
     assert seen == {"damaged", "absent", b"new"}
 
@@ -102,7 +102,7 @@ def test_a_killed_append_keeps_what_was_there_and_the_next_one_works(tmp_path):
 def test_two_processes_may_add_the_same_bundle_at_once(store):
     writers = [killed.start(store.root, "add") for _ in range(4)]
     assert [writer.wait(60) for writer in writers] == [0] * 4
-    assert names(store.bundles) == store.digests() == [digest_of(manifest_bytes("trial", NEW))]
+    assert names(store.bundles) == store.digests() == [digest_of(packed("trial", NEW, JUDGING)[MANIFEST])]
 
 
 def test_a_living_writer_is_waited_for(store):
@@ -267,7 +267,7 @@ def test_a_promotion_of_the_present_champion_keeps_its_verdict_and_is_in_the_jou
     store.promote(bundle, "promote", "promoted by hand")
     assert store.pointer().verdict == verdict
     assert [each["reasons"] for each in store.journal.entries()] == [["promoted by hand"]]
-    other = store.add("trial", NEW)
+    other = store.add("trial", NEW, JUDGING)
     store.promote(other, "promote", "promoted by hand")
     assert store.pointer().verdict == {"outcome": "promoted", "reasons": ["promoted by hand"]}
 

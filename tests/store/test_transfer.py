@@ -9,7 +9,7 @@ import s3
 from slipway.errors import BundleError, StoreError
 from slipway.model.bundle import digest_of
 from slipway.store.transfer import add_entries, pull, push
-from transfers import DIGEST, ENTRIES, FILES, assert_sound, journal, silent
+from transfers import DIGEST, ENTRIES, FILES, JUDGING, assert_sound, journal, silent
 
 FOLDER = f"models/a/bundles/{DIGEST}/"
 
@@ -28,7 +28,9 @@ def kinds(bucket) -> list[str]:
 def test_what_is_pushed_can_be_pulled_elsewhere(bucket, store, clone):
     told = Told()
     push(store, bucket.remote(), DIGEST, told)
-    assert [name for name, what in told if what == "uploaded"] == ["model.json", "model.onnx", "manifest.json"]
+    names = [name for name, what in told if what == "uploaded"]
+    lists = ["serving.json", "judging.json", "manifest.json"]
+    assert names == [*FILES, *JUDGING, *lists], "a list after its files, the manifest last"
     assert bucket.objects() == {FOLDER + path.name: path.read_bytes() for path in (store.bundles / DIGEST).iterdir()}
     assert pull(clone, bucket.remote(), DIGEST, silent) == "fetched"
     assert clone.bundle(DIGEST).manifest == store.bundle(DIGEST).manifest
@@ -70,7 +72,7 @@ def test_a_damaged_bundle_is_not_pushed(bucket, store):
     assert bucket.objects() == {}
 
 
-@pytest.mark.parametrize("name", ["model.json", "manifest.json"])
+@pytest.mark.parametrize("name", ["model.json", "twin.json", "serving.json", "judging.json", "manifest.json"])
 @pytest.mark.parametrize("way", [{}, {"ChecksumAlgorithm": "SHA256"}])
 @pytest.mark.parametrize("content", [lambda right: b"!" * len(right), lambda right: right + b"!", lambda right: b""])
 def test_a_wrong_object_is_refused_by_name_and_replaced_by_the_next_push(bucket, store, clone, name, way, content):
@@ -113,8 +115,9 @@ def test_a_manifest_beyond_all_measure_is_not_fetched(bucket, clone):
 @pytest.mark.parametrize(
     "manifest, says",
     [
-        (b'{"format": 2}', "format 2 was written by a newer Slipway. Upgrade"),
-        (b'{"format": 2, "files": ["model.json"]}', "newer Slipway"),
+        (b'{"format": 3}', "format 3 was written by a newer Slipway. Upgrade"),
+        (b'{"format": 3, "files": ["model.json"]}', "newer Slipway"),
+        (b'{"format": 2, "problem": "x", "parts": {"../../escaped": "%s"}}' % (b"0" * 64), "not a manifest"),
         (b'{"format":1,"problem":"x","files":{"../../escaped":{"bytes":1,"sha256":"' + b"0" * 64 + b'"}}}', "not a manifest"),
         (b'{"format":1,"problem":"x","files":{"a":7}}', "not a manifest"),
         (b"[]", "not a manifest"),
@@ -127,7 +130,7 @@ def test_a_manifest_that_this_version_cannot_read_is_refused_and_leaves_nothing(
     bucket.put(f"bundles/{digest}/../../escaped", b"x")
     with pytest.raises(BundleError, match=f"{digest}/manifest.json: .*{says}"):
         pull(clone, bucket.remote(), digest, silent)
-    assert list(clone.bundles.iterdir()) == []
+    assert clone.digests() == []
 
 
 @pytest.mark.parametrize(
@@ -136,6 +139,8 @@ def test_a_manifest_that_this_version_cannot_read_is_refused_and_leaves_nothing(
         lambda folder: (folder / "model.json").write_bytes(b"[]"),
         lambda folder: (folder / "model.json").unlink(),
         lambda folder: (folder / "stray").write_bytes(b""),
+        lambda folder: (folder / "judging.json").unlink(),
+        lambda folder: (folder / "twin.json").unlink(),
     ],
 )
 def test_a_bundle_that_is_damaged_here_is_repaired(bucket, store, damage):
@@ -144,6 +149,29 @@ def test_a_bundle_that_is_damaged_here_is_repaired(bucket, store, damage):
     assert pull(store, bucket.remote(), DIGEST, silent) == "repaired"
     assert store.bundle(DIGEST).read("model.json") == FILES["model.json"]
     assert [path.name for path in store.bundles.iterdir()] == [DIGEST]
+
+
+def only_what_serves(store) -> None:
+    for name in ("judging.json", *JUDGING):
+        (store.bundles / DIGEST / name).unlink()
+
+
+def test_what_git_carries_is_completed(bucket, store):
+    push(store, bucket.remote(), DIGEST, silent)
+    only_what_serves(store)
+    assert not store.bundle(DIGEST).whole
+    assert pull(store, bucket.remote(), DIGEST, silent) == "completed"
+    assert store.bundle(DIGEST).whole
+
+
+def test_what_git_carries_needs_no_remote_store_that_has_it(bucket, store, clone):
+    only_what_serves(store)
+    assert pull(store, bucket.remote(), DIGEST, silent) == f"there already; {bucket.url} has no part that judged it"
+    push(store, bucket.remote(), DIGEST, silent)
+    assert pull(clone, bucket.remote(), DIGEST, silent) == "fetched"
+    assert clone.bundle(DIGEST).read("model.onnx") == FILES["model.onnx"]
+    with pytest.raises(BundleError, match="Run slipway pull, or slipway push on the machine that trained it"):
+        clone.bundle(DIGEST).twin()
 
 
 def test_a_repair_that_fails_leaves_what_was_there(bucket, store):
@@ -175,10 +203,10 @@ def test_every_answer_may_be_lost_once(bucket, store, clone, change, kinds):
     push(store, bucket.remote(), DIGEST, silent)
     bucket.proxy.fault = fault
     assert_sound(bucket, clone.root)
-    assert len(lost) == 3 + ("list" in kinds)
+    assert len(lost) == 7 + ("list" in kinds)
 
 
-@pytest.mark.parametrize("number", range(1, 6))
+@pytest.mark.parametrize("number", range(1, 10))
 def test_a_push_goes_on_when_the_connection_is_lost_or_s3_is_busy(bucket, store, clone, number):
     def fault(call, forward):
         if call.number == number:  # what was asked is done, but the answer is lost

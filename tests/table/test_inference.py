@@ -108,7 +108,7 @@ def test_columns_that_the_problem_names_must_be_there(tmp_path, settings, messag
     [
         (
             {"ratio": "bmi / charges"},
-            "features.ratio: reads 'charges', which is the target. A feature reads only columns that",
+            "features.ratio: reads 'charges', which is the target. A feature reads only columns",
         ),
         ({"ratio": "age / `row number`"}, "features.ratio: reads 'row number', which is an id"),
         ({"ratio": "age / left"}, "features.ratio: reads 'left', which is in drop"),

@@ -97,7 +97,7 @@ def test_boosting_may_split_by_sets_of_levels(tmp_path, monkeypatch):
     (member,) = predictor.model.members
     assert member.settings == native
     categories = [field.name for field in predictor.schema if field.type == "category"]
-    assert [each.field for each in member.encoding.outputs if each.kind == "lookup"] == categories
+    assert [each.field for each in member.encoding.outputs if each.kind == "rank"] == categories
     predictor.replay()
     row = {field.name: field.example for field in predictor.schema} | {categories[0]: "never seen"}
     assert np.isfinite(predictor.predict(columns_from_rows(predictor.schema, [row])).values[0])

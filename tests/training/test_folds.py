@@ -9,7 +9,6 @@ from slipway.training.candidates import CANDIDATES, Trial
 from slipway.training.compare import Goal, fit
 from slipway.training.dataset import read
 from slipway.training.folds import folds
-from slipway.training.kin import joined
 from slipway.training.metrics import value
 from slipway.training.search import search
 from tables import charges, grades, problem
@@ -61,10 +60,6 @@ def test_the_same_seed_gives_the_same_folds():
     assert all((a[1] == b[1]).all() for a, b in zip(one, again)) and (one[0][1] != other[0][1]).any()
 
 
-def test_rows_are_joined_by_way_of_others():
-    assert joined(np.array([0, 0, 1, 2]), np.array([5, 3, 3, 4])).tolist() == [0, 0, 0, 2]
-
-
 def test_copies_of_rows_are_no_proof(tmp_path):
     """The error of cross-validation agrees with the hold-out's, which was far better when folds parted copies."""
     table = read(problem(tmp_path, pd.concat([charges(200)] * 5, ignore_index=True), "charges"))
@@ -88,9 +83,9 @@ def test_what_is_learned_of_a_column_is_learned_inside_the_fold(tmp_path, monkey
     seen = []
     linear = CANDIDATES["linear"]
 
-    def spying(schema, columns, *target):
+    def spying(schema, columns, aims, settings):
         seen.append(set(columns["row"].tolist()))
-        return linear.preprocess(schema, columns, *target)
+        return linear.preprocess(schema, columns, aims, settings)
 
     monkeypatch.setitem(CANDIDATES, "linear", replace(linear, preprocess=spying))
     rows = read(problem(tmp_path, charges(200).assign(row=range(200)), "charges")).learned

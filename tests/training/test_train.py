@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,12 +10,17 @@ import numpy as np
 import pytest
 
 import slipway
+from recordings import TABLES, recorded
 from slipway.errors import TableError
+from slipway.model.contents import golden_of, metrics_of, model_of
 from slipway.model.predictor import Predictor
 from slipway.store import local
 from slipway.store.local import LocalStore
+from slipway.store.pointer import Pointer
+from slipway.training import challenger
 from slipway.training.candidates import CANDIDATES
 from slipway.training.dataset import read
+from slipway.training.metrics import value
 from slipway.training.split import held_out
 from slipway.training.train import train
 from slipway.training.workers import Workers
@@ -45,18 +51,114 @@ def test_the_first_useful_model_becomes_champion(tmp_path, store, frame, target,
     predictor = Predictor(store.bundle(outcome.bundle.digest))
     predictor.replay()
     assert predictor.task == task
-    assert set(outcome.bundle.manifest["files"]) == {
+    assert set(outcome.bundle.parts["serving"]) == {
         "schema.json",
         "model.json",
         "model.onnx",
         "golden.json",
         "metrics.json",
         "drift.json",
+        "live.json",
         "report.html",
         "fit.svg",
     }
+    assert set(outcome.bundle.parts["judging"]) == {"twin.json", "twin.onnx"}
     entry = store.journal.entries()[-1]
     assert (entry["event"], entry["outcome"], entry["digest"]) == ("verdict", "promoted", outcome.bundle.digest)
+
+
+def test_what_is_served_learned_from_all_rows_and_its_twin_from_those_not_held_out(tmp_path, store):
+    frame = charges()
+    bundle = trained(tmp_path, store, frame, "charges", candidates=["linear"]).bundle
+    served, twin = model_of(bundle), model_of(bundle.twin())
+    assert served.rows.training == len(frame) and twin.rows.training == len(frame) - twin.rows.holdout
+    assert twin.rows.holdout == served.rows.holdout == metrics_of(bundle).holdout.rows > 0
+    assert [each.settings for each in served.members] == [each.settings for each in twin.members]
+    assert bundle.read("model.onnx") != bundle.read("twin.onnx")
+    own, table = golden_of(bundle), read(problem(tmp_path, frame, "charges", candidates=["linear"]))
+    assert own.predictions[0]["prediction"] in Predictor(bundle).scores(table.unseen.columns)
+    reached = goal_value(table, Predictor(bundle.twin()))
+    assert metrics_of(bundle).holdout.metrics["rmse"].value == pytest.approx(reached)
+    assert bundle.json("drift.json")["rows"] == len(frame)
+
+
+def goal_value(table, predictor) -> float:
+    unseen, goal = table.unseen, table.goal
+    return value(goal.metric, goal.scored(unseen.y, predictor.scores(unseen.columns), predictor.threshold))
+
+
+def test_a_refit_that_answers_otherwise_is_not_served(tmp_path, store, monkeypatch):
+    """A refit whose target was shuffled: its twin is served, and the report says so."""
+    real = challenger.fit
+
+    def shuffled(trial, rows, seed):
+        y = np.random.default_rng(0).permutation(rows.y) if len(rows.y) == 240 else rows.y
+        return real(trial, replace(rows, y=y), seed)
+
+    monkeypatch.setattr(challenger, "fit", shuffled)
+    bundle = trained(tmp_path, store, charges(240), "charges", candidates=["linear"]).bundle
+    assert bundle.read("model.onnx") == bundle.read("twin.onnx")
+    assert model_of(bundle).rows == model_of(bundle.twin()).rows
+    assert metrics_of(bundle).notes[-1].startswith("the model that learned from all rows is not served: rmse")
+
+
+def test_a_refit_that_is_exported_otherwise_is_refused(tmp_path, store, monkeypatch):
+    linear, exported = CANDIDATES["linear"], []
+
+    def wrong(fitted, features):
+        exported.append(linear.export(fitted, features))
+        off = 1.001 if len(exported) % 2 == 0 else 1
+        return replace(exported[-1], base=[exported[-1].base[0] * off])
+
+    monkeypatch.setitem(CANDIDATES, "linear", replace(linear, export=wrong))
+    with pytest.raises(TableError, match="its export answers 240 of 240 rows unlike scikit-learn"):
+        trained(tmp_path, store, charges(240), "charges", candidates=["linear"])
+
+
+def test_models_meet_by_their_twins(tmp_path, store, monkeypatch):
+    """What was fitted on the rows held out would flatter the champion."""
+    first = trained(tmp_path, store, charges(), "charges", candidates=["linear"], drop=["smoker"]).bundle
+    outcome = trained(tmp_path, store, charges(), "charges", candidates=["linear"], drop=["smoker"], seed=1)
+    reached = f"{metrics_of(first).holdout.metrics['rmse'].value:.4g}"
+    assert f"rmse {reached} against the champion's {reached}" in outcome.verdict.reasons[0]
+
+
+def test_a_champion_without_its_twin_is_kept_and_the_cure_told(tmp_path, store):
+    first = trained(tmp_path, store, charges(), "charges", drop=["smoker"]).bundle
+    for name in ("judging.json", "twin.json", "twin.onnx"):
+        (first.folder / name).unlink()
+    outcome = trained(tmp_path, store, charges(), "charges")
+    assert outcome.verdict.outcome == "kept" and "Run slipway pull" in outcome.verdict.reasons[0]
+
+
+def test_a_champion_of_format_1_is_met(tmp_path, store):
+    folder = recorded(1, "regression")
+    shutil.copytree(folder, store.bundles / folder.name)
+    store.point(Pointer(folder.name, "regression", {}))
+    frame, target, _ = TABLES["regression"]
+    outcome = trained(tmp_path, store, frame, target, name="regression", candidates=["linear"])
+    assert outcome.champion == folder.name and "against the champion's" in outcome.verdict.reasons[0]
+
+
+def test_a_first_model_of_a_shuffled_target_is_kept(tmp_path, store):
+    """As often as not it is better than the baseline by luck."""
+    verdicts = []
+    for seed in range(6):
+        frame = grades(150, seed=seed)
+        shuffled = frame.assign(grade=frame["grade"].sample(frac=1, random_state=seed).to_numpy())
+        alone = LocalStore(tmp_path / f"artifacts{seed}")
+        verdicts.append(trained(tmp_path, alone, shuffled, "grade", candidates=["linear"]).verdict)
+    assert sum(verdict.meeting.gain > 0 for verdict in verdicts) >= 2
+    assert sum(verdict.promoted for verdict in verdicts) <= 1
+    assert all("slipway promote" in verdict.reasons[-1] for verdict in verdicts if not verdict.promoted)
+
+
+def test_a_challenger_that_is_kept_makes_the_next_look_stricter(tmp_path, store):
+    frame = charges(600).assign(row=[f"r{number}" for number in range(600)])
+    verdicts = [trained(tmp_path, store, frame, "charges", id="row", drop=away).verdict for away in ([], ["bmi"], ["age"])]
+    assert [verdict.outcome for verdict in verdicts] == ["promoted", "kept", "kept"]
+    first, second, third = (verdict.meeting for verdict in verdicts)
+    assert (first.look, second.look, third.look) == (1, 2, 3) and third.allowed < second.allowed == first.allowed
 
 
 def test_the_same_again_is_kept(tmp_path, store):
@@ -78,12 +180,12 @@ def test_a_better_model_is_promoted_and_a_worse_one_kept(tmp_path, store):
 
 
 def test_the_champion_is_verified_and_loaded_once(tmp_path, store, monkeypatch):
-    first = trained(tmp_path, store, charges(), "charges", drop=["smoker"]).bundle.digest
+    first = trained(tmp_path, store, charges(), "charges", drop=["bmi"]).bundle.digest
     verified, replayed = [], []
     read_bundle, replay = local.read_bundle, Predictor.replay
     monkeypatch.setattr(local, "read_bundle", lambda folder, digest: verified.append(digest) or read_bundle(folder, digest))
     monkeypatch.setattr(Predictor, "replay", lambda self: replayed.append(self.digest) or replay(self))
-    assert trained(tmp_path, store, charges(seed=1), "charges", drop=["smoker"]).champion == first
+    assert trained(tmp_path, store, charges(seed=1), "charges", drop=["bmi"]).champion == first
     assert (verified.count(first), replayed) == (1, [first])
 
 
@@ -140,7 +242,7 @@ def test_a_champion_of_another_task_cannot_be_compared(tmp_path, store):
 
 def test_a_champion_of_another_problem_is_no_rival(tmp_path, store):
     other = trained(tmp_path, store, grades(400), "grade").bundle
-    store.promote(store.add("exam", {name: other.read(name) for name in other.manifest["files"]}), "promote", "by hand")
+    store.promote(store.add("exam", {name: other.read(name) for name in other.parts["serving"]}), "promote", "by hand")
     outcome = trained(tmp_path, store, charges(), "charges")
     assert outcome.verdict.promoted and "is of the problem exam" in outcome.verdict.reasons[0]
 
@@ -155,7 +257,7 @@ def test_a_broken_champion_is_replaced(tmp_path, store):
 
 def test_a_champion_without_golden_predictions_is_replaced(tmp_path, store):
     first = trained(tmp_path, store, charges(), "charges").bundle
-    content = {name: first.read(name) for name in first.manifest["files"]} | {"golden.json": b"{}"}
+    content = {name: first.read(name) for name in first.parts["serving"]} | {"golden.json": b"{}"}
     store.promote(store.add("trial", content), "promote", "by hand")
     outcome = trained(tmp_path, store, charges(seed=1), "charges")
     assert outcome.verdict.promoted and "golden.json: Object missing required field" in outcome.verdict.reasons[0]
@@ -201,7 +303,7 @@ def interrupted_after(number, monkeypatch):
 
 
 def test_ctrl_c_keeps_the_best_so_far(tmp_path, store, monkeypatch):
-    interrupted_after(22, monkeypatch)  # the first fold has 5 fits, so that one trial has all five folds behind it
+    interrupted_after(22, monkeypatch)  # the first fold has 5 fits, so that two trials have all five folds behind them
     outcome = trained(tmp_path, store, charges(), "charges", **{"search.trials": 16, "candidates": ["linear"]})
     metrics = outcome.bundle.json("metrics.json")
     assert [entry["candidate"] for entry in metrics["leaderboard"]] == ["linear", "baseline"]
@@ -245,8 +347,9 @@ from pathlib import Path
 from slipway.problem import load_problem
 from slipway.store import local
 from slipway.store.local import LocalStore
+from slipway.training.dataset import read
+from slipway.training.metrics import value
 from slipway.training.train import train
-from slipway.training.workers import Workers
 if __name__ == "__main__":
     problem = load_problem("slipway.yaml")
     print(train(problem, LocalStore(Path("artifacts")), inputs="0", jobs=int(sys.argv[1])).bundle.digest)
@@ -281,7 +384,7 @@ def test_golden_rows_are_requests_and_no_time_or_host_is_in_the_bundle(tmp_path,
     assert all(isinstance(row["age"], int) and row["smoker"] in ("yes", "no") for row in golden["rows"])
     assert any(row["bmi"] is None for row in golden["rows"]) or len(golden["rows"]) < 40
     journal = store.journal.entries()[-1]
-    everything = b"".join(outcome.bundle.read(name) for name in outcome.bundle.manifest["files"])
+    everything = b"".join(outcome.bundle.read(name) for name in outcome.bundle.files)
     assert journal["at"][:10].encode() not in everything
     assert json.dumps(journal["who"].split("@")[1]).encode() not in everything
     assert np.isfinite(golden["predictions"][0]["prediction"])

@@ -20,7 +20,8 @@ from slipway.cli.progress import Progress
 def command(release: Path | None, path: str | None) -> None:
     """Copy the champion's bundle, and new entries of the journal, to the remote store.
 
-    Files that are already there are skipped, so the next push completes an interrupted one.
+    Files that are already there are skipped, so the next push completes an interrupted one. Without a champion, only the
+    journal is copied.
 
     \b
     Example:
@@ -34,8 +35,12 @@ def command(release: Path | None, path: str | None) -> None:
 
     problem = load_problem(path)
     store, remote = open_store(problem.folder), open_remote(problem)
-    bundle = store.champion()
     entries = store.journal.entries()
+    judged = any(entry.get("event") == "verdict" for entry in entries)
+    if judged and not release and store.pointer() is None:  # the gate kept all: the next training must know of these looks
+        click.echo(f"No champion yet; {add_entries(remote, entries)} new in the journal of {remote}.")
+        return
+    bundle = store.champion()
     if release:
         try:
             content = release.read_bytes()

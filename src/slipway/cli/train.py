@@ -119,3 +119,5 @@ def _show(outcome: "Outcome") -> None:
     click.echo(f"Data:    {model_of(outcome.bundle).data[:12]}")
     if outcome.verdict.promoted:
         click.echo("\nNext: slipway serve")
+    elif outcome.champion is None:
+        click.echo(f"\nNext: improve it, or serve it anyway: slipway promote {outcome.bundle.digest[:12]}")

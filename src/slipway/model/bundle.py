@@ -1,7 +1,9 @@
 """A bundle: the immutable result of a training, named by the SHA-256 of its manifest.
 
-The manifest lists the SHA-256 of every other file, so the digest vouches for all of them. The digest comes from
-outside (the pointer in git); nothing inside a bundle can vouch for the bundle. docs/bundle.md describes the files.
+It has two parts: what serves, and what judged it (the twin, fitted without the rows held out). Each part lists the SHA-256
+of its files, and the manifest that of each list, so the digest vouches for every byte, and either part can be verified
+without the other: an image carries what serves alone. The digest comes from outside (the pointer in git); nothing inside a
+bundle can vouch for the bundle. docs/bundle.md describes the files.
 """
 
 import json
@@ -16,25 +18,42 @@ from typing import Any, TypedDict
 from slipway.errors import BundleError
 from slipway.model.document import parse
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
+SERVING, JUDGING = "serving", "judging"
+LISTS = {SERVING: "serving.json", JUDGING: "judging.json"}
+MODEL, TWIN = "model.json", "twin.json"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+TRAIN_AGAIN = "The bundle is damaged: delete its folder and run slipway train, or fetch it again"
 
 
 class Listed(TypedDict):
-    """What the manifest says of a file."""
+    """What a list says of a file."""
 
     sha256: str
     bytes: int
 
 
-class Manifest(TypedDict):
-    """manifest.json."""
+Files = Mapping[str, Listed]
 
-    format: int
+
+@dataclass(frozen=True)
+class Manifest:
+    """manifest.json.
+
+    Parameters
+    ----------
+    problem : str
+    lists : mapping
+        Part → SHA-256 of its list; none in format 1, which has one part.
+    files : mapping or None
+        Of format 1, whose manifest lists the files itself.
+    """
+
     problem: str
-    files: dict[str, Listed]
+    lists: Mapping[str, str]
+    files: Files | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,10 @@ class Bundle:
     digest : str
         64 hexadecimal digits.
     manifest : Manifest
+    lists : mapping
+        The lists that are here, by file name.
+    parts : mapping
+        The parts that are here, each with its files.
     held : mapping
         Content of the files that `hold` keeps in memory.
     """
@@ -54,11 +77,27 @@ class Bundle:
     folder: Path
     digest: str
     manifest: Manifest
+    lists: Files
+    parts: Mapping[str, Files]
     held: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def problem(self) -> str:
-        return self.manifest["problem"]
+        return self.manifest.problem
+
+    @property
+    def whole(self) -> bool:
+        """Whether all parts are here."""
+        return self.parts.keys() >= self.manifest.lists.keys()
+
+    @property
+    def files(self) -> dict[str, Listed]:
+        """All files that are here but the manifest, those of each part before its list."""
+        return {name: listed for part in (*self.parts.values(), self.lists) for name, listed in part.items()}
+
+    def carried(self, part: str) -> tuple[str, ...]:
+        """The files that make `part` readable elsewhere."""
+        return (*self.parts[part], *(LISTS[part],) * (LISTS[part] in self.lists), MANIFEST)
 
     def require_problem(self, name: str) -> None:
         """BundleError when it is of another problem than `name`."""
@@ -70,24 +109,39 @@ class Bundle:
 
     def has(self, name: str) -> bool:
         """Whether there is such a file; an earlier format may lack it."""
-        return name in self.manifest["files"]
+        return name in self.files
 
     def read(self, name: str) -> bytes:
         """The verified content of one file; BundleError when it is absent or damaged."""
         if name in self.held:
             return self.held[name]
-        listed = self.manifest["files"].get(name)
+        listed = self.files.get(name)
         if listed is None:
             raise BundleError(f"bundle {self.digest[:12]} has no {name}")
-        path = self.folder / name
-        content = _content(path, listed["bytes"])
-        if sha256(content).hexdigest() != listed["sha256"]:
-            raise BundleError(f"{path}: differs from the manifest (SHA-256)", TRAIN_AGAIN)
-        return content
+        return _verified(self.folder / name, listed["sha256"], listed["bytes"])
 
     def hold(self, names: Iterable[str]) -> "Bundle":
         """The same bundle, which reads these of its files from memory when its folder is gone; BundleError as `read`."""
-        return replace(self, held={name: self.read(name) for name in names if name in self.manifest["files"]})
+        return replace(self, held={name: self.read(name) for name in names if name in self.files})
+
+    def twin(self) -> "Bundle":
+        """The bundle with the model that was judged in place of the one that serves; the same in format 1.
+
+        Raises
+        ------
+        BundleError
+            When nothing judged it, or the part that did is not here.
+        """
+        if self.manifest.files is not None:
+            return self
+        if JUDGING not in self.manifest.lists:
+            raise BundleError(f"bundle {self.digest[:12]} was not judged: it has no model without the held-out rows")
+        if JUDGING not in self.parts:
+            raise BundleError(
+                f"bundle {self.digest[:12]} is here without the part that judged it",
+                "Run slipway pull, or slipway push on the machine that trained it",
+            )
+        return replace(self, held={**self.held, MODEL: self.read(TWIN)})
 
     def json(self, name: str) -> dict[str, Any]:
         """One file as JSON."""
@@ -98,21 +152,28 @@ class Bundle:
             raise BundleError(f"{self.folder / name}: not JSON ({error})") from error
 
 
-TRAIN_AGAIN = "The bundle is damaged: delete its folder and run slipway train, or fetch it again"
+def packed(problem: str, serving: Mapping[str, bytes], judging: Mapping[str, bytes]) -> dict[str, bytes]:
+    """All files of a bundle: those of its parts, their lists, and the manifest; the same files produce the same bytes.
 
-
-def manifest_bytes(problem: str, files: Mapping[str, bytes]) -> bytes:
-    """The manifest of these files; the same files produce the same bytes."""
-    for name in files:
-        if not FILE_NAME.fullmatch(name) or name == MANIFEST:
+    A bundle that nothing judged has no such part.
+    """
+    parts = {SERVING: serving} | ({JUDGING: judging} if judging else {})
+    found = {name: content for files in parts.values() for name, content in files.items()}
+    for name in found:
+        if not FILE_NAME.fullmatch(name) or name in (MANIFEST, *LISTS.values()):
             raise BundleError(f"{name!r}: not a valid file name for a bundle")
-    document = {
-        "format": FORMAT,
-        "problem": problem,
-        "files": {name: {"sha256": sha256(content).hexdigest(), "bytes": len(content)} for name, content in files.items()},
-    }
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode() + b"\n"
+    lists = {part: _canonical({"files": {name: _listed(files[name]) for name in files}}) for part, files in parts.items()}
+    sums = {part: sha256(content).hexdigest() for part, content in lists.items()}
+    manifest = _canonical({"format": FORMAT, "problem": problem, "parts": sums})
+    return found | {LISTS[part]: content for part, content in lists.items()} | {MANIFEST: manifest}
+
+
+def _listed(content: bytes) -> Listed:
+    return {"sha256": sha256(content).hexdigest(), "bytes": len(content)}
+
+
+def _canonical(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
 
 
 def digest_of(manifest: bytes) -> str:
@@ -121,24 +182,44 @@ def digest_of(manifest: bytes) -> str:
 
 
 def read_bundle(folder: Path, digest: str) -> Bundle:
-    """Open the bundle in `folder` and verify every byte of it.
+    """Open the bundle in `folder` and verify every byte of it; what judged it may be absent, as a whole.
 
     Raises
     ------
     BundleError
         When a file is missing, damaged, unlisted or a link, or when a newer Slipway wrote the bundle.
     """
-    bundle = Bundle(folder, digest, _manifest(folder, digest))
-    listed = {MANIFEST, *bundle.manifest["files"]}
+    path = folder / MANIFEST
+    content = _content(path)
+    if digest_of(content) != digest:
+        raise BundleError(f"{path}: its SHA-256 does not match the digest {digest[:12]}", TRAIN_AGAIN)
+    manifest = read_manifest(content, str(path))
     try:
-        unlisted = sorted({path.name for path in folder.iterdir()} - listed)
+        there = {path.name for path in folder.iterdir()}
     except OSError as error:
         raise BundleError(f"{folder}: cannot be read ({error.strerror})", TRAIN_AGAIN) from error
-    if unlisted:
+    lists = {}
+    parts = {SERVING: manifest.files} if manifest.files is not None else {}
+    for part, wanted in manifest.lists.items():
+        if part == JUDGING and LISTS[part] not in there:
+            continue
+        content = _verified(folder / LISTS[part], wanted)
+        lists[LISTS[part]] = Listed(sha256=wanted, bytes=len(content))
+        parts[part] = read_list(content, str(folder / LISTS[part]))
+    bundle = Bundle(folder, digest, manifest, lists, parts)
+    if unlisted := sorted(there - {MANIFEST, *bundle.files}):
         raise BundleError(f"{folder / unlisted[0]}: is not in the manifest", "Delete it: a bundle never changes")
-    for name in bundle.manifest["files"]:
-        bundle.read(name)
+    for files in parts.values():
+        for name in files:
+            bundle.read(name)
     return bundle
+
+
+def _verified(path: Path, wanted: str, size: int | None = None) -> bytes:
+    content = _content(path, size)
+    if sha256(content).hexdigest() != wanted:
+        raise BundleError(f"{path}: differs from the manifest (SHA-256)", TRAIN_AGAIN)
+    return content
 
 
 def _content(path: Path, size: int | None = None) -> bytes:
@@ -154,30 +235,42 @@ def _content(path: Path, size: int | None = None) -> bytes:
         raise BundleError(f"{path}: cannot be read ({error.strerror})", TRAIN_AGAIN) from error
 
 
-def _manifest(folder: Path, digest: str) -> Manifest:
-    path = folder / MANIFEST
-    content = _content(path)
-    if digest_of(content) != digest:
-        raise BundleError(f"{path}: its SHA-256 does not match the digest {digest[:12]}", TRAIN_AGAIN)
+def read_manifest(content: bytes, where: str) -> Manifest:
+    """Read a manifest; BundleError naming `where` when it is none, or of a newer format."""
     try:
-        manifest: Manifest = parse(content)
-        newer = manifest["format"] > FORMAT
-        sound = (
-            newer
-            or manifest["format"] == FORMAT
-            and isinstance(manifest["problem"], str)
-            and all(
-                FILE_NAME.fullmatch(name) and isinstance(listed["sha256"], str) and isinstance(listed["bytes"], int)
-                for name, listed in manifest["files"].items()
+        document = parse(content)
+        if isinstance(document["format"], int) and document["format"] > FORMAT:
+            raise BundleError(
+                f"{where}: format {document['format']} was written by a newer Slipway",
+                f"Upgrade: this version reads formats up to {FORMAT}",
             )
-        )
-    except (ValueError, TypeError, KeyError, AttributeError):
-        newer = sound = False
+        if document["format"] == 1 and isinstance(document["problem"], str):
+            return Manifest(document["problem"], {}, _files(document))
+        lists = document["parts"]
+        sound = document["format"] == FORMAT and isinstance(document["problem"], str)
+        sound &= SERVING in lists and all(part in LISTS and DIGEST.fullmatch(wanted) for part, wanted in lists.items())
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _not_written(where, "a manifest") from error
     if not sound:  # a given digest does not prove that its content was ever checked
-        raise BundleError(f"{path}: not a manifest", "Only slipway train writes bundles")
-    if newer:
-        raise BundleError(
-            f"{path}: format {manifest['format']} was written by a newer Slipway",
-            f"Upgrade: this version reads formats up to {FORMAT}",
-        )
-    return manifest
+        raise _not_written(where, "a manifest")
+    return Manifest(document["problem"], {part: lists[part] for part in LISTS if part in lists})
+
+
+def read_list(content: bytes, where: str) -> Files:
+    """Read the list of a part; BundleError naming `where` when it is none."""
+    try:
+        return _files(parse(content))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _not_written(where, "a list of files") from error
+
+
+def _files(document: Any) -> Files:
+    files: Files = document["files"]
+    for name, listed in files.items():
+        if not FILE_NAME.fullmatch(name) or not isinstance(listed["sha256"], str) or not isinstance(listed["bytes"], int):
+            raise ValueError(name)
+    return files
+
+
+def _not_written(where: str, what: str) -> BundleError:
+    return BundleError(f"{where}: not {what}", "Only slipway train writes bundles")

@@ -271,12 +271,12 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 
 def model_of(bundle: Bundle | Draft) -> Model:
     """model.json; BundleError if it is invalid."""
-    return document(bundle, "model.json", Model, _members)
+    return document_of(bundle, "model.json", Model, _members)
 
 
 def schema_of(bundle: Bundle | Draft) -> Schema:
     """schema.json; BundleError if it is invalid."""
-    schema = document(bundle, "schema.json", Schema)
+    schema = document_of(bundle, "schema.json", Schema)
     if len(set(schema.names)) < len(schema.names):
         raise unfit(bundle, "schema.json", "duplicate field name")
     return schema
@@ -284,12 +284,12 @@ def schema_of(bundle: Bundle | Draft) -> Schema:
 
 def golden_of(bundle: Bundle | Draft) -> Golden:
     """golden.json; BundleError if it is invalid."""
-    return document(bundle, "golden.json", Golden)
+    return document_of(bundle, "golden.json", Golden)
 
 
 def metrics_of(bundle: Bundle | Draft) -> Metrics:
     """metrics.json; BundleError when it is none."""
-    return document(bundle, "metrics.json", Metrics)
+    return document_of(bundle, "metrics.json", Metrics)
 
 
 def unfit(bundle: Bundle | Draft, name: str, reason: str) -> BundleError:
@@ -314,8 +314,8 @@ def _members(found: Any) -> Any:
     return {key: value for key, value in found.items() if key not in own} | {"members": [member]}
 
 
-def document(bundle: Bundle | Draft, name: str, kind: type[T], modern: Callable[[Any], Any] = lambda found: found) -> T:
-    """One document of a bundle, brought to this version's form by `modern`; BundleError if it is invalid."""
+def document_of(bundle: Bundle | Draft, name: str, kind: type[T], modern: Callable[[Any], Any] = lambda each: each) -> T:
+    """A JSON file of a bundle, typed; `modern` makes the present form of an earlier one. BundleError if it is invalid."""
     try:
         return msgspec.convert(modern(msgspec.json.decode(bundle.read(name))), kind)
     except msgspec.ValidationError as error:

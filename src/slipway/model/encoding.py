@@ -18,9 +18,11 @@ KINDS: dict[str, set[str]] = {
     "value": {"number", "integer", "date"},
     "log": {"number", "integer"},
     "level": {"category"},
-    "lookup": {"category"},
+    "rank": {"category"},
+    "mean": {"category"},
     "missing": {"number", "integer", "category", "date"},
 } | {part: {"date"} for part in PARTS}
+NUMBERED = ("rank", "mean")  # the kinds that have a number for each level
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,12 @@ class Output:
     ----------
     kind : str
         ``value`` (the number itself), ``log`` (sign(x)·log(1+|x|)), ``missing`` (1 where the cell is missing),
-        ``level`` (1 where the cell is one of `levels`), ``lookup`` (the number that `values` has for the level),
+        ``level`` (1 where the cell is one of `levels`), ``rank`` or ``mean`` (the number that `values` has for the level),
         or a part of a date (`slipway.table.date_parts`).
     field : str
         Of the schema, or a feature.
     levels : tuple of str
-        For ``level`` and ``lookup`` only.
+        Of ``level``, ``rank`` and ``mean``.
     unseen : bool
         Whether a level that training never saw counts as one of `levels` (the group of rare levels).
     fill : float or None
@@ -44,9 +46,9 @@ class Output:
     mean, scale : float
         The output is (x − mean) / scale.
     values : tuple of float
-        For ``lookup`` only: a number for each of `levels`.
+        Of ``rank`` and ``mean``: a number for each of `levels`.
     other : float or None
-        For ``lookup`` only: the number for every other level, those that training never saw among them; None is a missing
+        Of ``rank`` and ``mean``: the number for every other level, those that training never saw among them; None is a missing
         value.
     """
 
@@ -102,12 +104,12 @@ class Encoding:
 
     @cached_property
     def _known(self) -> list[np.ndarray | None]:
-        """Per output of a category: of ``level`` the codes that count, of ``lookup`` a number per code; else None."""
+        """Per output: of ``level`` the codes that count, of ``rank`` and ``mean`` a number for each code, else None."""
         return [
             _codes(output, self._fields[output.field].levels)
             if output.kind == "level"
             else _numbers(output, self._fields[output.field].levels)
-            if output.kind == "lookup"
+            if output.kind in NUMBERED
             else None
             for output in self.outputs
         ]
@@ -132,9 +134,9 @@ def _fits(output: Output, field: Field | None) -> bool:
     some = bool(output.levels) or output.unseen
     return (
         field.type in KINDS.get(output.kind, ())
-        and some == (output.kind in ("level", "lookup"))
+        and some == (output.kind in ("level", *NUMBERED))
         and set(output.levels) <= set(field.levels)
-        and len(output.values) == (len(output.levels) if output.kind == "lookup" else 0)
+        and len(output.values) == (len(output.levels) if output.kind in NUMBERED else 0)
     )
 
 
@@ -152,7 +154,7 @@ def _raw(output: Output, column: np.ndarray, known: np.ndarray | None) -> np.nda
     raw: np.ndarray
     if output.kind == "value":
         raw = column
-    elif known is not None and output.kind == "lookup":
+    elif known is not None and output.kind in NUMBERED:
         raw = known[column]  # UNSEEN and MISSING count from the end
     elif known is not None:
         raw = np.isin(column, known) if len(known) > 1 else column == known[0]

@@ -8,7 +8,7 @@ with the fields is small.
 import msgspec
 
 from slipway.model.bundle import Bundle
-from slipway.model.contents import Draft, Estimate, document
+from slipway.model.contents import Draft, Estimate, document_of
 
 NAME = "evaluation.json"
 
@@ -347,4 +347,4 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
 def evaluation_of(bundle: Bundle | Draft) -> Evaluation | None:
     """evaluation.json; None for a bundle of a format without it, BundleError if it is invalid."""
-    return document(bundle, NAME, Evaluation) if bundle.has(NAME) else None
+    return document_of(bundle, NAME, Evaluation) if bundle.has(NAME) else None

@@ -1,4 +1,4 @@
-"""Copy only the champion of a store to the folder that an image serves it from.
+"""Copy only what serves of a store's champion to the folder that an image answers from.
 
 python -m slipway.store.bake artifacts /release
 """
@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 from slipway.errors import SlipwayError
+from slipway.model.bundle import SERVING
 from slipway.store.local import LocalStore
 from slipway.store.pointer import FILE
 
 
 def bake(store: LocalStore, release: LocalStore) -> str:
-    """Copy the pointer and the verified bundle that it names; returns the digest of the bundle.
+    """Copy the pointer and the part that serves of the bundle that it names, verified; returns the digest of the bundle.
 
     Raises
     ------
@@ -21,8 +22,10 @@ def bake(store: LocalStore, release: LocalStore) -> str:
         If there is no champion, or its bundle is missing or damaged.
     """
     bundle = store.champion()
-    release.bundles.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(bundle.folder, release.bundles / bundle.digest)
+    folder = release.bundles / bundle.digest
+    folder.mkdir(parents=True)
+    for name in bundle.carried(SERVING):
+        shutil.copy(bundle.folder / name, folder / name)
     shutil.copy(store.root / FILE, release.root / FILE)
     return release.champion().digest
 

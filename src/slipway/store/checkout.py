@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.errors import StoreError
-from slipway.model.bundle import DIGEST, MANIFEST, Bundle
+from slipway.model.bundle import DIGEST, MANIFEST, SERVING, Bundle
 from slipway.store.local import LocalStore
 from slipway.store.pointer import FILE
 
@@ -42,7 +42,7 @@ class Checkout:
         return {name for name in folders if DIGEST.fullmatch(name)}
 
     def keep(self, store: LocalStore, bundle: Bundle) -> None:
-        """Stage a bundle for the next commit, and remove the previous one from it.
+        """Stage what serves of a bundle for the next commit, and remove the previous bundle from it.
 
         The files of the previous one stay on this disk and in earlier commits.
 
@@ -54,11 +54,11 @@ class Checkout:
         size = size_of(bundle)
         if size > LIMIT:
             raise StoreError(
-                f"bundle {bundle.digest[:12]} has {size:,} bytes; the limit for a bundle in git is {LIMIT:,}",
+                f"what serves of bundle {bundle.digest[:12]} has {size:,} bytes; the limit for a bundle in git is {LIMIT:,}",
                 "Set remote in slipway.yaml and run slipway push, or remove candidates with large models",
             )
         root = store.bundles.resolve()
-        self._do("add", "--force", "--", root / bundle.digest)
+        self._do("add", "--force", "--", *(root / bundle.digest / name for name in bundle.carried(SERVING)))
         for digest in sorted(self.bundles(store) - {bundle.digest}):
             self._do("rm", "-r", "--cached", "--quiet", "--", root / digest)
 
@@ -82,6 +82,6 @@ class Checkout:
 
 
 def size_of(bundle: Bundle) -> int:
-    """Bytes of all files of a bundle, the manifest with them."""
-    listed: int = sum(each["bytes"] for each in bundle.manifest["files"].values())
+    """Bytes of what serves of a bundle, its list and the manifest with it."""
+    listed: int = sum(bundle.files[name]["bytes"] for name in bundle.carried(SERVING) if name != MANIFEST)
     return listed + (bundle.folder / MANIFEST).stat().st_size

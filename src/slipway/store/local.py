@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from slipway.errors import BundleError, StoreError
-from slipway.model.bundle import DIGEST, MANIFEST, Bundle, digest_of, manifest_bytes, read_bundle
+from slipway.model.bundle import DIGEST, MANIFEST, Bundle, digest_of, packed, read_bundle
 from slipway.model.document import read_plain
 from slipway.store.atomic import locked, replace, sync_folder, unwritable, write_synced
 from slipway.store.digests import find
@@ -28,37 +29,44 @@ class LocalStore:
     def bundles(self) -> Path:
         return self.root / "bundles"
 
-    def add(self, problem: str, files: Mapping[str, bytes]) -> Bundle:
+    def add(self, problem: str, serving: Mapping[str, bytes], judging: Mapping[str, bytes] | None = None) -> Bundle:
         """Write a bundle, all or nothing; an intact existing one is left alone.
+
+        Parameters
+        ----------
+        problem : str
+        serving, judging : mapping
+            Name → content of the files that serve, and of those that judged; none of the latter when nothing judged it.
 
         Raises
         ------
         StoreError
             If the folder cannot be written (permissions, full disk). Nothing is left behind.
         """
-        manifest = manifest_bytes(problem, files)
-        return self.keep(digest_of(manifest), {**files, MANIFEST: manifest})
+        files = packed(problem, serving, judging or {})
+        return self.keep(digest_of(files[MANIFEST]), files)
 
     def keep(self, digest: str, files: Mapping[str, bytes]) -> Bundle:
-        """Write the bundle `digest` from its files, including the manifest, like `add`; BundleError if they do not match."""
+        """Write the bundle `digest` from its files, lists and manifest, like `add`; BundleError if they do not match."""
         try:
             if not self.bundles.is_dir():
                 self.bundles.mkdir(parents=True, exist_ok=True)
                 sync_folder(self.root)
             with locked(self.bundles):
                 clean(self.bundles)
-                if not self._sound(digest):
+                if not self._sound(digest, files):
                     self._write(digest, files)
         except OSError as error:
             raise unwritable(self.bundles, error) from error
         return read_bundle(self.bundles / digest, digest)
 
-    def _sound(self, digest: str) -> bool:
+    def _sound(self, digest: str, files: Mapping[str, bytes]) -> bool:
+        """Whether all these files are there, and no byte is damaged."""
         try:
-            read_bundle(self.bundles / digest, digest)
+            there = read_bundle(self.bundles / digest, digest)
         except BundleError:
             return False
-        return True
+        return {MANIFEST, *there.files} >= files.keys()
 
     def _write(self, digest: str, files: Mapping[str, bytes]) -> None:
         final = self.bundles / digest
@@ -105,8 +113,15 @@ class LocalStore:
         """The champion; StoreError before the first promotion."""
         pointer = self.pointer()
         if pointer is None:
-            raise StoreError(f"{self.root / FILE}: no champion yet", "Run slipway train first; commit the file to release it")
+            raise StoreError(f"{self.root / FILE}: no champion yet", self._first_champion())
         return pointer
+
+    def _first_champion(self) -> str:
+        """What to do for a first champion; the gate may have kept the model of the last training."""
+        last: dict[str, Any] = next((each for each in reversed(self.journal.entries()) if each.get("event") == "verdict"), {})
+        if last.get("outcome") == "kept" and last.get("digest") in self.digests():
+            return f"The gate kept the last model: improve it, or serve it anyway: slipway promote {last['digest'][:12]}"
+        return "Run slipway train first; commit the file to release it"
 
     def champion(self) -> Bundle:
         """The champion's bundle, verified; StoreError before the first promotion, BundleError if it is missing or damaged."""

@@ -227,8 +227,14 @@ def _wait(attempt: int) -> None:
     time.sleep(random.uniform(0, min(LONGEST_WAIT, 0.05 * 2**attempt)))
 
 
-def open_remote(problem: Problem) -> S3Store:
+def open_remote(problem: Problem, tries: int = ATTEMPTS) -> S3Store:
     """The remote store of a problem; not contacted yet.
+
+    Parameters
+    ----------
+    problem : Problem
+    tries : int
+        How often a failing call is made; 1 where nobody should wait.
 
     Raises
     ------
@@ -238,15 +244,15 @@ def open_remote(problem: Problem) -> S3Store:
     if problem.remote is None:
         raise StoreError("remote is not set", "Set remote in slipway.yaml, or SLIPWAY_REMOTE, to s3://bucket/prefix")
     bucket, _, prefix = problem.remote.removeprefix("s3://").partition("/")
-    return S3Store(connect(problem.remote), bucket, f"{prefix}/" if prefix else "")
+    return S3Store(connect(problem.remote, tries), bucket, f"{prefix}/" if prefix else "")
 
 
-def connect(where: str) -> Any:
+def connect(where: str, tries: int = ATTEMPTS) -> Any:
     """An S3 client configured by the environment; StoreError naming `where` if that is invalid."""
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": tries},
         s3={"addressing_style": "path" if os.environ.get("AWS_ENDPOINT_URL") else "auto"},  # bucket.host is AWS's own
     )
     with explained(where, ""):

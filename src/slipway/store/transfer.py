@@ -9,14 +9,14 @@ from hashlib import sha256
 from typing import Any
 
 from slipway.errors import BundleError, StoreError
-from slipway.model.bundle import FILE_NAME, MANIFEST, Bundle
+from slipway.model.bundle import JUDGING, LISTS, MANIFEST, Bundle, read_list, read_manifest
 from slipway.model.document import parse
 from slipway.store.journal import entry, read_entries, to_line
 from slipway.store.local import LocalStore
 from slipway.store.remote import S3Store
 
 JOURNAL = "journal.jsonl"
-LARGEST_MANIFEST = 1 << 20
+LARGEST_LIST = 1 << 20  # bytes
 # told of every file: its number, how many there are, name, size in bytes, and what is done; "…" at the end: not yet
 Tell = Callable[[int, int, str, int, str], None]
 OUTCOMES = ("success", "failure", "cancelled", "rejected")
@@ -45,8 +45,7 @@ def push(store: LocalStore, remote: S3Store, digest: str, tell: Tell) -> Bundle:
         If the remote store cannot be read or written. The next push skips what was copied.
     """
     bundle = store.bundle(digest)
-    files = bundle.manifest["files"]
-    sums = {name: files[name]["sha256"] for name in sorted(files)} | {MANIFEST: digest}
+    sums = {name: listed["sha256"] for name, listed in bundle.files.items()} | {MANIFEST: digest}
     there = remote.sizes(f"bundles/{digest}/")
     for number, (name, wanted) in enumerate(sums.items(), 1):
         content = bundle.read(name) if name != MANIFEST else (bundle.folder / name).read_bytes()
@@ -62,7 +61,9 @@ def push(store: LocalStore, remote: S3Store, digest: str, tell: Tell) -> Bundle:
 
 
 def pull(store: LocalStore, remote: S3Store, digest: str, tell: Tell) -> str:
-    """Fetch a bundle, all or nothing: ``there already``, ``fetched`` or, if the local one was damaged, ``repaired``.
+    """Fetch a bundle, all or nothing; returns what was done.
+
+    Where only the part that serves is here, as git carries it, the part that judged is fetched if the remote store has it.
 
     Raises
     ------
@@ -72,47 +73,51 @@ def pull(store: LocalStore, remote: S3Store, digest: str, tell: Tell) -> str:
         If a newer Slipway wrote the bundle.
     """
     try:
-        store.bundle(digest)
-        return "there already"
+        if store.bundle(digest).whole:
+            return "there already"
+        done, there = "completed", remote.sizes(f"bundles/{digest}/")
+        if f"bundles/{digest}/{LISTS[JUDGING]}" not in there:
+            return f"there already; {remote} has no part that judged it"
     except BundleError:
-        damaged = os.path.lexists(store.bundles / digest)
-        store.keep(digest, _files(remote, digest, tell))
-        return "repaired" if damaged else "fetched"
+        done = "repaired" if os.path.lexists(store.bundles / digest) else "fetched"
+        there = remote.sizes(f"bundles/{digest}/")
+    store.keep(digest, _files(remote, digest, there, tell))
+    return done
 
 
-def _files(remote: S3Store, digest: str, tell: Tell) -> dict[str, bytes]:
-    """The verified files of a bundle, manifest included."""
+def _files(remote: S3Store, digest: str, there: Mapping[str, int], tell: Tell) -> dict[str, bytes]:
+    """The verified files of a bundle, its lists and manifest included; `there` are the sizes of the objects."""
     folder = f"bundles/{digest}/"
-    there = remote.sizes(folder)
     if folder + MANIFEST not in there:
         raise remote.absent(digest)
-    if there[folder + MANIFEST] > LARGEST_MANIFEST:
-        raise _wrong(remote, folder + MANIFEST, f"{there[folder + MANIFEST]} bytes")
-    found = {MANIFEST: _verified(remote, folder + MANIFEST, digest)}
-    listed = _listed(found[MANIFEST])
-    for number, (name, (size, wanted)) in enumerate(listed.items(), 1):
+    found = {MANIFEST: _small(remote, folder + MANIFEST, digest, there)}
+    manifest = read_manifest(found[MANIFEST], remote.where(folder + MANIFEST))
+    listed = dict(manifest.files or {})
+    for part, wanted in manifest.lists.items():
+        key = folder + LISTS[part]
+        if part == JUDGING and key not in there:
+            continue
+        found[LISTS[part]] = _small(remote, key, wanted, there)
+        listed |= read_list(found[LISTS[part]], remote.where(key))
+    for number, (name, each) in enumerate(listed.items(), 1):
         key = folder + name
         if key not in there:
             raise _wrong(remote, key, "absent")
-        if there[key] != size:
-            raise _wrong(remote, key, f"{there[key]} bytes instead of {size}")
-        tell(number, len(listed), name, size, "downloading …")
-        found[name] = _verified(remote, key, wanted)
-        tell(number, len(listed), name, size, "downloaded")
+        if there[key] != each["bytes"]:
+            raise _wrong(remote, key, f"{there[key]} bytes instead of {each['bytes']}")
+        tell(number, len(listed), name, each["bytes"], "downloading …")
+        found[name] = _verified(remote, key, each["sha256"])
+        tell(number, len(listed), name, each["bytes"], "downloaded")
     return found
 
 
-def _listed(manifest: bytes) -> dict[str, tuple[int, str]]:
-    """Size and SHA-256 by name. Invalid entries are left out: the store reports what is wrong with such a manifest."""
-    try:
-        files = parse(manifest)["files"].items()
-        return {
-            name: (listed["bytes"], listed["sha256"])
-            for name, listed in files
-            if FILE_NAME.fullmatch(name) and name != MANIFEST
-        }
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return {}
+def _small(remote: S3Store, key: str, wanted: str, there: Mapping[str, int]) -> bytes:
+    """A manifest or a list, verified; nothing says their size."""
+    if key not in there:
+        raise _wrong(remote, key, "absent")
+    if there[key] > LARGEST_LIST:
+        raise _wrong(remote, key, f"{there[key]} bytes")
+    return _verified(remote, key, wanted)
 
 
 def _verified(remote: S3Store, key: str, wanted: str) -> bytes:
@@ -128,6 +133,11 @@ def _wrong(remote: S3Store, key: str, how: str) -> StoreError:
         f"{remote.where(key)}: is not the file of the bundle ({how})",
         "Run slipway push on a machine with an intact copy: it replaces the object",
     )
+
+
+def remote_entries(remote: S3Store) -> list[dict[str, Any]]:
+    """The entries of the remote journal, the oldest first; StoreError if it cannot be read."""
+    return read_entries(remote.read(JOURNAL)) if JOURNAL in remote.sizes(JOURNAL) else []
 
 
 def add_entries(remote: S3Store, entries: Iterable[Mapping[str, Any]]) -> int:

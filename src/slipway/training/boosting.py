@@ -35,7 +35,7 @@ def _estimator(task: str, settings: Settings, seed: int, encoding: Encoding) -> 
     """With ``native_levels``, the columns of levels are split by sets of levels."""
     kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
     own = {name: value for name, value in settings.items() if name != NATIVE}
-    columns = [place for place, output in enumerate(encoding.outputs) if settings.get(NATIVE) and output.kind == "lookup"]
+    columns = [place for place, output in enumerate(encoding.outputs) if settings.get(NATIVE) and output.kind == "rank"]
     return kind(early_stopping=False, **{"max_iter": LONGEST} | own, random_state=seed, categorical_features=columns or None)
 
 

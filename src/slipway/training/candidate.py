@@ -22,7 +22,7 @@ class Candidate:
     estimator : callable
         (task, settings, seed, encoding) → scikit-learn estimator, not fitted.
     preprocess : callable
-        (schema, training columns, their target, settings) → Encoding.
+        (schema, training columns, their target as numbers of shape (rows, k), settings) → Encoding.
     dtype : str
         What its matrix is rounded to, in training and in the graph.
     export : callable

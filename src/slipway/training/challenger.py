@@ -1,39 +1,101 @@
-"""The best candidate that can be exported exactly, and the files of its bundle."""
+"""The best candidate that can be exported exactly, its twin, and the files of their bundle."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 
 from slipway.errors import TableError
-from slipway.model.contents import Counts, Draft, Metrics, Model, written
+from slipway.model.bundle import MODEL, TWIN
+from slipway.model.contents import Counts, Draft, Holdout, Metrics, Model, written
 from slipway.model.predictor import ABSOLUTE, Predictor, close
 from slipway.problem import Problem
 from slipway.table.schema import Columns
 from slipway.training import evidence
-from slipway.training.compare import Blended, Entry, Fitted, fit
+from slipway.training.compare import Blended, Entry, Fitted, Rows, fit
 from slipway.training.dataset import Table
+from slipway.training.live import reference
 from slipway.training.members import members
-from slipway.training.metrics import METRICS
+from slipway.training.metrics import METRICS, Scored
 from slipway.training.plot import fit_svg
+from slipway.training.refit import checked_rows, doubt
 from slipway.training.report import report_html
 
 LIBRARIES = ("scikit-learn", "numpy", "onnx", "onnxruntime")
 
 
-def challenger(table: Table, entries: Sequence[Entry]) -> tuple[Draft, dict[int, str]]:
-    """The best entry whose export agrees with scikit-learn on every held-out row, and why better ones were refused."""
+@dataclass(frozen=True)
+class Challenger:
+    """What was learned.
+
+    Parameters
+    ----------
+    served : Draft
+        Fitted on all rows.
+    twin : Draft
+        The same fitted without the rows held out, by which it is judged.
+    holdout : Holdout
+        What the twin reached on these.
+    refused : mapping of int to str
+        Better entries of the leaderboard by position, and why they cannot be served.
+    doubt : str
+        Why the twin is served; empty when the refit is.
+    """
+
+    served: Draft
+    twin: Draft
+    holdout: Holdout
+    refused: Mapping[int, str]
+    doubt: str = ""
+
+    @property
+    def judging(self) -> dict[str, bytes]:
+        """The files of the part of the bundle that judged."""
+        graphs = {name: content for name, content in self.twin.files.items() if name.endswith(".onnx")}
+        return {TWIN: self.twin.files[MODEL], **graphs}
+
+
+def challenger(table: Table, entries: Sequence[Entry], confidence: float) -> Challenger:
+    """The best entry whose exports, of twin and refit, agree with scikit-learn.
+
+    Parameters
+    ----------
+    table : Table
+    entries : sequence of Entry
+        The best first.
+    confidence : float
+        Of the intervals.
+    """
     refused: dict[int, str] = {}
     for position, entry in enumerate(entries):
         if entry.trial is None or entry.reason:
             continue
         fitted = fit(entry.trial, table.learned, table.goal.seed)
-        draft = _draft(table, entry, fitted)
-        disagreeing = disagreements(fitted, Predictor(draft), table.unseen.columns)
-        if not disagreeing:
-            return draft, refused
-        refused[position] = f"its export answers {disagreeing} of {len(table.unseen.y)} held-out rows unlike scikit-learn"
+        twin = _draft(table, entry, fitted, "twin", table.learned)
+        refit = fit(entry.trial, table.whole, table.goal.seed)
+        served = _draft(table, entry, refit, "model", table.whole)
+        wrong = _disagreeing(fitted, twin, table.unseen) or _disagreeing(refit, served, checked_rows(table))
+        if wrong:
+            refused[position] = wrong
+            continue
+        before, after = (_scored(table, draft) for draft in (twin, served))
+        holdout = evidence.holdout_metrics(table.rows.task, before, table.learned, confidence, table.goal)
+        if reason := doubt(table.goal, before, after, holdout.metrics[table.goal.metric]):
+            served = _draft(table, entry, fitted, "model", table.learned)
+        return Challenger(served, twin, holdout, refused, reason)
     raise TableError("no candidate can be exported exactly: " + "; ".join(refused.values() or ["none was fitted"]))
+
+
+def _disagreeing(fitted: Fitted | Blended, draft: Draft, rows: Rows) -> str:
+    number = disagreements(fitted, Predictor(draft), rows.columns)
+    return f"its export answers {number} of {len(rows.y)} rows unlike scikit-learn" if number else ""
+
+
+def _scored(table: Table, draft: Draft) -> Scored:
+    """What a draft says of the rows held out."""
+    predictor, unseen = Predictor(draft), table.unseen
+    return table.goal.scored(unseen.y, predictor.scores(unseen.columns), predictor.threshold)
 
 
 def disagreements(fitted: Fitted | Blended, predictor: Predictor, columns: Columns) -> int:
@@ -54,8 +116,9 @@ def disagreements(fitted: Fitted | Blended, predictor: Predictor, columns: Colum
     return int((~agree).sum())
 
 
-def _draft(table: Table, entry: Entry, fitted: Fitted | Blended) -> Draft:
-    parts, graphs = members(fitted)
+def _draft(table: Table, entry: Entry, fitted: Fitted | Blended, name: str, learned: Rows) -> Draft:
+    """The model of an entry that was fitted on `learned`, with graphs named after `name`."""
+    parts, graphs = members(fitted, name)
     model = Model(
         task=table.rows.task,
         target=table.target.name,
@@ -65,33 +128,35 @@ def _draft(table: Table, entry: Entry, fitted: Fitted | Blended) -> Draft:
         costs=table.goal.costs,
         members=parts,
         split=table.split,
-        rows=Counts(int(table.used.sum()), int(table.held.sum()), int((~table.target.rows).sum())),
+        rows=Counts(len(learned.y), int(table.held.sum()), int((~table.target.rows).sum())),
         data=table.fingerprint,
         libraries={name: version(name) for name in LIBRARIES},
     )
-    return Draft({"schema.json": written(table.rows.schema), "model.json": written(model), **graphs})
+    return Draft({"schema.json": written(table.rows.schema), MODEL: written(model), **graphs})
 
 
 def documents(
-    problem: Problem, table: Table, draft: Draft, entries: Sequence[Entry], refused: dict[int, str], remarks: list[str]
+    problem: Problem, table: Table, made: Challenger, entries: Sequence[Entry], remarks: Sequence[str]
 ) -> dict[str, bytes]:
-    """All files of the bundle, name → content."""
-    predictor, goal, unseen = Predictor(draft), table.goal, table.unseen
-    scored = goal.scored(unseen.y, predictor.scores(unseen.columns), predictor.threshold)
+    """The files of the part of the bundle that serves, name → content: measured on the twin, golden as served."""
+    served, twin, goal, unseen = Predictor(made.served), Predictor(made.twin), table.goal, table.unseen
+    scored = _scored(table, made.twin)
+    doubted = [f"the model that learned from all rows is not served: {made.doubt}"] if made.doubt else []
     metrics = Metrics(
         metric=goal.metric,
         greater_is_better=METRICS[goal.metric].greater_is_better,
         confidence=problem.gate.confidence,
-        holdout=evidence.holdout_metrics(table.rows.task, scored, table.learned, problem.gate.confidence, goal),
-        importance=evidence.importance(predictor, unseen, goal),
-        leaderboard=evidence.leaderboard(entries, refused),
-        notes=tuple(remarks),
+        holdout=made.holdout,
+        importance=evidence.importance(twin, unseen, goal),
+        leaderboard=evidence.leaderboard(entries, made.refused),
+        notes=(*remarks, *doubted),
     )
     figure = fit_svg(scored, table.rows.classes)
-    return dict(draft.files) | {
-        "golden.json": written(evidence.golden(predictor, unseen, goal.seed)),
+    return dict(made.served.files) | {
+        "golden.json": written(evidence.golden(served, unseen, goal.seed)),
         "metrics.json": written(metrics),
-        "drift.json": written(evidence.drift_profile(table.learned)),
+        "drift.json": written(evidence.drift_profile(table.whole)),
+        "live.json": written(reference(scored, table.rows.classes, goal.costs is not None)),
         "fit.svg": figure,
-        "report.html": report_html(predictor.model, table.rows.schema, metrics, figure, problem.name),
+        "report.html": report_html(served.model, table.rows.schema, metrics, figure, problem.name),
     }

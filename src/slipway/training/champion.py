@@ -1,7 +1,7 @@
 """The champion as the gate meets it: answering the rows that neither it nor the challenger has seen."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -27,21 +27,33 @@ class Champion:
 
     Parameters
     ----------
+    bundle : Bundle
     predictor : Predictor
+        What production serves.
     split : Split
-        What it had held out.
+        What its twin had held out.
     """
 
+    bundle: Bundle
     predictor: Predictor
     split: Split
 
+    @cached_property
+    def twin(self) -> Predictor:
+        """What meets a challenger's twin: production's model has learned from the rows held out."""
+        try:
+            found = self.bundle.twin()
+            return self.predictor if found is self.bundle else Predictor(found)
+        except BundleError as error:
+            raise Incomparable(str(error)) from error
+
     def unseen(self, frame: pd.DataFrame) -> np.ndarray:
-        """Mask of the rows of `frame` that this champion did not learn from."""
+        """Mask of the rows of `frame` that this champion's twin did not learn from."""
         absent = [name for name in self.split.needed if name not in frame.columns]
         if absent:
             raise Incomparable(f"the table has no column {absent[0]}, by which the champion divided its rows")
         try:
-            return held_out(frame, self.split, self.predictor.schema)
+            return held_out(frame, self.split, self.twin.schema)
         except TableError as error:
             raise Incomparable(f"the champion cannot tell which rows it learned from: {error.cause}") from error
 
@@ -53,7 +65,7 @@ class Champion:
         markers: Markers = no_markers,
     ) -> np.ndarray:
         """Its scores for the rows of `frame`, in the order of `classes`; `markers` are texts that mean a missing cell."""
-        predictor = self.predictor
+        predictor = self.twin
         if predictor.task != task or not set(predictor.classes) <= set(classes):
             raise Incomparable(f"the champion solves another task ({predictor.task} of {predictor.target})")
         absent = [name for name in predictor.schema.names if name not in frame.columns]
@@ -121,7 +133,7 @@ class Champions:
     def _loaded(self, digest: str) -> Champion:
         predictor = Predictor(self._bundle(digest))
         predictor.replay()
-        return Champion(predictor, predictor.model.split)
+        return Champion(self._bundle(digest), predictor, predictor.model.split)
 
 
 def common_rows(champion: Champion, frame: pd.DataFrame) -> np.ndarray:

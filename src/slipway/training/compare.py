@@ -13,6 +13,7 @@ from slipway.model.encoding import Encoding
 from slipway.table.schema import Columns, Schema
 from slipway.training.candidates import CANDIDATES, Blend, Trial
 from slipway.training.metrics import Scored, best_threshold
+from slipway.training.target_means import learned_matrix
 
 SMOOTH = ("rmse", "mae", "r2", "roc_auc", "pr_auc", "log_loss", "brier")
 
@@ -151,6 +152,16 @@ class Blended:
         return total
 
 
+def begun(trial: Trial, rows: Rows, seed: int) -> tuple[Fitted, np.ndarray, np.ndarray]:
+    """The encoding learned from these rows, an estimator that is yet to be fitted, and the matrix and target for it."""
+    candidate = CANDIDATES[trial.candidate]
+    y = np.log1p(rows.y) if trial.log_target else rows.y
+    aims = np.eye(len(rows.classes))[rows.y] if rows.task == "multiclass" else y[:, None].astype(np.float64)
+    encoding = candidate.preprocess(rows.schema, rows.columns, aims, trial.settings)
+    fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed, encoding), encoding, len(rows.classes))
+    return fitted, learned_matrix(encoding, rows.columns, aims, rows.kin, seed).astype(candidate.dtype), y
+
+
 def fit(trial: Trial | Blend, rows: Rows, seed: int) -> Fitted | Blended:
     """Learn the encoding and the estimator from these rows, of a blend those of all its members."""
     if isinstance(trial, Blend):
@@ -160,13 +171,10 @@ def fit(trial: Trial | Blend, rows: Rows, seed: int) -> Fitted | Blended:
 
 def fit_one(trial: Trial, rows: Rows, seed: int) -> Fitted:
     """Learn the encoding and the estimator from these rows."""
-    candidate = CANDIDATES[trial.candidate]
-    y = np.log1p(rows.y) if trial.log_target else rows.y
-    encoding = candidate.preprocess(rows.schema, rows.columns, y, trial.settings)
-    fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed, encoding), encoding, len(rows.classes))
+    fitted, matrix, y = begun(trial, rows, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the comparison judges what came out
-        fitted.estimator.fit(fitted.matrix(rows.columns), y)
+        fitted.estimator.fit(matrix, y)
     return fitted
 
 
@@ -174,14 +182,12 @@ def stages(trial: Trial, learned: Rows, held: Rows, seed: int) -> dict[int, np.n
     """What a trial says of the rows held out, by the number of iterations; 0 where there is none to be chosen."""
     if not trial.staged:
         return {0: fit(trial, learned, seed).scores(held.columns)}
-    candidate = CANDIDATES[trial.candidate]
-    y, truth = (np.log1p(rows.y) if trial.log_target else rows.y for rows in (learned, held))
-    encoding = candidate.preprocess(learned.schema, learned.columns, y, trial.settings)
-    begun = Fitted(trial, candidate.estimator(learned.task, trial.settings, seed, encoding), encoding, len(learned.classes))
-    matrices = begun.matrix(learned.columns), begun.matrix(held.columns)
-    assert candidate.staged is not None
-    answers = candidate.staged(begun.estimator, matrices[0], y, matrices[1], truth)
-    return {iterations: begun.scored(answer) for iterations, answer in answers}
+    staged = CANDIDATES[trial.candidate].staged
+    assert staged is not None
+    fitted, matrix, y = begun(trial, learned, seed)
+    truth = np.log1p(held.y) if trial.log_target else held.y
+    answers = staged(fitted.estimator, matrix, y, fitted.matrix(held.columns), truth)
+    return {iterations: fitted.scored(answer) for iterations, answer in answers}
 
 
 def baseline(rows: Rows, number: int) -> np.ndarray:
@@ -194,3 +200,9 @@ def baseline(rows: Rows, number: int) -> np.ndarray:
     answers = np.zeros((number, len(rows.classes)))
     answers[:, dummy.classes_] = dummy.predict_proba(nothing)
     return answers[:, 1] if rows.task == "binary" else answers
+
+
+def baseline_scored(rows: Rows, y: np.ndarray, goal: Goal) -> Scored:
+    """The baseline of these training rows on rows with the targets `y`, with the threshold that costs it least."""
+    own = goal.threshold(rows.task, rows.y, baseline(rows, len(rows.y)))
+    return goal.scored(y, baseline(rows, len(y)), own)

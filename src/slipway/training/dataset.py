@@ -16,7 +16,7 @@ from slipway.store.snapshots import KeptData
 from slipway.table.identity import fingerprint
 from slipway.table.inference import Target, features, infer_column, infer_columns, read_target
 from slipway.training.compare import Goal, Rows
-from slipway.training.kin import alike, joined, same_cells
+from slipway.training.kin import Kinship, kinship
 from slipway.training.sample import Sample, draw
 from slipway.training.split import held_out, in_time, notes, split_in_time, split_of
 
@@ -47,6 +47,8 @@ class Table:
         How many rows the source has.
     consistent : str
         Empty, or why the source gave no consistent snapshot.
+    kin : Kinship
+        Which rows belong together.
     """
 
     frame: pd.DataFrame
@@ -59,10 +61,16 @@ class Table:
     fingerprint: str
     seen: int
     consistent: str
+    kin: Kinship
 
     @property
     def learned(self) -> Rows:
         return self.rows.take(self.used)
+
+    @property
+    def whole(self) -> Rows:
+        """What is served learns from these: the rows learned from and, when they have judged, the rows held out."""
+        return self.rows.take(self.used | self.held)
 
     @property
     def cells(self) -> int:
@@ -142,11 +150,9 @@ def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Ta
         frame = frame[target.rows].reset_index(drop=True)
     schema, columns = infer_columns(frame, problem, [name for name in own if name not in problem.unlearned])
     split, moments = _split(problem, frame, own)
-    kin = alike(columns)
-    for names in filter(None, (problem.id, problem.group)):
-        kin = joined(kin, same_cells(frame, names))
-    rows = Rows(schema, columns, target.y, target.task, target.classes, kin, moments)
     held = held_out(frame, split, schema)
+    kin = kinship(problem, frame, columns, target.y)
+    rows = Rows(schema, columns, target.y, target.task, target.classes, kin.together, moments)
     _require_enough(rows, held)
     costs = (problem.costs.false_positive, problem.costs.false_negative) if problem.costs else None
     metric = problem.metric or default_metric(target.task, problem.costs)
@@ -157,7 +163,7 @@ def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Ta
         )
     goal = Goal(metric, costs, problem.seed)
     frame = frame[held].reset_index(drop=True)
-    return Table(frame, target, rows, held, ~held, split, goal, named, sample.seen, sample.consistent)
+    return Table(frame, target, rows, held, ~held, split, goal, named, sample.seen, sample.consistent, kin)
 
 
 def _split(problem: Problem, frame: pd.DataFrame, own: Sequence[str]) -> tuple[Split, np.ndarray | None]:
@@ -194,4 +200,5 @@ def remarks(table: Table) -> list[str]:
     without = int((~table.target.rows).sum())
     lost = [f"{without} rows without a target were left out"] if without else []
     moving = [table.consistent.rstrip(".")] if table.consistent else []
-    return lost + moving + in_time(table.split, table.rows.time, table.held) + notes(table.unseen.y, table.rows.classes)
+    divided = in_time(table.split, table.rows.time, table.held) or table.kin.remarks(table.held, table.split)
+    return lost + moving + divided + notes(table.unseen.y, table.rows.classes)

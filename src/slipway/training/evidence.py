@@ -1,6 +1,6 @@
 """What a bundle says of itself: golden predictions, drift profile, hold-out metrics, importance of the fields."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from slipway.model.predictor import Predictor, golden_answers
 from slipway.problem import TASK_METRICS
 from slipway.table.dates import show_date
 from slipway.table.schema import Columns, Field, Schema
-from slipway.training.compare import Entry, Goal, Rows, baseline
+from slipway.training.compare import Entry, Goal, Rows, baseline_scored
 from slipway.training.gate import interval
 from slipway.training.metrics import METRICS, Scored, value
 
@@ -46,7 +46,8 @@ def _request_value(field: Field, cell: float) -> int | float | str | None:
 
 def drift_profile(rows: Rows) -> dict[str, Any]:
     """drift.json: per field the share of missing cells and the distribution that production is compared with."""
-    return {"fields": {field.name: _profile(field, rows.columns[field.name]) for field in rows.schema}}
+    fields = {field.name: _profile(field, rows.columns[field.name]) for field in rows.schema}
+    return {"rows": len(rows.y), "fields": fields}
 
 
 def _profile(field: Field, column: np.ndarray) -> dict[str, Any]:
@@ -56,17 +57,22 @@ def _profile(field: Field, column: np.ndarray) -> dict[str, Any]:
     known = column[~np.isnan(column)]
     if not len(known):
         return {"missing": 1.0, "edges": [], "counts": []}
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)))
+    edges, numbers = binned(known)
+    return {"missing": float(np.isnan(column).mean()), "edges": edges, "counts": numbers}
+
+
+def binned(values: np.ndarray) -> tuple[list[float], list[int]]:
+    """Edges of at most ten bins of about as many values each, and how many there are in each."""
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)))
     if len(edges) == 1:
         edges = np.repeat(edges, 2)
-    counts = np.histogram(known, edges)[0]
-    return {"missing": float(np.isnan(column).mean()), "edges": edges.tolist(), "counts": counts.tolist()}
+    return edges.tolist(), np.histogram(values, edges)[0].tolist()
 
 
 def holdout_metrics(task: Task, scored: Scored, rows: Rows, confidence: float, goal: Goal) -> Holdout:
     """Every metric of the task on the held-out rows, with its interval, and the baseline's value of it."""
     names = [name for name in TASK_METRICS[task] if name != "cost" or goal.costs]
-    dummy = goal.scored(scored.y, baseline(rows, len(scored.y)), scored.threshold)
+    dummy = baseline_scored(rows, scored.y, goal)
     intervals = {name: interval(name, scored, confidence, goal.seed) for name in names}
     return Holdout(
         len(scored.y),
@@ -92,7 +98,7 @@ def importance(predictor: Predictor, held: Rows, goal: Goal) -> tuple[tuple[str,
     return tuple(sorted(losses, key=lambda pair: -pair[1]))
 
 
-def leaderboard(entries: Sequence[Entry], refused: dict[int, str]) -> tuple[Ranked, ...]:
+def leaderboard(entries: Sequence[Entry], refused: Mapping[int, str]) -> tuple[Ranked, ...]:
     """The comparison; `refused` has the reasons by position."""
     return tuple(
         Ranked(

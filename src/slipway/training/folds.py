@@ -39,12 +39,12 @@ def folds(y: np.ndarray, classes: int, kin: np.ndarray | None, time: np.ndarray 
     random = np.random.default_rng(seed)
     found = []
     for _ in range(next((times for most, times in REPEATS if len(y) < most), 1)):
-        dealt = _dealt(y, classes, kin, number, random)
-        found += [(np.flatnonzero(dealt != fold), np.flatnonzero(dealt == fold)) for fold in range(number)]
+        parts = dealt(y, classes, kin, number, random)
+        found += [(np.flatnonzero(parts != fold), np.flatnonzero(parts == fold)) for fold in range(number)]
     return [fold for fold in found if len(fold[1])]
 
 
-def _dealt(y: np.ndarray, classes: int, kin: np.ndarray, number: int, random: np.random.Generator) -> np.ndarray:
+def dealt(y: np.ndarray, classes: int, kin: np.ndarray, number: int, random: np.random.Generator) -> np.ndarray:
     """The fold of each row.
 
     The rows that belong together are dealt like cards, there and back again: those with the rarest class first, of these
@@ -58,10 +58,10 @@ def _dealt(y: np.ndarray, classes: int, kin: np.ndarray, number: int, random: np
         rarest[:] = classes
         np.minimum.at(rarest, kin, ranks[y.astype(np.int64)])
     order = np.lexsort((random.permutation(len(sizes)), -sizes, rarest))
-    dealt = np.empty(len(sizes), dtype=np.int64)
+    parts = np.empty(len(sizes), dtype=np.int64)
     there = np.arange(number)
-    dealt[order] = np.resize(np.concatenate([there, there[::-1]]), len(sizes))
-    found: np.ndarray = dealt[kin]
+    parts[order] = np.resize(np.concatenate([there, there[::-1]]), len(sizes))
+    found: np.ndarray = parts[kin]
     return found
 
 

@@ -8,7 +8,7 @@ from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomFo
 from slipway.model.encoding import Encoding
 from slipway.training.candidate import Candidate, Settings
 from slipway.training.export import Graph, Tree, tree_graph
-from slipway.training.preprocessing import for_trees
+from slipway.training.preprocessing import for_forest
 
 TREES = 100
 TREE_ROWS = 20_000  # of many, each drawn anew: a forest of large trees would be slow to grow, to export and to ask
@@ -73,7 +73,7 @@ def _tree(tree: Any, share: float) -> Tree:
 
 FOREST = Candidate(
     _estimator,
-    for_trees,
+    for_forest,
     "float32",
     _export,
     NUMBERS,

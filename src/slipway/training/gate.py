@@ -2,21 +2,30 @@
 
 Both answer the same hold-out rows; these are drawn again with replacement a thousand times (paired bootstrap, Efron and
 Tibshirani, "An Introduction to the Bootstrap", 1993) and the metric of both is taken on each draw. The challenger is
-promoted when its gain is at least the minimum gain and positive in the declared share of the draws.
+promoted when its gain is at least the minimum gain, and so sure that a model which is not better seldom shows it: how
+seldom it must be depends on the looks before (`slipway.training.looks`). Without a champion it meets the baseline in the same
+way, and must also do better than with the targets in random order.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import numpy as np
+from scipy.special import ndtr, stdtr
 
+from slipway.model.meeting import Meeting
 from slipway.problem import Gate
+from slipway.training.compare import Goal
+from slipway.training.looks import Look
 from slipway.training.metrics import METRICS, Scored, value
 
 DRAWS = 1_000
+FEWEST_SHUFFLES = 199
 CELLS = 4_000_000
 FEWEST = 10
+ROUNDING = 1e-12  # relative: sums in another order differ by so much
 
 
 @dataclass(frozen=True)
@@ -41,10 +50,16 @@ class Verdict:
         ``promoted`` or ``kept``.
     reasons : tuple of str
         With the numbers they rest on.
+    meeting : Meeting or None
+        These numbers; None when the challenger met nobody.
+    look : Look or None
+        What the meeting used of the hold-out, for the journal.
     """
 
     outcome: str
     reasons: tuple[str, ...]
+    meeting: Meeting | None = None
+    look: Look | None = None
 
     @property
     def promoted(self) -> bool:
@@ -52,10 +67,20 @@ class Verdict:
 
     def because(self, reason: str) -> "Verdict":
         """The same verdict with one more reason in front."""
-        return Verdict(self.outcome, (reason, *self.reasons))
+        return replace(self, reasons=(reason, *self.reasons))
+
+    def refused(self, reason: str) -> "Verdict":
+        """The champion is kept whatever the figures say, for this reason, which comes first."""
+        return replace(self, outcome="kept", reasons=(reason, *self.reasons))
+
+    def advising(self, advice: str) -> "Verdict":
+        """The same verdict with what to do at its end."""
+        return replace(self, reasons=(*self.reasons, advice))
 
     def to_json(self) -> dict[str, Any]:
-        return {"outcome": self.outcome, "reasons": list(self.reasons)}
+        """``outcome``, ``reasons`` and, if there was a meeting, its ``figures``."""
+        figures = {"figures": msgspec.to_builtins(self.meeting)} if self.meeting else {}
+        return {"outcome": self.outcome, "reasons": list(self.reasons)} | figures
 
 
 def interval(metric: str, scored: Scored, confidence: float, seed: int) -> Interval:
@@ -66,46 +91,140 @@ def interval(metric: str, scored: Scored, confidence: float, seed: int) -> Inter
     return Interval(value(metric, scored), float(low), float(high))
 
 
-def judge(metric: str, challenger: Scored, champion: Scored | None, baseline: float, gate: Gate, seed: int) -> Verdict:
+def judge(goal: Goal, challenger: Scored, champion: Scored | None, baseline: Scored, gate: Gate, look: Look) -> Verdict:
     """Decide on rows that neither model has seen.
 
     Parameters
     ----------
-    metric : str
-    challenger, champion : Scored
-        On the same rows; `champion` is None when there is none to compare with.
-    baseline : float
-        The metric of a model that ignores all features.
+    goal : Goal
+    challenger, champion, baseline : Scored
+        On the same rows; `champion` is None when there is none to compare with, and the baseline takes its place.
+    gate : Gate
+    look : Look
+        What this training is allowed.
     """
-    sign = METRICS[metric].sign
-    reached = value(metric, challenger)
     if len(challenger.y) < FEWEST:
         return Verdict("kept", (f"only {len(challenger.y)} rows are held out: too few to judge by",))
-    if sign * (reached - baseline) <= 0:
-        return Verdict(
-            "kept", (f"{metric} {reached:.4g} is not better than {baseline:.4g} of a baseline that ignores all features",)
-        )
-    if gate.minimum is not None and sign * (reached - gate.minimum) < 0:
-        return Verdict("kept", (f"{metric} {reached:.4g} misses the minimum of {gate.minimum:.4g}",))
-    if champion is None:
-        return Verdict("promoted", (f"{metric} {reached:.4g} on {len(challenger.y)} held-out rows (baseline {baseline:.4g})",))
-    return _duel(metric, challenger, champion, gate, seed)
+    if np.isnan(value(goal.metric, challenger)):
+        return Verdict("kept", (f"{goal.metric} cannot be measured on {len(challenger.y)} rows that are all of one class",))
+    met = _meeting(goal, challenger, champion, baseline, gate, look)
+    reasons = (_told(met), *_disagreement(met))
+    refusal = _refusal(met, value(goal.metric, baseline), gate, look)
+    if refusal:
+        return Verdict("kept", (*reasons, refusal), met, look)
+    return Verdict("promoted", (*reasons, f"{_chances(met)}; {_claim(look)}"), met, look)
 
 
-def _duel(metric: str, challenger: Scored, champion: Scored, gate: Gate, seed: int) -> Verdict:
-    gains = drawn_gains(metric, challenger, champion, seed)
-    new, old = value(metric, challenger), value(metric, champion)
-    gain = METRICS[metric].sign * (new - old)
-    better = float(np.mean(gains[~np.isnan(gains)] > 0))
-    figures = (
-        f"{metric} {new:.4g} against the champion's {old:.4g} on the same {len(challenger.y)} held-out rows: "
-        f"gain {gain:.4g}, better in {better:.1%} of {len(gains):,} bootstrap draws"
+def _meeting(goal: Goal, challenger: Scored, champion: Scored | None, baseline: Scored, gate: Gate, look: Look) -> Meeting:
+    metric, rival = goal.metric, baseline if champion is None else champion
+    gains = drawn_gains(metric, challenger, rival, goal.seed)
+    new, old = value(metric, challenger), value(metric, rival)
+    gain, tail = METRICS[metric].sign * (new - old), (1 - gate.confidence) / 2
+    chance = _chance(gain, gains, len(challenger.y))
+    if champion is None and chance <= look.allowed:  # else it is kept anyway, and need not wait for a thousand shuffles
+        chance = max(chance, shuffled_chance(metric, challenger, goal.seed))
+    low, high = np.nanquantile(gains, [tail, 1 - tail])
+    return Meeting(
+        metric=metric,
+        rival="baseline" if champion is None else "champion",
+        rows=len(challenger.y),
+        challenger=new,
+        against=old,
+        gain=gain,
+        low=float(low),
+        high=float(high),
+        confidence=gate.confidence,
+        chance=chance,
+        allowed=look.allowed,
+        yearly=look.yearly,
+        look=look.number,
+        worse=_worse(metric, challenger, baseline),
     )
-    if gain < gate.minimum_gain:
-        return Verdict("kept", (figures, f"the gain is below gate.minimum_gain, {gate.minimum_gain:.4g}"))
-    if better < gate.confidence:
-        return Verdict("kept", (figures, f"below the required confidence of {100 * gate.confidence:g}%"))
-    return Verdict("promoted", (figures,))
+
+
+def _chance(gain: float, gains: np.ndarray, rows: int) -> float:
+    """How likely such a gain is without being better: by the share of bootstrap draws, and by Student's t with their spread.
+
+    The larger of both: draws alone are too sure on few rows, and cannot tell a chance of 1 in 10,000.
+    """
+    known = gains[~np.isnan(gains)]
+    if gain <= 0 or not len(known):
+        return 1.0
+    share, spread = float(np.mean(known <= 0)), float(known.std()) * np.sqrt(rows / (rows - 1))
+    return max(share, float(stdtr(rows - 1, -gain / spread))) if spread else share
+
+
+def shuffled_chance(metric: str, scored: Scored, seed: int) -> float:
+    """How likely targets in random order score as well (permutation test).
+
+    Exact for a model whose answers have nothing to do with the target, whatever the metric and however few the rows
+    (Phipson and Smyth, "Permutation p-values should never be zero", 2010). Beyond what the draws can show: the normal tail.
+    """
+    random, sign = np.random.default_rng(seed), METRICS[metric].sign
+    number = max(FEWEST_SHUFFLES, min(DRAWS, CELLS // len(scored.y)) - 1)
+    drawn = sign * np.array([value(metric, replace(scored, y=random.permutation(scored.y))) for _ in range(number)])
+    reached = sign * value(metric, scored)
+    as_good = int((drawn >= reached - ROUNDING * abs(reached)).sum())
+    share = (1 + as_good) / (1 + number)
+    if as_good or not drawn.std():
+        return share
+    return min(share, float(ndtr((drawn.mean() - reached) / drawn.std())))
+
+
+def _worse(metric: str, challenger: Scored, baseline: Scored) -> tuple[str, ...]:
+    """The other metrics, if the challenger is worse than the baseline by all of them."""
+    telling: tuple[str, ...] = ("accuracy", "log_loss", "brier")
+    if challenger.scores.ndim == 2:
+        telling = ("accuracy", "balanced_accuracy", "log_loss")
+    elif challenger.threshold is None:
+        telling = ("mae", "rmse")
+    others = tuple(name for name in telling if name != metric)
+    worse = all(METRICS[name].sign * (value(name, challenger) - value(name, baseline)) < 0 for name in others)
+    return others if worse else ()
+
+
+def _refusal(met: Meeting, baseline: float, gate: Gate, look: Look) -> str:
+    """Why the challenger is not promoted; empty when it is."""
+    sign = METRICS[met.metric].sign
+    if sign * (met.challenger - baseline) <= 0:
+        return f"not better than {baseline:.4g} of a baseline that ignores all features"
+    if gate.minimum is not None and sign * (met.challenger - gate.minimum) < 0:
+        return f"misses gate.minimum, {gate.minimum:.4g}"
+    if met.rival == "champion" and met.gain < gate.minimum_gain:
+        return f"the gain is below gate.minimum_gain, {gate.minimum_gain:.4g}"
+    return "" if met.chance <= met.allowed else f"not sure enough: {_chances(met)}; {_claim(look)}"
+
+
+def _told(met: Meeting) -> str:
+    rival = "the champion's" if met.rival == "champion" else "the baseline's"
+    return (
+        f"{met.metric} {met.challenger:.4g} against {rival} {met.against:.4g} on the same {met.rows:,} held-out rows: "
+        f"gain {met.gain:.4g} ({met.low:.4g} to {met.high:.4g})"
+    )
+
+
+def _chances(met: Meeting) -> str:
+    return (
+        f"chance of such a gain without being better: {percent(met.chance)}, allowed in this training: {percent(met.allowed)}"
+    )
+
+
+def _claim(look: Look) -> str:
+    if look.yearly is None:
+        return f"look {look.number} known of this year; no yearly limit is claimed, as {look.unknown}"
+    return f"look {look.number} of this year, whose limit is {percent(look.yearly)}"
+
+
+def _disagreement(met: Meeting) -> Iterator[str]:
+    if met.worse:
+        *first, last = met.worse
+        names = f"{', '.join(first)} and {last}" if first else last
+        yield f"but worse than the baseline by {names}"
+
+
+def percent(share: float) -> str:
+    """Two significant digits, or that it is less than 0.01%."""
+    return "below 0.01%" if share < 1e-4 else f"{100 * share:.2g}%"
 
 
 def drawn_gains(metric: str, one: Scored, other: Scored, seed: int) -> np.ndarray:

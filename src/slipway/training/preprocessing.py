@@ -9,49 +9,63 @@ import numpy as np
 from slipway.model.encoding import Encoding, Output
 from slipway.table.derived import learned
 from slipway.table.schema import MISSING, Columns, Field, Schema
+from slipway.training.target_means import means
 
 RARE = 10
 MOST_LEVELS = 40
 MOST_NATIVE = 250  # scikit-learn's boosting has 255 bins a column
 LONG_TAIL = 2.0
+DATE_PARTS = ("month", "weekday", "day_of_year")
 NATIVE = "native_levels"  # the setting of a candidate that splits by sets of levels
 NONE: Mapping[str, Any] = {}
 
 
-def for_trees(schema: Schema, columns: Columns, y: np.ndarray | None = None, settings: Mapping[str, Any] = NONE) -> Encoding:
+def for_trees(
+    schema: Schema, columns: Columns, aims: np.ndarray | None = None, settings: Mapping[str, Any] = NONE
+) -> Encoding:
     """Numbers as they are (NaN goes the way each split learned); levels as one column of ranks, or one per common level.
 
     Parameters
     ----------
     schema : Schema
     columns : Columns
-    y : ndarray, optional
-        The target, by which ``native_levels`` ranks levels.
+    aims : ndarray of shape (rows, k), optional
+        The target, by which levels are ranked and, where there are many, told: numbers, or 0 and 1 for each class.
     settings : mapping
-        Of the candidate.
+        Of the candidate; with ``native_levels`` levels are ranked.
     """
     computed = learned(schema, columns)
     columns, outputs = computed.with_columns(columns), []
     for field in (*schema, *computed.fields):
-        if field.type == "category" and settings.get(NATIVE) and y is not None:
-            outputs.append(_ranks(field, columns[field.name], y))
-        elif field.type == "category":
-            outputs += _levels(field, columns[field.name])
-        else:
+        column = columns[field.name]
+        if field.type != "category":
             outputs.append(Output("value", field.name))
+        else:
+            ranks = _ranks(field, column, aims) if aims is not None and settings.get(NATIVE) else []
+            outputs += ranks + _means(field, column, aims) or _levels(field, column)
         if field.type == "date":
-            outputs += [Output("month", field.name), Output("weekday", field.name)]
+            times = (column[~np.isnan(column)] % 1).any()
+            outputs += [Output(part, field.name) for part in (*DATE_PARTS, *(["hour"] if times else []))]
     return Encoding(schema, tuple(outputs), computed.features)
 
 
-def for_linear(schema: Schema, columns: Columns, y: np.ndarray | None = None, settings: Mapping[str, Any] = NONE) -> Encoding:
+def for_forest(
+    schema: Schema, columns: Columns, aims: np.ndarray | None = None, settings: Mapping[str, Any] = NONE
+) -> Encoding:
+    """The same with ranks, whatever the settings say: a split of ranks by a threshold parts low levels from high ones."""
+    return for_trees(schema, columns, aims, {NATIVE: True})
+
+
+def for_linear(
+    schema: Schema, columns: Columns, aims: np.ndarray | None = None, settings: Mapping[str, Any] = NONE
+) -> Encoding:
     """Numbers filled by their median, long tails on a log scale, all standardised; missing cells and levels as flags."""
     computed = learned(schema, columns)
     columns, outputs = computed.with_columns(columns), []
     for field in (*schema, *computed.fields):
         column = columns[field.name]
         if field.type == "category":
-            outputs += _levels(field, column)
+            outputs += _means(field, column, aims) or _levels(field, column)
             continue
         kind = "log" if field.type != "date" and _long_tailed(column) else "value"
         outputs.append(Output(kind, field.name, fill=0.0))
@@ -66,7 +80,8 @@ def _standardised(draft: Encoding, columns: Columns) -> Encoding:
     outputs = []
     for output, values in zip(draft.outputs, matrix.T):
         known = values[~np.isnan(values)]
-        fill = float(np.median(known)) if len(known) and output.fill is not None else output.fill
+        median = len(known) and output.fill is not None and output.kind != "mean"
+        fill = float(np.median(known)) if median else output.fill
         filled = np.where(np.isnan(values), fill, values) if fill is not None else values
         spread = float(filled.std())
         outputs.append(replace(output, fill=fill, mean=float(filled.mean()), scale=spread or 1.0))
@@ -84,23 +99,46 @@ def _levels(field: Field, codes: np.ndarray) -> list[Output]:
     return outputs + ([Output("missing", field.name)] if (codes == MISSING).any() else [])
 
 
-def _ranks(field: Field, codes: np.ndarray, y: np.ndarray) -> Output:
-    """One output with the rank of each level by the mean of the target; rare levels share a rank, unseen ones theirs.
+def _means(field: Field, codes: np.ndarray, aims: np.ndarray | None) -> list[Output]:
+    """The mean target of each level, where there are too many levels for one output each; else nothing."""
+    many = len(np.unique(codes[codes >= 0])) > MOST_LEVELS
+    return means(field, codes, aims) if many and aims is not None else []
+
+
+def _ranks(field: Field, codes: np.ndarray, aims: np.ndarray) -> list[Output]:
+    """One output with the rank of each common level by the mean of the target; rare ones share a rank, unseen ones theirs.
 
     The order makes sets of levels that are split alike neighbours, so that few thresholds say them.
     """
     common = _common(field, codes, MOST_NATIVE)
-    counts = np.bincount(codes[codes >= 0], minlength=len(field.levels))
-    if not counts.any():
-        return Output("missing", field.name)
-    groups = [[code] for code in sorted(common)]
-    if rare := [code for code in np.flatnonzero(counts).tolist() if code not in common]:
-        groups.append(rare)
-    sums = np.bincount(codes[codes >= 0], weights=y[codes >= 0], minlength=len(field.levels))
-    groups.sort(key=lambda group: float(sums[group].sum() / counts[group].sum()))
-    rank = {code: float(place) for place, group in enumerate(groups) for code in group}
-    other = rank[rare[0]] if rare else None
-    return Output("lookup", field.name, tuple(field.levels[code] for code in rank), values=tuple(rank.values()), other=other)
+    known = codes[codes >= 0]
+    counts = np.bincount(known, minlength=len(field.levels))
+    if not common:
+        return []
+    rare = [code for code in np.flatnonzero(counts).tolist() if code not in common]
+    groups = [[code] for code in sorted(common)] + ([rare] if rare else [])
+    sums = np.array([np.bincount(known, aim[codes >= 0], len(field.levels)) for aim in aims.T])
+    sizes = np.array([counts[group].sum() for group in groups])
+    places = _on_a_line(np.array([sums[:, group].sum(axis=1) for group in groups]) / sizes[:, None], sizes)
+    rank = {groups[place][0]: float(order) for order, place in enumerate(np.argsort(places, kind="stable"))}
+    other = rank.pop(rare[0]) if rare else None
+    levels = tuple(field.levels[code] for code in rank)
+    return [Output("rank", field.name, levels, values=tuple(rank.values()), other=other)]
+
+
+def _on_a_line(means: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Means of shape (groups, k) as one number each: of several classes, along the axis on which their shares differ most.
+
+    Source: Coppersmith, Hong and Hosking, "Partitioning nominal attributes in decision trees", Data Mining and Knowledge
+    Discovery 3 (1999).
+    """
+    if means.shape[1] == 1:
+        return means[:, 0]
+    centred = means - np.average(means, axis=0, weights=sizes)
+    axis = np.linalg.svd(centred * np.sqrt(sizes)[:, None], full_matrices=False)[2][0]
+    axis = axis * np.sign(axis[np.abs(axis).argmax()])  # a direction has two signs
+    line: np.ndarray = np.round(centred @ axis, 9)
+    return line
 
 
 def _common(field: Field, codes: np.ndarray, most: int) -> set[int]:

@@ -54,7 +54,7 @@ def problem_text(draft: Problem, origin: Sequence[str], target: Target, table: W
             "gate:",
             "  # minimum: …               # what a challenger must reach on held-out rows",
             "  minimum_gain: 0             # by how much it must beat the champion",
-            "  confidence: 0.9             # in what share of bootstrap draws",
+            "  confidence: 0.9             # at most 10% of years may promote a model that is not better",
             "",
             "serving:",
             "  unknown_levels: reject      # or warn: answer, and say so",

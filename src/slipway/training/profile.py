@@ -10,12 +10,13 @@ import pandas as pd
 from slipway.errors import TableError
 from slipway.kinds import ColumnType
 from slipway.table.cell import Reader
-from slipway.table.cells import Cells, cells_of
+from slipway.table.cells import Cells, cells_of, typed
 from slipway.table.detection import FEW, is_value
 from slipway.table.dialect import INDEX
 from slipway.table.inference import MOST_LEVELS, Target, infer_field, is_free_text, mostly_numbers
-from slipway.table.schema import Field
-from slipway.training.leaks import LEAK, SUSPICIOUS, tells
+from slipway.table.schema import Field, Schema
+from slipway.training.compare import Rows
+from slipway.training.leaks import suspects
 from slipway.training.written import Written, count
 
 ID_NAME = re.compile(r"(^|.*[_\W])(id|uuid|guid|key|nr|no|number|index)$|.*[a-z]I[dD]$", re.IGNORECASE)
@@ -50,7 +51,8 @@ class Finding:
 
 def profile(table: Written, target: Target, ids: Sequence[str] = ()) -> list[Finding]:
     """Findings on every column but the target; `ids` are id columns for sure."""
-    findings = []
+    findings: list[Finding] = []
+    learned: dict[str, tuple[Field, Cells]] = {}
     for name in table.frame.columns:
         if name == target.name:
             continue
@@ -62,8 +64,27 @@ def profile(table: Written, target: Target, ids: Sequence[str] = ()) -> list[Fin
         if name in ids:
             findings.append(Finding(name, "id", "named as an id"))
         else:
-            findings.append(_look(cells, table) or _feature(cells, table, target))
-    return _one_id(findings)
+            findings.append(_look(cells, table) or _feature(cells, table, learned))
+    return _one_id(_without_leaks(findings, learned, target))
+
+
+def _without_leaks(findings: list[Finding], learned: Mapping[str, tuple[Field, Cells]], target: Target) -> list[Finding]:
+    """What the columns that are learned from tell together of the target."""
+    schema = Schema(tuple(field for field, _ in learned.values()))
+    columns = {name: typed(cells, field)[target.rows] for name, (field, cells) in learned.items()}
+    found = suspects(Rows(schema, columns, target.y, target.task, target.classes))
+    exact = {name for each in found if each.exact for name in each.columns}
+    for each in found:
+        says = each.says if len(each.columns) == 1 else f"{' and '.join(each.columns)} {each.says}"
+        left = each.exact and (len(each.columns) == 1 or exact < learned.keys())
+        findings = [_suspected(finding, says, left) if finding.name in each.columns else finding for finding in findings]
+    return findings
+
+
+def _suspected(finding: Finding, says: str, left: bool) -> Finding:
+    if left:
+        return replace(finding, use="drop", says=f"{says}: known only afterwards?", leak=True)
+    return replace(finding, says=f"{finding.says}; SUSPICIOUS: {says}")
 
 
 def _one_id(findings: list[Finding]) -> list[Finding]:
@@ -128,7 +149,8 @@ def _counter(cells: Cells) -> str:
     return "counts the rows, with gaps" if begins and (steps == 1).mean() > 0.5 and numbers[-1] < 2 * len(numbers) else ""
 
 
-def _feature(cells: Cells, table: Written, target: Target) -> Finding:
+def _feature(cells: Cells, table: Written, learned: dict[str, tuple[Field, Cells]]) -> Finding:
+    """A column to learn from, noted in `learned`."""
     dtype, found = table.frame[cells.name].dtype, table.found_in(cells.name)
     kind: ColumnType | None = "category" if found.are_codes else None
     markers = dict(table.markers.get(cells.name, {}))
@@ -141,15 +163,10 @@ def _feature(cells: Cells, table: Written, target: Target) -> Finding:
         markers |= count(cells, odd)
         cells = _without(cells, odd)
         field = infer_field(cells, dtype)
-    strength = tells(cells, field, target)
-    if strength >= LEAK:
-        reason = f"seems to tell the target by itself ({strength:.3f} of 1): known only afterwards?"
-        return Finding(cells.name, "drop", reason, leak=True, markers=markers)
+    learned[cells.name] = field, cells  # a constant tells by being there or missing
     if len(cells.texts) == 1:
         return Finding(cells.name, "drop", f"constant: always {cells.texts[0][:30]!r}, or missing")
     says = f"asked in formats: {found.evidence}" if found.choices else describe(field, table.usual.get(cells.name, ()))
-    if strength >= SUSPICIOUS:
-        says += f"; SUSPICIOUS: by itself it nearly tells the target ({strength:.3f} of 1)"
     if field.type == "category" and not found.are_codes and (odd := _odd_ones(cells)):
         texts = ", ".join(f"{text[:30]!r} ({number:,} cells)" for text, number in count(cells, odd).items())
         says += f"; NOT A NUMBER: {texts}: if it means a missing cell, add it to missing"

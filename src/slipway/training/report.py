@@ -46,7 +46,7 @@ def report_html(model: Model, schema: Schema, metrics: Metrics, figure: bytes, p
     """The report of a bundle from its own documents."""
     summary = (
         f"Predicts {model.target} ({model.task}) with a {model.kind} model, learned from "
-        f"{model.rows.training:,} rows and measured on {model.rows.holdout:,} others."
+        f"{model.rows.training:,} rows. {model.rows.holdout:,} of them were held out to measure it."
     )
     drawing = figure.decode()
     return PAGE.substitute(

@@ -1,6 +1,8 @@
 """One training: table → challenger → bundle → verdict."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import pyarrow
@@ -18,11 +20,14 @@ from slipway.threads import cores, one_thread
 from slipway.training.candidates import skewed, trials
 from slipway.training.challenger import challenger, documents
 from slipway.training.champion import Champions, Incomparable, common_rows
-from slipway.training.compare import baseline
+from slipway.training.compare import baseline_scored
 from slipway.training.curve import worth_learning
 from slipway.training.dataset import Table, read, read_kept, remarks
+from slipway.training.doubts import doubts
 from slipway.training.gate import Verdict, judge
-from slipway.training.metrics import Scored, value
+from slipway.training.leaks import suspects
+from slipway.training.looks import Looks, held_rows, looks_of
+from slipway.training.metrics import Scored
 from slipway.training.outcome import Outcome
 from slipway.training.search import Step, search
 
@@ -91,47 +96,62 @@ def _learned(
     tried = problem.search.trials, table.rows.task, problem.seed, log_target, int(table.used.sum())
     compared = trials(problem.candidates, *tried)
     found = search(table.learned, compared, table.goal, jobs, progress, problem.serving.max_row_microseconds)
-    draft, refused = challenger(table, found.entries)
-    remarked = remarks(table) + learned + found.remarks
-    bundle = store.add(problem.name, documents(problem, table, draft, found.entries, refused, remarked))
+    leaks = suspects(table.learned)
+    remarked = [*remarks(table), *map(str, leaks), *learned, *found.remarks]
+    made = challenger(table, found.entries, problem.gate.confidence)
+    bundle = store.add(problem.name, documents(problem, table, made, found.entries, remarked), made.judging)
     pointer = store.pointer()
-    verdict = _verdict(problem, table, bundle, champions, pointer)
+    verdict = _verdict(problem, table, bundle, champions, pointer, looks_of(problem, store))
+    for doubt in doubts(table, leaks, champions.bundle(pointer)):
+        if verdict.promoted:
+            verdict = verdict.refused(f"{doubt}. To serve it anyway: slipway promote {bundle.digest[:12]}")
     if verdict.promoted:
         told = {"changes": {"against": pointer.digest if pointer else None} | changes(champions.bundle(pointer), bundle)}
         store.point(Pointer(bundle.digest, problem.name, verdict.to_json() | told))
     champion = pointer.digest if pointer else None
-    store.journal.append(entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs))
+    looked = {"look": verdict.look.to_json()} if verdict.look else {}
+    store.journal.append(entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs, **looked))
     return Outcome(bundle, verdict, champion)
 
 
-def _verdict(problem: Problem, table: Table, bundle: Bundle, champions: Champions, pointer: Pointer | None) -> Verdict:
-    predictor = Predictor(bundle)
+def _verdict(
+    problem: Problem, table: Table, bundle: Bundle, champions: Champions, pointer: Pointer | None, looks: Looks
+) -> Verdict:
+    unrivalled = partial(_judged, problem, table, bundle, looks, None, None, table.held)
+    promote = f"to serve it anyway: slipway promote {bundle.digest[:12]}"
     if pointer is None:
-        return _judged(problem, table, predictor, None, table.held).because(UNRIVALLED)
+        verdict = unrivalled()
+        return verdict.because(UNRIVALLED) if verdict.promoted else verdict.advising(promote)
     if pointer.digest == bundle.digest:
         return Verdict("kept", ("the challenger is the champion: same data, same problem, same bundle",))
     if pointer.problem != problem.name:
-        verdict = _judged(problem, table, predictor, None, table.held)
-        return verdict.because(f"{UNRIVALLED}: {pointer.digest[:12]} is of the problem {pointer.problem}")
+        return unrivalled().because(f"{UNRIVALLED}: {pointer.digest[:12]} is of the problem {pointer.problem}")
     try:
         champion = champions.load(pointer)
     except BundleError as error:
-        verdict = _judged(problem, table, predictor, None, table.held)
-        return verdict.because(f"{UNRIVALLED}: {pointer.digest[:12]} is broken ({error.cause})")
+        return unrivalled().because(f"{UNRIVALLED}: {pointer.digest[:12]} is broken ({error.cause})")
     try:
         both = common_rows(champion, table.frame)
         scores = champion.scores(table.frame[both], table.rows.task, table.rows.classes, problem.markers)
     except Incomparable as reason:
-        promote = f"to serve it anyway: slipway promote {bundle.digest[:12]}"
         return Verdict("kept", (f"they cannot be compared: {reason}", promote))
     common = table.held.copy()
     common[table.held] = both
-    rival = table.goal.scored(table.rows.y[common], scores, champion.predictor.threshold)
-    return _judged(problem, table, predictor, rival, common)
+    rival = table.goal.scored(table.rows.y[common], scores, champion.twin.threshold)
+    return _judged(problem, table, bundle, looks, pointer.digest, rival, common)
 
 
-def _judged(problem: Problem, table: Table, predictor: Predictor, champion: Scored | None, common: np.ndarray) -> Verdict:
-    rows, goal = table.rows.take(common), table.goal
+def _judged(
+    problem: Problem,
+    table: Table,
+    bundle: Bundle,
+    looks: Looks,
+    digest: str | None,
+    champion: Scored | None,
+    common: np.ndarray,
+) -> Verdict:
+    rows, goal, predictor = table.rows.take(common), table.goal, Predictor(bundle.twin())
     scored = goal.scored(rows.y, predictor.scores(rows.columns), predictor.threshold)
-    dummy = goal.scored(rows.y, baseline(table.learned, len(rows.y)), predictor.threshold)
-    return judge(goal.metric, scored, champion, value(goal.metric, dummy), problem.gate, goal.seed)
+    held = held_rows(table.frame[common[table.held]], rows.schema, problem.id)
+    look = looks.next(bundle.digest, digest, held, datetime.now(UTC))
+    return judge(goal, scored, champion, baseline_scored(table.learned, rows.y, goal), problem.gate, look)

@@ -41,7 +41,7 @@ def evaluation(task: str, schema: Schema) -> Evaluation:
         rows=20,
         target=counted(classes) if classes else Distribution(counts=(40, 30, 20, 10), low=1_000.0, high=50_000.0),
         fields=tuple(profile(field) for field in schema),
-        left_out=(LeftOut("id", "names the row"), LeftOut("note", "slipway.yaml drops it")),
+        left_out=(LeftOut("id", "names the row"), LeftOut("note", "dropped in slipway.yaml")),
         importance=tuple(
             Importance(name, about(unit * weight, unit / 4))
             for name, weight in zip(schema.names, np.linspace(3, 0, len(schema.names)).tolist())
@@ -107,7 +107,7 @@ def numbers() -> dict:
     ]
     return {
         "residuals": Residuals(predicted=tuple(predicted), actual=tuple(actual), bands=tuple(bands)),
-        "intervals": Intervals(edges=(20_000.0,), levels=tuple(widths)),
+        "intervals": Intervals(edges=(20_000.0,), levels=tuple(widths), least=0.0),
     }
 
 
@@ -126,7 +126,7 @@ def two_classes() -> dict:
         for share in np.linspace(0.05, 0.95, 19).round(2).tolist()
     ]
     return {
-        "reliability": Reliability(bins=tuple(bins), error=about(0.02, 0.01)),
+        "reliability": Reliability(bins=tuple(bins), error=about(0.02, 0.01), chance=0.04),
         "recalibration": Recalibration(method="logit", before=0.48, after=0.45, gain=about(0.03, 0.01)),
         "threshold": 0.5,
         "curve": tuple(curve),
@@ -137,7 +137,7 @@ def two_classes() -> dict:
 def several_classes() -> dict:
     bins = [ReliabilityBin(predicted=share, observed=about(share - 0.02, 0.05), rows=10) for share in (0.5, 0.8)]
     return {
-        "reliability": Reliability(bins=tuple(bins), error=about(0.02, 0.01)),
+        "reliability": Reliability(bins=tuple(bins), error=about(0.02, 0.01), chance=0.04),
         **table(("a", "b", "c"), ((6, 1, 0), (1, 5, 1), (0, 1, 5))),
     }
 

@@ -15,11 +15,11 @@ MODULES = {
 FLOORS = (
     {"cli", "doctor"},
     {"serving", "batch", "training", "release"},
-    {"sources", "store", "model"},
+    {"sources", "store", "report", "model"},
     {"table"},
 )
 # A room imports what is below it, and on its own floor what these name.
-DOORS = {("cli", "doctor"), ("sources", "store"), ("store", "model")}
+DOORS = {("cli", "doctor"), ("sources", "store"), ("store", "model"), ("report", "model")}
 
 
 def floor(room: str) -> int:

@@ -138,6 +138,9 @@ class Problem(Struct, frozen=True, kw_only=True):
     ] = None
     mongodb: Collection = Collection()
     target: Annotated[Text, "The column to predict."]
+    purpose: Annotated[
+        Text | None, "What the model is for, in a sentence or a question: the report, card.md and /model begin with it."
+    ] = None
     positive: Annotated[Text | None, "For two classes: the label whose probability is answered."] = None
     task: Annotated[Task | None, "What kind of answer; inferred from the target when absent."] = None
     id: Annotated[Texts, "Columns that name a row. They decide the split and are not learned from."] = ()
@@ -173,7 +176,9 @@ class Problem(Struct, frozen=True, kw_only=True):
         Text | None, "What to optimise. Default by task: rmse; roc_auc, or cost when costs are set; log_loss."
     ] = None
     costs: Costs | None = None
-    candidates: Annotated[Candidates, "Which estimators to compare."] = CANDIDATES
+    candidates: Annotated[
+        Candidates, "Which estimators to compare. package.module:function is a function that returns a scikit-learn pipeline."
+    ] = CANDIDATES
     search: Search = Search()
     sample: Sampling = Sampling()
     data: Data = Data()

@@ -230,6 +230,8 @@ def test_train_tells_the_verdict_and_does_it_once(run, tmp_path):
     assert "Comparing: " in result.err
     assert "Verdict: promoted\n  there was no champion to compare with\n  rmse " in result.out
     assert "\npromoted  there was no champion to compare with\n          rmse " in run("status").out
+    report = re.search(r"^Report:  (.*report\.html)$", result.out, re.MULTILINE)[1]
+    assert "there was no champion to compare with" in Path(report).read_text(), "the verdict is joined"
     before = (tmp_path / "artifacts" / "champion.json").read_bytes()
     assert run("train", "--if-changed").out == "Nothing changed since the last training; the champion stays.\n"
     again = run("train", "--jobs", "1")

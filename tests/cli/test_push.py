@@ -15,7 +15,7 @@ import slipway
 from bundles import make_bundle
 from slipway.store.local import LocalStore
 
-FILES = ["drift.json", "evaluation.json", "fit.svg", "golden.json", "live.json", "metrics.json", "model.json", "model.onnx"]
+FILES = ["card.md", "drift.json", "evaluation.json", "golden.json", "live.json", "metrics.json", "model.json", "model.onnx"]
 FILES += ["report.html", "schema.json", "twin.json", "twin.onnx"]
 LISTS = ["serving.json", "judging.json", "manifest.json"]
 RELEASE = {
@@ -153,7 +153,7 @@ def test_looks_of_models_that_were_all_kept_are_pushed_without_a_champion(run, s
 def test_a_refusal_is_one_line_with_bucket_key_and_right(run, store, bucket):
     bucket.proxy.fault = lambda call, forward: s3.DENIED if call.kind == "put" else None
     code, out, err = run("push")
-    key = f"models/a/bundles/{store.pointer().digest}/drift.json"
+    key = f"models/a/bundles/{store.pointer().digest}/card.md"
     assert (code, out) == (5, "")
     assert err == (
         f"slipway: s3://{bucket.name}/{key}: S3 refused (AccessDenied: Access Denied). "
@@ -177,7 +177,7 @@ def test_on_a_terminal_one_line_is_redrawn_and_what_was_replaced_stays(run, stor
 def test_a_terminal_line_is_closed_before_an_error(run, store, bucket, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     bucket.proxy.fault = lambda call, forward: s3.DENIED if call.kind == "put" else None
-    assert re.fullmatch(r"\r\033\[K1/15 drift.json.*uploading …\nslipway: s3://.*\n", run("push")[2])
+    assert re.fullmatch(r"\r\033\[K1/15 card.md.*uploading …\nslipway: s3://.*\n", run("push")[2])
 
 
 def test_pulling_needs_neither_numpy_nor_pandas_nor_flask(store, run, tmp_path):

@@ -46,7 +46,7 @@ def test_it_is_served(bundle, store, tmp_path):
     problem = tmp_path / "slipway.yaml"
     problem.write_text(f"name: {bundle.problem}\nsource: table.csv\ntarget: charges\n")
     client = build(load_problem(problem, environ={}), {}).test_client()
-    for path in ("/readyz", "/", "/model", "/model/report", "/apispec.json"):
+    for path in ("/readyz", "/", "/model", "/report", "/report.html", "/apispec.json"):
         assert client.get(path).status_code == 200, path
     row = bundle.json("golden.json")["rows"][0]
     assert client.post("/predict", json=row).status_code == 200
@@ -55,3 +55,10 @@ def test_it_is_served(bundle, store, tmp_path):
 def test_it_is_labelled_and_met_by_a_challenger(bundle, store):
     assert labels(store)["slipway.bundle"] == bundle.digest
     assert Champions(store).columns_needed() >= set(bundle.json("golden.json")["rows"][0])
+
+
+def test_a_challenger_meets_its_twin(bundle, store):
+    """In format 1 that is the bundle itself."""
+    champion = Champions(store).load(store.pointer())
+    held_out = (champion.predictor.model.rows.training, champion.twin.model.rows.training)
+    assert (held_out[0] > held_out[1]) == (champion.twin is not champion.predictor) == ("judging" in bundle.parts)

@@ -21,6 +21,7 @@ ORIGIN = "https://shop.example"
         ("GET", "/predict"),
         ("OPTIONS", "/predict"),
         ("GET", "/static/slipway.css"),
+        ("GET", "/static/look.css"),
     ],
 )
 def test_every_answer_is_protected(client, method, path):
@@ -45,7 +46,9 @@ def test_predictions_are_not_stored(client):
     assert client.post("/", data={}).headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/", "/model", "/model/report", "/apidocs/", "/apispec.json", "/static/slipway.css"])
+@pytest.mark.parametrize(
+    "path", ["/", "/model", "/report", "/report.html", "/apidocs/", "/apispec.json", "/static/slipway.css", "/static/look.css"]
+)
 def test_a_page_of_the_release_before_is_not_shown(client, path):
     assert client.get(path).headers["Cache-Control"] == "no-cache"
 

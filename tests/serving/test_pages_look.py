@@ -1,11 +1,12 @@
 import re
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from page import TYPED, Page, start
-from slipway import serving
+from slipway.report.documents import verdict_of
+from slipway.report.look import LOOK
 
 
 @pytest.fixture
@@ -33,24 +34,41 @@ def test_the_card_tells_what_serves_and_why(serve, task):
     ):
         assert part in text
     links = [each["href"] for each, _ in page.all("a", href=None)]
-    assert "/model/report" in links and "/apidocs/" in links
-    assert page.one("img")[0]["src"] == "/model/fit.svg"
+    assert "/report" in links and "/apidocs/" in links
+    assert not page.all("img") and page.all("svg", class_="chart")
 
 
-@pytest.mark.parametrize(
-    ("path", "kind", "begins"),
-    [
-        ("/model/fit.svg", "image/svg+xml; charset=utf-8", b"<svg"),
-        ("/model/report", "text/html; charset=utf-8", b"<!doctype html>"),
-    ],
-)
-def test_a_document_of_the_bundle_can_run_nothing(serve, path, kind, begins):
-    client = serve().test_client()
-    answer = client.get(path)
-    assert answer.status_code == 200 and answer.content_type == kind and answer.data.startswith(begins)
+def test_the_card_tells_since_when_for_what_and_what_ran_before(serve):
+    app = serve(settings="purpose: Whom to insure?", verdict={"outcome": "promoted", "at": "2026-11-21T23:00:00Z"})
+    here, before = app.extensions["slipway"], {"digest": "ab" * 32, "outcome": "promoted", "at": "2026-10-01T08:00:00Z"}
+    here.documents = replace(here.documents, history=(verdict_of(before),))
+    text = " ".join(Page(app.test_client().get("/model").text).one("main")[1].split())
+    for part in (
+        "promoted on 2026-11-21",
+        "Whom to insure?",
+        "abababababab from 2026-10-01",
+        "Few rows were held out",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+def test_the_report_is_a_page_with_a_way_back(serve, task):
+    page = Page(serve(task).test_client().get("/report").text)
+    assert {each["href"] for each, _ in page.all("a", href=None)} >= {"/", "/model", "/report.html"}
+    text = " ".join(page.one("main")[1].split())
+    for part in ("promoted", "it is the first champion", "This model runs now", "What should worry you"):
+        assert part in text
+    assert page.all("svg", class_="chart") and not page.all("img")
+
+
+def test_the_report_can_be_kept_as_a_file_that_can_run_nothing(serve):
+    answer = serve().test_client().get("/report.html")
+    assert answer.status_code == 200 and answer.data.startswith(b"<!doctype html>")
+    assert answer.headers["Content-Disposition"].startswith("attachment; filename=report-")
+    assert "it is the first champion" in answer.text
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "sandbox" in policy and "script-src" not in policy
-    assert client.get(path, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
 
 def test_an_error_is_a_page_of_the_same_look(serve):
@@ -63,7 +81,12 @@ def test_an_error_is_a_page_of_the_same_look(serve):
 
 def test_no_style_or_script_is_inline(serve):
     client = serve().test_client()
-    for text in (client.get("/").text, client.post("/", data=TYPED).text, client.get("/model").text):
+    for text in (
+        client.get("/").text,
+        client.post("/", data=TYPED).text,
+        client.get("/model").text,
+        client.get("/report").text,
+    ):
         page = Page(text)
         assert not page.all("style")
         assert all("src" in attributes for attributes, _ in page.all("script"))
@@ -73,7 +96,7 @@ def test_no_style_or_script_is_inline(serve):
 
 def test_nothing_comes_from_elsewhere(serve):
     client = serve().test_client()
-    for text in (client.get("/").text, client.get("/model").text):
+    for text in (client.get("/").text, client.get("/model").text, client.get("/report").text):
         for _, attributes, _ in Page(text).elements:
             for name in ("src", "href", "action"):
                 assert attributes.get(name, "/").startswith(("/", "#"))
@@ -81,7 +104,7 @@ def test_nothing_comes_from_elsewhere(serve):
 
 def test_the_look_keeps_its_contrast():
     """WCAG AA: 4.5 for text on each ground it is used on, 3 for bars and the edges of controls."""
-    sheet = (Path(serving.__file__).parent / "static" / "slipway.css").read_text()
+    sheet = LOOK.read_text()
     light, dark = re.findall(r":root \{(.*?)\}", sheet, re.S)[:2]
     for block in (light, dark):
         colour = {name: _luminance(code) for name, code in re.findall(r"--([\w-]+): #(\w+);", block)}

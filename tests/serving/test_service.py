@@ -14,7 +14,7 @@ def client(tmp_path):
     return app.test_client()
 
 
-@pytest.mark.parametrize("path", ["/", "/model", "/model/fit.svg", "/model/report", "/apidocs", "/readyz"])
+@pytest.mark.parametrize("path", ["/", "/model", "/report", "/report.html", "/apidocs", "/readyz"])
 def test_what_was_read_at_the_start_is_shown_when_the_store_is_gone(client, path):
     assert client.get(path, follow_redirects=True).status_code == 200
 

@@ -83,9 +83,9 @@ def test_what_is_learned_of_a_column_is_learned_inside_the_fold(tmp_path, monkey
     seen = []
     linear = CANDIDATES["linear"]
 
-    def spying(schema, columns, aims, settings):
+    def spying(schema, columns, *target):
         seen.append(set(columns["row"].tolist()))
-        return linear.preprocess(schema, columns, aims, settings)
+        return linear.preprocess(schema, columns, *target)
 
     monkeypatch.setitem(CANDIDATES, "linear", replace(linear, preprocess=spying))
     rows = read(problem(tmp_path, charges(200).assign(row=range(200)), "charges")).learned

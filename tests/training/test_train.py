@@ -59,8 +59,9 @@ def test_the_first_useful_model_becomes_champion(tmp_path, store, frame, target,
         "metrics.json",
         "drift.json",
         "live.json",
+        "evaluation.json",
         "report.html",
-        "fit.svg",
+        "card.md",
     }
     assert set(outcome.bundle.parts["judging"]) == {"twin.json", "twin.onnx"}
     entry = store.journal.entries()[-1]
@@ -161,9 +162,11 @@ def test_a_challenger_that_is_kept_makes_the_next_look_stricter(tmp_path, store)
     assert (first.look, second.look, third.look) == (1, 2, 3) and third.allowed < second.allowed == first.allowed
 
 
-def test_the_same_again_is_kept(tmp_path, store):
+def test_the_same_again_is_kept_and_says_nothing_new_of_the_champion(tmp_path, store):
     first = trained(tmp_path, store, charges(), "charges")
+    before = (store.root / "verdict.json").read_bytes()
     second = trained(tmp_path, store, charges(), "charges")
+    assert (store.root / "verdict.json").read_bytes() == before
     assert second.bundle.digest == first.bundle.digest
     assert second.verdict.outcome == "kept" and "is the champion" in second.verdict.reasons[0]
 
@@ -177,6 +180,12 @@ def test_a_better_model_is_promoted_and_a_worse_one_kept(tmp_path, store):
     assert better.verdict.promoted and "against the champion's" in better.verdict.reasons[0]
     assert not worse.verdict.promoted and "below gate.minimum_gain" in worse.verdict.reasons[1]
     assert store.pointer().digest == better.bundle.digest
+    told = store.verdicts()
+    assert [each["digest"] for each in told] == [each.bundle.digest for each in (poor, better, worse)]
+    assert [each["champion"] for each in told] == [None, poor.bundle.digest, better.bundle.digest]
+    assert store.verdict(store.pointer())["reasons"] == list(better.verdict.reasons)
+    assert all(each["latency_us"] > 0 and each["changes"]["against"] == each["champion"] for each in told)
+    assert "latency" not in "".join(better.bundle.read(name).decode(errors="replace") for name in better.bundle.files)
 
 
 def test_the_champion_is_verified_and_loaded_once(tmp_path, store, monkeypatch):

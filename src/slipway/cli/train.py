@@ -12,6 +12,10 @@ from slipway.cli.progress import FEW, Progress
 from slipway.threads import cores, pin_threads
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from slipway.problem import Problem
+    from slipway.store.local import LocalStore
     from slipway.training.outcome import Outcome
     from slipway.training.search import Step
 
@@ -66,7 +70,7 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     with Progress() as progress:
         told = _Comparing(progress), partial(_read, progress)
         outcome = train(problem, store, inputs, jobs or cores(), *told, named)
-    _show(outcome)
+    _show(outcome, _report(outcome, problem, store))
 
 
 def _read(progress: Progress, done: int, total: int | None) -> None:
@@ -93,7 +97,22 @@ class _Comparing:
         self._progress.advance("Comparing", 0, share, f"{says}; about {left:.0f} s left")
 
 
-def _show(outcome: "Outcome") -> None:
+def _report(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> "Path":
+    """Write the report beside the pointer: with the verdict, which the report in the bundle cannot know."""
+    from slipway.report.documents import documents_of, joined
+    from slipway.report.page import standalone
+    from slipway.store.atomic import replace, unwritable
+
+    of = joined(documents_of(outcome.bundle, problem.name, problem.purpose), outcome.bundle.digest, outcome.verdict.to_json())
+    path = store.root / "report.html"
+    try:
+        replace(path, standalone(of))
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return path
+
+
+def _show(outcome: "Outcome", report: "Path") -> None:
     from slipway.model.contents import metrics_of, model_of
 
     metrics = metrics_of(outcome.bundle)
@@ -117,6 +136,7 @@ def _show(outcome: "Outcome") -> None:
         click.echo(f"  {reason}")
     click.echo(f"Bundle:  {outcome.bundle.digest[:12]}")
     click.echo(f"Data:    {model_of(outcome.bundle).data[:12]}")
+    click.echo(f"Report:  {report}")
     if outcome.verdict.promoted:
         click.echo("\nNext: slipway serve")
     elif outcome.champion is None:

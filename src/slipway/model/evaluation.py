@@ -86,10 +86,13 @@ class Reliability(msgspec.Struct, frozen=True, kw_only=True):
         By rising probability, about equally many rows in each.
     error : Estimate
         Expected calibration error: mean distance of predicted and observed over the bins, weighted by rows.
+    chance : float
+        What the error of perfect probabilities exceeds on so few rows only with probability 1 − `confidence`.
     """
 
     bins: tuple[ReliabilityBin, ...]
     error: Estimate
+    chance: float
 
 
 class Recalibration(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,10 +196,13 @@ class Intervals(msgspec.Struct, frozen=True, kw_only=True):
         Rising answers that divide the bins, one less than there are bins; the outer bins are open.
     levels : tuple of IntervalLevel
         By rising level.
+    least : float or None
+        Where an interval ends that would go below: 0 when no row has a target below it.
     """
 
     edges: tuple[float, ...]
     levels: tuple[IntervalLevel, ...]
+    least: float | None = None
 
     def __post_init__(self) -> None:
         if list(self.edges) != sorted(set(self.edges)):
@@ -307,7 +313,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     confidence : float
         Of the intervals.
     rows : int
-        Held out.
+        Held out, of which it was measured: at most 20,000.
     target : Distribution
         Of all rows with a target, those learned from and those held out; so are the fields.
     threshold : float or None

@@ -40,6 +40,7 @@ def interval(intervals: Intervals, answers: np.ndarray, level: float) -> tuple[n
     for one in intervals.levels:
         if abs(one.level - level) < 1e-9:
             bins = np.searchsorted(intervals.edges, answers, side="right")
-            return answers - np.array(one.below)[bins], answers + np.array(one.above)[bins]
+            low, high = answers - np.array(one.below)[bins], answers + np.array(one.above)[bins]
+            return (low, high) if intervals.least is None else (np.maximum(low, intervals.least), high)
     known = ", ".join(f"{one.level:g}" for one in intervals.levels)
     raise ValueError(f"no interval of level {level:g}; there are {known}")

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from slipway.errors import BundleError
 from slipway.model.bundle import Bundle
-from slipway.model.contents import Answer, Draft, golden_of, model_of, schema_of, unfit
+from slipway.model.contents import Answer, Calibration, Draft, golden_of, model_of, schema_of, unfit
 from slipway.model.explanation import Contributions, contributions
 from slipway.model.runner import Runner, sigmoid
 from slipway.table.cell import columns_from_rows
@@ -77,14 +77,7 @@ class Predictor:
             scores = np.sum([member.weight * member.scores(columns) for member in self._members], axis=0)
         if self.task == "multiclass":
             return scores
-        return self._calibrated(scores[:, 0])
-
-    def _calibrated(self, scores: np.ndarray) -> np.ndarray:
-        if self.model.calibration is None:
-            return scores
-        with np.errstate(divide="ignore"):  # a probability of 0 or 1 stays one
-            logits = np.log(scores) - np.log1p(-scores)
-        return sigmoid(self.model.calibration.slope * logits + self.model.calibration.shift)
+        return calibrated(scores[:, 0], self.model.calibration)
 
     def predict(self, columns: Columns) -> Prediction:
         """Answer each row."""
@@ -146,6 +139,15 @@ class Predictor:
         pairs = [(expected["probabilities"][name], answer["probabilities"][name]) for name in self.classes]
         near = self.threshold is not None and abs(pairs[1][1] - self.threshold) <= ABSOLUTE
         return all(close(*pair) for pair in pairs) and (near or expected["prediction"] == answer["prediction"])
+
+
+def calibrated(scores: np.ndarray, calibration: Calibration | None) -> np.ndarray:
+    """Scores as a binary model answers them: its calibrated probabilities, all else as it is."""
+    if calibration is None:
+        return scores
+    with np.errstate(divide="ignore"):  # a probability of 0 or 1 stays one
+        logits = np.log(scores) - np.log1p(-scores)
+    return sigmoid(calibration.slope * logits + calibration.shift)
 
 
 def golden_answers(predictor: Predictor, columns: Columns) -> list[Answer]:

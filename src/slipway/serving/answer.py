@@ -12,7 +12,8 @@ from slipway.model.evaluation import Intervals
 from slipway.model.intervals import interval, levels
 from slipway.model.predictor import Predictor
 from slipway.model.scoring import Answers
-from slipway.serving.chart import MOST, Bar, Chart, contribution_chart, number, probability_bars, share
+from slipway.report.numbers import number, share
+from slipway.serving.chart import MOST, Bar, Chart, contribution_chart, probability_bars
 
 SHOWN = 0.9  # or the nearest level that the bundle has
 

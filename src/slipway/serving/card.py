@@ -1,37 +1,13 @@
 """Content of the model card beyond the bundle's own documents."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from slipway.model.contents import Estimate, Ranked
-from slipway.serving.chart import Bar, number
+from slipway.model.contents import Estimate
 from slipway.serving.form import plain, typical
 from slipway.table.dates import show_date
 from slipway.table.schema import Field
 
 MOST_LEVELS = 12
-MOST_FIELDS = 15
-
-MEANINGS = {
-    "rmse": "typical error; large errors weigh more",
-    "mae": "average size of the error",
-    "r2": "share of the variation that the model explains",
-    "roc_auc": "probability that a positive row ranks above a negative one",
-    "pr_auc": "average precision over all thresholds",
-    "log_loss": "penalty for probabilities that miss the true label",
-    "brier": "squared error of the probability",
-    "accuracy": "share of correct labels",
-    "balanced_accuracy": "share of correct labels; every class has the same weight",
-    "f1": "balance of precision and recall of the positive label",
-    "f1_macro": "balance of precision and recall; mean over the classes",
-    "cost": "average cost per row, with the declared costs",
-}
-
-PLOTS = {
-    "regression": "Two plots of the held-out rows: actual against predicted values, and the errors.",
-    "binary": "Two plots of the held-out rows: calibration, and probabilities with the threshold.",
-    "multiclass": "Table of the held-out rows: actual against predicted class.",
-}
 
 
 def describe(fields: Sequence[Field]) -> list[tuple[Field, str, str]]:
@@ -39,28 +15,9 @@ def describe(fields: Sequence[Field]) -> list[tuple[Field, str, str]]:
     return [(field, _allowed(field), typical(field)) for field in fields]
 
 
-def importance_bars(importance: Sequence[tuple[str, float]]) -> list[Bar]:
-    """The fields with the most influence on the answer, without those that have none."""
-    useful = [(name, loss) for name, loss in importance[:MOST_FIELDS] if loss > 0]
-    return [Bar(name, "", number(loss), 0, round(100 * loss / useful[0][1], 2), True) for name, loss in useful]
-
-
-def best_of_each(leaderboard: Sequence[Ranked]) -> list[Ranked]:
-    """The first entry of each candidate of a leaderboard, which is sorted."""
-    best: dict[str, Ranked] = {}
-    for entry in leaderboard:
-        best.setdefault(entry.candidate, entry)
-    return list(best.values())
-
-
 def deciding_first(measured: Mapping[str, Estimate], metric: str) -> list[tuple[str, Estimate]]:
     """Name and value of each metric; the one that the gate decides by is the first."""
     return sorted(measured.items(), key=lambda pair: pair[0] != metric)
-
-
-def settings(values: Mapping[str, Any]) -> str:
-    """An estimator's settings in one line."""
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(values.items()))
 
 
 def _allowed(field: Field) -> str:

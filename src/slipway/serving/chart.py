@@ -1,11 +1,11 @@
-"""Numbers for reading and the geometry of the bars on the pages, in per cent of the width of the chart."""
+"""The geometry of the bars of an answer, in per cent of the width of the chart."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from slipway.model.explanation import Contributions
+from slipway.report.numbers import number, places, share, signed
 
 MOST = 10
 THIN = 0.6
@@ -44,38 +44,6 @@ class Chart:
     bars: tuple[Bar, ...]
 
 
-def places(values: Sequence[float]) -> int:
-    """Decimals that give the largest of these numbers four significant digits."""
-    largest = max((abs(value) for value in values if math.isfinite(value)), default=0)
-    return 0 if largest == 0 else max(0, 3 - math.floor(math.log10(largest)))
-
-
-def number(value: float, decimals: int | None = None) -> str:
-    """A number for reading: four significant digits, or more for its integer part."""
-    extreme = value and not 1e-4 <= abs(value) < 1e15
-    if extreme and decimals is None or not math.isfinite(value):
-        return f"{value:.4g}".replace("-", "−")
-    text = f"{value:,.{places([value]) if decimals is None else decimals}f}"
-    if decimals is None and "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return text.replace("-", "−")
-
-
-def aligned(values: Sequence[float]) -> list[str]:
-    """Numbers read together: all with the decimals that the largest needs."""
-    decimals = min(places(values), 6)
-    return [number(value, decimals) for value in values]
-
-
-def share(value: float) -> str:
-    """A probability in per cent; 0 % and 100 % only if exact."""
-    if 0 < value < 0.0005:
-        return "<\N{NO-BREAK SPACE}0.1\N{NO-BREAK SPACE}%"
-    if 0.9995 < value < 1:
-        return ">\N{NO-BREAK SPACE}99.9\N{NO-BREAK SPACE}%"
-    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
-
-
 def contribution_chart(found: Contributions, row: Mapping[str, Any], probability: bool) -> Chart:
     """The ten largest contributions and the sum of the others."""
     moved = [(name, _given(row.get(name)), amount) for name, amount in found.fields]
@@ -88,7 +56,7 @@ def contribution_chart(found: Contributions, row: Mapping[str, Any], probability
     zero = -low / span * 100
     decimals = 1 if probability else min(places([found.base, found.result]), 6)
     bars = tuple(
-        Bar(name, given, _signed(100 * amount if probability else amount, decimals), *_extent(amount, span, zero), amount > 0)
+        Bar(name, given, signed(100 * amount if probability else amount, decimals), *_extent(amount, span, zero), amount > 0)
         for name, given, amount in moved
     )
     base, result = (share(end) if probability else number(end, decimals) for end in (found.base, found.result))
@@ -105,12 +73,6 @@ def _extent(amount: float, span: float, zero: float) -> tuple[float, float]:
     """Left edge and width; what is not nothing stays visible."""
     width = max(abs(amount) / span * 100, THIN) if amount else 0.0
     return round(zero if amount > 0 else zero - width, 2), round(width, 2)
-
-
-def _signed(amount: float, decimals: int) -> str:
-    text = number(abs(amount), decimals)
-    sign = "" if float(text.replace(",", "")) == 0 else "+" if amount > 0 else "−"
-    return sign + text
 
 
 def _given(value: str | int | float | None) -> str:

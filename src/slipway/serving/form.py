@@ -19,7 +19,6 @@ FEW_LETTERS = 40
 FEW_FIELDS = 24
 GROUP = 20
 FIRST = 12
-LONGEST_LABEL = 120
 
 
 @dataclass(frozen=True)
@@ -116,11 +115,6 @@ def groups(controls: Sequence[Control], important: Sequence[str]) -> list[Group]
         title = part[0].field.name if len(part) == 1 else f"{part[0].field.name} to {part[-1].field.name}"
         found.append(Group(title, part, not found or any(one.error for one in part)))
     return found
-
-
-def brief(name: str) -> str:
-    """A name short enough for a label: the start and the end of a long one."""
-    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 40]}…{name[-39:]}"
 
 
 def typical(field: Field) -> str:

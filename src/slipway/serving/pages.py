@@ -6,34 +6,41 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, render_template, request, url_for
+from flask import Blueprint, Response, current_app, g, render_template, request, send_file, url_for
 
 from slipway import __version__
 from slipway.model.curves import curves
+from slipway.report.fit import fit_figures
+from slipway.report.look import LOOK
+from slipway.report.meanings import MEANINGS
+from slipway.report.numbers import aligned, brief, number, settings, share
+from slipway.report.page import best_of_each, depends, drawn, standalone
+from slipway.report.worries import worries
 from slipway.serving import card, snippets
 from slipway.serving.answer import Answer, explain
-from slipway.serving.chart import aligned, number, share
 from slipway.serving.examples import golden_examples
-from slipway.serving.form import FEW_FIELDS, FIRST, as_typed, brief, controls, groups, read_row, typical
+from slipway.serving.form import FEW_FIELDS, FIRST, as_typed, controls, groups, read_row, typical
 from slipway.serving.keys import FORM_FIELD
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
 from slipway.serving.trace import Trace, traces
 from slipway.table.faults import FieldProblem, visible
 
+FITS = 2  # figures of how well the answers fit on the page of the model; the report has all
+
 pages = Blueprint("pages", __name__)
 pages.add_app_template_filter(brief, "brief")
 pages.add_app_template_filter(number, "number")
 pages.add_app_template_filter(aligned, "aligned")
 pages.add_app_template_filter(share, "share")
-pages.add_app_template_filter(card.settings, "settings")
+pages.add_app_template_filter(settings, "settings")
 pages.add_app_template_filter(visible, "visible")
 
 # Names of the form's own fields: the golden row that was clicked, and the places of the fields whose curves are in view.
 EXAMPLE = "slipway:example"
 CURVES = "slipway:curves"
 
-# A document of the bundle carries its styles in itself; nothing else may run or load in it.
+# The report as a file carries its styles in itself; nothing else may run or load in it.
 DOCUMENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 
 
@@ -41,7 +48,7 @@ DOCUMENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestor
 def _frame() -> dict[str, Any]:
     """What the frame of every page shows, the error page's too."""
     here = _service()
-    places = {"Predict": "pages.form", "Model": "pages.model", "API": "flasgger.apidocs"}
+    places = {"Predict": "pages.form", "Model": "pages.model", "Report": "pages.report", "API": "flasgger.apidocs"}
     return {
         "problem_name": here.problem.name,
         "version": __version__,
@@ -112,7 +119,7 @@ class _Asked:
 
 
 def _asked(typed: Mapping[str, str], curved: Sequence[str] = ()) -> _Asked:
-    """The answer to a filled-in form, and the curves of these fields, by default of those shown first.
+    """The answer to a filled-in form, and its curves: of all fields, or of many those `curved` and the most important.
 
     Raises
     ------
@@ -127,13 +134,9 @@ def _asked(typed: Mapping[str, str], curved: Sequence[str] = ()) -> _Asked:
         raise Refusal(422, "The model has no finite answer: some numbers are too far outside the range.")
     warnings = here.decoder.warnings(decoded)
     answer = explain(here.predictor, answers, row, list(map(str, warnings)), here.intervals)
-    shown = curved or (_important() if len(here.rules) > FEW_FIELDS else here.schema.names)
+    shown = [*curved, *here.by_importance[:FIRST]] if len(here.rules) > FEW_FIELDS else here.schema.names
     found = curves(here.predictor, here.rules, decoded.columns, shown)
-    return _Asked(row, answer, warnings, traces(found, here.golden.predictions, here.predictor.target))
-
-
-def _important() -> list[str]:
-    return [name for name, _ in _service().measured.importance][:FIRST]
+    return _Asked(row, answer, warnings, traces(found, here.predictor.target))
 
 
 def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequence[tuple[str, str]] = ()) -> str:
@@ -145,7 +148,7 @@ def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequenc
     return render_template(
         "form.html",
         target=here.predictor.target,
-        groups=groups(shown, _important()),
+        groups=groups(shown, here.by_importance),
         crowded=len(shown) > FEW_FIELDS,
         count=len(shown),
         errors=[{"name": name, "detail": detail, "place": places.get(name)} for name, detail in errors],
@@ -153,7 +156,9 @@ def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequenc
         key_field=FORM_FIELD if here.keys.needed else "",
         key_error=dict(errors).get(FORM_FIELD, ""),
         example_field=EXAMPLE,
-        examples=golden_examples(here.golden),
+        curves_field=CURVES,
+        most_bytes=here.problem.serving.max_upload_bytes,
+        examples=golden_examples(here.golden, here.predictor.classes),
         snippets=_snippets(asked.row if asked else example),
     )
 
@@ -182,35 +187,36 @@ def model() -> str:
         digest=here.digest,
         model=here.predictor.model,
         metrics=metrics,
-        verdict=here.verdict,
-        plot_says=card.PLOTS[here.predictor.task],
+        of=here.documents,
+        fits=drawn(fit_figures(here.documents)[:FITS]),
+        depends=drawn(depends(here.documents)[:1]),
+        limits=worries(here.documents),
         schema=here.schema,
         measured=card.deciding_first(metrics.holdout.metrics, metrics.metric),
-        meanings=card.MEANINGS,
-        importance=card.importance_bars(metrics.importance),
-        best=card.best_of_each(metrics.leaderboard),
+        meanings=MEANINGS,
+        best=best_of_each(metrics.leaderboard),
         fields=card.describe(here.schema.fields),
         apidocs=url_for("flasgger.apidocs"),
     )
 
 
-@pages.get("/model/fit.svg")
-def plot() -> Response:
-    """How the model fits the held-out rows."""
-    return _document("fit.svg", "image/svg+xml")
+@pages.get("/static/look.css")
+def look() -> Response:
+    """The look that the pages share with the report."""
+    return send_file(LOOK, mimetype="text/css")
 
 
-@pages.get("/model/report")
-def report() -> Response:
-    """The full report of the training."""
-    return _document("report.html", "text/html")
+@pages.get("/report")
+def report() -> str:
+    """The report of the training, with the verdict."""
+    return render_template("report.html", body=_service().report)
 
 
-def _document(name: str, mimetype: str) -> Response:
-    bundle = _service().bundle
-    response = Response(bundle.read(name), mimetype=mimetype)
+@pages.get("/report.html")
+def report_file() -> Response:
+    """The same as a file that needs nothing else, to keep or to send."""
+    here = _service()
+    response = Response(standalone(here.documents), mimetype="text/html")
     response.headers["Content-Security-Policy"] = DOCUMENT_POLICY
-    response.headers["Cache-Control"] = "no-cache"
-    response.set_etag(bundle.digest)
-    response.make_conditional(request)
+    response.headers["Content-Disposition"] = f"attachment; filename=report-{here.digest[:12]}.html"
     return response

@@ -3,14 +3,19 @@
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
 
 from slipway.model.bundle import Bundle
 from slipway.model.contents import golden_of, metrics_of, schema_of
-from slipway.model.evaluation import evaluation_of
 from slipway.model.intervals import interval
 from slipway.model.scoring import Answers, score
 from slipway.problem import Problem
+from slipway.report.documents import documents_of, joined
+from slipway.report.page import body
 from slipway.serving.counters import Metrics
 from slipway.serving.decoder import Decoded, Decoder
 from slipway.serving.keys import Keys
@@ -25,7 +30,7 @@ if TYPE_CHECKING:
 
 
 # What pages and probes read of the bundle after the start.
-DOCUMENTS = ("schema.json", "model.json", "golden.json", "metrics.json", "fit.svg", "report.html")
+DOCUMENTS = ("schema.json", "model.json", "golden.json", "metrics.json", "evaluation.json")
 
 
 class Service:
@@ -38,14 +43,23 @@ class Service:
         Verified; what pages show of it is read here, for its folder may go. Its model is loaded at first use in each
         process, because a session does not survive a fork.
     verdict : mapping
-        Of the gate, as the pointer tells it.
+        Of the gate, as verdict.json tells it.
     keys : Keys
     release, commit : str
         What the release program says it runs; empty elsewhere.
+    verdicts : sequence of mapping
+        On this bundle and others, the oldest first, as far as they are kept.
     """
 
     def __init__(
-        self, problem: Problem, bundle: Bundle, verdict: Mapping[str, Any], keys: Keys, release: str = "", commit: str = ""
+        self,
+        problem: Problem,
+        bundle: Bundle,
+        verdict: Mapping[str, Any],
+        keys: Keys,
+        release: str = "",
+        commit: str = "",
+        verdicts: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.problem = problem
         self.bundle = bundle.hold(DOCUMENTS)
@@ -57,8 +71,9 @@ class Service:
         self.schema = schema_of(bundle)
         self.measured = metrics_of(bundle)
         self.golden = golden_of(bundle)
-        evaluation = evaluation_of(bundle)
-        self.intervals = evaluation.intervals if evaluation else None
+        told = documents_of(bundle, problem.name, problem.purpose)
+        self.documents = replace(joined(told, bundle.digest, verdict, verdicts), served=True)
+        self.intervals = told.evaluation.intervals if told.evaluation else None
         self.rules = rules_of(self.schema, problem)
         self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned)
         self.metrics = Metrics(problem.name, bundle.digest)
@@ -66,6 +81,17 @@ class Service:
         self._predictor: Predictor  # of this process; `load` makes it
         self._process = 0  # that loaded it
         self._replayed = False
+
+    @cached_property
+    def report(self) -> Markup:
+        """The report of the training, joined with the verdict; made when it is first asked for."""
+        return body(self.documents)
+
+    @property
+    def by_importance(self) -> list[str]:
+        """The fields, the most important first; those whose importance was not measured last."""
+        ranked = [name for name, _ in self.measured.importance]
+        return [*ranked, *(name for name in self.schema.names if name not in ranked)]
 
     @property
     def predictor(self) -> "Predictor":
@@ -153,4 +179,4 @@ def open_service(problem: Problem, environ: Mapping[str, str] = os.environ) -> S
     bundle.require_problem(problem.name)
     keys = Keys(environ.get("SLIPWAY_API_KEYS"))
     release, commit = environ.get("SLIPWAY_RELEASE", ""), environ.get("SLIPWAY_COMMIT", "")
-    return Service(problem, bundle, pointer.verdict, keys, release, commit)
+    return Service(problem, bundle, store.verdict(pointer), keys, release, commit)

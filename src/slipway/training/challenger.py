@@ -9,18 +9,19 @@ import numpy as np
 from slipway.errors import TableError
 from slipway.model.bundle import MODEL, TWIN
 from slipway.model.contents import Counts, Draft, Holdout, Metrics, Model, written
-from slipway.model.predictor import ABSOLUTE, Predictor, close
+from slipway.model.predictor import ABSOLUTE, Predictor, calibrated, close
 from slipway.problem import Problem
+from slipway.report.readable import readable
 from slipway.table.schema import Columns
 from slipway.training import evidence
+from slipway.training.assessment import evaluate
 from slipway.training.compare import Blended, Entry, Fitted, Rows, fit
 from slipway.training.dataset import Table
 from slipway.training.live import reference
 from slipway.training.members import members
 from slipway.training.metrics import METRICS, Scored
-from slipway.training.plot import fit_svg
+from slipway.training.recalibration import calibrated_threshold, recalibrated
 from slipway.training.refit import checked_rows, doubt
-from slipway.training.report import report_html
 
 LIBRARIES = ("scikit-learn", "numpy", "onnx", "onnxruntime")
 
@@ -31,6 +32,8 @@ class Challenger:
 
     Parameters
     ----------
+    entry : Entry
+        What won the comparison.
     served : Draft
         Fitted on all rows.
     twin : Draft
@@ -43,6 +46,7 @@ class Challenger:
         Why the twin is served; empty when the refit is.
     """
 
+    entry: Entry
     served: Draft
     twin: Draft
     holdout: Holdout
@@ -83,7 +87,7 @@ def challenger(table: Table, entries: Sequence[Entry], confidence: float) -> Cha
         holdout = evidence.holdout_metrics(table.rows.task, before, table.learned, confidence, table.goal)
         if reason := doubt(table.goal, before, after, holdout.metrics[table.goal.metric]):
             served = _draft(table, entry, fitted, "model", table.learned)
-        return Challenger(served, twin, holdout, refused, reason)
+        return Challenger(entry, served, twin, holdout, refused, reason)
     raise TableError("no candidate can be exported exactly: " + "; ".join(refused.values() or ["none was fitted"]))
 
 
@@ -104,7 +108,7 @@ def disagreements(fitted: Fitted | Blended, predictor: Predictor, columns: Colum
     Scores agree within 1e-5 relative or 1e-6 absolute; labels are equal unless the score is within 1e-6 of the
     threshold.
     """
-    expected, answered = fitted.scores(columns), predictor.scores(columns)
+    expected, answered = calibrated(fitted.scores(columns), predictor.model.calibration), predictor.scores(columns)
     agree = np.asarray(close(expected, answered))
     if agree.ndim == 2:
         ranked = np.sort(expected, axis=1)
@@ -116,17 +120,19 @@ def disagreements(fitted: Fitted | Blended, predictor: Predictor, columns: Colum
     return int((~agree).sum())
 
 
-def _draft(table: Table, entry: Entry, fitted: Fitted | Blended, name: str, learned: Rows) -> Draft:
-    """The model of an entry that was fitted on `learned`, with graphs named after `name`."""
-    parts, graphs = members(fitted, name)
+def _draft(table: Table, entry: Entry, fitted: Fitted | Blended, stem: str, learned: Rows) -> Draft:
+    """The model of an entry that was fitted on `learned`, with graphs named after `stem`."""
+    parts, graphs = members(fitted, stem)
+    calibration, _ = recalibrated(entry, table.learned, table.goal)
     model = Model(
         task=table.rows.task,
         target=table.target.name,
         classes=table.rows.classes,
-        threshold=entry.threshold,
+        threshold=calibrated_threshold(entry, table.learned, table.goal, calibration),
         metric=table.goal.metric,
         costs=table.goal.costs,
         members=parts,
+        calibration=calibration,
         split=table.split,
         rows=Counts(len(learned.y), int(table.held.sum()), int((~table.target.rows).sum())),
         data=table.fingerprint,
@@ -141,22 +147,22 @@ def documents(
     """The files of the part of the bundle that serves, name → content: measured on the twin, golden as served."""
     served, twin, goal, unseen = Predictor(made.served), Predictor(made.twin), table.goal, table.unseen
     scored = _scored(table, made.twin)
+    evaluation = evaluate(problem, table, made.entry, twin)
     doubted = [f"the model that learned from all rows is not served: {made.doubt}"] if made.doubt else []
     metrics = Metrics(
         metric=goal.metric,
         greater_is_better=METRICS[goal.metric].greater_is_better,
         confidence=problem.gate.confidence,
         holdout=made.holdout,
-        importance=evidence.importance(twin, unseen, goal),
+        importance=tuple((one.field, one.loss.value) for one in evaluation.importance),
         leaderboard=evidence.leaderboard(entries, made.refused),
         notes=(*remarks, *doubted),
     )
-    figure = fit_svg(scored, table.rows.classes)
-    return dict(made.served.files) | {
+    files = dict(made.served.files) | {
         "golden.json": written(evidence.golden(served, unseen, goal.seed)),
         "metrics.json": written(metrics),
+        "evaluation.json": written(evaluation),
         "drift.json": written(evidence.drift_profile(table.whole)),
         "live.json": written(reference(scored, table.rows.classes, goal.costs is not None)),
-        "fit.svg": figure,
-        "report.html": report_html(served.model, table.rows.schema, metrics, figure, problem.name),
     }
+    return files | readable(Draft(files), problem.name, problem.purpose)

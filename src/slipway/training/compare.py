@@ -152,21 +152,26 @@ class Blended:
         return total
 
 
-def begun(trial: Trial, rows: Rows, seed: int) -> tuple[Fitted, np.ndarray, np.ndarray]:
-    """The encoding learned from these rows, an estimator that is yet to be fitted, and the matrix and target for it."""
-    candidate = CANDIDATES[trial.candidate]
-    y = np.log1p(rows.y) if trial.log_target else rows.y
-    aims = np.eye(len(rows.classes))[rows.y] if rows.task == "multiclass" else y[:, None].astype(np.float64)
-    encoding = candidate.preprocess(rows.schema, rows.columns, aims, trial.settings)
-    fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed, encoding), encoding, len(rows.classes))
-    return fitted, learned_matrix(encoding, rows.columns, aims, rows.kin, seed).astype(candidate.dtype), y
-
-
 def fit(trial: Trial | Blend, rows: Rows, seed: int) -> Fitted | Blended:
     """Learn the encoding and the estimator from these rows, of a blend those of all its members."""
     if isinstance(trial, Blend):
         return Blended(trial, tuple((fit_one(each, rows, seed), weight) for each, weight in zip(trial.trials, trial.weights)))
     return fit_one(trial, rows, seed)
+
+
+def encoded(trial: Trial, rows: Rows) -> tuple[Encoding, np.ndarray, np.ndarray]:
+    """The encoding learned from these rows, what it may learn of (0 and 1 for each of several classes), and the target."""
+    y = np.log1p(rows.y) if trial.log_target else rows.y
+    aims = np.eye(len(rows.classes))[rows.y] if rows.task == "multiclass" else y[:, None].astype(np.float64)
+    return CANDIDATES[trial.candidate].preprocess(rows.schema, rows.columns, aims, trial.settings), aims, y
+
+
+def begun(trial: Trial, rows: Rows, seed: int) -> tuple[Fitted, np.ndarray, np.ndarray]:
+    """An estimator that is yet to be fitted, and the matrix and target for it."""
+    candidate = CANDIDATES[trial.candidate]
+    encoding, aims, y = encoded(trial, rows)
+    fitted = Fitted(trial, candidate.estimator(rows.task, trial.settings, seed, encoding), encoding, len(rows.classes))
+    return fitted, learned_matrix(encoding, rows.columns, aims, rows.kin, seed).astype(candidate.dtype), y
 
 
 def fit_one(trial: Trial, rows: Rows, seed: int) -> Fitted:
@@ -182,12 +187,12 @@ def stages(trial: Trial, learned: Rows, held: Rows, seed: int) -> dict[int, np.n
     """What a trial says of the rows held out, by the number of iterations; 0 where there is none to be chosen."""
     if not trial.staged:
         return {0: fit(trial, learned, seed).scores(held.columns)}
+    start, matrix, y = begun(trial, learned, seed)
+    truth = np.log1p(held.y) if trial.log_target else held.y
     staged = CANDIDATES[trial.candidate].staged
     assert staged is not None
-    fitted, matrix, y = begun(trial, learned, seed)
-    truth = np.log1p(held.y) if trial.log_target else held.y
-    answers = staged(fitted.estimator, matrix, y, fitted.matrix(held.columns), truth)
-    return {iterations: fitted.scored(answer) for iterations, answer in answers}
+    answers = staged(start.estimator, matrix, y, start.matrix(held.columns), truth)
+    return {iterations: start.scored(answer) for iterations, answer in answers}
 
 
 def baseline(rows: Rows, number: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a bundle says of itself: golden predictions, drift profile, hold-out metrics, importance of the fields."""
+"""What a bundle says of itself: golden predictions, drift profile, hold-out metrics, the leaderboard."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,11 +13,10 @@ from slipway.table.dates import show_date
 from slipway.table.schema import Columns, Field, Schema
 from slipway.training.compare import Entry, Goal, Rows, baseline_scored
 from slipway.training.gate import interval
-from slipway.training.metrics import METRICS, Scored, value
+from slipway.training.metrics import Scored, value
 
 GOLDEN = 32
 BINS = 10
-IMPORTANCE_ROWS = 1_000
 
 
 def golden(predictor: Predictor, held: Rows, seed: int) -> Golden:
@@ -79,23 +78,6 @@ def holdout_metrics(task: Task, scored: Scored, rows: Rows, confidence: float, g
         {name: Estimate(one.value, one.low, one.high) for name, one in intervals.items()},
         {name: value(name, dummy) for name in names},
     )
-
-
-def importance(predictor: Predictor, held: Rows, goal: Goal) -> tuple[tuple[str, float], ...]:
-    """How much worse the metric gets when a field is shuffled among the held-out rows; the largest first.
-
-    Source: Breiman, "Random Forests", Machine Learning 45 (2001).
-    """
-    rows = held.take(np.arange(min(IMPORTANCE_ROWS, len(held.y))))
-    sign = METRICS[goal.metric].sign
-    order = np.random.default_rng(goal.seed).permutation(len(rows.y))
-
-    def reached(columns: Columns) -> float:
-        return value(goal.metric, goal.scored(rows.y, predictor.scores(columns), predictor.threshold))
-
-    whole = reached(rows.columns)
-    losses = [(name, sign * (whole - reached(rows.columns | {name: column[order]}))) for name, column in rows.columns.items()]
-    return tuple(sorted(losses, key=lambda pair: -pair[1]))
 
 
 def leaderboard(entries: Sequence[Entry], refused: Mapping[int, str]) -> tuple[Ranked, ...]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from slipway.training.candidates import CANDIDATES, Blend, Trial
-from slipway.training.compare import Rows, begun
+from slipway.training.compare import Rows, encoded
 from slipway.training.preprocessing import NATIVE
 
 # Microseconds, fitted to measurements of one row on one core: of any answer, of each member's graph, of each output of an
@@ -39,5 +39,5 @@ class Speed:
     def _width(self, trial: Trial) -> int:
         key = trial.candidate, bool(trial.settings.get(NATIVE))
         if key not in self._widths:
-            self._widths[key] = len(begun(trial, self._sample, 0)[0].encoding.outputs)
+            self._widths[key] = len(encoded(trial, self._sample)[0].outputs)
         return self._widths[key]

@@ -17,7 +17,7 @@ from slipway.store.local import LocalStore, open_store
 from slipway.store.pointer import Pointer
 from slipway.store.snapshots import KeptData
 from slipway.threads import cores, one_thread
-from slipway.training.candidates import skewed, trials
+from slipway.training.candidates import find, skewed, trials
 from slipway.training.challenger import challenger, documents
 from slipway.training.champion import Champions, Incomparable, common_rows
 from slipway.training.compare import baseline_scored
@@ -25,6 +25,7 @@ from slipway.training.curve import worth_learning
 from slipway.training.dataset import Table, read, read_kept, remarks
 from slipway.training.doubts import doubts
 from slipway.training.gate import Verdict, judge
+from slipway.training.latency import row_microseconds
 from slipway.training.leaks import suspects
 from slipway.training.looks import Looks, held_rows, looks_of
 from slipway.training.metrics import Scored
@@ -70,6 +71,7 @@ def train(
     TableError
         When the table does not fit the problem, or no candidate can be exported exactly.
     """
+    find(problem)
     store = store or open_store(problem.folder)
     kept, champions = KeptData(store.root / "data"), Champions(store)
     with kept.in_use(), one_thread():  # a notebook's libraries were loaded before anything could pin them
@@ -105,12 +107,11 @@ def _learned(
     for doubt in doubts(table, leaks, champions.bundle(pointer)):
         if verdict.promoted:
             verdict = verdict.refused(f"{doubt}. To serve it anyway: slipway promote {bundle.digest[:12]}")
-    if verdict.promoted:
-        told = {"changes": {"against": pointer.digest if pointer else None} | changes(champions.bundle(pointer), bundle)}
-        store.point(Pointer(bundle.digest, problem.name, verdict.to_json() | told))
     champion = pointer.digest if pointer else None
+    latency = row_microseconds(Predictor(bundle), table.unseen.columns)
     looked = {"look": verdict.look.to_json()} if verdict.look else {}
-    store.journal.append(entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs, **looked))
+    decision = entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs, latency_us=latency, **looked)
+    store.decide(decision, {"against": champion} | changes(champions.bundle(pointer), bundle))
     return Outcome(bundle, verdict, champion)
 
 

@@ -1,0 +1,82 @@
+"""card.md: the model card as Markdown, for a repository, a wiki or a pull request."""
+
+import re
+from collections.abc import Sequence
+
+from slipway.report.documents import Documents
+from slipway.report.figure import Table
+from slipway.report.figures import described
+from slipway.report.numbers import brief, counted, settings, share
+from slipway.report.page import MOST_FIELDS, measured
+from slipway.report.summary import answers
+from slipway.report.worries import worries
+from slipway.table.faults import visible
+
+MARKS = re.compile(r"([\\`*_{}\[\]<>#|~])")
+TASKS = {"regression": "regression", "binary": "binary classification", "multiclass": "multi-class classification"}
+
+
+def card(of: Documents) -> bytes:
+    """The card; the same documents give the same bytes."""
+    model = of.model
+    built = "; ".join(f"{each.candidate} ({settings(each.settings)})" for each in model.members)
+    parts = [
+        f"# Model card: {_plain(of.problem)}",
+        f"Predicts {_plain(model.target)} from {counted(len(of.schema.names), 'field')}.",
+        "## Model",
+        *_listed(
+            f"Target: {_plain(model.target)} ({TASKS[model.task]})",
+            *([f"Labels: {', '.join(map(_plain, model.classes))}"] if model.classes else []),
+            f"Built from: {_plain(built)}",
+            f"Learned from {counted(model.rows.training, 'row')}, judged on {model.rows.holdout:,} that were held out",
+        ),
+        "## Intended use",
+        _plain(of.purpose) if of.purpose else "Not stated: set `purpose` in slipway.yaml.",
+        "## How good it is",
+        " ".join(map(_plain, answers(of))),
+        _table(measured(of.metrics)),
+        "## Limits",
+        *_listed(
+            *(f"**{_plain(each.title)}.** {_plain(each.text)}" for each in worries(of)),
+            "Its figures come from rows like those of the table. They cannot tell whether tomorrow’s rows will be like them.",
+        ),
+        *_fields(of),
+        "## How to reproduce it",
+        "With the same slipway.yaml, the same locked libraries and the same data:",
+        f"    slipway train --data {model.data[:12]}",
+        *_listed(
+            f"Data: `{model.data}`",
+            f"Libraries: {', '.join(f'{name} {one}' for name, one in sorted(model.libraries.items()))}",
+        ),
+    ]
+    return ("\n\n".join(parts) + "\n").encode()
+
+
+def _fields(of: Documents) -> list[str]:
+    if not of.evaluation:
+        return []
+    rows = [(one.name, "computed", "", one.expression) for one in of.schema.features]
+    rows += [
+        (one.name, one.type, share(one.missing) if one.missing else "never", brief(described(one, of.schema)))
+        for one in of.evaluation.fields[:MOST_FIELDS]
+    ]
+    left_out = [f"{_plain(one.column)}: {_plain(one.reason)}" for one in of.evaluation.left_out]
+    data = ["## Data", _table(Table(("field", "type", "missing", "values"), tuple(rows)))]
+    return [*data, "Left out:", *_listed(*left_out)] if left_out else data
+
+
+def _listed(*texts: str) -> list[str]:
+    return ["\n".join(f"- {text}" for text in texts)]
+
+
+def _table(of: Table) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(map(_plain, cells))} |"
+
+    rule = "|" + "|".join("---:" if place in of.numbers else "---" for place in range(len(of.head))) + "|"
+    return "\n".join([line(of.head), rule, *map(line, of.rows)])
+
+
+def _plain(text: str) -> str:
+    """A text that Markdown shows as it is: a name from the data must not become a link or an element."""
+    return MARKS.sub(r"\\\1", " ".join(visible(text).split()))

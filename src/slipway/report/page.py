@@ -1,0 +1,177 @@
+"""report.html: the whole evaluation on one page, by itself or within the frame of the service."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from slipway.model.contents import Estimate, Metrics, Ranked
+from slipway.model.evaluation import Distribution, Evaluation, Importance
+from slipway.report import numbers, summary
+from slipway.report.documents import Documents
+from slipway.report.figure import Figure, Table
+from slipway.report.figures import (
+    described,
+    effect_figures,
+    importance_figure,
+    learning_figure,
+    slices_figure,
+    target_figure,
+)
+from slipway.report.fit import fit_figures
+from slipway.report.look import LOOK
+from slipway.report.meanings import MEANINGS, called
+from slipway.report.worries import worries
+from slipway.table.faults import visible
+
+MOST_FIELDS = 400  # of the table of fields, so that the page stays small
+SPARK = (60, 16)
+
+_templates = Environment(
+    loader=PackageLoader("slipway.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+_templates.filters |= {
+    "brief": numbers.brief,
+    "number": numbers.number,
+    "percent": numbers.percent,
+    "settings": numbers.settings,
+    "share": numbers.share,
+    "visible": visible,
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report: figures under a heading, one after another or side by side."""
+
+    id: str
+    title: str
+    figures: Sequence[Figure]
+
+
+def standalone(of: Documents) -> bytes:
+    """The report as a file of its own: no script, nothing from elsewhere."""
+    page = _templates.get_template("standalone.html")
+    return page.render(of=of, body=body(of), look=Markup(LOOK.read_text(encoding="utf-8"))).encode()
+
+
+def body(of: Documents) -> Markup:
+    """The content of the page, for a frame."""
+    worried = worries(of)
+    metric, value, sure = summary.headline(of.metrics)
+    return Markup(
+        _templates.get_template("report.html").render(
+            of=of,
+            question=summary.question(of),
+            metric=metric,
+            value=value,
+            sure=sure,
+            answers=summary.answers(of),
+            comparison=summary.comparison(of),
+            advice=summary.advice(of, len(worried)),
+            worries=worried,
+            measured=measured(of.metrics),
+            sections=sections(of),
+            fields=_fields(of),
+            best=_board(best_of_each(of.metrics.leaderboard)),
+            board=_board(of.metrics.leaderboard) if len(of.metrics.leaderboard) > 1 else None,
+            target=target_of(of),
+            decides=called(of.metrics.metric),
+        )
+    )
+
+
+def drawn(figures: Sequence[Figure]) -> Markup:
+    """Figures as they stand in a page; nothing when there are none."""
+    return Markup(_templates.get_template("figures.html").render(figures=figures).strip())
+
+
+def sections(of: Documents) -> list[Section]:
+    """The figures by subject, of what there is."""
+    found = of.evaluation
+    slices = found.slices if found else None
+    every = [
+        Section("fit", "How well the answers fit", fit_figures(of)),
+        Section("slices", "Where it is worse", [slices_figure(slices)] if slices and slices.worst else []),
+        Section("fields", "What the answer depends on", depends(of)),
+        Section("learning", "Would more rows help?", _learning(found) if found else []),
+    ]
+    return [one for one in every if one.figures]
+
+
+def depends(of: Documents) -> list[Figure]:
+    """The importance of the fields, then the effects of the strongest."""
+    found = of.evaluation
+    if found is None:  # a bundle of format 1 tells no intervals
+        importance = tuple(Importance(name, Estimate(loss, loss, loss)) for name, loss in of.metrics.importance)
+    else:
+        importance = found.importance
+    ranked = [importance_figure(importance, of.metrics.metric)] if any(one.loss.value > 0 for one in importance) else []
+    return ranked + (effect_figures(found, of.schema, of.model.target) if found else [])
+
+
+def _learning(found: Evaluation) -> list[Figure]:
+    return [learning_figure(found.learning_curve, found.learning, found.metric)] if found.learning_curve else []
+
+
+def target_of(of: Documents) -> list[Figure]:
+    """The distribution of the target."""
+    return [target_figure(of.evaluation.target, of.model.target)] if of.evaluation else []
+
+
+def best_of_each(leaderboard: Sequence[Ranked]) -> list[Ranked]:
+    """The first entry of each candidate of a leaderboard, which is sorted."""
+    best: dict[str, Ranked] = {}
+    for entry in leaderboard:
+        best.setdefault(entry.candidate, entry)
+    return list(best.values())
+
+
+def _board(entries: Sequence[Ranked]) -> Table:
+    rows = []
+    for entry in entries:
+        mean, error = numbers.aligned([entry.mean, entry.error])
+        refused = "" if entry.eligible else f"not eligible: {entry.reason}"
+        rows.append((entry.candidate, mean, error, numbers.settings(entry.settings) or refused))
+    return Table(("candidate", "mean", "± error", "settings"), tuple(rows), frozenset({1, 2}))
+
+
+def measured(metrics: Metrics) -> Table:
+    """Every metric, the deciding one first."""
+    ordered = sorted(metrics.holdout.metrics.items(), key=lambda pair: pair[0] != metrics.metric)
+    rows = []
+    for name, one in ordered:
+        dummy = metrics.holdout.baseline.get(name)
+        value, low, high, baseline = numbers.aligned([one.value, one.low, one.high, one.value if dummy is None else dummy])
+        decides = " (decides)" if name == metrics.metric else ""
+        told = f"{value} ({low} to {high})", "–" if dummy is None else baseline
+        rows.append((called(name) + decides, *told, MEANINGS.get(name, "")))
+    head = ("metric", f"value ({numbers.percent(metrics.confidence)} interval)", "baseline", "meaning")
+    return Table(head, tuple(rows), frozenset({1, 2}))
+
+
+def _fields(of: Documents) -> list[tuple[str, str, str, str, Markup]]:
+    """Name, type, missing, values in words and a small histogram of each field."""
+    computed = [(one.name, "computed", "", one.expression, Markup("")) for one in of.schema.features]
+    if not of.evaluation:
+        return computed
+    return computed + [
+        (
+            one.name,
+            one.type,
+            numbers.share(one.missing) if one.missing else "never",
+            described(one, of.schema),
+            _spark(one.distribution),
+        )
+        for one in of.evaluation.fields[:MOST_FIELDS]
+    ]
+
+
+def _spark(found: Distribution) -> Markup:
+    """A histogram as small as a word."""
+    width, height = SPARK
+    top, step = max(found.counts, default=0) or 1, width / max(1, len(found.counts))
+    steps = "".join(f"V{height - count / top * height:.1f}h{step:.2f}" for count in found.counts)
+    path = '<svg class="spark" viewBox="0 0 {} {}" aria-hidden="true"><path d="M0 {}{}V{}Z"/></svg>'
+    return Markup(path).format(width, height, height, Markup(steps), height)

@@ -1,0 +1,149 @@
+"""The first screen in words: the question, the answer, how it compares, and what to do."""
+
+from slipway.model.contents import Estimate, Metrics
+from slipway.report.documents import Documents
+from slipway.report.meanings import MEANINGS, called, opening
+from slipway.report.numbers import aligned, counted, number, percent, share
+
+
+def question(of: Documents) -> str:
+    """What the model is for; in the words of slipway.yaml, if it has some."""
+    if of.purpose:
+        return of.purpose
+    asked, target = f"given {counted(len(of.schema.names), 'field')}", of.model.target
+    if of.model.task == "regression":
+        return f"What is {target}, {asked}?"
+    if of.model.task == "binary":
+        return f"Is {target} {of.positive} or {of.model.classes[0]}, {asked}?"
+    return f"Which of {len(of.model.classes)} labels is {target}, {asked}?"
+
+
+def headline(metrics: Metrics) -> tuple[str, str, str]:
+    """The deciding metric: its name, its value, and how sure that is."""
+    name, one = metrics.metric, metrics.holdout.metrics[metrics.metric]
+    value, low, high = aligned([one.value, one.low, one.high])
+    return (
+        called(name),
+        value,
+        f"{percent(metrics.confidence)} interval {low} to {high}; {MEANINGS.get(name, '')}".rstrip("; "),
+    )
+
+
+def answers(of: Documents) -> list[str]:
+    """How good, how sure, in sentences."""
+    told = {"regression": _numbers, "binary": _two, "multiclass": _several}[of.model.task](of)
+    return [*told, against_baseline(of.metrics)]
+
+
+def _numbers(of: Documents) -> list[str]:
+    found, rows = of.metrics.holdout.metrics, counted(of.metrics.holdout.rows, "row")
+    told = []
+    if "mae" in found:
+        one, dummy = found["mae"], of.metrics.holdout.baseline.get("mae")
+        value, low, high = aligned([one.value, one.low, one.high])
+        told.append(f"On {rows} that were held out, its answers were off by {value} on average ({low} to {high}).")
+        if dummy is not None:
+            told.append(f"Always giving the same answer would be off by {number(dummy)}.")
+    if of.evaluation and of.evaluation.intervals:
+        level = min(of.evaluation.intervals.levels, key=lambda each: abs(each.level - 0.9))
+        below, above = sorted(level.below), sorted(level.above)
+        middle = len(below) // 2
+        told.append(
+            f"In {percent(level.level)} of all cases the truth lies between {number(below[middle])} below and "
+            f"{number(above[middle])} above an answer of medium size."
+        )
+    return told
+
+
+def _right(of: Documents) -> list[str]:
+    found, rows = of.metrics.holdout.metrics, counted(of.metrics.holdout.rows, "row")
+    if "accuracy" not in found:
+        return []
+    one = found["accuracy"]
+    told = f"Of {rows} that were held out, it labelled {share(one.value)} correctly ({share(one.low)} to {share(one.high)})"
+    classes = of.evaluation.classes if of.evaluation else ()
+    if not classes:
+        return [f"{told}."]
+    commonest = max(classes, key=lambda line: line.rows)
+    always = share(commonest.rows / sum(line.rows for line in classes))
+    return [f"{told}; always answering {commonest.label} would be right for {always}."]
+
+
+def _two(of: Documents) -> list[str]:
+    told = _right(of)
+    found = of.metrics.holdout.metrics
+    if "roc_auc" in found:
+        pairs = share(found["roc_auc"].value)
+        told.append(
+            f"Of a {of.positive} row and another one it ranks the right one higher in {pairs} of all pairs; chance is 50 %."
+        )
+    line = next((each for each in of.evaluation.classes if each.label == of.positive), None) if of.evaluation else None
+    if line and line.recall:
+        told.append(f"It finds {share(line.recall.value)} of the {of.positive} rows." + _when(line.precision, of.positive))
+    return told
+
+
+def _when(precision: Estimate | None, positive: str) -> str:
+    return f" When it answers {positive}, it is right in {share(precision.value)}." if precision else ""
+
+
+def _several(of: Documents) -> list[str]:
+    told = _right(of)
+    found = of.metrics.holdout.metrics
+    if "balanced_accuracy" in found:
+        told.append(f"With every label counted alike, {share(found['balanced_accuracy'].value)} are right.")
+    return told
+
+
+def against_baseline(metrics: Metrics) -> str:
+    """How sure it is that the model is better than one that ignores all fields."""
+    name, one = metrics.metric, metrics.holdout.metrics[metrics.metric]
+    dummy = metrics.holdout.baseline.get(name)
+    if dummy is None:
+        return "It was not compared with a baseline."
+    reached = f"a baseline that ignores all fields, {number(dummy)}"
+    worst, best = (one.low, one.high) if metrics.greater_is_better else (one.high, one.low)
+    if beats(metrics, worst, dummy):
+        return f"Even the worse end of its interval ({number(worst)}) beats {reached}."
+    if beats(metrics, one.value, dummy):
+        return f"It beats {reached}, but not beyond doubt: the worse end of its interval is {number(worst)}."
+    return f"It does not beat {reached}."
+
+
+def beats(metrics: Metrics, value: float, other: float) -> bool:
+    """Whether one value of the deciding metric is better than another."""
+    return value > other if metrics.greater_is_better else value < other
+
+
+def comparison(of: Documents) -> str:
+    """Better than what ran before, by how much, and how sure? Empty when nothing was measured."""
+    met = of.verdict.figures
+    if met is None:
+        return ""
+    new, old, gain, low, high = aligned([met.challenger, met.against, met.gain, met.low, met.high])
+    rival = "the champion before it" if met.rival == "champion" else "a baseline that ignores all fields"
+    sure = "It is better beyond chance." if met.low > 0 else "It may be chance." if met.gain > 0 else "It is not better."
+    reached = f"{opening(met.metric)} {new} on {counted(met.rows, 'row')}, {rival} {old} on the same"
+    return f"{reached}: a gain of {gain} ({percent(met.confidence)} interval {low} to {high}). {sure}"
+
+
+def advice(of: Documents, worries: int) -> str:
+    """What to do."""
+    first = f"Read the {counted(worries, 'point')} under “What should worry you” first. " if worries else ""
+    outcome = of.verdict.outcome
+    if of.served:
+        return f"This model runs now. {first}When the data changes, train again: the gate keeps the better model."
+    if outcome == "promoted":
+        then = "Then commit" if first else "Commit"
+        return f"{first}{then} artifacts/champion.json and push: this model replaces what runs now."
+    if outcome == "kept":
+        alone = of.verdict.figures and of.verdict.figures.rival == "baseline"
+        keep = "Improve it: add rows or fields, and train again" if alone else "Keep what runs now"
+        return f"{keep}. To serve this model all the same: slipway promote {of.digest[:12]}."
+    one, dummy = of.metrics.holdout.metrics[of.metrics.metric], of.metrics.holdout.baseline.get(of.metrics.metric)
+    worst = one.low if of.metrics.greater_is_better else one.high
+    if dummy is not None and not beats(of.metrics, worst, dummy):
+        return (
+            "Do not rely on it: it may be no better than a model that ignores all fields. Add rows or fields, and train again."
+        )
+    return f"{first}{'Then decide' if first else 'Decide'} whether answers this good serve the purpose; they do beat guessing."

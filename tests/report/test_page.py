@@ -1,0 +1,212 @@
+"""The report by itself: what it says, that nothing in it can run or load, and that it stays small."""
+
+import re
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from bundles import SCHEMA
+from page import Page
+from reports import documents
+from slipway.model.contents import Estimate, Ranked
+from slipway.model.meeting import Meeting
+from slipway.report.documents import Documents, Verdict, joined, verdict_of
+from slipway.report.page import standalone
+from slipway.report.worries import worries
+from slipway.table.schema import Field, Schema
+
+EVIL = "</style></title><script>alert(1)</script><img src=//x.example/a onerror=alert(1)>\"'\u202e"
+TASKS = ("regression", "binary", "multiclass")
+
+
+def read(of: Documents) -> str:
+    return standalone(of).decode()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_it_says_what_the_model_is_for_how_good_it_is_and_what_to_do(task):
+    page = Page(read(documents(task)))
+    question = {
+        "regression": "What is charges, given 4 fields?",
+        "binary": "Is approved Y or N, given 4 fields?",
+        "multiclass": "Which of 3 labels is grade, given 4 fields?",
+    }
+    assert page.one("h1")[1] == question[task]
+    text = " ".join(page.one("main")[1].split())
+    for part in (
+        "0.8000",
+        "interval 0.7000 to 0.9000",
+        "It was judged on 20 rows that were held out",
+        "Few rows were held out",
+    ):
+        assert part in text
+    assert page.one("p", class_="value")[1] == "0.8000"
+
+
+def test_the_purpose_of_slipway_yaml_is_the_question():
+    assert Page(read(replace(documents(), purpose="Whom to grant a loan?"))).one("h1")[1] == "Whom to grant a loan?"
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_part_of_the_evaluation_is_shown(task):
+    page = Page(read(documents(task)))
+    titles = {text.strip() for _, text in page.all("h2") + page.all("figcaption")}
+    common = {
+        "Where it is worse",
+        "Which fields would be missed most",
+        "Would more rows help?",
+        "The data",
+        "What was compared",
+    }
+    own = {
+        "regression": {"Actual against predicted", "Errors by size of the answer", "Prediction intervals"},
+        "binary": {"Right and wrong labels", "What a threshold costs", "ROC curve", "Precision and recall"},
+        "multiclass": {"Right and wrong labels", "Each label by itself", "Do the probabilities come true?"},
+    }
+    assert common | own[task] | {"age", "bmi", "smoker"} <= titles and "joined" not in titles, "it has no influence"
+    assert "slipway.yaml drops it" in page.one("main")[1]
+    assert "slipway train --data 000000000000" in page.one("pre")[1]
+
+
+def test_a_bundle_of_format_1_has_a_report_too():
+    page = Page(read(replace(documents(), evaluation=None)))
+    assert page.one("h1")[1] == "Is approved Y or N, given 4 fields?"
+    assert not page.all("svg", class_="chart")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_nothing_runs_and_nothing_comes_from_elsewhere(task):
+    text = read(documents(task))
+    page = Page(text)
+    assert not {tag for tag, _, _ in page.elements} & {
+        "script",
+        "img",
+        "link",
+        "iframe",
+        "image",
+        "object",
+        "use",
+        "foreignObject",
+    }
+    names = {name for _, attributes, _ in page.elements for name in attributes}
+    assert not names & {"style", "src", "href", "xlink:href"} and not any(name.startswith("on") for name in names)
+    assert not re.search(r"https?:|url\(|@import|data:", text)
+
+
+def test_names_from_the_data_are_only_text():
+    schema = Schema((Field(EVIL, "category", levels=(EVIL, "no"), example="no"), *SCHEMA.fields))
+    of = documents(schema=schema)
+    model = msgspec.structs.replace(of.model, target=EVIL, classes=("N", EVIL))
+    metrics = msgspec.structs.replace(
+        of.metrics, notes=(EVIL,), leaderboard=(Ranked(EVIL, {EVIL: EVIL}, 1.0, 1.0, False, EVIL),)
+    )
+    text = read(replace(of, problem=EVIL, purpose=EVIL, model=model, metrics=metrics, verdict=Verdict(EVIL, (EVIL,), EVIL)))
+    page = Page(text)
+    assert not page.all("script") and not page.all("img")
+    assert "\u202e" not in page.one("main")[1], "a sign that turns the direction is written out"
+
+
+def test_a_wide_table_gives_a_small_page():
+    fields = tuple(Field(f"sensor_{place:03}", "number", minimum=0, maximum=9, missing=0.1, example=1) for place in range(170))
+    assert len(standalone(documents(schema=Schema(fields)))) < 1_000_000
+
+
+def test_the_same_documents_give_the_same_bytes():
+    assert standalone(documents()) == standalone(documents())
+
+
+def met(rival="champion", gain=57.0, low=12.0, high=101.0):
+    figures = {"metric": "rmse", "rival": rival, "rows": 250, "challenger": 4240.0, "against": 4297.0, "confidence": 0.9}
+    return Meeting(**figures, gain=gain, low=low, high=high, chance=0.01, allowed=0.05, yearly=None, look=1)
+
+
+@pytest.mark.parametrize(
+    "verdict, served, says",
+    [
+        (Verdict(), False, "decide whether answers this good serve the purpose"),
+        (Verdict("promoted"), False, "commit artifacts/champion.json and push"),
+        (Verdict("promoted", at="2026-11-21T23:00:00Z"), True, "This model runs now"),
+        (
+            Verdict("kept", ("the gain is too small",)),
+            False,
+            "Keep what runs now. To serve this model all the same: slipway promote",
+        ),
+        (Verdict("kept", figures=met("baseline")), False, "Improve it: add rows or fields, and train again."),
+    ],
+)
+def test_the_advice_follows_the_verdict(verdict, served, says):
+    text = Page(read(documents(digest="abcdef" * 10, verdict=verdict, served=served))).one("main")[1]
+    assert says in " ".join(text.split())
+    assert all(reason in text for reason in verdict.reasons) and (not verdict.at or "2026-11-21" in text)
+
+
+def test_a_verdict_that_people_wrote_otherwise_is_left_out():
+    known = {"outcome": "promoted", "reasons": ["better"], "at": "2026-11-21", "changes": {"golden": None}}
+    assert verdict_of(known) == Verdict("promoted", ("better",), "2026-11-21")
+    assert verdict_of({"outcome": 7}) == verdict_of({}) == Verdict()
+
+
+def changed(of, **figures):
+    """The documents with other figures of the deciding metric: value, low, high, baseline, rows."""
+    held, metric = of.metrics.holdout, of.metrics.metric
+    one = held.metrics[metric]
+    estimate = Estimate(*(figures.get(name, getattr(one, name)) for name in ("value", "low", "high")))
+    held = msgspec.structs.replace(
+        held, rows=figures.get("rows", held.rows), metrics={metric: estimate}, baseline={metric: figures.get("baseline", 0.5)}
+    )
+    return replace(of, metrics=msgspec.structs.replace(of.metrics, holdout=held))
+
+
+@pytest.mark.parametrize(
+    "figures, title",
+    [
+        ({"low": 0.45}, "It may be no better than guessing"),
+        ({"low": 0.6, "high": 0.95}, "How good it is remains uncertain"),
+        ({"value": 0.999, "low": 0.998, "high": 1.0}, "It is suspiciously good"),
+        ({"rows": 199}, "Few rows were held out"),
+    ],
+)
+def test_figures_that_should_worry(figures, title):
+    calm = changed(documents(), low=0.79, high=0.81, rows=2_000)
+    assert title not in [worry.title for worry in worries(calm)]
+    assert title in [worry.title for worry in worries(changed(calm, **figures))]
+
+
+def test_a_worse_part_worries_and_a_better_one_does_not():
+    of = documents("regression")
+    found = of.evaluation.slices
+    assert "It is clearly worse for some rows" in [worry.title for worry in worries(of)]
+    turned = [msgspec.structs.replace(one, apart=one.estimate.value < found.whole) for one in found.worst]
+    slices = msgspec.structs.replace(found, worst=tuple(turned))
+    better = replace(of, evaluation=msgspec.structs.replace(of.evaluation, slices=slices))
+    assert "It is clearly worse for some rows" not in [worry.title for worry in worries(better)]
+
+
+def test_the_notes_of_the_training_are_among_the_worries():
+    of = documents()
+    noted = replace(of, metrics=msgspec.structs.replace(of.metrics, notes=("464 of 480 held-out rows have a twin",)))
+    assert worries(noted)[-1].text == "464 of 480 held-out rows have a twin."
+
+
+@pytest.mark.parametrize(
+    "figures, says",
+    [
+        (
+            met(),
+            "RMSE 4,240 on 250 rows, the champion before it 4,297 on the same: a gain of 57 (90 % interval 12 to 101). It is",
+        ),
+        (met(low=-9.0), "It may be chance"),
+        (met(gain=-57.0, low=-101.0, high=-12.0), "It is not better"),
+        (met("baseline"), "a baseline that ignores all fields 4,297"),
+    ],
+)
+def test_it_says_by_how_much_it_is_better_than_what_ran_before(figures, says):
+    page = Page(read(documents("regression", verdict=Verdict("promoted", figures=figures))))
+    assert says in " ".join(page.one("main")[1].replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+def test_the_champions_before_are_told_from_the_newest_on():
+    said = [{"digest": name, "outcome": outcome} for name, outcome in (("a", "promoted"), ("b", "kept"), ("c", "promoted"))]
+    of = joined(documents(), "d", {"outcome": "promoted"}, [*said, {"digest": "d", "outcome": "promoted"}])
+    assert [each.digest for each in of.history] == ["c", "a"] and of.verdict.outcome == "promoted"

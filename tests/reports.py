@@ -1,0 +1,11 @@
+"""What reports are made from, of the bundles made by hand."""
+
+from bundles import SCHEMA, files
+from evaluations import evaluation
+from slipway.model.contents import Draft, metrics_of, model_of
+from slipway.report.documents import Documents
+
+
+def documents(task="binary", schema=SCHEMA, **changes) -> Documents:
+    draft = Draft(files(task))
+    return Documents(task, "", model_of(draft), schema, metrics_of(draft), evaluation(task, schema), **changes)

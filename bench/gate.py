@@ -118,9 +118,7 @@ def replace_target(rows: Rows, y: np.ndarray) -> Rows:
 
 def print_years(pool: ProcessPoolExecutor, runs: int) -> None:
     most = BUDGET + 2 * error(BUDGET, runs)
-    print(
-        f"\n{MONTHS} monthly challengers as good as the champion, {runs} years each: years that promote one, ≤ {most:.1%}"
-    )
+    print(f"\n{MONTHS} monthly challengers as good as the champion, {runs} years each: years that promote one, ≤ {most:.1%}")
     print("expected; in brackets those that promote one which is not better on 20,000 further rows")
     for growth in (0.0, 0.05, 0.5):
         for task, metric in (("regression", "rmse"), ("binary", "roc_auc"), ("binary", "log_loss")):
@@ -132,7 +130,7 @@ def print_years(pool: ProcessPoolExecutor, runs: int) -> None:
 
 
 def year(task: Task, metric: str, growth: float, looks: int, seed: int) -> tuple[int, int]:
-    """How many of so many equal challengers, each learned from as many rows, are promoted, and how many of these are not better."""
+    """How many of so many equal challengers, learned from as many rows, are promoted, and how many of these are no better."""
     random, goal, held = np.random.default_rng(seed), goal_of(metric), 134
     entries: list[dict] = []
     promoted, worse = 0, 0

@@ -47,8 +47,8 @@ def candidate_of(pipeline: Any) -> Candidate:
     steps, estimator = parts_of(pipeline)
     dtype, export = exported_as(estimator)
 
-    def preprocess(schema: Schema, columns: Columns, y: np.ndarray, settings: Settings) -> Encoding:
-        fitted = _fitted(steps, frame_of(schema, columns), y)
+    def preprocess(schema: Schema, columns: Columns, aims: np.ndarray, settings: Settings) -> Encoding:
+        fitted = _fitted(steps, frame_of(schema, columns), aims[:, 0] if aims.shape[1] == 1 else aims.argmax(axis=1))
         encoding = encoding_of(fitted, schema)
         require_same(fitted, encoding, schema, columns)
         return encoding

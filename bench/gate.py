@@ -27,11 +27,12 @@ from slipway.sources.samples import ROWS, SAMPLES
 from slipway.table.schema import Field, Schema
 from slipway.threads import cores, pin_threads
 from slipway.training.candidates import CANDIDATES, Trial
-from slipway.training.compare import Fitted, Goal, Rows, baseline_scored, compare, fit
+from slipway.training.compare import Fitted, Goal, Rows, baseline_scored, fit
 from slipway.training.dataset import Table, read
 from slipway.training.gate import Verdict, judge
 from slipway.training.looks import Held, Look, Looks, past_looks
 from slipway.training.metrics import METRICS, Scored, best_threshold, value
+from slipway.training.search import search
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MONTHS = 12
@@ -251,8 +252,7 @@ def example(name: str, salt: int) -> tuple[bool, tuple[str, ...]]:
 
 
 def first_verdict(table: Table, gate: Gate) -> Verdict:
-    entries, _ = compare(table.learned, [trial("linear", table.rows.task)], table.goal, 1, lambda *_: None)
-    entry = next(entry for entry in entries if entry.trial)
+    entry = search(table.learned, [trial("linear", table.rows.task)], table.goal, 1).entries[0]
     model, unseen = fit(entry.trial, table.learned, table.goal.seed), table.unseen
     answers = table.goal.scored(unseen.y, model.scores(unseen.columns), entry.threshold)
     look = Looks((), 1 - gate.confidence).next("", None, Held(len(unseen.y), ""), START)

@@ -25,6 +25,7 @@ from slipway.model.predictor import Predictor, golden_answers
 from slipway.model.reference import Loss, Reference
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
+from slipway.store.verdicts import to_bytes
 from slipway.table.cell import columns_from_rows
 from slipway.table.schema import Field, Schema
 from slipway.training.export import linear_graph
@@ -152,10 +153,17 @@ def twin(made: dict) -> dict:
 FIRST = {"outcome": "promoted", "reasons": ["it is the first champion"]}
 
 
+def said(store: LocalStore, problem: str, digest: str, **verdict) -> None:
+    """Why that is the champion."""
+    told = {"at": "2026-01-01T00:00:00+00:00", "digest": digest} | FIRST | verdict
+    (store.root / "verdict.json").write_bytes(to_bytes(problem, [told]))
+
+
 def make_bundle(store: LocalStore, task: str, promote: bool = True, verdict: dict = FIRST, **changes) -> Bundle:
     """A bundle whose golden predictions replay, in `store`; by default its champion."""
     made = files(task, **changes)
     bundle = store.add(task, made, twin(made))
     if promote:
-        store.point(Pointer(bundle.digest, task, verdict))
+        store.point(Pointer(bundle.digest, task))
+        said(store, task, bundle.digest, **verdict)
     return bundle

@@ -19,6 +19,9 @@ NEW = {"model.json": b"new", "schema.json": b"{}", "model.onnx": b"x" * 10_000}
 JUDGING = {"twin.json": b"new"}
 
 
+DECISION = {"event": "verdict", "problem": "trial", "digest": "b" * 64, "outcome": "promoted", "reasons": ["better"]}
+
+
 def keep(store: LocalStore) -> None:
     import pyarrow
 
@@ -30,7 +33,8 @@ def keep(store: LocalStore) -> None:
 WRITES = {
     "keep": keep,
     "add": lambda store: store.add("trial", NEW, JUDGING),
-    "point": lambda store: store.point(Pointer("b" * 64, "trial", {"outcome": "promoted"})),
+    "point": lambda store: store.point(Pointer("b" * 64, "trial")),
+    "decide": lambda store: store.decide(DECISION),
     "append": lambda store: store.journal.append({"event": "new", "text": "x" * 5000}),
 }
 AUDITED = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.truncate"}

@@ -98,7 +98,7 @@ class Page(HTMLParser):
         return {attributes["for"]: text.strip() for attributes, text in self.all("label", for_=None)}
 
     def _fill(self, tag: str, attributes: dict) -> None:
-        if tag == "input" and (attributes["type"] != "radio" or "checked" in attributes):
+        if tag == "input" and attributes["type"] != "file" and (attributes["type"] != "radio" or "checked" in attributes):
             self.form[attributes["name"]] = attributes.get("value") or ""
         elif tag == "select":
             self._select = attributes["name"]

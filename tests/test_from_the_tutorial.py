@@ -13,7 +13,7 @@ from slipway.cli import COMMANDS
 ROOT = Path(__file__).resolve().parent.parent
 TUTORIAL, HEROKU = (ROOT / "docs" / name for name in ("from-the-tutorial.md", "heroku.md"))
 PAGES = [TUTORIAL, HEROKU]
-MADE_LATER = {"artifacts/champion.json", "artifacts/bundles/", "artifacts/journal.jsonl"}  # by a training
+MADE_LATER = {f"artifacts/{name}" for name in ("champion.json", "verdict.json", "bundles/", "journal.jsonl")}  # by a training
 PATH = re.compile(r"[\w.][\w.-]*/[\w./-]*|[\w.-]+\.(py|ya?ml|md|txt|json|toml)|\.[\w-]+|[A-Z][a-z]+file")
 NAMES = {
     "AWS_ACCESS_KEY_ID",

@@ -76,6 +76,9 @@ def test_a_pull_request_is_opened_then_updated_through_the_api(project, github):
         pull = github.pulls()[1]
         assert (pull["head"], pull["base"], pull["title"]) == ("slipway/retrain", "main", f"Serve model {digest[:12]}")
         assert pull["body"] in told and f"**{digest[:12]}**" in pull["body"]
-        assert project.git("diff", "--name-only", "origin/main", "origin/slipway/retrain") == "artifacts/champion.json"
+        assert (
+            project.git("diff", "--name-only", "origin/main", "origin/slipway/retrain")
+            == "artifacts/champion.json\nartifacts/verdict.json"
+        )
         project.git("switch", "--quiet", "main")
     assert len(github.pulls()) == 2 and github.pulls()[0]["title"] == "Of somebody else"

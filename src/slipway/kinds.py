@@ -17,6 +17,7 @@ Candidate = Literal["linear", "forest", "boosting"]
 ColumnType = Literal["number", "integer", "category", "date"]
 TASKS: tuple[Task, ...] = get_args(Task)
 CANDIDATES: tuple[Candidate, ...] = get_args(Candidate)
+OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")  # a function that returns a pipeline
 EVERY_COLUMN = "*"
 BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/\s]+)*/?")
 SHELL = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>&1"}
@@ -120,7 +121,8 @@ def _with_other_forms(value: object) -> tuple[str, ...]:
 
 def _candidates(value: object) -> tuple[str, ...]:
     values = _texts(value)
-    if not values or not set(values) <= set(CANDIDATES) or len(set(values)) < len(values):
+    own = {name for name in values if OWN.fullmatch(name)}
+    if not values or not set(values) - own <= set(CANDIDATES) or len(set(values)) < len(values):
         raise ValueError
     return values
 
@@ -186,7 +188,8 @@ Markers = Annotated[
     ),
 ]
 Candidates = Annotated[
-    tuple[str, ...], Kind(f"a list of {', '.join(CANDIDATES)}, each at most once", _candidates, _listed, CANDIDATES)
+    tuple[str, ...],
+    Kind(f"a list of {', '.join(CANDIDATES)} or package.module:function, each at most once", _candidates, _listed, CANDIDATES),
 ]
 Types = Annotated[
     Mapping[str, ColumnType],

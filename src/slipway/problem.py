@@ -176,7 +176,9 @@ class Problem(Struct, frozen=True, kw_only=True):
         Text | None, "What to optimise. Default by task: rmse; roc_auc, or cost when costs are set; log_loss."
     ] = None
     costs: Costs | None = None
-    candidates: Annotated[Candidates, "Which estimators to compare."] = CANDIDATES
+    candidates: Annotated[
+        Candidates, "Which estimators to compare. package.module:function is a function that returns a scikit-learn pipeline."
+    ] = CANDIDATES
     search: Search = Search()
     sample: Sampling = Sampling()
     data: Data = Data()

@@ -3,6 +3,7 @@
 import os
 import shutil
 import threading
+from functools import partial
 
 import pytest
 from selenium import webdriver
@@ -19,6 +20,7 @@ OPTIONS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--window-size=1280,900",
 )
 
 
@@ -42,11 +44,12 @@ def chromium(tmp_path_factory):
 
 @pytest.fixture
 def browse(chromium, tmp_path):
-    """(what `start` takes) → the browser at the form of that app."""
+    """(what `start` takes) → the browser at the form of that app; `made` makes another one with it."""
     stops = []
 
-    def visit(*args, **kwargs):
-        server = make_server("127.0.0.1", 0, start(tmp_path, *args, **kwargs), threaded=True)
+    def visit(*args, made=lambda serve, **kwargs: serve(**kwargs), **kwargs):
+        app = made(partial(start, tmp_path, *args), **kwargs)
+        server = make_server("127.0.0.1", 0, app, threaded=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         stops.append((server, thread))

@@ -4,9 +4,12 @@ from contextlib import contextmanager
 
 import pytest
 from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
+
+from page import crowded
 
 pytestmark = pytest.mark.browser
 
@@ -29,6 +32,22 @@ def predict(browser):
         browser.find_element(By.XPATH, "//button[text()='Predict']").click()
 
 
+def wait(browser, found):
+    """Until `found` says so of the page; the page changes by itself."""
+    return WebDriverWait(browser, 10, poll_frequency=0.05, ignored_exceptions=[WebDriverException]).until(found)
+
+
+def answered(browser):
+    return browser.find_element(By.TAG_NAME, "data").text
+
+
+def write(browser, name, text):
+    field = browser.find_element(By.NAME, name)
+    field.clear()
+    field.send_keys(text)
+    return field
+
+
 def press(browser, *keys):
     """Type where the focus is."""
     for key in keys:
@@ -40,8 +59,9 @@ def focused(browser):
 
 
 def complaints(browser):
-    """What the browser's console says, except that an answer had the status of an error."""
-    return [entry["message"] for entry in browser.get_log("browser") if "status of 4" not in entry["message"]]
+    """What the browser's console says, except hints on style and that an answer had the status of an error."""
+    found = [entry["message"] for entry in browser.get_log("browser") if entry["level"] != "DEBUG"]
+    return [message for message in found if "status of 4" not in message]
 
 
 @pytest.mark.parametrize("task", ANSWERS)
@@ -101,7 +121,7 @@ def test_what_a_number_field_cannot_read_is_not_taken_for_missing(browse):
     optional = browser.find_element(By.NAME, "bmi")
     optional.clear()
     optional.send_keys("1e", Keys.ENTER)
-    assert not browser.find_elements(By.ID, "answer")
+    assert answered(browser) == "11,667", "still the one to the typical row"
     assert focused(browser) == optional.get_attribute("id")
 
 
@@ -115,6 +135,128 @@ def test_the_copy_button_copies(browse):
     WebDriverWait(browser, 10).until(lambda _: status.text == "Copied")
     copied = browser.execute_async_script("navigator.clipboard.readText().then(arguments[0], arguments[0])")
     assert copied == browser.find_element(By.ID, "curl").get_attribute("textContent")
+
+
+def test_the_answer_and_the_curves_follow_what_is_typed(browse):
+    browser = browse()
+    curve = "return document.querySelector('#field-1-curve polyline').getAttribute('points')"
+    before = browser.execute_script(curve)
+    age = write(browser, "age", "45")
+    wait(browser, lambda _: answered(browser) == "13,167")
+    browser.find_element(By.XPATH, "//label[normalize-space()='yes']").click()
+    wait(browser, lambda _: answered(browser) == "36,167")
+    assert browser.execute_script(curve) != before
+    assert '"age": 45' in browser.find_element(By.ID, "curl").text
+    said = browser.find_element(By.CSS_SELECTOR, "[role=status]").get_attribute("textContent")
+    assert said.startswith("charges 36,167 Between ")
+    assert age.get_attribute("value") == "45" and complaints(browser) == []
+
+
+def test_a_mistake_is_told_at_its_field_while_the_last_answer_stays(browse):
+    browser = browse()
+    age = write(browser, "age", "999")
+    wait(browser, lambda _: age.get_attribute("aria-invalid"))
+    note = browser.find_element(By.ID, "note")
+    assert note.text.startswith("Not updated. age: expected ") and answered(browser) == "11,667"
+    error = browser.find_element(By.ID, "field-0-error")
+    assert error.is_displayed() and error.get_attribute("id") in age.get_attribute("aria-describedby")
+    write(browser, "age", "45")
+    wait(browser, lambda _: answered(browser) == "13,167")
+    assert not note.is_displayed() and age.get_attribute("aria-invalid") is None
+    assert not browser.find_elements(By.ID, "field-0-error")
+
+
+def test_a_click_on_a_curve_takes_its_value(browse):
+    browser = browse()
+    drawing = browser.find_element(By.CSS_SELECTOR, "#field-0-curve svg")
+    corner = ActionChains(browser).move_to_element_with_offset(drawing, drawing.size["width"] // 2 - 1, 0)
+    corner.perform()
+    assert browser.find_element(By.CSS_SELECTOR, "#field-0-curve figcaption").text == "64: 17,917"
+    corner.click().perform()
+    wait(browser, lambda _: answered(browser) == "17,917")
+    assert browser.find_element(By.NAME, "age").get_attribute("value") == "64"
+    levels = browser.find_element(By.CSS_SELECTOR, "#field-2-curve svg")
+    ActionChains(browser).move_to_element_with_offset(levels, levels.size["width"] // 4, 0).click().perform()
+    wait(browser, lambda _: answered(browser) == "40,917")
+    assert browser.find_element(By.CSS_SELECTOR, "[name=smoker]:checked").get_attribute("value") == "yes"
+
+
+def test_of_many_fields_those_that_come_into_view_get_curves(browse):
+    browser = browse(made=crowded)
+    group = browser.find_elements(By.CSS_SELECTOR, "details.group")[2]
+    assert not group.find_elements(By.CSS_SELECTOR, "polyline")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", group)
+    group.find_element(By.TAG_NAME, "summary").click()
+    wait(browser, lambda _: group.find_elements(By.CSS_SELECTOR, "polyline"))
+    assert complaints(browser) == []
+
+
+def test_the_key_stays_for_the_tab_and_nowhere_else(browse):
+    browser = browse(keys="first")
+    assert not browser.find_elements(By.TAG_NAME, "data")
+    browser.find_element(By.ID, "api-key").send_keys("wrong")
+    wait(browser, lambda _: browser.find_element(By.ID, "note").text.startswith("Not updated. API key: "))
+    browser.find_element(By.ID, "api-key").clear()
+    browser.find_element(By.ID, "api-key").send_keys("first")
+    wait(browser, lambda _: answered(browser) == "11,667")
+    browser.refresh()
+    wait(browser, lambda _: answered(browser) == "11,667")
+    assert browser.execute_script("return [localStorage.length, document.cookie, location.search]") == [0, "", ""]
+    first, address = browser.current_window_handle, browser.current_url
+    browser.switch_to.new_window("tab")
+    try:
+        browser.get(address)
+        assert browser.find_element(By.ID, "api-key").get_attribute("value") == ""
+    finally:
+        browser.close()
+        browser.switch_to.window(first)
+
+
+TABLE = 'age,bmi,smoker,joined,note\n45,33.3,no,2021-11-05,"a\nb"\n999,33.3,no,2021-11-05,\n40,,yes,2021-11-05,x\n'
+
+
+def test_a_table_is_answered_shown_and_offered(browse, tmp_path):
+    browser = browse(keys="first")
+    browser.find_element(By.ID, "api-key").send_keys("first")
+    (tmp_path / "patients.csv").write_text(TABLE)
+    browser.find_element(By.ID, "table-file").send_keys(str(tmp_path / "patients.csv"))
+    browser.find_element(By.XPATH, "//button[text()='Predict the table']").click()
+    link = wait(browser, lambda _: browser.find_element(By.LINK_TEXT, "Download the predictions"))
+    said = browser.find_element(By.ID, "upload-result")
+    assert "2 of 3 rows predicted, 1 refused." in said.text and "Row 2: age: expected " in said.text
+    names = [each.text for each in said.find_elements(By.CSS_SELECTOR, "thead th")]
+    assert names == ["age", "bmi", "smoker", "prediction", "warning", "error"]
+    rows = [
+        [cell.text for cell in row.find_elements(By.TAG_NAME, "td")] for row in said.find_elements(By.CSS_SELECTOR, "tbody tr")
+    ]
+    assert [row[0] for row in rows] == ["45", "999", "40"] and rows[0][3].startswith("13253") and rows[1][3] == ""
+    assert link.get_attribute("download") == "patients-predictions.csv"
+    assert complaints(browser) == []
+
+
+def test_a_dropped_table_is_taken_and_its_mistakes_are_told(browse):
+    browser = browse()
+    drop = """
+      const file = new File([arguments[0]], "table.csv");
+      const carried = new DataTransfer();
+      carried.items.add(file);
+      document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: carried, bubbles: true, cancelable: true}));
+    """
+    browser.execute_script(drop, "age,bmi\n1,2\n")
+    problem = wait(browser, lambda _: browser.find_element(By.CSS_SELECTOR, "#upload-result .summary"))
+    assert "The header lacks required columns." in problem.text and "smoker: the table has no such column" in problem.text
+    browser.execute_script(drop, TABLE)
+    wait(browser, lambda _: "2 of 3 rows predicted" in browser.find_element(By.ID, "upload-result").text)
+    assert complaints(browser) == []
+
+
+def test_a_table_beyond_the_limit_is_not_sent(browse):
+    browser = browse(settings="serving: {max_upload_bytes: 1024}")
+    browser.execute_script(
+        "const carried = new DataTransfer(); carried.items.add(new File(['x'.repeat(2000)], 'large.csv'));"
+        "document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: carried, bubbles: true, cancelable: true}))"
+    )
+    assert "large.csv has 2 KiB; the limit is 1 KiB" in browser.find_element(By.ID, "upload-result").text
 
 
 def require_fit(browser, width, scheme):

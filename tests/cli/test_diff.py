@@ -1,11 +1,12 @@
 """slipway diff"""
 
+import json
 import subprocess
 
 import pytest
 from click.testing import CliRunner
 
-from bundles import make_bundle
+from bundles import make_bundle, said
 from slipway.cli import slipway
 from slipway.model.changes import changes
 from slipway.store.local import LocalStore
@@ -23,8 +24,9 @@ def store(tmp_path, monkeypatch) -> LocalStore:
     git("add", "artifacts/champion.json")
     git("commit", "--quiet", "--message", "first")
     after = make_bundle(store, "regression", weights=[[251.0], [30.0], [23000.0], [1.0]], promote=False)
-    told = {"changes": {"against": before.digest} | changes(before, after)}
-    store.point(Pointer(after.digest, "regression", {"outcome": "promoted", "reasons": ["rmse 1 against 2"]} | told))
+    store.point(Pointer(after.digest, "regression"))
+    told = {"against": before.digest} | changes(before, after)
+    said(store, "regression", after.digest, reasons=["rmse 1 against 2"], changes=told)
     return store
 
 
@@ -37,7 +39,7 @@ def diff(base: str):
     return CliRunner().invoke(slipway, ["diff", base])
 
 
-def test_what_the_pointer_tells_is_shown(store):
+def test_what_the_verdict_tells_is_shown(store):
     done = diff("HEAD")
     assert done.exit_code == 0, done.output
     assert "- rmse 1 against 2" in done.output
@@ -58,10 +60,17 @@ def test_the_same_bundle_is_said_to_be_the_same(store):
 
 
 def test_changes_against_another_champion_are_not_passed_off_as_these(store):
-    pointer = store.pointer()
-    told = dict(pointer.verdict["changes"]) | {"against": "f" * 64}
-    store.point(Pointer(pointer.digest, "regression", dict(pointer.verdict) | {"changes": told}))
-    assert "The pointer has no changes" in diff("HEAD").output
+    told = store.verdict(store.pointer())["changes"] | {"against": "f" * 64}
+    said(store, "regression", store.pointer().digest, changes=told)
+    assert "The verdict has no changes" in diff("HEAD").output
+
+
+def test_a_pointer_of_format_1_tells_its_own_changes(store):
+    verdict = store.verdict(store.pointer())
+    document = {"format": 1, "problem": "regression", "digest": store.pointer().digest, "verdict": verdict}
+    (store.root / "champion.json").write_text(json.dumps(document))
+    (store.root / "verdict.json").unlink()
+    assert "- rmse 1 against 2" in diff("HEAD").output and "4 of 4 change" in diff("HEAD").output
 
 
 def test_an_unknown_commit_is_an_error(store):

@@ -232,7 +232,9 @@ def test_retraining_proposes_the_pointer_alone_with_the_numbers(way, tmp_path):
     run = way.runner.run(clone, 1, workflow="retrain.yaml", event="workflow_dispatch")
     assert run.code == 0, run.log
     assert_no_secret(run.log)
-    assert way.project.git("diff", "--name-only", commit, "slipway/retrain") == "artifacts/champion.json"
+    assert (
+        way.project.git("diff", "--name-only", commit, "slipway/retrain") == "artifacts/champion.json\nartifacts/verdict.json"
+    )
     digest = json.loads(way.project.git("show", "slipway/retrain:artifacts/champion.json"))["digest"]
     assert f"/{digest}/manifest.json" in "".join(keys(way.aws))
     [pull] = way.runner.github.pulls()

@@ -55,3 +55,10 @@ def test_it_is_served(bundle, store, tmp_path):
 def test_it_is_labelled_and_met_by_a_challenger(bundle, store):
     assert labels(store)["slipway.bundle"] == bundle.digest
     assert Champions(store).columns_needed() >= set(bundle.json("golden.json")["rows"][0])
+
+
+def test_a_challenger_meets_its_twin(bundle, store):
+    """In format 1 that is the bundle itself."""
+    champion = Champions(store).load(store.pointer())
+    held_out = (champion.predictor.model.rows.training, champion.twin.model.rows.training)
+    assert (held_out[0] > held_out[1]) == (champion.twin is not champion.predictor) == ("judging" in bundle.parts)

@@ -269,8 +269,8 @@ def test_health(client, app):
 
 def test_a_golden_prediction_that_differs_is_not_ready(serve, monkeypatch):
     app = serve()
-    predictor = app.extensions["slipway"].predictor
-    monkeypatch.setattr(predictor, "_base", predictor._base + 1)
+    (member,) = app.extensions["slipway"].predictor._members
+    monkeypatch.setattr(member, "_base", member._base + 1)
     answer = app.test_client().get("/readyz")
     assert_problem(answer, 503)
     assert "golden prediction 1" in answer.json["detail"]

@@ -14,6 +14,8 @@ CALLS = [
     ("POST", "/predict", NOT_ALLOWED),
     ("POST", "/predict/file", ALLOWED),
     ("POST", "/predict/file", NOT_ALLOWED),
+    ("POST", "/what-if", ALLOWED),
+    ("POST", "/what-if", NOT_ALLOWED),
     ("GET", "/healthz", ALLOWED),
     ("GET", "/readyz", ALLOWED),
     ("GET", "/metrics", ALLOWED),

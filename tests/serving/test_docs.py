@@ -114,11 +114,11 @@ def test_the_specification_is_valid_swagger_2(serve, task, keys, policy):
     client = serve(task, policies, {"SLIPWAY_API_KEYS": keys}).test_client()
     document = client.get("/apispec.json").json
     SWAGGER_20_VALIDATOR.validate(document)
-    assert set(document["paths"]) == {"/predict", "/predict/file", "/healthz", "/readyz", "/metrics"}
+    assert set(document["paths"]) == {"/predict", "/predict/file", "/what-if", "/healthz", "/readyz", "/metrics"}
     for path, calls in document["paths"].items():
         for call in calls.values():
             assert call["summary"] and call["tags"]
-            guarded = bool(keys) and path in ("/predict", "/predict/file", "/metrics")
+            guarded = bool(keys) and path in ("/predict", "/predict/file", "/what-if", "/metrics")
             assert ("security" in call, "401" in call["responses"]) == (guarded, guarded)
 
 
@@ -171,7 +171,7 @@ def test_every_status_is_described(serve):
 
 def test_predictions_come_first_and_fields_are_in_the_order_of_the_table(client):
     document = client.get("/apispec.json").json
-    assert list(document["paths"]) == ["/predict", "/predict/file", "/healthz", "/readyz", "/metrics"]
+    assert list(document["paths"]) == ["/predict", "/predict/file", "/what-if", "/healthz", "/readyz", "/metrics"]
     assert list(document["definitions"]["Row"]["properties"]) == list(SCHEMA.names)
 
 

@@ -16,7 +16,7 @@ from slipway.store.local import LocalStore, open_store
 from slipway.store.pointer import Pointer
 
 OLD, NEW, JUDGING = killed.OLD, killed.NEW, killed.JUDGING
-POINTER = Pointer("a" * 64, "trial", {"outcome": "promoted"})
+POINTER = Pointer("a" * 64, "trial")
 
 
 @pytest.fixture
@@ -82,10 +82,23 @@ def test_a_killed_pointing_leaves_the_old_or_the_new_and_the_next_one_works(tmp_
     seen = set()
     for store in killed_at_every_step("point", tmp_path):
         seen.add(store.pointer().digest)
-        store.point(Pointer("c" * 64, "trial", {}))
+        store.point(Pointer("c" * 64, "trial"))
         assert store.pointer().digest == "c" * 64
         assert names(store.root) == ["bundles", "champion.json", "journal.jsonl"]
     assert seen == {"a" * 64, "b" * 64}
+
+
+def test_a_killed_decision_leaves_a_champion_of_whom_nothing_wrong_is_said(tmp_path):
+    seen = set()
+    for store in killed_at_every_step("decide", tmp_path):
+        pointer = store.pointer()
+        promoted, noted = pointer.digest == "b" * 64, [each["event"] for each in store.journal.entries()] == ["old", "verdict"]
+        assert store.verdict(pointer).get("reasons") == (["better"] if promoted else None)
+        seen.add((promoted, noted))
+        store.decide(killed.DECISION | {"digest": "c" * 64, "reasons": ["better still"]})
+        assert store.verdict(store.pointer())["reasons"] == ["better still"]
+        assert names(store.root) == ["bundles", "champion.json", "journal.jsonl", "verdict.json"]
+    assert seen == {(False, False), (True, False), (True, True)}
 
 
 def test_a_killed_append_keeps_what_was_there_and_the_next_one_works(tmp_path):
@@ -175,7 +188,7 @@ def test_a_pointer_stays_when_the_disk_is_full(store, monkeypatch, call):
     with monkeypatch.context() as patch:
         patch.setattr(os, call, full)
         with pytest.raises(StoreError, match="champion.json: cannot be written.*No space left"):
-            store.point(Pointer("b" * 64, "trial", {}))
+            store.point(Pointer("b" * 64, "trial"))
     assert store.pointer() == POINTER
     assert names(store.root) == ["champion.json"]
 
@@ -262,14 +275,26 @@ def test_the_champion_is_the_bundle_that_the_pointer_names(store):
 
 def test_a_promotion_of_the_present_champion_keeps_its_verdict_and_is_in_the_journal(store):
     bundle = store.add("trial", OLD)
-    verdict = {"outcome": "promoted", "reasons": ["rmse 9 instead of 10"], "changes": {"metric": "rmse"}}
-    store.point(Pointer(bundle.digest, "trial", verdict))
+    verdict = {"outcome": "promoted", "reasons": ["rmse 9 instead of 10"]}
+    store.decide(entry("verdict", bundle, None, verdict), {"metric": "rmse"})
+    before = (store.root / "verdict.json").read_bytes()
     store.promote(bundle, "promote", "promoted by hand")
-    assert store.pointer().verdict == verdict
-    assert [each["reasons"] for each in store.journal.entries()] == [["promoted by hand"]]
+    assert (store.root / "verdict.json").read_bytes() == before
+    assert store.verdict(store.pointer())["changes"] == {"metric": "rmse"}
+    assert [each["reasons"] for each in store.journal.entries()] == [["rmse 9 instead of 10"], ["promoted by hand"]]
     other = store.add("trial", NEW, JUDGING)
     store.promote(other, "promote", "promoted by hand")
-    assert store.pointer().verdict == {"outcome": "promoted", "reasons": ["promoted by hand"]}
+    assert store.verdict(store.pointer())["reasons"] == ["promoted by hand"]
+
+
+def test_a_bundle_that_is_the_champion_again_is_the_same_pointer(store):
+    """And so the same release, whose image is found."""
+    one, other = store.add("trial", OLD), store.add("trial", NEW)
+    store.promote(one, "promote", "by hand")
+    before = (store.root / "champion.json").read_bytes()
+    store.promote(other, "promote", "by hand")
+    store.promote(one, "rollback", "rolled back by hand")
+    assert (store.root / "champion.json").read_bytes() == before
 
 
 def test_a_pipe_in_place_of_the_pointer_is_told(store):
@@ -333,27 +358,27 @@ def test_promoting_the_champion_again_is_no_step(store):
 
 def test_a_rollback_after_the_pointer_was_reverted_in_git(store):
     one, two, _ = promoted(store, b"1", b"2", b"3")
-    store.point(Pointer(two, "trial", {"outcome": "promoted", "reasons": []}))
+    store.point(Pointer(two, "trial"))
     assert roll_back(store) == one
 
 
 def test_a_promotion_after_the_pointer_was_reverted_in_git(store):
     one, two, _ = promoted(store, b"1", b"2", b"3")
-    store.point(Pointer(two, "trial", {"outcome": "promoted", "reasons": []}))
+    store.point(Pointer(two, "trial"))
     promoted(store, b"4")
     assert [roll_back(store), roll_back(store)] == [two, one]
 
 
 def test_a_rollback_to_a_champion_that_came_by_git(store):
     cloned = store.add("trial", {"model.json": b"1"})
-    store.point(Pointer(cloned.digest, "trial", {}))
+    store.point(Pointer(cloned.digest, "trial"))
     promoted(store, b"2")
     assert roll_back(store) == cloned.digest
 
 
 def test_a_rollback_from_a_champion_that_came_by_git(store):
     _, two = promoted(store, b"1", b"2")
-    store.point(Pointer("f" * 64, "trial", {}))
+    store.point(Pointer("f" * 64, "trial"))
     assert roll_back(store) == two
 
 

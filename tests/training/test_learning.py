@@ -38,6 +38,10 @@ def test_a_sentence_says_whether_more_rows_would_help(curve, metric, sentence):
 
 
 def test_the_sizes_double_where_there_are_rows_enough():
-    assert sizes(16_000) == [1_000, 2_000, 4_000, 8_000]
-    few = sizes(100)
-    assert few[0] == 30 and few == sorted(few) and few[-1] < 100
+    assert sizes(16_000, 10) == [1_000, 2_000, 4_000, 8_000]
+    few = sizes(100, 10)
+    assert few == sorted(set(few)) and few[0] == 25 and few[-1] == 50
+
+
+def test_a_large_table_is_learned_from_in_part():
+    assert sizes(1_000_000, 200) == [1_250, 2_500, 5_000, 10_000]

@@ -1,6 +1,7 @@
 """slipway diff"""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,8 @@ def command(base: str, path: str | None) -> None:
         click.echo(f"The same bundle as in `{base}`: {new.digest[:12]}.\n")
     else:
         click.echo(f"{old.digest[:12] if old else 'none'} → **{new.digest[:12]}**\n")
-        for line in [f"- {reason}" for reason in new.verdict.get("reasons", [])] + [""] + as_markdown(_told(old, new)):
+        verdict = store.verdict(new)
+        for line in [f"- {reason}" for reason in verdict.get("reasons", [])] + [""] + as_markdown(_told(old, verdict)):
             click.echo(line)
         click.echo()
     try:
@@ -53,9 +55,9 @@ def command(base: str, path: str | None) -> None:
     click.echo("\n".join(["With the code of this checkout:", "", *golden_lines(replayed(bundle))]))
 
 
-def _told(old: "Pointer | None", new: "Pointer") -> dict[str, Any] | None:
-    """The changes that the pointer tells, when they are against the same champion."""
-    found = new.verdict.get("changes")
+def _told(old: "Pointer | None", verdict: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The changes that a verdict tells, when they are against the same champion."""
+    found = verdict.get("changes")
     against = old.digest if old else None
     return found if isinstance(found, dict) and found.get("against") == against else None
 

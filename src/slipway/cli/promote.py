@@ -36,4 +36,6 @@ def command(digest: str, in_git: bool, path: str | None) -> None:
         Checkout(store.root).stage_pointer(store)
         click.echo(f"{bundle.digest[:12]} is the champion, and staged with its pointer. Run git commit to release it.")
     else:
-        click.echo(f"{bundle.digest[:12]} is the champion. Commit {store.root.name}/champion.json to release it.")
+        click.echo(
+            f"{bundle.digest[:12]} is the champion. Commit {store.root.name}/champion.json and verdict.json to release it."
+        )

@@ -22,4 +22,6 @@ def command(path: str | None) -> None:
     bundle = store.bundle(store.previous())
     bundle.require_problem(problem.name)
     store.promote(bundle, "rollback", "rolled back by hand")
-    click.echo(f"{bundle.digest[:12]} is the champion again. Commit {store.root.name}/champion.json to release it.")
+    click.echo(
+        f"{bundle.digest[:12]} is the champion again. Commit {store.root.name}/champion.json and verdict.json to release it."
+    )

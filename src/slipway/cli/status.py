@@ -47,7 +47,7 @@ def _champion(store: "LocalStore", pointer: "Pointer") -> dict[str, Any]:
     found = {
         "digest": pointer.digest,
         "problem": pointer.problem,
-        "verdict": dict(pointer.verdict),
+        "verdict": dict(store.verdict(pointer)),
         "sound": True,
         "holdout": {},
     }

@@ -104,7 +104,7 @@ def check(facts: Facts, problem: SlipwayError | None, in_remote: bool) -> list[F
             "repository",
             MISSING,
             "this folder is not in a git repository",
-            "Run git init, add artifacts/* and !artifacts/champion.json to .gitignore, then commit",
+            "Run git init, add artifacts/*, !artifacts/champion.json and !artifacts/verdict.json to .gitignore, then commit",
         ),
         Finding("problem", FAILED, problem.cause, problem.cure)
         if problem

@@ -11,7 +11,7 @@ SHOWN = 10
 
 
 def changes(before: Bundle | None, after: Bundle) -> dict[str, Any]:
-    """The changes, for the pointer.
+    """The changes, for the verdict.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def replayed(bundle: Bundle) -> dict[str, Any] | None:
 def as_markdown(found: dict[str, Any] | None) -> list[str]:
     """Lines of a job summary or a pull request: metrics and golden predictions, before and after."""
     if found is None:
-        return ["The pointer has no changes, because it was set by hand."]
+        return ["The verdict has no changes, because the champion was set by hand."]
     lines = ["| metric, on held-out rows | before | after |", "|---|---|---|"]
     for name, (before, after) in found["metrics"].items():
         bold = "**" if name == found["metric"] else ""

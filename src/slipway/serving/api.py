@@ -7,11 +7,12 @@ from typing import IO
 import msgspec
 from flask import Blueprint, Response, current_app, g, request
 
+from slipway.model.curves import FIELDS, curves
 from slipway.model.intervals import levels
 from slipway.serving import csv_upload as table
 from slipway.serving.body import PIECE, pieces, require_type
 from slipway.serving.decoder import is_single
-from slipway.serving.refusal import Refusal
+from slipway.serving.refusal import Refusal, shown_name
 from slipway.serving.service import Service
 
 api = Blueprint("api", __name__)
@@ -75,6 +76,40 @@ def _level(service: Service) -> float | None:
         if float(text) in known:
             return float(text)
     raise Refusal(422, f"Expected interval={' or interval='.join(f'{level:g}' for level in known)}.")
+
+
+@api.post("/what-if")
+def what_if() -> Response:
+    """How the answer to one row moves with each field; with ``?field=NAME``, once or more, with these alone."""
+    require_type("application/json")
+    service = current_app.extensions["slipway"]
+    body = b"".join(pieces())
+    decoded = service.decoder.decode(body)
+    if not is_single(body):
+        raise Refusal(422, "Expected one row, an object.")
+    document = service.answers(decoded)[0]
+    found = curves(service.predictor, service.rules, decoded.columns, _fields(service))
+    if found.label:
+        document["label"] = found.label
+    lines = [{"field": one.field.name, "values": one.values, "answers": one.answers} for one in found.fields]
+    return Response(msgspec.json.encode(document | {"curves": lines, "bundle": service.digest}), mimetype="application/json")
+
+
+def _fields(service: Service) -> list[str]:
+    """The fields that the query names; without any, the most important ones.
+
+    Raises
+    ------
+    Refusal
+        422 for a name that is no field, or for too many.
+    """
+    named = request.args.getlist("field")
+    unknown = [name for name in named if name not in service.schema.names]
+    if unknown:
+        raise Refusal(422, f"There is no field {shown_name(unknown[0])}.")
+    if len(named) > FIELDS:
+        raise Refusal(422, f"Expected at most {FIELDS} fields.")
+    return named or service.by_importance[:FIELDS]
 
 
 @api.post("/predict/file")

@@ -12,6 +12,7 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.wrappers import Response
 
 from slipway import __version__
+from slipway.model.curves import FIELDS, POINTS
 from slipway.model.intervals import levels
 from slipway.serving.examples import answer_example, example_row, example_table, refusal_example
 from slipway.serving.keys import HEADER
@@ -72,7 +73,7 @@ def specification(service: Service, prefix: str = "") -> Document:
     }
     if service.keys.needed:
         document["securityDefinitions"] = {"key": {"type": "apiKey", "in": "header", "name": HEADER}}
-        for path, method in (("/predict", "post"), ("/predict/file", "post"), ("/metrics", "get")):
+        for path, method in (("/predict", "post"), ("/predict/file", "post"), ("/what-if", "post"), ("/metrics", "get")):
             call = document["paths"][path][method]
             call["security"] = [{"key": []}]
             call["responses"]["401"] = _problem(401, "No key, or a wrong one")
@@ -85,6 +86,7 @@ def _paths(service: Service) -> Document:
     return {
         "/predict": {"post": _predict(service)},
         "/predict/file": {"post": _predict_file(service)},
+        "/what-if": {"post": _what_if(service)},
         "/healthz": {"get": _get("Whether the process answers", _good("It does", status, {"status": "alive"}))},
         "/readyz": {
             "get": _get(
@@ -177,6 +179,37 @@ def _predict_file(service: Service) -> Document:
     }
 
 
+def _what_if(service: Service) -> Document:
+    names = list(service.schema.names)
+    return {
+        "summary": f"Show how {service.predictor.target} moves when one field of a row moves",
+        "description": (
+            f"The body is one row. Each curve has up to {POINTS} values of one field, within the range of training, and the "
+            "answers to the row with these values: numbers, or probabilities of label. Not counted as a prediction."
+        ),
+        "tags": ["predictions"],
+        "parameters": [
+            {"in": "body", "name": "row", "required": True, "schema": {"$ref": "#/definitions/Row"}},
+            {
+                "in": "query",
+                "name": "field",
+                "type": "array",
+                "items": {"type": "string", "enum": names},
+                "collectionFormat": "multi",
+                "maxItems": FIELDS,
+                "description": f"The fields to move; without it the {min(FIELDS, len(names))} most important ones.",
+            },
+        ],
+        "responses": {
+            "200": {"description": "The prediction and the curves", "schema": {"$ref": "#/definitions/WhatIf"}},
+            "400": _problem(400, "The body is not JSON in UTF-8"),
+            "413": _problem(413, f"More than {service.problem.serving.max_body_bytes:,} bytes"),
+            "415": _problem(415, "The body is not application/json"),
+            "422": _problem(422, "An invalid row, or no such field", refusal_example(service)),
+        },
+    }
+
+
 def _problem(status: int, description: str, example: Document | None = None) -> Document:
     example = example or problem_document(status, description)
     # Swagger UI looks for `examples` of the first media type alone, and for the rest at the schema.
@@ -223,6 +256,7 @@ def _definitions(service: Service) -> Document:
                 "warnings": errors,
             },
         },
+        "WhatIf": _curves(answer | {"bundle": bundle}),
         "Problem": {
             "type": "object",
             "required": ["type", "title", "status", "detail"],
@@ -246,6 +280,16 @@ def _definitions(service: Service) -> Document:
             },
         },
     }
+
+
+def _curves(properties: Document) -> Document:
+    values = {"type": "array", "items": {}}
+    answers = {"type": "array", "items": {"type": "number"}}
+    curve = {"field": {"type": "string"}, "values": values, "answers": answers}
+    label = {"type": "string", "description": "Whose probability the answers are"}
+    properties = properties | {"curves": {"type": "array", "items": {"type": "object", "properties": curve}}}
+    more = {"label": label} if "probabilities" in properties else {}
+    return {"type": "object", "required": [*properties], "properties": properties | more}
 
 
 def row_schema(service: Service) -> Document:

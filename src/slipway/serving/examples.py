@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,18 +29,23 @@ class Example:
     answer: str
 
 
-def golden_examples(golden: Golden) -> list[Example]:
-    """Five golden rows that differ in their answers: from the lowest number to the highest, or one of each label first."""
+def golden_examples(golden: Golden, classes: Sequence[str]) -> list[Example]:
+    """Five golden rows that differ in their answers: from the lowest to the highest, or of several classes one of each."""
     answers = golden.predictions
-    if "probabilities" not in answers[0]:
-        ranked = sorted(range(len(answers)), key=lambda place: answers[place]["prediction"])
-        count = min(ROWS, len(ranked))
-        chosen = [ranked[round(step * (len(ranked) - 1) / max(count - 1, 1))] for step in range(count)]
-    else:
+    if len(classes) > 2:
         first = list({answers[place]["prediction"]: place for place in reversed(range(len(answers)))}.values())[::-1]
         others = [place for place in range(len(answers)) if place not in first]
         chosen = sorted([*first, *others][:ROWS], key=lambda place: str(answers[place]["prediction"]))
+    else:
+        ranked = sorted(range(len(answers)), key=lambda place: _size(answers[place], classes))
+        last = len(ranked) - 1
+        chosen = [ranked[round(step * last / (ROWS - 1))] for step in range(ROWS)] if last >= ROWS else ranked
     return [Example(place, _said(answers[place])) for place in chosen]
+
+
+def _size(answer: Answer, classes: Sequence[str]) -> float:
+    """The number, or the probability of the positive label."""
+    return answer["probabilities"][classes[1]] if classes else float(answer["prediction"])
 
 
 def _said(answer: Answer) -> str:

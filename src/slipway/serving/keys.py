@@ -11,7 +11,7 @@ from slipway.serving.refusal import Refusal
 VARIABLE = "SLIPWAY_API_KEYS"
 HEADER = "X-API-Key"
 FORM_FIELD = "slipway:api-key"
-GUARDED = {"api.predict", "api.predict_file", "pages.ask", "pages.preview", "probes.metrics"}
+GUARDED = {"api.predict", "api.predict_file", "api.what_if", "pages.ask", "pages.preview", "probes.metrics"}
 
 
 class Keys:

@@ -119,7 +119,7 @@ class _Asked:
 
 
 def _asked(typed: Mapping[str, str], curved: Sequence[str] = ()) -> _Asked:
-    """The answer to a filled-in form, and the curves of these fields, by default of those shown first.
+    """The answer to a filled-in form, and its curves: of all fields, or of many those `curved` and the most important.
 
     Raises
     ------
@@ -134,13 +134,9 @@ def _asked(typed: Mapping[str, str], curved: Sequence[str] = ()) -> _Asked:
         raise Refusal(422, "The model has no finite answer: some numbers are too far outside the range.")
     warnings = here.decoder.warnings(decoded)
     answer = explain(here.predictor, answers, row, list(map(str, warnings)), here.intervals)
-    shown = curved or (_important() if len(here.rules) > FEW_FIELDS else here.schema.names)
+    shown = [*curved, *here.by_importance[:FIRST]] if len(here.rules) > FEW_FIELDS else here.schema.names
     found = curves(here.predictor, here.rules, decoded.columns, shown)
-    return _Asked(row, answer, warnings, traces(found, here.golden.predictions, here.predictor.target))
-
-
-def _important() -> list[str]:
-    return [name for name, _ in _service().measured.importance][:FIRST]
+    return _Asked(row, answer, warnings, traces(found, here.predictor.target))
 
 
 def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequence[tuple[str, str]] = ()) -> str:
@@ -152,7 +148,7 @@ def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequenc
     return render_template(
         "form.html",
         target=here.predictor.target,
-        groups=groups(shown, _important()),
+        groups=groups(shown, here.by_importance),
         crowded=len(shown) > FEW_FIELDS,
         count=len(shown),
         errors=[{"name": name, "detail": detail, "place": places.get(name)} for name, detail in errors],
@@ -160,7 +156,9 @@ def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequenc
         key_field=FORM_FIELD if here.keys.needed else "",
         key_error=dict(errors).get(FORM_FIELD, ""),
         example_field=EXAMPLE,
-        examples=golden_examples(here.golden),
+        curves_field=CURVES,
+        most_bytes=here.problem.serving.max_upload_bytes,
+        examples=golden_examples(here.golden, here.predictor.classes),
         snippets=_snippets(asked.row if asked else example),
     )
 

@@ -43,7 +43,7 @@ class Service:
         Verified; what pages show of it is read here, for its folder may go. Its model is loaded at first use in each
         process, because a session does not survive a fork.
     verdict : mapping
-        Of the gate, as the pointer tells it.
+        Of the gate, as verdict.json tells it.
     keys : Keys
     release, commit : str
         What the release program says it runs; empty elsewhere.
@@ -75,7 +75,7 @@ class Service:
         self.documents = replace(joined(told, bundle.digest, verdict, verdicts), served=True)
         self.intervals = told.evaluation.intervals if told.evaluation else None
         self.rules = rules_of(self.schema, problem)
-        self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned)
+        self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned | self.schema.unlearned)
         self.metrics = Metrics(problem.name, bundle.digest)
         self._lock = threading.Lock()
         self._predictor: Predictor  # of this process; `load` makes it
@@ -86,6 +86,12 @@ class Service:
     def report(self) -> Markup:
         """The report of the training, joined with the verdict; made when it is first asked for."""
         return body(self.documents)
+
+    @property
+    def by_importance(self) -> list[str]:
+        """The fields, the most important first; those whose importance was not measured last."""
+        ranked = [name for name, _ in self.measured.importance]
+        return [*ranked, *(name for name in self.schema.names if name not in ranked)]
 
     @property
     def predictor(self) -> "Predictor":
@@ -173,4 +179,4 @@ def open_service(problem: Problem, environ: Mapping[str, str] = os.environ) -> S
     bundle.require_problem(problem.name)
     keys = Keys(environ.get("SLIPWAY_API_KEYS"))
     release, commit = environ.get("SLIPWAY_RELEASE", ""), environ.get("SLIPWAY_COMMIT", "")
-    return Service(problem, bundle, pointer.verdict, keys, release, commit)
+    return Service(problem, bundle, store.verdict(pointer), keys, release, commit)

@@ -4,24 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slipway.model.contents import Answer
 from slipway.model.curves import Curve, Curves
 from slipway.report.numbers import number, share
 from slipway.table.faults import visible
 
 WIDTH, HEIGHT = 100.0, 30.0
 EDGE = 3.0  # free above the highest and below the lowest answer, so that a line is not cut
-
-
-@dataclass(frozen=True)
-class Column:
-    """The bar of one level, in the units of the drawing."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    here: bool
 
 
 @dataclass(frozen=True)
@@ -32,10 +20,10 @@ class Trace:
     ----------
     line : str
         Points of a polyline; empty for a category.
-    columns : tuple of Column
-        A bar for each level; empty for a number or a date.
-    here : tuple of float or None
-        Where the row stands on the line.
+    steps : str
+        Path of a dash for each level; empty for a number or a date.
+    here : str
+        Path of the row's own dot or dash; empty where it has none.
     caption : str
         The lowest and the highest answer.
     says : str
@@ -45,36 +33,36 @@ class Trace:
     """
 
     line: str
-    columns: tuple[Column, ...]
-    here: tuple[float, float] | None
+    steps: str
+    here: str
     caption: str
     says: str
     points: str
 
 
-def traces(found: Curves, golden: Sequence[Answer], target: str) -> dict[str, Trace]:
-    """The drawing of each curve by its field's name.
-
-    All share a scale, from the lowest to the highest answer of golden rows and curves, so that a strong field looks strong.
-    """
-    usual = [answer["probabilities"][found.label] if found.label else answer["prediction"] for answer in golden]
-    answers = [float(value) for value in usual] + [value for curve in found.fields for value in curve.answers]
-    low, high = min(answers), max(answers)
+def traces(found: Curves, target: str) -> dict[str, Trace]:
+    """The drawing of each curve by its field's name; all share a scale, so that a strong field looks strong."""
+    answers = [value for curve in found.fields for value in curve.answers]
     of = f"probability of {found.label}" if found.label else target
-    return {curve.field.name: _trace(curve, low, high, of, bool(found.label)) for curve in found.fields}
+    return {curve.field.name: _trace(curve, min(answers), max(answers), of, bool(found.label)) for curve in found.fields}
 
 
 def _trace(curve: Curve, low: float, high: float, of: str, probability: bool) -> Trace:
     shown = [share(value) if probability else number(value) for value in curve.answers]
     heights = [_height(value, low, high) for value in curve.answers]
     typed = [_typed(value) for value in curve.values]
-    category = curve.field.type == "category"
-    xs = [] if category else _across(curve.positions)
-    told = range(len(typed)) if category else sorted({0, len(typed) - 1} | ({curve.here} if curve.here else set()))
+    last = len(typed) - 1
+    if category := curve.field.type == "category":
+        told = list(range(len(typed)))
+        marks = _dashes(heights)
+    else:
+        told = sorted({0, last} | ({curve.here} if curve.here else set()))
+        xs = _across(curve.positions)
+        marks = [f"M{x},{y}h.01" for x, y in zip(xs, heights)]  # a dot, by its round end
     return Trace(
-        line=" ".join(f"{x},{y}" for x, y in zip(xs, heights)),
-        columns=_columns(heights, curve.here) if category else (),
-        here=None if category or curve.here is None else (xs[curve.here], heights[curve.here]),
+        line="" if category else " ".join(f"{x},{y}" for x, y in zip(xs, heights)),
+        steps="".join(marks) if category else "",
+        here="" if curve.here is None else marks[curve.here],
         caption=visible(_caption(curve, shown, typed if category else None)),
         says=visible(f"{of} by {curve.field.name}. {'; '.join(f'{typed[place]}: {shown[place]}' for place in told)}"),
         points=json.dumps(list(zip(typed, shown)), ensure_ascii=False),
@@ -103,13 +91,10 @@ def _across(positions: Sequence[float]) -> list[float]:
     return [round(WIDTH * (value - low) / span, 2) for value in positions]
 
 
-def _columns(heights: Sequence[float], here: int | None) -> tuple[Column, ...]:
+def _dashes(heights: Sequence[float]) -> list[str]:
+    """One for each level, side by side."""
     step = WIDTH / len(heights)
-    gap = step / 5
-    return tuple(
-        Column(round(place * step + gap / 2, 2), y, round(step - gap, 2), round(HEIGHT - y, 2), place == here)
-        for place, y in enumerate(heights)
-    )
+    return [f"M{round((place + 0.15) * step, 2)},{y}h{round(0.7 * step, 2)}" for place, y in enumerate(heights)]
 
 
 def _typed(value: float | int | str) -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from slipway.errors import SlipwayError
 from slipway.model.bundle import SERVING
+from slipway.store import verdicts
 from slipway.store.local import LocalStore
 from slipway.store.pointer import FILE
 
 
 def bake(store: LocalStore, release: LocalStore) -> str:
-    """Copy the pointer and the part that serves of the bundle that it names, verified; returns the digest of the bundle.
+    """Copy the pointer, the verdicts, and the part that serves of the champion, verified; returns its digest.
 
     Raises
     ------
@@ -26,7 +27,10 @@ def bake(store: LocalStore, release: LocalStore) -> str:
     folder.mkdir(parents=True)
     for name in bundle.carried(SERVING):
         shutil.copy(bundle.folder / name, folder / name)
-    shutil.copy(store.root / FILE, release.root / FILE)
+    for name in (FILE, verdicts.FILE):
+        if (store.root / name).is_file():
+            shutil.copy(store.root / name, release.root / name)
+    release.verdicts()  # what cannot be read is told now, not when the image starts
     return release.champion().digest
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from slipway.errors import StoreError
 from slipway.model.bundle import DIGEST, MANIFEST, SERVING, Bundle
+from slipway.store import verdicts
 from slipway.store.local import LocalStore
 from slipway.store.pointer import FILE
 
@@ -63,8 +64,8 @@ class Checkout:
             self._do("rm", "-r", "--cached", "--quiet", "--", root / digest)
 
     def stage_pointer(self, store: LocalStore) -> None:
-        """Stage the pointer for the next commit."""
-        self._do("add", "--force", "--", (store.root / FILE).resolve())
+        """Stage the pointer and the verdicts for the next commit."""
+        self._do("add", "--force", "--", *((store.root / name).resolve() for name in (FILE, verdicts.FILE)))
 
     def _do(self, *arguments: str | Path) -> None:
         try:

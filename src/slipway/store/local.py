@@ -1,4 +1,4 @@
-"""The store: where bundles, the pointer and the journal live."""
+"""The store: where bundles, the pointer, the verdicts and the journal live."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 from slipway.errors import BundleError, StoreError
 from slipway.model.bundle import DIGEST, MANIFEST, Bundle, digest_of, packed, read_bundle
 from slipway.model.document import read_plain
+from slipway.store import verdicts
 from slipway.store.atomic import locked, replace, sync_folder, unwritable, write_synced
 from slipway.store.digests import find
 from slipway.store.draft import clean, drafted
@@ -17,7 +18,7 @@ from slipway.store.pointer import FILE, Pointer
 
 @dataclass(frozen=True)
 class LocalStore:
-    """A store in a folder: ``champion.json``, ``journal.jsonl`` and ``bundles/<digest>/``."""
+    """A store in a folder: ``champion.json``, ``verdict.json``, ``journal.jsonl`` and ``bundles/<digest>/``."""
 
     root: Path
 
@@ -129,19 +130,48 @@ class LocalStore:
 
     def point(self, pointer: Pointer) -> None:
         """Make `pointer` the champion, in one step."""
+        self._replace(FILE, pointer.to_bytes())
+
+    def _replace(self, name: str, content: bytes) -> None:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            replace(self.root / FILE, pointer.to_bytes())
+            replace(self.root / name, content)
         except OSError as error:
-            raise unwritable(self.root / FILE, error) from error
+            raise unwritable(self.root / name, error) from error
+
+    def verdicts(self) -> list[Mapping[str, Any]]:
+        """What made the last champions, and what the last training ended with; the oldest first."""
+        path = self.root / verdicts.FILE
+        try:
+            return verdicts.from_bytes(read_plain(path), str(path))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
+
+    def verdict(self, pointer: Pointer) -> Mapping[str, Any]:
+        """Why this is the champion: ``outcome``, ``reasons``, and what a training adds; empty when nobody said."""
+        return verdicts.verdict_on(self.verdicts(), pointer.digest) or pointer.verdict
+
+    def decide(self, decision: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> None:
+        """Write down a decision, an entry of the journal: as a verdict, in the pointer if it promotes, and in the journal.
+
+        Whatever a crash cuts off, the pointer names a bundle, and nothing is said of it that is not true.
+        """
+        before, digest = self.pointer(), decision["digest"]
+        if before is None or before.digest != digest:  # the champion keeps what made it one
+            told = dict(decision) | ({"changes": changes} if changes else {})
+            said = verdicts.to_bytes(decision["problem"], verdicts.with_verdict(self.verdicts(), told))
+            self._replace(verdicts.FILE, said)
+            if decision["outcome"] == "promoted":
+                self.point(Pointer(digest, decision["problem"]))
+        self.journal.append(decision)
 
     def promote(self, bundle: Bundle, event: str, reason: str) -> None:
         """Make a verified bundle the champion by hand, and in the journal; the present champion keeps its verdict."""
         before = self.pointer()
         verdict = {"outcome": "promoted", "reasons": [reason]}
-        if before is None or before.digest != bundle.digest:
-            self.point(Pointer(bundle.digest, bundle.problem, verdict))
-        self.journal.append(entry(event, bundle, before.digest if before else None, verdict))
+        self.decide(entry(event, bundle, before.digest if before else None, verdict))
 
     def previous(self) -> str:
         """Digest of the previous champion; StoreError if the journal has none."""

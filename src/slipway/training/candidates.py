@@ -1,24 +1,48 @@
 """The candidates by name, and the trials that training makes with them."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from slipway.problem import Problem
 from slipway.training.boosting import BOOSTING
 from slipway.training.candidate import Candidate, Settings
 from slipway.training.forest import FOREST
 from slipway.training.linear import LINEAR
+from slipway.training.pipelines import loaded
 
 SKEWED = 1.0
 MANY = 100_000
+LOG_TARGET = "log(1 + y)"
 
-CANDIDATES: dict[str, Candidate] = {
-    "linear": LINEAR,
-    "forest": FOREST,
-    "boosting": BOOSTING,
-}
+
+class Registry(dict[str, Candidate]):
+    """The candidates by name; one that a person brings is loaded when it is asked for, in worker processes too."""
+
+    def __missing__(self, name: str) -> Candidate:
+        return self.setdefault(name, loaded(name))
+
+
+CANDIDATES = Registry({"linear": LINEAR, "forest": FOREST, "boosting": BOOSTING})
+
+
+def find(problem: Problem) -> None:
+    """Load the candidates that a person brings; modules beside slipway.yaml come first.
+
+    Raises
+    ------
+    ProblemError
+        When one cannot be imported, or is no pipeline.
+    TableError
+        When its estimator cannot be exported.
+    """
+    if str(problem.folder) not in sys.path:
+        sys.path.insert(0, str(problem.folder))
+    for name in problem.candidates:
+        CANDIDATES[name]
 
 
 @dataclass(frozen=True)
@@ -40,7 +64,7 @@ class Trial:
     log_target: bool = False
 
     def described(self) -> dict[str, Any]:
-        return dict(self.settings) | ({"target": "log(1 + y)"} if self.log_target else {})
+        return dict(self.settings) | ({"target": LOG_TARGET} if self.log_target else {})
 
     @property
     def staged(self) -> bool:

@@ -52,11 +52,12 @@ def _drawn(random: np.random.Generator) -> Settings:
 
 def _export(fitted: Any, features: int) -> Graph:
     share = 1 / len(fitted.estimators_)
-    trees = [_tree(member.tree_, share) for member in fitted.estimators_]
+    trees = [tree_of(member.tree_, share) for member in fitted.estimators_]
     return Graph(tree_graph(trees, features), "identity", [0.0] * trees[0].value.shape[1])
 
 
-def _tree(tree: Any, share: float) -> Tree:
+def tree_of(tree: Any, share: float) -> Tree:
+    """A fitted tree of scikit-learn, its leaves multiplied by `share`."""
     value = tree.value[:, 0, :]
     if value.shape[1] == 2:
         value = value[:, 1:]  # binary: the positive class says it all

@@ -53,6 +53,10 @@ def fingerprint(problem: Problem) -> str | None:
     total = sha256(repr(sorted(asked.items())).encode())
     for part in chain.from_iterable(filter(None, sources)):
         total.update(part)
+    for name in problem.candidates:
+        own = problem.folder / (name.partition(":")[0].replace(".", "/") + ".py")
+        if ":" in name and own.is_file():
+            total.update(sha256(own.read_bytes()).digest())
     for name in LIBRARIES:
         total.update(f"{name} {_version(name)}".encode())
     package = Path(slipway.__file__).parent

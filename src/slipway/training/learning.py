@@ -15,9 +15,11 @@ from slipway.training.resampling import drawn, draws, estimate
 
 SIZES = 5
 SMALLEST = 30
-PART = 16
+PART = 8
+CELLS = 2_000_000
+HELD = 5_000
 SMALL = 0.25  # part of the whole gain
-FEW = 20_000  # rows up to which each size is learned from twice, by other rows
+FEW = 200_000  # cells up to which each size is learned from twice, by other rows
 
 
 @dataclass(frozen=True)
@@ -32,35 +34,41 @@ class Step:
 def learning_curve(
     trial: Trial | Blend, learned: Rows, held: Rows, twin: Scored, calibration: Calibration | None, goal: Goal
 ) -> list[Step]:
-    """Five sizes, each about twice the one before; the last is the twin, which learned from all rows.
+    """Five sizes: four as `sizes` says, and all rows, which the twin learned from.
 
-    Up to 20,000 rows each size is learned from by two sets of rows, since by which rows matters with few of them.
+    In a small table each size stands for two sets of rows, because with few rows it matters which they are.
 
     Parameters
     ----------
     learned, held : Rows
-        What the twin learned from, and what it is measured on.
+        What the twin learned from, and what it is measured on: at most 5,000 rows of it here.
     twin : Scored
         Its answers to `held`.
     calibration : Calibration or None
         Of the twin; the others answer through it too.
     """
     random = np.random.default_rng(goal.seed)
-    weights, order = draws(len(held.y), goal.seed), random.permutation(len(learned.y))
+    checked = np.sort(random.permutation(len(held.y))[:HELD])
+    held, twin = held.take(checked), twin.take(checked)
+    weights, order = draws(len(checked), goal.seed), random.permutation(len(learned.y))
     steps = []
-    for size in sizes(len(learned.y)):
-        firsts = [order[:size], order[-size:]] if len(order) <= FEW else [order[:size]]
-        sets = [learned.take(rows) for rows in firsts if _can_learn(learned, rows)]
+    for size in sizes(len(learned.y), len(learned.columns)):
+        chosen = [order[:size], order[-size:]] if len(order) * len(learned.columns) <= FEW else [order[:size]]
+        sets = [learned.take(rows) for rows in chosen if _can_learn(learned, rows)]
         scores = [calibrated(fit(trial, each, goal.seed).scores(held.columns), calibration) for each in sets]
         if scores:
             steps.append(_step(size, [goal.scored(held.y, each, twin.threshold) for each in scores], weights, goal.metric))
     return [*steps, _step(len(order), [twin], weights, goal.metric)]
 
 
-def sizes(rows: int) -> list[int]:
-    """The four sizes before all rows: a sixteenth, an eighth and so on; closer together when that is too few to learn from."""
-    first = max(rows / PART, min(SMALLEST, rows / 2))
-    return [round(each) for each in np.geomspace(first, rows, SIZES)[:-1].tolist()]
+def sizes(rows: int, fields: int) -> list[int]:
+    """The four sizes before all rows: half of them and what is halved from there, closer together where that is too few.
+
+    Of a large table the first of these has 2 million cells, which bounds the time.
+    """
+    largest = min(rows / 2, CELLS / fields)
+    smallest = max(largest / PART, min(SMALLEST, largest / 2))
+    return [round(each) for each in np.geomspace(smallest, largest, SIZES - 1).tolist()]
 
 
 def _can_learn(rows: Rows, chosen: np.ndarray) -> bool:

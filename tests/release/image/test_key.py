@@ -20,6 +20,7 @@ FILES = (
     "requirements.txt",
     "src/slipway/x.py",
     "artifacts/champion.json",
+    "artifacts/verdict.json",
     "README.md",
     "docs/api.md",
     "tests/test_x.py",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from slipway.errors import ReleaseError
 
-# What the Dockerfile copies, and the files that control the build: nothing else may change an image.
+# What the Dockerfile copies, and the files that control the build: nothing else may change what an image answers. Besides
+# them it has artifacts/verdict.json, for the page of the model: whatever was said of a bundle, it is the same release.
 INPUTS = (
     ".dockerignore",
     "Dockerfile",

@@ -183,6 +183,15 @@ def test_a_worse_part_worries_and_a_better_one_does_not():
     assert "It is clearly worse for some rows" not in [worry.title for worry in worries(better)]
 
 
+def test_probabilities_that_are_off_by_more_than_chance_worry():
+    of = documents()
+    assert "Probabilities do not come true" not in [worry.title for worry in worries(of)]
+    found = of.evaluation.reliability
+    wrong = msgspec.structs.replace(found, error=Estimate(0.09, 0.04, 0.14), chance=0.05)
+    off = replace(of, evaluation=msgspec.structs.replace(of.evaluation, reliability=wrong))
+    assert "They are off by 9 points on average. Use them to rank, not to count." in [worry.text for worry in worries(off)]
+
+
 def test_the_notes_of_the_training_are_among_the_worries():
     of = documents()
     noted = replace(of, metrics=msgspec.structs.replace(of.metrics, notes=("464 of 480 held-out rows have a twin",)))

@@ -20,7 +20,7 @@ def evaluated(folder, frame, target, **settings) -> tuple[Evaluation, Table, Pre
     table = read(asked)
     trial = Trial("linear", CANDIDATES["linear"].first(table.rows.task)[0])
     entry = Entry(trial, 0.0, 0.0, 0.5 if table.rows.task == "binary" else None)
-    twin = Predictor(challenger(table, [entry])[0])
+    twin = Predictor(challenger(table, [entry], 0.9).twin)
     return evaluate(asked, table, entry, twin), table, twin
 
 

@@ -99,4 +99,4 @@ def _learned(
     looked = {"look": verdict.look.to_json()} if verdict.look else {}
     decision = entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs, latency_us=latency, **looked)
     store.decide(decision, {"against": champion} | changes(champions.bundle(pointer), bundle))
-    return Outcome(bundle, verdict, champion)
+    return Outcome(bundle, verdict, champion, latency)

@@ -27,11 +27,12 @@ from slipway.sources.samples import ROWS, SAMPLES
 from slipway.table.schema import Field, Schema
 from slipway.threads import cores, pin_threads
 from slipway.training.candidates import CANDIDATES, Trial
-from slipway.training.compare import Fitted, Goal, Rows, baseline_scored, compare, fit
+from slipway.training.compare import Fitted, Goal, Rows, baseline_scored, fit
 from slipway.training.dataset import Table, read
 from slipway.training.gate import Verdict, judge
 from slipway.training.looks import Held, Look, Looks, past_looks
 from slipway.training.metrics import METRICS, Scored, best_threshold, value
+from slipway.training.search import search
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MONTHS = 12
@@ -117,7 +118,7 @@ def replace_target(rows: Rows, y: np.ndarray) -> Rows:
 
 def print_years(pool: ProcessPoolExecutor, runs: int) -> None:
     most = BUDGET + 2 * error(BUDGET, runs)
-    print(f"\n{MONTHS} monthly challengers as good as the champion, {runs} years each: years that promote one, ≤ {most:.1%}")
+    print(f"\n{MONTHS} monthly challengers as good as the champion, {runs} years: those that promote one, at most {most:.1%}")
     print("expected; in brackets those that promote one which is not better on 20,000 further rows")
     for growth in (0.0, 0.05, 0.5):
         for task, metric in (("regression", "rmse"), ("binary", "roc_auc"), ("binary", "log_loss")):
@@ -129,7 +130,7 @@ def print_years(pool: ProcessPoolExecutor, runs: int) -> None:
 
 
 def year(task: Task, metric: str, growth: float, looks: int, seed: int) -> tuple[int, int]:
-    """How many of so many equal challengers, learned from as many rows, are promoted, and how many of these are no better."""
+    """How many of equal challengers, which learned from as many rows, are promoted, and how many of these are not better."""
     random, goal, held = np.random.default_rng(seed), goal_of(metric), 134
     entries: list[dict] = []
     promoted, worse = 0, 0
@@ -251,8 +252,7 @@ def example(name: str, salt: int) -> tuple[bool, tuple[str, ...]]:
 
 
 def first_verdict(table: Table, gate: Gate) -> Verdict:
-    entries, _ = compare(table.learned, [trial("linear", table.rows.task)], table.goal, 1, lambda *_: None)
-    entry = next(entry for entry in entries if entry.trial)
+    entry = search(table.learned, [trial("linear", table.rows.task)], table.goal, 1).entries[0]
     model, unseen = fit(entry.trial, table.learned, table.goal.seed), table.unseen
     answers = table.goal.scored(unseen.y, model.scores(unseen.columns), entry.threshold)
     look = Looks((), 1 - gate.confidence).next("", None, Held(len(unseen.y), ""), START)

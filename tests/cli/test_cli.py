@@ -243,7 +243,7 @@ def test_a_first_model_that_is_kept_can_be_served_anyway(run, store, tmp_path):
     frame = charges(120)
     problem(tmp_path, frame.assign(charges=frame["charges"].sample(frac=1, random_state=0).to_numpy()), "charges")
     result = run("train", "--jobs", "1")
-    assert result.code == 0 and "Verdict: kept\n  rmse " in result.out
+    assert result.code == 0 and "Verdict: kept\n  there was no champion to compare with\n  rmse " in result.out
     command = re.search(r"\nNext: improve it, or serve it anyway: slipway (promote [0-9a-f]{12})\n\Z", result.out)[1]
     assert f"  to serve it anyway: slipway {command}\n" in result.out
     assert_one_line(run("serve"), 5, f"no champion yet. The gate kept the last model: .*: slipway {command}")

@@ -3,6 +3,10 @@
 import pytest
 
 from slipway.cli.progress import Progress
+from slipway.cli.train import Comparing
+from slipway.training.candidates import Trial
+from slipway.training.compare import Entry
+from slipway.training.search import Step
 
 
 def test_without_a_terminal_each_tenth_part_is_one_line(capsys):
@@ -53,3 +57,16 @@ def test_an_error_ends_the_drawn_line(capsys, monkeypatch):
         progress.file(1, 2, "model.onnx", 10, "uploading …")
         raise OSError
     assert capsys.readouterr().err == "\r\033[K1/2 model.onnx, 10 bytes: uploading …\n"
+
+
+def test_a_search_tells_what_is_tried_the_best_so_far_and_the_time_left(capsys):
+    clock = iter([10.0, 10.0, 40.0])
+    best = Entry(Trial("boosting", {}), 4236.71, 98.2)
+    with Progress() as progress:
+        comparing = Comparing(progress, lambda: next(clock))
+        comparing(Step(1, 3, 30, 2, 1.0, 10.0, None))
+        comparing(Step(2, 3, 10, 5, 7.5, 10.0, best))
+    assert capsys.readouterr().err.splitlines() == [
+        "Comparing: 10%, round 1 of 3: 30 settings on 2 folds",
+        "Comparing: 70%, round 2 of 3: 10 settings on 5 folds; best so far: boosting 4236.7 ± 98; about 10 s left",
+    ]

@@ -137,4 +137,5 @@ def test_bundles_of_tests_are_like_those_of_training(task):
     trained, made = read_bundle(folder, folder.name), files(task)
     assert set(made) == set(trained.parts["serving"])
     for name in (*READERS, "drift.json"):
-        assert keys(json.loads(made[name])) == keys(trained.json(name)), name
+        shown = set if name == "evaluation.json" else keys  # its lists are as long as the table gives reason to
+        assert shown(json.loads(made[name])) == shown(trained.json(name)), name

@@ -65,7 +65,8 @@ def test_every_part_of_the_evaluation_is_shown(task):
         "multiclass": {"Right and wrong labels", "Each label by itself", "Do the probabilities come true?"},
     }
     assert common | own[task] | {"age", "bmi", "smoker"} <= titles and "joined" not in titles, "it has no influence"
-    assert "slipway.yaml drops it" in page.one("main")[1]
+    for one in documents(task).evaluation.left_out:
+        assert one.column in page.one("main")[1] and one.reason in page.one("main")[1]
     assert "slipway train --data 000000000000" in page.one("pre")[1]
 
 
@@ -125,7 +126,7 @@ def met(rival="champion", gain=57.0, low=12.0, high=101.0):
     "verdict, served, says",
     [
         (Verdict(), False, "decide whether answers this good serve the purpose"),
-        (Verdict("promoted"), False, "commit artifacts/champion.json and push"),
+        (Verdict("promoted"), False, "hen commit artifacts/ and push: this model replaces what runs now"),
         (Verdict("promoted", at="2026-11-21T23:00:00Z"), True, "This model runs now"),
         (
             Verdict("kept", ("the gain is too small",)),
@@ -181,6 +182,15 @@ def test_a_worse_part_worries_and_a_better_one_does_not():
     slices = msgspec.structs.replace(found, worst=tuple(turned))
     better = replace(of, evaluation=msgspec.structs.replace(of.evaluation, slices=slices))
     assert "It is clearly worse for some rows" not in [worry.title for worry in worries(better)]
+
+
+def test_probabilities_that_are_off_by_more_than_chance_worry():
+    of = documents()
+    assert "Probabilities do not come true" not in [worry.title for worry in worries(of)]
+    found = of.evaluation.reliability
+    wrong = msgspec.structs.replace(found, error=Estimate(0.09, 0.04, 0.14), chance=0.05)
+    off = replace(of, evaluation=msgspec.structs.replace(of.evaluation, reliability=wrong))
+    assert "They are off by 9 points on average. Use them to rank, not to count." in [worry.text for worry in worries(off)]
 
 
 def test_the_notes_of_the_training_are_among_the_worries():

@@ -106,6 +106,13 @@ def test_the_model_card_says_what_is_computed_and_no_door_asks_for_it(serve):
     assert refused.status_code == 422 and refused.json["errors"][0]["reason"] == "unknown_field"
 
 
+def test_a_column_that_training_left_out_may_be_sent_and_is_ignored(serve):
+    schema = Schema((Field("x", "number", minimum=0, maximum=9.5),), left_out=(("note", "400 different texts in 400 rows"),))
+    client = serve(schema=schema, encoding=Encoding(schema, (Output("value", "x"),) * 4), rows=[{"x": 1.5}]).test_client()
+    assert client.post("/predict", json={"x": 2, "note": "call back"}).status_code == 200
+    assert client.post("/predict", json={"x": 2, "other": "call back"}).status_code == 422
+
+
 def test_the_python_program_runs(serve):
     app = strange(serve)
     server = make_server("127.0.0.1", 0, app)

@@ -103,6 +103,18 @@ def test_columns_that_the_problem_names_must_be_there(tmp_path, settings, messag
         infer_schema(charges(), problem(tmp_path, charges(), "charges", **settings))
 
 
+def test_free_text_is_left_out_unless_slipway_yaml_calls_it_a_category(tmp_path):
+    frame = charges(400).assign(note=[f"note {number}" for number in range(400)])
+    schema = infer_schema(frame, problem(tmp_path, frame, "charges"))
+    assert schema.names == ("age", "bmi", "smoker", "region")
+    assert schema.left_out == (("note", "400 different texts in 400 rows, like a name or free text"),)
+    for settings in ({"types": {"note": "category"}}, {"drop": ["age", "bmi", "smoker", "region"]}):
+        with pytest.raises(TableError, match="column 'note': has 400 different texts"):
+            infer_schema(frame, problem(tmp_path, frame, "charges", **settings))
+    with pytest.raises(TableError, match="features.half: there is no column 'note' to learn from"):
+        infer_schema(frame, problem(tmp_path, frame, "charges", features={"half": "note / 2"}))
+
+
 @pytest.mark.parametrize(
     "expressions, says",
     [

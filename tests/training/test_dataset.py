@@ -4,7 +4,7 @@ import pytest
 
 from slipway.errors import TableError
 from slipway.store.local import LocalStore
-from slipway.training.dataset import read
+from slipway.training.dataset import read, remarks
 from slipway.training.split import held_out, split_of
 from slipway.training.train import train
 from tables import charges, problem
@@ -55,6 +55,13 @@ def test_the_champion_does_not_change_what_is_learned(tmp_path):
     train(problem(tmp_path, frame, "charges", id="row"), store, inputs="0", jobs=1)
     made = problem(tmp_path, frame, "charges", id="row", drop=["bmi"])
     assert train(made, store, inputs="0", jobs=1).bundle.digest == train(made, alone, inputs="0", jobs=1).bundle.digest
+
+
+def test_free_text_is_left_out_and_told(tmp_path):
+    frame = charges(400).assign(note=[f"note {number}" for number in range(400)])
+    table = read(problem(tmp_path, frame, "charges"))
+    assert "note" not in table.rows.columns
+    assert "the column note was left out: it has 400 different texts in 400 rows, like a name or free text" in remarks(table)
 
 
 def test_texts_that_mean_a_missing_cell_are_missing(tmp_path):

@@ -19,7 +19,7 @@ def parted(divided, kin):
     return sum(len(np.intersect1d(kin[learned], kin[held])) for learned, held in divided)
 
 
-@pytest.mark.parametrize("rows, times", [(300, 4), (1_500, 3), (3_000, 2), (6_000, 1)])
+@pytest.mark.parametrize("rows, times", [(300, 4), (1_500, 2), (3_000, 1)])
 def test_every_row_is_held_out_once_each_time(rows, times):
     y = np.random.default_rng(0).random(rows)
     divided = folds(y, 0, None, None, 0)

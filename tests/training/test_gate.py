@@ -34,10 +34,10 @@ def test_without_a_champion_a_useful_model_is_promoted():
     [
         (GOOD, BAD, GATE, "promoted", "gain 0.4"),
         (BAD, GOOD, GATE, "kept", "below gate.minimum_gain, 0"),
-        (GOOD, GOOD, GATE, "kept", "not sure enough"),
+        (GOOD, GOOD, GATE, "kept", "not certain enough"),
         (GOOD, BAD, Gate(minimum_gain=0.9), "kept", "below gate.minimum_gain, 0.9"),
         (GOOD, BAD, Gate(minimum=0.1), "kept", "misses gate.minimum, 0.1"),
-        (GOOD, BAD, Gate(minimum=0.6), "promoted", "look 1 of this year, whose limit is 10%"),
+        (GOOD, BAD, Gate(minimum=0.6), "promoted", "comparison 1 this year, within a limit of 10% for the year"),
         (DUMMY, BAD, GATE, "kept", "a baseline that ignores all features"),
         (DUMMY, None, GATE, "kept", "a baseline that ignores all features"),
     ],
@@ -55,13 +55,13 @@ def test_a_gain_that_may_be_chance_is_not_enough():
     sure, unsure = (judge(RMSE, better, worse, DUMMY, GATE, Look(allowed, 2, HELD)) for allowed in (0.999, 0.001))
     assert 0.001 < sure.meeting.chance == unsure.meeting.chance < 0.999
     assert (sure.outcome, unsure.outcome) == ("promoted", "kept")
-    assert "not sure enough: chance of such a gain without being better: " in unsure.reasons[1]
-    assert "allowed in this training: 0.1%" in unsure.reasons[1]
+    assert "not certain enough: the probability of such a gain by chance is " in unsure.reasons[1]
+    assert "this training allows 0.1%" in unsure.reasons[1]
 
 
 def test_no_yearly_limit_is_claimed_when_looks_may_be_unknown():
     verdict = judge(RMSE, GOOD, BAD, DUMMY, GATE, Look(0.06, 3, HELD, None, "remote is not set"))
-    assert verdict.reasons[1].endswith("look 3 known of this year; no yearly limit is claimed, as remote is not set")
+    assert verdict.reasons[1].endswith("comparison 3 known this year, with no limit for the year, because remote is not set")
     assert verdict.meeting.yearly is None
 
 

@@ -138,3 +138,11 @@ def test_what_left_earlier_says_after_which_round(monkeypatch):
     assert [step.done for step in steps] == sorted(step.done for step in steps)
     assert steps[-1].done == pytest.approx(steps[-1].total)
     assert steps[0].best is None and steps[-1].best is not None
+
+
+def test_early_rounds_rank_by_what_moves_with_every_answer_and_tell_the_metric_asked_for(monkeypatch):
+    monkeypatch.setattr(searching, "FEW", 1)
+    rows = table(lambda a, b, random: (a + b > 0).astype(int), 200, "binary", ("no", "yes"))
+    found = search(rows, trials(("linear",), 12, "binary", 0, False), Goal("accuracy", None, 0), 1)
+    assert {entry.reason for entry in found.entries} > {""}
+    assert all(0.4 < entry.mean <= 1 for entry in found.entries)

@@ -1,12 +1,19 @@
 """slipway check"""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from slipway.cli import options
 from slipway.errors import TableError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from slipway.problem import Problem
 
 
 @click.command()
@@ -42,11 +49,22 @@ def command(table: str, path: str | None) -> None:
         by = ", ".join(problem.source)
         schema = infer_schema(frame_of(open_source(problem), by), problem)
     frame = frame_of(tested, table)
-    found = audit(frame, rules_of(schema, problem), problem.unlearned)
+    found = audit(frame, rules_of(schema, problem), problem.unlearned | schema.unlearned)
     for finding in found:
         click.echo(f"{finding.column}: {finding.says}")
+    for remark in _reviewed(frame, problem, [name for name in schema.names if name in frame.columns]):
+        click.echo(remark)
     rows = "1 row" if len(frame) == 1 else f"{len(frame):,} rows"
     findings = "1 finding" if len(found) == 1 else f"{len(found)} findings"
     click.echo(f"{table}: {rows}, {findings} against the schema of {by}")
     if any(finding.rejects for finding in found):
         sys.exit(TableError.exit_code)
+
+
+def _reviewed(frame: "pd.DataFrame", problem: "Problem", names: "Sequence[str]") -> list[str]:
+    """What to look into before learning from a table that has the target, too."""
+    if problem.target not in frame.columns or not names:
+        return []
+    from slipway.training.review import review
+
+    return review(frame, problem, names).remarks()

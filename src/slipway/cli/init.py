@@ -4,6 +4,7 @@ import math
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +57,9 @@ def command(
         raise ProblemError(f"{output}: already exists", "Add --force to overwrite it, or --output to write another")
     from slipway.problem import read_problem
     from slipway.table.inference import features, read_target
-    from slipway.training.problem_file import problem_text
+    from slipway.training.problem_file import problem_text, shown
     from slipway.training.profile import profile
+    from slipway.training.review import review
     from slipway.training.written import read_as_written
 
     collection = named(table, "the table", _server) if is_collection(table) else None
@@ -72,11 +74,17 @@ def command(
     findings = profile(written, read, ids)
     if unfit:
         origin["mongodb"]["fields"] = {column: column for column in written.frame.columns}
-    text = problem_text(draft, _origin(draft, origin, unfit), read, written, findings)
+    written_so = partial(problem_text, draft, _origin(draft, origin, unfit), read, written, findings)
+    learned = [finding.name for finding in findings if finding.use == "feature"]
+    found = review(sample.table.to_pandas(date_as_object=False), read_problem(written_so(), output, {}), learned)
+    text = written_so(found.order)
     read_problem(text, output, {})
     _write(output, text)
     _say(sample.seen, read, written, findings, unfit)
-    _say_next(output, written, [read.name, *(finding.name for finding in findings if finding.use == "feature")])
+    if found.order:
+        as_what = "time" if found.order.flatters else "not set as time"
+        click.echo(f"  {shown(found.order.column)}: {as_what}: {shown(found.order.says)}")
+    _say_next(output, written, [read.name, *learned])
     if collection and not os.environ.get(draft.mongodb.url):
         click.echo(f"Before that, set {draft.mongodb.url} to the URL of the server.")
 

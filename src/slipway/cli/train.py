@@ -68,7 +68,7 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     named = KeptData(store.root / "data").find(data) if data else None
     click.echo(f"Reading {f'data {named[:12]}' if named else ', '.join(problem.source)}", err=True)
     with Progress() as progress:
-        told = _Comparing(progress), partial(_read, progress)
+        told = Comparing(progress), partial(_read, progress)
         outcome = train(problem, store, inputs, jobs or cores(), *told, named)
     _show(outcome, _report(outcome, problem, store))
 
@@ -79,7 +79,7 @@ def _read(progress: Progress, done: int, total: int | None) -> None:
         progress.advance("Reading", done, min(done / total, 1) if total else None, f"{done:,}{of} rows")
 
 
-class _Comparing:
+class Comparing:
     """The search on the screen: what is tried, the best so far with its error, and about how long it will take."""
 
     def __init__(self, progress: Progress, clock: Callable[[], float] = time.monotonic) -> None:
@@ -94,7 +94,7 @@ class _Comparing:
         says = f"round {step.round} of {step.rounds}: {step.trials} settings on {step.folds} folds"
         if step.best and step.best.trial:
             says += f"; best so far: {step.best.trial.candidate} {step.best.mean:.5g} ± {step.best.error:.2g}"
-        self._progress.advance("Comparing", 0, share, f"{says}; about {left:.0f} s left")
+        self._progress.advance("Comparing", 0, share, f"{says}; about {left:.0f} s left" if left else says)
 
 
 def _report(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> "Path":
@@ -129,6 +129,7 @@ def _show(outcome: "Outcome", report: "Path") -> None:
     for metric, one in metrics.holdout.metrics.items():
         dummy = metrics.holdout.baseline[metric]
         click.echo(f"  {metric:<18} {one.value:.5g}  ({one.low:.5g} to {one.high:.5g}; baseline {dummy:.5g})")
+    click.echo(f"  {'one row':<18} {outcome.latency_us:.0f} µs")
     for note in metrics.notes:
         click.echo(f"Note: {note}.")
     click.echo(f"\nVerdict: {outcome.verdict.outcome}")

@@ -111,6 +111,13 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     weight: float = 1.0
 
 
+class Start(msgspec.Struct, frozen=True):
+    """Settings that were tried because a champion had them; the search would not have come upon them."""
+
+    candidate: str
+    settings: dict[str, Any]
+
+
 class Calibration(msgspec.Struct, frozen=True):
     """What makes of a binary model's probability p a calibrated one: sigmoid(slope · logit(p) + shift).
 
@@ -140,6 +147,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         One, or several that are blended; their weights add up to 1.
     calibration : Calibration or None
         For binary models.
+    start : tuple of Start
+        What the training started from besides its own trials; none without a champion.
     data : str
         Fingerprint of what the training read.
     libraries : mapping
@@ -156,6 +165,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     calibration: Calibration | None = None
     split: Split
     rows: Counts
+    start: tuple[Start, ...] = ()
     data: str
     libraries: dict[str, str]
 

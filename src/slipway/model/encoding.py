@@ -11,18 +11,19 @@ import numpy as np
 
 from slipway.table.date_parts import PARTS, date_part
 from slipway.table.derived import Derived, derived
-from slipway.table.schema import MISSING, UNSEEN, Columns, Feature, Field, Schema
+from slipway.table.schema import Columns, Feature, Field, Schema
 
 # Which types of field each kind of output is made of.
 KINDS: dict[str, set[str]] = {
     "value": {"number", "integer", "date"},
     "log": {"number", "integer"},
     "level": {"category"},
+    "lookup": {"category"},
     "rank": {"category"},
     "mean": {"category"},
     "missing": {"number", "integer", "category", "date"},
 } | {part: {"date"} for part in PARTS}
-NUMBERED = ("rank", "mean")  # the kinds that have a number for each level
+NUMBERED = ("lookup", "rank", "mean")  # the kinds that have a number for each level
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,12 @@ class Output:
     ----------
     kind : str
         ``value`` (the number itself), ``log`` (sign(x)·log(1+|x|)), ``missing`` (1 where the cell is missing),
-        ``level`` (1 where the cell is one of `levels`), ``rank`` or ``mean`` (the number that `values` has for the level),
-        or a part of a date (`slipway.table.date_parts`).
+        ``level`` (1 where the cell is one of `levels`), ``lookup``, ``rank`` or ``mean`` (the number in `values`
+        of the level), or a part of a date (`slipway.table.date_parts`).
     field : str
         Of the schema, or a feature.
     levels : tuple of str
-        Of ``level``, ``rank`` and ``mean``.
+        Of ``level``, ``lookup``, ``rank`` and ``mean``.
     unseen : bool
         Whether a level that training never saw counts as one of `levels` (the group of rare levels).
     fill : float or None
@@ -46,10 +47,10 @@ class Output:
     mean, scale : float
         The output is (x − mean) / scale.
     values : tuple of float
-        Of ``rank`` and ``mean``: a number for each of `levels`.
+        Of ``lookup``, ``rank`` and ``mean``: a number for each of `levels`.
     other : float or None
-        Of ``rank`` and ``mean``: the number for every other level, those that training never saw among them; None is a missing
-        value.
+        Of ``lookup``, ``rank`` and ``mean``: the number for every other level, those that training never saw among them;
+        None is a missing value.
     """
 
     kind: str
@@ -85,8 +86,9 @@ class Encoding:
         if self.features:
             columns = self._derived.with_columns(columns)
         matrix = np.empty((rows, len(self.outputs)), dtype=np.float64)
-        for index, (output, known) in enumerate(zip(self.outputs, self._known)):
-            matrix[:, index] = _raw(output, columns[output.field], known)
+        for index, (output, numbers) in enumerate(zip(self.outputs, self._numbers)):
+            column = columns[output.field]
+            matrix[:, index] = _raw(output.kind, column) if numbers is None else numbers[column]
         fills, means, scales = self._constants
         if fills is not None:
             matrix = np.where(np.isnan(matrix), fills, matrix)
@@ -103,16 +105,10 @@ class Encoding:
         return {field.name: field for field in (*self.schema, *self._derived.fields)}
 
     @cached_property
-    def _known(self) -> list[np.ndarray | None]:
-        """Per output: of ``level`` the codes that count, of ``rank`` and ``mean`` a number for each code, else None."""
-        return [
-            _codes(output, self._fields[output.field].levels)
-            if output.kind == "level"
-            else _numbers(output, self._fields[output.field].levels)
-            if output.kind in NUMBERED
-            else None
-            for output in self.outputs
-        ]
+    def _numbers(self) -> list[np.ndarray | None]:
+        """Per output of a category the number for each code, else None."""
+        fields = [self._fields[output.field] for output in self.outputs]
+        return [_numbers(output, field) if field.type == "category" else None for output, field in zip(self.outputs, fields)]
 
     @cached_property
     def _constants(self) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
@@ -140,28 +136,25 @@ def _fits(output: Output, field: Field | None) -> bool:
     )
 
 
-def _codes(output: Output, levels: tuple[str, ...]) -> np.ndarray:
-    return np.array([levels.index(level) for level in output.levels] + [UNSEEN] * output.unseen, dtype=np.int64)
-
-
-def _numbers(output: Output, levels: tuple[str, ...]) -> np.ndarray:
-    """The number of each level's code; at the end that of UNSEEN, and that of MISSING."""
-    given, other = dict(zip(output.levels, output.values)), np.nan if output.other is None else output.other
-    return np.array([*(given.get(level, other) for level in levels), other, np.nan])
-
-
-def _raw(output: Output, column: np.ndarray, known: np.ndarray | None) -> np.ndarray:
-    raw: np.ndarray
-    if output.kind == "value":
-        raw = column
-    elif known is not None and output.kind in NUMBERED:
-        raw = known[column]  # UNSEEN and MISSING count from the end
-    elif known is not None:
-        raw = np.isin(column, known) if len(known) > 1 else column == known[0]
-    elif output.kind == "missing":
-        raw = column == MISSING if column.dtype.kind == "i" else np.isnan(column)
-    elif output.kind == "log":
-        raw = np.sign(column) * np.log1p(np.abs(column))
+def _numbers(output: Output, field: Field) -> np.ndarray:
+    """The number of each level's code; those of UNSEEN and of MISSING follow, because -2 and -1 count from the end."""
+    if output.kind in NUMBERED:
+        given, other, unseen, missing = dict(zip(output.levels, output.values)), output.other, output.other, None
     else:
-        raw = date_part(output.kind, column)
-    return raw
+        given, other, unseen = dict.fromkeys(output.levels, 1.0), 0.0, float(output.unseen)
+        missing = float(output.kind == "missing")
+    return np.array([*(given.get(level, other) for level in field.levels), unseen, missing], dtype=np.float64)
+
+
+def _raw(kind: str, column: np.ndarray) -> np.ndarray:
+    """An output of a number or a date."""
+    found: np.ndarray
+    if kind == "value":
+        found = column
+    elif kind == "missing":
+        found = np.isnan(column)
+    elif kind == "log":
+        found = np.sign(column) * np.log1p(np.abs(column))
+    else:
+        found = date_part(kind, column)
+    return found

@@ -181,8 +181,11 @@ def _precision(found: Evaluation, chosen: ThresholdPoint, positive: str) -> Figu
 
 def _reliability(found: Evaluation, reliability: Reliability, positive: str) -> Figure:
     of = f"probability of {positive}" if positive else "probability of the answered label"
-    error = number(round(100 * reliability.error.value, 1))
-    says = f"On the line, probabilities come true as often as they say. On average they are off by {error} points."
+    error, chance = (number(round(100 * share, 1)) for share in (reliability.error.value, reliability.chance))
+    says = (
+        f"On the line, probabilities come true as often as they say. On average they are off by {error} points; "
+        f"with so few rows perfect ones may be off by {chance}."
+    )
     if found.recalibration and found.recalibration.method:
         one = found.recalibration
         before, after = aligned([one.before, one.after])

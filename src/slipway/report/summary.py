@@ -133,11 +133,11 @@ def advice(of: Documents, worries: int) -> str:
     outcome = of.verdict.outcome
     if of.served:
         return f"This model runs now. {first}When the data changes, train again: the gate keeps the better model."
+    alone = of.verdict.figures and of.verdict.figures.rival == "baseline"
     if outcome == "promoted":
-        then = "Then commit" if first else "Commit"
-        return f"{first}{then} artifacts/champion.json and push: this model replaces what runs now."
+        then, goes = "Then commit" if first else "Commit", "goes to production" if alone else "replaces what runs now"
+        return f"{first}{then} artifacts/ and push: this model {goes}."
     if outcome == "kept":
-        alone = of.verdict.figures and of.verdict.figures.rival == "baseline"
         keep = "Improve it: add rows or fields, and train again" if alone else "Keep what runs now"
         return f"{keep}. To serve this model all the same: slipway promote {of.digest[:12]}."
     one, dummy = of.metrics.holdout.metrics[of.metrics.metric], of.metrics.holdout.baseline.get(of.metrics.metric)

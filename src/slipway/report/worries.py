@@ -12,7 +12,7 @@ from slipway.report.summary import beats
 FEW_ROWS = 200  # held out: a share of 80 % is then known to about ± 5 points with 90 % confidence
 WIDE = 0.5  # of the way from the baseline to the model
 DOMINATES = 0.8  # of what all fields together would be missed
-MISCALIBRATED = 0.05
+MISCALIBRATED = 0.03
 UNFOUND = 0.3  # recall
 RARE = 0.05
 MISSING = 0.3
@@ -118,7 +118,7 @@ def _labels(of: Documents, found: Evaluation) -> Iterator[Worry]:
 
 
 def _honesty(found: Evaluation) -> Iterator[Worry]:
-    if found.reliability and found.reliability.error.low > MISCALIBRATED:
+    if found.reliability and found.reliability.error.value > max(MISCALIBRATED, found.reliability.chance):
         points = number(round(100 * found.reliability.error.value, 1))
         yield Worry(
             "Probabilities do not come true", f"They are off by {points} points on average. Use them to rank, not to count."

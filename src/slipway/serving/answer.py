@@ -80,7 +80,7 @@ def _typical_error(predictor: Predictor) -> str:
     measured = metrics_of(predictor.bundle).holdout.metrics
     if "mae" not in measured:
         return ""
-    return f"On rows it had never seen, the model was off by {number(measured['mae'].value)} on average."
+    return f"On held-out rows, its answers were off by {number(measured['mae'].value)} on average."
 
 
 def _decided(predictor: Predictor, probabilities: Mapping[str, float], label: str) -> str:

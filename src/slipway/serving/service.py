@@ -64,7 +64,6 @@ class Service:
         self.problem = problem
         self.bundle = bundle.hold(DOCUMENTS)
         self.digest = bundle.digest
-        self.verdict = verdict
         self.keys = keys
         self.release = release
         self.commit = commit
@@ -75,7 +74,7 @@ class Service:
         self.documents = replace(joined(told, bundle.digest, verdict, verdicts), served=True)
         self.intervals = told.evaluation.intervals if told.evaluation else None
         self.rules = rules_of(self.schema, problem)
-        self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned)
+        self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned | self.schema.unlearned)
         self.metrics = Metrics(problem.name, bundle.digest)
         self._lock = threading.Lock()
         self._predictor: Predictor  # of this process; `load` makes it
@@ -179,4 +178,4 @@ def open_service(problem: Problem, environ: Mapping[str, str] = os.environ) -> S
     bundle.require_problem(problem.name)
     keys = Keys(environ.get("SLIPWAY_API_KEYS"))
     release, commit = environ.get("SLIPWAY_RELEASE", ""), environ.get("SLIPWAY_COMMIT", "")
-    return Service(problem, bundle, store.verdict(pointer), keys, release, commit)
+    return Service(problem, bundle, store.verdict(pointer), keys, release, commit, store.verdicts())

@@ -19,7 +19,6 @@ from slipway.table.formats import format_of
 from slipway.table.schema import Columns, Feature, Field, Schema
 
 FREE_TEXT_LEVELS = 200
-MOST_LEVELS = 1_000
 MOST_CLASSES = 50
 FEW_NUMBERS = 20
 POSITIVE = ("yes", "y", "true", "1", "pos", "positive", "bad", "fraud", "default", "approved", "churn", "t", ">50k")
@@ -47,6 +46,14 @@ class Target:
     classes: tuple[str, ...]
     rows: np.ndarray
     y: np.ndarray
+
+
+class FreeText(TableError):
+    """A column of text that has so many different ones that a model cannot learn from them."""
+
+    def __init__(self, cells: Cells) -> None:
+        self.says = f"{len(cells.texts):,} different texts in {len(cells.codes):,} rows, like a name or free text"
+        super().__init__(f"column {cells.name!r}: has {self.says}", "Add it to id if it names the row, else to drop")
 
 
 def features(frame: pd.DataFrame, problem: Problem) -> list[str]:
@@ -84,12 +91,20 @@ def infer_columns(frame: pd.DataFrame, problem: Problem, names: Sequence[str]) -
         if name not in names:
             raise TableError(f"limits: column {name!r} is not learned from", "Take it out of limits")
     fields, columns = [], {}
+    left_out: list[tuple[str, str]] = []
     for name in names:
-        field, columns[name] = infer_column(frame[name], problem)
+        try:
+            field, columns[name] = infer_column(frame[name], problem)
+        except FreeText as text:
+            if name in problem.types or name in problem.limits or len(left_out) == len(names) - 1:
+                raise
+            left_out.append((name, text.says))
+            continue
         if name in problem.limits and not field.is_number:
             raise TableError(f"limits: column {name!r} is a {field.type}, not a number", "Take it out of limits")
         fields.append(field)
-    schema = Schema(tuple(fields), tuple(Feature(name, text) for name, text in problem.features.items()))
+    features = tuple(Feature(name, text) for name, text in problem.features.items())
+    schema = Schema(tuple(fields), features, tuple(left_out))
     learned(schema, columns)
     return schema, columns
 
@@ -178,12 +193,8 @@ def mostly_numbers(cells: Cells) -> bool:
 
 
 def _category(cells: Cells, missing: float) -> Field:
-    rows = len(cells.codes)
-    if len(cells.texts) > max(MOST_LEVELS, rows // 2) or is_free_text(cells):
-        raise TableError(
-            f"column {cells.name!r}: has {len(cells.texts):,} different texts in {rows:,} rows, like a name or free text",
-            "Add it to id if it names the row, else to drop",
-        )
+    if is_free_text(cells):
+        raise FreeText(cells)
     counts = np.bincount(cells.codes[cells.codes >= 0], minlength=len(cells.texts))
     return Field(
         cells.name, "category", tuple(sorted(cells.texts)), missing=missing, example=cells.texts[int(counts.argmax())]

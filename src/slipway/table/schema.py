@@ -84,10 +84,20 @@ class Feature:
 
 @dataclass(frozen=True)
 class Schema:
-    """The fields of a row, in the order of the table, and what is computed from them."""
+    """The fields of a row, in the order of the table.
+
+    Parameters
+    ----------
+    fields : tuple of Field
+    features : tuple of Feature
+        What is computed from them.
+    left_out : tuple of (str, str)
+        Columns that say nothing a model can learn, and why.
+    """
 
     fields: tuple[Field, ...]
     features: tuple[Feature, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
     def __iter__(self) -> Iterator[Field]:
         return iter(self.fields)
@@ -101,6 +111,11 @@ class Schema:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(field.name for field in self.fields)
+
+    @property
+    def unlearned(self) -> set[str]:
+        """The columns that training left out by itself."""
+        return {name for name, _ in self.left_out}
 
 
 def require_columns(where: str, names: Sequence[str], needed: Sequence[str]) -> None:

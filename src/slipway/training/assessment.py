@@ -8,6 +8,7 @@ import numpy as np
 from slipway.model.evaluation import Evaluation, LeftOut
 from slipway.model.predictor import Predictor
 from slipway.problem import Problem
+from slipway.table.schema import Schema
 from slipway.training import conformal, distributions, learning, thresholds
 from slipway.training.compare import Entry, Goal, Rows
 from slipway.training.dataset import Table
@@ -48,7 +49,7 @@ def evaluate(problem: Problem, table: Table, entry: Entry, twin: Predictor) -> E
         rows=len(held.y),
         target=distributions.of_target(everything.y, everything.classes),
         fields=distributions.profiles(everything.schema, everything.columns),
-        left_out=left_out(problem),
+        left_out=left_out(problem, everything.schema),
         recalibration=recalibrated(entry, table.learned, goal)[1],
         importance=ranked,
         effects=effects(twin, held, names, goal.seed),
@@ -84,10 +85,11 @@ def _some(rows: Rows, seed: int) -> Rows:
     return rows.take(np.sort(chosen))
 
 
-def left_out(problem: Problem) -> tuple[LeftOut, ...]:
-    """The columns that slipway.yaml keeps from the model."""
+def left_out(problem: Problem, schema: Schema) -> tuple[LeftOut, ...]:
+    """The columns that slipway.yaml keeps from the model, and those of which nothing can be learned."""
     reasons = (
-        dict.fromkeys(problem.drop, "dropped in slipway.yaml")
+        dict(schema.left_out)
+        | dict.fromkeys(problem.drop, "dropped in slipway.yaml")
         | dict.fromkeys(problem.group, "names the group of the row")
         | dict.fromkeys(problem.id, "names the row")
     )

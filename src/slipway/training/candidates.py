@@ -16,6 +16,7 @@ from slipway.training.pipelines import loaded
 
 SKEWED = 1.0
 MANY = 100_000
+LOG_TARGET = "log(1 + y)"
 
 
 class Registry(dict[str, Candidate]):
@@ -64,7 +65,7 @@ class Trial:
     log_target: bool = False
 
     def described(self) -> dict[str, Any]:
-        return dict(self.settings) | ({"target": "log(1 + y)"} if self.log_target else {})
+        return dict(self.settings) | ({"target": LOG_TARGET} if self.log_target else {})
 
     @property
     def staged(self) -> bool:

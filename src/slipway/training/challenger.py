@@ -8,7 +8,7 @@ import numpy as np
 
 from slipway.errors import TableError
 from slipway.model.bundle import MODEL, TWIN
-from slipway.model.contents import Counts, Draft, Holdout, Metrics, Model, written
+from slipway.model.contents import Counts, Draft, Holdout, Metrics, Model, Start, written
 from slipway.model.predictor import ABSOLUTE, Predictor, calibrated, close
 from slipway.problem import Problem
 from slipway.report.readable import readable
@@ -60,7 +60,7 @@ class Challenger:
         return {TWIN: self.twin.files[MODEL], **graphs}
 
 
-def challenger(table: Table, entries: Sequence[Entry], confidence: float) -> Challenger:
+def challenger(table: Table, entries: Sequence[Entry], confidence: float, start: tuple[Start, ...] = ()) -> Challenger:
     """The best entry whose exports, of twin and refit, agree with scikit-learn.
 
     Parameters
@@ -70,15 +70,17 @@ def challenger(table: Table, entries: Sequence[Entry], confidence: float) -> Cha
         The best first.
     confidence : float
         Of the intervals.
+    start : tuple of Start
+        What a champion added to the trials.
     """
     refused: dict[int, str] = {}
     for position, entry in enumerate(entries):
         if entry.trial is None or entry.reason:
             continue
         fitted = fit(entry.trial, table.learned, table.goal.seed)
-        twin = _draft(table, entry, fitted, "twin", table.learned)
+        twin = _draft(table, entry, fitted, "twin", table.learned, start)
         refit = fit(entry.trial, table.whole, table.goal.seed)
-        served = _draft(table, entry, refit, "model", table.whole)
+        served = _draft(table, entry, refit, "model", table.whole, start)
         wrong = _disagreeing(fitted, twin, table.unseen) or _disagreeing(refit, served, checked_rows(table))
         if wrong:
             refused[position] = wrong
@@ -86,7 +88,7 @@ def challenger(table: Table, entries: Sequence[Entry], confidence: float) -> Cha
         before, after = (_scored(table, draft) for draft in (twin, served))
         holdout = evidence.holdout_metrics(table.rows.task, before, table.learned, confidence, table.goal)
         if reason := doubt(table.goal, before, after, holdout.metrics[table.goal.metric]):
-            served = _draft(table, entry, fitted, "model", table.learned)
+            served = _draft(table, entry, fitted, "model", table.learned, start)
         return Challenger(entry, served, twin, holdout, refused, reason)
     raise TableError("no candidate can be exported exactly: " + "; ".join(refused.values() or ["none was fitted"]))
 
@@ -120,7 +122,7 @@ def disagreements(fitted: Fitted | Blended, predictor: Predictor, columns: Colum
     return int((~agree).sum())
 
 
-def _draft(table: Table, entry: Entry, fitted: Fitted | Blended, stem: str, learned: Rows) -> Draft:
+def _draft(table: Table, entry: Entry, fitted: Fitted | Blended, stem: str, learned: Rows, start: tuple[Start, ...]) -> Draft:
     """The model of an entry that was fitted on `learned`, with graphs named after `stem`."""
     parts, graphs = members(fitted, stem)
     calibration, _ = recalibrated(entry, table.learned, table.goal)
@@ -135,6 +137,7 @@ def _draft(table: Table, entry: Entry, fitted: Fitted | Blended, stem: str, lear
         calibration=calibration,
         split=table.split,
         rows=Counts(len(learned.y), int(table.held.sum()), int((~table.target.rows).sum())),
+        start=start,
         data=table.fingerprint,
         libraries={name: version(name) for name in LIBRARIES},
     )

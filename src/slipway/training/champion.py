@@ -8,8 +8,9 @@ import pandas as pd
 
 from slipway.errors import BundleError, SlipwayError, TableError
 from slipway.model.bundle import Bundle
-from slipway.model.contents import Split, model_of
+from slipway.model.contents import Model, Split, model_of
 from slipway.model.predictor import Predictor
+from slipway.problem import Problem
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
 from slipway.table.cell import Markers, no_markers
@@ -112,6 +113,12 @@ class Champions:
             return self._bundle(pointer.digest)
         except BundleError:
             return None
+
+    def model(self, problem: Problem) -> Model | None:
+        """What the champion of this problem serves; None when there is none, or it is broken."""
+        pointer = self._store.pointer()
+        bundle = self.bundle(pointer if pointer and pointer.problem == problem.name else None)
+        return model_of(bundle) if bundle else None
 
     def columns_needed(self) -> set[str]:
         """The columns by which the champion can be compared; none when there is no champion, or it is broken."""

@@ -199,6 +199,7 @@ def remarks(table: Table) -> list[str]:
     """What a reader of the results must know of the table."""
     without = int((~table.target.rows).sum())
     lost = [f"{without} rows without a target were left out"] if without else []
+    lost += [f"the column {name} was left out: it has {reason}" for name, reason in table.rows.schema.left_out]
     moving = [table.consistent.rstrip(".")] if table.consistent else []
     divided = in_time(table.split, table.rows.time, table.held) or table.kin.remarks(table.held, table.split)
     return lost + moving + divided + notes(table.unseen.y, table.rows.classes)

@@ -5,7 +5,7 @@ import numpy as np
 from slipway.errors import TableError
 
 FOLDS = 5
-REPEATS = ((1_000, 4), (2_000, 3), (4_000, 2))  # times that a table of fewer rows than that is divided
+REPEATS = ((1_000, 4), (3_000, 2))  # times that a table of fewer rows than that is divided
 LARGE = 20_000
 FIRST = 0.5  # of the rows in time: what the first fold learns from
 Fold = tuple[np.ndarray, np.ndarray]  # the rows learned from, and those held out

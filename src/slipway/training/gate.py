@@ -17,6 +17,7 @@ from scipy.special import ndtr, stdtr
 
 from slipway.model.meeting import Meeting
 from slipway.problem import Gate
+from slipway.report.numbers import number
 from slipway.training.compare import Goal
 from slipway.training.looks import Look
 from slipway.training.metrics import METRICS, Scored, value
@@ -161,11 +162,11 @@ def shuffled_chance(metric: str, scored: Scored, seed: int) -> float:
     (Phipson and Smyth, "Permutation p-values should never be zero", 2010). Beyond what the draws can show: the normal tail.
     """
     random, sign = np.random.default_rng(seed), METRICS[metric].sign
-    number = max(FEWEST_SHUFFLES, min(DRAWS, CELLS // len(scored.y)) - 1)
-    drawn = sign * np.array([value(metric, replace(scored, y=random.permutation(scored.y))) for _ in range(number)])
+    times = max(FEWEST_SHUFFLES, min(DRAWS, CELLS // len(scored.y)) - 1)
+    drawn = sign * np.array([value(metric, replace(scored, y=random.permutation(scored.y))) for _ in range(times)])
     reached = sign * value(metric, scored)
     as_good = int((drawn >= reached - ROUNDING * abs(reached)).sum())
-    share = (1 + as_good) / (1 + number)
+    share = (1 + as_good) / (1 + times)
     if as_good or not drawn.std():
         return share
     return min(share, float(ndtr((drawn.mean() - reached) / drawn.std())))
@@ -187,32 +188,32 @@ def _refusal(met: Meeting, baseline: float, gate: Gate, look: Look) -> str:
     """Why the challenger is not promoted; empty when it is."""
     sign = METRICS[met.metric].sign
     if sign * (met.challenger - baseline) <= 0:
-        return f"not better than {baseline:.4g} of a baseline that ignores all features"
+        return f"not better than a baseline that ignores all features, {number(baseline)}"
     if gate.minimum is not None and sign * (met.challenger - gate.minimum) < 0:
-        return f"misses gate.minimum, {gate.minimum:.4g}"
+        return f"misses gate.minimum, {number(gate.minimum)}"
     if met.rival == "champion" and met.gain < gate.minimum_gain:
-        return f"the gain is below gate.minimum_gain, {gate.minimum_gain:.4g}"
-    return "" if met.chance <= met.allowed else f"not sure enough: {_chances(met)}; {_claim(look)}"
+        return f"the gain is below gate.minimum_gain, {number(gate.minimum_gain)}"
+    return "" if met.chance <= met.allowed else f"not certain enough: {_chances(met)}; {_claim(look)}"
 
 
 def _told(met: Meeting) -> str:
     rival = "the champion's" if met.rival == "champion" else "the baseline's"
     return (
-        f"{met.metric} {met.challenger:.4g} against {rival} {met.against:.4g} on the same {met.rows:,} held-out rows: "
-        f"gain {met.gain:.4g} ({met.low:.4g} to {met.high:.4g})"
+        f"{met.metric} {number(met.challenger)} against {rival} {number(met.against)} on the same {met.rows:,} held-out rows: "
+        f"gain {number(met.gain)} ({number(met.low)} to {number(met.high)})"
     )
 
 
 def _chances(met: Meeting) -> str:
     return (
-        f"chance of such a gain without being better: {percent(met.chance)}, allowed in this training: {percent(met.allowed)}"
+        f"the probability of a gain this large by chance is {percent(met.chance)}; this training allows {percent(met.allowed)}"
     )
 
 
 def _claim(look: Look) -> str:
     if look.yearly is None:
-        return f"look {look.number} known of this year; no yearly limit is claimed, as {look.unknown}"
-    return f"look {look.number} of this year, whose limit is {percent(look.yearly)}"
+        return f"comparison {look.number} known this year, with no limit for the year, because {look.unknown}"
+    return f"comparison {look.number} this year, within a limit of {percent(look.yearly)} for the year"
 
 
 def _disagreement(met: Meeting) -> Iterator[str]:

@@ -8,6 +8,7 @@ import numpy as np
 from slipway.model.contents import Calibration
 from slipway.model.evaluation import LearningPoint
 from slipway.model.predictor import calibrated
+from slipway.report.numbers import number
 from slipway.training.candidates import Blend, Trial
 from slipway.training.compare import Goal, Rows, fit
 from slipway.training.metrics import METRICS, Scored, value
@@ -100,13 +101,13 @@ def said(steps: Sequence[Step], metric: str, confidence: float) -> str:
     sign = METRICS[metric].sign
     gains = [np.nanquantile(sign * (last.drawn - step.drawn), [tail, 1 - tail]) for step in steps[:-1]]
     behind = [place for place, (low, _) in enumerate(gains) if low > 0]
-    went = f"from {half.rows:,} to {last.rows:,} rows {metric} went from {half.reached:.4g} to {last.reached:.4g}"
+    went = f"from {half.rows:,} to {last.rows:,} rows {metric} went from {number(half.reached)} to {number(last.reached)}"
     if len(steps) - 2 in behind:
         return f"More rows would probably help: {went}, more than chance explains."
     if gains[-1][1] > SMALL * sign * (last.reached - first.reached):
         return f"Whether more rows would help cannot be told from so few held-out rows: {went}, which chance explains."
     enough = steps[behind[-1] + 1] if behind else first
     return (
-        f"More rows like these would hardly help: {enough.rows:,} rows reached a {metric} of {enough.reached:.4g}, "
-        f"all {last.rows:,} rows {last.reached:.4g}, a difference that chance explains."
+        f"More rows like these would hardly help: {enough.rows:,} rows reached a {metric} of {number(enough.reached)}, "
+        f"all {last.rows:,} rows {number(last.reached)}, a difference that chance explains."
     )

@@ -9,6 +9,7 @@ import yaml
 from slipway.problem import Problem
 from slipway.table.formats import ASK
 from slipway.table.inference import Target
+from slipway.training.order import Order
 from slipway.training.profile import Finding
 from slipway.training.written import Written
 
@@ -20,7 +21,14 @@ LONGEST_KEY = 1_000
 RARE = 0.1
 
 
-def problem_text(draft: Problem, origin: Sequence[str], target: Target, table: Written, findings: Sequence[Finding]) -> str:
+def problem_text(
+    draft: Problem,
+    origin: Sequence[str],
+    target: Target,
+    table: Written,
+    findings: Sequence[Finding],
+    order: Order | None = None,
+) -> str:
     """slipway.yaml for this table.
 
     Parameters
@@ -33,6 +41,8 @@ def problem_text(draft: Problem, origin: Sequence[str], target: Target, table: W
     table : Written
     findings : sequence of Finding
         On every column but the target.
+    order : Order, optional
+        The column in whose order the rows are.
     """
     learned = [finding for finding in findings if finding.use == "feature"]
     markers = {target.name: table.markers.get(target.name, {})} | {each.name: each.markers for each in learned}
@@ -44,6 +54,7 @@ def problem_text(draft: Problem, origin: Sequence[str], target: Target, table: W
             f"target: {scalar(target.name)}",
             *_task(draft, target),
             "",
+            *_time(order),
             *_group("id", "names a row: decides who is held out, and is not learned from", findings),
             *_group("drop", "left out", findings),
             *_types(table, learned),
@@ -84,6 +95,14 @@ def _task(draft: Problem, target: Target) -> list[str]:
         "#   false_positive: 1",
         "#   false_negative: 10",
     ]
+
+
+def _time(order: Order | None) -> list[str]:
+    """The column that orders the rows: set where a random split flatters, else only proposed."""
+    if order is None:
+        return []
+    setting = f"time: {scalar(order.column)}" if order.flatters else f"# time: {scalar(order.column)}"
+    return [_line(setting, "the latest rows are held out, and training learns from the past:"), f"# {shown(order.says)}"]
 
 
 def _group(use: str, says: str, findings: Iterable[Finding]) -> list[str]:

@@ -13,16 +13,16 @@ from slipway.table.cell import Reader
 from slipway.table.cells import Cells, cells_of, typed
 from slipway.table.detection import FEW, is_value
 from slipway.table.dialect import INDEX
-from slipway.table.inference import MOST_LEVELS, Target, infer_field, is_free_text, mostly_numbers
+from slipway.table.inference import Target, infer_field, is_free_text, mostly_numbers
 from slipway.table.schema import Field, Schema
 from slipway.training.compare import Rows
 from slipway.training.leaks import suspects
+from slipway.training.order import counts
 from slipway.training.written import Written, count
 
 ID_NAME = re.compile(r"(^|.*[_\W])(id|uuid|guid|key|nr|no|number|index)$|.*[a-z]I[dD]$", re.IGNORECASE)
 UNIQUE = 0.99
 FEWEST_NUMBERS = 3
-MANY_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _look(cells: Cells, table: Written) -> Finding | None:
         return Finding(cells.name, "drop", "row numbers that pandas wrote")
     if unique and ID_NAME.fullmatch(cells.name) and (not numeric or _whole(cells)):
         return Finding(cells.name, "id", "different in every row, and named like an id")
-    if unique and numeric and (says := _counter(cells)):
+    if numeric and not cells.missing.any() and (says := counts(cells.spread(cells.numbers, np.nan))):
         return Finding(cells.name, "drop", says)
     if found.is_mixed:
         return Finding(cells.name, "drop", found.evidence)
@@ -124,29 +124,11 @@ def _look(cells: Cells, table: Written) -> Finding | None:
     if is_free_text(cells):
         use = "id" if unique else "drop"
         return Finding(cells.name, use, f"{distinct:,} different texts in {rows:,} rows: a name or free text")
-    if distinct > MOST_LEVELS:
-        return Finding(cells.name, "drop", f"{distinct:,} different texts: too many levels")
     return None
 
 
 def _whole(cells: Cells) -> bool:
     return bool((cells.numbers == np.round(cells.numbers)).all())
-
-
-def _counter(cells: Cells) -> str:
-    """Whether the rows are counted here, in words; empty when not.
-
-    With gaps, as where rows were taken out: from about the first row up, mostly in steps of one, more than half of the
-    numbers there. A sorted feature, such as an age or a year, begins higher, repeats itself or takes larger steps.
-    """
-    numbers = cells.spread(cells.numbers, np.nan)
-    steps = np.diff(numbers)
-    if len(numbers) > 2 and (steps == 1).all():
-        return "counts the rows"
-    if len(numbers) < MANY_ROWS or not _whole(cells) or (steps < 1).any():
-        return ""
-    begins = 0 <= numbers[0] <= len(numbers) / 10
-    return "counts the rows, with gaps" if begins and (steps == 1).mean() > 0.5 and numbers[-1] < 2 * len(numbers) else ""
 
 
 def _feature(cells: Cells, table: Written, learned: dict[str, tuple[Field, Cells]]) -> Finding:

@@ -191,25 +191,28 @@ class Halving:
 
     def _round(self, trials: Sequence[Trial], number: int, plan: Sequence[Round], workers: Workers) -> None:
         this = plan[number]
-        jobs = [Job(index, trial, fold, this.part) for fold in range(this.folds) for index, trial in enumerate(trials)]
+        jobs = [Job(index, trial, fold, this.part) for index, trial in enumerate(trials) for fold in range(this.folds)]
         before = sum(self._work(each) for each in plan[:number])
         total = before + sum(self._work(each) for each in plan[number:])
         best = self._done[0][1].entry(self._rows, self._folds) if self._done else None
         stages: dict[int, dict[int, dict[int, np.ndarray]]] = {}
+        results: dict[int, Measured] = {}
         try:
             for made, (job, answers) in enumerate(workers.run(jobs), start=1):
                 stages.setdefault(job.number, {})[job.fold] = answers
+                if len(stages[job.number]) == this.folds:  # settled at once: only the answers of one stage are kept
+                    stage = stages.pop(job.number)
+                    results[job.number] = settled(job.trial, stage, self._rows, self._folds, self._goal, self._keeps)
                 done = before + self._work(this) * made / len(jobs)
                 self._progress(Step(number + 1, len(plan), len(trials), this.folds, done, total, best))
         finally:
-            goal = self._goal if number == len(plan) - 1 else self._goal.guide
-            whole = {index: answers for index, answers in sorted(stages.items()) if len(answers) == this.folds}
-            if whole:
-                results = [
-                    (trials[index], settled(trials[index], answers, self._rows, self._folds, goal, self._keeps))
-                    for index, answers in whole.items()
-                ]
-                self._done = sorted(results, key=lambda pair: -pair[1].mean)
+            if results:
+                goal = self._goal if number == len(plan) - 1 else self._goal.guide
+                order = sorted(results, key=lambda index: (-self._rank(results[index], goal), index))
+                self._done = [(trials[index], results[index]) for index in order]
+
+    def _rank(self, result: Measured, goal: Goal) -> float:
+        return measured(result.trial, result.answers, self._rows, self._folds, goal).mean
 
     def _work(self, each: Round) -> float:
         return each.most * each.folds * min(each.part, self._learned)

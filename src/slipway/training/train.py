@@ -1,38 +1,28 @@
 """One training: table → challenger → bundle → verdict."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import partial
 
-import numpy as np
 import pyarrow
 
-from slipway.errors import BundleError
-from slipway.model.bundle import Bundle
 from slipway.model.changes import changes
 from slipway.model.predictor import Predictor
 from slipway.problem import Problem
 from slipway.store.journal import entry
 from slipway.store.local import LocalStore, open_store
-from slipway.store.pointer import Pointer
 from slipway.store.snapshots import KeptData
 from slipway.threads import cores, one_thread
 from slipway.training.candidates import find, skewed, trials
 from slipway.training.challenger import challenger, documents
-from slipway.training.champion import Champions, Incomparable, common_rows
-from slipway.training.compare import baseline_scored
+from slipway.training.champion import Champions
+from slipway.training.court import Court
 from slipway.training.curve import worth_learning
 from slipway.training.dataset import Table, read, read_kept, remarks
-from slipway.training.doubts import doubts
-from slipway.training.gate import Verdict, judge
 from slipway.training.latency import row_microseconds
 from slipway.training.leaks import suspects
-from slipway.training.looks import Looks, held_rows, looks_of
-from slipway.training.metrics import Scored
+from slipway.training.looks import looks_of
 from slipway.training.outcome import Outcome
 from slipway.training.search import Step, search
-
-UNRIVALLED = "there was no champion to compare with"  # the pointer keeps it, so it must stay true afterwards
+from slipway.training.start import with_start
 
 
 def train(
@@ -96,63 +86,17 @@ def _learned(
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
     table, learned = worth_learning(table, problem.candidates, log_target)
     tried = problem.search.trials, table.rows.task, problem.seed, log_target, int(table.used.sum())
-    compared = trials(problem.candidates, *tried)
+    compared, start = with_start(trials(problem.candidates, *tried), champions.model(problem), problem, tried[1], log_target)
     found = search(table.learned, compared, table.goal, jobs, progress, problem.serving.max_row_microseconds)
     leaks = suspects(table.learned)
     remarked = [*remarks(table), *map(str, leaks), *learned, *found.remarks]
-    made = challenger(table, found.entries, problem.gate.confidence)
+    made = challenger(table, found.entries, problem.gate.confidence, start)
     bundle = store.add(problem.name, documents(problem, table, made, found.entries, remarked), made.judging)
     pointer = store.pointer()
-    verdict = _verdict(problem, table, bundle, champions, pointer, looks_of(problem, store))
-    for doubt in doubts(table, leaks, champions.bundle(pointer)):
-        if verdict.promoted:
-            verdict = verdict.refused(f"{doubt}. To serve it anyway: slipway promote {bundle.digest[:12]}")
+    verdict = Court(problem, table, bundle, looks_of(problem, store), leaks).verdict(champions, pointer)
     champion = pointer.digest if pointer else None
     latency = row_microseconds(Predictor(bundle), table.unseen.columns)
     looked = {"look": verdict.look.to_json()} if verdict.look else {}
     decision = entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs, latency_us=latency, **looked)
     store.decide(decision, {"against": champion} | changes(champions.bundle(pointer), bundle))
-    return Outcome(bundle, verdict, champion)
-
-
-def _verdict(
-    problem: Problem, table: Table, bundle: Bundle, champions: Champions, pointer: Pointer | None, looks: Looks
-) -> Verdict:
-    unrivalled = partial(_judged, problem, table, bundle, looks, None, None, table.held)
-    promote = f"to serve it anyway: slipway promote {bundle.digest[:12]}"
-    if pointer is None:
-        verdict = unrivalled()
-        return verdict.because(UNRIVALLED) if verdict.promoted else verdict.advising(promote)
-    if pointer.digest == bundle.digest:
-        return Verdict("kept", ("the challenger is the champion: same data, same problem, same bundle",))
-    if pointer.problem != problem.name:
-        return unrivalled().because(f"{UNRIVALLED}: {pointer.digest[:12]} is of the problem {pointer.problem}")
-    try:
-        champion = champions.load(pointer)
-    except BundleError as error:
-        return unrivalled().because(f"{UNRIVALLED}: {pointer.digest[:12]} is broken ({error.cause})")
-    try:
-        both = common_rows(champion, table.frame)
-        scores = champion.scores(table.frame[both], table.rows.task, table.rows.classes, problem.markers)
-    except Incomparable as reason:
-        return Verdict("kept", (f"they cannot be compared: {reason}", promote))
-    common = table.held.copy()
-    common[table.held] = both
-    rival = table.goal.scored(table.rows.y[common], scores, champion.twin.threshold)
-    return _judged(problem, table, bundle, looks, pointer.digest, rival, common)
-
-
-def _judged(
-    problem: Problem,
-    table: Table,
-    bundle: Bundle,
-    looks: Looks,
-    digest: str | None,
-    champion: Scored | None,
-    common: np.ndarray,
-) -> Verdict:
-    rows, goal, predictor = table.rows.take(common), table.goal, Predictor(bundle.twin())
-    scored = goal.scored(rows.y, predictor.scores(rows.columns), predictor.threshold)
-    held = held_rows(table.frame[common[table.held]], rows.schema, problem.id)
-    look = looks.next(bundle.digest, digest, held, datetime.now(UTC))
-    return judge(goal, scored, champion, baseline_scored(table.learned, rows.y, goal), problem.gate, look)
+    return Outcome(bundle, verdict, champion, latency)

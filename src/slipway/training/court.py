@@ -1,0 +1,96 @@
+"""How a challenger comes to its verdict: whom it meets, on which rows, and what stands against promoting it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from slipway.errors import BundleError
+from slipway.model.bundle import Bundle
+from slipway.model.predictor import Predictor
+from slipway.problem import Problem
+from slipway.store.pointer import Pointer
+from slipway.training.champion import Champion, Champions, Incomparable, common_rows
+from slipway.training.compare import baseline_scored
+from slipway.training.dataset import Table
+from slipway.training.doubts import doubts
+from slipway.training.gate import Verdict, judge
+from slipway.training.leaks import Suspect
+from slipway.training.looks import Looks, held_rows
+from slipway.training.metrics import Scored
+
+UNRIVALLED = "there was no champion to compare with"  # verdict.json keeps it, so it must stay true afterwards
+
+
+@dataclass(frozen=True)
+class Court:
+    """What decides on a challenger.
+
+    Parameters
+    ----------
+    problem : Problem
+    table : Table
+    bundle : Bundle
+        The challenger; its twin is what is judged.
+    looks : Looks
+        How often held-out rows were looked at before.
+    leaks : sequence of Suspect
+    """
+
+    problem: Problem
+    table: Table
+    bundle: Bundle
+    looks: Looks
+    leaks: Sequence[Suspect]
+
+    def verdict(self, champions: Champions, pointer: Pointer | None) -> Verdict:
+        """The verdict; a promotion stands only when nothing is doubtful."""
+        verdict = self._met(champions, pointer)
+        for doubt in doubts(self.table, self.leaks, champions.bundle(pointer)):
+            if verdict.promoted:
+                verdict = verdict.refused(f"{doubt}. {self._anyway.capitalize()}")
+        return verdict
+
+    @property
+    def _anyway(self) -> str:
+        return f"to serve it anyway: slipway promote {self.bundle.digest[:12]}"
+
+    def _met(self, champions: Champions, pointer: Pointer | None) -> Verdict:
+        if pointer is None:
+            return self._alone(UNRIVALLED)
+        if pointer.digest == self.bundle.digest:
+            return Verdict("kept", ("the challenger is the champion: same data, same problem, same bundle",))
+        if pointer.problem != self.problem.name:
+            return self._alone(f"{UNRIVALLED}: {pointer.digest[:12]} is of the problem {pointer.problem}")
+        try:
+            champion = champions.load(pointer)
+        except BundleError as error:
+            return self._alone(f"{UNRIVALLED}: {pointer.digest[:12]} is broken ({error.cause})")
+        try:
+            common, rival = self._rival(champion)
+        except Incomparable as reason:
+            return Verdict("kept", (f"they cannot be compared: {reason}", self._anyway))
+        return self._judged(pointer.digest, rival, common)
+
+    def _alone(self, why: str) -> Verdict:
+        """Against the baseline."""
+        verdict = self._judged(None, None, self.table.held).because(why)
+        return verdict if verdict.promoted else verdict.advising(self._anyway)
+
+    def _rival(self, champion: Champion) -> tuple[np.ndarray, Scored]:
+        """Mask of the rows that both held out, and what the champion's twin says of them."""
+        table, rows = self.table, self.table.rows
+        both = common_rows(champion, table.frame)
+        scores = champion.scores(table.frame[both], rows.task, rows.classes, self.problem.markers)
+        common = table.held.copy()
+        common[table.held] = both
+        return common, table.goal.scored(rows.y[common], scores, champion.twin.threshold)
+
+    def _judged(self, digest: str | None, champion: Scored | None, common: np.ndarray) -> Verdict:
+        rows, goal, twin = self.table.rows.take(common), self.table.goal, Predictor(self.bundle.twin())
+        scored = goal.scored(rows.y, twin.scores(rows.columns), twin.threshold)
+        held = held_rows(self.table.frame[common[self.table.held]], rows.schema, self.problem.group or self.problem.id)
+        look = self.looks.next(self.bundle.digest, digest, held, datetime.now(UTC))
+        baseline = baseline_scored(self.table.learned, rows.y, goal)
+        return judge(goal, scored, champion, baseline, self.problem.gate, look)

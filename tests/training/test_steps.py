@@ -1,5 +1,7 @@
 """Fitted steps of scikit-learn as an encoding: the same matrix, for rows that were not fitted too."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.compose import ColumnTransformer, make_column_transformer
@@ -22,7 +24,7 @@ from sklearn.preprocessing import (
 from slipway.errors import TableError
 from slipway.table.schema import MISSING, UNSEEN, Field, Schema
 from slipway.training.pipelines import frame_of, require_same
-from slipway.training.steps import encoding_of
+from slipway.training.steps import STEPS, encoding_of
 
 SCHEMA = Schema(
     (
@@ -109,6 +111,7 @@ def test_the_encoding_is_what_the_steps_make(step):
             "FunctionTransformer cannot be exported.*features:",
         ),
         (make_column_transformer((SimpleImputer(add_indicator=True), NUMBERS)), "add_indicator.*MissingIndicator"),
+        (make_column_transformer((MinMaxScaler(clip=True), NUMBERS)), r"MinMaxScaler\(clip=True\)"),
         (make_column_transformer((OneHotEncoder(min_frequency=40), TEXTS)), "infrequent categories"),
         (make_column_transformer((OrdinalEncoder(), TEXTS)), 'not seen.*handle_unknown="use_encoded_value"'),
         (make_column_transformer((OneHotEncoder(), ["age"])), "'age' as levels.*types: {age: category}"),
@@ -145,3 +148,9 @@ def test_cells_are_as_pandas_reads_them_from_a_file():
     frame = frame_of(flags, table() | {"owner": np.arange(80) % 2})
     assert frame["doors"].dtype.kind == "i" and set(frame["doors"]) == {2, 4, 10}
     assert frame["owner"].dtype == bool and frame["smoker"].isna().any()
+
+
+def test_the_documentation_lists_all_steps():
+    told = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    others = {"SelectorMixin", "FunctionTransformer", "TransformerWrapper"}
+    assert [name for name in STEPS.keys() - others if f"`{name}`" not in told] == []

@@ -16,6 +16,7 @@ COMMANDS = {
     "check": ("slipway.cli.check", "Compare a table with the champion's schema."),
     "load": ("slipway.cli.load", "Fill a MongoDB collection from a table."),
     "train": ("slipway.cli.train", "Train, compare, and pass the gate."),
+    "import": ("slipway.cli.import_model", "Make a bundle of a fitted scikit-learn pipeline."),
     "serve": ("slipway.cli.serve", "Serve the champion."),
     "predict": ("slipway.cli.predict", "Score a table with the champion."),
     "status": ("slipway.cli.status", "Show the champion and the last verdicts."),

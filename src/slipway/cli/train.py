@@ -70,7 +70,7 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     with Progress() as progress:
         told = Comparing(progress), partial(_read, progress)
         outcome = train(problem, store, inputs, jobs or cores(), *told, named)
-    _show(outcome, _report(outcome, problem, store))
+    show(outcome, problem, store)
 
 
 def _read(progress: Progress, done: int, total: int | None) -> None:
@@ -112,9 +112,11 @@ def _report(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> "Pat
     return path
 
 
-def _show(outcome: "Outcome", report: "Path") -> None:
+def show(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> None:
+    """What a training ended with, on the screen and in the report."""
     from slipway.model.contents import metrics_of, model_of
 
+    report = _report(outcome, problem, store)
     metrics = metrics_of(outcome.bundle)
     click.echo(f"\n{'candidate':<10} {metrics.metric:>12} {'± error':>10}  settings")
     entries = metrics.leaderboard

@@ -74,14 +74,15 @@ def _trees(settings: Settings, rows: int) -> tuple[int, int]:
     return settings.get("max_iter", STEPS[0]), max(2, min(leaves, rows // settings.get("min_samples_leaf", 20)))
 
 
-def _export(fitted: Any, features: int) -> Graph:
+def exported(fitted: Any, features: int, double: bool = False) -> Graph:
+    """Raw scores; `double` for trees that grew on a matrix in double precision."""
     rounds = fitted._predictors  # scikit-learn offers no public view of these trees
     base = np.ravel(fitted._baseline_prediction).tolist()
     split = _splits(fitted, features)
     trees = [_tree(split(one), score, len(base)) for trio in rounds for score, one in enumerate(trio)]
     regression = isinstance(fitted, HistGradientBoostingRegressor)
     link: Link = "identity" if regression else "sigmoid" if len(base) == 1 else "softmax"
-    return Graph(tree_graph(trees, features), link, base)
+    return Graph(tree_graph(trees, features, double), link, base)
 
 
 def _splits(fitted: Any, features: int) -> Callable[[Any], np.ndarray]:
@@ -152,5 +153,5 @@ def _tree(nodes: np.ndarray, score: int, scores: int) -> Tree:
 
 
 BOOSTING = Candidate(
-    _estimator, for_trees, "float32", _export, TRIED, TRIED, _drawn, _trees, _staged, _refined, share=1, largest=LARGEST
+    _estimator, for_trees, "float32", exported, TRIED, TRIED, _drawn, _trees, _staged, _refined, share=1, largest=LARGEST
 )

@@ -43,7 +43,9 @@ class Challenger:
     refused : mapping of int to str
         Better entries of the leaderboard by position, and why they cannot be served.
     doubt : str
-        Why the twin is served; empty when the refit is.
+        Why the twin is served; empty when the refit is. Of a model that was not judged: why.
+    judged : bool
+        Whether there is a twin; an imported model may have none.
     """
 
     entry: Entry
@@ -52,10 +54,13 @@ class Challenger:
     holdout: Holdout
     refused: Mapping[int, str]
     doubt: str = ""
+    judged: bool = True
 
     @property
     def judging(self) -> dict[str, bytes]:
-        """The files of the part of the bundle that judged."""
+        """The files of the part of the bundle that judged; none when nothing did."""
+        if not self.judged:
+            return {}
         graphs = {name: content for name, content in self.twin.files.items() if name.endswith(".onnx")}
         return {TWIN: self.twin.files[MODEL], **graphs}
 
@@ -78,29 +83,30 @@ def challenger(table: Table, entries: Sequence[Entry], confidence: float, start:
         if entry.trial is None or entry.reason:
             continue
         fitted = fit(entry.trial, table.learned, table.goal.seed)
-        twin = _draft(table, entry, fitted, "twin", table.learned, start)
+        twin = draft(table, entry, fitted, "twin", table.learned, start)
         refit = fit(entry.trial, table.whole, table.goal.seed)
-        served = _draft(table, entry, refit, "model", table.whole, start)
-        wrong = _disagreeing(fitted, twin, table.unseen) or _disagreeing(refit, served, checked_rows(table))
+        served = draft(table, entry, refit, "model", table.whole, start)
+        wrong = disagreeing(fitted, twin, table.unseen) or disagreeing(refit, served, checked_rows(table))
         if wrong:
             refused[position] = wrong
             continue
-        before, after = (_scored(table, draft) for draft in (twin, served))
+        before, after = (scored_by(table, each) for each in (twin, served))
         holdout = evidence.holdout_metrics(table.rows.task, before, table.learned, confidence, table.goal)
         if reason := doubt(table.goal, before, after, holdout.metrics[table.goal.metric]):
-            served = _draft(table, entry, fitted, "model", table.learned, start)
+            served = draft(table, entry, fitted, "model", table.learned, start)
         return Challenger(entry, served, twin, holdout, refused, reason)
     raise TableError("no candidate can be exported exactly: " + "; ".join(refused.values() or ["none was fitted"]))
 
 
-def _disagreeing(fitted: Fitted | Blended, draft: Draft, rows: Rows) -> str:
-    number = disagreements(fitted, Predictor(draft), rows.columns)
+def disagreeing(fitted: Fitted | Blended, made: Draft, rows: Rows) -> str:
+    """Why an export cannot be served; empty when it agrees with scikit-learn on these rows."""
+    number = disagreements(fitted, Predictor(made), rows.columns)
     return f"its export answers {number} of {len(rows.y)} rows unlike scikit-learn" if number else ""
 
 
-def _scored(table: Table, draft: Draft) -> Scored:
+def scored_by(table: Table, made: Draft) -> Scored:
     """What a draft says of the rows held out."""
-    predictor, unseen = Predictor(draft), table.unseen
+    predictor, unseen = Predictor(made), table.unseen
     return table.goal.scored(unseen.y, predictor.scores(unseen.columns), predictor.threshold)
 
 
@@ -122,7 +128,7 @@ def disagreements(fitted: Fitted | Blended, predictor: Predictor, columns: Colum
     return int((~agree).sum())
 
 
-def _draft(table: Table, entry: Entry, fitted: Fitted | Blended, stem: str, learned: Rows, start: tuple[Start, ...]) -> Draft:
+def draft(table: Table, entry: Entry, fitted: Fitted | Blended, stem: str, learned: Rows, start: tuple[Start, ...]) -> Draft:
     """The model of an entry that was fitted on `learned`, with graphs named after `stem`."""
     parts, graphs = members(fitted, stem)
     calibration, _ = recalibrated(entry, table.learned, table.goal)
@@ -149,23 +155,31 @@ def documents(
 ) -> dict[str, bytes]:
     """The files of the part of the bundle that serves, name → content: measured on the twin, golden as served."""
     served, twin, goal, unseen = Predictor(made.served), Predictor(made.twin), table.goal, table.unseen
-    scored = _scored(table, made.twin)
-    evaluation = evaluate(problem, table, made.entry, twin)
-    doubted = [f"the model that learned from all rows is not served: {made.doubt}"] if made.doubt else []
+    scored = scored_by(table, made.twin)
+    evaluation = evaluate(problem, table, made.entry, twin) if made.judged else None
     metrics = Metrics(
         metric=goal.metric,
         greater_is_better=METRICS[goal.metric].greater_is_better,
         confidence=problem.gate.confidence,
         holdout=made.holdout,
-        importance=tuple((one.field, one.loss.value) for one in evaluation.importance),
+        importance=tuple((one.field, one.loss.value) for one in evaluation.importance) if evaluation else (),
         leaderboard=evidence.leaderboard(entries, made.refused),
-        notes=(*remarks, *doubted),
+        notes=(*remarks, *_doubted(made)),
     )
-    files = dict(made.served.files) | {
-        "golden.json": written(evidence.golden(served, unseen, goal.seed)),
-        "metrics.json": written(metrics),
-        "evaluation.json": written(evaluation),
-        "drift.json": written(evidence.drift_profile(table.whole)),
-        "live.json": written(reference(scored, table.rows.classes, goal.costs is not None)),
-    }
+    files = (
+        dict(made.served.files)
+        | {
+            "golden.json": written(evidence.golden(served, unseen, goal.seed)),
+            "metrics.json": written(metrics),
+            "drift.json": written(evidence.drift_profile(table.whole)),
+            "live.json": written(reference(scored, table.rows.classes, goal.costs is not None)),
+        }
+        | ({"evaluation.json": written(evaluation)} if evaluation else {})
+    )
     return files | readable(Draft(files), problem.name, problem.purpose)
+
+
+def _doubted(made: Challenger) -> list[str]:
+    if not made.judged:
+        return [f"this model was not judged: {made.doubt}. Its figures are of rows that it may have learned from"]
+    return [f"the model that learned from all rows is not served: {made.doubt}"] if made.doubt else []

@@ -52,6 +52,10 @@ class Court:
                 verdict = verdict.refused(f"{doubt}. {self._anyway.capitalize()}")
         return verdict
 
+    def refusal(self, why: str) -> Verdict:
+        """The verdict on a challenger that met nobody."""
+        return Verdict("kept", (why, self._anyway))
+
     @property
     def _anyway(self) -> str:
         return f"to serve it anyway: slipway promote {self.bundle.digest[:12]}"
@@ -70,7 +74,7 @@ class Court:
         try:
             common, rival = self._rival(champion)
         except Incomparable as reason:
-            return Verdict("kept", (f"they cannot be compared: {reason}", self._anyway))
+            return self.refusal(f"they cannot be compared: {reason}")
         return self._judged(pointer.digest, rival, common)
 
     def _alone(self, why: str) -> Verdict:

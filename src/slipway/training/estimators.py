@@ -1,6 +1,7 @@
 """Fitted estimators of scikit-learn as graphs: those that a person brings, beside the candidates of our own."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from slipway.errors import TableError
 from slipway.model.contents import Link
-from slipway.training.boosting import BOOSTING
+from slipway.training.boosting import exported
 from slipway.training.export import Graph, linear_graph, tree_graph
 from slipway.training.forest import FOREST, tree_of
 from slipway.training.linear import LINEAR
@@ -49,7 +50,7 @@ def exported_as(estimator: Any) -> tuple[Literal["float32", "float64"], Export]:
     if isinstance(estimator, FORESTS):
         return "float32", FOREST.export
     if isinstance(estimator, HISTOGRAMS) and estimator.loss in LOSSES:
-        return "float32", BOOSTING.export
+        return "float64", partial(exported, double=True)  # the others of scikit-learn round to float32 themselves
     if isinstance(estimator, SEQUENCES):
         return "float32", _sequence
     if isinstance(estimator, TREES):

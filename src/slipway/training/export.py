@@ -13,6 +13,7 @@ Two measures keep a tree graph exact although ONNX Runtime's operator computes i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -75,8 +76,17 @@ def linear_graph(weights: np.ndarray) -> bytes:
     return _serialize(node, [initializer], TensorProto.DOUBLE, *weights.shape)
 
 
-def tree_graph(trees: Sequence[Tree], features: int) -> bytes:
-    """ONNX bytes of an ensemble; the coarse part of each score comes first, then the rest of each."""
+def tree_graph(trees: Sequence[Tree], features: int, double: bool = False) -> bytes:
+    """ONNX bytes of an ensemble; the coarse part of each score comes first, then the rest of each.
+
+    Parameters
+    ----------
+    trees : sequence of Tree
+    features : int
+        Columns of the matrix.
+    double : bool
+        Whether the matrix and the thresholds are in double precision, for trees that grew on such values.
+    """
     coarse, rest = _split_leaves(trees)
     sizes = [len(tree.leaf) for tree in trees]
     tree_ids = np.repeat(np.arange(len(trees)), sizes)
@@ -98,16 +108,23 @@ def tree_graph(trees: Sequence[Tree], features: int) -> bytes:
         nodes_nodeids=node_ids.tolist(),
         nodes_featureids=np.where(leaf, 0, _joined(trees, "feature")).tolist(),
         nodes_modes=np.where(leaf, "LEAF", "BRANCH_LEQ").tolist(),
-        nodes_values=np.where(leaf, 0, _rounded_down(_joined(trees, "threshold"))).tolist(),
         nodes_truenodeids=np.where(leaf, 0, _joined(trees, "left")).tolist(),
         nodes_falsenodeids=np.where(leaf, 0, _joined(trees, "right")).tolist(),
         nodes_missing_value_tracks_true=missing.astype(int).tolist(),
         target_treeids=tree_ids[nodes].tolist(),
         target_nodeids=node_ids[nodes].tolist(),
         target_ids=targets.tolist(),
-        target_weights=weights[nodes, targets].tolist(),
+        **_numbers(np.where(leaf, 0, _joined(trees, "threshold")), weights[nodes, targets], double),
     )
-    return _serialize(node, [], TensorProto.FLOAT, features, 2 * scores)
+    return _serialize(node, [], TensorProto.DOUBLE if double else TensorProto.FLOAT, features, 2 * scores)
+
+
+def _numbers(thresholds: np.ndarray, weights: np.ndarray, double: bool) -> dict[str, Any]:
+    """Thresholds and leaves as attributes of the operator."""
+    if not double:
+        return {"nodes_values": _rounded_down(thresholds).tolist(), "target_weights": weights.tolist()}
+    tensors = {"nodes_values_as_tensor": thresholds, "target_weights_as_tensor": weights}
+    return {name: onnx.numpy_helper.from_array(values.astype(np.float64), name) for name, values in tensors.items()}
 
 
 def _joined(trees: Sequence[Tree], name: str) -> np.ndarray:
@@ -131,11 +148,12 @@ def _rounded_down(thresholds: np.ndarray) -> np.ndarray:
 
 
 def _serialize(node: onnx.NodeProto, initializers: list[TensorProto], kind: int, features: int, outputs: int) -> bytes:
+    answered = kind if node.op_type == "MatMul" else TensorProto.FLOAT
     graph = helper.make_graph(
         [node],
         "slipway",  # a graph without a name gets a random one, and the digest would differ
         [helper.make_tensor_value_info(INPUT, kind, [None, features])],
-        [helper.make_tensor_value_info(OUTPUT, kind, [None, outputs])],
+        [helper.make_tensor_value_info(OUTPUT, answered, [None, outputs])],
         initializers,
     )
     model = helper.make_model(graph, producer_name="slipway", opset_imports=OPSETS, ir_version=IR_VERSION)

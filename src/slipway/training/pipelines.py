@@ -1,5 +1,6 @@
 """Pipelines of scikit-learn that a person brings, as candidates: their steps become an encoding, their estimator a graph."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -43,12 +44,20 @@ def loaded(name: str) -> Candidate:
     return candidate_of(made)
 
 
-def candidate_of(pipeline: Any) -> Candidate:
-    """A pipeline as a candidate: its steps are fitted anew on each fold, and its estimator on what they make of the rows."""
+def candidate_of(pipeline: Any, names: Sequence[str] = ()) -> Candidate:
+    """A pipeline as a candidate: its steps are fitted anew on each fold, and its estimator on what they make of the rows.
+
+    Parameters
+    ----------
+    pipeline : estimator of scikit-learn
+    names : sequence of str
+        The columns that it reads, in its order; by default all, as the table has them.
+    """
     steps, estimator = parts_of(pipeline)
     dtype, export = exported_as(estimator)
 
     def preprocess(schema: Schema, columns: Columns, aims: np.ndarray, settings: Settings) -> Encoding:
+        schema = ordered(schema, names)
         fitted = _fitted(steps, frame_of(schema, columns), aims[:, 0] if aims.shape[1] == 1 else aims.argmax(axis=1))
         encoding = encoding_of(fitted, schema)
         require_same(fitted, encoding, schema, columns)
@@ -92,6 +101,15 @@ def parts_of(pipeline: Any) -> tuple[list[Any], Any]:
     *before, (_, last) = pipeline.steps
     steps, estimator = parts_of(last)
     return [step for _, step in before] + steps, estimator
+
+
+def ordered(schema: Schema, names: Sequence[str]) -> Schema:
+    """The fields that a pipeline reads, in its order; all of them without `names`."""
+    fields = {field.name: field for field in schema}
+    for name in names:
+        if name not in fields:
+            raise TableError(f"the pipeline reads the column {name!r}, which the table does not have as a feature")
+    return Schema(tuple(fields[name] for name in names)) if names else schema
 
 
 def frame_of(schema: Schema, columns: Columns) -> pd.DataFrame:

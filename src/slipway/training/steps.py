@@ -14,6 +14,12 @@ from slipway.errors import TableError
 from slipway.model.encoding import Encoding, Output
 from slipway.table.schema import Field, Schema
 
+NAMES_ONLY = (
+    "CleanColumnNames",
+    "LabelEncoder",
+    "FixImbalancer",
+    "RemoveOutliers",
+)  # PyCaret's that change no feature's cells
 CURE = "Replace the step by one that can be exported (see docs/models.md), or compute the column before"
 
 
@@ -94,9 +100,8 @@ def _by_columns(step: Any, columns: list[Column]) -> list[Column]:
     by_name = {column.name: column for column in columns}
     found: list[Column] = []
     for _, each, chosen in step.transformers_:
-        if isinstance(each, str) and each == "drop":
-            continue
-        found += _through(each, [_one(by_name, columns, name) for name in _names(chosen, columns)])
+        taken = [_one(by_name, columns, name) for name in _names(chosen, columns)]
+        found += _through(each, taken) if taken else []  # of no columns, nothing was fitted
     return found
 
 
@@ -120,6 +125,23 @@ def _one(by_name: dict[str, Column], columns: list[Column], name: Any) -> Column
     return by_name[name]
 
 
+def _wrapped(step: Any, columns: list[Column]) -> list[Column]:
+    """PyCaret's wrapper: a step for some columns by name, whose results take their places among the others."""
+    inner, names = step.transformer, [column.name for column in columns]
+    taken = [name for name in (names if step._include is None else step._include) if name not in (step._exclude or ())]
+    if not taken or type(inner).__name__ in NAMES_ONLY:
+        return columns
+    by_name = {column.name: column for column in columns}
+    made = _through(inner, [_one(by_name, columns, name) for name in taken])
+    if len(made) == len(taken):
+        own = dict(zip(taken, made))
+        return [replace(own[column.name], name=column.name) if column.name in own else column for column in columns]
+    found: list[Column] = []
+    for column in columns:  # what is made of a column carries its name first, as in smoker_yes
+        found += [each for each in made if each.name.startswith(f"{column.name}_")] if column.name in taken else [column]
+    return found
+
+
 def _fill(step: Any, columns: list[Column]) -> list[Column]:
     if getattr(step, "add_indicator", False):
         raise TableError("the step SimpleImputer(add_indicator=True) cannot be exported", "Use MissingIndicator beside it")
@@ -139,6 +161,8 @@ def _scale(shift: Callable[[Any], Any], factor: Callable[[Any], Any]) -> Callabl
     """A step that makes (x − shift) / factor of each column; None stands for 0 and 1."""
 
     def scaled(step: Any, columns: list[Column]) -> list[Column]:
+        if getattr(step, "clip", False):
+            raise TableError(f"the step {type(step).__name__}(clip=True) cannot be exported", CURE)
         shifts, factors = shift(step), factor(step)
         found = []
         for place, column in enumerate(columns):
@@ -188,7 +212,7 @@ def _one_hot(step: Any, columns: list[Column]) -> list[Column]:
             if drop is not None and place == drop:
                 continue
             nothing = category is None or category != category
-            found.append(Column(f"{column.name}_{category}", _flag(texts, _shown(category), nothing)))
+            found.append(Column(f"{column.name}_{category}", _flag(texts, shown(category), nothing)))
     return found
 
 
@@ -204,7 +228,7 @@ def _ordinal(step: Any, columns: list[Column]) -> list[Column]:
         )
     found = []
     for column, categories in zip(columns, step.categories_):
-        places = {_shown(category): float(place) for place, category in enumerate(categories)}
+        places = {shown(category): float(place) for place, category in enumerate(categories)}
         content = _filled("rank", _texts(column, step), places, other, absent)
         found.append(replace(column, content=content))
     return found
@@ -218,7 +242,7 @@ def _target(step: Any, columns: list[Column]) -> list[Column]:
     mean = float(np.ravel(step.target_mean_)[0])
     found = []
     for column, categories, means in zip(columns, step.categories_, step.encodings_):
-        by_level = {_shown(category): float(each) for category, each in zip(categories, means)}
+        by_level = {shown(category): float(each) for category, each in zip(categories, means)}
         absent = next((float(each) for category, each in zip(categories, means) if category != category), mean)
         found.append(replace(column, content=_filled("mean", _texts(column, step), by_level, mean, absent)))
     return found
@@ -236,7 +260,7 @@ def _numbered(kind: str, texts: Texts, values: Mapping[str, float], other: float
     return Output(kind, texts.field.name, levels, unseen=not levels, fill=missing, values=numbers, other=other)
 
 
-def _shown(category: Any) -> str:
+def shown(category: Any) -> str:
     """A category as the text of a cell."""
     if isinstance(category, (float, np.floating)) and float(category).is_integer():
         return str(int(category))
@@ -278,4 +302,5 @@ STEPS: dict[str, Callable[[Any, list[Column]], list[Column]]] = {
     "SelectorMixin": _chosen,
     "FunctionTransformer": _unchanged,
     "MissingIndicator": _missing,
+    "TransformerWrapper": _wrapped,
 }

@@ -1,6 +1,6 @@
 """One training: table → challenger → bundle → verdict."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pyarrow
 
@@ -12,7 +12,7 @@ from slipway.store.local import LocalStore, open_store
 from slipway.store.snapshots import KeptData
 from slipway.threads import cores, one_thread
 from slipway.training.candidates import find, skewed, trials
-from slipway.training.challenger import challenger, documents
+from slipway.training.challenger import Challenger, challenger, documents
 from slipway.training.champion import Champions
 from slipway.training.court import Court
 from slipway.training.curve import worth_learning
@@ -21,7 +21,7 @@ from slipway.training.latency import row_microseconds
 from slipway.training.leaks import suspects
 from slipway.training.looks import looks_of
 from slipway.training.outcome import Outcome
-from slipway.training.search import Step, search
+from slipway.training.search import Found, Step, search
 from slipway.training.start import with_start
 
 
@@ -88,12 +88,27 @@ def _learned(
     tried = problem.search.trials, table.rows.task, problem.seed, log_target, int(table.used.sum())
     compared, start = with_start(trials(problem.candidates, *tried), champions.model(problem), problem, tried[1], log_target)
     found = search(table.learned, compared, table.goal, jobs, progress, problem.serving.max_row_microseconds)
+    made = challenger(table, found.entries, problem.gate.confidence, start)
+    return concluded(problem, store, champions, table, made, found, learned, inputs)
+
+
+def concluded(
+    problem: Problem,
+    store: LocalStore,
+    champions: Champions,
+    table: Table,
+    made: Challenger,
+    found: Found,
+    learned: Sequence[str] = (),
+    inputs: str | None = None,
+) -> Outcome:
+    """Write the bundle, pass the gate, and note the verdict; what nothing judged is kept."""
     leaks = suspects(table.learned)
     remarked = [*remarks(table), *map(str, leaks), *learned, *found.remarks]
-    made = challenger(table, found.entries, problem.gate.confidence, start)
     bundle = store.add(problem.name, documents(problem, table, made, found.entries, remarked), made.judging)
     pointer = store.pointer()
-    verdict = Court(problem, table, bundle, looks_of(problem, store), leaks).verdict(champions, pointer)
+    court = Court(problem, table, bundle, looks_of(problem, store), leaks)
+    verdict = court.verdict(champions, pointer) if made.judged else court.refusal(f"it was not judged: {made.doubt}")
     champion = pointer.digest if pointer else None
     latency = row_microseconds(Predictor(bundle), table.unseen.columns)
     looked = {"look": verdict.look.to_json()} if verdict.look else {}

@@ -42,7 +42,8 @@ def find(problem: Problem) -> None:
     if str(problem.folder) not in sys.path:
         sys.path.insert(0, str(problem.folder))
     for name in problem.candidates:
-        CANDIDATES[name]
+        if ":" in name:
+            CANDIDATES[name] = loaded(name)  # anew: in a notebook its function may have changed
 
 
 @dataclass(frozen=True)

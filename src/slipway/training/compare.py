@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
 
+from slipway.errors import TableError
 from slipway.kinds import Task
 from slipway.model.encoding import Encoding
 from slipway.table.schema import Columns, Schema
@@ -179,7 +180,11 @@ def fit_one(trial: Trial, rows: Rows, seed: int) -> Fitted:
     fitted, matrix, y = begun(trial, rows, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the comparison judges what came out
-        fitted.estimator.fit(matrix, y)
+        try:
+            fitted.estimator.fit(matrix, y)
+        except ValueError as error:  # of an estimator that a person brings
+            told = f"the candidate {trial.candidate} cannot be fitted: {str(error).splitlines()[0]}"
+            raise TableError(told, "A step before the estimator may be missing") from error
     return fitted
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
+from sklearn.base import is_classifier
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -30,6 +31,7 @@ FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, 
 HISTOGRAMS = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 SEQUENCES = (GradientBoostingClassifier, GradientBoostingRegressor)
 TREES = (DecisionTreeClassifier, DecisionTreeRegressor)
+LOSSES = ("log_loss", "squared_error", "absolute_error", "quantile")  # of histogram boosting; the others have further links
 
 
 def exported_as(estimator: Any) -> tuple[Literal["float32", "float64"], Export]:
@@ -42,20 +44,34 @@ def exported_as(estimator: Any) -> tuple[Literal["float32", "float64"], Export]:
     """
     if isinstance(estimator, LogisticRegression):
         return "float64", LINEAR.export
-    if isinstance(estimator, LinearModel):
+    if isinstance(estimator, LinearModel) and not is_classifier(estimator):
         return "float64", _linear
     if isinstance(estimator, FORESTS):
         return "float32", FOREST.export
-    if isinstance(estimator, HISTOGRAMS):
+    if isinstance(estimator, HISTOGRAMS) and estimator.loss in LOSSES:
         return "float32", BOOSTING.export
     if isinstance(estimator, SEQUENCES):
         return "float32", _sequence
     if isinstance(estimator, TREES):
         return "float32", _tree
+    loss = f"(loss={estimator.loss!r})" if isinstance(estimator, HISTOGRAMS) else ""
     raise TableError(
-        f"the estimator {type(estimator).__name__} cannot be exported",
+        f"the estimator {type(estimator).__name__}{loss} cannot be exported",
         "Use a linear model, a decision tree, a forest or gradient boosting of scikit-learn (docs/models.md)",
     )
+
+
+def trees_of(estimator: Any, rows: int) -> tuple[int, int]:
+    """How many trees an estimator grows from so many rows, and the most leaves of each, for the estimate of a row's time."""
+    asked = estimator.get_params()
+    if isinstance(estimator, HISTOGRAMS):
+        number, leaves = asked["max_iter"], asked["max_leaf_nodes"]
+    elif isinstance(estimator, (*FORESTS, *SEQUENCES, *TREES)):
+        number, leaves = asked.get("n_estimators", 1), asked["max_leaf_nodes"]
+    else:
+        return 0, 1
+    most = [rows, *(each for each in (leaves, asked["max_depth"] and 2 ** asked["max_depth"]) if each)]
+    return number, max(2, min(most))
 
 
 def _linear(fitted: Any, features: int) -> Graph:

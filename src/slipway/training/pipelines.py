@@ -5,19 +5,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.pipeline import Pipeline
 
 from slipway.errors import ProblemError, TableError
 from slipway.model.encoding import Encoding
 from slipway.model.predictor import close
 from slipway.table.dates import show_date
-from slipway.table.schema import Columns, Schema
+from slipway.table.schema import Columns, Field, Schema
 from slipway.training.candidate import Candidate, Settings
-from slipway.training.estimators import exported_as
+from slipway.training.estimators import exported_as, trees_of
 from slipway.training.steps import encoding_of
 
 CHECKED = 1_000  # rows on which the encoding is held against the steps
+TASK = "Change the estimator, or set task in slipway.yaml"
 
 
 def loaded(name: str) -> Candidate:
@@ -55,11 +56,17 @@ def candidate_of(pipeline: Any) -> Candidate:
 
     def unfitted(task: str, settings: Settings, seed: int, encoding: Encoding) -> Any:
         copy = clone(estimator)
+        if is_classifier(copy) != (task != "regression"):
+            kinds = ("numbers", "classes") if task != "regression" else ("classes", "numbers")
+            raise TableError(f"the estimator {type(copy).__name__} predicts {kinds[0]}, but the target has {kinds[1]}", TASK)
         if "random_state" in copy.get_params() and copy.get_params()["random_state"] is None:
             copy.set_params(random_state=seed)  # the same table gives the same bundle
         return copy
 
-    return Candidate(unfitted, preprocess, dtype, export, ({},), ({},))
+    def trees(settings: Settings, rows: int) -> tuple[int, int]:
+        return trees_of(estimator, rows)
+
+    return Candidate(unfitted, preprocess, dtype, export, ({},), ({},), trees=trees)
 
 
 def _fitted(steps: list[Any], rows: Any, y: np.ndarray) -> list[Any]:
@@ -69,8 +76,13 @@ def _fitted(steps: list[Any], rows: Any, y: np.ndarray) -> list[Any]:
             found.append(clone(step).fit(rows, y))
             rows = found[-1].transform(rows)
         except Exception as error:  # it is a person's pipeline
-            raise TableError(f"the step {type(step).__name__} failed: {error}") from error
+            raise TableError(f"the step {type(step).__name__} failed: {first_line(error)}") from error
     return found
+
+
+def first_line(error: Exception) -> str:
+    """What an error of a library says, without its advice."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def parts_of(pipeline: Any) -> tuple[list[Any], Any]:
@@ -83,17 +95,26 @@ def parts_of(pipeline: Any) -> tuple[list[Any], Any]:
 
 
 def frame_of(schema: Schema, columns: Columns) -> pd.DataFrame:
-    """Typed columns as a person has them in pandas: numbers, texts, and datetimes; NaN where a cell is missing."""
+    """Typed columns as pandas reads them from a file: numbers, texts, flags, and datetimes; NaN where a cell is missing."""
     cells: dict[str, Any] = {}
     for field in schema:
         column = columns[field.name]
         if field.type == "category":
-            cells[field.name] = np.array([*field.levels, np.nan, np.nan], dtype=object)[column]
+            cells[field.name] = pd.Series(np.array([*_levels(field), np.nan, np.nan], dtype=object)[column]).infer_objects()
         elif field.type == "date":
             cells[field.name] = pd.to_datetime([None if np.isnan(day) else show_date(day) for day in column.tolist()])
         else:
             cells[field.name] = column
     return pd.DataFrame(cells)
+
+
+def _levels(field: Field) -> list[Any]:
+    """The levels as pandas reads them: numbers or flags if all are."""
+    if set(field.levels) <= {"True", "False"}:
+        return [level == "True" for level in field.levels]
+    if all(level.removeprefix("-").isdigit() and str(int(level)) == level for level in field.levels):
+        return [int(level) for level in field.levels]
+    return list(field.levels)
 
 
 def require_same(steps: list[Any], encoding: Encoding, schema: Schema, columns: Columns) -> None:

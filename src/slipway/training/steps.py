@@ -4,7 +4,7 @@ Only steps whose effect on a row can be written down are taken: filling, scaling
 selection, and how these are combined. Whatever else is named in the error.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -172,10 +172,8 @@ def _texts(column: Column, step: Any) -> Texts:
 
 def _flag(texts: Texts, own: str, nothing: bool) -> Output:
     """1 for one level (or, for `nothing`, for a missing cell), 0 for all others."""
-    levels = texts.field.levels
-    filled = float(nothing) if texts.missing is None else float(texts.missing == own)
-    values = tuple(float(level == own) for level in levels)
-    return Output("lookup", texts.field.name, levels, fill=filled, values=values, other=0.0)
+    absent = float(nothing) if texts.missing is None else float(texts.missing == own)
+    return _numbered("rank", texts, {own: 1.0}, 0.0, absent)
 
 
 def _one_hot(step: Any, columns: list[Column]) -> list[Column]:
@@ -195,34 +193,47 @@ def _one_hot(step: Any, columns: list[Column]) -> list[Column]:
 
 
 def _ordinal(step: Any, columns: list[Column]) -> list[Column]:
-    unknown = step.unknown_value if step.handle_unknown == "use_encoded_value" else None
-    other = None if unknown is None or unknown != unknown else float(unknown)
+    if step.handle_unknown == "error":
+        says = "the step OrdinalEncoder has no number for a level that it has not seen"
+        raise TableError(says, 'Write OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)')
+    other = float(step.unknown_value) if step.unknown_value == step.unknown_value else None
     absent = float(step.encoded_missing_value) if step.encoded_missing_value == step.encoded_missing_value else None
+    if other is None and absent is not None:
+        raise TableError(
+            "the step OrdinalEncoder with unknown_value=nan and an encoded_missing_value cannot be exported", CURE
+        )
     found = []
     for column, categories in zip(columns, step.categories_):
         places = {_shown(category): float(place) for place, category in enumerate(categories)}
-        found.append(replace(column, content=_known(_texts(column, step), places, other, absent)))
+        content = _filled("rank", _texts(column, step), places, other, absent)
+        found.append(replace(column, content=content))
     return found
 
 
 def _target(step: Any, columns: list[Column]) -> list[Column]:
+    """Fitted anew, a model learns from means of other rows (`slipway.training.target_means`), as in scikit-learn."""
     if len(step.encodings_) != len(columns):
-        raise TableError("the step TargetEncoder of more than two classes cannot be exported", CURE)
+        says = "the step TargetEncoder of more than two classes cannot be exported"
+        raise TableError(says, 'If the target is a number, write TargetEncoder(target_type="continuous")')
     mean = float(np.ravel(step.target_mean_)[0])
     found = []
     for column, categories, means in zip(columns, step.categories_, step.encodings_):
         by_level = {_shown(category): float(each) for category, each in zip(categories, means)}
         absent = next((float(each) for category, each in zip(categories, means) if category != category), mean)
-        found.append(replace(column, content=_known(_texts(column, step), by_level, mean, absent)))
+        found.append(replace(column, content=_filled("mean", _texts(column, step), by_level, mean, absent)))
     return found
 
 
-def _known(texts: Texts, values: dict[str, float], other: float | None, missing: float | None) -> Output:
-    """A lookup of the levels that the step knows; all others are `other`."""
+def _filled(kind: str, texts: Texts, values: Mapping[str, float], other: float | None, missing: float | None) -> Output:
+    """The same with `missing` for a missing cell, unless an earlier step filled it with a text."""
+    return _numbered(kind, texts, values, other, missing if texts.missing is None else values.get(texts.missing, other))
+
+
+def _numbered(kind: str, texts: Texts, values: Mapping[str, float], other: float | None, missing: float | None) -> Output:
+    """A number for each level that the step knows, `other` for any other level, and `missing` for a missing cell."""
     levels = tuple(level for level in texts.field.levels if level in values)
-    filled = missing if texts.missing is None else values.get(texts.missing, other)
-    named = tuple(values[level] for level in levels)
-    return Output("lookup", texts.field.name, levels, True, filled, values=named, other=other)
+    numbers = tuple(values[level] for level in levels)
+    return Output(kind, texts.field.name, levels, unseen=not levels, fill=missing, values=numbers, other=other)
 
 
 def _shown(category: Any) -> str:
@@ -257,8 +268,8 @@ STEPS: dict[str, Callable[[Any, list[Column]], list[Column]]] = {
     "FeatureUnion": _union,
     "ColumnTransformer": _by_columns,
     "SimpleImputer": _fill,
-    "StandardScaler": _scale(lambda step: step.mean_, lambda step: step.scale_),
-    "RobustScaler": _scale(lambda step: getattr(step, "center_", None), lambda step: getattr(step, "scale_", None)),
+    "StandardScaler": _scale(lambda step: step.mean_ if step.with_mean else None, lambda step: step.scale_),
+    "RobustScaler": _scale(lambda step: step.center_, lambda step: step.scale_),
     "MinMaxScaler": _scale(lambda step: -step.min_ / step.scale_, lambda step: 1 / step.scale_),
     "MaxAbsScaler": _scale(lambda step: None, lambda step: step.scale_),
     "OneHotEncoder": _one_hot,

@@ -62,7 +62,7 @@ def for_linear(
 ) -> Encoding:
     """Numbers filled by their median, all standardised; missing cells and levels as flags.
 
-    Columns with long tails are on a log scale, unless the setting ``log_tails`` is false: which is better depends on the table.
+    Long tails are on a log scale unless the setting ``log_tails`` is false: which is better depends on the table.
     """
     log_tails = settings.get(LOG_TAILS, True)
     computed = learned(schema, columns)

@@ -9,9 +9,11 @@ from slipway.model.contents import Link
 from slipway.model.encoding import Encoding
 from slipway.training.candidate import Candidate, Settings
 from slipway.training.export import Graph, linear_graph
-from slipway.training.preprocessing import for_linear
+from slipway.training.preprocessing import LOG_TAILS, for_linear
 
-PENALTIES = tuple({"penalty": penalty} for penalty in (1.0, 10.0, 0.1, 100.0, 0.01, 1000.0))
+TRIED: tuple[Settings, ...] = tuple(
+    {"penalty": penalty} | scale for penalty in (1.0, 10.0, 100.0, 0.1) for scale in ({}, {LOG_TAILS: False})
+)
 
 
 def _estimator(task: str, settings: Settings, seed: int, encoding: Encoding) -> Any:
@@ -27,4 +29,4 @@ def _export(fitted: Any, features: int) -> Graph:
     return Graph(linear_graph(weights), link, base)
 
 
-LINEAR = Candidate(_estimator, for_linear, "float64", _export, PENALTIES, PENALTIES)
+LINEAR = Candidate(_estimator, for_linear, "float64", _export, TRIED, TRIED)

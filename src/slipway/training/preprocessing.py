@@ -16,6 +16,7 @@ MOST_LEVELS = 40
 MOST_NATIVE = 250  # scikit-learn's boosting has 255 bins a column
 LONG_TAIL = 2.0
 DATE_PARTS = ("month", "weekday", "day_of_year")
+LOG_TAILS = "log_tails"  # the setting of a linear model that leaves long tails as they are when it is false
 NATIVE = "native_levels"  # the setting of a candidate that splits by sets of levels
 NONE: Mapping[str, Any] = {}
 
@@ -59,7 +60,11 @@ def for_forest(
 def for_linear(
     schema: Schema, columns: Columns, aims: np.ndarray | None = None, settings: Mapping[str, Any] = NONE
 ) -> Encoding:
-    """Numbers filled by their median, long tails on a log scale, all standardised; missing cells and levels as flags."""
+    """Numbers filled by their median, all standardised; missing cells and levels as flags.
+
+    Long tails are on a log scale unless the setting ``log_tails`` is false: which is better depends on the table.
+    """
+    log_tails = settings.get(LOG_TAILS, True)
     computed = learned(schema, columns)
     columns, outputs = computed.with_columns(columns), []
     for field in (*schema, *computed.fields):
@@ -67,7 +72,7 @@ def for_linear(
         if field.type == "category":
             outputs += _means(field, column, aims) or _levels(field, column)
             continue
-        kind = "log" if field.type != "date" and _long_tailed(column) else "value"
+        kind = "log" if log_tails and field.type != "date" and _long_tailed(column) else "value"
         outputs.append(Output(kind, field.name, fill=0.0))
         if np.isnan(column).any():
             outputs.append(Output("missing", field.name))

@@ -5,11 +5,13 @@ are used by several fits at once.
 """
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing.context import BaseContext
+from threading import Thread
 from types import TracebackType
 
 import numpy as np
@@ -97,7 +99,15 @@ _shared: list[Work] = []  # one of them in each worker
 def _start_worker(work: Work) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     one_thread()  # for the life of this process
+    Thread(target=_end_with_parent, daemon=True).start()
     _shared[:] = [work]
+
+
+def _end_with_parent() -> None:
+    """Do not outlive a training that was killed, waiting for work that never comes."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _fit(job: Job) -> tuple[Job, dict[int, np.ndarray]]:

@@ -16,6 +16,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
@@ -114,7 +115,8 @@ def test_what_is_served_answers_as_the_pipeline_and_a_clone_judges_it(tmp_path, 
     assert not np.allclose(twin.scores(read_columns(frame, twin.schema)), expected, rtol=1e-5), "fitted to other rows"
     (member,) = model_of(outcome.bundle).members
     assert (member.candidate, member.settings) == ("imported", {"estimator": type(estimator).__name__})
-    assert "the rows that it learned from are unknown" in " ".join(metrics_of(outcome.bundle).notes)
+    (note,) = [each for each in metrics_of(outcome.bundle).notes if "imported" in each]
+    assert "the rows that it learned from are unknown, and all figures are those of a clone that learned from 1" in note
 
 
 @pytest.mark.parametrize("labels", [("no", "yes"), ("high", "low"), (0, 1)])
@@ -156,6 +158,7 @@ def test_without_a_clone_it_is_not_judged_and_enters_by_promote_alone(tmp_path, 
     assert says in outcome.verdict.reasons[0] and outcome.verdict.reasons[0].startswith("it was not judged: a clone cannot")
     assert outcome.verdict.reasons[1].endswith(f"slipway promote {outcome.bundle.digest[:12]}")
     notes = " ".join(metrics_of(outcome.bundle).notes)
+    assert "a clone that learned" not in notes
     assert "this model was not judged" in notes and "rows that it may have learned from" in notes
     with pytest.raises(BundleError, match="was not judged"):
         outcome.bundle.twin()
@@ -198,7 +201,8 @@ def test_a_pipeline_as_pycaret_saves_it(tmp_path):
     [
         (lambda: fitted(Ridge(), steps=make_pipeline(COLUMNS, PCA(3))), "the step PCA cannot be exported"),
         (lambda: fitted(Ridge(), charges().assign(height="1")), "reads the column 'height', which the table does not have"),
-        (lambda: make_pipeline(COLUMNS, Ridge()), "not fitted"),
+        (lambda: make_pipeline(COLUMNS, LogisticRegression()), "the pipeline is not fitted. To fit it here"),
+        (lambda: make_pipeline(COLUMNS, KNeighborsRegressor()), "the estimator KNeighborsRegressor cannot be exported"),
         (
             lambda: fitted(LogisticRegression(), charges().assign(charges=["a", "b", "c"] * 80)),
             "answers a, b, c, but the target is numbers",

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 from sklearn.base import is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 from slipway.errors import TableError
 from slipway.model.contents import Draft
@@ -26,6 +28,7 @@ from slipway.training.challenger import Challenger, disagreeing, draft, scored_b
 from slipway.training.champion import Champions
 from slipway.training.compare import Entry, Fitted, fit
 from slipway.training.dataset import Table, read
+from slipway.training.estimators import exported_as
 from slipway.training.outcome import Outcome
 from slipway.training.pickled import Pickled
 from slipway.training.pipelines import candidate_of, first_line, frame_of, ordered, parts_of
@@ -35,7 +38,8 @@ from slipway.training.steps import encoding_of, shown
 from slipway.training.train import concluded
 
 NAME = "imported"
-UNKNOWN = "the model was imported: the rows that it learned from are unknown, and the figures are those of a clone"
+UNKNOWN = "the model was imported: the rows that it learned from are unknown"
+CLONE = f"{UNKNOWN}, and all figures are those of a clone that learned from {{}} rows"
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,13 @@ def import_model(problem: Problem, given: Pickled, store: LocalStore) -> Outcome
         When the table does not fit the pipeline, or a part of it cannot be exported exactly.
     """
     pipeline = given.pipeline
-    names = _read_by(pipeline, problem.target)
     estimator = parts_of(pipeline)[1]
+    exported_as(estimator)
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError as error:
+        raise TableError("the pipeline is not fitted", "To fit it here, name it in candidates (docs/models.md)") from error
+    names = _read_by(pipeline, problem.target)
     problem = _restricted(problem, names, estimator)
     kept, champions = KeptData(store.root / "data"), Champions(store)
     with kept.in_use(), one_thread():
@@ -85,7 +94,10 @@ def import_model(problem: Problem, given: Pickled, store: LocalStore) -> Outcome
         brought = _brought(pipeline, names, trial, table)
         CANDIDATES[NAME] = candidate_of(pipeline, names)
         made, found = _made(problem, table, brought)
-        return concluded(problem, store, champions, table, made, found, (UNKNOWN, *given.remarks))
+        says = CLONE.format(f"{int(table.used.sum()):,}") if made.judged else UNKNOWN
+        outcome = concluded(problem, store, champions, table, made, found, (says, *given.remarks))
+    kept.prune(problem.data.keep, problem.data.max_bytes, champions.data())
+    return outcome
 
 
 def _read_by(pipeline: Any, target: str) -> tuple[str, ...]:
@@ -153,7 +165,7 @@ def _unjudged(problem: Problem, table: Table, brought: Brought, why: str) -> tup
 
 
 def _served(table: Table, entry: Entry, brought: Brought) -> Draft:
-    served = draft(table, entry, brought, "model", table.whole, ())
+    served = draft(table, entry, brought, "model", table.learned, ())  # how many rows: the clone's
     if wrong := disagreeing(brought, served, checked_rows(table)):
         raise TableError(f"the pipeline cannot be exported exactly: {wrong}", "Tell its steps and versions in an issue")
     return served

@@ -225,14 +225,16 @@ def test_in_time_they_meet_on_rows_after_both_boundaries(tmp_path, store):
 
 
 def test_a_champion_that_was_divided_otherwise_meets_on_the_rows_that_neither_has_seen(tmp_path, store):
-    """By hash it held out a fifth of all rows; of the latest fifth about a fifth, which is enough here."""
-    frame = charges(1_200).assign(day=range(1_200), row=[f"r{number}" for number in range(1_200)])
-    given = {"id": "row", "candidates": ["linear"]}
-    champion = trained(tmp_path, store, frame, "charges", drop=["day", "age"], **given)
-    outcome = trained(tmp_path, store, frame, "charges", drop=["day"], time="day", **given)
-    both = held_out(frame[960:], read(problem(tmp_path, frame, "charges", id="row")).split).sum()
-    assert f"on the same {both} held-out rows" in outcome.verdict.reasons[0] and 30 <= both < 70
+    """By the hash of the features it held out a fifth of all rows; of those held out by id about a fifth."""
+    frame = charges(1_200).assign(row=[f"r{number}" for number in range(1_200)])
+    given = {"candidates": ["linear"]}
+    champion = trained(tmp_path, store, frame, "charges", drop=["row", "age"], **given)
+    outcome = trained(tmp_path, store, frame, "charges", id="row", **given)
+    held = held_out(frame, model_of(champion.bundle.twin()).split)
+    both = (held & held_out(frame, model_of(outcome.bundle.twin()).split)).sum()
+    assert f"on the same {both} held-out rows" in outcome.verdict.reasons[0] and 30 <= both < 80
     assert outcome.champion == champion.bundle.digest
+    assert outcome.verdict.reasons[-1].startswith(f"only {both} of ")
 
 
 def test_fewer_than_30_common_rows_are_no_comparison(tmp_path, store):
@@ -240,6 +242,24 @@ def test_fewer_than_30_common_rows_are_no_comparison(tmp_path, store):
     outcome = trained(tmp_path, store, charges(130), "charges", candidates=["linear"], drop=["region"], id="age")
     assert "rows were held out by both (fewer than 30)" in outcome.verdict.reasons[0]
     assert "slipway promote" in outcome.verdict.reasons[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [({"time": "day"}, "were not divided by day"), ({"group": "patient"}, "were not divided by patient")],
+)
+def test_a_champion_that_learned_from_neighbours_of_the_rows_is_not_met(tmp_path, store, settings, says):
+    """It would win by what it remembers, and the problem's own cure could never be promoted."""
+    frame = charges(400).assign(day=range(400), patient=[f"p{number // 4}" for number in range(400)])
+    assert trained(tmp_path, store, frame, "charges", candidates=["linear"]).verdict.promoted
+    verdict = trained(tmp_path, store, frame, "charges", candidates=["linear"], **settings).verdict
+    assert not verdict.promoted and says in verdict.reasons[0] and "slipway promote" in verdict.reasons[1]
+
+
+def test_a_comparison_on_few_of_the_held_out_rows_says_so(tmp_path, store):
+    trained(tmp_path, store, charges(400), "charges", candidates=["linear"])
+    verdict = trained(tmp_path, store, charges(400), "charges", candidates=["linear"], **{"holdout.share": 0.5}).verdict
+    assert "held-out rows were held out for the champion too" in verdict.reasons[-1]
 
 
 def test_a_champion_that_needs_a_lost_column_cannot_be_compared(tmp_path, store):

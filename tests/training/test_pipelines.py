@@ -13,7 +13,9 @@ from slipway.model.contents import model_of
 from slipway.problem import load_problem
 from slipway.serving.factory import build
 from slipway.store.local import LocalStore
-from slipway.training.candidates import CANDIDATES, find, trials
+from slipway.training.candidates import CANDIDATES, Trial, find, trials
+from slipway.training.dataset import read
+from slipway.training.speed import ANSWER, GRAPH, HALVING, OUTPUT, Speed
 from slipway.training.train import train
 from tables import charges, grades, problem
 
@@ -104,8 +106,13 @@ def test_means_of_levels_are_learned_from_other_rows(tmp_path):
 
 
 def test_classes(tmp_path):
+    """And the estimate of a row's time counts a tree for each class."""
     outcome = train(asked(tmp_path, "classes", grades(classes=3), "grade"), LocalStore(tmp_path / "artifacts"), jobs=1)
     assert [each.link for each in model_of(outcome.bundle).members] == ["softmax"]
+    rows = read(asked(tmp_path, "classes", grades(classes=3), "grade")).learned
+    made = Trial("own_models:classes", {})
+    per_tree = HALVING * np.log2(made.trees(len(rows.y))[1])
+    assert Speed(rows).microseconds(made) == pytest.approx(ANSWER + GRAPH + 3 * OUTPUT + 3 * 5 * per_tree)
 
 
 @pytest.mark.parametrize(

@@ -147,11 +147,25 @@ def test_a_pipeline_that_fails_is_an_error_with_its_name(tmp_path, name, says, j
 
 
 def test_an_edited_function_is_asked_again(tmp_path):
-    """In a notebook the module may have been loaded anew."""
+    """In a notebook the module is loaded already."""
     given = asked(tmp_path, "make")
     find(given)
-    before = CANDIDATES["own_models:make"]
-    sys.modules["own_models"].make = sys.modules["own_models"].means
+    module = tmp_path / "own_models.py"
+    module.write_text(module.read_text().replace("def make():", "def make():\n    return Lasso()\n\n\ndef old():"))
     find(given)
-    assert CANDIDATES["own_models:make"] is not before
+    assert type(CANDIDATES["own_models:make"].estimator("regression", {}, 0, None)).__name__ == "Lasso"
     assert [np.isfinite(each.trees(100)[0]) for each in trials(given.candidates, 4, "regression", 0, False)] == [True]
+
+
+def test_each_problem_has_its_own_module(tmp_path):
+    """Two folders, one process, one name: a notebook that trains both."""
+    for name in ("Ridge", "Lasso"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "own_twice.py").write_text(
+            f"from sklearn.linear_model import {name}\n\n\ndef make():\n    return {name}()\n"
+        )
+        asked = problem(folder, charges(60), "charges", candidates=["own_twice:make"])
+        find(asked)
+        made = CANDIDATES["own_twice:make"].estimator("regression", {}, 0, None)
+        assert type(made).__name__ == name

@@ -82,8 +82,8 @@ class Court:
         if both >= REDRAWN * held:
             return verdict
         return verdict.advising(
-            f"only {both:,} of {held:,} held-out rows were held out for the champion too, because the rows are divided otherwise "
-            "now; with id in slipway.yaml, each keeps its side"
+            f"only {both:,} of {held:,} held-out rows were held out for the champion too, because the rows are divided "
+            "otherwise now; with id in slipway.yaml, each keeps its side"
         )
 
     def _alone(self, why: str) -> Verdict:

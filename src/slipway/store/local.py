@@ -15,6 +15,8 @@ from slipway.store.draft import clean, drafted
 from slipway.store.journal import Journal, champions, entry
 from slipway.store.pointer import FILE, Pointer
 
+NOT_HERE = "Run slipway pull; without a remote store, copy the bundle there, or run slipway train"
+
 
 @dataclass(frozen=True)
 class LocalStore:
@@ -96,7 +98,7 @@ class LocalStore:
         """Read and verify a bundle; BundleError if it is missing or damaged."""
         folder = self.bundles / digest
         if not DIGEST.fullmatch(digest) or not folder.is_dir():
-            raise BundleError(f"bundle {digest[:12]} is not in {self.bundles}", "Run slipway train, or copy the bundle there")
+            raise BundleError(f"bundle {digest[:12]} is not in {self.bundles}", NOT_HERE)
         return read_bundle(folder, digest)
 
     def pointer(self) -> Pointer | None:

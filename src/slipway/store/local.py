@@ -142,7 +142,17 @@ class LocalStore:
             raise unwritable(self.root / name, error) from error
 
     def verdicts(self) -> list[Mapping[str, Any]]:
-        """What made the last champions, and what the last training ended with; the oldest first."""
+        """What made the last champions, and what the last training ended with; the oldest first.
+
+        None when the file cannot be read, as after a merge conflict: nothing is served, promoted or undone by it.
+        """
+        try:
+            return self.require_verdicts()
+        except StoreError:
+            return []
+
+    def require_verdicts(self) -> list[Mapping[str, Any]]:
+        """The same; StoreError when the file cannot be read."""
         path = self.root / verdicts.FILE
         try:
             return verdicts.from_bytes(read_plain(path), str(path))
@@ -150,6 +160,14 @@ class LocalStore:
             return []
         except OSError as error:
             raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
+
+    def verdicts_fault(self) -> str:
+        """Why the verdicts cannot be read, and what to do; empty when they can."""
+        try:
+            self.require_verdicts()
+        except StoreError as error:
+            return str(error)
+        return ""
 
     def verdict(self, pointer: Pointer) -> Mapping[str, Any]:
         """Why this is the champion: ``outcome``, ``reasons``, and what a training adds; empty when nobody said."""

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -286,20 +287,25 @@ def test_a_champion_of_another_problem_is_no_rival(tmp_path, store):
     assert outcome.verdict.promoted and "is of the problem exam" in outcome.verdict.reasons[0]
 
 
-def test_a_broken_champion_is_replaced(tmp_path, store):
-    first = trained(tmp_path, store, charges(), "charges")
-    model = store.bundles / first.bundle.digest / "model.onnx"
-    model.write_bytes(model.read_bytes()[:-1] + b"x")
-    outcome = trained(tmp_path, store, charges(seed=1), "charges")
-    assert outcome.verdict.promoted and "is broken" in outcome.verdict.reasons[0]
+@pytest.mark.parametrize("damage", [lambda model: shutil.rmtree(model.parent), lambda model: model.write_bytes(b"x")])
+def test_a_champion_that_is_not_here_whole_is_not_replaced(tmp_path, store, damage):
+    """A fresh clone has the pointer alone."""
+    first = trained(tmp_path, store, charges(), "charges", candidates=["linear"]).bundle
+    damage(store.bundles / first.digest / "model.onnx")
+    outcome = trained(tmp_path, store, charges(), "charges", candidates=["linear"], drop=["smoker"])
+    reason, anyway = outcome.verdict.reasons
+    assert outcome.verdict.outcome == "kept" and store.pointer().digest == first.digest
+    assert reason.startswith("the champion cannot be compared: ") and "un slipway pull" in reason
+    assert store.journal.entries()[-1]["inputs"] is None, "so that --if-changed trains when it is here"
+    assert anyway == f"to serve it anyway: slipway promote {outcome.bundle.digest[:12]}"
 
 
-def test_a_champion_without_golden_predictions_is_replaced(tmp_path, store):
-    first = trained(tmp_path, store, charges(), "charges").bundle
+def test_a_champion_without_golden_predictions_is_not_replaced(tmp_path, store):
+    first = trained(tmp_path, store, charges(), "charges", candidates=["linear"]).bundle
     content = {name: first.read(name) for name in first.parts["serving"]} | {"golden.json": b"{}"}
     store.promote(store.add("trial", content), "promote", "by hand")
-    outcome = trained(tmp_path, store, charges(seed=1), "charges")
-    assert outcome.verdict.promoted and "golden.json: Object missing required field" in outcome.verdict.reasons[0]
+    outcome = trained(tmp_path, store, charges(seed=1), "charges", candidates=["linear"])
+    assert not outcome.verdict.promoted and "golden.json: Object missing required field" in outcome.verdict.reasons[0]
 
 
 def test_an_export_that_answers_otherwise_is_refused(tmp_path, store, monkeypatch):

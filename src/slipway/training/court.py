@@ -72,7 +72,7 @@ class Court:
         try:
             champion = champions.load(pointer)
         except BundleError as error:
-            return self._alone(f"{UNRIVALLED}: {pointer.digest[:12]} is broken ({error.cause})")
+            return self.refusal(f"the champion cannot be compared: {error}")
         try:
             common, rival = self._rival(champion)
         except Incomparable as reason:

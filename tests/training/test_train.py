@@ -73,6 +73,7 @@ def test_what_is_served_learned_from_all_rows_and_its_twin_from_those_not_held_o
     bundle = trained(tmp_path, store, frame, "charges", candidates=["linear"]).bundle
     served, twin = model_of(bundle), model_of(bundle.twin())
     assert served.rows.training == len(frame) and twin.rows.training == len(frame) - twin.rows.holdout
+    assert served.rows.twin == twin.rows.twin == twin.rows.training
     assert twin.rows.holdout == served.rows.holdout == metrics_of(bundle).holdout.rows > 0
     assert [each.settings for each in served.members] == [each.settings for each in twin.members]
     assert bundle.read("model.onnx") != bundle.read("twin.onnx")

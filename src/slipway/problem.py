@@ -229,6 +229,27 @@ def load_problem(path: str | Path | None = None, environ: Mapping[str, str] = os
     return read_problem(_content(path), path, environ)
 
 
+def problem_of(given: "Problem | Mapping[str, Any] | str | Path | None") -> Problem:
+    """The problem that a program names: itself, by its settings, or by the path of its file (None: as `load_problem`).
+
+    A mapping holds what slipway.yaml would say; `target` is enough, and its folder is the current one.
+
+    Raises
+    ------
+    ProblemError
+        As `load_problem`, and when it is none of these.
+    """
+    if isinstance(given, Problem):
+        return given
+    if isinstance(given, Mapping):
+        told = {"name": Path.cwd().name or "problem", "source": "frame", **given}
+        return read_problem(yaml.safe_dump(told), Path("problem"), {})
+    if given is None or isinstance(given, str | Path):
+        return load_problem(given)
+    says = f"expected a problem, its settings or the path of its file, got {type(given).__name__}"
+    raise ProblemError(says, 'Pass slipway.load_problem("slipway.yaml"), a path, or settings such as {"target": "charges"}')
+
+
 def read_problem(content: str, path: Path, environ: Mapping[str, str]) -> Problem:
     """The same from the text of a file that is, or will be, at `path`."""
     values = read_document(_document(content, path), SETTINGS, str(path)) | read_environment(environ, SETTINGS)

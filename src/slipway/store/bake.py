@@ -15,7 +15,7 @@ from slipway.store.pointer import FILE
 
 
 def bake(store: LocalStore, release: LocalStore) -> str:
-    """Copy the pointer, the verdicts if they can be read, and the part that serves of the champion, verified; returns its digest.
+    """Copy the pointer, the verdicts if they can be read, and what serves of the champion, verified; returns its digest.
 
     Raises
     ------

@@ -253,6 +253,14 @@ def test_train_tells_the_verdict_and_does_it_once(run, tmp_path):
     assert (tmp_path / "artifacts" / "champion.json").read_bytes() == before
 
 
+def test_a_report_that_cannot_be_written_hides_no_verdict(run, tmp_path):
+    problem(tmp_path, charges(), "charges", candidates=["linear"])
+    (tmp_path / "artifacts" / "report.html").mkdir(parents=True)
+    result = run("train", "--jobs", "1")
+    assert result.code == 5 and "report.html: cannot be written" in result.err
+    assert "Verdict: promoted" in result.out and "\nBundle:  " in result.out and "baseline" in result.out
+
+
 def test_a_first_model_that_is_kept_can_be_served_anyway(run, store, tmp_path):
     frame = charges(120)
     problem(tmp_path, frame.assign(charges=frame["charges"].sample(frac=1, random_state=0).to_numpy()), "charges")

@@ -116,7 +116,6 @@ def show(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> None:
     """What a training ended with, on the screen and in the report."""
     from slipway.model.contents import metrics_of, model_of
 
-    report = _report(outcome, problem, store)
     metrics = metrics_of(outcome.bundle)
     click.echo(f"\n{'candidate':<10} {metrics.metric:>12} {'± error':>10}  settings")
     entries = metrics.leaderboard
@@ -139,7 +138,7 @@ def show(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> None:
         click.echo(f"  {reason}")
     click.echo(f"Bundle:  {outcome.bundle.digest[:12]}")
     click.echo(f"Data:    {model_of(outcome.bundle).data[:12]}")
-    click.echo(f"Report:  {report}")
+    click.echo(f"Report:  {_report(outcome, problem, store)}")  # last: a full disk hides nothing else
     if outcome.verdict.promoted:
         click.echo("\nNext: slipway serve")
     elif outcome.champion is None:

@@ -159,13 +159,14 @@ def test_what_is_unexpected_is_one_line(run, monkeypatch):
         run("--debug", "status")
 
 
-def test_ctrl_c(run, monkeypatch):
+@pytest.mark.parametrize(("why", "says"), [((), "interrupted"), (("nothing is kept",), "interrupted: nothing is kept")])
+def test_ctrl_c(run, monkeypatch, why, says):
     def interrupt(*_, **__):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(*why)
 
     monkeypatch.setattr("slipway.problem.load_problem", interrupt)
     result = run("status")
-    assert (result.code, result.err.strip()) == (130, "slipway: interrupted")
+    assert (result.code, result.err.strip()) == (130, f"slipway: {says}")
 
 
 def test_status_promote_and_rollback(run, store):

@@ -337,7 +337,7 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path, store, monkeypatch):
 
 def test_ctrl_c_before_the_first_result_leaves_nothing(tmp_path, store, monkeypatch):
     interrupted_after(3, monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="no settings have been tried on all folds yet, so nothing is kept"):
         trained(tmp_path, store, charges(), "charges")
     assert store.digests() == [] and store.journal.entries() == []
 

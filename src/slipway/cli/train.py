@@ -31,8 +31,9 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     """Train, compare, and pass the gate.
 
     Compares the candidates by cross-validation, writes the best as a bundle, and promotes it if it is better than the
-    champion on rows that neither has seen. Ctrl-C ends the comparison and keeps the best so far. The table is kept in the
-    store, so that --data can repeat a training after its source has changed.
+    champion on rows that neither has seen. Ctrl-C ends the comparison and keeps the best so far, as soon as some settings
+    have been tried on all folds; before that nothing is kept. The table is kept in the store, so that --data can repeat a
+    training after its source has changed.
 
     \b
     Example:

@@ -5,7 +5,7 @@ import pytest
 
 from slipway.problem import Gate
 from slipway.training.compare import Goal
-from slipway.training.gate import Verdict, interval, judge, shuffled_chance
+from slipway.training.gate import Verdict, interval, judge, percent, shuffled_chance
 from slipway.training.looks import Held, Look, Looks, past_looks
 from slipway.training.metrics import Scored
 from slipway.training.units import Units, single
@@ -168,7 +168,14 @@ def test_the_other_metrics_are_heard():
 def test_a_promotion_can_be_refused_whatever_the_figures_say():
     verdict = judge(RMSE, GOOD, BAD, DUMMY, GATE, FIRST).refused("a field leaks the target")
     assert (verdict.outcome, verdict.reasons[0]) == ("kept", "a field leaks the target")
-    assert verdict.meeting.gain > 0 and verdict.look == FIRST
+    assert verdict.meeting.gain > 0 and verdict.look == FIRST and verdict.to_json()["doubted"]
+
+
+@pytest.mark.parametrize(
+    ("share", "says"), [(0.00001, "below 0.01%"), (0.0667, "6.7%"), (0.985, "98%"), (0.996, "above 99%"), (1.0, "100%")]
+)
+def test_a_chance_is_a_percentage_that_people_read(share, says):
+    assert percent(share) == says
 
 
 def test_for_a_metric_of_which_more_is_better_the_sign_turns():

@@ -55,12 +55,15 @@ class Verdict:
         These numbers; None when the challenger met nobody.
     look : Look or None
         What the meeting used of the hold-out, for the journal.
+    doubted : bool
+        Whether the first reason says that the numbers cannot be trusted.
     """
 
     outcome: str
     reasons: tuple[str, ...]
     meeting: Meeting | None = None
     look: Look | None = None
+    doubted: bool = False
 
     @property
     def promoted(self) -> bool:
@@ -71,17 +74,17 @@ class Verdict:
         return replace(self, reasons=(reason, *self.reasons))
 
     def refused(self, reason: str) -> "Verdict":
-        """The champion is kept whatever the figures say, for this reason, which comes first."""
-        return replace(self, outcome="kept", reasons=(reason, *self.reasons))
+        """The champion is kept whatever the figures say, which this reason, the first, casts doubt on."""
+        return replace(self, outcome="kept", reasons=(reason, *self.reasons), doubted=True)
 
     def advising(self, advice: str) -> "Verdict":
         """The same verdict with what to do at its end."""
         return replace(self, reasons=(*self.reasons, advice))
 
     def to_json(self) -> dict[str, Any]:
-        """``outcome``, ``reasons`` and, if there was a meeting, its ``figures``."""
+        """``outcome``, ``reasons`` and, if there was a meeting, its ``figures``; ``doubted`` where it is so."""
         figures = {"figures": msgspec.to_builtins(self.meeting)} if self.meeting else {}
-        return {"outcome": self.outcome, "reasons": list(self.reasons)} | figures
+        return {"outcome": self.outcome, "reasons": list(self.reasons)} | figures | ({"doubted": True} if self.doubted else {})
 
 
 def interval(metric: str, scored: Scored, confidence: float, seed: int, units: Units) -> Interval:

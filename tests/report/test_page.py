@@ -12,6 +12,7 @@ from reports import documents
 from slipway.model.contents import Estimate, Ranked
 from slipway.model.meeting import Meeting
 from slipway.report.documents import Documents, Verdict, joined, verdict_of
+from slipway.report.numbers import aligned
 from slipway.report.page import standalone
 from slipway.report.worries import worries
 from slipway.table.schema import Field, Schema
@@ -211,7 +212,7 @@ def test_the_notes_of_the_training_are_among_the_worries():
     [
         (
             met(),
-            "RMSE 4,240 on 250 rows, the champion before it 4,297 on the same: a gain of 57 (90 % interval 12 to 101). It is",
+            "RMSE 4,240 on 250 rows, the champion before it 4,297 on the same: a gain of 57.0 (90 % interval 12.0 to 101.0). ",
         ),
         (met(chance=0.051), "It may be chance"),
         (met(low=-9.0, chance=0.05), "It is better beyond chance"),
@@ -222,6 +223,26 @@ def test_the_notes_of_the_training_are_among_the_worries():
 def test_it_says_by_how_much_it_is_better_than_what_ran_before(figures, says):
     page = Page(read(documents("regression", verdict=Verdict("promoted", figures=figures))))
     assert says in " ".join(page.one("main")[1].replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+def test_a_model_far_better_than_the_baseline_keeps_its_digits():
+    tiny = {"rival": "baseline", "gain": 1.8634, "low": 1.79, "high": 1.93, "metric": "rmse"}
+    verdict = Verdict("promoted", figures=msgspec.structs.replace(met(), challenger=0.004579, against=1.868, **tiny))
+    of = changed(documents("regression", verdict=verdict), value=0.004579, low=0.0041, high=0.0051, baseline=1.868)
+    text = Page(read(of)).one("main")[1]
+    assert "0.004579 (0.004100 to 0.005100)" in text and "RMSE 0.004579 on 250 rows" in text and "0.005" not in text.split()
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([12.5, 0.01], ["12.50", "0.01"]),
+        ([0.00012, 0.0001], ["0.000120", "0.000100"]),
+        ([0.00002092, 0.00001], ["2.092e−05", "1e−05"]),
+    ],
+)
+def test_numbers_that_are_read_together(values, shown):
+    assert aligned(values) == shown
 
 
 def test_figures_that_a_leak_made_are_not_called_better():

@@ -120,7 +120,8 @@ def comparison(of: Documents) -> str:
     met = of.verdict.figures
     if met is None:
         return ""
-    new, old, gain, low, high = aligned([met.challenger, met.against, met.gain, met.low, met.high])
+    new, old = number(met.challenger), number(met.against)
+    gain, low, high = aligned([met.gain, met.low, met.high])
     rival = "the champion before it" if met.rival == "champion" else "a baseline that ignores all fields"
     reached = f"{opening(met.metric)} {new} on {counted(met.rows, 'row')}, {rival} {old} on the same"
     return f"{reached}: a gain of {gain} ({percent(met.confidence)} interval {low} to {high}). {_sure(of.verdict)}"

@@ -17,6 +17,7 @@ from slipway.report.figures import effect_figures, target_figure
 from slipway.report.fit import fit_figures
 from slipway.report.markdown import card
 from slipway.report.meanings import GREATER
+from slipway.report.numbers import aligned
 from slipway.report.page import sections, standalone
 from slipway.report.summary import answers
 from slipway.report.worries import worries
@@ -124,9 +125,9 @@ def test_the_same_documents_give_the_same_bytes():
     assert standalone(documents()) == standalone(documents())
 
 
-def met(rival="champion", gain=57.0, low=12.0, high=101.0):
+def met(rival="champion", gain=57.0, low=12.0, high=101.0, chance=0.01):
     figures = {"metric": "rmse", "rival": rival, "rows": 250, "challenger": 4240.0, "against": 4297.0, "confidence": 0.9}
-    return Meeting(**figures, gain=gain, low=low, high=high, chance=0.01, allowed=0.05, yearly=None, look=1)
+    return Meeting(**figures, gain=gain, low=low, high=high, chance=chance, allowed=0.05, yearly=None, look=1)
 
 
 @pytest.mark.parametrize(
@@ -136,11 +137,18 @@ def met(rival="champion", gain=57.0, low=12.0, high=101.0):
         (Verdict("promoted"), False, "hen commit artifacts/ and push: this model replaces what runs now"),
         (Verdict("promoted", at="2026-11-21T23:00:00Z"), True, "This model runs now"),
         (
-            Verdict("kept", ("the gain is too small",)),
+            Verdict("kept", ("the gain is too small",), against="12" * 32),
             False,
             "Keep what runs now. To serve this model all the same: slipway promote",
         ),
         (Verdict("kept", figures=met("baseline")), False, "Improve it: add rows or fields, and train again."),
+        (Verdict("kept", ("only 9 rows are held out",)), False, "Add rows, and train again. To serve this model"),
+        (Verdict("kept", ("it is the champion",), against="abcdef" * 10), False, "This model runs now."),
+        (
+            Verdict("kept", ("x: put it in drop",), figures=met("baseline"), doubted=True),
+            False,
+            "Do what the first reason says",
+        ),
     ],
 )
 def test_the_advice_follows_the_verdict(verdict, served, says):
@@ -330,9 +338,10 @@ def test_the_notes_of_the_training_are_among_the_worries():
     [
         (
             met(),
-            "RMSE 4,240 on 250 rows, the champion before it 4,297 on the same: a gain of 57 (90 % interval 12 to 101). It is",
+            "RMSE 4,240 on 250 rows, the champion before it 4,297 on the same: a gain of 57.0 (90 % interval 12.0 to 101.0). ",
         ),
-        (met(low=-9.0), "It may be chance"),
+        (met(chance=0.051), "It may be chance"),
+        (met(low=-9.0, chance=0.05), "It is better beyond chance"),
         (met(gain=-57.0, low=-101.0, high=-12.0), "It is not better"),
         (met("baseline"), "a baseline that ignores all fields 4,297"),
     ],
@@ -340,6 +349,32 @@ def test_the_notes_of_the_training_are_among_the_worries():
 def test_it_says_by_how_much_it_is_better_than_what_ran_before(figures, says):
     page = Page(read(documents("regression", verdict=Verdict("promoted", figures=figures))))
     assert says in " ".join(page.one("main")[1].replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+def test_a_model_far_better_than_the_baseline_keeps_its_digits():
+    tiny = {"rival": "baseline", "gain": 1.8634, "low": 1.79, "high": 1.93, "metric": "rmse"}
+    verdict = Verdict("promoted", figures=msgspec.structs.replace(met(), challenger=0.004579, against=1.868, **tiny))
+    of = changed(documents("regression", verdict=verdict), value=0.004579, low=0.0041, high=0.0051, baseline=1.868)
+    text = Page(read(of)).one("main")[1]
+    assert "0.004579 (0.004100 to 0.005100)" in text and "RMSE 0.004579 on 250 rows" in text and "0.005" not in text.split()
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([12.5, 0.01], ["12.50", "0.01"]),
+        ([0.00012, 0.0001], ["0.000120", "0.000100"]),
+        ([0.00002092, 0.00001], ["2.092e−05", "1e−05"]),
+    ],
+)
+def test_numbers_that_are_read_together(values, shown):
+    assert aligned(values) == shown
+
+
+def test_figures_that_a_leak_made_are_not_called_better():
+    verdict = Verdict("kept", ("x tells the target",), figures=met("baseline"), doubted=True)
+    text = Page(read(documents("regression", verdict=verdict))).one("main")[1]
+    assert "these figures cannot be trusted" in text and "beyond chance" not in text
 
 
 def test_the_champions_before_are_told_from_the_newest_on():

@@ -104,7 +104,8 @@ def _report(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> "Pat
     from slipway.report.page import standalone
     from slipway.store.atomic import replace, unwritable
 
-    of = joined(documents_of(outcome.bundle, problem.name, problem.purpose), outcome.bundle.digest, outcome.verdict.to_json())
+    verdict = outcome.verdict.to_json() | {"against": outcome.champion}
+    of = joined(documents_of(outcome.bundle, problem.name, problem.purpose), outcome.bundle.digest, verdict)
     path = store.root / "report.html"
     try:
         replace(path, standalone(of))

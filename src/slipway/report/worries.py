@@ -16,6 +16,7 @@ MISCALIBRATED = 0.03
 UNFOUND = 0.3  # recall
 RARE = 0.05
 MISSING = 0.3
+NOTABLE = 0.1  # of the metric of all rows, or of what it lacks to 1: how much worse some rows are
 SUSPICIOUS = {"r2": 0.99, "roc_auc": 0.995, "accuracy": 0.995}
 NAMED = 3
 
@@ -35,9 +36,15 @@ def worries(of: Documents) -> list[Worry]:
         found += [*_fields(of, of.evaluation), *_parts(of.evaluation), *_labels(of, of.evaluation), *_honesty(of.evaluation)]
     found += [
         *_size(of),
-        *(Worry("Note of the training", f"{note[:1].upper()}{note[1:].rstrip('.')}.") for note in of.metrics.notes),
+        *(Worry("Note of the training", _sentence(note, of)) for note in of.metrics.notes),
     ]
     return found
+
+
+def _sentence(note: str, of: Documents) -> str:
+    """A note with a capital, unless it begins with the name of a column."""
+    named = note.startswith(tuple(f"{name} " for name in (*of.schema.names, *of.schema.unlearned)))
+    return f"{note if named else note[:1].upper() + note[1:]}".rstrip(".") + "."
 
 
 def _doubts(of: Documents) -> Iterator[Worry]:
@@ -69,13 +76,13 @@ def _too_good(of: Documents) -> Iterator[Worry]:
 
 def _fields(of: Documents, found: Evaluation) -> Iterator[Worry]:
     losses = [max(0.0, one.loss.value) for one in found.importance]
-    if len(losses) > 1 and max(losses) > 0 and max(losses) / sum(losses) >= DOMINATES:
-        top = found.importance[0].field
+    needed = {one.field for one in found.importance if one.loss.low > 0}
+    top = found.importance[0].field if found.importance else ""
+    if len(losses) > 1 and top in needed and max(losses) / sum(losses) >= DOMINATES:
         text = (
             f"Check where {top} comes from: if it is wrong, missing or known only afterwards, the answers are of little use."
         )
         yield Worry(f"One field, {top}, decides nearly everything", text)
-    needed = {one.field for one in found.importance if one.loss.low > 0}
     gaps = [f"{one.name} ({share(one.missing)})" for one in found.fields if one.name in needed and one.missing >= MISSING]
     if gaps:
         others = " and others" if len(gaps) > NAMED else ""
@@ -97,10 +104,11 @@ def _parts(found: Evaluation) -> Iterator[Worry]:
 
 
 def _worse(found: Evaluation, value: float) -> bool:
-    """Slices are sorted, the worst first: the first tells which side of the whole is the worse one."""
+    """Notably worse. Slices are sorted, the worst first: the first tells which side of the whole is the worse one."""
     assert found.slices
-    worst = found.slices.worst[0].estimate.value
-    return (value - found.slices.whole) * (worst - found.slices.whole) > 0
+    whole, worst = found.slices.whole, found.slices.worst[0].estimate.value
+    greater_is_better = worst < whole
+    return (whole - value) >= NOTABLE * (1 - whole) > 0 if greater_is_better else value - whole >= NOTABLE * whole > 0
 
 
 def _labels(of: Documents, found: Evaluation) -> Iterator[Worry]:

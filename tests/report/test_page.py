@@ -10,7 +10,7 @@ from bundles import SCHEMA
 from page import Page
 from reports import documents
 from slipway.model.contents import Counts, Estimate, Ranked
-from slipway.model.evaluation import IntervalLevel, Intervals
+from slipway.model.evaluation import Importance, IntervalLevel, Intervals
 from slipway.model.meeting import Meeting
 from slipway.report.documents import Documents, Verdict, joined, verdict_of
 from slipway.report.figures import effect_figures, target_figure
@@ -318,6 +318,27 @@ def test_an_interval_of_equal_sides_is_said_once(above, says):
     assert f"For a medium-sized answer, {says}" in answers(replace(of, evaluation=evaluation))
 
 
+@pytest.mark.parametrize(
+    "task, by, told", [("regression", 1.05, False), ("regression", 1.2, True), ("binary", 1.05, False), ("binary", 1.2, True)]
+)
+def test_a_part_that_is_hardly_worse_does_not_worry(task, by, told):
+    of = documents(task)
+    whole = of.evaluation.slices.whole
+    value = whole * by if task == "regression" else 1 - (1 - whole) * by
+    part = msgspec.structs.replace(of.evaluation.slices.worst[0], estimate=Estimate(value, value, value), apart=True)
+    slices = msgspec.structs.replace(of.evaluation.slices, worst=(part,))
+    found = worries(replace(of, evaluation=msgspec.structs.replace(of.evaluation, slices=slices)))
+    assert ("It is clearly worse for some rows" in [worry.title for worry in found]) == told
+
+
+@pytest.mark.parametrize("low, told", [(0.01, True), (-0.01, False)])
+def test_one_field_decides_only_where_it_is_needed_beyond_chance(low, told):
+    of = documents()
+    ranked = (Importance("age", Estimate(0.1, low, 0.2)), Importance("bmi", Estimate(0.001, -0.01, 0.01)))
+    found = worries(replace(of, evaluation=msgspec.structs.replace(of.evaluation, importance=ranked)))
+    assert ("One field, age, decides nearly everything" in [worry.title for worry in found]) == told
+
+
 def test_probabilities_that_are_off_by_more_than_chance_worry():
     of = documents()
     assert "Probabilities are poorly calibrated" not in [worry.title for worry in worries(of)]
@@ -331,6 +352,16 @@ def test_the_notes_of_the_training_are_among_the_worries():
     of = documents()
     noted = replace(of, metrics=msgspec.structs.replace(of.metrics, notes=("464 of 480 held-out rows have a twin",)))
     assert worries(noted)[-1].text == "464 of 480 held-out rows have a twin."
+
+
+def test_a_note_keeps_the_names_of_columns_as_they_are():
+    of = documents()
+    notes = ("age nearly tells the target by itself.", "only 11 rows are held out")
+    noted = replace(of, metrics=msgspec.structs.replace(of.metrics, notes=notes))
+    assert [worry.text for worry in worries(noted)[-2:]] == [
+        "age nearly tells the target by itself.",
+        "Only 11 rows are held out.",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from slipway.report.figures import effect_figures, target_figure
 from slipway.report.fit import fit_figures
 from slipway.report.markdown import card
 from slipway.report.meanings import GREATER
-from slipway.report.page import sections, standalone
+from slipway.report.page import EARLIER, sections, standalone
 from slipway.report.summary import answers
 from slipway.report.worries import worries
 from slipway.table.schema import Field, Schema
@@ -216,6 +216,21 @@ def test_only_worse_parts_are_listed(values, metric, whole, says, hidden):
     text = " ".join(Page(read(of)).one("main")[1].split())
     assert says in text and hidden not in text
     assert ("It is clearly worse for some rows" in text) == bool(says)
+
+
+def test_the_leaderboard_says_what_left_early_and_that_its_mean_cannot_be_compared():
+    of = documents()
+    nothing = Ranked("baseline", {}, 4_900.0, 310.0, False, "ignores all features")
+    early = Ranked("boosting", {"max_iter": 9}, 3_012.0, 84.0, False, "left after round 1 of 3")
+    board = of.metrics.leaderboard
+    for entries, title, warned in (
+        ((*board, nothing, early), "All 2 settings and the baseline", True),
+        ((*board, nothing), "All 1 setting and the baseline", False),
+    ):
+        page = Page(read(replace(of, metrics=msgspec.structs.replace(of.metrics, leaderboard=entries))))
+        text = page.one("main")[1]
+        assert title in [heading for _, heading in page.all("summary")]
+        assert (EARLIER in text) == ("left after round 1 of 3" in text) == warned
 
 
 def test_which_metrics_grow_with_quality():

@@ -7,6 +7,7 @@ import click
 
 from slipway.cli import options
 from slipway.errors import BundleError
+from slipway.report.numbers import number
 
 if TYPE_CHECKING:
     from slipway.store.local import LocalStore
@@ -70,7 +71,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
     if champion["problem"] != status["problem"]:
         lines.append(f"          OF ANOTHER PROBLEM, {champion['problem']}: slipway serve refuses it; run slipway train")
     if champion["sound"]:
-        shown = ", ".join(f"{name} {value:.5g}" for name, value in champion["holdout"].items())
+        shown = ", ".join(f"{name} {number(value)}" for name, value in champion["holdout"].items())
         lines += [f"          {champion['candidate']} model of {champion['target']}; {shown}", "          sound"]
     else:
         lines.append(f"          DAMAGED: {champion['damage']}")

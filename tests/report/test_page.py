@@ -10,7 +10,7 @@ from bundles import SCHEMA
 from page import Page
 from reports import documents
 from slipway.model.contents import Counts, Estimate, Ranked
-from slipway.model.evaluation import Importance, IntervalLevel, Intervals
+from slipway.model.evaluation import Importance, IntervalLevel, Intervals, Residuals
 from slipway.model.meeting import Meeting
 from slipway.report.documents import Documents, Verdict, joined, verdict_of
 from slipway.report.figures import effect_figures, target_figure
@@ -18,7 +18,7 @@ from slipway.report.fit import fit_figures
 from slipway.report.markdown import card
 from slipway.report.meanings import GREATER
 from slipway.report.numbers import aligned
-from slipway.report.page import sections, standalone
+from slipway.report.page import EARLIER, sections, standalone
 from slipway.report.summary import answers
 from slipway.report.worries import worries
 from slipway.table.schema import Field, Schema
@@ -224,6 +224,54 @@ def test_only_worse_parts_are_listed(values, metric, whole, says, hidden):
     text = " ".join(Page(read(of)).one("main")[1].split())
     assert says in text and hidden not in text
     assert ("It is clearly worse for some rows" in text) == bool(says)
+
+
+def test_the_leaderboard_says_what_left_early_and_that_its_mean_cannot_be_compared():
+    of = documents()
+    nothing = Ranked("baseline", {}, 4_900.0, 310.0, False, "ignores all features")
+    early = Ranked("boosting", {"max_iter": 9}, 3_012.0, 84.0, False, "left after round 1 of 3")
+    board = of.metrics.leaderboard
+    for entries, title, warned in (
+        ((*board, nothing, early), "All 2 settings and the baseline", True),
+        ((*board, nothing), "All 1 setting and the baseline", False),
+    ):
+        page = Page(read(replace(of, metrics=msgspec.structs.replace(of.metrics, leaderboard=entries))))
+        text = page.one("main")[1]
+        assert title in [heading for _, heading in page.all("summary")]
+        assert (EARLIER in text) == ("left after round 1 of 3" in text) == warned
+
+
+@pytest.mark.parametrize(
+    "metric, wrong, rows, says",
+    [
+        ("rmse", 30.0, 250, "10 of 250 rows make up 97\N{NO-BREAK SPACE}% of the squared error. Look at these rows first."),
+        (
+            "rmse",
+            30.0,
+            9_000,
+            "10 of 250 rows in a sample make up 97\N{NO-BREAK SPACE}% of the squared error. Look at these rows first.",
+        ),
+        ("rmse", 2.0, 250, ""),
+        ("mae", 30.0, 250, ""),
+    ],
+)
+def test_a_few_rows_that_decide_the_metric_worry(metric, wrong, rows, says):
+    of = documents("regression")
+    residuals = Residuals(predicted=(0.0,) * 250, actual=(wrong,) * 10 + (1.0,) * 240, bands=of.evaluation.residuals.bands)
+    evaluation = msgspec.structs.replace(of.evaluation, metric=metric, rows=rows, residuals=residuals)
+    told = {worry.title: worry.text for worry in worries(replace(of, evaluation=evaluation))}
+    assert told.get("A few rows decide the metric", "") == says
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_on_a_phone_every_cell_of_a_wide_table_is_told_by_its_heading(task):
+    text = read(documents(task))
+    tables = re.findall(r'<table class="table stacked">.*?</table>', text, re.DOTALL)
+    assert len(tables) >= 3
+    for one in tables:
+        heads = list(re.findall(r'<th scope="col"[^>]*>([^<]*)<', one))[1:]
+        cells = re.findall(r"<td[^>]*>", one)
+        assert [re.search('data-head="([^"]*)"', cell)[1] for cell in cells] == heads * (len(cells) // len(heads))
 
 
 def test_which_metrics_grow_with_quality():

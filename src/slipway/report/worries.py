@@ -20,6 +20,9 @@ MISSING = 0.3
 NOTABLE = 0.1  # of the metric of all rows, or of what it lacks to 1: how much worse some rows are
 SUSPICIOUS = {"r2": 0.99, "roc_auc": 0.995, "accuracy": 0.995}
 NAMED = 3
+FEW = 0.04  # of the rows; of normal errors they make up a quarter of the squares, of double exponential ones three eighths
+DECISIVE = 0.5  # of the squared errors
+SQUARED = ("rmse", "r2")
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,13 @@ def worries(of: Documents) -> list[Worry]:
     """The worries, the gravest first."""
     found = [*_doubts(of), *_too_good(of)]
     if of.evaluation:
-        found += [*_fields(of, of.evaluation), *_parts(of.evaluation), *_labels(of, of.evaluation), *_honesty(of.evaluation)]
+        found += [
+            *_fields(of, of.evaluation),
+            *_tail(of.evaluation),
+            *_parts(of.evaluation),
+            *_labels(of, of.evaluation),
+            *_honesty(of.evaluation),
+        ]
     found += [
         *_size(of),
         *(Worry("Note of the training", _sentence(note, of)) for note in of.metrics.notes),
@@ -89,6 +98,21 @@ def _fields(of: Documents, found: Evaluation) -> Iterator[Worry]:
         others = " and others" if len(gaps) > NAMED else ""
         text = f"Rows get poorer answers without {', '.join(gaps[:NAMED])}{others}, which so many rows lack."
         yield Worry("Fields it needs are often missing", text)
+
+
+def _tail(found: Evaluation) -> Iterator[Worry]:
+    """Where squares count, a few rows with large errors may decide the metric; of many rows, a sample tells."""
+    if found.residuals is None or found.metric not in SQUARED:
+        return
+    pairs = zip(found.residuals.actual, found.residuals.predicted)
+    squares = sorted(((actual - predicted) ** 2 for actual, predicted in pairs), reverse=True)
+    few, all_of_them = max(1, round(FEW * len(squares))), sum(squares)
+    if len(squares) < 1 / FEW or sum(squares[:few]) <= DECISIVE * all_of_them:
+        return
+    sampled = " in a sample" if len(squares) < found.rows else ""
+    part = f"{100 * sum(squares[:few]) / all_of_them:.0f}\N{NO-BREAK SPACE}%"
+    text = f"{few:,} of {counted(len(squares), 'row')}{sampled} make up {part} of the squared error. Look at these rows first."
+    yield Worry("A few rows decide the metric", text)
 
 
 def _parts(found: Evaluation) -> Iterator[Worry]:

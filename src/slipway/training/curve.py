@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from slipway.report.numbers import number
 from slipway.training.candidates import Trial, learner
 from slipway.training.compare import Goal, Rows, fit
 from slipway.training.dataset import Table
 from slipway.training.gate import drawn_gains
 from slipway.training.metrics import METRICS, Scored, value
+from slipway.training.resampling import significant
 from slipway.training.sample import WHOLE
 from slipway.training.units import single
 
@@ -39,7 +41,8 @@ class Doubling:
     error: float
 
     def __str__(self) -> str:
-        return f"doubling from {self.rows // 2:,} gained {self.gain:.2g} ± {self.error:.2g}"
+        gain, error = (number(significant(one, 2)) for one in (self.gain, self.error))
+        return f"doubling from {self.rows // 2:,} gained {gain} ± {error}"
 
     @property
     def useful(self) -> bool:

@@ -28,9 +28,9 @@ def read(of: Documents) -> str:
 def test_it_says_what_the_model_is_for_how_good_it_is_and_what_to_do(task):
     page = Page(read(documents(task)))
     question = {
-        "regression": "What is charges, given 4 fields?",
-        "binary": "Is approved Y or N, given 4 fields?",
-        "multiclass": "Which of 3 labels is grade, given 4 fields?",
+        "regression": "Predicting charges from 4 fields",
+        "binary": "Predicting approved from 4 fields",
+        "multiclass": "Predicting grade from 4 fields",
     }
     assert page.one("h1")[1] == question[task]
     text = " ".join(page.one("main")[1].split())
@@ -72,7 +72,7 @@ def test_every_part_of_the_evaluation_is_shown(task):
 
 def test_a_bundle_of_format_1_has_a_report_too():
     page = Page(read(replace(documents(), evaluation=None)))
-    assert page.one("h1")[1] == "Is approved Y or N, given 4 fields?"
+    assert page.one("h1")[1] == "Predicting approved from 4 fields"
     assert not page.all("svg", class_="chart")
 
 

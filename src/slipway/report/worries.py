@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from slipway.model.evaluation import Evaluation
 from slipway.report.documents import Documents
+from slipway.report.figures import worse_parts
 from slipway.report.meanings import opening
 from slipway.report.numbers import counted, number, percent, share
 from slipway.report.summary import beats
@@ -86,7 +87,7 @@ def _fields(of: Documents, found: Evaluation) -> Iterator[Worry]:
 def _parts(found: Evaluation) -> Iterator[Worry]:
     if not found.slices:
         return
-    apart = [one for one in found.slices.worst if one.apart and _worse(found, one.estimate.value)]
+    apart = [one for one in worse_parts(found.slices) if one.apart]
     if not apart:
         return
     named = [f"{one.field}: {one.part} ({number(one.estimate.value)}, {counted(one.rows, 'row')})" for one in apart[:NAMED]]
@@ -94,13 +95,6 @@ def _parts(found: Evaluation) -> Iterator[Worry]:
     whole = f"{opening(found.slices.metric)} is {number(found.slices.whole)} over all rows"
     text = f"{whole}, but worse for {'; '.join(named)}{more}."
     yield Worry("It is clearly worse for some rows", text)
-
-
-def _worse(found: Evaluation, value: float) -> bool:
-    """Slices are sorted, the worst first: the first tells which side of the whole is the worse one."""
-    assert found.slices
-    worst = found.slices.worst[0].estimate.value
-    return (value - found.slices.whole) * (worst - found.slices.whole) > 0
 
 
 def _labels(of: Documents, found: Evaluation) -> Iterator[Worry]:
@@ -121,12 +115,13 @@ def _honesty(found: Evaluation) -> Iterator[Worry]:
     if found.reliability and found.reliability.error.value > max(MISCALIBRATED, found.reliability.chance):
         points = number(round(100 * found.reliability.error.value, 1))
         yield Worry(
-            "Probabilities do not come true", f"They are off by {points} points on average. Use them to rank, not to count."
+            "Probabilities are poorly calibrated",
+            f"They are off by {points} points on average. Use them to rank, not to count.",
         )
     for level in found.intervals.levels if found.intervals else ():
         if level.coverage.high < level.level:
             held = share(level.coverage.value)
-            text = f"Intervals of {percent(level.level)} hold the truth in only {held} of the held-out rows."
+            text = f"Intervals of {percent(level.level)} contain the actual value in only {held} of the held-out rows."
             yield Worry("Prediction intervals are too narrow", text)
 
 

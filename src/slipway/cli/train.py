@@ -131,7 +131,9 @@ def show(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> None:
     for metric, one in metrics.holdout.metrics.items():
         dummy = metrics.holdout.baseline[metric]
         click.echo(f"  {metric:<18} {one.value:.5g}  ({one.low:.5g} to {one.high:.5g}; baseline {dummy:.5g})")
-    click.echo(f"  {'one row':<18} {outcome.latency_us:.0f} µs")
+    limit = problem.serving.max_row_microseconds
+    estimated = f", {outcome.estimated_us:.0f} µs estimated (limit {limit:g})" if outcome.estimated_us else ""
+    click.echo(f"  {'one row':<18} {outcome.latency_us:.0f} µs measured{estimated}")
     for note in metrics.notes:
         click.echo(f"Note: {note}.")
     click.echo(f"\nVerdict: {outcome.verdict.outcome}")

@@ -304,6 +304,7 @@ def test_check_says_what_is_wrong_by_column(run):
     run("init", "loan.csv", "--target", "Loan_Status")
     clean = run("check", "loan.csv")
     assert clean.exit_code == 0 and "0 findings" in clean.output
+    assert "There is no champion yet: the table was compared with the source, loan.csv." in clean.output
     frame = pd.read_csv("loan.csv", dtype=str, keep_default_na=False)
     frame.loc[0, "Property_Area"] = "Moon"
     frame.loc[1, "ApplicantIncome"] = "-5"

@@ -9,7 +9,7 @@ import pytest
 from bundles import SCHEMA
 from page import Page
 from reports import documents
-from slipway.model.contents import Counts, Estimate, Ranked
+from slipway.model.contents import Counts, Estimate, Ranked, Start
 from slipway.model.evaluation import IntervalLevel, Intervals
 from slipway.model.meeting import Meeting
 from slipway.report.documents import Documents, Verdict, joined, verdict_of
@@ -317,6 +317,21 @@ def test_probabilities_that_are_off_by_more_than_chance_worry():
     wrong = msgspec.structs.replace(found, error=Estimate(0.09, 0.04, 0.14), chance=0.05)
     off = replace(of, evaluation=msgspec.structs.replace(of.evaluation, reliability=wrong))
     assert "They are off by 9 points on average. Use them to rank, not to count." in [worry.text for worry in worries(off)]
+
+
+def test_without_costs_it_is_the_default_threshold_that_is_shown():
+    of = documents("binary")
+    free = tuple(msgspec.structs.replace(point, cost=None) for point in of.evaluation.curve)
+    text = read(replace(of, evaluation=msgspec.structs.replace(of.evaluation, curve=free)))
+    assert "This is the default: set costs in slipway.yaml" in text and "default threshold" in text
+    assert "chosen threshold" not in text and "This is the default" not in read(of)
+
+
+def test_it_says_when_a_champion_is_needed_to_repeat_it():
+    of = documents()
+    started = replace(of, model=msgspec.structs.replace(of.model, start=(Start("linear", {}),)))
+    assert "It was also started from settings of the champion" in read(started) and "also started" not in read(of)
+    assert b"with this bundle or its champion as the champion" in card(started)
 
 
 def test_the_notes_of_the_training_are_among_the_worries():

@@ -72,7 +72,10 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines.append(f"          OF ANOTHER PROBLEM, {champion['problem']}: slipway serve refuses it; run slipway train")
     if champion["sound"]:
         shown = ", ".join(f"{name} {value:.5g}" for name, value in champion["holdout"].items())
-        lines += [f"          {champion['candidate']} model of {champion['target']}; {shown}", "          sound"]
+        lines += [
+            f"          {champion['candidate']} model of {champion['target']}; {shown}",
+            "          files match the digest",
+        ]
     else:
         lines.append(f"          DAMAGED: {champion['damage']}")
     reasons = champion["verdict"].get("reasons", [])

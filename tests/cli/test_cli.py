@@ -178,7 +178,7 @@ def test_status_promote_and_rollback(run, store):
         assert (result.code, result.err) == (0, "")
         assert result.out.startswith(f"{digest[:12]} is the champion. Commit artifacts/champion.json")
     shown = run("status").out
-    assert f"champion  {two}" in shown and "sound" in shown and "rmse 0.8" in shown
+    assert f"champion  {two}" in shown and "files match the digest" in shown and "rmse 0.8" in shown
     assert run("rollback").out.startswith(f"{one[:12]} is the champion again")
     assert store.pointer().digest == one
     assert_one_line(run("rollback"), 5, "has no earlier champion. Choose one with slipway promote DIGEST")

@@ -1,5 +1,6 @@
 """What trainings read is kept, and `slipway train --data` repeats them after the source has moved on."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -71,6 +72,7 @@ def test_a_fresh_clone_of_the_shipped_problem_trains(run, tmp_path, monkeypatch)
     done = run("train", "--if-changed")
     assert done.exit_code == 0, done.output
     assert "Fetching data/insurance.csv: slipway sample insurance data/insurance.csv\n" in done.output
+    assert re.search(r"\n  one row +\d+ µs measured, \d+ µs estimated \(limit 28\)\n", done.output)
     assert run("train", "--if-changed").output == "Nothing changed since the last training; the champion stays.\n"
 
 

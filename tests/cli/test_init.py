@@ -106,6 +106,15 @@ def test_a_table_of_every_habit_needs_no_edit(run, tmp_path):
     assert "constant: always 'us'" in text and "take it out of this list" in text
     assert re.search(r"# +issued +date", text) and re.search(r"# +grade +category of 2: A, B, .*% missing \(\?\)", text)
     assert re.search(r"\n  ratio: \[unknown\] +# [0-9]+ cells\n", text)
+    assert re.search(r"\nname: book\n# purpose: … +# one sentence; the report begins with it\n", text)
+
+
+def test_a_few_missing_cells_are_not_none(run, tmp_path):
+    frame = pd.DataFrame({"x": RANDOM.random(2_000), "y": RANDOM.random(2_000)})
+    frame.loc[7, "x"] = None
+    frame.to_csv("few.csv", index=False)
+    assert run("init", "few.csv", "--target", "y").exit_code == 0
+    assert ", less than 0.1% missing" in (tmp_path / "slipway.yaml").read_text()
 
 
 def test_columns_of_parquet_that_nobody_can_learn_from_are_left_out(run):
@@ -295,6 +304,7 @@ def test_check_says_what_is_wrong_by_column(run):
     run("init", "loan.csv", "--target", "Loan_Status")
     clean = run("check", "loan.csv")
     assert clean.exit_code == 0 and "0 findings" in clean.output
+    assert "There is no champion yet: the table was compared with the source, loan.csv." in clean.output
     frame = pd.read_csv("loan.csv", dtype=str, keep_default_na=False)
     frame.loc[0, "Property_Area"] = "Moon"
     frame.loc[1, "ApplicantIncome"] = "-5"

@@ -9,7 +9,7 @@ import pytest
 from bundles import SCHEMA
 from page import Page
 from reports import documents
-from slipway.model.contents import Counts, Estimate, Ranked
+from slipway.model.contents import Counts, Estimate, Ranked, Start
 from slipway.model.evaluation import Importance, IntervalLevel, Intervals, Residuals
 from slipway.model.meeting import Meeting
 from slipway.report.documents import Documents, Verdict, joined, verdict_of
@@ -36,9 +36,9 @@ def read(of: Documents) -> str:
 def test_it_says_what_the_model_is_for_how_good_it_is_and_what_to_do(task):
     page = Page(read(documents(task)))
     question = {
-        "regression": "What is charges, given 4 fields?",
-        "binary": "Is approved Y or N, given 4 fields?",
-        "multiclass": "Which of 3 labels is grade, given 4 fields?",
+        "regression": "Predicting charges from 4 fields",
+        "binary": "Predicting approved from 4 fields",
+        "multiclass": "Predicting grade from 4 fields",
     }
     assert page.one("h1")[1] == question[task]
     text = " ".join(page.one("main")[1].split())
@@ -80,7 +80,7 @@ def test_every_part_of_the_evaluation_is_shown(task):
 
 def test_a_bundle_of_format_1_has_a_report_too():
     page = Page(read(replace(documents(), evaluation=None)))
-    assert page.one("h1")[1] == "Is approved Y or N, given 4 fields?"
+    assert page.one("h1")[1] == "Predicting approved from 4 fields"
     assert not page.all("svg", class_="chart")
 
 
@@ -394,6 +394,21 @@ def test_probabilities_that_are_off_by_more_than_chance_worry():
     wrong = msgspec.structs.replace(found, error=Estimate(0.09, 0.04, 0.14), chance=0.05)
     off = replace(of, evaluation=msgspec.structs.replace(of.evaluation, reliability=wrong))
     assert "They are off by 9 points on average. Use them to rank, not to count." in [worry.text for worry in worries(off)]
+
+
+def test_without_costs_it_is_the_default_threshold_that_is_shown():
+    of = documents("binary")
+    free = tuple(msgspec.structs.replace(point, cost=None) for point in of.evaluation.curve)
+    text = read(replace(of, evaluation=msgspec.structs.replace(of.evaluation, curve=free)))
+    assert "This is the default: set costs in slipway.yaml" in text and "default threshold" in text
+    assert "chosen threshold" not in text and "This is the default" not in read(of)
+
+
+def test_it_says_when_a_champion_is_needed_to_repeat_it():
+    of = documents()
+    started = replace(of, model=msgspec.structs.replace(of.model, start=(Start("linear", {}),)))
+    assert "It was also started from settings of the champion" in read(started) and "also started" not in read(of)
+    assert b"with this bundle or its champion as the champion" in card(started)
 
 
 def test_the_notes_of_the_training_are_among_the_worries():

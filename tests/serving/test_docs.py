@@ -106,6 +106,11 @@ def test_what_is_no_row_is_none_for_both(name, policy, row):
     assert not taken(decoder, row) and not validator.is_valid(row)
 
 
+def test_the_page_names_the_pages_to_read(serve):
+    page = serve("regression").test_client().get("/apidocs/").text
+    assert '<a href="/model">/model</a>' in page and '<a href="/report">/report</a>' in page
+
+
 @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
 @pytest.mark.parametrize("keys", ["", "key"])
 @pytest.mark.parametrize("policy", ["reject", "warn"])

@@ -1,10 +1,14 @@
+import re
 import shlex
 from functools import partial
 
+import numpy as np
 import pytest
 
 from page import TYPED, Page, crowded, start
+from slipway.model.encoding import Encoding, Output
 from slipway.serving.keys import FORM_FIELD
+from slipway.table.schema import Field, Schema
 
 
 @pytest.fixture
@@ -47,6 +51,32 @@ def test_a_range_that_only_warns_does_not_stop_the_browser(serve):
     answer = app.test_client().post("/", data=TYPED | {"age": "90"})
     assert answer.status_code == 200
     assert "age: a number outside the range" in Page(answer.text).one("ul", class_="warnings")[1]
+
+
+def test_a_hint_says_what_training_saw(serve):
+    fields = (
+        Field("age", "integer", minimum=18, maximum=64, missing=0, example=40),
+        Field("year", "integer", minimum=1990, maximum=2024, missing=0, example=2000),
+        Field("loan", "number", minimum=0, maximum=300_000, missing=0, example=5_000),
+        Field("member", "integer", minimum=0, maximum=1, missing=0, example=1),
+    )
+    encoding = Encoding(Schema(fields), tuple(Output("value", field.name, fill=0.0) for field in fields))
+    changes = {"schema": Schema(fields), "encoding": encoding, "rows": [{field.name: field.example for field in fields}]}
+    app = serve(weights=np.ones((4, 1)), settings="serving: {out_of_range: near}\nlimits: {age: [18, 64]}", **changes)
+    hints = [text for _, text in Page(app.test_client().get("/").text).all("p", class_="hint")][:4]
+    assert hints == ["18 to 64", "training saw 1990 to 2024", "training saw 0 to 300,000", "training saw 0 or 1"]
+
+
+def test_the_heading_is_the_purpose_if_there_is_one(serve):
+    assert Page(serve().test_client().get("/").text).one("h1")[1].strip() == "Predict charges"
+    app = serve(settings="purpose: How much will a patient cost?")
+    assert Page(app.test_client().get("/").text).one("h1")[1] == "How much will a patient cost?"
+
+
+def test_the_explanation_says_which_mean_it_starts_from(serve):
+    text = " ".join(Page(serve().test_client().post("/", data=TYPED).text).one("section", id="answer")[1].split())
+    assert re.search(r"the mean over a sample of \d+ held-out rows?, is [\d,]+\. Each field", text), text
+    assert re.search(r"Together the fields move it to [\d,]+\.", text)
 
 
 def test_every_control_has_a_label(serve):

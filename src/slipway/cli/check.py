@@ -57,6 +57,10 @@ def command(table: str, path: str | None) -> None:
     rows = "1 row" if len(frame) == 1 else f"{len(frame):,} rows"
     findings = "1 finding" if len(found) == 1 else f"{len(found)} findings"
     click.echo(f"{table}: {rows}, {findings} against the schema of {by}")
+    if pointer is None:
+        click.echo(
+            f"There is no champion yet: the table was compared with the source, {by}. From the same table nothing can differ."
+        )
     if any(finding.rejects for finding in found):
         sys.exit(TableError.exit_code)
 

@@ -75,7 +75,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines.append(f"          OF ANOTHER PROBLEM, {champion['problem']}: slipway serve refuses it; run slipway train")
     if champion["sound"]:
         shown = ", ".join(f"{name} {number(value)}" for name, value in champion["holdout"].items())
-        sound = "sound, except for the part that judged it" if champion["damage"] else "sound"
+        sound = "the files that serve match the digest" if champion["damage"] else "all files match the digest"
         lines += [f"          {champion['candidate']} model of {champion['target']}; {shown}", f"          {sound}"]
     if champion["damage"]:
         lines.append(f"          DAMAGED: {champion['damage']}")

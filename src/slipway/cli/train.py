@@ -135,7 +135,9 @@ def show(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> None:
         dummy = metrics.holdout.baseline[metric]
         value, low, high = aligned([one.value, one.low, one.high])
         click.echo(f"  {metric:<18} {value}  ({low} to {high}; baseline {number(dummy)})")
-    click.echo(f"  {'one row':<18} {outcome.latency_us:.0f} µs")
+    limit = problem.serving.max_row_microseconds
+    estimated = f", {outcome.estimated_us:.0f} µs estimated (limit {limit:g})" if outcome.estimated_us else ""
+    click.echo(f"  {'one row':<18} {outcome.latency_us:.0f} µs measured{estimated}")
     for note in metrics.notes:
         click.echo(f"Note: {note}.")
     click.echo(f"\nVerdict: {outcome.verdict.outcome}")

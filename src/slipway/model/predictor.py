@@ -104,6 +104,11 @@ class Predictor:
         code = int(self.scores(columns)[0].argmax())
         return self.classes[code], lambda rows: self.scores(rows)[:, code]
 
+    @property
+    def sample(self) -> int:
+        """How many golden rows there are."""
+        return len(golden_of(self.bundle).rows)
+
     def contributions(self, columns: Columns) -> Contributions:
         """What each field of one row contributed to its answer, against the golden rows."""
         background, _ = self._golden()

@@ -124,7 +124,8 @@ def _thresholds(found: Evaluation, chosen: ThresholdPoint, positive: str) -> Fig
         return Figure(title, says, plot(title, says, x, y, layers))
     title = "What a threshold means"
     says += (
-        f"Of these answers {share(chosen.precision)} are right, and {share(chosen.recall)} of all {positive} rows are found."
+        f"Of these answers {share(chosen.precision)} are right, and {share(chosen.recall)} of all {positive} rows are found. "
+        "This is the default: set costs in slipway.yaml, and training chooses the threshold."
     )
     layers = [
         Line([(place, point.precision) for place, point in zip(places, points)]),
@@ -134,7 +135,7 @@ def _thresholds(found: Evaluation, chosen: ThresholdPoint, positive: str) -> Fig
     key = (
         ("main", "share of its answers that are right (precision)"),
         ("other", f"share of {positive} rows that it finds (recall)"),
-        ("rule", "chosen threshold"),
+        ("rule", "default threshold"),
     )
     return Figure(title, says, plot(title, says, x, Axis("share", 0, 1, "share"), layers), key)
 
@@ -160,7 +161,7 @@ def _up_to(title: str, values: list[float]) -> Axis:
 def _roc(found: Evaluation, chosen: ThresholdPoint, positive: str) -> Figure:
     points = sorted({(point.false_positive_rate, point.recall) for point in found.curve} | {(0.0, 0.0), (1.0, 1.0)})
     says = (
-        f"The dot is the chosen threshold: {share(chosen.recall)} of the {positive} rows are found, and "
+        f"The dot is the threshold in use: {share(chosen.recall)} of the {positive} rows are found, and "
         f"{share(chosen.false_positive_rate)} of the others are taken for {positive}. "
         "The further the line bends away from the diagonal, the better the model ranks."
     )

@@ -42,7 +42,8 @@ def card(of: Documents) -> bytes:
         ),
         *_fields(of),
         "## How to reproduce it",
-        "With the same slipway.yaml, the same locked libraries and the same data:",
+        "With the same slipway.yaml, the same locked libraries and the same data"
+        f"{', and with this bundle or its champion as the champion' if model.start else ''}:",
         f"    slipway train --data {model.data[:12]}",
         *_listed(
             f"Data: `{model.data}`",

@@ -10,12 +10,7 @@ def question(of: Documents) -> str:
     """What the model is for; in the words of slipway.yaml, if it has some."""
     if of.purpose:
         return of.purpose
-    asked, target = f"given {counted(len(of.schema.names), 'field')}", of.model.target
-    if of.model.task == "regression":
-        return f"What is {target}, {asked}?"
-    if of.model.task == "binary":
-        return f"Is {target} {of.positive} or {of.model.classes[0]}, {asked}?"
-    return f"Which of {len(of.model.classes)} labels is {target}, {asked}?"
+    return f"Predicting {of.model.target} from {counted(len(of.schema.names), 'field')}"
 
 
 def origin(of: Documents) -> str:

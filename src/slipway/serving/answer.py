@@ -12,7 +12,7 @@ from slipway.model.evaluation import Intervals
 from slipway.model.intervals import interval, levels
 from slipway.model.predictor import Predictor
 from slipway.model.scoring import Answers
-from slipway.report.numbers import number, share
+from slipway.report.numbers import counted, number, share
 from slipway.serving.chart import MOST, Bar, Chart, contribution_chart, probability_bars
 
 SHOWN = 0.9  # or the nearest level that the bundle has
@@ -63,7 +63,9 @@ def explain(
         context = _decided(predictor, dict(zip(predictor.classes, probabilities)), value)
     unlisted = max(0, len(predictor.classes) - MOST)
     between = _between(intervals, answers.values)
-    return Answer(shown, str(value), between, context, _explanation(chart), chart, labels, unlisted, warnings)
+    return Answer(
+        shown, str(value), between, context, _explanation(chart, predictor.sample), chart, labels, unlisted, warnings
+    )
 
 
 def _between(intervals: Intervals | None, values: np.ndarray) -> str:
@@ -93,10 +95,10 @@ def _decided(predictor: Predictor, probabilities: Mapping[str, float], label: st
     )
 
 
-def _explanation(chart: Chart) -> str:
+def _explanation(chart: Chart, sample: int) -> str:
     usual = f"The usual {chart.of}" if chart.probability else "The usual answer"
     points = " by the percentage points shown" if chart.probability else ""
     return (
-        f"{usual}, the mean over held-out rows, is {chart.base}. Each field of this row moved it "
-        f"up (+) or down (−){points}, strongest first, to {chart.result}."
+        f"{usual}, the mean over a sample of {counted(sample, 'held-out row')}, is {chart.base}. Each field of this row moves "
+        f"it up (+) or down (−){points}, strongest first. Together the fields move it to {chart.result}."
     )

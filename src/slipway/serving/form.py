@@ -72,6 +72,14 @@ class Control:
         return f"{self.id}-0" if self.kind == "radio" else self.id
 
     @property
+    def hint(self) -> str:
+        """The range in words; that it is training's, where more is answered."""
+        field = self.field
+        flag = field.type == "integer" and (field.minimum, field.maximum) == (0, 1)
+        seen = "0 or 1" if flag else " to ".join(_readable(field, end) for end in (field.minimum, field.maximum))
+        return seen if (self.least, self.most) == (self.low, self.high) else f"training saw {seen}"
+
+    @property
     def described_by(self) -> str:
         """The ids of the hint and the error, as far as they are there."""
         hint = [f"{self.id}-hint"] if self.low or self.high else []
@@ -186,6 +194,12 @@ def _bound(field: Field, bound: float | None) -> str:
     if bound is None:
         return ""
     return show_date(bound) if field.type == "date" else _exact(bound)
+
+
+def _readable(field: Field, bound: float | None) -> str:
+    """With commas from five digits on, so that a year has none."""
+    whole = bound is not None and field.is_number and float(bound).is_integer() and abs(bound) >= 10_000
+    return f"{bound:,.0f}" if whole else _bound(field, bound)
 
 
 def _exact(number: float) -> str:

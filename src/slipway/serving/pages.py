@@ -154,6 +154,7 @@ def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequenc
     return render_template(
         "form.html",
         target=here.predictor.target,
+        purpose=here.problem.purpose,
         groups=groups(shown, here.by_importance),
         crowded=len(shown) > FEW_FIELDS,
         count=len(shown),

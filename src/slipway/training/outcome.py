@@ -27,12 +27,15 @@ class Outcome:
         Digest of the champion that it met.
     latency_us : float
         How long one row takes the model that serves, on this machine, in microseconds.
+    estimated_us : float or None
+        The same by the estimate that ``serving.max_row_microseconds`` limits; None for a model that was fitted elsewhere.
     """
 
     bundle: Bundle
     verdict: Verdict
     champion: str | None
     latency_us: float
+    estimated_us: float | None = None
 
     @cached_property
     def metrics(self) -> Metrics:

@@ -50,6 +50,7 @@ def problem_text(
         [
             "# What to predict, and from what. docs/settings.md lists every setting.",
             f"name: {scalar(draft.name)}",
+            _line("# purpose: …", "one sentence; the report begins with it"),
             *origin,
             f"target: {scalar(target.name)}",
             *_task(draft, target),

@@ -170,7 +170,8 @@ def _without(cells: Cells, texts: Sequence[str]) -> Cells:
 def describe(field: Field, usual: Sequence[str] = ()) -> str:
     """A field in a few words; `usual` are the usual markers of missing cells that it has."""
     shown = ", ".join(marker or "empty" for marker in usual)
-    missing = f", {field.missing:.1%} missing" + (f" ({shown})" if shown else "") if field.missing else ""
+    share = "less than 0.1%" if field.missing < 0.001 else f"{field.missing:.1%}"
+    missing = f", {share} missing" + (f" ({shown})" if shown else "") if field.missing else ""
     if field.type == "category":
         shown = ", ".join(field.levels[:6]) + (" …" if len(field.levels) > 6 else "")
         return f"category of {len(field.levels)}: {shown}{missing}"

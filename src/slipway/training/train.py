@@ -1,6 +1,7 @@
 """One training: table → challenger → bundle → verdict."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pyarrow
 
@@ -22,6 +23,7 @@ from slipway.training.leaks import suspects
 from slipway.training.looks import looks_of
 from slipway.training.outcome import Outcome
 from slipway.training.search import Found, Step, search
+from slipway.training.speed import Speed
 from slipway.training.start import with_start
 
 
@@ -89,7 +91,8 @@ def _learned(
     compared, start = with_start(trials(problem.candidates, *tried), champions.model(problem), problem, tried[1], log_target)
     found = search(table.learned, compared, table.goal, jobs, progress, problem.serving.max_row_microseconds)
     made = challenger(table, found.entries, problem.gate.confidence, start)
-    return concluded(problem, store, champions, table, made, found, learned, inputs)
+    outcome = concluded(problem, store, champions, table, made, found, learned, inputs)
+    return replace(outcome, estimated_us=Speed(table.learned).microseconds(made.entry.trial) if made.entry.trial else None)
 
 
 def concluded(

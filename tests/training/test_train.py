@@ -190,7 +190,7 @@ def test_a_better_model_is_promoted_and_a_worse_one_kept(tmp_path, store):
     worse = trained(tmp_path, store, frame, "charges", id="row", drop=["bmi", "age"])
     assert poor.verdict.promoted
     assert better.verdict.promoted and "against the champion's" in better.verdict.reasons[0]
-    assert not worse.verdict.promoted and "below gate.minimum_gain" in worse.verdict.reasons[1]
+    assert not worse.verdict.promoted and "worse than the champion" in worse.verdict.reasons[1]
     assert store.pointer().digest == better.bundle.digest
     told = store.verdicts()
     assert [each["digest"] for each in told] == [each.bundle.digest for each in (poor, better, worse)]

@@ -13,6 +13,7 @@ from conftest import Result
 from servers import DEADLINE, serve, start
 from slipway import __version__
 from slipway.cli import COMMANDS
+from slipway.serving.service import open_service
 from slipway.store.local import LocalStore
 from tables import charges, problem
 
@@ -158,13 +159,14 @@ def test_what_is_unexpected_is_one_line(run, monkeypatch):
         run("--debug", "status")
 
 
-def test_ctrl_c(run, monkeypatch):
+@pytest.mark.parametrize(("why", "says"), [((), "interrupted"), (("nothing is kept",), "interrupted: nothing is kept")])
+def test_ctrl_c(run, monkeypatch, why, says):
     def interrupt(*_, **__):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(*why)
 
     monkeypatch.setattr("slipway.problem.load_problem", interrupt)
     result = run("status")
-    assert (result.code, result.err.strip()) == (130, "slipway: interrupted")
+    assert (result.code, result.err.strip()) == (130, f"slipway: {says}")
 
 
 def test_status_promote_and_rollback(run, store):
@@ -220,6 +222,19 @@ def test_a_pointer_with_a_merge_conflict_is_one_line(run, store):
     assert_one_line(run("status"), 5, "champion.json: not JSON.*Restore it from git, or run slipway train")
 
 
+def test_verdicts_with_a_merge_conflict_are_told_and_stop_nothing(run, store, tmp_path):
+    champion = make_bundle(store, "regression").digest
+    served = problem(tmp_path, charges(), "charges", name="regression")
+    (store.root / "verdict.json").write_text("<<<<<<< HEAD\n")
+    assert "\nverdicts  UNREADABLE: " in run("status").out
+    assert open_service(served, {}).digest == champion
+    (tmp_path / "release").mkdir()
+    bake = [sys.executable, "-m", "slipway.store.bake", "artifacts", "release"]
+    done = subprocess.run(bake, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{champion}\n") and "without the verdicts: " in done.stderr
+    assert not (tmp_path / "release" / "verdict.json").exists()
+
+
 def test_train_tells_the_verdict_and_does_it_once(run, tmp_path):
     problem(tmp_path, charges(), "charges")
     result = run("train", "--jobs", "1")
@@ -237,6 +252,14 @@ def test_train_tells_the_verdict_and_does_it_once(run, tmp_path):
     again = run("train", "--jobs", "1")
     assert again.code == 0 and "Verdict: kept" in again.out, "kept is a result, not an error"
     assert (tmp_path / "artifacts" / "champion.json").read_bytes() == before
+
+
+def test_a_report_that_cannot_be_written_hides_no_verdict(run, tmp_path):
+    problem(tmp_path, charges(), "charges", candidates=["linear"])
+    (tmp_path / "artifacts" / "report.html").mkdir(parents=True)
+    result = run("train", "--jobs", "1")
+    assert result.code == 5 and "report.html: cannot be written" in result.err
+    assert "Verdict: promoted" in result.out and "\nBundle:  " in result.out and "baseline" in result.out
 
 
 def test_a_first_model_that_is_kept_can_be_served_anyway(run, store, tmp_path):

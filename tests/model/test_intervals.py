@@ -17,9 +17,15 @@ def test_the_bin_of_the_answer_says_how_wide_its_interval_is():
 
 
 def test_no_interval_goes_below_what_the_target_can_be():
-    low, high = interval(Intervals(edges=(), levels=(ONE_BIN,), least=0.0), np.array([0.5, 5.0, -9.0]), 0.8)
-    assert low.tolist() == [0.0, 4.0, 0.0]
-    assert high.tolist() == [1.5, 6.0, -8.0]
+    low, high = interval(Intervals(edges=(), levels=(ONE_BIN,), least=0.0), np.array([0.5, 5.0]), 0.8)
+    assert low.tolist() == [0.0, 4.0]
+    assert high.tolist() == [1.5, 6.0]
+
+
+def test_an_answer_below_what_the_target_can_be_is_in_its_interval():
+    low, high = interval(Intervals(edges=(), levels=(ONE_BIN,), least=0.0), np.array([-0.5, -9.0]), 0.8)
+    assert low.tolist() == [-0.5, -9.0]
+    assert high.tolist() == [0.5, 0.0]
 
 
 def test_a_level_that_the_bundle_has_not_is_named_with_those_it_has():

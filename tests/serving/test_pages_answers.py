@@ -123,7 +123,7 @@ def test_of_many_fields_those_in_view_have_curves(serve):
     client = crowded(serve).test_client()
     page = Page(client.get("/").text)
     assert list(drawn(page)) == list(range(12)), "the most important"
-    page = Page(client.post("/preview", data=page.form | {CURVES: "3 40 169 170 x"}).text)
+    page = Page(client.post("/preview", data=page.form | {CURVES: "3 40 169 170 x " + "9" * 5_000}).text)
     assert list(drawn(page)) == [*range(12), 40, 169], "with the most important, for the scale"
 
 
@@ -145,7 +145,7 @@ def test_a_click_on_a_row_of_the_table_fills_the_form_and_answers(serve, task):
     assert counted(client, "slipway_rows_predicted") == 0, "they were answered before"
 
 
-@pytest.mark.parametrize("place", ["99", "-1", "x", "²"])
+@pytest.mark.parametrize("place", ["99", "-1", "x", "²", pytest.param("9" * 5_000, id="5,000 digits")])
 def test_a_row_that_is_not_there_is_passed_over(serve, place):
     client = serve().test_client()
     page = Page(client.post("/", data=TYPED | {EXAMPLE: place}).text)

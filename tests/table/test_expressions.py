@@ -15,6 +15,8 @@ SCHEMA = Schema(
         Field("b", "integer"),
         Field("loan amount", "number"),
         Field("it's", "number"),
+        Field("µg", "number"),
+        Field("n`o`#", "number"),
         Field("city", "category", levels=("x", "y")),
         Field("start", "date", missing=0.1),
         Field("end", "date"),
@@ -22,9 +24,29 @@ SCHEMA = Schema(
 )
 TYPES = {field.name: field.type for field in SCHEMA}
 ROWS = [
-    {"a": 4, "b": 2, "loan amount": 10, "it's": 1, "city": "x", "start": "2024-02-29", "end": "2024-03-02T06:00:00"},
-    {"a": -1, "b": 0, "loan amount": 20, "it's": 1, "city": "y", "start": "2023-12-31T23:59:59", "end": "2024-01-01"},
-    {"a": None, "b": 1, "loan amount": 30, "it's": 1, "city": None, "start": None, "end": "1969-12-31"},
+    {
+        "a": 4,
+        "b": 2,
+        "loan amount": 10,
+        "it's": 1,
+        "µg": 3,
+        "n`o`#": 5,
+        "city": "x",
+        "start": "2024-02-29",
+        "end": "2024-03-02T06:00:00",
+    },
+    {
+        "a": -1,
+        "b": 0,
+        "loan amount": 20,
+        "it's": 1,
+        "µg": 3,
+        "n`o`#": 5,
+        "city": "y",
+        "start": "2023-12-31T23:59:59",
+        "end": "2024-01-01",
+    },
+    {"a": None, "b": 1, "loan amount": 30, "it's": 1, "µg": 3, "n`o`#": 5, "city": None, "start": None, "end": "1969-12-31"},
 ]
 COLUMNS = columns_from_rows(SCHEMA, ROWS)
 
@@ -47,6 +69,8 @@ def computed(text: str) -> list[float]:
         ("`loan amount` / b", [5, NAN, 30]),
         ("'loan amount' - \"it's\"", [9, 19, 29]),
         ("`it's` + b", [3, 1, 2]),
+        ("µg + b", [5, 3, 4]),
+        ("'n`o`#' + `it's`", [6, 6, 6]),
         ("log(a)", [np.log(4), NAN, NAN]),
         ("log(b)", [np.log(2), NAN, 0]),  # of zero
         ("log(1 + b)", [np.log(3), 0, np.log(2)]),
@@ -55,6 +79,7 @@ def computed(text: str) -> list[float]:
         ("min(a, b)", [2, -1, NAN]),
         ("max(b, 1, `loan amount` / 15)", [2, 4 / 3, 2]),
         ("b * 1e308 * 10", [NAN, 0, NAN]),  # beyond double precision
+        ("b * -3e38", [NAN, 0, -3e38]),  # beyond single precision, which trees read
         ("end - start", [2.25, 1 / 86_400, NAN]),
         ("(end - start) / 7", [2.25 / 7, 1 / 604_800, NAN]),
         ("month(start)", [2, 12, NAN]),
@@ -98,7 +123,7 @@ def test_close_limits_are_told_apart():
     [
         ("a +", "'a +' is not an expression. Use columns, numbers, + - * / ( ) and log"),
         ("", "'' is not an expression"),
-        ("loan amount / 2", "Put names with blanks in backticks"),
+        ("loan amount / 2", "Put names with blanks or other signs in backticks"),
         ("7", "'7' reads no column"),
         ("aa + b", "there is no column 'aa' to learn from. Did you mean a?"),
         ("`Loan Amount` + b", "there is no column 'Loan Amount' to learn from. Did you mean loan amount?"),
@@ -137,13 +162,33 @@ def test_close_limits_are_told_apart():
         ("a + " + "9" * 400, "is not supported"),
         ("(" * 300 + "a" + ")" * 300, "is not an expression"),
         ("-" * 900 + "a", "is nested too deeply"),
-        ("a" + "+a" * 600, "longer than 1,000 characters"),
+        ("a" + "+a" * 100, "is nested too deeply"),
+        ("a#b + c", "'a#b + c' is not an expression"),
+        ("a # `b`", "Put names with blanks or other signs in backticks"),
     ],
 )
 def test_what_is_refused(text, says):
     with pytest.raises(TableError) as refused:
         expression(text, TYPES)
     assert says in str(refused.value)
+
+
+def test_only_what_is_written_has_a_greatest_length():
+    with pytest.raises(TableError, match="longer than 1,000 characters"):
+        columns_of(f"max({', '.join(['a'] * 400)})")
+    text = fitted(f"quantiles(max({', '.join(['a'] * 300)}), 20)", TYPES, {"a": np.random.default_rng(0).random(99)})
+    assert len(text) > 1_000
+    assert len(expression(text, TYPES).levels) == 20
+
+
+def test_learned_limits_keep_odd_names():
+    rows = {"µg": np.arange(3.0), "n`o`#": np.zeros(3)}
+    assert expression(fitted("quantiles(µg + 'n`o`#', 2)", TYPES, rows), TYPES).column(rows).tolist() == [0, 1, 1]
+
+
+def test_quantiles_of_what_is_nested_too_deeply_are_refused():
+    with pytest.raises(TableError, match="is nested too deeply"):
+        fitted(f"quantiles({'-' * 980}a, 4)", TYPES, COLUMNS)
 
 
 @pytest.mark.parametrize("arguments", ["a", "a, b", "a, 1", "a, 2.5", "a, 21"])

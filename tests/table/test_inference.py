@@ -43,6 +43,7 @@ def test_a_field_says_range_missing_share_and_a_typical_value():
     [
         (["1"] * 99 + ["oops"], "nearly all cells are numbers, but 1 cell contains 'oops'"),
         (["", "NA"], "every cell is missing"),
+        (["1", "-2e300"], r"column 'c': has a number beyond ±3.4e\+38"),
         ([f"name {number}" for number in range(500)], "like a name or free text"),
     ],
 )
@@ -131,6 +132,8 @@ def test_free_text_is_left_out_unless_slipway_yaml_calls_it_a_category(tmp_path)
         ({"ratio": "age /"}, "features.ratio: 'age /' is not an expression"),
         ({"one": "two + 1", "two": "age + 1"}, "features.one: there is no column 'two' to learn from"),
         ({"parts": "quantiles(age)"}, "features.parts: quantiles needs a number"),
+        ({"big": "age * 1e300"}, "features.big: age * 1e300 is missing in every row. It is missing where a cell is, after"),
+        ({"parts": "bin(age / 0, 1)"}, "features.parts: bin(age / 0, 1) is missing in every row"),
     ],
 )
 def test_features_that_cannot_be_computed_are_refused(tmp_path, expressions, says):

@@ -110,6 +110,12 @@ def test_equal_times_are_on_one_side():
         assert not set(time[learned]) & set(time[held])
 
 
+@pytest.mark.parametrize("classes", [0, 2])
+def test_folds_in_time_need_two_times(classes):
+    with pytest.raises(TableError, match="time: it has one value in all training rows"):
+        folds(np.resize([0, 1], 200), classes, None, np.full(200, 7.0), 0)
+
+
 def test_folds_in_time_need_two_classes_to_learn_from():
     y = np.repeat([0, 1], [195, 5])
     with pytest.raises(TableError, match="all of one class"):

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -226,14 +227,16 @@ def test_in_time_they_meet_on_rows_after_both_boundaries(tmp_path, store):
 
 
 def test_a_champion_that_was_divided_otherwise_meets_on_the_rows_that_neither_has_seen(tmp_path, store):
-    """By hash it held out a fifth of all rows; of the latest fifth about a fifth, which is enough here."""
-    frame = charges(1_200).assign(day=range(1_200), row=[f"r{number}" for number in range(1_200)])
-    given = {"id": "row", "candidates": ["linear"]}
-    champion = trained(tmp_path, store, frame, "charges", drop=["day", "age"], **given)
-    outcome = trained(tmp_path, store, frame, "charges", drop=["day"], time="day", **given)
-    both = held_out(frame[960:], read(problem(tmp_path, frame, "charges", id="row")).split).sum()
-    assert f"on the same {both} held-out rows" in outcome.verdict.reasons[0] and 30 <= both < 70
+    """By the hash of the features it held out a fifth of all rows; of those held out by id about a fifth."""
+    frame = charges(1_200).assign(row=[f"r{number}" for number in range(1_200)])
+    given = {"candidates": ["linear"]}
+    champion = trained(tmp_path, store, frame, "charges", drop=["row", "age"], **given)
+    outcome = trained(tmp_path, store, frame, "charges", id="row", **given)
+    held = held_out(frame, model_of(champion.bundle.twin()).split)
+    both = (held & held_out(frame, model_of(outcome.bundle.twin()).split)).sum()
+    assert f"on the same {both} held-out rows" in outcome.verdict.reasons[0] and 30 <= both < 80
     assert outcome.champion == champion.bundle.digest
+    assert outcome.verdict.reasons[-1].startswith(f"only {both} of ")
 
 
 def test_fewer_than_30_common_rows_are_no_comparison(tmp_path, store):
@@ -241,6 +244,24 @@ def test_fewer_than_30_common_rows_are_no_comparison(tmp_path, store):
     outcome = trained(tmp_path, store, charges(130), "charges", candidates=["linear"], drop=["region"], id="age")
     assert "rows were held out by both (fewer than 30)" in outcome.verdict.reasons[0]
     assert "slipway promote" in outcome.verdict.reasons[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [({"time": "day"}, "were not divided by day"), ({"group": "patient"}, "were not divided by patient")],
+)
+def test_a_champion_that_learned_from_neighbours_of_the_rows_is_not_met(tmp_path, store, settings, says):
+    """It would win by what it remembers, and the problem's own cure could never be promoted."""
+    frame = charges(400).assign(day=range(400), patient=[f"p{number // 4}" for number in range(400)])
+    assert trained(tmp_path, store, frame, "charges", candidates=["linear"]).verdict.promoted
+    verdict = trained(tmp_path, store, frame, "charges", candidates=["linear"], **settings).verdict
+    assert not verdict.promoted and says in verdict.reasons[0] and "slipway promote" in verdict.reasons[1]
+
+
+def test_a_comparison_on_few_of_the_held_out_rows_says_so(tmp_path, store):
+    trained(tmp_path, store, charges(400), "charges", candidates=["linear"])
+    verdict = trained(tmp_path, store, charges(400), "charges", candidates=["linear"], **{"holdout.share": 0.5}).verdict
+    assert "held-out rows were held out for the champion too" in verdict.reasons[-1]
 
 
 def test_a_champion_that_needs_a_lost_column_cannot_be_compared(tmp_path, store):
@@ -267,20 +288,25 @@ def test_a_champion_of_another_problem_is_no_rival(tmp_path, store):
     assert outcome.verdict.promoted and "is of the problem exam" in outcome.verdict.reasons[0]
 
 
-def test_a_broken_champion_is_replaced(tmp_path, store):
-    first = trained(tmp_path, store, charges(), "charges")
-    model = store.bundles / first.bundle.digest / "model.onnx"
-    model.write_bytes(model.read_bytes()[:-1] + b"x")
-    outcome = trained(tmp_path, store, charges(seed=1), "charges")
-    assert outcome.verdict.promoted and "is broken" in outcome.verdict.reasons[0]
+@pytest.mark.parametrize("damage", [lambda model: shutil.rmtree(model.parent), lambda model: model.write_bytes(b"x")])
+def test_a_champion_that_is_not_here_whole_is_not_replaced(tmp_path, store, damage):
+    """A fresh clone has the pointer alone."""
+    first = trained(tmp_path, store, charges(), "charges", candidates=["linear"]).bundle
+    damage(store.bundles / first.digest / "model.onnx")
+    outcome = trained(tmp_path, store, charges(), "charges", candidates=["linear"], drop=["smoker"])
+    reason, anyway = outcome.verdict.reasons
+    assert outcome.verdict.outcome == "kept" and store.pointer().digest == first.digest
+    assert reason.startswith("the champion cannot be compared: ") and "un slipway pull" in reason
+    assert store.journal.entries()[-1]["inputs"] is None, "so that --if-changed trains when it is here"
+    assert anyway == f"to serve it anyway: slipway promote {outcome.bundle.digest[:12]}"
 
 
-def test_a_champion_without_golden_predictions_is_replaced(tmp_path, store):
-    first = trained(tmp_path, store, charges(), "charges").bundle
+def test_a_champion_without_golden_predictions_is_not_replaced(tmp_path, store):
+    first = trained(tmp_path, store, charges(), "charges", candidates=["linear"]).bundle
     content = {name: first.read(name) for name in first.parts["serving"]} | {"golden.json": b"{}"}
     store.promote(store.add("trial", content), "promote", "by hand")
-    outcome = trained(tmp_path, store, charges(seed=1), "charges")
-    assert outcome.verdict.promoted and "golden.json: Object missing required field" in outcome.verdict.reasons[0]
+    outcome = trained(tmp_path, store, charges(seed=1), "charges", candidates=["linear"])
+    assert not outcome.verdict.promoted and "golden.json: Object missing required field" in outcome.verdict.reasons[0]
 
 
 def test_an_export_that_answers_otherwise_is_refused(tmp_path, store, monkeypatch):
@@ -332,7 +358,7 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path, store, monkeypatch):
 
 def test_ctrl_c_before_the_first_result_leaves_nothing(tmp_path, store, monkeypatch):
     interrupted_after(3, monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="no settings have been tried on all folds yet, so nothing is kept"):
         trained(tmp_path, store, charges(), "charges")
     assert store.digests() == [] and store.journal.entries() == []
 
@@ -344,7 +370,9 @@ def test_ctrl_c_before_the_first_result_leaves_nothing(tmp_path, store, monkeypa
         (charges().assign(charges="1"), "charges", {}, "nothing to learn"),
         (charges(), "chargse", {}, "Did you mean 'charges'"),
         (grades(), "grade", {"metric": "rmse"}, "does not measure binary"),
-        (charges().assign(row="same"), "charges", {"id": "row"}, "the split holds out"),
+        (charges().assign(row="same"), "charges", {"id": "row"}, "the split holds out.* another in id"),
+        (charges().assign(row="same"), "charges", {"group": "row"}, "the split holds out.* another in group"),
+        (charges().assign(age=1, bmi=2, smoker="no", region="n"), "charges", {}, "the split holds out.* add features"),
     ],
 )
 def test_what_cannot_be_trained_is_said(tmp_path, store, frame, target, settings, message):

@@ -37,6 +37,7 @@ def command(path: str | None, as_json: bool) -> None:
         "store": str(store.root),
         "bundles": store.digests(),
         "champion": _champion(store, pointer) if pointer else None,
+        "verdicts_fault": store.verdicts_fault(),
         "journal": store.journal.entries()[-LAST:],
     }
     click.echo(json.dumps(status, indent=2, ensure_ascii=False) if as_json else "\n".join(_lines(status)))
@@ -50,6 +51,7 @@ def _champion(store: "LocalStore", pointer: "Pointer") -> dict[str, Any]:
         "problem": pointer.problem,
         "verdict": dict(store.verdict(pointer)),
         "sound": True,
+        "damage": "",
         "holdout": {},
     }
     try:
@@ -58,6 +60,7 @@ def _champion(store: "LocalStore", pointer: "Pointer") -> dict[str, Any]:
     except BundleError as error:
         return found | {"sound": False, "damage": str(error)}
     values = {name: one.value for name, one in metrics.holdout.metrics.items()}
+    found["damage"] = str(bundle.damage or "")
     return found | {"candidate": model.kind, "target": model.target, "holdout": values}
 
 
@@ -72,11 +75,14 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines.append(f"          OF ANOTHER PROBLEM, {champion['problem']}: slipway serve refuses it; run slipway train")
     if champion["sound"]:
         shown = ", ".join(f"{name} {number(value)}" for name, value in champion["holdout"].items())
-        lines += [f"          {champion['candidate']} model of {champion['target']}; {shown}", "          sound"]
-    else:
+        sound = "sound, except for the part that judged it" if champion["damage"] else "sound"
+        lines += [f"          {champion['candidate']} model of {champion['target']}; {shown}", f"          {sound}"]
+    if champion["damage"]:
         lines.append(f"          DAMAGED: {champion['damage']}")
     reasons = champion["verdict"].get("reasons", [])
-    lines += [f"{'' if number else 'promoted':<10}{reason}" for number, reason in enumerate(reasons)]
+    lines += [f"{'' if place else 'promoted':<10}{reason}" for place, reason in enumerate(reasons)]
+    if status["verdicts_fault"]:
+        lines.append(f"verdicts  UNREADABLE: {status['verdicts_fault']}")
     if status["journal"]:
         lines.append("journal")
     for entry in reversed(status["journal"]):

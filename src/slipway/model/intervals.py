@@ -15,7 +15,7 @@ def levels(intervals: Intervals | None) -> tuple[float, ...]:
 
 
 def interval(intervals: Intervals, answers: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """The ends of the interval of each answer.
+    """The ends of the interval of each answer, which lies between them, even one below the least value of the target.
 
     The widths were measured with the model that did not learn from the held-out rows. The one that serves has learned from
     more rows, so they are rather too wide for it than too narrow.
@@ -41,6 +41,8 @@ def interval(intervals: Intervals, answers: np.ndarray, level: float) -> tuple[n
         if abs(one.level - level) < 1e-9:
             bins = np.searchsorted(intervals.edges, answers, side="right")
             low, high = answers - np.array(one.below)[bins], answers + np.array(one.above)[bins]
-            return (low, high) if intervals.least is None else (np.maximum(low, intervals.least), high)
+            if intervals.least is not None:
+                low, high = np.maximum(low, intervals.least), np.maximum(high, intervals.least)
+            return np.minimum(low, answers), np.maximum(high, answers)
     known = ", ".join(f"{one.level:g}" for one in intervals.levels)
     raise ValueError(f"no interval of level {level:g}; there are {known}")

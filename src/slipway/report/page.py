@@ -170,9 +170,9 @@ def measured(metrics: Metrics) -> Table:
     rows = []
     for name, one in ordered:
         dummy = metrics.holdout.baseline.get(name)
-        value, low, high, baseline = numbers.aligned([one.value, one.low, one.high, one.value if dummy is None else dummy])
+        value, low, high = numbers.aligned([one.value, one.low, one.high])
         decides = " (decides)" if name == metrics.metric else ""
-        told = f"{value} ({low} to {high})", "–" if dummy is None else baseline
+        told = f"{value} ({low} to {high})", "–" if dummy is None else numbers.number(dummy)
         rows.append((called(name) + decides, *told, MEANINGS.get(name, "")))
     head = ("metric", f"value ({numbers.percent(metrics.confidence)} interval)", "baseline", "meaning")
     return Table(head, tuple(rows), frozenset({1, 2}))

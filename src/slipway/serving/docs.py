@@ -114,7 +114,7 @@ def _predict(service: Service) -> Document:
         "description": (
             f"The body is one row, or a list of up to {serving.max_rows:,} rows (Rows); for a list the answer is "
             "an object with the member predictions, a list of such answers in the order of the rows. Cells may also be what a "
-            "CSV file has: numbers as strings, NA and the like for a missing cell. Columns of the training table that are no "
+            "CSV file has: numbers as strings, NA etc. for a missing cell. Columns of the training table that are not "
             "features, such as the target, are ignored with a warning."
         ),
         "tags": ["predictions"],
@@ -126,7 +126,7 @@ def _predict(service: Service) -> Document:
                 "type": "boolean",
                 "default": False,
                 "description": (
-                    "Of a list, answer the rows that can be answered. Every other row has a null prediction, and errors; "
+                    "In a list, answer the valid rows. Every other row has a null prediction, and errors; "
                     "rejected counts them."
                 ),
             },
@@ -167,7 +167,8 @@ def _predict_file(service: Service) -> Document:
                 "name": "table",
                 "required": True,
                 "schema": {"type": "string", "pattern": r"\S", "example": example_table(service.schema)},
-            }
+            },
+            *_interval(service),
         ],
         "responses": {
             "200": {"description": "The table with its predictions", "schema": {"type": "string"}},
@@ -199,6 +200,7 @@ def _what_if(service: Service) -> Document:
                 "maxItems": FIELDS,
                 "description": f"The fields to move; without it the {min(FIELDS, len(names))} most important ones.",
             },
+            *_interval(service),
         ],
         "responses": {
             "200": {"description": "The prediction and the curves", "schema": {"$ref": "#/definitions/WhatIf"}},
@@ -256,7 +258,7 @@ def _definitions(service: Service) -> Document:
                 "warnings": errors,
             },
         },
-        "WhatIf": _curves(answer | {"bundle": bundle}),
+        "WhatIf": _curves(answer | ends | {"bundle": bundle}),
         "Problem": {
             "type": "object",
             "required": ["type", "title", "status", "detail"],

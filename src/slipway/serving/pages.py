@@ -76,10 +76,9 @@ def form() -> str:
 def ask() -> str:
     """The same page with the answer; to a golden row when one was clicked."""
     here = _service()
-    place = request.form.get(EXAMPLE, "")
-    golden = here.golden.rows
-    if place.isdecimal() and int(place) < len(golden):
-        typed = as_typed(here.schema, golden[int(place)])
+    chosen = _places(EXAMPLE, len(here.golden.rows))
+    if len(chosen) == 1:
+        typed = as_typed(here.schema, here.golden.rows[chosen[0]])
         return _page(typed, _asked(typed))
     asked = _asked(_typed())
     g.rows = 1
@@ -90,9 +89,8 @@ def ask() -> str:
 @pages.post("/preview")
 def preview() -> str:
     """The same page while somebody types: no prediction that counts, and the curves of the fields in view."""
-    chosen = {int(place) for place in request.form.get(CURVES, "").split() if place.isdecimal()}
     names = _service().schema.names
-    return _page(_typed(), _asked(_typed(), [name for place, name in enumerate(names) if place in chosen]))
+    return _page(_typed(), _asked(_typed(), [names[place] for place in _places(CURVES, len(names))]))
 
 
 @pages.errorhandler(Refusal)
@@ -104,6 +102,12 @@ def _refused(refusal: Refusal) -> tuple[str, int, Mapping[str, str]]:
     if not errors:
         errors = [(FORM_FIELD if refusal.status == 401 else "", refusal.detail)]
     return _page(_typed(), errors=errors), refusal.status, refusal.headers
+
+
+def _places(field: str, count: int) -> list[int]:
+    """Which of `count` places a field of the request lists; what is no such place counts for nothing."""
+    listed = set(request.form.get(field, "").split())
+    return [place for place in range(count) if str(place) in listed]
 
 
 def _typed() -> dict[str, str]:

@@ -4,9 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+
 from slipway.errors import TableError
-from slipway.table.expressions import Expression, columns_of, expression, fitted
-from slipway.table.schema import Columns, Feature, Field, Schema
+from slipway.table.expressions import LARGEST, Expression, columns_of, expression, fitted
+from slipway.table.schema import MISSING, Columns, Feature, Field, Schema
+
+NO_VALUES = (
+    f"It is missing where a cell is, after a division by zero, and beyond ±{LARGEST:.1e}, the largest number models read"
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,15 @@ class Derived:
         for name, each in self.expressions.items():
             found[name] = each.column(found)
         return found
+
+    def require_values(self, columns: Columns) -> None:
+        """TableError when a feature is missing in all of these rows."""
+        computed = self.with_columns(columns)
+        for name, each in self.expressions.items():
+            column = computed[name]
+            if (column == MISSING).all() if each.levels else np.isnan(column).all():
+                with _named(name):
+                    raise TableError(f"{each.text} is missing in every row", NO_VALUES)
 
 
 def derived(schema: Schema, features: Sequence[Feature]) -> Derived:

@@ -1,7 +1,7 @@
 """Expressions: a small language of columns, numbers and a few functions, computed with NumPy.
 
 It is read by Python's grammar, but nothing of it is executed: a part is one of those below, or refused. Where a cell is
-missing, the result is; so it is where there is no finite one, as of a division by zero.
+missing, the result is; so it is where there is none that a model can read, as of a division by zero.
 """
 
 import ast
@@ -21,8 +21,10 @@ from slipway.table.date_parts import PARTS, date_part
 from slipway.table.schema import MISSING, Columns
 
 LONGEST = 1_000
+DEEPEST = 100
 MOST_BINS = 20
-QUOTED = re.compile("`([^`]*)`")
+LARGEST = float(np.finfo(np.float32).max)  # trees read numbers of single precision
+QUOTED = re.compile(r"""(`[^`]*`)|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(#)""")
 Compute = Callable[[Columns], np.ndarray]
 OPERATORS: dict[type[ast.operator], Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     ast.Add: operator.add,
@@ -71,13 +73,19 @@ class Expression:
         """The column of n rows: numbers, NaN where missing; or codes of `levels`, MISSING where missing."""
         with np.errstate(all="ignore"):
             found = self._compute(columns)
-        return found if self.levels else np.where(np.isfinite(found), found, np.nan)
+        return found if self.levels else np.where(np.abs(found) <= LARGEST, found, np.nan)
 
 
 def columns_of(text: str) -> tuple[str, ...]:
-    """The columns that an expression reads; TableError when it is none."""
-    names = [_name(node) for node in ast.walk(_tree(text)) if isinstance(node, (ast.Name, ast.Constant))]
-    called = [node.func for node in ast.walk(_tree(text)) if isinstance(node, ast.Call)]
+    """The columns that an expression reads as it was written; TableError when it is none."""
+    if len(text) > LONGEST:
+        raise TableError(f"longer than {LONGEST:,} characters", "Make a column of it in the table")
+    return _names(_tree(text))
+
+
+def _names(tree: ast.expr) -> tuple[str, ...]:
+    names = [_name(node) for node in ast.walk(tree) if isinstance(node, (ast.Name, ast.Constant))]
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     functions = [node.id for node in called if isinstance(node, ast.Name)]
     for name in functions:
         names.remove(name)
@@ -98,15 +106,13 @@ def expression(text: str, types: Mapping[str, str]) -> Expression:
     TableError
         When it is no expression, or its parts do not fit one another.
     """
-    tree, columns = _tree(text), columns_of(text)
+    tree = _tree(text)
+    columns = _names(tree)
     if not columns:
         raise TableError(f"{text!r} reads no column", ALLOWED)
-    try:
-        if not _calls(tree, "bin"):
-            return Expression(text, columns, (), _number(tree, types))
-        edges, inner = _edges(tree), _number(tree.args[0], types)
-    except RecursionError as error:
-        raise TableError(f"{text[:40]}… is nested too deeply", "Make a column of it in the table") from error
+    if not _calls(tree, "bin"):
+        return Expression(text, columns, (), _number(tree, types))
+    edges, inner = _edges(tree), _number(tree.args[0], types)
     return Expression(text, columns, _ranges(edges), lambda rows: _binned(inner(rows), edges))
 
 
@@ -128,14 +134,28 @@ def fitted(text: str, types: Mapping[str, str], columns: Columns) -> str:
 
 
 def _tree(text: str) -> ast.expr:
-    if len(text) > LONGEST:
-        raise TableError(f"longer than {LONGEST:,} characters", "Make a column of it in the table")
-    quoted = QUOTED.sub(lambda found: repr(found[1]), text.strip())
+    quoted = QUOTED.sub(_as_text, text.strip())
     try:
         tree = ast.parse(quoted, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise TableError(f"{text!r} is not an expression", f"{ALLOWED}. Put names with blanks in backticks") from error
+        cure = f"{ALLOWED}. Put names with blanks or other signs in backticks"
+        raise TableError(f"{text!r} is not an expression", cure) from error
+    level: list[ast.AST] = [tree]
+    depth = 0
+    while level := [child for node in level for child in ast.iter_child_nodes(node)]:
+        depth += 1
+    if depth > DEEPEST:
+        raise TableError(f"{text[:40]}… is nested too deeply", "Make a column of it in the table")
+    if not quoted.isascii():
+        for name in (node for node in ast.walk(tree) if isinstance(node, ast.Name)):
+            name.id = ast.get_source_segment(quoted, name) or name.id  # Python reads the micro sign as a Greek letter
     return tree
+
+
+def _as_text(found: re.Match[str]) -> str:
+    """A name in backticks as Python writes a text, and a text as it is; a comment's sign is made one of no grammar."""
+    in_backticks, comment = found.groups()
+    return repr(in_backticks[1:-1]) if in_backticks else "?" if comment else found[0]
 
 
 def _calls(node: ast.expr, function: str) -> TypeGuard[ast.Call]:

@@ -15,6 +15,7 @@ from slipway.table.cells import JUNK_CURE, Cells, cells_of, junk_says, typed
 from slipway.table.dates import show_date
 from slipway.table.derived import learned, require_columns_of
 from slipway.table.detection import FEW, MANY, MOSTLY, is_code, undeclared
+from slipway.table.expressions import LARGEST
 from slipway.table.formats import format_of
 from slipway.table.schema import Columns, Feature, Field, Schema
 
@@ -105,7 +106,7 @@ def infer_columns(frame: pd.DataFrame, problem: Problem, names: Sequence[str]) -
         fields.append(field)
     features = tuple(Feature(name, text) for name, text in problem.features.items())
     schema = Schema(tuple(fields), features, tuple(left_out))
-    learned(schema, columns)
+    learned(schema, columns).require_values(columns)
     return schema, columns
 
 
@@ -156,6 +157,9 @@ def infer_field(cells: Cells, dtype: object = None, kind: ColumnType | None = No
     known = values[~np.isnan(values)]
     if kind == "integer" and (known != np.round(known)).any():
         raise TableError(f"column {cells.name!r}: types says integer, but it has fractions")
+    if np.abs(known).max() > LARGEST:
+        says = f"has a number beyond ±{LARGEST:.1e}, the largest that models read"
+        raise TableError(f"column {cells.name!r}: {says}", "Use a larger unit in the table, or add the column to drop")
     example = float(np.quantile(known, 0.5, method="lower"))
     shown: dict[str, Callable[[float], float | str]] = {"date": show_date, "integer": int, "number": float}
     return Field(cells.name, kind, (), float(known.min()), float(known.max()), missing, shown[kind](example))

@@ -18,6 +18,7 @@ from slipway.training.gate import drawn_gains
 from slipway.training.metrics import METRICS, Scored, value
 from slipway.training.resampling import significant
 from slipway.training.sample import WHOLE
+from slipway.training.units import single
 
 START = WHOLE // 2
 CHECKED = 20_000
@@ -80,7 +81,9 @@ def doublings(rows: Rows, goal: Goal, trial: Trial) -> list[Doubling]:
         before = before or _scored(rows, size // 2, checked, goal, trial)
         after = _scored(rows, size, checked, goal, trial)
         gain = METRICS[goal.metric].sign * (value(goal.metric, after) - value(goal.metric, before))
-        found.append(Doubling(size, gain, float(np.nanstd(drawn_gains(goal.metric, after, before, goal.seed)))))
+        found.append(
+            Doubling(size, gain, float(np.nanstd(drawn_gains(goal.metric, after, before, goal.seed, single(CHECKED)))))
+        )
         if not found[-1].useful:
             break
         size, before = 2 * size, after

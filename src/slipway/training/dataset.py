@@ -19,6 +19,7 @@ from slipway.training.compare import Goal, Rows
 from slipway.training.kin import Kinship, kinship
 from slipway.training.sample import Sample, draw
 from slipway.training.split import held_out, in_time, notes, split_in_time, split_of
+from slipway.training.units import Units, units_of
 
 FEWEST_ROWS = 40
 Progress = Callable[[int, int | None], None]
@@ -71,6 +72,10 @@ class Table:
     def whole(self) -> Rows:
         """What is served learns from these: the rows learned from and, when they have judged, the rows held out."""
         return self.rows.take(self.used | self.held)
+
+    def units(self, rows: np.ndarray) -> Units:
+        """What is drawn again of these rows, a mask, to learn how much is chance."""
+        return units_of(self.kin.depend[rows], None if self.rows.time is None else self.rows.time[rows])
 
     @property
     def cells(self) -> int:
@@ -153,7 +158,7 @@ def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Ta
     held = held_out(frame, split, schema)
     kin = kinship(problem, frame, columns, target.y)
     rows = Rows(schema, columns, target.y, target.task, target.classes, kin.together, moments)
-    _require_enough(rows, held)
+    _require_enough(problem, rows, held)
     costs = (problem.costs.false_positive, problem.costs.false_negative) if problem.costs else None
     metric = problem.metric or default_metric(target.task, problem.costs)
     if metric not in TASK_METRICS[target.task]:
@@ -174,13 +179,22 @@ def _split(problem: Problem, frame: pd.DataFrame, own: Sequence[str]) -> tuple[S
     return split_in_time(problem, field, moments), moments
 
 
-def _require_enough(rows: Rows, held: np.ndarray) -> None:
+def _coarse(problem: Problem) -> str:
+    """What to do where the rows fall into too few parts, or nearly all into one."""
+    if problem.group:
+        return f"Nearly all rows are of one group, or there are few groups ({', '.join(problem.group)}): name another in group"
+    if problem.id:
+        return f"The id ({', '.join(problem.id)}) is the same in nearly every row: name another in id"
+    return "All features are the same in nearly every row: add features, or name an id"
+
+
+def _require_enough(problem: Problem, rows: Rows, held: np.ndarray) -> None:
     if len(held) < FEWEST_ROWS:
         raise TableError(f"the table has {len(held)} rows with a target; at least {FEWEST_ROWS} are needed")
     if held.all() or not held.any():
         raise TableError(
             f"the split holds out {held.sum()} of {len(held)} rows",
-            "The id columns (or all features) are the same in nearly every row; name a better id.",
+            _coarse(problem),
         )
     for code, label in enumerate(rows.classes):
         if (rows.y[~held] == code).sum() < 2:

@@ -30,7 +30,7 @@ def folds(y: np.ndarray, classes: int, kin: np.ndarray | None, time: np.ndarray 
     Raises
     ------
     TableError
-        When the first rows in time know fewer than two classes.
+        When all rows have the same time, or the first in time know fewer than two classes.
     """
     number = 3 if len(y) > LARGE else FOLDS
     if time is not None:
@@ -76,6 +76,11 @@ def _forward(y: np.ndarray, classes: int, time: np.ndarray, number: int) -> list
         (np.flatnonzero(moments <= low), np.flatnonzero((moments > low) & (moments <= high)))
         for low, high in zip(cuts, cuts[1:])
     ]
+    if not any(len(held) for _, held in found):
+        raise TableError(
+            "time: it has one value in all training rows, so none is later than those it could be predicted from",
+            "Name a column that tells more rows apart, or take time out of slipway.yaml",
+        )
     known = [fold for fold in found if len(fold[1]) and (not classes or len(np.unique(y[fold[0]])) > 1)]
     if not known:
         raise TableError(

@@ -16,6 +16,7 @@ from slipway.report.documents import Documents, Verdict, joined, verdict_of
 from slipway.report.markdown import card
 from slipway.report.numbers import aligned
 from slipway.report.page import EARLIER, standalone
+from slipway.report.summary import advice
 from slipway.report.worries import worries
 from slipway.table.schema import Field, Schema
 
@@ -150,6 +151,11 @@ def test_the_advice_follows_the_verdict(verdict, served, says):
     text = Page(read(documents(digest="abcdef" * 10, verdict=verdict, served=served))).one("main")[1]
     assert says in " ".join(text.split())
     assert all(reason in text for reason in verdict.reasons) and (not verdict.at or "2026-11-21" in text)
+
+
+@pytest.mark.parametrize("found, says", [(1, "Read the point under"), (3, "Read the 3 points under")])
+def test_the_advice_counts_the_worries(found, says):
+    assert says in advice(documents(verdict=Verdict("promoted")), found)
 
 
 def test_a_verdict_that_people_wrote_otherwise_is_left_out():
@@ -294,10 +300,10 @@ def test_a_note_keeps_the_names_of_columns_as_they_are():
     [
         (
             met(),
-            "RMSE 4,240 on 250 rows, the champion before it 4,297 on the same: a gain of 57.0 (90 % interval 12.0 to 101.0). ",
+            "RMSE 4,240 on 250 rows, the champion 4,297 on the same: a gain of 57.0 (90 % interval 12.0 to 101.0). ",
         ),
         (met(chance=0.051), "It may be chance"),
-        (met(low=-9.0, chance=0.05), "It is better beyond chance"),
+        (met(low=-9.0, chance=0.05), "The gain is statistically significant."),
         (met(gain=-57.0, low=-101.0, high=-12.0), "It is not better"),
         (met("baseline"), "a baseline that ignores all fields 4,297"),
     ],
@@ -330,7 +336,7 @@ def test_numbers_that_are_read_together(values, shown):
 def test_figures_that_a_leak_made_are_not_called_better():
     verdict = Verdict("kept", ("x tells the target",), figures=met("baseline"), doubted=True)
     text = Page(read(documents("regression", verdict=verdict))).one("main")[1]
-    assert "these figures cannot be trusted" in text and "beyond chance" not in text
+    assert "these figures cannot be trusted" in text and "significant" not in text
 
 
 def test_the_champions_before_are_told_from_the_newest_on():

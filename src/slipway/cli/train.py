@@ -117,7 +117,7 @@ def _report(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> "Pat
 def show(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> None:
     """What a training ended with, on the screen and in the report."""
     from slipway.model.contents import metrics_of, model_of
-    from slipway.report.numbers import aligned, number
+    from slipway.report.numbers import aligned, number, settings
 
     metrics = metrics_of(outcome.bundle)
     click.echo(f"\n{'candidate':<10} {metrics.metric:>12} {'± error':>10}  settings")
@@ -125,9 +125,8 @@ def show(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> None:
     shown = [entry for entry in entries if entry.eligible or entry.candidate == "baseline"][:SHOWN]
     means = aligned([value for entry in shown for value in (entry.mean, entry.error)])
     for entry, mean, error in zip(shown, means[::2], means[1::2]):
-        settings = ", ".join(f"{key} {value}" for key, value in entry.settings.items())
         refused = f"not eligible: {entry.reason}" if not entry.eligible else ""
-        click.echo(f"{entry.candidate:<10} {mean:>12} {error:>10}  {settings}{refused}")
+        click.echo(f"{entry.candidate:<10} {mean:>12} {error:>10}  {settings(entry.settings)}{refused}")
     if len(entries) > len(shown):
         click.echo(f"… and {len(entries) - len(shown)} more in the report")
     click.echo(f"\nOn {metrics.holdout.rows} held-out rows:")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 LONGEST_LABEL = 120
+SETTINGS = {"native_levels": "categories as sets"}
 
 
 def places(values: Sequence[float]) -> int:
@@ -57,8 +58,13 @@ def counted(number: int, noun: str) -> str:
 
 
 def settings(values: dict[str, Any]) -> str:
-    """The settings of an estimator in one line."""
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(values.items()))
+    """The settings of an estimator in one line: max iter 100, categories as sets: yes."""
+    return ", ".join(_setting(name, value) for name, value in sorted(values.items()))
+
+
+def _setting(name: str, value: Any) -> str:
+    called = SETTINGS.get(name, name.replace("_", " "))
+    return f"{called}: {'yes' if value else 'no'}" if isinstance(value, bool) else f"{called} {value}"
 
 
 def brief(name: str, longest: int = LONGEST_LABEL) -> str:

@@ -133,7 +133,7 @@ def comparison(of: Documents) -> str:
         return ""
     new, old = number(met.challenger), number(met.against)
     gain, low, high = aligned([met.gain, met.low, met.high])
-    rival = "the champion before it" if met.rival == "champion" else "a baseline that ignores all fields"
+    rival = "the champion" if met.rival == "champion" else "a baseline that ignores all fields"
     reached = f"{opening(met.metric)} {new} on {counted(met.rows, 'row')}, {rival} {old} on the same"
     return f"{reached}: a gain of {gain} ({percent(met.confidence)} interval {low} to {high}). {_sure(of.verdict)}"
 
@@ -145,7 +145,11 @@ def _sure(verdict: Verdict) -> str:
         return "It is not better."
     if met.chance > met.allowed:
         return "It may be chance."
-    return "But these figures cannot be trusted: see the first reason." if verdict.doubted else "It is better beyond chance."
+    return (
+        "But these figures cannot be trusted: see the first reason."
+        if verdict.doubted
+        else "The gain is statistically significant."
+    )
 
 
 def _instead(verdict: Verdict) -> str:
@@ -161,7 +165,8 @@ def _instead(verdict: Verdict) -> str:
 
 def advice(of: Documents, worries: int) -> str:
     """What to do."""
-    first = f"Read the {counted(worries, 'point')} under “What should worry you” first. " if worries else ""
+    points = "point" if worries == 1 else f"{worries} points"
+    first = f"Read the {points} under “What should worry you” first. " if worries else ""
     outcome = of.verdict.outcome
     if of.served or of.digest and of.digest == of.verdict.against:
         return f"This model runs now. {first}When the data changes, train again: the gate keeps the better model."

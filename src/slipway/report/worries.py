@@ -46,7 +46,7 @@ def worries(of: Documents) -> list[Worry]:
         ]
     found += [
         *_size(of),
-        *(Worry("Note of the training", _sentence(note, of)) for note in of.metrics.notes),
+        *(Worry("Note from training", _sentence(note, of)) for note in of.metrics.notes),
     ]
     return found
 

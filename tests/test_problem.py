@@ -139,7 +139,10 @@ def test_a_byte_order_mark_and_windows_lines_are_read(path):
         ("task: regresion", "task: expected one of regression, binary, multiclass, got the string 'regresion'"),
         ("task: [binary]", "task: expected one of regression, binary, multiclass, got the list"),
         ("task: {a: b}", "task: expected one of regression, binary, multiclass, got a mapping"),
-        ("candidates: [linear, linear]", "candidates: expected a list of linear, forest, boosting, each at most once"),
+        (
+            "candidates: [linear, linear]",
+            "candidates: expected a list of linear, forest, boosting or package.module:function, each at most once",
+        ),
         ("candidates: []", "candidates: expected a list of"),
         ("candidates: [tree]", "candidates: expected a list of"),
         (

@@ -57,6 +57,9 @@ def test_a_frame_is_trained_from(tmp_path, monkeypatch):
     assert len(outcome.predictor.predict(frame).values) == len(frame)
     shown = outcome._repr_html_()
     assert "promoted" in shown and "<table" in shown and str(outcome.report) in shown
+    assert slipway.load_champion(settings).digest == outcome.bundle.digest == outcome.predictor.digest
+    with pytest.raises(slipway.SlipwayError, match="the path of its file, got int"):
+        slipway.load_champion(3)
     again = slipway.train(pyarrow.Table.from_pandas(frame), settings)
     assert (again.bundle.digest, again.verdict.outcome) == (outcome.bundle.digest, "kept")
 

@@ -48,7 +48,7 @@ METRICS = tuple(dict.fromkeys(metric for metrics in TASK_METRICS.values() for me
 class Collection(Struct, frozen=True, kw_only=True):
     """A MongoDB collection; `url` is the name of the variable that has the server's, `fields` has column → dotted path."""
 
-    url: Annotated[VariableName, "The environment variable that has the URL of the MongoDB server."] = "MONGO_DB_URL"
+    url: Annotated[VariableName, "The environment variable that holds the URL of the MongoDB server."] = "MONGO_DB_URL"
     database: Annotated[Text | None, "The database of source: mongodb."] = None
     collection: Annotated[Text | None, "The collection, or view, of source: mongodb."] = None
     filter: Annotated[Filter, "Which documents to read, as find() takes it; by default all."] = {}
@@ -100,7 +100,7 @@ class Gate(Struct, frozen=True, kw_only=True):
     confidence: Annotated[
         float,
         Meta(ge=0.5, le=0.999),
-        "Confidence that no training of a year promotes a model that is not better; also the level of reported intervals.",
+        "Probability that a year passes without promoting a model that is not better; also the level of reported intervals.",
     ] = 0.9
 
 
@@ -123,7 +123,7 @@ class Serving(Struct, frozen=True, kw_only=True):
         float,
         Meta(ge=1),
         "The most time that the model may take for one row, in microseconds, as training estimates it from the numbers of "
-        "columns and trees. What needs more is not eligible.",
+        "columns and trees. Slower candidates are not eligible.",
     ] = 1_000.0
     cors_origins: Annotated[Texts, "Origins whose pages may call the API; none by default."] = ()
 
@@ -170,7 +170,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     ] = {}
     limits: Annotated[
         Limits,
-        "The least and the greatest number that is answered, by column. For that column it replaces serving.out_of_range.",
+        "The lowest and highest value that gets an answer, by column. For that column it replaces serving.out_of_range.",
     ] = {}
     metric: Annotated[
         Text | None, "What to optimise. Default by task: rmse; roc_auc, or cost when costs are set; log_loss."
@@ -185,7 +185,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     holdout: Holdout = Holdout()
     gate: Gate = Gate()
     remote: Annotated[
-        Remote | None, "Where bundles and the journal are kept besides: s3://bucket/prefix. slipway push and pull copy."
+        Remote | None, "Where bundles and the journal are also stored: s3://bucket/prefix. slipway push and pull copy."
     ] = None
     seed: Annotated[int, Meta(ge=0), "Seed of everything random in training."] = 0
     serving: Serving = Serving()
@@ -227,6 +227,27 @@ def load_problem(path: str | Path | None = None, environ: Mapping[str, str] = os
     """
     path = Path(path or environ.get("SLIPWAY_PROBLEM") or FILE)
     return read_problem(_content(path), path, environ)
+
+
+def problem_of(given: "Problem | Mapping[str, Any] | str | Path | None") -> Problem:
+    """The problem that a program names: itself, by its settings, or by the path of its file (None: as `load_problem`).
+
+    A mapping holds what slipway.yaml would say; `target` is enough, and its folder is the current one.
+
+    Raises
+    ------
+    ProblemError
+        As `load_problem`, and when it is none of these.
+    """
+    if isinstance(given, Problem):
+        return given
+    if isinstance(given, Mapping):
+        told = {"name": Path.cwd().name or "problem", "source": "frame", **given}
+        return read_problem(yaml.safe_dump(told), Path("problem"), {})
+    if given is None or isinstance(given, str | Path):
+        return load_problem(given)
+    says = f"expected a problem, its settings or the path of its file, got {type(given).__name__}"
+    raise ProblemError(says, 'Pass slipway.load_problem("slipway.yaml"), a path, or settings such as {"target": "charges"}')
 
 
 def read_problem(content: str, path: Path, environ: Mapping[str, str]) -> Problem:

@@ -13,6 +13,7 @@ from conftest import Result
 from servers import DEADLINE, serve, start
 from slipway import __version__
 from slipway.cli import COMMANDS
+from slipway.serving.service import open_service
 from slipway.store.local import LocalStore
 from tables import charges, problem
 
@@ -218,6 +219,19 @@ def test_a_pointer_with_a_merge_conflict_is_one_line(run, store):
     make_bundle(store, "regression")
     (store.root / "champion.json").write_text("<<<<<<< HEAD\n")
     assert_one_line(run("status"), 5, "champion.json: not JSON.*Restore it from git, or run slipway train")
+
+
+def test_verdicts_with_a_merge_conflict_are_told_and_stop_nothing(run, store, tmp_path):
+    champion = make_bundle(store, "regression").digest
+    served = problem(tmp_path, charges(), "charges", name="regression")
+    (store.root / "verdict.json").write_text("<<<<<<< HEAD\n")
+    assert "\nverdicts  UNREADABLE: " in run("status").out
+    assert open_service(served, {}).digest == champion
+    (tmp_path / "release").mkdir()
+    bake = [sys.executable, "-m", "slipway.store.bake", "artifacts", "release"]
+    done = subprocess.run(bake, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{champion}\n") and "without the verdicts: " in done.stderr
+    assert not (tmp_path / "release" / "verdict.json").exists()
 
 
 def test_train_tells_the_verdict_and_does_it_once(run, tmp_path):

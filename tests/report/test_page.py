@@ -9,13 +9,19 @@ import pytest
 from bundles import SCHEMA
 from page import Page
 from reports import documents
-from slipway.model.contents import Estimate, Ranked
-from slipway.model.evaluation import Importance
+from slipway.model.contents import Counts, Estimate, Ranked
+from slipway.model.evaluation import Importance, IntervalLevel, Intervals
 from slipway.model.meeting import Meeting
 from slipway.report.documents import Documents, Verdict, joined, verdict_of
-from slipway.report.page import standalone
+from slipway.report.figures import effect_figures, target_figure
+from slipway.report.fit import fit_figures
+from slipway.report.markdown import card
+from slipway.report.meanings import GREATER
+from slipway.report.page import sections, standalone
+from slipway.report.summary import answers
 from slipway.report.worries import worries
 from slipway.table.schema import Field, Schema
+from slipway.training.metrics import METRICS
 
 EVIL = "</style></title><script>alert(1)</script><img src=//x.example/a onerror=alert(1)>\"'\u202e"
 TASKS = ("regression", "binary", "multiclass")
@@ -38,7 +44,7 @@ def test_it_says_what_the_model_is_for_how_good_it_is_and_what_to_do(task):
     for part in (
         "0.8000",
         "interval 0.7000 to 0.9000",
-        "It was judged on 20 rows that were held out",
+        "Fitted to 100 rows. The figures come from 20 rows that were held out.",
         "Few rows were held out",
     ):
         assert part in text
@@ -55,7 +61,7 @@ def test_every_part_of_the_evaluation_is_shown(task):
     titles = {text.strip() for _, text in page.all("h2") + page.all("figcaption")}
     common = {
         "Where it is worse",
-        "Which fields would be missed most",
+        "Which fields matter most",
         "Would more rows help?",
         "The data",
         "What was compared",
@@ -206,9 +212,128 @@ def test_one_field_decides_only_where_it_is_needed_beyond_chance(low, told):
     assert ("One field, age, decides nearly everything" in [worry.title for worry in found]) == told
 
 
+def with_slices(values, metric="rmse", whole=5_000.0):
+    """The documents with a part for each of these values of the metric, all of them apart."""
+    of = documents("regression")
+    found = of.evaluation.slices
+    parts = [
+        msgspec.structs.replace(found.worst[0], part=f"part {place}", estimate=Estimate(value, value, value), apart=True)
+        for place, value in enumerate(values)
+    ]
+    slices = msgspec.structs.replace(found, metric=metric, whole=whole, worst=tuple(parts), examined=9)
+    return replace(of, evaluation=msgspec.structs.replace(of.evaluation, slices=slices))
+
+
+@pytest.mark.parametrize(
+    "values, metric, whole, says, hidden",
+    [
+        ((7e3, 6e3, 4e3), "rmse", 5e3, "2 of 9 parts are worse by more than chance", "age: part 2"),
+        ((0.6, 0.9), "roc_auc", 0.8, "1 of 9 parts is worse by more than chance", "age: part 1"),
+        ((4e3, 3e3), "rmse", 5e3, "", "Where it is worse"),
+    ],
+)
+def test_only_worse_parts_are_listed(values, metric, whole, says, hidden):
+    of = with_slices(values, metric, whole)
+    text = " ".join(Page(read(of)).one("main")[1].split())
+    assert says in text and hidden not in text
+    assert ("It is clearly worse for some rows" in text) == bool(says)
+
+
+def test_which_metrics_grow_with_quality():
+    assert GREATER == {name for name, metric in METRICS.items() if metric.greater_is_better}
+
+
+@pytest.mark.parametrize(
+    "training, twin, candidate, says",
+    [
+        (
+            1338,
+            1088,
+            "linear",
+            "Fitted to 1,338 rows. The figures come from a second model with the same settings, fitted to "
+            "1,088 rows and tested on the other 250.",
+        ),
+        (1088, 1088, "linear", "Fitted to 1,088 rows and tested on the other 250."),
+        (1088, 0, "linear", "Fitted to 1,088 rows. The figures come from 250 rows that were held out."),
+        (1088, 1088, "imported", "It was fitted elsewhere. The figures come from 250 rows that were held out here."),
+    ],
+)
+def test_it_says_which_rows_the_figures_come_from(training, twin, candidate, says):
+    of = documents()
+    member = msgspec.structs.replace(of.model.members[0], candidate=candidate)
+    model = msgspec.structs.replace(of.model, rows=Counts(training, 250, 0, twin), members=(member,))
+    of = replace(of, model=model)
+    assert says in Page(read(of)).one("p", class_="lead")[1] and f"- {says}" in card(of).decode()
+
+
+@pytest.mark.parametrize(
+    "ends, says",
+    [
+        (
+            (1_863.0, 67_611.0),
+            "from 1,863 to 67,611. The first and the last column also count what lies beyond 1,000 and 50,000.",
+        ),
+        ((1_000.0, 50_000.0), "from 1,000 to 50,000."),
+        ((None, None), "from 1,000 to 50,000."),
+    ],
+)
+def test_the_range_of_the_target_is_that_of_its_rows(ends, says):
+    of = documents("regression")
+    target = msgspec.structs.replace(of.evaluation.target, least=ends[0], most=ends[1])
+    figure = target_figure(target, "charges")
+    assert figure.sentence == f"100 rows, {says}"
+
+
+def test_bands_and_whiskers_are_explained():
+    of = documents("regression")
+    keys = {one.title: {text for _, text in one.key} for each in sections(of) for one in each.figures}
+    interval = "90\N{NO-BREAK SPACE}% interval"
+    assert keys["age"] == {"mean of all rows", "80\N{NO-BREAK SPACE}% of the rows"}
+    assert keys["smoker"] == {"80\N{NO-BREAK SPACE}% of the rows"}
+    assert keys["Which fields matter most"] == keys["Would more rows help?"] == {interval}
+    assert keys["Where it is worse"] == {f"{interval}, for all parts at once"}
+    assert keys["Errors by size of the answer"] == {"median", "80\N{NO-BREAK SPACE}% of the errors"}
+    assert interval in {text for each in fit_figures(documents()) for _, text in each.key}
+
+
+def test_an_effect_names_its_ends_in_no_order():
+    sentences = {one.title: one.sentence for one in effect_figures(documents("regression").evaluation, SCHEMA, "charges")}
+    assert sentences["smoker"] == "Lowest at no (2,000), highest at yes (3,000), all other fields unchanged."
+
+
+def test_the_first_screen_is_in_plain_words():
+    numbers = " ".join(answers(changed_metrics(documents("regression"), mae=(4_000.0, 8_585.0))))
+    assert "A constant answer would be off by 8,585 on average." in numbers
+    ranked = " ".join(answers(documents()))
+    assert "Given one Y row and one other row, it ranks the Y one higher 80.0\N{NO-BREAK SPACE}% of the time" in ranked
+
+
+def changed_metrics(of, **found):
+    """The documents with further metrics: value and baseline."""
+    held = of.metrics.holdout
+    metrics = held.metrics | {name: Estimate(value, value, value) for name, (value, _) in found.items()}
+    baseline = held.baseline | {name: dummy for name, (_, dummy) in found.items()}
+    held = msgspec.structs.replace(held, metrics=metrics, baseline=baseline)
+    return replace(of, metrics=msgspec.structs.replace(of.metrics, holdout=held))
+
+
+@pytest.mark.parametrize(
+    "above, says",
+    [
+        (3_300.0, "the actual value is within ±3,300 in 90\N{NO-BREAK SPACE}% of cases."),
+        (4_000.0, "the actual value is between 3,300 below and 4,000 above in 90\N{NO-BREAK SPACE}% of cases."),
+    ],
+)
+def test_an_interval_of_equal_sides_is_said_once(above, says):
+    of = documents("regression")
+    level = IntervalLevel(level=0.9, below=(3_300.0,), above=(above,), coverage=Estimate(0.9, 0.8, 0.95))
+    evaluation = msgspec.structs.replace(of.evaluation, intervals=Intervals(edges=(), levels=(level,)))
+    assert f"For a medium-sized answer, {says}" in answers(replace(of, evaluation=evaluation))
+
+
 def test_probabilities_that_are_off_by_more_than_chance_worry():
     of = documents()
-    assert "Probabilities do not come true" not in [worry.title for worry in worries(of)]
+    assert "Probabilities are poorly calibrated" not in [worry.title for worry in worries(of)]
     found = of.evaluation.reliability
     wrong = msgspec.structs.replace(found, error=Estimate(0.09, 0.04, 0.14), chance=0.05)
     off = replace(of, evaluation=msgspec.structs.replace(of.evaluation, reliability=wrong))

@@ -287,6 +287,16 @@ def test_a_promotion_of_the_present_champion_keeps_its_verdict_and_is_in_the_jou
     assert store.verdict(store.pointer())["reasons"] == ["promoted by hand"]
 
 
+def test_verdicts_with_a_merge_conflict_stop_no_promotion_and_no_rollback(store):
+    one, other = store.add("trial", OLD), store.add("trial", NEW)
+    store.promote(one, "promote", "by hand")
+    (store.root / "verdict.json").write_text("<<<<<<< HEAD\n")
+    assert store.verdict(store.pointer()) == {} and store.verdicts_fault()
+    store.promote(other, "rollback", "rolled back by hand")
+    assert store.pointer().digest == store.journal.entries()[-1]["digest"] == other.digest
+    assert store.verdict(store.pointer())["reasons"] == ["rolled back by hand"] and not store.verdicts_fault()
+
+
 def test_a_bundle_that_is_the_champion_again_is_the_same_pointer(store):
     """And so the same release, whose image is found."""
     one, other = store.add("trial", OLD), store.add("trial", NEW)

@@ -60,7 +60,8 @@ def test_what_was_written_is_read():
 def test_anything_else_is_refused_with_the_place(tmp_path, content, says):
     (tmp_path / "verdict.json").write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
     with pytest.raises(StoreError, match=f"verdict.json: {says}"):
-        LocalStore(tmp_path).verdicts()
+        LocalStore(tmp_path).require_verdicts()
+    assert LocalStore(tmp_path).verdicts() == [] and "verdict.json: " in LocalStore(tmp_path).verdicts_fault()
 
 
 def test_a_store_without_the_file_says_what_an_earlier_pointer_does(tmp_path):

@@ -61,6 +61,13 @@ def test_it_is_measured_on_the_rows_held_out(binary):
     assert sum(found.target.counts) == len(table.rows.y)
 
 
+def test_the_range_of_the_target_is_told_beside_the_bins(regression):
+    found, table, _ = regression
+    ends = found.target.least, found.target.most
+    assert ends == pytest.approx((table.rows.y.min(), table.rows.y.max()), rel=1e-5)
+    assert ends[0] < found.target.low and found.target.high < ends[1]
+
+
 def test_the_field_that_decides_would_be_missed_most(regression, multiclass):
     first, *others = regression[0].importance
     assert first.field == "smoker" and first.loss.low > 3 * others[0].loss.high

@@ -13,7 +13,9 @@ from slipway.model.contents import model_of
 from slipway.problem import load_problem
 from slipway.serving.factory import build
 from slipway.store.local import LocalStore
-from slipway.training.candidates import CANDIDATES, find, trials
+from slipway.training.candidates import CANDIDATES, Trial, find, trials
+from slipway.training.dataset import read
+from slipway.training.speed import ANSWER, GRAPH, HALVING, OUTPUT, Speed
 from slipway.training.train import train
 from tables import charges, grades, problem
 
@@ -104,8 +106,13 @@ def test_means_of_levels_are_learned_from_other_rows(tmp_path):
 
 
 def test_classes(tmp_path):
+    """And the estimate of a row's time counts a tree for each class."""
     outcome = train(asked(tmp_path, "classes", grades(classes=3), "grade"), LocalStore(tmp_path / "artifacts"), jobs=1)
     assert [each.link for each in model_of(outcome.bundle).members] == ["softmax"]
+    rows = read(asked(tmp_path, "classes", grades(classes=3), "grade")).learned
+    made = Trial("own_models:classes", {})
+    per_tree = HALVING * np.log2(made.trees(len(rows.y))[1])
+    assert Speed(rows).microseconds(made) == pytest.approx(ANSWER + GRAPH + 3 * OUTPUT + 3 * 5 * per_tree)
 
 
 @pytest.mark.parametrize(
@@ -140,11 +147,25 @@ def test_a_pipeline_that_fails_is_an_error_with_its_name(tmp_path, name, says, j
 
 
 def test_an_edited_function_is_asked_again(tmp_path):
-    """In a notebook the module may have been loaded anew."""
+    """In a notebook the module is loaded already."""
     given = asked(tmp_path, "make")
     find(given)
-    before = CANDIDATES["own_models:make"]
-    sys.modules["own_models"].make = sys.modules["own_models"].means
+    module = tmp_path / "own_models.py"
+    module.write_text(module.read_text().replace("def make():", "def make():\n    return Lasso()\n\n\ndef old():"))
     find(given)
-    assert CANDIDATES["own_models:make"] is not before
+    assert type(CANDIDATES["own_models:make"].estimator("regression", {}, 0, None)).__name__ == "Lasso"
     assert [np.isfinite(each.trees(100)[0]) for each in trials(given.candidates, 4, "regression", 0, False)] == [True]
+
+
+def test_each_problem_has_its_own_module(tmp_path):
+    """Two folders, one process, one name: a notebook that trains both."""
+    for name in ("Ridge", "Lasso"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "own_twice.py").write_text(
+            f"from sklearn.linear_model import {name}\n\n\ndef make():\n    return {name}()\n"
+        )
+        asked = problem(folder, charges(60), "charges", candidates=["own_twice:make"])
+        find(asked)
+        made = CANDIDATES["own_twice:make"].estimator("regression", {}, 0, None)
+        assert type(made).__name__ == name

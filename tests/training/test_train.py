@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -72,6 +73,7 @@ def test_what_is_served_learned_from_all_rows_and_its_twin_from_those_not_held_o
     bundle = trained(tmp_path, store, frame, "charges", candidates=["linear"]).bundle
     served, twin = model_of(bundle), model_of(bundle.twin())
     assert served.rows.training == len(frame) and twin.rows.training == len(frame) - twin.rows.holdout
+    assert served.rows.twin == twin.rows.twin == twin.rows.training
     assert twin.rows.holdout == served.rows.holdout == metrics_of(bundle).holdout.rows > 0
     assert [each.settings for each in served.members] == [each.settings for each in twin.members]
     assert bundle.read("model.onnx") != bundle.read("twin.onnx")
@@ -225,14 +227,16 @@ def test_in_time_they_meet_on_rows_after_both_boundaries(tmp_path, store):
 
 
 def test_a_champion_that_was_divided_otherwise_meets_on_the_rows_that_neither_has_seen(tmp_path, store):
-    """By hash it held out a fifth of all rows; of the latest fifth about a fifth, which is enough here."""
-    frame = charges(1_200).assign(day=range(1_200), row=[f"r{number}" for number in range(1_200)])
-    given = {"id": "row", "candidates": ["linear"]}
-    champion = trained(tmp_path, store, frame, "charges", drop=["day", "age"], **given)
-    outcome = trained(tmp_path, store, frame, "charges", drop=["day"], time="day", **given)
-    both = held_out(frame[960:], read(problem(tmp_path, frame, "charges", id="row")).split).sum()
-    assert f"on the same {both} held-out rows" in outcome.verdict.reasons[0] and 30 <= both < 70
+    """By the hash of the features it held out a fifth of all rows; of those held out by id about a fifth."""
+    frame = charges(1_200).assign(row=[f"r{number}" for number in range(1_200)])
+    given = {"candidates": ["linear"]}
+    champion = trained(tmp_path, store, frame, "charges", drop=["row", "age"], **given)
+    outcome = trained(tmp_path, store, frame, "charges", id="row", **given)
+    held = held_out(frame, model_of(champion.bundle.twin()).split)
+    both = (held & held_out(frame, model_of(outcome.bundle.twin()).split)).sum()
+    assert f"on the same {both} held-out rows" in outcome.verdict.reasons[0] and 30 <= both < 80
     assert outcome.champion == champion.bundle.digest
+    assert outcome.verdict.reasons[-1].startswith(f"only {both} of ")
 
 
 def test_fewer_than_30_common_rows_are_no_comparison(tmp_path, store):
@@ -240,6 +244,24 @@ def test_fewer_than_30_common_rows_are_no_comparison(tmp_path, store):
     outcome = trained(tmp_path, store, charges(130), "charges", candidates=["linear"], drop=["region"], id="age")
     assert "rows were held out by both (fewer than 30)" in outcome.verdict.reasons[0]
     assert "slipway promote" in outcome.verdict.reasons[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [({"time": "day"}, "were not divided by day"), ({"group": "patient"}, "were not divided by patient")],
+)
+def test_a_champion_that_learned_from_neighbours_of_the_rows_is_not_met(tmp_path, store, settings, says):
+    """It would win by what it remembers, and the problem's own cure could never be promoted."""
+    frame = charges(400).assign(day=range(400), patient=[f"p{number // 4}" for number in range(400)])
+    assert trained(tmp_path, store, frame, "charges", candidates=["linear"]).verdict.promoted
+    verdict = trained(tmp_path, store, frame, "charges", candidates=["linear"], **settings).verdict
+    assert not verdict.promoted and says in verdict.reasons[0] and "slipway promote" in verdict.reasons[1]
+
+
+def test_a_comparison_on_few_of_the_held_out_rows_says_so(tmp_path, store):
+    trained(tmp_path, store, charges(400), "charges", candidates=["linear"])
+    verdict = trained(tmp_path, store, charges(400), "charges", candidates=["linear"], **{"holdout.share": 0.5}).verdict
+    assert "held-out rows were held out for the champion too" in verdict.reasons[-1]
 
 
 def test_a_champion_that_needs_a_lost_column_cannot_be_compared(tmp_path, store):
@@ -266,20 +288,25 @@ def test_a_champion_of_another_problem_is_no_rival(tmp_path, store):
     assert outcome.verdict.promoted and "is of the problem exam" in outcome.verdict.reasons[0]
 
 
-def test_a_broken_champion_is_replaced(tmp_path, store):
-    first = trained(tmp_path, store, charges(), "charges")
-    model = store.bundles / first.bundle.digest / "model.onnx"
-    model.write_bytes(model.read_bytes()[:-1] + b"x")
-    outcome = trained(tmp_path, store, charges(seed=1), "charges")
-    assert outcome.verdict.promoted and "is broken" in outcome.verdict.reasons[0]
+@pytest.mark.parametrize("damage", [lambda model: shutil.rmtree(model.parent), lambda model: model.write_bytes(b"x")])
+def test_a_champion_that_is_not_here_whole_is_not_replaced(tmp_path, store, damage):
+    """A fresh clone has the pointer alone."""
+    first = trained(tmp_path, store, charges(), "charges", candidates=["linear"]).bundle
+    damage(store.bundles / first.digest / "model.onnx")
+    outcome = trained(tmp_path, store, charges(), "charges", candidates=["linear"], drop=["smoker"])
+    reason, anyway = outcome.verdict.reasons
+    assert outcome.verdict.outcome == "kept" and store.pointer().digest == first.digest
+    assert reason.startswith("the champion cannot be compared: ") and "un slipway pull" in reason
+    assert store.journal.entries()[-1]["inputs"] is None, "so that --if-changed trains when it is here"
+    assert anyway == f"to serve it anyway: slipway promote {outcome.bundle.digest[:12]}"
 
 
-def test_a_champion_without_golden_predictions_is_replaced(tmp_path, store):
-    first = trained(tmp_path, store, charges(), "charges").bundle
+def test_a_champion_without_golden_predictions_is_not_replaced(tmp_path, store):
+    first = trained(tmp_path, store, charges(), "charges", candidates=["linear"]).bundle
     content = {name: first.read(name) for name in first.parts["serving"]} | {"golden.json": b"{}"}
     store.promote(store.add("trial", content), "promote", "by hand")
-    outcome = trained(tmp_path, store, charges(seed=1), "charges")
-    assert outcome.verdict.promoted and "golden.json: Object missing required field" in outcome.verdict.reasons[0]
+    outcome = trained(tmp_path, store, charges(seed=1), "charges", candidates=["linear"])
+    assert not outcome.verdict.promoted and "golden.json: Object missing required field" in outcome.verdict.reasons[0]
 
 
 def test_an_export_that_answers_otherwise_is_refused(tmp_path, store, monkeypatch):

@@ -1,7 +1,9 @@
 """From what the command says to a batch: the champion, the input, and how and where the answers are written."""
 
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 from slipway.batch.input import Source, open_tables
 from slipway.batch.output import CsvCells, CsvLines, Output, Packed, ParquetRows
@@ -11,7 +13,7 @@ from slipway.batch.run import Batch
 from slipway.batch.scorer import Scorer
 from slipway.errors import TableError
 from slipway.model.tables import Predictor
-from slipway.problem import Problem, load_problem
+from slipway.problem import Problem, problem_of
 from slipway.sources.files import CSV, PARQUET
 from slipway.sources.source import S3
 from slipway.store.local import open_store
@@ -84,13 +86,13 @@ def _place(problem: Problem, out: str, folder: Path) -> Target:
     return CollectionPlace(out, settings, state(f"{settings.database} {out}", folder))
 
 
-def load_champion(problem: Problem | str | Path | None = None, digest: str | None = None) -> Predictor:
+def load_champion(problem: Problem | Mapping[str, Any] | str | Path | None = None, digest: str | None = None) -> Predictor:
     """The model that production serves, verified, and its golden predictions replayed.
 
     Parameters
     ----------
-    problem : Problem or path, optional
-        By default slipway.yaml in this folder.
+    problem : Problem, path or mapping, optional
+        By default slipway.yaml in this folder. A mapping of settings, as for `train`, finds ``artifacts/`` in this folder.
     digest : str, optional
         The start of another bundle's digest.
 
@@ -101,7 +103,7 @@ def load_champion(problem: Problem | str | Path | None = None, digest: str | Non
     BundleError
         When it is damaged, of another problem, or answers otherwise than when it was trained.
     """
-    problem = problem if isinstance(problem, Problem) else load_problem(problem)
+    problem = problem_of(problem)
     store = open_store(problem.folder)
     bundle = store.bundle(store.find(digest.lower())) if digest else store.champion()
     bundle.require_problem(problem.name)

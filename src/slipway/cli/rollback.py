@@ -8,7 +8,7 @@ from slipway.cli import options
 @click.command()
 @options.problem
 def command(path: str | None) -> None:
-    """Go back to the previous champion. Two rollbacks go back two champions.
+    """Go back to the previous champion. Run it twice to go back two champions.
 
     \b
     Example:

@@ -36,6 +36,7 @@ def command(path: str | None, as_json: bool) -> None:
         "store": str(store.root),
         "bundles": store.digests(),
         "champion": _champion(store, pointer) if pointer else None,
+        "verdicts_fault": store.verdicts_fault(),
         "journal": store.journal.entries()[-LAST:],
     }
     click.echo(json.dumps(status, indent=2, ensure_ascii=False) if as_json else "\n".join(_lines(status)))
@@ -76,6 +77,8 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines.append(f"          DAMAGED: {champion['damage']}")
     reasons = champion["verdict"].get("reasons", [])
     lines += [f"{'' if number else 'promoted':<10}{reason}" for number, reason in enumerate(reasons)]
+    if status["verdicts_fault"]:
+        lines.append(f"verdicts  UNREADABLE: {status['verdicts_fault']}")
     if status["journal"]:
         lines.append("journal")
     for entry in reversed(status["journal"]):

@@ -25,7 +25,7 @@ LISTS = {SERVING: "serving.json", JUDGING: "judging.json"}
 MODEL, TWIN = "model.json", "twin.json"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-TRAIN_AGAIN = "The bundle is damaged: delete its folder and run slipway train, or fetch it again"
+TRAIN_AGAIN = "The bundle is damaged: run slipway pull to repair it, or delete its folder and run slipway train"
 
 
 class Listed(TypedDict):

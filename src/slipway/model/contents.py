@@ -69,12 +69,16 @@ class Split(msgspec.Struct, frozen=True, omit_defaults=True):
         return (*self.columns, *([self.time.name] if self.time else []))
 
 
+IMPORTED = "imported"  # the candidate of a model that was fitted elsewhere
+
+
 class Counts(msgspec.Struct, frozen=True, rename={"without_target": "without target"}):
-    """Rows that training used, held out, and left out."""
+    """Rows that the model learned from, held out, and left out; `twin` is what its twin learned from, 0 if unknown."""
 
     training: int
     holdout: int
     without_target: int
+    twin: int = 0
 
 
 class Outputs(msgspec.Struct, frozen=True):

@@ -29,6 +29,8 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
         Rows of all levels that are not listed.
     distinct : int
         How many levels there are in all; 0 for numbers and dates.
+    least, most : float or None
+        Of a target that is a number: the ends of its range, which may lie beyond the bins.
     """
 
     counts: tuple[int, ...]
@@ -37,6 +39,8 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     high: float = 0.0
     other: int = 0
     distinct: int = 0
+    least: float | None = None
+    most: float | None = None
 
     @property
     def edges(self) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from msgspec import Struct
 class Meeting(Struct, frozen=True, kw_only=True):
     """A challenger and its rival on the same rows.
 
-    Parameters
+    Attributes
     ----------
     metric : str
     rival : str

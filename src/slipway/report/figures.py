@@ -4,8 +4,8 @@ from slipway.model.evaluation import Distribution, Effect, Evaluation, FieldProf
 from slipway.report.axis import Axis, Kind, spanning
 from slipway.report.bars import Bars, Measure, bars_of
 from slipway.report.figure import Figure, estimated, numbered
-from slipway.report.meanings import called, opening
-from slipway.report.numbers import aligned, counted, number, share
+from slipway.report.meanings import GREATER, called, opening
+from slipway.report.numbers import aligned, counted, number, percent, share
 from slipway.report.plots import Band, Columns, Layer, Line, Whiskers, plot
 from slipway.table.dates import show_date
 from slipway.table.schema import Schema
@@ -16,8 +16,8 @@ FEWEST_EFFECTS = 2
 MOST_LEVELS = 12
 
 
-def importance_figure(importance: tuple[Importance, ...], metric: str) -> Figure:
-    """The fields that would be missed most, with the interval of each."""
+def importance_figure(importance: tuple[Importance, ...], metric: str, confidence: float) -> Figure:
+    """The fields that matter most, with the interval of each."""
     useful = [one for one in importance if one.loss.value > 0][:MOST_FIELDS]
     measures = [
         Measure(one.field, "", amount, one.loss.value, one.loss.low, one.loss.high, one.loss.low > 0)
@@ -26,12 +26,18 @@ def importance_figure(importance: tuple[Importance, ...], metric: str) -> Figure
     says = f"How much worse {called(metric)} gets when the values of one field are shuffled among the held-out rows."
     silent = len(importance) - sum(one.loss.low > 0 for one in importance)
     if silent:
-        says += f" Of {counted(len(importance), 'field')}, {silent} cannot be told from no influence (grey, or not shown)."
-    return Figure("Which fields would be missed most", says, bars_of(("field", "loss"), measures))
+        has = "has" if silent == 1 else "have"
+        says += f" Of {counted(len(importance), 'field')}, {silent} {has} no measurable influence (grey or hidden)."
+    key = _interval(confidence) if any(one.low < one.high for one in measures) else ()
+    return Figure("Which fields matter most", says, bars_of(("field", "loss"), measures), key)
+
+
+def _interval(confidence: float, whose: str = "") -> tuple[tuple[str, str], ...]:
+    return (("interval", f"{percent(confidence)} interval{whose}"),)
 
 
 def effect_figures(found: Evaluation, schema: Schema, target: str) -> list[Figure]:
-    """How the answer moves with each of the strongest fields; those that cannot be told from no influence say nothing."""
+    """How the answer moves with each of the strongest fields; those without a measurable influence say nothing."""
     needed = {one.field for one in found.importance if one.loss.low > 0}
     effects = [
         one for place, one in enumerate(found.effects) if one.points and (place < FEWEST_EFFECTS or one.field in needed)
@@ -46,37 +52,47 @@ def _effect(effect: Effect, schema: Schema, answer: str) -> Figure:
     least = min(effect.points, key=lambda point: point.mean)
     dated = next((field.type == "date" for field in schema if field.name == effect.field), False)
     names = [_value(point.at, dated) for point in (least, top)]
-    says = f"On average from {show(least.mean)} at {names[0]} to {show(top.mean)} at {names[1]}, all other fields unchanged."
+    says = f"Lowest at {names[0]} ({show(least.mean)}), highest at {names[1]} ({show(top.mean)}), all other fields unchanged."
+    spread = f"{percent(0.8)} of the rows"
     if isinstance(effect.points[0].at, str):
         measures = [Measure(str(one.at), "", show(one.mean), one.mean, one.low, one.high) for one in effect.points]
-        return Figure(effect.field, says, bars_of((effect.field, answer), measures))
+        return Figure(effect.field, says, bars_of((effect.field, answer), measures), (("interval", spread),))
     points = [(float(one.at), one.mean, one.low, one.high) for one in effect.points]
     x = spanning(effect.field, [at for at, *_ in points], "date" if dated else "number")
     y = spanning(answer, [end for _, *ends in points for end in ends], kind)
+    key = (("main", "mean of all rows"), ("band", spread))
     layers: list[Layer] = [
         Band([(at, low, high) for at, _, low, high in points]),
         Line([(at, mean) for at, mean, _, _ in points]),
     ]
-    return Figure(effect.field, says, plot(f"Effect of {effect.field}", says, x, y, layers))
+    return Figure(effect.field, says, plot(f"Effect of {effect.field}", says, x, y, layers), key)
 
 
 def _value(at: float | str, dated: bool) -> str:
     return at if isinstance(at, str) else show_date(round(at)) if dated else number(at)
 
 
-def slices_figure(slices: Slices) -> Figure:
+def worse_parts(slices: Slices) -> list[Slice]:
+    """The parts on which the metric is worse than on all rows, the worst first."""
+    sign = 1 if slices.metric in GREATER else -1
+    return [one for one in slices.worst if sign * (one.estimate.value - slices.whole) < 0]
+
+
+def slices_figure(slices: Slices, confidence: float) -> Figure:
     """The worst parts of the rows."""
-    worst = slices.worst[:MOST_SLICES]
+    worse = worse_parts(slices)
+    worst = worse[:MOST_SLICES]
     amounts = aligned([one.estimate.value for one in worst])
     measures = [_slice(one, amount) for one, amount in zip(worst, amounts)]
-    apart = sum(one.apart for one in slices.worst)
+    apart = sum(one.apart for one in worse)
     whole = number(slices.whole)
     says = f"{opening(slices.metric)} on parts of the held-out rows, the worst first. All rows have {whole} (the line). "
     if apart:
-        says += f"{apart} of {slices.examined:,} parts differ by more than chance (in colour)."
+        says += f"{apart} of {slices.examined:,} parts {'is' if apart == 1 else 'are'} worse by more than chance (in colour)."
     else:
-        says += f"None of {slices.examined:,} parts differs by more than chance."
-    return Figure("Where it is worse", says, bars_of(("part", called(slices.metric)), measures, slices.whole))
+        says += f"None of {slices.examined:,} parts is worse by more than chance."
+    bars = bars_of(("part", called(slices.metric)), measures, slices.whole)
+    return Figure("Where it is worse", says, bars, _interval(confidence, ", for all parts at once"))
 
 
 def _slice(of: Slice, amount: str) -> Measure:
@@ -84,7 +100,7 @@ def _slice(of: Slice, amount: str) -> Measure:
     return Measure(f"{of.field}: {of.part}", counted(of.rows, "row"), amount, one.value, one.low, one.high, of.apart)
 
 
-def learning_figure(points: tuple[LearningPoint, ...], sentence: str, metric: str) -> Figure:
+def learning_figure(points: tuple[LearningPoint, ...], sentence: str, metric: str, confidence: float) -> Figure:
     """What more rows brought."""
     x = spanning("rows learned from", [float(one.rows) for one in points], zero=True)
     y = spanning(called(metric), [end for one in points for end in (one.estimate.low, one.estimate.high)])
@@ -94,7 +110,8 @@ def learning_figure(points: tuple[LearningPoint, ...], sentence: str, metric: st
     ]
     table = numbered(("rows", called(metric)), [(f"{one.rows:,}", estimated(one.estimate)) for one in points])
     title = "Would more rows help?"
-    return Figure(title, sentence, plot(title, sentence, x, y, layers), (), table)
+    key = (("whisker", f"{percent(confidence)} interval"),)
+    return Figure(title, sentence, plot(title, sentence, x, y, layers), key, table)
 
 
 def target_figure(target: Distribution, name: str) -> Figure:
@@ -104,9 +121,19 @@ def target_figure(target: Distribution, name: str) -> Figure:
         top = max(range(len(target.counts)), key=target.counts.__getitem__)
         says = f"{counted(rows, 'row')}; {share(target.counts[top] / max(1, rows))} are {target.levels[top]}."
         return Figure(name, says, _levels(target, name))
-    says = f"{counted(rows, 'row')}, from {number(target.low)} to {number(target.high)}."
+    says = f"{counted(rows, 'row')}, {_span(target)}."
     x, y = Axis(name, target.low, target.high), spanning("rows", list(map(float, target.counts)), zero=True)
     return Figure(name, says, plot(f"Distribution of {name}", says, x, y, [Columns(target.edges, target.counts)]))
+
+
+def _span(found: Distribution) -> str:
+    """From the least to the greatest, and what the chart makes of outliers."""
+    if found.least is None or found.most is None:
+        return f"from {number(found.low)} to {number(found.high)}"
+    says = f"from {number(found.least)} to {number(found.most)}"
+    if found.low <= found.least and found.most <= found.high:
+        return says
+    return f"{says}. The first and the last column also count what lies beyond {number(found.low)} and {number(found.high)}"
 
 
 def _levels(found: Distribution, name: str) -> Bars:

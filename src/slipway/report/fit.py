@@ -60,14 +60,15 @@ def _errors(residuals: Residuals, target: str) -> Figure:
     low, high, least, most = widest.low, widest.high, widest.q10, widest.q90
     says = (
         f"Eight of ten errors lie in the band. It is widest where the answer is {number(low)} to {number(high)}: "
-        f"there they run from {number(least)} to {number(most)}."
+        f"from {number(least)} to {number(most)}."
     )
+    key = (("main", "median"), ("band", f"{percent(0.8)} of the errors"))
     rows = [
         (f"{number(band.low)} to {number(band.high)}", f"{band.rows:,}", *aligned([band.q10, band.median, band.q90]))
         for band in bands
     ]
-    table = numbered(("predicted", "rows", "10 % below", "median", "10 % above"), rows, 1)
-    return Figure("Errors by size of the answer", says, plot("Errors by size of the answer", says, x, y, layers), (), table)
+    table = numbered(("predicted", "rows", "10th percentile", "median", "90th percentile"), rows, 1)
+    return Figure("Errors by size of the answer", says, plot("Errors by size of the answer", says, x, y, layers), key, table)
 
 
 def _intervals(found: Intervals) -> Figure:
@@ -130,7 +131,11 @@ def _thresholds(found: Evaluation, chosen: ThresholdPoint, positive: str) -> Fig
         Line([(place, point.recall) for place, point in zip(places, points)], "other"),
         Rule(x=here),
     ]
-    key = (("main", "right among its answers (precision)"), ("other", "found (recall)"), ("rule", "chosen threshold"))
+    key = (
+        ("main", "share of its answers that are right (precision)"),
+        ("other", f"share of {positive} rows that it finds (recall)"),
+        ("rule", "chosen threshold"),
+    )
     return Figure(title, says, plot(title, says, x, Axis("share", 0, 1, "share"), layers), key)
 
 
@@ -184,7 +189,7 @@ def _reliability(found: Evaluation, reliability: Reliability, positive: str) -> 
     error, chance = (number(round(100 * share, 1)) for share in (reliability.error.value, reliability.chance))
     says = (
         f"On the line, probabilities come true as often as they say. On average they are off by {error} points; "
-        f"with so few rows perfect ones may be off by {chance}."
+        f"with this few rows, even perfect probabilities may be off by {chance}."
     )
     if found.recalibration and found.recalibration.method:
         one = found.recalibration
@@ -209,7 +214,8 @@ def _reliability(found: Evaluation, reliability: Reliability, positive: str) -> 
     x, y = _up_to(of, [one.predicted for one in bins]), _up_to("came true", [one.observed.high for one in bins])
     layers.insert(0, Line([(0, 0), (min(x.high, y.high), min(x.high, y.high))], "quiet"))
     drawing = plot(title, says, x, y, layers)
-    return Figure(title, says, drawing, (), table)
+    key = (("main", "came true"), ("whisker", f"{percent(found.confidence)} interval"), ("quiet", "perfect probabilities"))
+    return Figure(title, says, drawing, key, table)
 
 
 def _classes(found: Evaluation) -> Figure:

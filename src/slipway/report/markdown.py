@@ -8,7 +8,7 @@ from slipway.report.figure import Table
 from slipway.report.figures import described
 from slipway.report.numbers import brief, counted, settings, share
 from slipway.report.page import MOST_FIELDS, measured
-from slipway.report.summary import answers
+from slipway.report.summary import answers, origin
 from slipway.report.worries import worries
 from slipway.table.faults import visible
 
@@ -28,7 +28,7 @@ def card(of: Documents) -> bytes:
             f"Target: {_plain(model.target)} ({TASKS[model.task]})",
             *([f"Labels: {', '.join(map(_plain, model.classes))}"] if model.classes else []),
             f"Built from: {_plain(built)}",
-            f"Learned from {counted(model.rows.training, 'row')}, judged on {model.rows.holdout:,} that were held out",
+            origin(of),
         ),
         "## Intended use",
         _plain(of.purpose) if of.purpose else "Not stated: set `purpose` in slipway.yaml.",

@@ -1,4 +1,6 @@
-"""What metrics are called and what they mean, for readers who are no statisticians."""
+"""What metrics are called and what they mean, for readers who are not statisticians."""
+
+GREATER = frozenset({"r2", "roc_auc", "pr_auc", "accuracy", "balanced_accuracy", "f1", "f1_macro"})  # is better
 
 NAMES = {
     "rmse": "RMSE",
@@ -16,7 +18,7 @@ NAMES = {
 }
 
 MEANINGS = {
-    "rmse": "typical error; large errors weigh more",
+    "rmse": "root of the mean squared error; large errors weigh more",
     "mae": "average size of the error",
     "r2": "share of the variation that the model explains",
     "roc_auc": "probability that a positive row ranks above a negative one",

@@ -18,6 +18,7 @@ from slipway.report.figures import (
     learning_figure,
     slices_figure,
     target_figure,
+    worse_parts,
 )
 from slipway.report.fit import fit_figures
 from slipway.report.look import LOOK
@@ -64,6 +65,7 @@ def body(of: Documents) -> Markup:
         _templates.get_template("report.html").render(
             of=of,
             question=summary.question(of),
+            origin=summary.origin(of),
             metric=metric,
             value=value,
             sure=sure,
@@ -93,7 +95,11 @@ def sections(of: Documents) -> list[Section]:
     slices = found.slices if found else None
     every = [
         Section("fit", "How well the answers fit", fit_figures(of)),
-        Section("slices", "Where it is worse", [slices_figure(slices)] if slices and slices.worst else []),
+        Section(
+            "slices",
+            "Where it is worse",
+            [slices_figure(slices, of.metrics.confidence)] if slices and worse_parts(slices) else [],
+        ),
         Section("fields", "What the answer depends on", depends(of)),
         Section("learning", "Would more rows help?", _learning(found) if found else []),
     ]
@@ -107,12 +113,18 @@ def depends(of: Documents) -> list[Figure]:
         importance = tuple(Importance(name, Estimate(loss, loss, loss)) for name, loss in of.metrics.importance)
     else:
         importance = found.importance
-    ranked = [importance_figure(importance, of.metrics.metric)] if any(one.loss.value > 0 for one in importance) else []
+    ranked = (
+        [importance_figure(importance, of.metrics.metric, of.metrics.confidence)]
+        if any(one.loss.value > 0 for one in importance)
+        else []
+    )
     return ranked + (effect_figures(found, of.schema, of.model.target) if found else [])
 
 
 def _learning(found: Evaluation) -> list[Figure]:
-    return [learning_figure(found.learning_curve, found.learning, found.metric)] if found.learning_curve else []
+    return (
+        [learning_figure(found.learning_curve, found.learning, found.metric, found.confidence)] if found.learning_curve else []
+    )
 
 
 def target_of(of: Documents) -> list[Figure]:

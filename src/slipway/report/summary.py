@@ -1,6 +1,6 @@
 """The first screen in words: the question, the answer, how it compares, and what to do."""
 
-from slipway.model.contents import Estimate, Metrics
+from slipway.model.contents import IMPORTED, Estimate, Metrics
 from slipway.report.documents import Documents
 from slipway.report.meanings import MEANINGS, called, opening
 from slipway.report.numbers import aligned, counted, number, percent, share
@@ -16,6 +16,22 @@ def question(of: Documents) -> str:
     if of.model.task == "binary":
         return f"Is {target} {of.positive} or {of.model.classes[0]}, {asked}?"
     return f"Which of {len(of.model.classes)} labels is {target}, {asked}?"
+
+
+def origin(of: Documents) -> str:
+    """Which rows the model was fitted to, and which model the figures come from."""
+    rows = of.model.rows
+    if of.model.kind == IMPORTED:
+        return f"It was fitted elsewhere. The figures come from {counted(rows.holdout, 'row')} that were held out here."
+    fitted, held = f"Fitted to {counted(rows.training, 'row')}", f"{rows.holdout:,}"
+    if not rows.twin:
+        return f"{fitted}. The figures come from {counted(rows.holdout, 'row')} that were held out."
+    if rows.twin == rows.training:
+        return f"{fitted} and tested on the other {held}."
+    return (
+        f"{fitted}. The figures come from a second model with the same settings, fitted to {counted(rows.twin, 'row')} and "
+        f"tested on the other {held}."
+    )
 
 
 def headline(metrics: Metrics) -> tuple[str, str, str]:
@@ -43,15 +59,14 @@ def _numbers(of: Documents) -> list[str]:
         value, low, high = aligned([one.value, one.low, one.high])
         told.append(f"On {rows} that were held out, its answers were off by {value} on average ({low} to {high}).")
         if dummy is not None:
-            told.append(f"Always giving the same answer would be off by {number(dummy)}.")
+            told.append(f"A constant answer would be off by {number(dummy)} on average.")
     if of.evaluation and of.evaluation.intervals:
         level = min(of.evaluation.intervals.levels, key=lambda each: abs(each.level - 0.9))
         below, above = sorted(level.below), sorted(level.above)
         middle = len(below) // 2
-        told.append(
-            f"In {percent(level.level)} of all cases the truth lies between {number(below[middle])} below and "
-            f"{number(above[middle])} above an answer of medium size."
-        )
+        under, over = number(below[middle]), number(above[middle])
+        within = f"within ±{over}" if under == over else f"between {under} below and {over} above"
+        told.append(f"For a medium-sized answer, the actual value is {within} in {percent(level.level)} of cases.")
     return told
 
 
@@ -75,7 +90,8 @@ def _two(of: Documents) -> list[str]:
     if "roc_auc" in found:
         pairs = share(found["roc_auc"].value)
         told.append(
-            f"Of a {of.positive} row and another one it ranks the right one higher in {pairs} of all pairs; chance is 50 %."
+            f"Given one {of.positive} row and one other row, it ranks the {of.positive} one higher {pairs} of the time; "
+            f"chance is {percent(0.5)}."
         )
     line = next((each for each in of.evaluation.classes if each.label == of.positive), None) if of.evaluation else None
     if line and line.recall:

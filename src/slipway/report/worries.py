@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from slipway.model.evaluation import Evaluation
+from slipway.model.evaluation import Evaluation, Slices
 from slipway.report.documents import Documents
-from slipway.report.meanings import opening
+from slipway.report.figures import worse_parts
+from slipway.report.meanings import GREATER, opening
 from slipway.report.numbers import counted, number, percent, share
 from slipway.report.summary import beats
 
@@ -93,7 +94,7 @@ def _fields(of: Documents, found: Evaluation) -> Iterator[Worry]:
 def _parts(found: Evaluation) -> Iterator[Worry]:
     if not found.slices:
         return
-    apart = [one for one in found.slices.worst if one.apart and _worse(found, one.estimate.value)]
+    apart = [one for one in worse_parts(found.slices) if one.apart and _notable(found.slices, one.estimate.value)]
     if not apart:
         return
     named = [f"{one.field}: {one.part} ({number(one.estimate.value)}, {counted(one.rows, 'row')})" for one in apart[:NAMED]]
@@ -103,12 +104,9 @@ def _parts(found: Evaluation) -> Iterator[Worry]:
     yield Worry("It is clearly worse for some rows", text)
 
 
-def _worse(found: Evaluation, value: float) -> bool:
-    """Notably worse. Slices are sorted, the worst first: the first tells which side of the whole is the worse one."""
-    assert found.slices
-    whole, worst = found.slices.whole, found.slices.worst[0].estimate.value
-    greater_is_better = worst < whole
-    return (whole - value) >= NOTABLE * (1 - whole) > 0 if greater_is_better else value - whole >= NOTABLE * whole > 0
+def _notable(of: Slices, value: float) -> bool:
+    """Whether the metric is another by so much that it matters."""
+    return abs(value - of.whole) >= NOTABLE * (1 - of.whole if of.metric in GREATER else of.whole)
 
 
 def _labels(of: Documents, found: Evaluation) -> Iterator[Worry]:
@@ -129,12 +127,13 @@ def _honesty(found: Evaluation) -> Iterator[Worry]:
     if found.reliability and found.reliability.error.value > max(MISCALIBRATED, found.reliability.chance):
         points = number(round(100 * found.reliability.error.value, 1))
         yield Worry(
-            "Probabilities do not come true", f"They are off by {points} points on average. Use them to rank, not to count."
+            "Probabilities are poorly calibrated",
+            f"They are off by {points} points on average. Use them to rank, not to count.",
         )
     for level in found.intervals.levels if found.intervals else ():
         if level.coverage.high < level.level:
             held = share(level.coverage.value)
-            text = f"Intervals of {percent(level.level)} hold the truth in only {held} of the held-out rows."
+            text = f"Intervals of {percent(level.level)} contain the actual value in only {held} of the held-out rows."
             yield Worry("Prediction intervals are too narrow", text)
 
 

@@ -114,7 +114,7 @@ def _predict(service: Service) -> Document:
         "description": (
             f"The body is one row, or a list of up to {serving.max_rows:,} rows (Rows); for a list the answer is "
             "an object with the member predictions, a list of such answers in the order of the rows. Cells may also be what a "
-            "CSV file has: numbers as strings, NA and the like for a missing cell. Columns of the training table that are no "
+            "CSV file has: numbers as strings, NA etc. for a missing cell. Columns of the training table that are not "
             "features, such as the target, are ignored with a warning."
         ),
         "tags": ["predictions"],
@@ -126,7 +126,7 @@ def _predict(service: Service) -> Document:
                 "type": "boolean",
                 "default": False,
                 "description": (
-                    "Of a list, answer the rows that can be answered. Every other row has a null prediction, and errors; "
+                    "In a list, answer the valid rows. Every other row has a null prediction, and errors; "
                     "rejected counts them."
                 ),
             },

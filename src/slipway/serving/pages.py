@@ -15,6 +15,7 @@ from slipway.report.look import LOOK
 from slipway.report.meanings import MEANINGS
 from slipway.report.numbers import aligned, brief, number, settings, share
 from slipway.report.page import best_of_each, depends, drawn, standalone
+from slipway.report.summary import origin
 from slipway.report.worries import worries
 from slipway.serving import card, snippets
 from slipway.serving.answer import Answer, explain
@@ -192,6 +193,7 @@ def model() -> str:
         model=here.predictor.model,
         metrics=metrics,
         of=here.documents,
+        origin=origin(here.documents),
         fits=drawn(fit_figures(here.documents)[:FITS]),
         depends=drawn(depends(here.documents)[:1]),
         limits=worries(here.documents),

@@ -15,7 +15,7 @@ from slipway.store.pointer import FILE
 
 
 def bake(store: LocalStore, release: LocalStore) -> str:
-    """Copy the pointer, the verdicts, and the part that serves of the champion, verified; returns its digest.
+    """Copy the pointer, readable verdicts, and the part of the champion that serves, verified; returns its digest.
 
     Raises
     ------
@@ -27,16 +27,18 @@ def bake(store: LocalStore, release: LocalStore) -> str:
     folder.mkdir(parents=True)
     for name in bundle.carried(SERVING):
         shutil.copy(bundle.folder / name, folder / name)
-    for name in (FILE, verdicts.FILE):
-        if (store.root / name).is_file():
-            shutil.copy(store.root / name, release.root / name)
-    release.verdicts()  # what cannot be read is told now, not when the image starts
+    shutil.copy(store.root / FILE, release.root / FILE)
+    if store.verdicts():
+        shutil.copy(store.root / verdicts.FILE, release.root / verdicts.FILE)
     return release.champion().digest
 
 
 if __name__ == "__main__":
     try:
-        print(bake(LocalStore(Path(sys.argv[1])), LocalStore(Path(sys.argv[2]))))
+        store = LocalStore(Path(sys.argv[1]))
+        print(bake(store, LocalStore(Path(sys.argv[2]))))
+        if fault := store.verdicts_fault():
+            print(f"slipway: without the verdicts: {fault}", file=sys.stderr)
     except SlipwayError as error:
         print(f"slipway: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -15,6 +15,8 @@ from slipway.store.draft import clean, drafted
 from slipway.store.journal import Journal, champions, entry
 from slipway.store.pointer import FILE, Pointer
 
+NOT_HERE = "Run slipway pull; without a remote store, copy the bundle there, or run slipway train"
+
 
 @dataclass(frozen=True)
 class LocalStore:
@@ -96,7 +98,7 @@ class LocalStore:
         """Read and verify a bundle; BundleError if it is missing or damaged."""
         folder = self.bundles / digest
         if not DIGEST.fullmatch(digest) or not folder.is_dir():
-            raise BundleError(f"bundle {digest[:12]} is not in {self.bundles}", "Run slipway train, or copy the bundle there")
+            raise BundleError(f"bundle {digest[:12]} is not in {self.bundles}", NOT_HERE)
         return read_bundle(folder, digest)
 
     def pointer(self) -> Pointer | None:
@@ -140,7 +142,17 @@ class LocalStore:
             raise unwritable(self.root / name, error) from error
 
     def verdicts(self) -> list[Mapping[str, Any]]:
-        """What made the last champions, and what the last training ended with; the oldest first."""
+        """What made the last champions, and what the last training ended with; the oldest first.
+
+        None when the file cannot be read, as after a merge conflict: nothing is served, promoted or undone by it.
+        """
+        try:
+            return self.require_verdicts()
+        except StoreError:
+            return []
+
+    def require_verdicts(self) -> list[Mapping[str, Any]]:
+        """The same; StoreError when the file cannot be read."""
         path = self.root / verdicts.FILE
         try:
             return verdicts.from_bytes(read_plain(path), str(path))
@@ -148,6 +160,14 @@ class LocalStore:
             return []
         except OSError as error:
             raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
+
+    def verdicts_fault(self) -> str:
+        """Why the verdicts cannot be read, and what to do; empty when they can."""
+        try:
+            self.require_verdicts()
+        except StoreError as error:
+            return str(error)
+        return ""
 
     def verdict(self, pointer: Pointer) -> Mapping[str, Any]:
         """Why this is the champion: ``outcome``, ``reasons``, and what a training adds; empty when nobody said."""

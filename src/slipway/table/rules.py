@@ -179,7 +179,7 @@ class Rules:
     serving : Serving
         Policies.
     limits : mapping
-        Field → the least and the greatest number that is answered, in place of ``serving.out_of_range``.
+        Field → the lowest and highest value that gets an answer, in place of ``serving.out_of_range``.
     markers : callable
         Field → further texts that mean a missing cell in it.
     """

@@ -153,5 +153,17 @@ def _tree(nodes: np.ndarray, score: int, scores: int) -> Tree:
 
 
 BOOSTING = Candidate(
-    _estimator, for_trees, "float32", exported, TRIED, TRIED, _drawn, _trees, _staged, _refined, share=1, largest=LARGEST
+    _estimator,
+    for_trees,
+    "float32",
+    exported,
+    TRIED,
+    TRIED,
+    _drawn,
+    _trees,
+    _staged,
+    _refined,
+    share=1,
+    largest=LARGEST,
+    by_class=True,
 )

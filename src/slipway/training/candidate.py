@@ -33,6 +33,8 @@ class Candidate:
         (random generator) → settings, for the trials after those; None when there are no more.
     trees : callable, optional
         (settings, rows learned from) → (how many trees, most leaves of each); None for a candidate without trees.
+    by_class : bool
+        Whether there are as many trees for each of several classes.
     staged : callable, optional
         (estimator, matrix and target learned from, matrix and target held out) → (iterations, answers to the rows held
         out) as one fit goes on, for settings without ``max_iter``; None when no number of iterations is to be chosen.
@@ -59,6 +61,7 @@ class Candidate:
     share: float = 0.25
     largest: Settings | None = None
     on_many_rows: Settings = field(default_factory=dict)
+    by_class: bool = False
 
     def first(self, task: str) -> tuple[Settings, ...]:
         """The settings that are tried first."""

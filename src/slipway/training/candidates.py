@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,11 +41,19 @@ def find(problem: Problem) -> None:
     TableError
         When its estimator cannot be exported.
     """
-    if str(problem.folder) not in sys.path:
-        sys.path.insert(0, str(problem.folder))
-    for name in problem.candidates:
-        if ":" in name:
-            CANDIDATES[name] = loaded(name)  # anew: in a notebook its function may have changed
+    own = [name for name in problem.candidates if ":" in name]
+    if own:
+        sys.path[:] = [str(problem.folder), *(place for place in sys.path if place != str(problem.folder))]
+    for name in own:
+        _forget(name.partition(":")[0].partition(".")[0], problem.folder)
+        CANDIDATES[name] = loaded(name)
+
+
+def _forget(package: str, folder: Path) -> None:
+    """Have a module beside slipway.yaml imported anew: a notebook may have changed it, another problem have its own."""
+    if PathFinder.find_spec(package, [str(folder)]):
+        for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+            del sys.modules[name]
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def draft(table: Table, entry: Entry, fitted: Fitted | Blended, stem: str, learn
         members=parts,
         calibration=calibration,
         split=table.split,
-        rows=Counts(len(learned.y), int(table.held.sum()), int((~table.target.rows).sum())),
+        rows=Counts(len(learned.y), int(table.held.sum()), int((~table.target.rows).sum()), int(table.used.sum())),
         start=start,
         data=table.fingerprint,
         libraries={name: version(name) for name in LIBRARIES},

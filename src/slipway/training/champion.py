@@ -1,5 +1,6 @@
 """The champion as the gate meets it: answering the rows that neither it nor the challenger has seen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -152,3 +153,24 @@ def common_rows(champion: Champion, frame: pd.DataFrame) -> np.ndarray:
     if common.all():
         raise Incomparable(f"{only}; add rows, or set holdout.share higher")
     raise Incomparable(f"{only}, as the split changed; name an id, a group or a time column, and it stays")
+
+
+def require_fair(champion: Split, challenger: Split, groups: Sequence[str]) -> None:
+    """Incomparable when the champion learned from neighbours of the rows that the challenger holds out.
+
+    Such a champion would win by what it remembers: neither has learned from the held-out rows themselves.
+
+    Parameters
+    ----------
+    champion, challenger : Split
+    groups : sequence of str
+        The columns by which the challenger's rows belong together; none where each stands alone.
+    """
+    if challenger.time and not champion.time:
+        says = (
+            f"the champion's rows were not divided by {challenger.time.name}, so it learned from rows around the held-out ones"
+        )
+        raise Incomparable(says)
+    if groups and not (champion.columns and set(champion.columns) <= set(groups)):
+        by = ", ".join(groups)
+        raise Incomparable(f"the champion's rows were not divided by {by}, so it learned from other rows of the same groups")

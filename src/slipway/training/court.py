@@ -11,7 +11,7 @@ from slipway.model.bundle import Bundle
 from slipway.model.predictor import Predictor
 from slipway.problem import Problem
 from slipway.store.pointer import Pointer
-from slipway.training.champion import Champion, Champions, Incomparable, common_rows
+from slipway.training.champion import Champion, Champions, Incomparable, common_rows, require_fair
 from slipway.training.compare import baseline_scored
 from slipway.training.dataset import Table
 from slipway.training.doubts import doubts
@@ -21,6 +21,8 @@ from slipway.training.looks import Looks, held_rows
 from slipway.training.metrics import Scored
 
 UNRIVALLED = "there was no champion to compare with"  # verdict.json keeps it, so it must stay true afterwards
+
+REDRAWN = 0.8  # of the held-out rows: below, the figures of report and verdict are about different rows
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,19 @@ class Court:
         try:
             champion = champions.load(pointer)
         except BundleError as error:
-            return self._alone(f"{UNRIVALLED}: {pointer.digest[:12]} is broken ({error.cause})")
+            return self.refusal(f"the champion cannot be compared: {error}")
         try:
             common, rival = self._rival(champion)
         except Incomparable as reason:
             return self.refusal(f"they cannot be compared: {reason}")
-        return self._judged(pointer.digest, rival, common)
+        verdict = self._judged(pointer.digest, rival, common)
+        both, held = int(common.sum()), int(self.table.held.sum())
+        if both >= REDRAWN * held:
+            return verdict
+        return verdict.advising(
+            f"only {both:,} of {held:,} held-out rows were held out for the champion too, because the rows are divided "
+            "otherwise now; with id in slipway.yaml, each keeps its side"
+        )
 
     def _alone(self, why: str) -> Verdict:
         """Against the baseline."""
@@ -85,6 +94,7 @@ class Court:
     def _rival(self, champion: Champion) -> tuple[np.ndarray, Scored]:
         """Mask of the rows that both held out, and what the champion's twin says of them."""
         table, rows = self.table, self.table.rows
+        require_fair(champion.split, table.split, self.problem.group)
         both = common_rows(champion, table.frame)
         scores = champion.scores(table.frame[both], rows.task, rows.classes, self.problem.markers)
         common = table.held.copy()

@@ -1,6 +1,7 @@
 """What a table has in each column: levels or bins with their counts."""
 
 import numpy as np
+from msgspec.structs import replace
 
 from slipway.model.evaluation import Distribution, FieldProfile
 from slipway.table.schema import Columns, Field, Schema
@@ -20,7 +21,7 @@ def of_target(y: np.ndarray, classes: tuple[str, ...]) -> Distribution:
     if classes:
         counts = np.bincount(y.astype(np.int64), minlength=len(classes))
         return Distribution(counts=tuple(counts.tolist()), levels=classes, distinct=len(classes))
-    return of_numbers(y)
+    return replace(of_numbers(y), least=float(y.min()), most=float(y.max()))
 
 
 def of_numbers(numbers: np.ndarray) -> Distribution:

@@ -31,6 +31,7 @@ Export = Callable[[Any, int], Graph]
 FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
 HISTOGRAMS = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 SEQUENCES = (GradientBoostingClassifier, GradientBoostingRegressor)
+BY_CLASS = (*HISTOGRAMS, *SEQUENCES)  # they grow a tree for each of several classes
 TREES = (DecisionTreeClassifier, DecisionTreeRegressor)
 LOSSES = ("log_loss", "squared_error", "absolute_error", "quantile")  # of histogram boosting; the others have further links
 

@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from slipway.errors import TableError
-from slipway.model.contents import Draft
+from slipway.model.contents import IMPORTED, Draft
 from slipway.problem import Problem
 from slipway.sources.source import open_source
 from slipway.store.local import LocalStore
@@ -37,7 +37,6 @@ from slipway.training.search import Found, search
 from slipway.training.steps import encoding_of, shown
 from slipway.training.train import concluded
 
-NAME = "imported"
 UNKNOWN = "the model was imported: the rows that it learned from are unknown"
 CLONE = f"{UNKNOWN}, and all figures are those of a clone that learned from {{}} rows"
 
@@ -90,9 +89,9 @@ def import_model(problem: Problem, given: Pickled, store: LocalStore) -> Outcome
     kept, champions = KeptData(store.root / "data"), Champions(store)
     with kept.in_use(), one_thread():
         table = read(problem, champions.columns_needed(), kept if problem.data.keep else None)
-        trial = Trial(NAME, {"estimator": type(estimator).__name__})
+        trial = Trial(IMPORTED, {"estimator": type(estimator).__name__})
         brought = _brought(pipeline, names, trial, table)
-        CANDIDATES[NAME] = candidate_of(pipeline, names)
+        CANDIDATES[IMPORTED] = candidate_of(pipeline, names)
         made, found = _made(problem, table, brought)
         says = CLONE.format(f"{int(table.used.sum()):,}") if made.judged else UNKNOWN
         outcome = concluded(problem, store, champions, table, made, found, (says, *given.remarks))

@@ -107,7 +107,7 @@ def said(steps: Sequence[Step], metric: str, confidence: float, baseline: float)
     behind = [place for place, (low, _) in enumerate(gains) if low > 0]
     went = f"from {half.rows:,} to {last.rows:,} rows {metric} went from {number(half.reached)} to {number(last.reached)}"
     if len(steps) - 2 in behind:
-        return f"More rows would probably help: {went}, more than chance explains."
+        return f"More rows would probably help: {went}, more than chance explains when compared row by row."
     if gains[-1][1] > SMALL * sign * (last.reached - first.reached):
         return f"Whether more rows would help cannot be told from so few held-out rows: {went}, which chance explains."
     enough = steps[behind[-1] + 1] if behind else first

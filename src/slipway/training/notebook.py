@@ -1,15 +1,13 @@
 """`slipway.train`: training as a notebook or another program asks for it."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, TypeAlias, overload
 
 import pandas as pd
 import pyarrow
-import yaml
 
 from slipway.errors import TableError
-from slipway.problem import Problem, read_problem
+from slipway.problem import Problem, problem_of
 from slipway.table.dialect import require_unique
 from slipway.training.outcome import Outcome
 from slipway.training.train import train as train_from
@@ -57,14 +55,7 @@ def train(frame: Frame | Problem, problem: Problem | Mapping[str, Any] | None = 
         return train_from(frame)
     if problem is None:
         raise TableError("train: a frame alone names no target", 'Say what to predict: train(frame, {"target": "charges"})')
-    asked = problem if isinstance(problem, Problem) else _read(problem)
-    return train_from(asked, given=_arrow(frame))
-
-
-def _read(settings: Mapping[str, Any]) -> Problem:
-    """The problem of a mapping; ProblemError as for slipway.yaml."""
-    told = {"name": Path.cwd().name or "problem", "source": "frame", **settings}
-    return read_problem(yaml.safe_dump(told), Path("problem"), {})
+    return train_from(problem_of(problem), given=_arrow(frame))
 
 
 def _arrow(frame: Frame) -> pyarrow.Table:

@@ -15,7 +15,7 @@ from slipway.model.predictor import close
 from slipway.table.dates import show_date
 from slipway.table.schema import Columns, Field, Schema
 from slipway.training.candidate import Candidate, Settings
-from slipway.training.estimators import exported_as, trees_of
+from slipway.training.estimators import BY_CLASS, exported_as, trees_of
 from slipway.training.steps import encoding_of
 
 CHECKED = 1_000  # rows on which the encoding is held against the steps
@@ -75,7 +75,7 @@ def candidate_of(pipeline: Any, names: Sequence[str] = ()) -> Candidate:
     def trees(settings: Settings, rows: int) -> tuple[int, int]:
         return trees_of(estimator, rows)
 
-    return Candidate(unfitted, preprocess, dtype, export, ({},), ({},), trees=trees)
+    return Candidate(unfitted, preprocess, dtype, export, ({},), ({},), trees=trees, by_class=isinstance(estimator, BY_CLASS))
 
 
 def _fitted(steps: list[Any], rows: Any, y: np.ndarray) -> list[Any]:

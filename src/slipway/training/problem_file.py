@@ -70,7 +70,7 @@ def problem_text(
             "serving:",
             "  unknown_levels: reject      # or warn: answer, and say so",
             "  out_of_range: near          # or warn, reject",
-            "# limits: {column: [0, 120]}  # the least and the greatest number that is answered, instead of out_of_range",
+            "# limits: {column: [0, 120]}  # the lowest and highest value that gets an answer, instead of out_of_range",
             "",
         ]
     )

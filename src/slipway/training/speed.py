@@ -33,7 +33,7 @@ class Speed:
 
     def _member(self, trial: Trial) -> float:
         trees, leaves = trial.trees(self._rows)
-        each = self._scores if CANDIDATES[trial.candidate].staged else 1  # boosting grows a tree per class
+        each = self._scores if CANDIDATES[trial.candidate].by_class else 1
         return GRAPH + OUTPUT * self._width(trial) + HALVING * trees * each * float(np.log2(leaves))
 
     def _width(self, trial: Trial) -> int:

@@ -111,6 +111,8 @@ def concluded(
     verdict = court.verdict(champions, pointer) if made.judged else court.refusal(f"it was not judged: {made.doubt}")
     champion = pointer.digest if pointer else None
     latency = row_microseconds(Predictor(bundle), table.unseen.columns)
+    if pointer and not champions.bundle(pointer):
+        inputs = None  # once the champion is here, --if-changed trains again
     looked = {"look": verdict.look.to_json()} if verdict.look else {}
     decision = entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs, latency_us=latency, **looked)
     store.decide(decision, {"against": champion} | changes(champions.bundle(pointer), bundle))

@@ -258,7 +258,7 @@ def _definitions(service: Service) -> Document:
                 "warnings": errors,
             },
         },
-        "WhatIf": _curves(answer | ends | {"bundle": bundle}),
+        "WhatIf": _curves(answer | {"bundle": bundle}, ends),
         "Problem": {
             "type": "object",
             "required": ["type", "title", "status", "detail"],
@@ -284,13 +284,13 @@ def _definitions(service: Service) -> Document:
     }
 
 
-def _curves(properties: Document) -> Document:
+def _curves(properties: Document, optional: Document) -> Document:
     values = {"type": "array", "items": {}}
     answers = {"type": "array", "items": {"type": "number"}}
     curve = {"field": {"type": "string"}, "values": values, "answers": answers}
     label = {"type": "string", "description": "Whose probability the answers are"}
     properties = properties | {"curves": {"type": "array", "items": {"type": "object", "properties": curve}}}
-    more = {"label": label} if "probabilities" in properties else {}
+    more = optional | ({"label": label} if "probabilities" in properties else {})
     return {"type": "object", "required": [*properties], "properties": properties | more}
 
 

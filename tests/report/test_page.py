@@ -9,13 +9,8 @@ import pytest
 from bundles import SCHEMA
 from page import Page
 from reports import documents
-<<<<<<< HEAD
 from slipway.model.contents import Counts, Estimate, Ranked, Start
 from slipway.model.evaluation import Importance
-=======
-from slipway.model.contents import Counts, Estimate, Ranked
-from slipway.model.evaluation import Importance, IntervalLevel, Intervals
->>>>>>> p11-features
 from slipway.model.meeting import Meeting
 from slipway.report.documents import Documents, Verdict, joined, verdict_of
 from slipway.report.markdown import card
@@ -205,7 +200,6 @@ def test_a_worse_part_worries_and_a_better_one_does_not():
     assert "It is clearly worse for some rows" not in [worry.title for worry in worries(better)]
 
 
-<<<<<<< HEAD
 def test_the_leaderboard_says_what_left_early_and_that_its_mean_cannot_be_compared():
     of = documents()
     nothing = Ranked("baseline", {}, 4_900.0, 310.0, False, "ignores all features")
@@ -219,39 +213,6 @@ def test_the_leaderboard_says_what_left_early_and_that_its_mean_cannot_be_compar
         text = page.one("main")[1]
         assert title in [heading for _, heading in page.all("summary")]
         assert (EARLIER in text) == ("left after round 1 of 3" in text) == warned
-=======
-@pytest.mark.parametrize(
-    "task, by, told", [("regression", 1.05, False), ("regression", 1.2, True), ("binary", 1.05, False), ("binary", 1.2, True)]
-)
-def test_a_part_that_is_hardly_worse_does_not_worry(task, by, told):
-    of = documents(task)
-    whole = of.evaluation.slices.whole
-    value = whole * by if task == "regression" else 1 - (1 - whole) * by
-    part = msgspec.structs.replace(of.evaluation.slices.worst[0], estimate=Estimate(value, value, value), apart=True)
-    slices = msgspec.structs.replace(of.evaluation.slices, worst=(part,))
-    found = worries(replace(of, evaluation=msgspec.structs.replace(of.evaluation, slices=slices)))
-    assert ("It is clearly worse for some rows" in [worry.title for worry in found]) == told
-
-
-@pytest.mark.parametrize("low, told", [(0.01, True), (-0.01, False)])
-def test_one_field_decides_only_where_it_is_needed_beyond_chance(low, told):
-    of = documents()
-    ranked = (Importance("age", Estimate(0.1, low, 0.2)), Importance("bmi", Estimate(0.001, -0.01, 0.01)))
-    found = worries(replace(of, evaluation=msgspec.structs.replace(of.evaluation, importance=ranked)))
-    assert ("One field, age, decides nearly everything" in [worry.title for worry in found]) == told
-
-
-def with_slices(values, metric="rmse", whole=5_000.0):
-    """The documents with a part for each of these values of the metric, all of them apart."""
-    of = documents("regression")
-    found = of.evaluation.slices
-    parts = [
-        msgspec.structs.replace(found.worst[0], part=f"part {place}", estimate=Estimate(value, value, value), apart=True)
-        for place, value in enumerate(values)
-    ]
-    slices = msgspec.structs.replace(found, metric=metric, whole=whole, worst=tuple(parts), examined=9)
-    return replace(of, evaluation=msgspec.structs.replace(of.evaluation, slices=slices))
->>>>>>> p11-features
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -289,7 +250,6 @@ def test_it_says_which_rows_the_figures_come_from(training, twin, candidate, say
 
 
 @pytest.mark.parametrize(
-<<<<<<< HEAD
     "task, by, told", [("regression", 1.05, False), ("regression", 1.2, True), ("binary", 1.05, False), ("binary", 1.2, True)]
 )
 def test_a_part_that_is_hardly_worse_does_not_worry(task, by, told):
@@ -308,70 +268,6 @@ def test_one_field_decides_only_where_it_is_needed_beyond_chance(low, told):
     ranked = (Importance("age", Estimate(0.1, low, 0.2)), Importance("bmi", Estimate(0.001, -0.01, 0.01)))
     found = worries(replace(of, evaluation=msgspec.structs.replace(of.evaluation, importance=ranked)))
     assert ("One field, age, decides nearly everything" in [worry.title for worry in found]) == told
-=======
-    "ends, says",
-    [
-        (
-            (1_863.0, 67_611.0),
-            "from 1,863 to 67,611. The first and the last column also count what lies beyond 1,000 and 50,000.",
-        ),
-        ((1_000.0, 50_000.0), "from 1,000 to 50,000."),
-        ((None, None), "from 1,000 to 50,000."),
-    ],
-)
-def test_the_range_of_the_target_is_that_of_its_rows(ends, says):
-    of = documents("regression")
-    target = msgspec.structs.replace(of.evaluation.target, least=ends[0], most=ends[1])
-    figure = target_figure(target, "charges")
-    assert figure.sentence == f"100 rows, {says}"
-
-
-def test_bands_and_whiskers_are_explained():
-    of = documents("regression")
-    keys = {one.title: {text for _, text in one.key} for each in sections(of) for one in each.figures}
-    interval = "90\N{NO-BREAK SPACE}% interval"
-    assert keys["age"] == {"mean of all rows", "80\N{NO-BREAK SPACE}% of the rows"}
-    assert keys["smoker"] == {"80\N{NO-BREAK SPACE}% of the rows"}
-    assert keys["Which fields matter most"] == keys["Would more rows help?"] == {interval}
-    assert keys["Where it is worse"] == {f"{interval}, for all parts at once"}
-    assert keys["Errors by size of the answer"] == {"median", "80\N{NO-BREAK SPACE}% of the errors"}
-    assert interval in {text for each in fit_figures(documents()) for _, text in each.key}
-
-
-def test_an_effect_names_its_ends_in_no_order():
-    sentences = {one.title: one.sentence for one in effect_figures(documents("regression").evaluation, SCHEMA, "charges")}
-    assert sentences["smoker"] == "Lowest at no (2,000), highest at yes (3,000), all other fields unchanged."
-
-
-def test_the_first_screen_is_in_plain_words():
-    numbers = " ".join(answers(changed_metrics(documents("regression"), mae=(4_000.0, 8_585.0))))
-    assert "A constant answer would be off by 8,585 on average." in numbers
-    ranked = " ".join(answers(documents()))
-    assert "Given one Y row and one other row, it ranks the Y one higher 80.0\N{NO-BREAK SPACE}% of the time" in ranked
-
-
-def changed_metrics(of, **found):
-    """The documents with further metrics: value and baseline."""
-    held = of.metrics.holdout
-    metrics = held.metrics | {name: Estimate(value, value, value) for name, (value, _) in found.items()}
-    baseline = held.baseline | {name: dummy for name, (_, dummy) in found.items()}
-    held = msgspec.structs.replace(held, metrics=metrics, baseline=baseline)
-    return replace(of, metrics=msgspec.structs.replace(of.metrics, holdout=held))
-
-
-@pytest.mark.parametrize(
-    "above, says",
-    [
-        (3_300.0, "the actual value is within ±3,300 in 90\N{NO-BREAK SPACE}% of cases."),
-        (4_000.0, "the actual value is between 3,300 below and 4,000 above in 90\N{NO-BREAK SPACE}% of cases."),
-    ],
-)
-def test_an_interval_of_equal_sides_is_said_once(above, says):
-    of = documents("regression")
-    level = IntervalLevel(level=0.9, below=(3_300.0,), above=(above,), coverage=Estimate(0.9, 0.8, 0.95))
-    evaluation = msgspec.structs.replace(of.evaluation, intervals=Intervals(edges=(), levels=(level,)))
-    assert f"For a medium-sized answer, {says}" in answers(replace(of, evaluation=evaluation))
->>>>>>> p11-features
 
 
 def test_probabilities_that_are_off_by_more_than_chance_worry():

@@ -118,11 +118,7 @@ def _tail(found: Evaluation) -> Iterator[Worry]:
 def _parts(found: Evaluation) -> Iterator[Worry]:
     if not found.slices:
         return
-<<<<<<< HEAD
     apart = [one for one in worse_parts(found.slices) if one.apart and _notably(found.slices, one.estimate.value)]
-=======
-    apart = [one for one in worse_parts(found.slices) if one.apart and _notable(found.slices, one.estimate.value)]
->>>>>>> p11-features
     if not apart:
         return
     named = [f"{one.field}: {one.part} ({number(one.estimate.value)}, {counted(one.rows, 'row')})" for one in apart[:NAMED]]
@@ -132,17 +128,11 @@ def _parts(found: Evaluation) -> Iterator[Worry]:
     yield Worry("It is clearly worse for some rows", text)
 
 
-<<<<<<< HEAD
 def _notably(slices: Slices, value: float) -> bool:
     """Whether a part's value is worse by more than what nobody would notice."""
     difference = abs(value - slices.whole)
     room = 1 - slices.whole if slices.metric in GREATER else slices.whole
     return difference >= NOTABLE * room > 0
-=======
-def _notable(of: Slices, value: float) -> bool:
-    """Whether the metric is another by so much that it matters."""
-    return abs(value - of.whole) >= NOTABLE * (1 - of.whole if of.metric in GREATER else of.whole)
->>>>>>> p11-features
 
 
 def _labels(of: Documents, found: Evaluation) -> Iterator[Worry]:

@@ -280,7 +280,9 @@ def test_the_page_fits_its_window_and_follows_the_scheme(browse, width, scheme):
         origin = browser.current_url.partition("#")[0]
         browser.get(f"{origin}model")
         require_fit(browser, width, scheme)
-        assert browser.execute_script("return document.querySelector('img').naturalWidth") > 0
+        assert browser.find_element(By.CSS_SELECTOR, "main svg").size["width"] > 0
+        browser.get(f"{origin}report")
+        require_fit(browser, width, scheme)
         browser.get(f"{origin}apidocs/")
         WebDriverWait(browser, 10).until(lambda _: browser.find_elements(By.CLASS_NAME, "opblock"))
         require_fit(browser, width, scheme)

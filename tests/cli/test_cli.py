@@ -159,13 +159,14 @@ def test_what_is_unexpected_is_one_line(run, monkeypatch):
         run("--debug", "status")
 
 
-def test_ctrl_c(run, monkeypatch):
+@pytest.mark.parametrize(("why", "says"), [((), "interrupted"), (("nothing is kept",), "interrupted: nothing is kept")])
+def test_ctrl_c(run, monkeypatch, why, says):
     def interrupt(*_, **__):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(*why)
 
     monkeypatch.setattr("slipway.problem.load_problem", interrupt)
     result = run("status")
-    assert (result.code, result.err.strip()) == (130, "slipway: interrupted")
+    assert (result.code, result.err.strip()) == (130, f"slipway: {says}")
 
 
 def test_status_promote_and_rollback(run, store):
@@ -251,6 +252,14 @@ def test_train_tells_the_verdict_and_does_it_once(run, tmp_path):
     again = run("train", "--jobs", "1")
     assert again.code == 0 and "Verdict: kept" in again.out, "kept is a result, not an error"
     assert (tmp_path / "artifacts" / "champion.json").read_bytes() == before
+
+
+def test_a_report_that_cannot_be_written_hides_no_verdict(run, tmp_path):
+    problem(tmp_path, charges(), "charges", candidates=["linear"])
+    (tmp_path / "artifacts" / "report.html").mkdir(parents=True)
+    result = run("train", "--jobs", "1")
+    assert result.code == 5 and "report.html: cannot be written" in result.err
+    assert "Verdict: promoted" in result.out and "\nBundle:  " in result.out and "baseline" in result.out
 
 
 def test_a_first_model_that_is_kept_can_be_served_anyway(run, store, tmp_path):

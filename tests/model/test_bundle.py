@@ -77,7 +77,7 @@ def test_one_changed_byte_of_any_file_is_named(bundle):
         sound = path.read_bytes()
         path.write_bytes(content)
         with pytest.raises(BundleError, match=f"{path.name}: .*SHA-256"):
-            read_bundle(bundle.folder, bundle.digest)
+            read_bundle(bundle.folder, bundle.digest).twin()
         path.write_bytes(sound)
     read_bundle(bundle.folder, bundle.digest)
 
@@ -113,8 +113,7 @@ def hide(path: Path, behind: Callable[[Path], None]) -> None:
         (lambda folder: hide(folder / "model.json", os.mkfifo), "model.json: is not a regular file"),
         (lambda folder: (folder / "model.json").write_bytes(b""), "model.json: .*0 bytes instead of"),
         (lambda folder: (folder / "serving.json").unlink(), "serving.json: cannot be read .No such file"),
-        (lambda folder: (folder / "judging.json").unlink(), "twin.json: is not in the manifest"),
-        (lambda folder: (folder / "twin.json").unlink(), "twin.json: cannot be read .No such file"),
+        (lambda folder: (folder / "twin.txt").write_bytes(b""), "twin.txt: is not in the manifest"),
         (lambda folder: link(folder / "serving.json"), "serving.json: is not a regular file"),
     ],
 )
@@ -122,6 +121,24 @@ def test_a_damaged_bundle_is_refused(bundle, damage, says):
     damage(bundle.folder)
     with pytest.raises(BundleError, match=says):
         read_bundle(bundle.folder, bundle.digest)
+
+
+@pytest.mark.parametrize(
+    "damage, says",
+    [
+        (lambda folder: (folder / "judging.json").unlink(), "judging.json: cannot be read .No such file"),
+        (lambda folder: (folder / "judging.json").write_bytes(b"{}"), "judging.json: differs from the manifest"),
+        (lambda folder: (folder / "twin.json").unlink(), "twin.json: cannot be read .No such file"),
+        (lambda folder: (folder / "twin.onnx").write_bytes(b"x"), "twin.onnx: differs from the manifest"),
+        (lambda folder: link(folder / "twin.json"), "twin.json: is not a regular file"),
+    ],
+)
+def test_what_serves_is_read_though_what_judged_is_damaged(bundle, damage, says):
+    damage(bundle.folder)
+    found = read_bundle(bundle.folder, bundle.digest)
+    assert (found.read("model.onnx"), found.parts.keys(), found.whole) == (bundle.read("model.onnx"), {SERVING}, False)
+    with pytest.raises(BundleError, match=f"{says}.*Run slipway pull to repair it"):
+        found.twin()
 
 
 def test_another_digest_than_asked_for_is_refused(bundle):

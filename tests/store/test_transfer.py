@@ -151,6 +151,12 @@ def test_a_bundle_that_is_damaged_here_is_repaired(bucket, store, damage):
     assert [path.name for path in store.bundles.iterdir()] == [DIGEST]
 
 
+def test_a_bundle_whose_judging_part_is_damaged_is_not_pushed(bucket, store):
+    (store.bundles / DIGEST / "twin.json").write_bytes(b"x")
+    with pytest.raises(BundleError, match="twin.json: differs from the manifest"):
+        push(store, bucket.remote(), DIGEST, silent)
+
+
 def only_what_serves(store) -> None:
     for name in ("judging.json", *JUDGING):
         (store.bundles / DIGEST / name).unlink()

@@ -358,7 +358,7 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path, store, monkeypatch):
 
 def test_ctrl_c_before_the_first_result_leaves_nothing(tmp_path, store, monkeypatch):
     interrupted_after(3, monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="no settings have been tried on all folds yet, so nothing is kept"):
         trained(tmp_path, store, charges(), "charges")
     assert store.digests() == [] and store.journal.entries() == []
 
@@ -370,7 +370,9 @@ def test_ctrl_c_before_the_first_result_leaves_nothing(tmp_path, store, monkeypa
         (charges().assign(charges="1"), "charges", {}, "nothing to learn"),
         (charges(), "chargse", {}, "Did you mean 'charges'"),
         (grades(), "grade", {"metric": "rmse"}, "does not measure binary"),
-        (charges().assign(row="same"), "charges", {"id": "row"}, "the split holds out"),
+        (charges().assign(row="same"), "charges", {"id": "row"}, "the split holds out.* another in id"),
+        (charges().assign(row="same"), "charges", {"group": "row"}, "the split holds out.* another in group"),
+        (charges().assign(age=1, bmi=2, smoker="no", region="n"), "charges", {}, "the split holds out.* add features"),
     ],
 )
 def test_what_cannot_be_trained_is_said(tmp_path, store, frame, target, settings, message):

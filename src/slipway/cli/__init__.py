@@ -84,8 +84,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("slipway: interrupted", err=True)
+    except (click.Abort, KeyboardInterrupt) as error:
+        why = str(error.__cause__ or error)  # click turns the one into the other
+        click.echo(f"slipway: interrupted{why and f': {why}'}", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()

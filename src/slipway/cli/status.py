@@ -50,6 +50,7 @@ def _champion(store: "LocalStore", pointer: "Pointer") -> dict[str, Any]:
         "problem": pointer.problem,
         "verdict": dict(store.verdict(pointer)),
         "sound": True,
+        "damage": "",
         "holdout": {},
     }
     try:
@@ -58,6 +59,7 @@ def _champion(store: "LocalStore", pointer: "Pointer") -> dict[str, Any]:
     except BundleError as error:
         return found | {"sound": False, "damage": str(error)}
     values = {name: one.value for name, one in metrics.holdout.metrics.items()}
+    found["damage"] = str(bundle.damage or "")
     return found | {"candidate": model.kind, "target": model.target, "holdout": values}
 
 
@@ -72,11 +74,9 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines.append(f"          OF ANOTHER PROBLEM, {champion['problem']}: slipway serve refuses it; run slipway train")
     if champion["sound"]:
         shown = ", ".join(f"{name} {value:.5g}" for name, value in champion["holdout"].items())
-        lines += [
-            f"          {champion['candidate']} model of {champion['target']}; {shown}",
-            "          files match the digest",
-        ]
-    else:
+        verified = "files match the digest" + (", except for the part used for judging" if champion["damage"] else "")
+        lines += [f"          {champion['candidate']} model of {champion['target']}; {shown}", f"          {verified}"]
+    if champion["damage"]:
         lines.append(f"          DAMAGED: {champion['damage']}")
     reasons = champion["verdict"].get("reasons", [])
     lines += [f"{'' if number else 'promoted':<10}{reason}" for number, reason in enumerate(reasons)]

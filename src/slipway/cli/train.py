@@ -31,8 +31,9 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     """Train, compare, and pass the gate.
 
     Compares the candidates by cross-validation, writes the best as a bundle, and promotes it if it is better than the
-    champion on rows that neither has seen. Ctrl-C ends the comparison and keeps the best so far. The table is kept in the
-    store, so that --data can repeat a training after its source has changed.
+    champion on rows that neither has seen. Ctrl-C ends the comparison and keeps the best so far, as soon as some settings
+    have been tried on all folds; before that nothing is kept. The table is kept in the store, so that --data can repeat a
+    training after its source has changed.
 
     \b
     Example:
@@ -116,7 +117,6 @@ def show(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> None:
     """What a training ended with, on the screen and in the report."""
     from slipway.model.contents import metrics_of, model_of
 
-    report = _report(outcome, problem, store)
     metrics = metrics_of(outcome.bundle)
     click.echo(f"\n{'candidate':<10} {metrics.metric:>12} {'± error':>10}  settings")
     entries = metrics.leaderboard
@@ -141,7 +141,7 @@ def show(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> None:
         click.echo(f"  {reason}")
     click.echo(f"Bundle:  {outcome.bundle.digest[:12]}")
     click.echo(f"Data:    {model_of(outcome.bundle).data[:12]}")
-    click.echo(f"Report:  {report}")
+    click.echo(f"Report:  {_report(outcome, problem, store)}")  # last: a full disk hides nothing else
     if outcome.verdict.promoted:
         click.echo("\nNext: slipway serve")
     elif outcome.champion is None:

@@ -25,6 +25,8 @@ LISTS = {SERVING: "serving.json", JUDGING: "judging.json"}
 MODEL, TWIN = "model.json", "twin.json"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+JUDGES = re.compile(r"judging\.json|twin\.json|twin(-\d+)?\.onnx")
+PULL = "Run slipway pull to repair it, or slipway train with the same data: only training needs the part that judged"
 TRAIN_AGAIN = "The bundle is damaged: run slipway pull to repair it, or delete its folder and run slipway train"
 
 
@@ -72,6 +74,8 @@ class Bundle:
         The parts that are here, each with its files.
     held : mapping
         Content of the files that `hold` keeps in memory.
+    damage : BundleError or None
+        What is wrong with the part that judged, which then counts as absent: what serves is sound without it.
     """
 
     folder: Path
@@ -80,6 +84,7 @@ class Bundle:
     lists: Files
     parts: Mapping[str, Files]
     held: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    damage: BundleError | None = field(default=None, compare=False)
 
     @property
     def problem(self) -> str:
@@ -130,12 +135,14 @@ class Bundle:
         Raises
         ------
         BundleError
-            When nothing judged it, or the part that did is not here.
+            When nothing judged it, or the part that did is damaged, or not here.
         """
         if self.manifest.files is not None:
             return self
         if JUDGING not in self.manifest.lists:
             raise BundleError(f"bundle {self.digest[:12]} was not judged: it has no model without the held-out rows")
+        if self.damage:
+            raise self.damage
         if JUDGING not in self.parts:
             raise BundleError(
                 f"bundle {self.digest[:12]} is here without the part that judged it",
@@ -182,12 +189,12 @@ def digest_of(manifest: bytes) -> str:
 
 
 def read_bundle(folder: Path, digest: str) -> Bundle:
-    """Open the bundle in `folder` and verify every byte of it; what judged it may be absent, as a whole.
+    """Open the bundle in `folder` and verify every byte of it; what judged it may be absent or damaged.
 
     Raises
     ------
     BundleError
-        When a file is missing, damaged, unlisted or a link, or when a newer Slipway wrote the bundle.
+        When a file is missing, damaged, unlisted or a link, unless it judged; or when a newer Slipway wrote the bundle.
     """
     path = folder / MANIFEST
     content = _content(path)
@@ -198,21 +205,31 @@ def read_bundle(folder: Path, digest: str) -> Bundle:
         there = {path.name for path in folder.iterdir()}
     except OSError as error:
         raise BundleError(f"{folder}: cannot be read ({error.strerror})", TRAIN_AGAIN) from error
-    lists = {}
-    parts = {SERVING: manifest.files} if manifest.files is not None else {}
-    for part, wanted in manifest.lists.items():
-        if part == JUDGING and LISTS[part] not in there:
-            continue
-        content = _verified(folder / LISTS[part], wanted)
-        lists[LISTS[part]] = Listed(sha256=wanted, bytes=len(content))
-        parts[part] = read_list(content, str(folder / LISTS[part]))
-    bundle = Bundle(folder, digest, manifest, lists, parts)
+    bundle = Bundle(folder, digest, manifest, {}, {} if manifest.files is None else {SERVING: manifest.files})
+    bundle = _with(bundle, SERVING)
+    judged = sorted(name for name in there - {MANIFEST, *bundle.files} if JUDGES.fullmatch(name))
+    if JUDGING in manifest.lists and judged:
+        try:
+            bundle = _with(bundle, JUDGING)
+        except BundleError as error:
+            there -= set(judged)
+            bundle = replace(bundle, damage=BundleError(error.cause, PULL))
     if unlisted := sorted(there - {MANIFEST, *bundle.files}):
         raise BundleError(f"{folder / unlisted[0]}: is not in the manifest", "Delete it: a bundle never changes")
-    for files in parts.values():
-        for name in files:
-            bundle.read(name)
     return bundle
+
+
+def _with(bundle: Bundle, part: str) -> Bundle:
+    """The bundle with one part of its folder, verified; BundleError when a file is missing or damaged."""
+    lists, parts = dict(bundle.lists), dict(bundle.parts)
+    if wanted := bundle.manifest.lists.get(part):
+        content = _verified(bundle.folder / LISTS[part], wanted)
+        lists[LISTS[part]] = Listed(sha256=wanted, bytes=len(content))
+        parts[part] = read_list(content, str(bundle.folder / LISTS[part]))
+    found = replace(bundle, lists=lists, parts=parts)
+    for name in found.parts[part]:
+        found.read(name)
+    return found
 
 
 def _verified(path: Path, wanted: str, size: int | None = None) -> bytes:

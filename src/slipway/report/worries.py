@@ -36,7 +36,7 @@ def worries(of: Documents) -> list[Worry]:
         found += [*_fields(of, of.evaluation), *_parts(of.evaluation), *_labels(of, of.evaluation), *_honesty(of.evaluation)]
     found += [
         *_size(of),
-        *(Worry("Note of the training", f"{note[:1].upper()}{note[1:].rstrip('.')}.") for note in of.metrics.notes),
+        *(Worry("Note from training", f"{note[:1].upper()}{note[1:].rstrip('.')}.") for note in of.metrics.notes),
     ]
     return found
 

@@ -77,7 +77,8 @@ class LocalStore:
             for name, content in files.items():
                 write_synced(draft / name, content)
             try:
-                read_bundle(draft, digest)
+                if damage := read_bundle(draft, digest).damage:
+                    raise damage
             except BundleError as error:
                 raise BundleError(error.cause.replace(str(draft), str(final)), error.cure) from error
 

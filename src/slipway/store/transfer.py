@@ -45,6 +45,8 @@ def push(store: LocalStore, remote: S3Store, digest: str, tell: Tell) -> Bundle:
         If the remote store cannot be read or written. The next push skips what was copied.
     """
     bundle = store.bundle(digest)
+    if bundle.damage:
+        raise bundle.damage
     sums = {name: listed["sha256"] for name, listed in bundle.files.items()} | {MANIFEST: digest}
     there = remote.sizes(f"bundles/{digest}/")
     for number, (name, wanted) in enumerate(sums.items(), 1):
@@ -73,9 +75,10 @@ def pull(store: LocalStore, remote: S3Store, digest: str, tell: Tell) -> str:
         If a newer Slipway wrote the bundle.
     """
     try:
-        if store.bundle(digest).whole:
+        bundle = store.bundle(digest)
+        if bundle.whole:
             return "there already"
-        done, there = "completed", remote.sizes(f"bundles/{digest}/")
+        done, there = "repaired" if bundle.damage else "completed", remote.sizes(f"bundles/{digest}/")
         if f"bundles/{digest}/{LISTS[JUDGING]}" not in there:
             return f"there already; {remote} has no part that judged it"
     except BundleError:

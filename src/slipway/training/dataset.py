@@ -153,7 +153,7 @@ def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Ta
     held = held_out(frame, split, schema)
     kin = kinship(problem, frame, columns, target.y)
     rows = Rows(schema, columns, target.y, target.task, target.classes, kin.together, moments)
-    _require_enough(rows, held)
+    _require_enough(problem, rows, held)
     costs = (problem.costs.false_positive, problem.costs.false_negative) if problem.costs else None
     metric = problem.metric or default_metric(target.task, problem.costs)
     if metric not in TASK_METRICS[target.task]:
@@ -174,13 +174,22 @@ def _split(problem: Problem, frame: pd.DataFrame, own: Sequence[str]) -> tuple[S
     return split_in_time(problem, field, moments), moments
 
 
-def _require_enough(rows: Rows, held: np.ndarray) -> None:
+def _coarse(problem: Problem) -> str:
+    """What to do where the rows fall into too few parts, or nearly all into one."""
+    if problem.group:
+        return f"Nearly all rows are of one group, or there are few groups ({', '.join(problem.group)}): name another in group"
+    if problem.id:
+        return f"The id ({', '.join(problem.id)}) is the same in nearly every row: name another in id"
+    return "All features are the same in nearly every row: add features, or name an id"
+
+
+def _require_enough(problem: Problem, rows: Rows, held: np.ndarray) -> None:
     if len(held) < FEWEST_ROWS:
         raise TableError(f"the table has {len(held)} rows with a target; at least {FEWEST_ROWS} are needed")
     if held.all() or not held.any():
         raise TableError(
             f"the split holds out {held.sum()} of {len(held)} rows",
-            "The id columns (or all features) are the same in nearly every row; name a better id.",
+            _coarse(problem),
         )
     for code, label in enumerate(rows.classes):
         if (rows.y[~held] == code).sum() < 2:

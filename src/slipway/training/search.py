@@ -113,7 +113,7 @@ def search(
     Raises
     ------
     KeyboardInterrupt
-        When Ctrl-C came before the first round was done.
+        When Ctrl-C came before any trial was tried on all folds of the first round.
     """
     divided = folds(rows.y, len(rows.classes), rows.kin, rows.time, goal.seed)
     halving = Halving(rows, divided, goal, Speed(rows), bound, progress)
@@ -223,7 +223,7 @@ class Halving:
     def found(self, whole: bool) -> Found:
         """The leaderboard, the chosen one first; KeyboardInterrupt when there is none."""
         if not self._done:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("no settings have been tried on all folds yet, so nothing is kept")
         rows, folds, goal = self._rows, self._folds, self._goal
         finalists = [result for _, result in self._done]
         blend = blended(finalists, rows, folds, goal) if whole and len(finalists) > 1 else None

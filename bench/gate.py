@@ -256,7 +256,8 @@ def first_verdict(table: Table, gate: Gate) -> Verdict:
     model, unseen = fit(entry.trial, table.learned, table.goal.seed), table.unseen
     answers = table.goal.scored(unseen.y, model.scores(unseen.columns), entry.threshold)
     look = Looks((), 1 - gate.confidence).next("", None, Held(len(unseen.y), ""), START)
-    return judge(table.goal, answers, None, baseline_scored(table.learned, unseen.y, table.goal), gate, look)
+    dummy = baseline_scored(table.learned, unseen.y, table.goal)
+    return judge(table.goal, answers, None, dummy, gate, look, table.units(table.held))
 
 
 def error(share: float, runs: int) -> float:

@@ -59,7 +59,7 @@ def test_an_error_ends_the_drawn_line(capsys, monkeypatch):
     assert capsys.readouterr().err == "\r\033[K1/2 model.onnx, 10 bytes: uploading …\n"
 
 
-def test_a_search_tells_what_is_tried_the_best_so_far_and_the_time_left(capsys):
+def test_a_search_tells_what_is_tried_what_is_ahead_and_the_time_left(capsys):
     clock = iter([10.0, 10.0, 40.0])
     best = Entry(Trial("boosting", {}), 4236.71, 98.2)
     with Progress() as progress:
@@ -68,5 +68,5 @@ def test_a_search_tells_what_is_tried_the_best_so_far_and_the_time_left(capsys):
         comparing(Step(2, 3, 10, 5, 7.5, 10.0, best))
     assert capsys.readouterr().err.splitlines() == [
         "Comparing: 10%, round 1 of 3: 30 settings on 2 folds",
-        "Comparing: 70%, round 2 of 3: 10 settings on 5 folds; best so far: boosting 4236.7 ± 98; about 10 s left",
+        "Comparing: 70%, round 2 of 3: 10 settings on 5 folds; ahead after round 1: boosting; about 10 s left",
     ]

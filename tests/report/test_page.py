@@ -10,14 +10,15 @@ from bundles import SCHEMA
 from page import Page
 from reports import documents
 from slipway.model.contents import Counts, Estimate, Ranked, Start
-from slipway.model.evaluation import IntervalLevel, Intervals
+from slipway.model.evaluation import Importance, IntervalLevel, Intervals, Residuals
 from slipway.model.meeting import Meeting
 from slipway.report.documents import Documents, Verdict, joined, verdict_of
 from slipway.report.figures import effect_figures, target_figure
 from slipway.report.fit import fit_figures
 from slipway.report.markdown import card
 from slipway.report.meanings import GREATER
-from slipway.report.page import sections, standalone
+from slipway.report.numbers import aligned
+from slipway.report.page import EARLIER, sections, standalone
 from slipway.report.summary import answers
 from slipway.report.worries import worries
 from slipway.table.schema import Field, Schema
@@ -124,9 +125,9 @@ def test_the_same_documents_give_the_same_bytes():
     assert standalone(documents()) == standalone(documents())
 
 
-def met(rival="champion", gain=57.0, low=12.0, high=101.0):
+def met(rival="champion", gain=57.0, low=12.0, high=101.0, chance=0.01):
     figures = {"metric": "rmse", "rival": rival, "rows": 250, "challenger": 4240.0, "against": 4297.0, "confidence": 0.9}
-    return Meeting(**figures, gain=gain, low=low, high=high, chance=0.01, allowed=0.05, yearly=None, look=1)
+    return Meeting(**figures, gain=gain, low=low, high=high, chance=chance, allowed=0.05, yearly=None, look=1)
 
 
 @pytest.mark.parametrize(
@@ -136,11 +137,18 @@ def met(rival="champion", gain=57.0, low=12.0, high=101.0):
         (Verdict("promoted"), False, "hen commit artifacts/ and push: this model replaces what runs now"),
         (Verdict("promoted", at="2026-11-21T23:00:00Z"), True, "This model runs now"),
         (
-            Verdict("kept", ("the gain is too small",)),
+            Verdict("kept", ("the gain is too small",), against="12" * 32),
             False,
             "Keep what runs now. To serve this model all the same: slipway promote",
         ),
         (Verdict("kept", figures=met("baseline")), False, "Improve it: add rows or fields, and train again."),
+        (Verdict("kept", ("only 9 rows are held out",)), False, "Add rows, and train again. To serve this model"),
+        (Verdict("kept", ("it is the champion",), against="abcdef" * 10), False, "This model runs now."),
+        (
+            Verdict("kept", ("x: put it in drop",), figures=met("baseline"), doubted=True),
+            False,
+            "Do what the first reason says",
+        ),
     ],
 )
 def test_the_advice_follows_the_verdict(verdict, served, says):
@@ -216,6 +224,54 @@ def test_only_worse_parts_are_listed(values, metric, whole, says, hidden):
     text = " ".join(Page(read(of)).one("main")[1].split())
     assert says in text and hidden not in text
     assert ("It is clearly worse for some rows" in text) == bool(says)
+
+
+def test_the_leaderboard_says_what_left_early_and_that_its_mean_cannot_be_compared():
+    of = documents()
+    nothing = Ranked("baseline", {}, 4_900.0, 310.0, False, "ignores all features")
+    early = Ranked("boosting", {"max_iter": 9}, 3_012.0, 84.0, False, "left after round 1 of 3")
+    board = of.metrics.leaderboard
+    for entries, title, warned in (
+        ((*board, nothing, early), "All 2 settings and the baseline", True),
+        ((*board, nothing), "All 1 setting and the baseline", False),
+    ):
+        page = Page(read(replace(of, metrics=msgspec.structs.replace(of.metrics, leaderboard=entries))))
+        text = page.one("main")[1]
+        assert title in [heading for _, heading in page.all("summary")]
+        assert (EARLIER in text) == ("left after round 1 of 3" in text) == warned
+
+
+@pytest.mark.parametrize(
+    "metric, wrong, rows, says",
+    [
+        ("rmse", 30.0, 250, "10 of 250 rows make up 97\N{NO-BREAK SPACE}% of the squared error. Look at these rows first."),
+        (
+            "rmse",
+            30.0,
+            9_000,
+            "10 of 250 rows in a sample make up 97\N{NO-BREAK SPACE}% of the squared error. Look at these rows first.",
+        ),
+        ("rmse", 2.0, 250, ""),
+        ("mae", 30.0, 250, ""),
+    ],
+)
+def test_a_few_rows_that_decide_the_metric_worry(metric, wrong, rows, says):
+    of = documents("regression")
+    residuals = Residuals(predicted=(0.0,) * 250, actual=(wrong,) * 10 + (1.0,) * 240, bands=of.evaluation.residuals.bands)
+    evaluation = msgspec.structs.replace(of.evaluation, metric=metric, rows=rows, residuals=residuals)
+    told = {worry.title: worry.text for worry in worries(replace(of, evaluation=evaluation))}
+    assert told.get("A few rows decide the metric", "") == says
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_on_a_phone_every_cell_of_a_wide_table_is_told_by_its_heading(task):
+    text = read(documents(task))
+    tables = re.findall(r'<table class="table stacked">.*?</table>', text, re.DOTALL)
+    assert len(tables) >= 3
+    for one in tables:
+        heads = list(re.findall(r'<th scope="col"[^>]*>([^<]*)<', one))[1:]
+        cells = re.findall(r"<td[^>]*>", one)
+        assert [re.search('data-head="([^"]*)"', cell)[1] for cell in cells] == heads * (len(cells) // len(heads))
 
 
 def test_which_metrics_grow_with_quality():
@@ -310,6 +366,27 @@ def test_an_interval_of_equal_sides_is_said_once(above, says):
     assert f"For a medium-sized answer, {says}" in answers(replace(of, evaluation=evaluation))
 
 
+@pytest.mark.parametrize(
+    "task, by, told", [("regression", 1.05, False), ("regression", 1.2, True), ("binary", 1.05, False), ("binary", 1.2, True)]
+)
+def test_a_part_that_is_hardly_worse_does_not_worry(task, by, told):
+    of = documents(task)
+    whole = of.evaluation.slices.whole
+    value = whole * by if task == "regression" else 1 - (1 - whole) * by
+    part = msgspec.structs.replace(of.evaluation.slices.worst[0], estimate=Estimate(value, value, value), apart=True)
+    slices = msgspec.structs.replace(of.evaluation.slices, worst=(part,))
+    found = worries(replace(of, evaluation=msgspec.structs.replace(of.evaluation, slices=slices)))
+    assert ("It is clearly worse for some rows" in [worry.title for worry in found]) == told
+
+
+@pytest.mark.parametrize("low, told", [(0.01, True), (-0.01, False)])
+def test_one_field_decides_only_where_it_is_needed_beyond_chance(low, told):
+    of = documents()
+    ranked = (Importance("age", Estimate(0.1, low, 0.2)), Importance("bmi", Estimate(0.001, -0.01, 0.01)))
+    found = worries(replace(of, evaluation=msgspec.structs.replace(of.evaluation, importance=ranked)))
+    assert ("One field, age, decides nearly everything" in [worry.title for worry in found]) == told
+
+
 def test_probabilities_that_are_off_by_more_than_chance_worry():
     of = documents()
     assert "Probabilities are poorly calibrated" not in [worry.title for worry in worries(of)]
@@ -340,14 +417,25 @@ def test_the_notes_of_the_training_are_among_the_worries():
     assert worries(noted)[-1].text == "464 of 480 held-out rows have a twin."
 
 
+def test_a_note_keeps_the_names_of_columns_as_they_are():
+    of = documents()
+    notes = ("age nearly tells the target by itself.", "only 11 rows are held out")
+    noted = replace(of, metrics=msgspec.structs.replace(of.metrics, notes=notes))
+    assert [worry.text for worry in worries(noted)[-2:]] == [
+        "age nearly tells the target by itself.",
+        "Only 11 rows are held out.",
+    ]
+
+
 @pytest.mark.parametrize(
     "figures, says",
     [
         (
             met(),
-            "RMSE 4,240 on 250 rows, the champion before it 4,297 on the same: a gain of 57 (90 % interval 12 to 101). It is",
+            "RMSE 4,240 on 250 rows, the champion before it 4,297 on the same: a gain of 57.0 (90 % interval 12.0 to 101.0). ",
         ),
-        (met(low=-9.0), "It may be chance"),
+        (met(chance=0.051), "It may be chance"),
+        (met(low=-9.0, chance=0.05), "It is better beyond chance"),
         (met(gain=-57.0, low=-101.0, high=-12.0), "It is not better"),
         (met("baseline"), "a baseline that ignores all fields 4,297"),
     ],
@@ -355,6 +443,32 @@ def test_the_notes_of_the_training_are_among_the_worries():
 def test_it_says_by_how_much_it_is_better_than_what_ran_before(figures, says):
     page = Page(read(documents("regression", verdict=Verdict("promoted", figures=figures))))
     assert says in " ".join(page.one("main")[1].replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+def test_a_model_far_better_than_the_baseline_keeps_its_digits():
+    tiny = {"rival": "baseline", "gain": 1.8634, "low": 1.79, "high": 1.93, "metric": "rmse"}
+    verdict = Verdict("promoted", figures=msgspec.structs.replace(met(), challenger=0.004579, against=1.868, **tiny))
+    of = changed(documents("regression", verdict=verdict), value=0.004579, low=0.0041, high=0.0051, baseline=1.868)
+    text = Page(read(of)).one("main")[1]
+    assert "0.004579 (0.004100 to 0.005100)" in text and "RMSE 0.004579 on 250 rows" in text and "0.005" not in text.split()
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([12.5, 0.01], ["12.50", "0.01"]),
+        ([0.00012, 0.0001], ["0.000120", "0.000100"]),
+        ([0.00002092, 0.00001], ["2.092e−05", "1e−05"]),
+    ],
+)
+def test_numbers_that_are_read_together(values, shown):
+    assert aligned(values) == shown
+
+
+def test_figures_that_a_leak_made_are_not_called_better():
+    verdict = Verdict("kept", ("x tells the target",), figures=met("baseline"), doubted=True)
+    text = Page(read(documents("regression", verdict=verdict))).one("main")[1]
+    assert "these figures cannot be trusted" in text and "beyond chance" not in text
 
 
 def test_the_champions_before_are_told_from_the_newest_on():

@@ -1,10 +1,16 @@
 """``POST /predict?interval=0.9``: between which values the truth lies."""
 
+import csv
+import io
+from functools import partial
+
 import numpy as np
 import pytest
 
 from bundles import ROWS
 from slipway.model.intervals import interval, levels
+
+KINDS = {"/what-if": "application/json", "/predict/file": "text/csv"}
 
 
 @pytest.mark.parametrize("text", ["0.9", "0.90", "0.8"])
@@ -27,6 +33,33 @@ def test_so_do_the_good_rows_of_a_list(client):
     ]
     alone = client.post("/predict?interval=0.9", json=ROWS[1]).json
     assert answer["predictions"][2].items() <= alone.items()
+
+
+def test_a_table_has_them_as_columns(client):
+    fields = list(ROWS[0])
+    lines = [",".join(fields), *(",".join("" if row[name] is None else str(row[name]) for name in fields) for row in ROWS[:2])]
+    table = "\n".join([*lines, "1", ","]) + "\n"
+    send = partial(client.post, data=table, content_type="text/csv")
+    plain = list(csv.DictReader(io.StringIO(send("/predict/file").text)))
+    found = list(csv.DictReader(io.StringIO(send("/predict/file?interval=0.9").text)))
+    assert list(found[0]) == [*fields, "prediction", "low", "high", "warning", "error"]
+    alone = [client.post("/predict?interval=0.9", json=row).json for row in ROWS[:2]]
+    assert [[float(row[end]) for end in ("low", "high")] for row in found[:2]] == [[one["low"], one["high"]] for one in alone]
+    assert [row["low"] + row["high"] for row in found[2:]] == ["", ""] and all(row["error"] for row in found[2:])
+    assert [{name: row[name] for name in plain[0]} for row in found] == plain
+
+
+def test_so_has_the_row_of_what_if(client):
+    answer = client.post("/what-if?interval=0.9", json=ROWS[0]).json
+    assert (
+        answer["low"] == client.post("/predict?interval=0.9", json=ROWS[0]).json["low"] < answer["prediction"] < answer["high"]
+    )
+
+
+@pytest.mark.parametrize("address", ["/what-if", "/predict/file"])
+def test_every_door_refuses_a_level_that_the_bundle_has_not(client, address):
+    answer = client.post(f"{address}?interval=0.5", data="{}", content_type=KINDS[address])
+    assert answer.status_code == 422 and answer.json["detail"].startswith("Expected interval=0.8")
 
 
 @pytest.mark.parametrize("text", ["0.5", "90", "nan", "", "x", "true"])
@@ -54,6 +87,7 @@ def test_a_bundle_without_intervals_says_how_to_get_them(app):
 
 
 def test_the_specification_names_the_levels(app):
-    parameters = app.test_client().get("/apispec.json").json["paths"]["/predict"]["post"]["parameters"]
-    described = next(each for each in parameters if each["name"] == "interval")
-    assert described["enum"] == list(levels(app.extensions["slipway"].intervals))
+    paths = app.test_client().get("/apispec.json").json["paths"]
+    for address in ("/predict", "/predict/file", "/what-if"):
+        described = next(each for each in paths[address]["post"]["parameters"] if each["name"] == "interval")
+        assert described["enum"] == list(levels(app.extensions["slipway"].intervals))

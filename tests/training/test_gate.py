@@ -5,9 +5,10 @@ import pytest
 
 from slipway.problem import Gate
 from slipway.training.compare import Goal
-from slipway.training.gate import Verdict, interval, judge, shuffled_chance
+from slipway.training.gate import Verdict, interval, judge, percent, shuffled_chance
 from slipway.training.looks import Held, Look, Looks, past_looks
 from slipway.training.metrics import Scored
+from slipway.training.units import Units, single
 
 RANDOM = np.random.default_rng(0)
 Y = RANDOM.normal(10, 3, 400)
@@ -33,7 +34,7 @@ def test_without_a_champion_a_useful_model_is_promoted():
     ("challenger", "champion", "gate", "outcome", "says"),
     [
         (GOOD, BAD, GATE, "promoted", "gain 0.4"),
-        (BAD, GOOD, GATE, "kept", "below gate.minimum_gain, 0"),
+        (BAD, GOOD, GATE, "kept", "worse than the champion"),
         (GOOD, GOOD, GATE, "kept", "not certain enough"),
         (GOOD, BAD, Gate(minimum_gain=0.9), "kept", "below gate.minimum_gain, 0.9"),
         (GOOD, BAD, Gate(minimum=0.1), "kept", "misses gate.minimum, 0.1"),
@@ -55,7 +56,7 @@ def test_a_gain_that_may_be_chance_is_not_enough():
     sure, unsure = (judge(RMSE, better, worse, DUMMY, GATE, Look(allowed, 2, HELD)) for allowed in (0.999, 0.001))
     assert 0.001 < sure.meeting.chance == unsure.meeting.chance < 0.999
     assert (sure.outcome, unsure.outcome) == ("promoted", "kept")
-    assert "not certain enough: the probability of such a gain by chance is " in unsure.reasons[1]
+    assert "not certain enough: the probability of a gain this large by chance is " in unsure.reasons[1]
     assert "this training allows 0.1%" in unsure.reasons[1]
 
 
@@ -75,6 +76,32 @@ def test_a_first_model_of_an_unrelated_target_is_seldom_promoted():
         for metric in promoted:
             promoted[metric] += judge(Goal(metric, None, 0), scored, None, dummy, GATE, Look(0.1, 1, HELD)).promoted
     assert max(promoted.values()) <= 4 + 3, promoted
+
+
+@pytest.mark.parametrize("metric", ["rmse", "roc_auc"])
+def test_a_first_model_of_groups_that_it_knows_nothing_of_is_seldom_promoted(metric):
+    """Rows of a group have a level of their own: drawn one by one, they let a third of such models through."""
+    random, group = np.random.default_rng(5), np.repeat(np.arange(12), 10)
+    promoted = []
+    for _ in range(60):
+        y, scores = random.normal(size=12)[group] + random.normal(0, 0.5, 120), 0.5 + 0.05 * random.normal(size=12)[group]
+        scored, dummy, threshold = Scored(y, scores - 0.5), Scored(y, np.zeros(120)), None
+        if metric == "roc_auc":
+            y, threshold = (y > 0).astype(int), 0.5
+            scored, dummy = Scored(y, scores, threshold), Scored(y, np.full(120, 0.5), threshold)
+        promoted.append(judge(Goal(metric, None, 0), scored, None, dummy, GATE, Look(0.067, 1, HELD), Units(group)).promoted)
+    assert sum(promoted) <= 4 + 4, sum(promoted)
+
+
+def test_a_gain_in_every_group_is_still_promoted():
+    verdict = judge(RMSE, GOOD, BAD, DUMMY, GATE, FIRST, Units(np.arange(400) // 40))
+    alone = judge(RMSE, GOOD, BAD, DUMMY, GATE, FIRST)
+    assert verdict.promoted and verdict.meeting.chance >= alone.meeting.chance
+
+
+def test_too_few_groups_cannot_judge():
+    verdict = judge(RMSE, GOOD, BAD, DUMMY, GATE, FIRST, Units(np.arange(400) // 200))
+    assert (verdict.outcome, verdict.look) == ("kept", None) and "too few groups or moments to judge by" in verdict.reasons[0]
 
 
 def monthly(challengers, champion, dummy, helds) -> list[Verdict]:
@@ -125,7 +152,7 @@ def test_a_metric_that_flatters_small_tables_meets_shuffled_targets():
     for _ in range(30):
         y = np.zeros(60, dtype=int)
         y[random.choice(60, 6, replace=False)] = 1
-        chances.append(shuffled_chance("pr_auc", Scored(y, random.random(60), 0.5), 0))
+        chances.append(shuffled_chance("pr_auc", Scored(y, random.random(60), 0.5), 0, single(60)))
     assert np.mean(np.array(chances) <= 0.1) <= 0.21 and np.mean(np.array(chances) <= 0.5) == pytest.approx(0.5, abs=0.18)
 
 
@@ -141,7 +168,14 @@ def test_the_other_metrics_are_heard():
 def test_a_promotion_can_be_refused_whatever_the_figures_say():
     verdict = judge(RMSE, GOOD, BAD, DUMMY, GATE, FIRST).refused("a field leaks the target")
     assert (verdict.outcome, verdict.reasons[0]) == ("kept", "a field leaks the target")
-    assert verdict.meeting.gain > 0 and verdict.look == FIRST
+    assert verdict.meeting.gain > 0 and verdict.look == FIRST and verdict.to_json()["doubted"]
+
+
+@pytest.mark.parametrize(
+    ("share", "says"), [(0.00001, "below 0.01%"), (0.0667, "6.7%"), (0.985, "98%"), (0.996, "above 99%"), (1.0, "100%")]
+)
+def test_a_chance_is_a_percentage_that_people_read(share, says):
+    assert percent(share) == says
 
 
 def test_for_a_metric_of_which_more_is_better_the_sign_turns():
@@ -153,7 +187,7 @@ def test_for_a_metric_of_which_more_is_better_the_sign_turns():
 
 
 def test_the_interval_holds_the_value_and_narrows_with_rows():
-    wide, narrow = (interval("rmse", GOOD.take(np.arange(size)), 0.9, 0) for size in (40, 400))
+    wide, narrow = (interval("rmse", GOOD.take(np.arange(size)), 0.9, 0, single(size)) for size in (40, 400))
     assert narrow.low < narrow.value < narrow.high
     assert narrow.high - narrow.low < wide.high - wide.low
 

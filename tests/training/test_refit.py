@@ -20,7 +20,7 @@ NOISE = np.random.default_rng(2).normal(size=200)
         ("rmse", TRUTH, TWIN, TWIN, (1.0, 0.9, 1.1), ""),
         ("rmse", TRUTH, TWIN, TRUTH, (1.0, 0.9, 1.1), ""),
         ("rmse", TRUTH, TWIN, TRUTH + 2, (1.0, 0.9, 1.1), "rmse 2 on rows that it has learned, where its twin has 1"),
-        ("r2", TRUTH, TWIN, NOISE, (0.1, 0.0, 0.2), "r2 -"),
+        ("r2", TRUTH, TWIN, NOISE, (0.1, 0.0, 0.2), "r2 −"),
         ("rmse", TRUTH, NOISE, TRUTH, (1.4, 1.3, 1.5), "its answers correlate with those of its twin by -?0.[01]"),
         ("rmse", TRUTH, np.zeros(200), TRUTH, (1.0, 0.9, 1.1), ""),
         ("log_loss", np.zeros(200), np.full((200, 3), 1 / 3), np.eye(3)[[1] * 200], (1.1, 1.1, 1.1), "log_loss"),

@@ -53,6 +53,13 @@ def test_parts_with_few_rows_are_not_judged():
     assert all(one.rows >= 30 for one in found.worst) and found.examined == len(found.worst)
 
 
+def test_a_part_is_not_all_rows():
+    held = table(38)
+    held.columns["region"][:] = 1
+    found = slices(Scored(held.y, np.zeros(38)), held, SCHEMA.names, GOAL, 0.9)
+    assert [one.field for one in found.worst] == ["joined"], "those with a date; each age and region would be all 38"
+
+
 def test_where_no_part_differs_hardly_one_stands_apart():
     marked = 0
     for seed in range(20):

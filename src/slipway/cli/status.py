@@ -7,6 +7,7 @@ import click
 
 from slipway.cli import options
 from slipway.errors import BundleError
+from slipway.report.numbers import number
 
 if TYPE_CHECKING:
     from slipway.store.local import LocalStore
@@ -73,13 +74,13 @@ def _lines(status: dict[str, Any]) -> list[str]:
     if champion["problem"] != status["problem"]:
         lines.append(f"          OF ANOTHER PROBLEM, {champion['problem']}: slipway serve refuses it; run slipway train")
     if champion["sound"]:
-        shown = ", ".join(f"{name} {value:.5g}" for name, value in champion["holdout"].items())
-        verified = "files match the digest" + (", except for the part used for judging" if champion["damage"] else "")
-        lines += [f"          {champion['candidate']} model of {champion['target']}; {shown}", f"          {verified}"]
+        shown = ", ".join(f"{name} {number(value)}" for name, value in champion["holdout"].items())
+        sound = "the files that serve match the digest" if champion["damage"] else "all files match the digest"
+        lines += [f"          {champion['candidate']} model of {champion['target']}; {shown}", f"          {sound}"]
     if champion["damage"]:
         lines.append(f"          DAMAGED: {champion['damage']}")
     reasons = champion["verdict"].get("reasons", [])
-    lines += [f"{'' if number else 'promoted':<10}{reason}" for number, reason in enumerate(reasons)]
+    lines += [f"{'' if place else 'promoted':<10}{reason}" for place, reason in enumerate(reasons)]
     if status["verdicts_fault"]:
         lines.append(f"verdicts  UNREADABLE: {status['verdicts_fault']}")
     if status["journal"]:

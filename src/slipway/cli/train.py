@@ -81,7 +81,7 @@ def _read(progress: Progress, done: int, total: int | None) -> None:
 
 
 class Comparing:
-    """The search on the screen: what is tried, the best so far with its error, and about how long it will take."""
+    """The search on the screen: what is tried, what was ahead after the round before, and about how long it will take."""
 
     def __init__(self, progress: Progress, clock: Callable[[], float] = time.monotonic) -> None:
         self._progress, self._clock = progress, clock
@@ -94,7 +94,7 @@ class Comparing:
         left = (self._clock() - self._begun) * (1 - share) / share
         says = f"round {step.round} of {step.rounds}: {step.trials} settings on {step.folds} folds"
         if step.best and step.best.trial:
-            says += f"; best so far: {step.best.trial.candidate} {step.best.mean:.5g} ± {step.best.error:.2g}"
+            says += f"; ahead after round {step.round - 1}: {step.best.trial.candidate}"
         self._progress.advance("Comparing", 0, share, f"{says}; about {left:.0f} s left" if left else says)
 
 
@@ -104,7 +104,8 @@ def _report(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> "Pat
     from slipway.report.page import standalone
     from slipway.store.atomic import replace, unwritable
 
-    of = joined(documents_of(outcome.bundle, problem.name, problem.purpose), outcome.bundle.digest, outcome.verdict.to_json())
+    verdict = outcome.verdict.to_json() | {"against": outcome.champion}
+    of = joined(documents_of(outcome.bundle, problem.name, problem.purpose), outcome.bundle.digest, verdict)
     path = store.root / "report.html"
     try:
         replace(path, standalone(of))
@@ -116,21 +117,24 @@ def _report(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> "Pat
 def show(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> None:
     """What a training ended with, on the screen and in the report."""
     from slipway.model.contents import metrics_of, model_of
+    from slipway.report.numbers import aligned, number
 
     metrics = metrics_of(outcome.bundle)
     click.echo(f"\n{'candidate':<10} {metrics.metric:>12} {'± error':>10}  settings")
     entries = metrics.leaderboard
     shown = [entry for entry in entries if entry.eligible or entry.candidate == "baseline"][:SHOWN]
-    for entry in shown:
+    means = aligned([value for entry in shown for value in (entry.mean, entry.error)])
+    for entry, mean, error in zip(shown, means[::2], means[1::2]):
         settings = ", ".join(f"{key} {value}" for key, value in entry.settings.items())
         refused = f"not eligible: {entry.reason}" if not entry.eligible else ""
-        click.echo(f"{entry.candidate:<10} {entry.mean:>12.5g} {entry.error:>10.3g}  {settings}{refused}")
+        click.echo(f"{entry.candidate:<10} {mean:>12} {error:>10}  {settings}{refused}")
     if len(entries) > len(shown):
         click.echo(f"… and {len(entries) - len(shown)} more in the report")
     click.echo(f"\nOn {metrics.holdout.rows} held-out rows:")
     for metric, one in metrics.holdout.metrics.items():
         dummy = metrics.holdout.baseline[metric]
-        click.echo(f"  {metric:<18} {one.value:.5g}  ({one.low:.5g} to {one.high:.5g}; baseline {dummy:.5g})")
+        value, low, high = aligned([one.value, one.low, one.high])
+        click.echo(f"  {metric:<18} {value}  ({low} to {high}; baseline {number(dummy)})")
     limit = problem.serving.max_row_microseconds
     estimated = f", {outcome.estimated_us:.0f} µs estimated (limit {limit:g})" if outcome.estimated_us else ""
     click.echo(f"  {'one row':<18} {outcome.latency_us:.0f} µs measured{estimated}")

@@ -99,12 +99,16 @@ def added_names(predictor: Predictor, *more: str) -> tuple[str, ...]:
     return ("prediction", *(f"probability_{label}" for label in predictor.classes), *more)
 
 
-def added_columns(answers: Answers, count: int) -> list[list[Any]]:
-    """Per row of `count`: the prediction and the probabilities, None where there are none; the warning, and the reason."""
-    width = 0 if answers.probabilities is None else answers.probabilities.shape[1]
+def added_columns(answers: Answers, count: int, ends: tuple[np.ndarray, ...] = ()) -> list[list[Any]]:
+    """Per row of `count`: the prediction and the probabilities, None where there are none; the warning, and the reason.
+
+    Beside a number are the ends of its interval, if there are `ends`, an array each of the answered rows.
+    """
+    beside = np.column_stack(ends) if ends else answers.probabilities
+    width = 0 if beside is None else beside.shape[1]
     rows: list[list[Any]] = [[*[None] * (1 + width), "", answers.reasons.get(row, "")] for row in range(count)]
     chosen = range(count) if answers.chosen is None else answers.chosen.tolist()
-    shares = [[]] * len(answers.values) if answers.probabilities is None else answers.probabilities.tolist()
+    shares = [[]] * len(answers.values) if beside is None else beside.tolist()
     notes = answers.warnings or [""] * len(answers.values)
     for row, value, share, note in zip(chosen, answers.values.tolist(), shares, notes):
         rows[row] = [value, *share, note, ""]

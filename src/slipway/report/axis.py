@@ -16,7 +16,7 @@ EPOCH = date(1970, 1, 1)
 MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200)
 DAYS = (1, 2, 7, 14)
 
-Kind = Literal["number", "share", "date"]
+Kind = Literal["number", "whole", "share", "date"]
 Tick = tuple[float, str]
 
 
@@ -93,6 +93,8 @@ def _choices(axis: Axis) -> Iterator[list[Tick]]:
         return
     magnitude = 10.0 ** math.floor(math.log10(axis.span))
     for step in (part * scale for scale in (magnitude / 10, magnitude) for part in STEPS):
+        if axis.kind == "whole" and step % 1:
+            continue
         first, last = math.ceil(axis.low / step - 1e-9), math.floor(axis.high / step + 1e-9)
         values = [number * step for number in range(first, last + 1)]
         yield list(zip(values, _labels(values, step, axis.kind)))
@@ -102,7 +104,7 @@ def _labels(values: list[float], step: float, kind: Kind) -> list[str]:
     """Labels with as many decimals as the step needs, so that no two are the same."""
     scale, suffix = (0.01, "\N{NO-BREAK SPACE}%") if kind == "share" else (1.0, "")
     largest = max(map(abs, values), default=0.0)
-    if kind == "number":
+    if kind in ("number", "whole"):
         scale, suffix = next(((size, sign) for size, sign in SUFFIXES if largest >= size), (1.0, ""))
     if largest >= 1e15 or step < 1e-6:
         return [f"{value:.3g}".replace("-", "−") for value in values]

@@ -26,6 +26,10 @@ class Verdict(msgspec.Struct, frozen=True):
         What the gate measured.
     latency_us : float or None
         How long one row took where it was trained, in microseconds.
+    against : str or None
+        Digest of the champion at that time, if there was one.
+    doubted : bool
+        Whether its figures cannot be trusted, as of a leak; the first reason says why.
     """
 
     outcome: str = ""
@@ -34,6 +38,8 @@ class Verdict(msgspec.Struct, frozen=True):
     digest: str = ""
     figures: Meeting | None = None
     latency_us: float | None = None
+    against: str | None = None
+    doubted: bool = False
 
 
 def verdict_of(said: Mapping[str, Any]) -> Verdict:

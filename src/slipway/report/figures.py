@@ -14,6 +14,7 @@ MOST_FIELDS = 20
 MOST_SLICES = 10
 FEWEST_EFFECTS = 2
 MOST_LEVELS = 12
+KINDS: dict[str, Kind] = {"integer": "whole", "date": "date"}
 
 
 def importance_figure(importance: tuple[Importance, ...], metric: str, confidence: float) -> Figure:
@@ -50,7 +51,8 @@ def _effect(effect: Effect, schema: Schema, answer: str) -> Figure:
     show = share if effect.of else number
     top = max(effect.points, key=lambda point: point.mean)
     least = min(effect.points, key=lambda point: point.mean)
-    dated = next((field.type == "date" for field in schema if field.name == effect.field), False)
+    type_ = next((field.type for field in schema if field.name == effect.field), "number")
+    dated = type_ == "date"
     names = [_value(point.at, dated) for point in (least, top)]
     says = f"Lowest at {names[0]} ({show(least.mean)}), highest at {names[1]} ({show(top.mean)}), all other fields unchanged."
     spread = f"{percent(0.8)} of the rows"
@@ -58,7 +60,7 @@ def _effect(effect: Effect, schema: Schema, answer: str) -> Figure:
         measures = [Measure(str(one.at), "", show(one.mean), one.mean, one.low, one.high) for one in effect.points]
         return Figure(effect.field, says, bars_of((effect.field, answer), measures), (("interval", spread),))
     points = [(float(one.at), one.mean, one.low, one.high) for one in effect.points]
-    x = spanning(effect.field, [at for at, *_ in points], "date" if dated else "number")
+    x = spanning(effect.field, [at for at, *_ in points], KINDS.get(type_, "number"))
     y = spanning(answer, [end for _, *ends in points for end in ends], kind)
     key = (("main", "mean of all rows"), ("band", spread))
     layers: list[Layer] = [

@@ -42,7 +42,7 @@ def _fit(residuals: Residuals, target: str) -> Figure:
     low, high = min(x.low, y.low), max(x.high, y.high)
     ends = Axis(x.title, low, high), Axis(y.title, low, high)
     title = "Actual against predicted"
-    says = "Each dot is a held-out row. On the line the answer was right; above it the truth was higher."
+    says = "Each dot is a held-out row. On the line the answer was right; above it the actual value was higher."
     return Figure(title, says, plot(title, says, *ends, [Line([(low, low), (high, high)], "quiet"), Dots(points)]))
 
 
@@ -79,8 +79,8 @@ def _intervals(found: Intervals) -> Figure:
         widths = [_range(level.above)] if even else [_range(level.below), _range(level.above)]
         rows.append((percent(level.level), *widths, share(level.coverage.value)))
     says = (
-        "How far the truth lies from an answer, at most, in this share of all cases; it depends on how large the answer is. "
-        "“Measured” is the share of held-out rows whose interval held the truth."
+        "How far the actual value lies from an answer, at most, in this share of all cases; it depends on the answer's size. "
+        "“Measured” is the share of held-out rows whose interval contained the actual value."
     )
     return Figure("Prediction intervals", says, numbered(head, rows, 1))
 

@@ -25,9 +25,9 @@ def number(value: float, decimals: int | None = None) -> str:
 
 
 def aligned(values: Sequence[float]) -> list[str]:
-    """Numbers read together: all with the decimals that the largest needs."""
-    decimals = min(places(values), 6)
-    return [number(value, decimals) for value in values]
+    """Numbers read together: all with the decimals that the largest needs, or each by itself where these were many."""
+    decimals = places(values)
+    return [number(value, min(decimals, 6) if decimals <= 7 else None) for value in values]
 
 
 def signed(amount: float, decimals: int) -> str:

@@ -28,6 +28,8 @@ from slipway.table.faults import visible
 
 MOST_FIELDS = 400  # of the table of fields, so that the page stays small
 SPARK = (60, 16)
+BASELINE = "baseline"
+EARLIER = "Earlier rounds used fewer folds and rows: the means of what left in them cannot be compared with the others."
 
 _templates = Environment(
     loader=PackageLoader("slipway.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -78,6 +80,8 @@ def body(of: Documents) -> Markup:
             fields=_fields(of),
             best=_board(best_of_each(of.metrics.leaderboard)),
             board=_board(of.metrics.leaderboard) if len(of.metrics.leaderboard) > 1 else None,
+            compared=compared(of.metrics.leaderboard),
+            remark=remark(of.metrics.leaderboard),
             target=target_of(of),
             decides=called(of.metrics.metric),
         )
@@ -144,9 +148,20 @@ def _board(entries: Sequence[Ranked]) -> Table:
     rows = []
     for entry in entries:
         mean, error = numbers.aligned([entry.mean, entry.error])
-        refused = "" if entry.eligible else f"not eligible: {entry.reason}"
-        rows.append((entry.candidate, mean, error, numbers.settings(entry.settings) or refused))
-    return Table(("candidate", "mean", "± error", "settings"), tuple(rows), frozenset({1, 2}))
+        rows.append((entry.candidate, mean, error, numbers.settings(entry.settings), entry.reason))
+    return Table(("candidate", "mean", "± error", "settings", "not eligible"), tuple(rows), frozenset({1, 2}))
+
+
+def compared(leaderboard: Sequence[Ranked]) -> str:
+    """How much was compared, for a heading."""
+    settings = sum(entry.candidate != BASELINE for entry in leaderboard)
+    return f"All {numbers.counted(settings, 'setting')}" + (" and the baseline" if settings < len(leaderboard) else "")
+
+
+def remark(leaderboard: Sequence[Ranked]) -> str:
+    """A warning where the leaderboard has means of several rounds: what left early stands below the baseline."""
+    names = [entry.candidate for entry in leaderboard]
+    return EARLIER if BASELINE in names[:-1] else ""
 
 
 def measured(metrics: Metrics) -> Table:
@@ -155,9 +170,9 @@ def measured(metrics: Metrics) -> Table:
     rows = []
     for name, one in ordered:
         dummy = metrics.holdout.baseline.get(name)
-        value, low, high, baseline = numbers.aligned([one.value, one.low, one.high, one.value if dummy is None else dummy])
+        value, low, high = numbers.aligned([one.value, one.low, one.high])
         decides = " (decides)" if name == metrics.metric else ""
-        told = f"{value} ({low} to {high})", "–" if dummy is None else baseline
+        told = f"{value} ({low} to {high})", "–" if dummy is None else numbers.number(dummy)
         rows.append((called(name) + decides, *told, MEANINGS.get(name, "")))
     head = ("metric", f"value ({numbers.percent(metrics.confidence)} interval)", "baseline", "meaning")
     return Table(head, tuple(rows), frozenset({1, 2}))

@@ -1,7 +1,7 @@
 """The first screen in words: the question, the answer, how it compares, and what to do."""
 
 from slipway.model.contents import IMPORTED, Estimate, Metrics
-from slipway.report.documents import Documents
+from slipway.report.documents import Documents, Verdict
 from slipway.report.meanings import MEANINGS, called, opening
 from slipway.report.numbers import aligned, counted, number, percent, share
 
@@ -131,26 +131,46 @@ def comparison(of: Documents) -> str:
     met = of.verdict.figures
     if met is None:
         return ""
-    new, old, gain, low, high = aligned([met.challenger, met.against, met.gain, met.low, met.high])
+    new, old = number(met.challenger), number(met.against)
+    gain, low, high = aligned([met.gain, met.low, met.high])
     rival = "the champion before it" if met.rival == "champion" else "a baseline that ignores all fields"
-    sure = "It is better beyond chance." if met.low > 0 else "It may be chance." if met.gain > 0 else "It is not better."
     reached = f"{opening(met.metric)} {new} on {counted(met.rows, 'row')}, {rival} {old} on the same"
-    return f"{reached}: a gain of {gain} ({percent(met.confidence)} interval {low} to {high}). {sure}"
+    return f"{reached}: a gain of {gain} ({percent(met.confidence)} interval {low} to {high}). {_sure(of.verdict)}"
+
+
+def _sure(verdict: Verdict) -> str:
+    """Whether the gain is real; asked as the gate asked."""
+    met = verdict.figures
+    if met is None or met.gain <= 0:
+        return "It is not better."
+    if met.chance > met.allowed:
+        return "It may be chance."
+    return "But these figures cannot be trusted: see the first reason." if verdict.doubted else "It is better beyond chance."
+
+
+def _instead(verdict: Verdict) -> str:
+    """What to do with a model that was kept from production."""
+    if verdict.doubted:
+        return "Do what the first reason says, in slipway.yaml, and train again"
+    if verdict.figures is None and not verdict.against:
+        return "Add rows, and train again"
+    if verdict.figures and verdict.figures.rival == "baseline":
+        return "Improve it: add rows or fields, and train again"
+    return "Keep what runs now"
 
 
 def advice(of: Documents, worries: int) -> str:
     """What to do."""
     first = f"Read the {counted(worries, 'point')} under “What should worry you” first. " if worries else ""
     outcome = of.verdict.outcome
-    if of.served:
+    if of.served or of.digest and of.digest == of.verdict.against:
         return f"This model runs now. {first}When the data changes, train again: the gate keeps the better model."
     alone = of.verdict.figures and of.verdict.figures.rival == "baseline"
     if outcome == "promoted":
         then, goes = "Then commit" if first else "Commit", "goes to production" if alone else "replaces what runs now"
         return f"{first}{then} artifacts/ and push: this model {goes}."
     if outcome == "kept":
-        keep = "Improve it: add rows or fields, and train again" if alone else "Keep what runs now"
-        return f"{keep}. To serve this model all the same: slipway promote {of.digest[:12]}."
+        return f"{_instead(of.verdict)}. To serve this model all the same: slipway promote {of.digest[:12]}."
     one, dummy = of.metrics.holdout.metrics[of.metrics.metric], of.metrics.holdout.baseline.get(of.metrics.metric)
     worst = one.low if of.metrics.greater_is_better else one.high
     if dummy is not None and not beats(of.metrics, worst, dummy):

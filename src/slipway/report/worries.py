@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from slipway.model.evaluation import Evaluation
+from slipway.model.evaluation import Evaluation, Slices
 from slipway.report.documents import Documents
 from slipway.report.figures import worse_parts
-from slipway.report.meanings import opening
+from slipway.report.meanings import GREATER, opening
 from slipway.report.numbers import counted, number, percent, share
 from slipway.report.summary import beats
 
@@ -17,8 +17,12 @@ MISCALIBRATED = 0.03
 UNFOUND = 0.3  # recall
 RARE = 0.05
 MISSING = 0.3
+NOTABLE = 0.1  # of the metric of all rows, or of what it lacks to 1: how much worse some rows are
 SUSPICIOUS = {"r2": 0.99, "roc_auc": 0.995, "accuracy": 0.995}
 NAMED = 3
+FEW = 0.04  # of the rows; of normal errors they make up a quarter of the squares, of double exponential ones three eighths
+DECISIVE = 0.5  # of the squared errors
+SQUARED = ("rmse", "r2")
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,24 @@ def worries(of: Documents) -> list[Worry]:
     """The worries, the gravest first."""
     found = [*_doubts(of), *_too_good(of)]
     if of.evaluation:
-        found += [*_fields(of, of.evaluation), *_parts(of.evaluation), *_labels(of, of.evaluation), *_honesty(of.evaluation)]
+        found += [
+            *_fields(of, of.evaluation),
+            *_tail(of.evaluation),
+            *_parts(of.evaluation),
+            *_labels(of, of.evaluation),
+            *_honesty(of.evaluation),
+        ]
     found += [
         *_size(of),
-        *(Worry("Note from training", f"{note[:1].upper()}{note[1:].rstrip('.')}.") for note in of.metrics.notes),
+        *(Worry("Note from training", _sentence(note, of)) for note in of.metrics.notes),
     ]
     return found
+
+
+def _sentence(note: str, of: Documents) -> str:
+    """A note with a capital, unless it begins with the name of a column."""
+    named = note.startswith(tuple(f"{name} " for name in (*of.schema.names, *of.schema.unlearned)))
+    return f"{note if named else note[:1].upper() + note[1:]}".rstrip(".") + "."
 
 
 def _doubts(of: Documents) -> Iterator[Worry]:
@@ -70,13 +86,13 @@ def _too_good(of: Documents) -> Iterator[Worry]:
 
 def _fields(of: Documents, found: Evaluation) -> Iterator[Worry]:
     losses = [max(0.0, one.loss.value) for one in found.importance]
-    if len(losses) > 1 and max(losses) > 0 and max(losses) / sum(losses) >= DOMINATES:
-        top = found.importance[0].field
+    needed = {one.field for one in found.importance if one.loss.low > 0}
+    top = found.importance[0].field if found.importance else ""
+    if len(losses) > 1 and top in needed and max(losses) / sum(losses) >= DOMINATES:
         text = (
             f"Check where {top} comes from: if it is wrong, missing or known only afterwards, the answers are of little use."
         )
         yield Worry(f"One field, {top}, decides nearly everything", text)
-    needed = {one.field for one in found.importance if one.loss.low > 0}
     gaps = [f"{one.name} ({share(one.missing)})" for one in found.fields if one.name in needed and one.missing >= MISSING]
     if gaps:
         others = " and others" if len(gaps) > NAMED else ""
@@ -84,10 +100,25 @@ def _fields(of: Documents, found: Evaluation) -> Iterator[Worry]:
         yield Worry("Fields it needs are often missing", text)
 
 
+def _tail(found: Evaluation) -> Iterator[Worry]:
+    """Where squares count, a few rows with large errors may decide the metric; of many rows, a sample tells."""
+    if found.residuals is None or found.metric not in SQUARED:
+        return
+    pairs = zip(found.residuals.actual, found.residuals.predicted)
+    squares = sorted(((actual - predicted) ** 2 for actual, predicted in pairs), reverse=True)
+    few, all_of_them = max(1, round(FEW * len(squares))), sum(squares)
+    if len(squares) < 1 / FEW or sum(squares[:few]) <= DECISIVE * all_of_them:
+        return
+    sampled = " in a sample" if len(squares) < found.rows else ""
+    part = f"{100 * sum(squares[:few]) / all_of_them:.0f}\N{NO-BREAK SPACE}%"
+    text = f"{few:,} of {counted(len(squares), 'row')}{sampled} make up {part} of the squared error. Look at these rows first."
+    yield Worry("A few rows decide the metric", text)
+
+
 def _parts(found: Evaluation) -> Iterator[Worry]:
     if not found.slices:
         return
-    apart = [one for one in worse_parts(found.slices) if one.apart]
+    apart = [one for one in worse_parts(found.slices) if one.apart and _notably(found.slices, one.estimate.value)]
     if not apart:
         return
     named = [f"{one.field}: {one.part} ({number(one.estimate.value)}, {counted(one.rows, 'row')})" for one in apart[:NAMED]]
@@ -95,6 +126,13 @@ def _parts(found: Evaluation) -> Iterator[Worry]:
     whole = f"{opening(found.slices.metric)} is {number(found.slices.whole)} over all rows"
     text = f"{whole}, but worse for {'; '.join(named)}{more}."
     yield Worry("It is clearly worse for some rows", text)
+
+
+def _notably(slices: Slices, value: float) -> bool:
+    """Whether a part's value is worse by more than what nobody would notice."""
+    difference = abs(value - slices.whole)
+    room = 1 - slices.whole if slices.metric in GREATER else slices.whole
+    return difference >= NOTABLE * room > 0
 
 
 def _labels(of: Documents, found: Evaluation) -> Iterator[Worry]:

@@ -80,14 +80,18 @@ def _level(service: Service) -> float | None:
 
 @api.post("/what-if")
 def what_if() -> Response:
-    """How the answer to one row moves with each field; with ``?field=NAME``, once or more, with these alone."""
+    """How the answer to one row moves with each field; with ``?field=NAME``, once or more, with these alone.
+
+    ``?interval=0.9`` is as in ``predict``, of the row as it stands.
+    """
     require_type("application/json")
     service = current_app.extensions["slipway"]
+    level = _level(service)
     body = b"".join(pieces())
     decoded = service.decoder.decode(body)
     if not is_single(body):
         raise Refusal(422, "Expected one row, an object.")
-    document = service.answers(decoded)[0]
+    document = service.answers(decoded, level=level)[0]
     found = curves(service.predictor, service.rules, decoded.columns, _fields(service))
     if found.label:
         document["label"] = found.label
@@ -114,8 +118,9 @@ def _fields(service: Service) -> list[str]:
 
 @api.post("/predict/file")
 def predict_file() -> Response:
-    """Answer a CSV table with the same table and its predictions."""
+    """Answer a CSV table with the same table and its predictions; ``?interval=0.9`` is as in ``predict``."""
     service = current_app.extensions["slipway"]
+    level = _level(service)
     request.max_content_length = service.problem.serving.max_upload_bytes
     require_type("text/csv", "multipart/form-data")
     file = _upload()
@@ -124,7 +129,7 @@ def predict_file() -> Response:
     except Refusal:
         file.close()
         raise
-    response = Response(table.answer(sheet, service, g._get_current_object()), mimetype="text/csv")
+    response = Response(table.answer(sheet, service, g._get_current_object(), level), mimetype="text/csv")
     response.call_on_close(file.close)
     response.headers["Content-Disposition"] = 'attachment; filename="predictions.csv"'
     response.headers["Slipway-Bundle"] = service.digest

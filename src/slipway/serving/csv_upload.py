@@ -115,12 +115,13 @@ def open_sheet(file: IO[bytes], rules: Rules) -> Sheet:
     return Sheet(header.names, header.separator, header.line_end, header.raw, rules, places, filled)
 
 
-def answer(sheet: Sheet, service: Service, facts: Any) -> Iterator[bytes]:
-    """The table with its predictions, portion by portion; counts them in ``facts.rows``."""
-    added = added_names(service.predictor, "warning", "error")
+def answer(sheet: Sheet, service: Service, facts: Any, level: float | None = None) -> Iterator[bytes]:
+    """The table with its predictions, and their intervals of a level, portion by portion; counts them in ``facts.rows``."""
+    ends = () if level is None else ("low", "high")
+    added = added_names(service.predictor, *ends, "warning", "error")
     yield sheet.raw + sheet.separator.encode() + _written(sheet, [fresh_names(added, sheet.header)])
     for rows in _portions(sheet):
-        yield _answer_rows(sheet, rows, service, facts)
+        yield _answer_rows(sheet, rows, service, facts, level)
 
 
 def _portions(sheet: Sheet) -> Iterator[list[Row]]:
@@ -137,7 +138,7 @@ def _portions(sheet: Sheet) -> Iterator[list[Row]]:
         yield rows
 
 
-def _answer_rows(sheet: Sheet, rows: list[Row], service: Service, facts: Any) -> bytes:
+def _answer_rows(sheet: Sheet, rows: list[Row], service: Service, facts: Any, level: float | None) -> bytes:
     size = len(sheet.header)
     malformed = {place: wrong for place, row in enumerate(rows) if (wrong := shape_error(row, size))}
     well_formed = [row for place, row in enumerate(rows) if row is not None and place not in malformed]
@@ -147,8 +148,9 @@ def _answer_rows(sheet: Sheet, rows: list[Row], service: Service, facts: Any) ->
     service.metrics.count_rejected(Counter(fault.reason for wrong in faults.values() for fault in wrong.values()))
     answers = service.score(columns, reasons_of(faults), len(well_formed)).noted(service.rules)
     facts.rows += len(answers.values)
-    answered = iter(added_columns(answers, len(well_formed)))
-    blank = [None] * (len(service.predictor.classes) + 2)
+    ends = service.ends(answers, level)
+    answered = iter(added_columns(answers, len(well_formed), ends))
+    blank = [None] * (len(service.predictor.classes) + len(ends) + 2)
     added = [[*blank, malformed[place]] if place in malformed else next(answered) for place in range(len(rows))]
     return _written(sheet, [((row or []) + [""] * size)[:size] + extra for row, extra in zip(rows, added)])
 

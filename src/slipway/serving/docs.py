@@ -167,7 +167,8 @@ def _predict_file(service: Service) -> Document:
                 "name": "table",
                 "required": True,
                 "schema": {"type": "string", "pattern": r"\S", "example": example_table(service.schema)},
-            }
+            },
+            *_interval(service),
         ],
         "responses": {
             "200": {"description": "The table with its predictions", "schema": {"type": "string"}},
@@ -199,6 +200,7 @@ def _what_if(service: Service) -> Document:
                 "maxItems": FIELDS,
                 "description": f"The fields to move; without it the {min(FIELDS, len(names))} most important ones.",
             },
+            *_interval(service),
         ],
         "responses": {
             "200": {"description": "The prediction and the curves", "schema": {"$ref": "#/definitions/WhatIf"}},
@@ -256,7 +258,7 @@ def _definitions(service: Service) -> Document:
                 "warnings": errors,
             },
         },
-        "WhatIf": _curves(answer | {"bundle": bundle}),
+        "WhatIf": _curves(answer | ends | {"bundle": bundle}),
         "Problem": {
             "type": "object",
             "required": ["type", "title", "status", "detail"],

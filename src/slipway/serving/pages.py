@@ -13,8 +13,8 @@ from slipway.model.curves import curves
 from slipway.report.fit import fit_figures
 from slipway.report.look import LOOK
 from slipway.report.meanings import MEANINGS
-from slipway.report.numbers import aligned, brief, number, settings, share
-from slipway.report.page import best_of_each, depends, drawn, standalone
+from slipway.report.numbers import aligned, brief, number, percent, settings, share
+from slipway.report.page import best_of_each, compared, depends, drawn, remark, standalone
 from slipway.report.summary import origin
 from slipway.report.worries import worries
 from slipway.serving import card, snippets
@@ -33,6 +33,7 @@ pages = Blueprint("pages", __name__)
 pages.add_app_template_filter(brief, "brief")
 pages.add_app_template_filter(number, "number")
 pages.add_app_template_filter(aligned, "aligned")
+pages.add_app_template_filter(percent, "percent")
 pages.add_app_template_filter(share, "share")
 pages.add_app_template_filter(settings, "settings")
 pages.add_app_template_filter(visible, "visible")
@@ -202,6 +203,8 @@ def model() -> str:
         measured=card.deciding_first(metrics.holdout.metrics, metrics.metric),
         meanings=MEANINGS,
         best=best_of_each(metrics.leaderboard),
+        compared=compared(metrics.leaderboard),
+        remark=remark(metrics.leaderboard),
         fields=card.describe(here.schema.fields),
         apidocs=url_for("flasgger.apidocs"),
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from markupsafe import Markup
 
 from slipway.model.bundle import Bundle
@@ -144,11 +145,14 @@ class Service:
         placed = dict(zip(answers.chosen.tolist(), found)) | {row: _refused(problems) for row, problems in wrong.items()}
         return [placed[row] for row in range(decoded.count)]
 
+    def ends(self, answers: Answers, level: float | None) -> tuple[np.ndarray, ...]:
+        """The low and the high ends of the intervals of this level; nothing where none is asked for."""
+        return () if level is None or not self.intervals else interval(self.intervals, answers.values, level)
+
     def _documents(self, answers: Answers, level: float | None) -> list[dict[str, Any]]:
-        if level is not None and self.intervals:
-            ends = zip(*(end.tolist() for end in interval(self.intervals, answers.values, level)))
-            values = answers.values.tolist()
-            return [{"prediction": value, "low": low, "high": high} for value, (low, high) in zip(values, ends)]
+        if ends := self.ends(answers, level):
+            numbers = zip(answers.values.tolist(), *(end.tolist() for end in ends))
+            return [{"prediction": value, "low": low, "high": high} for value, low, high in numbers]
         if answers.probabilities is None:
             return [{"prediction": value} for value in answers.values.tolist()]
         classes = self.predictor.classes

@@ -10,11 +10,11 @@ from slipway.model.predictor import Predictor
 from slipway.problem import Problem
 from slipway.table.schema import Schema
 from slipway.training import conformal, distributions, learning, thresholds
-from slipway.training.compare import Entry, Goal, Rows
+from slipway.training.compare import Entry, Goal, Rows, baseline_scored
 from slipway.training.dataset import Table
 from slipway.training.effects import effects
 from slipway.training.importances import importances
-from slipway.training.metrics import Scored
+from slipway.training.metrics import Scored, value
 from slipway.training.recalibration import recalibrated
 from slipway.training.reliability import reliability
 from slipway.training.resampling import significant
@@ -39,6 +39,7 @@ def evaluate(problem: Problem, table: Table, entry: Entry, twin: Predictor) -> E
     ranked = importances(twin, held, goal, confidence)
     names = [one.field for one in ranked]
     assert entry.trial is not None
+    guessed = value(goal.metric, baseline_scored(table.learned, held.y, goal))
     steps = learning.learning_curve(entry.trial, table.learned, held, scored, twin.model.calibration, goal)
     parts = (
         _of_classes(scored, twin, goal, confidence) if twin.classes else _of_numbers(scored, everything.y, goal, confidence)
@@ -55,7 +56,7 @@ def evaluate(problem: Problem, table: Table, entry: Entry, twin: Predictor) -> E
         effects=effects(twin, held, names, goal.seed),
         slices=slices(scored, held, names, goal, confidence),
         learning_curve=learning.points(steps, confidence),
-        learning=learning.said(steps, goal.metric, confidence),
+        learning=learning.said(steps, goal.metric, confidence, guessed),
         **parts,
     )
     return msgspec.convert(_short(msgspec.to_builtins(found)), Evaluation)

@@ -91,7 +91,8 @@ def challenger(table: Table, entries: Sequence[Entry], confidence: float, start:
             refused[position] = wrong
             continue
         before, after = (scored_by(table, each) for each in (twin, served))
-        holdout = evidence.holdout_metrics(table.rows.task, before, table.learned, confidence, table.goal)
+        units = table.units(table.held)
+        holdout = evidence.holdout_metrics(table.rows.task, before, table.learned, confidence, table.goal, units)
         if reason := doubt(table.goal, before, after, holdout.metrics[table.goal.metric]):
             served = draft(table, entry, fitted, "model", table.learned, start)
         return Challenger(entry, served, twin, holdout, refused, reason)

@@ -107,4 +107,4 @@ class Court:
         held = held_rows(self.table.frame[common[self.table.held]], rows.schema, self.problem.group or self.problem.id)
         look = self.looks.next(self.bundle.digest, digest, held, datetime.now(UTC))
         baseline = baseline_scored(self.table.learned, rows.y, goal)
-        return judge(goal, scored, champion, baseline, self.problem.gate, look)
+        return judge(goal, scored, champion, baseline, self.problem.gate, look, self.table.units(common))

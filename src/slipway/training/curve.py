@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from slipway.report.numbers import number
 from slipway.training.candidates import Trial, learner
 from slipway.training.compare import Goal, Rows, fit
 from slipway.training.dataset import Table
 from slipway.training.gate import drawn_gains
 from slipway.training.metrics import METRICS, Scored, value
+from slipway.training.resampling import significant
 from slipway.training.sample import WHOLE
+from slipway.training.units import single
 
 START = WHOLE // 2
 CHECKED = 20_000
@@ -38,7 +41,8 @@ class Doubling:
     error: float
 
     def __str__(self) -> str:
-        return f"doubling from {self.rows // 2:,} gained {self.gain:.2g} ± {self.error:.2g}"
+        gain, error = (number(significant(one, 2)) for one in (self.gain, self.error))
+        return f"doubling from {self.rows // 2:,} gained {gain} ± {error}"
 
     @property
     def useful(self) -> bool:
@@ -77,7 +81,9 @@ def doublings(rows: Rows, goal: Goal, trial: Trial) -> list[Doubling]:
         before = before or _scored(rows, size // 2, checked, goal, trial)
         after = _scored(rows, size, checked, goal, trial)
         gain = METRICS[goal.metric].sign * (value(goal.metric, after) - value(goal.metric, before))
-        found.append(Doubling(size, gain, float(np.nanstd(drawn_gains(goal.metric, after, before, goal.seed)))))
+        found.append(
+            Doubling(size, gain, float(np.nanstd(drawn_gains(goal.metric, after, before, goal.seed, single(CHECKED)))))
+        )
         if not found[-1].useful:
             break
         size, before = 2 * size, after

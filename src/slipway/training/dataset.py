@@ -19,6 +19,7 @@ from slipway.training.compare import Goal, Rows
 from slipway.training.kin import Kinship, kinship
 from slipway.training.sample import Sample, draw
 from slipway.training.split import held_out, in_time, notes, split_in_time, split_of
+from slipway.training.units import Units, units_of
 
 FEWEST_ROWS = 40
 Progress = Callable[[int, int | None], None]
@@ -71,6 +72,10 @@ class Table:
     def whole(self) -> Rows:
         """What is served learns from these: the rows learned from and, when they have judged, the rows held out."""
         return self.rows.take(self.used | self.held)
+
+    def units(self, rows: np.ndarray) -> Units:
+        """What is drawn again of these rows, a mask, to learn how much is chance."""
+        return units_of(self.kin.depend[rows], None if self.rows.time is None else self.rows.time[rows])
 
     @property
     def cells(self) -> int:

@@ -14,6 +14,7 @@ from slipway.table.schema import Columns, Field, Schema
 from slipway.training.compare import Entry, Goal, Rows, baseline_scored
 from slipway.training.gate import interval
 from slipway.training.metrics import Scored, value
+from slipway.training.units import Units
 
 GOLDEN = 32
 BINS = 10
@@ -68,11 +69,11 @@ def binned(values: np.ndarray) -> tuple[list[float], list[int]]:
     return edges.tolist(), np.histogram(values, edges)[0].tolist()
 
 
-def holdout_metrics(task: Task, scored: Scored, rows: Rows, confidence: float, goal: Goal) -> Holdout:
+def holdout_metrics(task: Task, scored: Scored, rows: Rows, confidence: float, goal: Goal, units: Units) -> Holdout:
     """Every metric of the task on the held-out rows, with its interval, and the baseline's value of it."""
     names = [name for name in TASK_METRICS[task] if name != "cost" or goal.costs]
     dummy = baseline_scored(rows, scored.y, goal)
-    intervals = {name: interval(name, scored, confidence, goal.seed) for name in names}
+    intervals = {name: interval(name, scored, confidence, goal.seed, units) for name in names}
     return Holdout(
         len(scored.y),
         {name: Estimate(one.value, one.low, one.high) for name, one in intervals.items()},

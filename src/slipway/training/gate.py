@@ -1,10 +1,10 @@
 """The gate: is the challenger better than the champion on rows that neither has seen?
 
 Both answer the same hold-out rows; these are drawn again with replacement a thousand times (paired bootstrap, Efron and
-Tibshirani, "An Introduction to the Bootstrap", 1993) and the metric of both is taken on each draw. The challenger is
-promoted when its gain is at least the minimum gain, and so sure that a model which is not better seldom shows it: how
-seldom it must be depends on the looks before (`slipway.training.looks`). Without a champion it meets the baseline in the same
-way, and must also do better than with the targets in random order.
+Tibshirani, "An Introduction to the Bootstrap", 1993), those that belong together at once (`slipway.training.units`), and the
+metric of both is taken on each draw. The challenger is promoted when its gain is at least the minimum gain, and so sure that a
+model which is not better seldom shows it: how seldom it must be depends on the looks before (`slipway.training.looks`).
+Without a champion it meets the baseline in the same way, and must also do better than with the targets in random order.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ from slipway.report.numbers import number
 from slipway.training.compare import Goal
 from slipway.training.looks import Look
 from slipway.training.metrics import METRICS, Scored, value
+from slipway.training.units import CELLS, DRAWS, Units, single
 
-DRAWS = 1_000
 FEWEST_SHUFFLES = 199
-CELLS = 4_000_000
 FEWEST = 10
+FEWEST_UNITS = 3
 ROUNDING = 1e-12  # relative: sums in another order differ by so much
 
 
@@ -55,12 +55,15 @@ class Verdict:
         These numbers; None when the challenger met nobody.
     look : Look or None
         What the meeting used of the hold-out, for the journal.
+    doubted : bool
+        Whether the first reason says that the numbers cannot be trusted.
     """
 
     outcome: str
     reasons: tuple[str, ...]
     meeting: Meeting | None = None
     look: Look | None = None
+    doubted: bool = False
 
     @property
     def promoted(self) -> bool:
@@ -71,28 +74,36 @@ class Verdict:
         return replace(self, reasons=(reason, *self.reasons))
 
     def refused(self, reason: str) -> "Verdict":
-        """The champion is kept whatever the figures say, for this reason, which comes first."""
-        return replace(self, outcome="kept", reasons=(reason, *self.reasons))
+        """The champion is kept whatever the figures say, which this reason, the first, casts doubt on."""
+        return replace(self, outcome="kept", reasons=(reason, *self.reasons), doubted=True)
 
     def advising(self, advice: str) -> "Verdict":
         """The same verdict with what to do at its end."""
         return replace(self, reasons=(*self.reasons, advice))
 
     def to_json(self) -> dict[str, Any]:
-        """``outcome``, ``reasons`` and, if there was a meeting, its ``figures``."""
+        """``outcome``, ``reasons`` and, if there was a meeting, its ``figures``; ``doubted`` where it is so."""
         figures = {"figures": msgspec.to_builtins(self.meeting)} if self.meeting else {}
-        return {"outcome": self.outcome, "reasons": list(self.reasons)} | figures
+        return {"outcome": self.outcome, "reasons": list(self.reasons)} | figures | ({"doubted": True} if self.doubted else {})
 
 
-def interval(metric: str, scored: Scored, confidence: float, seed: int) -> Interval:
+def interval(metric: str, scored: Scored, confidence: float, seed: int, units: Units) -> Interval:
     """The metric with a two-sided bootstrap interval."""
-    draws = np.concatenate([METRICS[metric].compute(scored, each) for each in _draws(len(scored.y), seed)])
+    draws = np.concatenate([METRICS[metric].compute(scored, each) for each in units.draws(seed)])
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(draws, [tail, 1 - tail])
     return Interval(value(metric, scored), float(low), float(high))
 
 
-def judge(goal: Goal, challenger: Scored, champion: Scored | None, baseline: Scored, gate: Gate, look: Look) -> Verdict:
+def judge(
+    goal: Goal,
+    challenger: Scored,
+    champion: Scored | None,
+    baseline: Scored,
+    gate: Gate,
+    look: Look,
+    units: Units | None = None,
+) -> Verdict:
     """Decide on rows that neither model has seen.
 
     Parameters
@@ -103,12 +114,17 @@ def judge(goal: Goal, challenger: Scored, champion: Scored | None, baseline: Sco
     gate : Gate
     look : Look
         What this training is allowed.
+    units : Units, optional
+        Which of these rows belong together; by default each stands alone.
     """
+    units = units or single(len(challenger.y))
     if len(challenger.y) < FEWEST:
         return Verdict("kept", (f"only {len(challenger.y)} rows are held out: too few to judge by",))
+    if units.effective < FEWEST_UNITS:
+        return Verdict("kept", (f"the {len(challenger.y):,} held-out rows are of too few groups or moments to judge by",))
     if np.isnan(value(goal.metric, challenger)):
         return Verdict("kept", (f"{goal.metric} cannot be measured on {len(challenger.y)} rows that are all of one class",))
-    met = _meeting(goal, challenger, champion, baseline, gate, look)
+    met = _meeting(goal, challenger, champion, baseline, gate, look, units)
     reasons = (_told(met), *_disagreement(met))
     refusal = _refusal(met, value(goal.metric, baseline), gate, look)
     if refusal:
@@ -116,14 +132,16 @@ def judge(goal: Goal, challenger: Scored, champion: Scored | None, baseline: Sco
     return Verdict("promoted", (*reasons, f"{_chances(met)}; {_claim(look)}"), met, look)
 
 
-def _meeting(goal: Goal, challenger: Scored, champion: Scored | None, baseline: Scored, gate: Gate, look: Look) -> Meeting:
+def _meeting(
+    goal: Goal, challenger: Scored, champion: Scored | None, baseline: Scored, gate: Gate, look: Look, units: Units
+) -> Meeting:
     metric, rival = goal.metric, baseline if champion is None else champion
-    gains = drawn_gains(metric, challenger, rival, goal.seed)
+    gains = drawn_gains(metric, challenger, rival, goal.seed, units)
     new, old = value(metric, challenger), value(metric, rival)
     gain, tail = METRICS[metric].sign * (new - old), (1 - gate.confidence) / 2
-    chance = _chance(gain, gains, len(challenger.y))
+    chance = _chance(gain, gains, units.effective)
     if champion is None and chance <= look.allowed:  # else it is kept anyway, and need not wait for a thousand shuffles
-        chance = max(chance, shuffled_chance(metric, challenger, goal.seed))
+        chance = max(chance, shuffled_chance(metric, challenger, goal.seed, units))
     low, high = np.nanquantile(gains, [tail, 1 - tail])
     return Meeting(
         metric=metric,
@@ -143,27 +161,28 @@ def _meeting(goal: Goal, challenger: Scored, champion: Scored | None, baseline: 
     )
 
 
-def _chance(gain: float, gains: np.ndarray, rows: int) -> float:
+def _chance(gain: float, gains: np.ndarray, units: float) -> float:
     """How likely such a gain is without being better: by the share of bootstrap draws, and by Student's t with their spread.
 
-    The larger of both: draws alone are too sure on few rows, and cannot tell a chance of 1 in 10,000.
+    The larger of both: draws alone are too sure on few units, and cannot tell a chance of 1 in 10,000.
     """
     known = gains[~np.isnan(gains)]
     if gain <= 0 or not len(known):
         return 1.0
-    share, spread = float(np.mean(known <= 0)), float(known.std()) * np.sqrt(rows / (rows - 1))
-    return max(share, float(stdtr(rows - 1, -gain / spread))) if spread else share
+    share, spread = float(np.mean(known <= 0)), float(known.std()) * np.sqrt(units / (units - 1))
+    return max(share, float(stdtr(units - 1, -gain / spread))) if spread else share
 
 
-def shuffled_chance(metric: str, scored: Scored, seed: int) -> float:
+def shuffled_chance(metric: str, scored: Scored, seed: int, units: Units) -> float:
     """How likely targets in random order score as well (permutation test).
 
     Exact for a model whose answers have nothing to do with the target, whatever the metric and however few the rows
-    (Phipson and Smyth, "Permutation p-values should never be zero", 2010). Beyond what the draws can show: the normal tail.
+    (Phipson and Smyth, "Permutation p-values should never be zero", 2010), and nearly so where units differ in size.
+    Beyond what the draws of single rows can show: the normal tail.
     """
     random, sign = np.random.default_rng(seed), METRICS[metric].sign
     times = max(FEWEST_SHUFFLES, min(DRAWS, CELLS // len(scored.y)) - 1)
-    drawn = sign * np.array([value(metric, replace(scored, y=random.permutation(scored.y))) for _ in range(times)])
+    drawn = sign * np.array([value(metric, replace(scored, y=units.shuffled(scored.y, random))) for _ in range(times)])
     reached = sign * value(metric, scored)
     as_good = int((drawn >= reached - ROUNDING * abs(reached)).sum())
     share = (1 + as_good) / (1 + times)
@@ -191,6 +210,8 @@ def _refusal(met: Meeting, baseline: float, gate: Gate, look: Look) -> str:
         return f"not better than a baseline that ignores all features, {number(baseline)}"
     if gate.minimum is not None and sign * (met.challenger - gate.minimum) < 0:
         return f"misses gate.minimum, {number(gate.minimum)}"
+    if met.rival == "champion" and met.gain < 0:
+        return "worse than the champion"
     if met.rival == "champion" and met.gain < gate.minimum_gain:
         return f"the gain is below gate.minimum_gain, {number(gate.minimum_gain)}"
     return "" if met.chance <= met.allowed else f"not certain enough: {_chances(met)}; {_claim(look)}"
@@ -224,22 +245,13 @@ def _disagreement(met: Meeting) -> Iterator[str]:
 
 
 def percent(share: float) -> str:
-    """Two significant digits, or that it is less than 0.01%."""
-    return "below 0.01%" if share < 1e-4 else f"{100 * share:.2g}%"
+    """Two significant digits, or that it is less than 0.01% or more than 99%."""
+    if share < 1e-4:
+        return "below 0.01%"
+    return "above 99%" if 0.99 < share < 1 else "100%" if share == 1 else f"{100 * share:.2g}%"
 
 
-def drawn_gains(metric: str, one: Scored, other: Scored, seed: int) -> np.ndarray:
-    """By how much `one` is better than `other`, on each bootstrap draw of the rows of both."""
+def drawn_gains(metric: str, one: Scored, other: Scored, seed: int, units: Units) -> np.ndarray:
+    """By how much `one` is better than `other`, on each bootstrap draw of the units of both."""
     sign, compute = METRICS[metric].sign, METRICS[metric].compute
-    return sign * np.concatenate([compute(one, weights) - compute(other, weights) for weights in _draws(len(one.y), seed)])
-
-
-def _draws(rows: int, seed: int) -> Iterator[np.ndarray]:
-    """Bootstrap weights, in blocks of (draws, rows) that stay small on large tables."""
-    random = np.random.default_rng(seed)
-    block = max(1, min(DRAWS, CELLS // rows))
-    for start in range(0, DRAWS, block):
-        size = min(block, DRAWS - start)
-        drawn = random.integers(0, rows, (size, rows))
-        flat = (drawn + np.arange(size)[:, None] * rows).ravel()
-        yield np.bincount(flat, minlength=size * rows).reshape(size, rows).astype(np.float64)
+    return sign * np.concatenate([compute(one, weights) - compute(other, weights) for weights in units.draws(seed)])

@@ -148,7 +148,8 @@ def _made(problem: Problem, table: Table, brought: Brought) -> tuple[Challenger,
         return _unjudged(problem, table, brought, f"the clone's export is not exact: {wrong}")
     served = _served(table, entry, brought)
     before, after = (scored_by(table, each) for each in (twin, served))
-    holdout = evidence.holdout_metrics(table.rows.task, before, table.learned, problem.gate.confidence, goal)
+    units = table.units(table.held)
+    holdout = evidence.holdout_metrics(table.rows.task, before, table.learned, problem.gate.confidence, goal, units)
     if reason := doubt(goal, before, after, holdout.metrics[goal.metric]):
         return _unjudged(problem, table, brought, f"its clone is another model: {reason}")
     return Challenger(entry, served, twin, holdout, {}), found
@@ -159,7 +160,8 @@ def _unjudged(problem: Problem, table: Table, brought: Brought, why: str) -> tup
     learned = table.learned
     entry = Entry(brought.trial, np.nan, np.nan, goal.threshold(task, learned.y, brought.scores(learned.columns)))
     served = _served(table, entry, brought)
-    holdout = evidence.holdout_metrics(task, scored_by(table, served), learned, problem.gate.confidence, goal)
+    units = table.units(table.held)
+    holdout = evidence.holdout_metrics(task, scored_by(table, served), learned, problem.gate.confidence, goal, units)
     return Challenger(entry, served, served, holdout, {}, why, judged=False), Found([], [])
 
 

@@ -37,6 +37,11 @@ class Kinship:
     keyed_by: str
     copied: bool
 
+    @property
+    def depend(self) -> np.ndarray:
+        """The same of rows that say less than as many others; rows without a name that are equal by chance are not such."""
+        return np.arange(len(self.alike)) if self.keyed_by == "features" and not self.copied else self.together
+
     def copies(self, held: np.ndarray) -> Copies:
         """The held-out rows that occur among the others."""
         again = np.isin(self.alike[held], self.alike[~held])
@@ -68,7 +73,7 @@ def kinship(problem: Problem, frame: pd.DataFrame, columns: Columns, y: np.ndarr
     equal = alike(columns)
     given = [names for names in (problem.group, problem.id) if names]
     if not given:
-        return Kinship(equal, equal, equal, "features", True)
+        return Kinship(equal, equal, equal, "features", repeat_rows(equal, columns, y))
     keys = [same_cells(frame, names) for names in given]
     copied = repeat_rows(equal, columns, y)
     together = equal if copied else keys[0]

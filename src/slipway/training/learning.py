@@ -87,18 +87,22 @@ def points(steps: Sequence[Step], confidence: float) -> tuple[LearningPoint, ...
     return tuple(LearningPoint(step.rows, estimate(step.reached, step.drawn, confidence)) for step in steps)
 
 
-def said(steps: Sequence[Step], metric: str, confidence: float) -> str:
+def said(steps: Sequence[Step], metric: str, confidence: float, baseline: float) -> str:
     """In a sentence, whether more rows would help, and from how many on they did not; empty when nothing is known.
 
     A size is behind when all rows are better than it by more than chance explains, on the same held-out rows. Where no size
     just before the end is behind, it takes a second look to say that more rows are of no use: what the last doubling may have
-    gained at most must be a small part of what all of them gained.
+    gained at most must be a small part of what all of them gained. Of a model that is no better than the baseline nothing is
+    foretold: it may get worse less fast.
     """
     if len(steps) < 2:
         return ""
     first, half, last = steps[0], steps[-2], steps[-1]
-    tail = (1 - confidence) / 2
     sign = METRICS[metric].sign
+    if sign * (last.reached - baseline) <= 0:
+        worse = f"{metric} is {number(last.reached)}, that of a baseline that ignores all fields {number(baseline)}"
+        return f"Whether more rows would help cannot be told while the model is no better than guessing: {worse}."
+    tail = (1 - confidence) / 2
     gains = [np.nanquantile(sign * (last.drawn - step.drawn), [tail, 1 - tail]) for step in steps[:-1]]
     behind = [place for place, (low, _) in enumerate(gains) if low > 0]
     went = f"from {half.rows:,} to {last.rows:,} rows {metric} went from {number(half.reached)} to {number(last.reached)}"

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.model_selection import KFold
 
+from slipway.report.numbers import number
 from slipway.training.compare import Rows
 from slipway.training.leaks import SMALL
 from slipway.training.preprocessing import for_trees
@@ -52,7 +53,7 @@ class Order:
             return "the rows are in its order; set it if later rows are to be predicted"
         return (
             f"the rows are in its order, and a random split flatters: {self.measure} of the latest fifth is "
-            f"{self.random:.3g} for a model of random rows, {self.latest:.3g} for one of the earlier rows"
+            f"{number(self.random)} for a model of random rows, {number(self.latest)} for one of the earlier rows"
         )
 
 

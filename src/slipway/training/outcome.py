@@ -10,6 +10,7 @@ import pandas as pd
 from slipway.model.bundle import Bundle
 from slipway.model.contents import Metrics, metrics_of
 from slipway.model.tables import Predictor
+from slipway.report.numbers import aligned, number
 from slipway.training.gate import Verdict
 
 
@@ -67,13 +68,13 @@ class Outcome:
     def __str__(self) -> str:
         lines = [f"{self.verdict.outcome}: {self.bundle.digest[:12]}", *self.verdict.reasons]
         for name, one in self.metrics.holdout.metrics.items():
-            low, high = f"{one.low:.5g}", f"{one.high:.5g}"
-            lines.append(f"{name} {one.value:.5g} ({low} to {high}) on {self.metrics.holdout.rows} held-out rows")
+            value, low, high = aligned([one.value, one.low, one.high])
+            lines.append(f"{name} {value} ({low} to {high}) on {self.metrics.holdout.rows} held-out rows")
         return "\n".join([*lines, *self.metrics.notes])
 
     def _repr_html_(self) -> str:
         head, *reasons = str(self).splitlines()
         told = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
-        table = self.leaderboard.to_html(index=False, float_format="{:.5g}".format)
+        table = self.leaderboard.to_html(index=False, float_format=number)
         report = f"<p>Report: <code>{escape(str(self.report))}</code></p>"
         return f"<p><strong>{escape(head)}</strong></p><ul>{told}</ul>{table}{report}"

@@ -7,6 +7,7 @@ not allow has not learned the same; then the twin is served.
 import numpy as np
 
 from slipway.model.contents import Estimate
+from slipway.report.numbers import number
 from slipway.training.compare import Goal, Rows
 from slipway.training.dataset import Table
 from slipway.training.metrics import METRICS, Scored, value
@@ -39,7 +40,7 @@ def doubt(goal: Goal, twin: Scored, refit: Scored, measured: Estimate) -> str:
     else:
         worse = reached > measured.high
     if worse:
-        return f"{goal.metric} {reached:.4g} on rows that it has learned, where its twin has {measured.value:.4g}"
+        return f"{goal.metric} {number(reached)} on rows that it has learned, where its twin has {number(measured.value)}"
     one, other = twin.scores.ravel(), refit.scores.ravel()
     if one.std() > 0 and other.std() > 0 and (alike := float(np.corrcoef(one, other)[0, 1])) < ALIKE:
         return f"its answers correlate with those of its twin by {alike:.2f} only"

@@ -69,7 +69,7 @@ def _bounded(metric: str, reached: float, half: float) -> Estimate:
 
 
 def _enough(held: Rows, rows: np.ndarray) -> bool:
-    if len(rows) < FEWEST:
+    if not FEWEST <= len(rows) < len(held.y):
         return False
     return held.task != "binary" or int(np.bincount(held.y[rows].astype(np.int64), minlength=2).min()) >= FEWEST_OF_CLASS
 

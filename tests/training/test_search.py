@@ -88,6 +88,13 @@ def test_a_blend_is_chosen_where_it_wins_beyond_its_error():
     assert all(best.mean < entry.mean for entry in found.entries[1:])
 
 
+def test_a_blend_of_two_settings_of_one_candidate_names_what_differs():
+    linear = {"penalty": 1.0, "solver": "one"}
+    ones = Trial("linear", linear), Trial("linear", linear | {"penalty": 10.0}), Trial("boosting", {"max_iter": 9})
+    described = Blend(ones, (0.5, 0.25, 0.25)).described()
+    assert described == {"of": "0.5 linear (penalty 1.0) + 0.25 linear (penalty 10.0) + 0.25 boosting"}
+
+
 def test_the_bound_keeps_out_what_would_answer_too_slowly():
     rows = table(mixed)
     compared = trials(("linear", "boosting"), 2, "regression", 0, False)

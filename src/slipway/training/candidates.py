@@ -113,7 +113,13 @@ class Blend:
     candidate: str = "blend"
 
     def described(self) -> dict[str, Any]:
-        return {"of": " + ".join(f"{weight:g} {trial.candidate}" for trial, weight in zip(self.trials, self.weights))}
+        return {"of": " + ".join(f"{weight:g} {self._called(trial)}" for trial, weight in zip(self.trials, self.weights))}
+
+    def _called(self, trial: Trial) -> str:
+        """The candidate, and where it is in the blend twice, the settings that differ."""
+        own, others = trial.described(), [each.described() for each in self.trials if each.candidate == trial.candidate]
+        differ = [f"{key} {value}" for key, value in own.items() if any(each.get(key) != value for each in others)]
+        return f"{trial.candidate} ({', '.join(differ)})" if differ else trial.candidate
 
 
 def trials(candidates: Sequence[str], number: int, task: str, seed: int, log_target: bool, rows: int = 0) -> list[Trial]:

@@ -13,8 +13,10 @@ from slipway.model.contents import model_of
 from slipway.problem import load_problem
 from slipway.serving.factory import build
 from slipway.store.local import LocalStore
+from slipway.table.schema import Field, Schema
 from slipway.training.candidates import CANDIDATES, Trial, find, trials
 from slipway.training.dataset import read
+from slipway.training.pipelines import frame_of
 from slipway.training.speed import ANSWER, GRAPH, HALVING, OUTPUT, Speed
 from slipway.training.train import train
 from tables import charges, grades, problem
@@ -169,3 +171,18 @@ def test_each_problem_has_its_own_module(tmp_path):
         find(asked)
         made = CANDIDATES["own_twice:make"].estimator("regression", {}, 0, None)
         assert type(made).__name__ == name
+
+
+@pytest.mark.parametrize(
+    "levels, read",
+    [
+        (("0", "12", "-3"), [0, 12, -3]),
+        (("01", "2"), ["01", "2"]),
+        (("²", "1"), ["²", "1"]),
+        (("9" * 5_000, "1"), ["9" * 5_000, "1"]),
+        (("False", "True"), [False, True]),
+    ],
+)
+def test_levels_are_given_as_pandas_reads_them(levels, read):
+    schema = Schema((Field("size", "category", levels=levels),))
+    assert frame_of(schema, {"size": np.arange(len(levels))})["size"].tolist() == read

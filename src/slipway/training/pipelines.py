@@ -1,5 +1,6 @@
 """Pipelines of scikit-learn that a person brings, as candidates: their steps become an encoding, their estimator a graph."""
 
+import re
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -18,6 +19,7 @@ from slipway.training.candidate import Candidate, Settings
 from slipway.training.estimators import BY_CLASS, exported_as, trees_of
 from slipway.training.steps import encoding_of
 
+WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")  # as pandas writes it
 CHECKED = 1_000  # rows on which the encoding is held against the steps
 TASK = "Change the estimator, or set task in slipway.yaml"
 
@@ -130,7 +132,7 @@ def _levels(field: Field) -> list[Any]:
     """The levels as pandas reads them: numbers or flags if all are."""
     if set(field.levels) <= {"True", "False"}:
         return [level == "True" for level in field.levels]
-    if all(level.removeprefix("-").isdigit() and str(int(level)) == level for level in field.levels):
+    if all(WHOLE.fullmatch(level) for level in field.levels):
         return [int(level) for level in field.levels]
     return list(field.levels)
 

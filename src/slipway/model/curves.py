@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slipway.model.predictor import Predictor
-from slipway.table.dates import show_date
+from slipway.table.cell import request_value
 from slipway.table.rules import Rule, Rules
 from slipway.table.schema import Columns, Field
 
@@ -117,13 +117,5 @@ def _varied(row: Columns, chosen: list[tuple[Field, np.ndarray]]) -> Columns:
 def _curve(field: Field, grid: np.ndarray, answers: np.ndarray, own: float) -> Curve:
     here = np.flatnonzero(grid == own).tolist()
     positions = grid.tolist()
-    values = tuple(_value(field, value) for value in positions)
+    values = tuple(request_value(field, value) for value in positions)
     return Curve(field, values, tuple(positions), tuple(answers.tolist()), here[0] if here else None)
-
-
-def _value(field: Field, value: float) -> float | int | str:
-    if field.type == "category":
-        return field.levels[int(value)]
-    if field.type == "date":
-        return show_date(value)
-    return int(value) if field.type == "integer" else value

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from slipway.table.dates import days, parse_datetime, show_datetime
+from slipway.table.dates import days, parse_datetime, show_date, show_datetime
 from slipway.table.dialect import bare
 from slipway.table.formats import Described, Format, format_of, number, problem_format
 from slipway.table.schema import MISSING, UNSEEN, Columns, Field, Schema
@@ -193,3 +193,12 @@ def _is_quoted(text: str) -> bool:
 
 def _is_wrapped(text: str) -> bool:
     return text[:1] in ('"', "\ufeff")
+
+
+def request_value(field: Field, cell: float) -> int | float | str:
+    """A typed cell that is not missing, as requests carry it."""
+    if field.type == "category":
+        return field.levels[int(cell)]
+    if field.type == "date":
+        return show_date(cell)
+    return int(cell) if field.type == "integer" else cell

@@ -9,7 +9,7 @@ from slipway.kinds import Task
 from slipway.model.contents import Estimate, Golden, Holdout, Ranked
 from slipway.model.predictor import Predictor, golden_answers
 from slipway.problem import TASK_METRICS
-from slipway.table.dates import show_date
+from slipway.table.cell import request_value
 from slipway.table.schema import Columns, Field, Schema
 from slipway.training.compare import Entry, Goal, Rows, baseline_scored
 from slipway.training.gate import interval
@@ -30,18 +30,11 @@ def golden(predictor: Predictor, held: Rows, seed: int) -> Golden:
 
 def request_rows(schema: Schema, columns: Columns) -> list[dict[str, Any]]:
     """Typed columns → rows of JSON values; a missing cell is None."""
-    by_field = [[_request_value(field, cell) for cell in columns[field.name].tolist()] for field in schema]
+    by_field = [
+        [None if cell < 0 and field.type == "category" or np.isnan(cell) else request_value(field, cell) for cell in cells]
+        for field, cells in ((field, columns[field.name].tolist()) for field in schema)
+    ]
     return [dict(zip(schema.names, cells)) for cells in zip(*by_field)]
-
-
-def _request_value(field: Field, cell: float) -> int | float | str | None:
-    if field.type == "category":
-        return field.levels[int(cell)] if cell >= 0 else None
-    if np.isnan(cell):
-        return None
-    if field.type == "date":
-        return show_date(cell)
-    return int(cell) if field.type == "integer" else cell
 
 
 def drift_profile(rows: Rows) -> dict[str, Any]:

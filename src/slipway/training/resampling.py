@@ -7,6 +7,7 @@ import numpy as np
 
 from slipway.model.contents import Estimate
 from slipway.training.metrics import METRICS, Scored, value
+from slipway.training.units import drawn_weights
 
 DRAWS = 200
 DIGITS = 6
@@ -14,9 +15,7 @@ DIGITS = 6
 
 def draws(rows: int, seed: int) -> np.ndarray:
     """Bootstrap weights of shape (200, rows): how often each draw with replacement has each row."""
-    drawn = np.random.default_rng(seed).integers(0, rows, (DRAWS, rows))
-    flat = (drawn + np.arange(DRAWS)[:, None] * rows).ravel()
-    return np.bincount(flat, minlength=DRAWS * rows).reshape(DRAWS, rows).astype(np.float64)
+    return drawn_weights(np.random.default_rng(seed), DRAWS, rows)
 
 
 def drawn(metric: str, scored: Scored, weights: np.ndarray) -> np.ndarray:

@@ -14,6 +14,13 @@ CELLS = 4_000_000
 BLOCKS = 10
 
 
+def drawn_weights(random: np.random.Generator, draws: int, units: int) -> np.ndarray:
+    """Bootstrap weights of shape (draws, units): how often each draw with replacement has each unit."""
+    drawn = random.integers(0, units, (draws, units))
+    flat = (drawn + np.arange(draws)[:, None] * units).ravel()
+    return np.bincount(flat, minlength=draws * units).reshape(draws, units).astype(np.float64)
+
+
 @dataclass(frozen=True)
 class Units:
     """The rows that belong together are one unit.
@@ -46,9 +53,7 @@ class Units:
         block = max(1, min(DRAWS, CELLS // len(self.of)))
         for start in range(0, DRAWS, block):
             size = min(block, DRAWS - start)
-            drawn = random.integers(0, number, (size, number))
-            flat = (drawn + np.arange(size)[:, None] * number).ravel()
-            weights = np.bincount(flat, minlength=size * number).reshape(size, number).astype(np.float64)
+            weights = drawn_weights(random, size, number)
             yield weights if number == len(self.of) else weights[:, self.of]
 
     def shuffled(self, y: np.ndarray, random: np.random.Generator) -> np.ndarray:

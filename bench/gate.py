@@ -26,13 +26,15 @@ from slipway.problem import TASK_METRICS, Gate, load_problem
 from slipway.sources.samples import ROWS, SAMPLES
 from slipway.table.schema import Field, Schema
 from slipway.threads import cores, pin_threads
-from slipway.training.candidates import CANDIDATES, Trial
-from slipway.training.compare import Fitted, Goal, Rows, baseline_scored, fit
-from slipway.training.dataset import Table, read
-from slipway.training.gate import Verdict, judge
-from slipway.training.looks import Held, Look, Looks, past_looks
-from slipway.training.metrics import METRICS, Scored, best_threshold, value
-from slipway.training.search import search
+from slipway.training.comparison.search import search
+from slipway.training.data.dataset import Table, read
+from slipway.training.data.labelled import Rows
+from slipway.training.fitting.candidates import CANDIDATES, Trial
+from slipway.training.fitting.fitted import Fitted, baseline_scored, fit
+from slipway.training.measures.goal import Goal
+from slipway.training.measures.metrics import METRICS, Scored, best_threshold, value
+from slipway.training.verdict.gate import Verdict, judge
+from slipway.training.verdict.looks import Held, Look, Looks, past_looks
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MONTHS = 12

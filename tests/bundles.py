@@ -28,7 +28,7 @@ from slipway.store.pointer import Pointer
 from slipway.store.verdicts import to_bytes
 from slipway.table.cell import columns_from_rows
 from slipway.table.schema import Field, Schema
-from slipway.training.export import linear_graph
+from slipway.training.fitting.export import linear_graph
 
 SCHEMA = Schema(
     (

@@ -16,12 +16,12 @@ from slipway.model.predictor import Predictor
 from slipway.store import local
 from slipway.store.local import LocalStore
 from slipway.training import challenger
-from slipway.training.candidates import CANDIDATES
-from slipway.training.dataset import read
-from slipway.training.metrics import value
-from slipway.training.split import held_out
+from slipway.training.comparison.workers import Workers
+from slipway.training.data.dataset import read
+from slipway.training.data.split import held_out
+from slipway.training.fitting.candidates import CANDIDATES
+from slipway.training.measures.metrics import value
 from slipway.training.train import train
-from slipway.training.workers import Workers
 from tables import charges, grades, problem
 
 
@@ -395,8 +395,8 @@ from pathlib import Path
 from slipway.problem import load_problem
 from slipway.store import local
 from slipway.store.local import LocalStore
-from slipway.training.dataset import read
-from slipway.training.metrics import value
+from slipway.training.data.dataset import read
+from slipway.training.measures.metrics import value
 from slipway.training.train import train
 if __name__ == "__main__":
     problem = load_problem("slipway.yaml")

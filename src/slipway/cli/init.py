@@ -18,9 +18,9 @@ from slipway.kinds import TASKS
 if TYPE_CHECKING:
     from slipway import problem
     from slipway.table.inference import Target
-    from slipway.training.profile import Finding
-    from slipway.training.sample import Sample
-    from slipway.training.written import Written
+    from slipway.training.data.sample import Sample
+    from slipway.training.inspection.profile import Finding
+    from slipway.training.inspection.written import Written
 
 
 @click.command()
@@ -57,10 +57,10 @@ def command(
         raise ProblemError(f"{output}: already exists", "Add --force to overwrite it, or --output to write another")
     from slipway.problem import read_problem
     from slipway.table.inference import features, read_target
-    from slipway.training.problem_file import problem_text, shown
-    from slipway.training.profile import profile
-    from slipway.training.review import review
-    from slipway.training.written import read_as_written
+    from slipway.training.inspection.problem_file import problem_text, shown
+    from slipway.training.inspection.profile import profile
+    from slipway.training.inspection.review import review
+    from slipway.training.inspection.written import read_as_written
 
     collection = named(table, "the table", _server) if is_collection(table) else None
     origin: dict[str, Any] = _section(table, collection) if collection else {"source": _source(table, output)}
@@ -112,7 +112,7 @@ def _server() -> "problem.Collection":
 
 def _sample(draft: "problem.Problem") -> "Sample":
     from slipway.sources.source import open_source
-    from slipway.training.sample import draw
+    from slipway.training.data.sample import draw
 
     batches = open_source(draft)
     return draw(batches, batches.names, draft.sample.cells // len(batches.names), ", ".join(draft.source))
@@ -123,7 +123,7 @@ def _from_collection(draft: "problem.Problem", collection: Named, needed: Collec
     from msgspec.structs import replace
 
     from slipway.sources.mongodb import UnfitField, open_collection, place
-    from slipway.training.sample import draw
+    from slipway.training.data.sample import draw
 
     settings = replace(draft.mongodb, url=collection.where)
     unfit: dict[str, str] = {}
@@ -148,7 +148,7 @@ def _write(output: Path, text: str) -> None:
 
 def _origin(draft: "problem.Problem", origin: Mapping[str, Any], unfit: Mapping[str, str]) -> list[str]:
     """The lines on where the table is."""
-    from slipway.training.problem_file import scalar, shown
+    from slipway.training.inspection.problem_file import scalar, shown
 
     lines = [f"source: {scalar(origin['source'])}"]
     if "mongodb" in origin:
@@ -162,7 +162,7 @@ def _origin(draft: "problem.Problem", origin: Mapping[str, Any], unfit: Mapping[
 
 
 def _say(rows: int, target: "Target", table: "Written", findings: "Sequence[Finding]", unfit: Mapping[str, str]) -> None:
-    from slipway.training.problem_file import shown
+    from slipway.training.inspection.problem_file import shown
 
     kinds = {use: [finding for finding in findings if finding.use == use] for use in ("feature", "id", "drop")}
     columns = "1 column" if len(kinds["feature"]) == 1 else f"{len(kinds['feature'])} columns"
@@ -182,7 +182,7 @@ def _say(rows: int, target: "Target", table: "Written", findings: "Sequence[Find
 
 def _say_written(name: str, table: "Written", markers: Mapping[str, int]) -> None:
     """How the cells of a column are written."""
-    from slipway.training.problem_file import shown
+    from slipway.training.inspection.problem_file import shown
 
     found = table.found_in(name)
     if found.format:
@@ -195,7 +195,7 @@ def _say_written(name: str, table: "Written", markers: Mapping[str, int]) -> Non
 
 def _say_next(output: Path, table: "Written", names: Sequence[str]) -> None:
     """What to do next: first of all, the questions that the cells leave open."""
-    from slipway.training.problem_file import shown
+    from slipway.training.inspection.problem_file import shown
 
     train = "slipway train" + ("" if str(output) == "slipway.yaml" else f" --problem {output}")
     asked = {name: table.found_in(name) for name in names if table.found_in(name).choices}

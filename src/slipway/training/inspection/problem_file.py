@@ -19,6 +19,17 @@ WIDEST = 40  # of the names of columns in a comment
 COMMENT = 29  # where the comment of a line begins
 LONGEST_KEY = 1_000
 RARE = 0.1
+POLICIES = """
+gate:
+  # minimum: …               # what a challenger must reach on held-out rows
+  minimum_gain: 0             # by how much it must beat the champion
+  confidence: 0.9             # at most 10% of years may promote a model that is not better
+
+serving:
+  unknown_levels: reject      # or warn: answer, and say so
+  out_of_range: near          # or warn, reject
+# limits: {column: [0, 120]}  # the lowest and highest value that gets an answer, instead of out_of_range
+"""
 
 
 def problem_text(
@@ -62,17 +73,7 @@ def problem_text(
             *_formats(table, [target.name, *(each.name for each in learned)]),
             *_missing(markers),
             *_learned(learned),
-            "",
-            "gate:",
-            "  # minimum: …               # what a challenger must reach on held-out rows",
-            "  minimum_gain: 0             # by how much it must beat the champion",
-            "  confidence: 0.9             # at most 10% of years may promote a model that is not better",
-            "",
-            "serving:",
-            "  unknown_levels: reject      # or warn: answer, and say so",
-            "  out_of_range: near          # or warn, reject",
-            "# limits: {column: [0, 120]}  # the lowest and highest value that gets an answer, instead of out_of_range",
-            "",
+            POLICIES,
         ]
     )
 

@@ -6,23 +6,11 @@ import numpy as np
 
 from evaluations import evaluation
 from slipway.model.bundle import Bundle
-from slipway.model.contents import (
-    Counts,
-    Draft,
-    Estimate,
-    Golden,
-    Holdout,
-    Member,
-    Metrics,
-    Model,
-    Outputs,
-    Ranked,
-    Split,
-    written,
-)
+from slipway.model.contents import Counts, Estimate, Golden, Holdout, Member, Metrics, Model, Outputs, Ranked, Split
 from slipway.model.encoding import Encoding, Output
 from slipway.model.predictor import Predictor, golden_answers
 from slipway.model.reference import Loss, Reference
+from slipway.model.typed_document import Draft, written
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
 from slipway.store.verdicts import to_bytes

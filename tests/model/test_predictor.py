@@ -6,8 +6,8 @@ import pytest
 
 from bundles import ROWS, SCHEMA, TASKS, files, make_bundle
 from slipway.errors import BundleError
-from slipway.model.contents import Draft
 from slipway.model.predictor import Predictor, close
+from slipway.model.typed_document import Draft
 from slipway.store.local import LocalStore
 from slipway.table.cell import columns_from_rows
 from slipway.training.fitting.export import linear_graph

@@ -8,8 +8,9 @@ import numpy as np
 
 from slipway.errors import BundleError, TableError
 from slipway.model.bundle import Bundle
-from slipway.model.contents import Draft, Member, unfit
+from slipway.model.contents import Member
 from slipway.model.encoding import Encoding
+from slipway.model.typed_document import Draft, unfit
 from slipway.table.schema import Columns, Schema
 
 if TYPE_CHECKING:  # see _session

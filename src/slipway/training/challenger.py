@@ -8,8 +8,9 @@ import numpy as np
 
 from slipway.errors import TableError
 from slipway.model.bundle import MODEL, TWIN
-from slipway.model.contents import Counts, Draft, Holdout, Metrics, Model, Start, written
+from slipway.model.contents import Counts, Holdout, Metrics, Model, Start
 from slipway.model.predictor import ABSOLUTE, Predictor, calibrated, close
+from slipway.model.typed_document import Draft, written
 from slipway.problem import Problem
 from slipway.report.readable import readable
 from slipway.table.schema import Columns

@@ -15,7 +15,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from slipway.errors import TableError
-from slipway.model.contents import IMPORTED, Draft
+from slipway.model.contents import IMPORTED
+from slipway.model.typed_document import Draft
 from slipway.problem import Problem
 from slipway.sources.source import open_source
 from slipway.store.local import LocalStore

@@ -1,7 +1,8 @@
 import pytest
 
 from bundles import files
-from slipway.model.contents import Draft, Start, model_of
+from slipway.model.contents import Start, model_of
+from slipway.model.typed_document import Draft
 from slipway.training.comparison.start import with_start
 from slipway.training.fitting.candidates import Trial, trials
 from tables import charges, problem

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slipway.model.contents import written
 from slipway.model.evaluation import Evaluation
 from slipway.model.predictor import Predictor
+from slipway.model.typed_document import written
 from slipway.training.challenger import challenger
 from slipway.training.data.dataset import Table, read
 from slipway.training.evaluation.assessment import evaluate

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from slipway.model.contents import written
+from slipway.model.typed_document import written
 from slipway.training.evaluation.live import reference
 from slipway.training.measures.metrics import Scored, value
 

@@ -27,9 +27,10 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from slipway.errors import TableError
-from slipway.model.contents import Draft, Member, Outputs
+from slipway.model.contents import Member, Outputs
 from slipway.model.encoding import Output
 from slipway.model.runner import Runner
+from slipway.model.typed_document import Draft
 from slipway.table.schema import Field, Schema
 from slipway.training.fitting.estimators import exported_as, trees_of
 

@@ -151,6 +151,6 @@ def test_cells_are_as_pandas_reads_them_from_a_file():
 
 
 def test_the_documentation_lists_all_steps():
-    told = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    told = (Path(__file__).parents[3] / "docs" / "models.md").read_text()
     others = {"SelectorMixin", "FunctionTransformer", "TransformerWrapper"}
     assert [name for name in STEPS.keys() - others if f"`{name}`" not in told] == []

@@ -99,7 +99,7 @@ def test_memory_does_not_grow_with_the_table(folder):
     "arguments, code, says",
     [
         (("none.csv", "-o", "out.csv"), 4, "none.csv: there is no such file"),
-        (("in.csv", "-o", "out.csv", "--strict"), 4, "in.csv, row 2: age: is text; expected an integer from -28 to 110"),
+        (("in.csv", "-o", "out.csv", "--strict"), 4, "in.csv, row 2: age: is text; expected an integer from 0 to 110"),
         (("in.csv", "-o", "out.csv", "--bundle", "abcdef"), 5, "abcdef: no such bundle"),
         (("in.csv", "-o", "in.csv"), 4, "in.csv: OUT would overwrite IN"),
     ],

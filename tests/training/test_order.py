@@ -83,6 +83,11 @@ def test_a_table_that_is_sorted_by_a_feature_of_few_values_is_not_in_time(tmp_pa
     assert order(tmp_path, frame.assign(sold=frame["sold"] + 5 * frame[name])) is None
 
 
+def test_a_year_is_a_time_however_few_there_are(tmp_path):
+    frame = hourly(year=lambda day: 2020 + day // 12)
+    assert order(tmp_path, frame.assign(sold=frame["sold"] + 5 * frame["year"])).column == "year"
+
+
 def test_a_table_that_is_sorted_by_its_patients_is_not_in_time(tmp_path):
     assert order(tmp_path, hourly(patient=lambda day: day + 1)) is None
 

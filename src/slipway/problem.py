@@ -114,7 +114,8 @@ class Serving(Struct, frozen=True, kw_only=True):
     out_of_range: Annotated[
         Literal["near", "warn", "reject"],
         "What to do with a number outside the range seen in training. near: answer with a warning up to one width of the "
-        "range beyond either end, reject what is farther. warn: answer all with a warning. reject: reject all. "
+        "range beyond either end, reject what is farther, and negative numbers where training saw none. "
+        "warn: answer all with a warning. reject: reject all. "
         "Dates are always answered, with a warning.",
     ] = "near"
     max_rows: Annotated[int, Meta(ge=1), "Most rows of one call of POST /predict."] = 10_000

@@ -49,6 +49,49 @@ def test_classes_that_drift(tmp_path):
     assert found.flatters and found.measure == "Brier score"
 
 
+def hourly(days: int = 60, **columns) -> pd.DataFrame:
+    """Sales of every hour; each day has its own level, which rises, and no feature tells it."""
+    random = np.random.default_rng(3)
+    day, hour = np.divmod(np.arange(24 * days), 24)
+    level = (random.normal(0, 3, days).cumsum() + 0.3 * np.arange(days))[day]
+    frame = pd.DataFrame({"hour": hour, **{name: values(day) for name, values in columns.items()}})
+    return frame.assign(sold=(level + np.sin(hour / 4) + random.normal(0, 1, len(day))).round(2))
+
+
+def test_a_count_of_days_that_repeats_is_the_time(tmp_path):
+    found = order(tmp_path, hourly(day=lambda day: day + 1, season=lambda day: day // 20))
+    assert found.column == "day" and found.flatters
+    assert ", about 24 for each value; a random split learns from others of the same value, and flatters: RMSE" in found.says
+
+
+def test_a_date_that_repeats_is_the_time(tmp_path):
+    found = order(tmp_path, hourly(booked=lambda day: np.array(DAYS)[day]))
+    assert found.column == "booked" and found.flatters and found.repeats == 24
+
+
+def test_thousands_of_rows_are_not_thinned_until_none_has_a_neighbour(tmp_path):
+    random = np.random.default_rng(3)
+    frame = hourly(360, day=lambda day: day + 1)
+    level = random.normal(0, 1, len(frame) // 4).repeat(4)  # the same for four hours
+    found = order(tmp_path, frame.assign(hour=frame["hour"] // 4, sold=level + random.normal(0, 0.3, len(frame))))
+    assert found.column == "day" and found.flatters
+
+
+@pytest.mark.parametrize("name", ["month", "level"])
+def test_a_table_that_is_sorted_by_a_feature_of_few_values_is_not_in_time(tmp_path, name):
+    frame = hourly(**{name: lambda day: day // 5})
+    assert order(tmp_path, frame.assign(sold=frame["sold"] + 5 * frame[name])) is None
+
+
+def test_a_year_is_a_time_however_few_there_are(tmp_path):
+    frame = hourly(year=lambda day: 2020 + day // 12)
+    assert order(tmp_path, frame.assign(sold=frame["sold"] + 5 * frame["year"])).column == "year"
+
+
+def test_a_table_that_is_sorted_by_its_patients_is_not_in_time(tmp_path):
+    assert order(tmp_path, hourly(patient=lambda day: day + 1)) is None
+
+
 def test_a_row_number_without_drift_is_no_time(tmp_path):
     frame = rising(row=NUMBERS)
     mixed = frame.drop(columns="row").sample(ROWS, random_state=0, ignore_index=True)

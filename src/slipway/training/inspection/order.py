@@ -13,12 +13,14 @@ from slipway.training.data.labelled import Rows
 from slipway.training.fitting.preprocessing import for_trees
 from slipway.training.inspection.leaks import SMALL
 
+YEAR_NAME = re.compile(r"(^|.*[_\W\d])(year|yr)s?$", re.IGNORECASE)
 TIME_NAME = re.compile(r"(^|.*[_\W\d])(year|yr|month|mnth|week|day|date|time|timestamp|period|quarter|hour)s?$", re.IGNORECASE)
 FEWEST = 100  # rows, to measure on
 DISTINCT = 3
 SORTED = 0.99  # of the changes from row to row
 REPEATED = 20  # pairs of equal numbers that chance would have made
-SAMPLE = 3_000
+FEW = 31  # values: days of a month, hours and months are no time of their own, as they come again
+SAMPLE, MOST, CELLS = 3_000, 10_000, 300_000  # rows; between them, as many as there is room for: few rows have no neighbours
 BLOCKS = 10
 SURE = 4.0  # standard errors
 MOSTLY = 0.9  # of the blocks
@@ -33,6 +35,8 @@ class Order:
     Parameters
     ----------
     column : str
+    repeats : int
+        About how many rows have the same value.
     random, latest : float
         The error of a small model on the latest fifth of the rows, learned from random rows and from the earlier ones: RMSE
         of a number; of classes the Brier score.
@@ -42,6 +46,7 @@ class Order:
     """
 
     column: str
+    repeats: int
     random: float
     latest: float
     measure: str
@@ -51,8 +56,11 @@ class Order:
     def says(self) -> str:
         if not self.flatters:
             return "the rows are in its order; set it if later rows are to be predicted"
+        why = ", and a random split flatters"
+        if self.repeats > 1:
+            why = f", about {self.repeats:,} for each value; a random split learns from others of the same value, and flatters"
         return (
-            f"the rows are in its order, and a random split flatters: {self.measure} of the latest fifth is "
+            f"the rows are in its order{why}: {self.measure} of the latest fifth is "
             f"{number(self.random)} for a model of random rows, {number(self.latest)} for one of the earlier rows"
         )
 
@@ -88,13 +96,15 @@ def order_of(rows: Rows, columns: Mapping[str, np.ndarray], dates: Collection[st
     if len(rows.y) < FEWEST or _by_target(rows):
         return None
     named = [name for name, values in columns.items() if name not in dates and _is_time(name, values)]
-    if any(_is_sorted(column) and not _is_time(name, column) for name, column in rows.columns.items() if name not in dates):
-        named = []  # the rows are counted, but sorted by something else
+    others = [name for name in rows.columns if name not in {*dates, *named} and not TIME_NAME.fullmatch(name)]
+    if any(_is_sorted(rows.columns[name]) for name in others):
+        named = [name for name in named if not counts(columns[name])]  # the rows are counted, but sorted by something else
     for name in [*(name for name in columns if name in dates), *named]:
         if _is_sorted(columns[name]):
             earliest = columns[name][0] <= columns[name][-1]
             order = np.arange(len(rows.y)) if earliest else np.arange(len(rows.y))[::-1]
-            found = _measured(rows.take(order), name)
+            repeats = round(len(order) / max(1, len(np.unique(columns[name]))))
+            found = _measured(rows.take(order), name, repeats)
             if found and (found.flatters or name in dates):
                 return found
     return None
@@ -107,7 +117,13 @@ def _by_target(rows: Rows) -> bool:
 
 
 def _is_time(name: str, values: np.ndarray) -> bool:
-    return bool(counts(values)) or TIME_NAME.fullmatch(name) is not None
+    """Whether a column of numbers may be a time.
+
+    Not by its values alone if they repeat: those of 50 patients with 24 visits each are like those of 50 days.
+    """
+    if counts(values) or YEAR_NAME.fullmatch(name):
+        return True
+    return TIME_NAME.fullmatch(name) is not None and len(np.unique(values[~np.isnan(values)])) > FEW
 
 
 def _is_sorted(values: np.ndarray) -> bool:
@@ -119,9 +135,10 @@ def _is_sorted(values: np.ndarray) -> bool:
     return max(float((moves > 0).mean()), float((moves < 0).mean())) >= SORTED
 
 
-def _measured(rows: Rows, name: str) -> Order | None:
+def _measured(rows: Rows, name: str, repeats: int) -> Order | None:
     """What a model of random rows and one of the earlier rows say of the latest fifth."""
-    rows = rows.take(np.unique(np.linspace(0, len(rows.y) - 1, SAMPLE).astype(np.int64)))
+    most = max(SAMPLE, min(MOST, CELLS // len(rows.columns)))
+    rows = rows.take(np.unique(np.linspace(0, len(rows.y) - 1, most).astype(np.int64)))
     number = len(rows.y)
     latest = np.arange(number - number // 5, number)
     forward = _losses(rows, np.arange(number - number // 5), latest)
@@ -139,8 +156,8 @@ def _measured(rows: Rows, name: str) -> Order | None:
     least = WORSE if steady else MUCH_WORSE
     flatters = bool((worse > 0).mean() >= MOSTLY and forward.mean() > least * random.mean())
     if rows.classes:
-        return Order(name, float(random.mean()), float(forward.mean()), "Brier score", flatters)
-    return Order(name, float(np.sqrt(random.mean())), float(np.sqrt(forward.mean())), "RMSE", flatters)
+        return Order(name, repeats, float(random.mean()), float(forward.mean()), "Brier score", flatters)
+    return Order(name, repeats, float(np.sqrt(random.mean())), float(np.sqrt(forward.mean())), "RMSE", flatters)
 
 
 def _losses(rows: Rows, learned: np.ndarray, held: np.ndarray) -> np.ndarray | None:

@@ -17,7 +17,8 @@ from slipway.training.fitting.linear import LINEAR
 from slipway.training.fitting.pipelines import loaded
 
 SKEWED = 1.0
-MANY = 100_000
+MANY = 100_000  # rows
+WIDE = 100  # columns of levels
 LOG_TARGET = "log(1 + y)"
 
 
@@ -86,10 +87,10 @@ class Trial:
         """The same with a chosen number of iterations."""
         return replace(self, settings={**self.settings, "max_iter": iterations})
 
-    def refined(self) -> "Trial":
-        """The same as a finalist."""
+    def refined(self, iterations: int) -> "Trial":
+        """The same as a finalist, by the number of iterations that was best so far."""
         refine = CANDIDATES[self.candidate].refined
-        return replace(self, settings=refine(self.settings)) if refine else self
+        return replace(self, settings=refine(self.settings, iterations)) if refine else self
 
     def trees(self, rows: int) -> tuple[int, int]:
         """How many trees, and the most leaves of each."""
@@ -122,14 +123,21 @@ class Blend:
         return f"{trial.candidate} ({', '.join(differ)})" if differ else trial.candidate
 
 
-def trials(candidates: Sequence[str], number: int, task: str, seed: int, log_target: bool, rows: int = 0) -> list[Trial]:
-    """What to compare: of each candidate its share of `number` settings, a quarter of them with a log target too if asked."""
+def trials(
+    candidates: Sequence[str], number: int, task: str, seed: int, log_target: bool, rows: int = 0, levels: int = 0
+) -> list[Trial]:
+    """What to compare: of each candidate its share of `number` settings, a quarter of them with a log target too if asked.
+
+    Where there are many `rows`, or many columns of `levels`, each trial gets what keeps its fits quick.
+    """
     found = []
     for name in candidates:
         candidate = CANDIDATES[name]
         settings = candidate.settings(task, number, seed)
         if rows > MANY:
             settings = [{**each, **candidate.on_many_rows} for each in settings]
+        if levels > WIDE:
+            settings = [{**each, **candidate.on_many_levels} for each in settings]
         found += [Trial(name, each) for each in settings]
         if log_target:
             found += [Trial(name, each, True) for each in settings[: max(1, len(settings) // 4)]]

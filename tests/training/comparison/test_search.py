@@ -41,8 +41,8 @@ def mixed(a, b, random):
 
 def test_many_trials_are_halved_and_few_are_compared_once():
     assert [(each.folds, each.part, each.most) for each in rounds(800, 10, 20, 5, 30)] == [
-        (2, 12_000, 30),
-        (3, 48_000, 10),
+        (2, 4_000, 30),
+        (3, 16_000, 10),
         (20, 800, 5),
     ]
     assert [(each.folds, each.most) for each in rounds(800, 10, 20, 5, 8)] == [(3, 10), (20, 5)]
@@ -50,7 +50,7 @@ def test_many_trials_are_halved_and_few_are_compared_once():
 
 
 def test_a_wide_table_begins_with_fewer_rows():
-    assert [each.part for each in rounds(40_000, 170, 3, 3, 30)] == [11_764, 47_056, 40_000]
+    assert [each.part for each in rounds(40_000, 1_000, 3, 3, 30)] == [2_000, 8_000, 40_000]
 
 
 def test_folds_of_a_table_that_is_not_small_are_not_repeated():

@@ -25,7 +25,7 @@ from slipway.training.fitting.fitted import Entry, baseline
 from slipway.training.measures.goal import Goal
 
 CELLS = 2_000_000  # that one fit of the first round learns from at most
-MANY = 12_000  # rows
+MANY = 4_000  # rows
 SMALL = 100_000  # cells; the folds of a larger table are not repeated
 FEW = 5  # trials that are measured on everything
 NEAR = 1.1  # times the quickest, where nothing keeps the bound

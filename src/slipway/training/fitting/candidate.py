@@ -45,7 +45,7 @@ class Candidate:
     largest : mapping, optional
         Those of `tried` that make the largest model, for the learning curve; by default the first.
     on_many_rows : mapping
-        Settings added when there are more than 100,000 rows.
+        Settings added when there are more than 20,000 rows.
     on_many_levels : mapping
         Settings added when the levels of all categories would make more than 100 columns.
     """

@@ -17,7 +17,7 @@ from slipway.training.fitting.linear import LINEAR
 from slipway.training.fitting.pipelines import loaded
 
 SKEWED = 1.0
-MANY = 100_000  # rows
+MANY = 20_000  # rows
 WIDE = 100  # columns of levels
 LOG_TARGET = "log(1 + y)"
 

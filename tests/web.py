@@ -35,7 +35,12 @@ def serve_web() -> Iterator[Web]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_PATCH = do_GET
+        do_PATCH = do_POST = do_GET
+
+        def do_HEAD(self) -> None:  # of a registry: whether it has an image
+            self.send_response(web.pages.get(self.path, (404, {}))[0])
+            self.send_header("Docker-Content-Digest", f"sha256:{'0' * 64}")
+            self.end_headers()
 
         def log_message(self, *_) -> None:
             pass

@@ -1,12 +1,14 @@
 """The release program on a box with a real engine, nginx and traffic: nobody notices a swap."""
 
 import json
+from http.client import HTTPConnection
 
 import pytest
 
 from bundles import ROWS
 from rehearsal.box import PROGRAM
 from rehearsal.traffic import traffic
+from slipway.release.box.rotation import INSIDE
 from swaps import RATE, Reports, request, under_traffic
 
 pytestmark = pytest.mark.docker
@@ -154,9 +156,25 @@ def test_a_dry_run_shows_the_steps_and_does_nothing(box, releases):
     assert box.releases() == []
 
 
-def test_secrets_of_the_service_stay_in_root_s_file(docker, box, releases):
-    box.write("/etc/slipway/service.env", "SLIPWAY_API_KEYS=hidden-key-1,hidden-key-2\n")
+def predict(box, key: str) -> int:
+    """Status of a prediction through nginx with an API key."""
+    connection = HTTPConnection("127.0.0.1", box.port, timeout=30)
+    headers = {"Content-Type": "application/json", "X-API-Key": key}
+    connection.request("POST", "/predict", json.dumps(ROWS[0]), headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_keys_rotate_without_a_release_and_secrets_stay_in_root_s_files(docker, box, releases):
+    box.write("/etc/slipway/service.env", f"SLIPWAY_API_KEYS=hidden-key-1,hidden-key-2\nSLIPWAY_API_KEYS_FILE={INSIDE}\n")
+    box.run(PROGRAM, "keys", text="hidden-key-3\n")
     done = box.release(request(releases[0], 1))
+    assert [predict(box, f"hidden-key-{number}") for number in (1, 3, 4)] == [200, 200, 401]
+    said = box.run(PROGRAM, "keys", text="hidden-key-4\n").stdout
+    assert "1 API key is valid from the next request on" in said and "hidden-key" not in said
+    assert [predict(box, f"hidden-key-{number}") for number in (1, 3, 4)] == [200, 401, 200]
+    assert len(box.releases()) == 1
     processes = box.run("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").stdout
     history = box.run("cat", "/var/lib/slipway/history.jsonl").stdout
     logs = docker("logs", f"slipway-{box.live()}")

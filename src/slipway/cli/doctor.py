@@ -1,10 +1,11 @@
 """slipway doctor"""
 
+import json
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,11 +13,20 @@ from slipway.cli import options
 
 if TYPE_CHECKING:
     from slipway.doctor.finding import Finding
+    from slipway.problem import Problem
+    from slipway.store.local import LocalStore
 
 
 @click.command()
+@click.option(
+    "--live",
+    metavar="[URL]",
+    is_flag=False,
+    flag_value="",
+    help="Also check the first deployment: ask the service at URL, restore the champion from the store, look for images.",
+)
 @options.problem
-def command(path: str | None) -> None:
+def command(live: str | None, path: str | None) -> None:
     """Check the checkout, GitHub, credentials, store and box; report what is missing and what to do.
 
     You may not need everything that is missing; that depends on how you deploy. Failures are wrong or dangerous, and
@@ -25,11 +35,14 @@ def command(path: str | None) -> None:
     \b
     Example:
       slipway doctor
+      slipway doctor --live https://api.example.org
     """
     from slipway.doctor.finding import FAILED, MISSING
     from slipway.errors import ReleaseError
 
-    groups = examine(path, os.environ, Path("/"))
+    if live and not live.startswith(("https://", "http://")):
+        raise click.BadParameter("expected an address such as https://api.example.org", param_hint="--live")
+    groups = examine(path, os.environ, Path("/"), live)
     for name, findings in groups.items():
         click.echo(name)
         for each in findings:
@@ -42,8 +55,11 @@ def command(path: str | None) -> None:
         sys.exit(ReleaseError.exit_code)
 
 
-def examine(path: str | None, environ: Mapping[str, str], root: Path) -> dict[str, list["Finding"]]:
-    """All findings by group; `root` is where the file system of the box starts."""
+def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str | None = None) -> dict[str, list["Finding"]]:
+    """All findings by group; `root` is where the file system of the box starts.
+
+    `live` is the address of the service, empty if it is not known; None leaves out what only a deployment has.
+    """
     from slipway.doctor import check_checkout, check_credentials, check_source, check_store
     from slipway.errors import ProblemError
     from slipway.problem import load_problem
@@ -61,13 +77,46 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path) -> dict[st
     retrained = check_source.check(problem, check_source.gather(problem), facts.workflows) if problem else []
     registry = environ.get("AWS_ECR_LOGIN_URI", "")
     unanswered = check_credentials.answers(registry) if check_credentials.well_formed(registry) else ""
-    return {
+    groups = {
         "checkout": check_checkout.check(facts, refused, seen.bundle) + retrained,
         "GitHub": _github(folder, facts.workflows, environ),
         "credentials": check_credentials.check(check_credentials.identity(environ), environ, unanswered),
         "store": check_store.check(seen, facts.champion),
         "box": _box(root),
     }
+    if live is not None and problem and local:
+        groups |= _live(live, problem, local, facts.champion, environ)
+    return groups
+
+
+def _live(
+    address: str, problem: "Problem", store: "LocalStore", champion: str | None, environ: Mapping[str, str]
+) -> dict[str, list["Finding"]]:
+    """What only a deployment has: a service that answers, and something to restore it from."""
+    from slipway.doctor import check_restore, check_service
+    from slipway.doctor.finding import SKIPPED, Finding
+
+    golden = _golden(store)
+    key = next((each.strip() for each in environ.get("SLIPWAY_API_KEYS", "").split(",") if each.strip()), "")
+    seen = check_service.look(address.rstrip("/"), golden.get("row"), key) if address else None
+    asked = [Finding("service", SKIPPED, "its address is not known", "slipway doctor --live https://api.example.org")]
+    restored = check_restore.check(problem, champion, seen.ready if seen and not seen.silent else None)
+    return {
+        "service": check_service.check(seen, champion, golden.get("answer")) if seen else asked,
+        "restore": restored + check_restore.images(problem.folder, environ),
+    }
+
+
+def _golden(store: "LocalStore") -> dict[str, Any]:
+    """A row that the champion's service accepts, and its recorded answer; empty if its bundle is not here."""
+    from slipway.errors import SlipwayError
+    from slipway.release.image.labels import labels
+
+    try:
+        found: dict[str, Any] = json.loads(labels(store)["slipway.golden"])
+    except SlipwayError:
+        return {}
+    return found
 
 
 def _github(folder: Path, workflows: Mapping[str, str], environ: Mapping[str, str]) -> list["Finding"]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from slipway.errors import ReleaseError, SlipwayError
 from slipway.release.box.pack import build
+from slipway.release.image.audit import audit
 from slipway.release.image.commit import chosen_commit
 from slipway.release.image.key import earlier_keys, release_key
 from slipway.release.image.labels import labels
@@ -33,6 +34,8 @@ def main() -> None:
         command.add_argument("name", help="repository, as in ECR_REPOSITORY_NAME")
     made = commands.add_parser("build", help="write the release program for the box")
     made.add_argument("target", type=Path)
+    audited = commands.add_parser("audit", help="known holes in the locked libraries; fails if one of them serves")
+    audited.add_argument("report", type=Path, help="what pip-audit --format json wrote")
     asked = parser.parse_args()
     try:
         for line in _answer(asked):
@@ -50,6 +53,8 @@ def _answer(asked: argparse.Namespace) -> list[str]:
         return [chosen_commit(here, asked.name)]
     if asked.command == "key":
         return [release_key(here)]
+    if asked.command == "audit":
+        return audit(asked.report, here)
     if asked.command == "labels":
         return [f"{name}={value}" for name, value in labels(open_store(here)).items()]
     if asked.command == "find":

@@ -175,6 +175,6 @@ def open_service(problem: Problem, environ: Mapping[str, str] = os.environ) -> S
     pointer = store.require_pointer()
     bundle = store.bundle(pointer.digest)
     bundle.require_problem(problem.name)
-    keys = Keys(environ.get("SLIPWAY_API_KEYS"))
+    keys = Keys(environ)
     release, commit = environ.get("SLIPWAY_RELEASE", ""), environ.get("SLIPWAY_COMMIT", "")
     return Service(problem, bundle, store.verdict(pointer), keys, release, commit, store.verdicts())

@@ -91,6 +91,7 @@ def test_a_release_runs_without_rights(tmp_path):
         ("--env-file", "/etc/slipway/service.env"),
         ("--log-opt", "max-size=10m"),
         ("--mount", f"type=bind,source={tmp_path}/sockets/{NEW.id},target=/run/slipway/{NEW.id}"),
+        ("--mount", f"type=bind,source={tmp_path}/sockets/keys,target=/run/slipway/keys,readonly"),
         ("--env", f"GUNICORN_CMD_ARGS=--bind=unix:/run/slipway/{NEW.id}/web.sock"),
     ):
         assert pair in pairs

@@ -6,10 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from slipway.release.box.configuration import Configuration
-from slipway.release.box.program import Log, _tell, api_key
+from slipway.release.box.program import Log, _tell
 
 
 @contextmanager
@@ -37,21 +35,3 @@ def test_a_webhook_that_does_not_speak_http_is_a_warning(capsys):
 def test_a_webhook_that_takes_it_was_told():
     with answering(b"HTTP/1.1 204 No Content\r\n\r\n") as url:
         assert _tell(Configuration("registry.example.org/a", webhook=url), Log(), True, "release is live") is True
-
-
-@pytest.mark.parametrize(
-    "content, key",
-    [
-        (b"SLIPWAY_API_KEYS=one,two\n", "one"),
-        (b"SLIPWAY_API_KEYS= , two\n", "two"),
-        (b"# SLIPWAY_API_KEYS=one\n", ""),
-        (b"\xef\xbb\xbfSLIPWAY_API_KEYS=one\n", "one"),  # an editor's byte order mark
-        (b"# cl\xe9s, in Latin-1\nSLIPWAY_API_KEYS=one\n", "one"),
-        (b"SLIPWAY_API_KEYS=old\nSLIPWAY_API_KEYS=new\n", "new"),  # the container gets the last one too
-        (b"  SLIPWAY_API_KEYS=one\n", "one"),
-    ],
-)
-def test_the_key_is_the_one_that_docker_hands_to_the_service(tmp_path, content, key):
-    path = tmp_path / "service.env"
-    path.write_bytes(content)
-    assert api_key(path) == key

@@ -12,6 +12,7 @@ from slipway.store.atomic import replace
 INTERPRETER = b"#!/usr/bin/python3 -I\n"
 ALSO = (  # what the program needs from other rooms
     "__init__",
+    "api_keys",
     "errors",
     "model/__init__",
     "model/bundle",

@@ -8,6 +8,7 @@ from slipway.release.box.state import USER, Box, Release
 
 ENVIRONMENT = "/etc/slipway/service.env"
 INSIDE = "/run/slipway"
+KEYS_INSIDE = f"{INSIDE}/keys"
 STOP_SECONDS = 40  # gunicorn's graceful_timeout is 20: docker must not kill before it
 LABEL = "slipway.repository"
 GROUPS = ("Pull", "Start", "Check", "Switch", "Drain", "Clean old images")
@@ -235,6 +236,8 @@ def run_arguments(release: Release, configuration: Configuration, box: Box) -> t
         "max-file=3",
         "--mount",
         f"type=bind,source={mount}/{release.id},target={inside}",
+        "--mount",
+        f"type=bind,source={mount}/keys,target={KEYS_INSIDE},readonly",
         "--env-file",
         ENVIRONMENT,
         "--env",

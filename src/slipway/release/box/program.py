@@ -3,6 +3,7 @@
 slipway-release < request     make a release live: {"digest": "sha256:…", "key": "…", "commit": "…", "run_number": N}
 slipway-release --dry-run < request
 slipway-release status | history | rollback | drain | restart-count
+slipway-release keys < file   replace the API keys of the running releases: one per line
 slipway-release watch         call the webhook when the disk fills up or an update requires a restart
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from slipway.api_keys import MOST_BYTES as MOST_KEYS
 from slipway.errors import ReleaseError, SlipwayError
 from slipway.release.box.configuration import FILE, Configuration, read_configuration
 from slipway.release.box.engine import Engine
@@ -23,12 +25,13 @@ from slipway.release.box.history import History
 from slipway.release.box.lock import cancel, exclusive
 from slipway.release.box.plan import ENVIRONMENT
 from slipway.release.box.request import MOST_BYTES, Request, read_request
+from slipway.release.box.rotation import api_key, rotate
 from slipway.release.box.state import Box
 from slipway.release.box.swap import Swap
 from slipway.release.box.watch import RESTART, Watch, findings
 
 SHOWN = 20
-COMMANDS = ("status", "history", "rollback", "drain", "restart-count", "watch")
+COMMANDS = ("status", "history", "rollback", "drain", "restart-count", "keys", "watch")
 
 
 class Log:
@@ -96,26 +99,15 @@ def _act(swap: Swap, command: str | None) -> str:
     """Run a command that changes something; returns a sentence on the result."""
     if command is None:
         return swap.deploy(_request())
+    if command == "keys":
+        return rotate(swap.box, sys.stdin.buffer.read(MOST_KEYS + 1), Path(ENVIRONMENT))
     return {"rollback": swap.rollback, "drain": swap.drain, "restart-count": swap.restart_count}[command]()
 
 
 def make_swap(configuration: Configuration, box: Box, log: Log) -> Swap:
     """The swap of this box, with its output in `log`."""
-    execution = Execution(configuration, box, Engine(), api_key(Path(ENVIRONMENT)), log.done)
+    execution = Execution(configuration, box, Engine(), api_key(Path(ENVIRONMENT), box), log.done)
     return Swap(execution, log.say, log.heading)
-
-
-def api_key(path: Path) -> str:
-    """The first of the service's API keys, for this program's own requests; empty if the service requires none.
-
-    Read as Docker reads it. Docker refuses bytes that are not UTF-8; a rollback starts nothing, and needs no key.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    except FileNotFoundError as error:
-        raise ReleaseError(f"{path}: file not found", f"touch {path}; chmod 600 {path}") from error
-    values = [value for name, _, value in (line.lstrip().partition("=") for line in lines) if name == "SLIPWAY_API_KEYS"]
-    return next((key.strip() for key in "".join(values[-1:]).split(",") if key.strip()), "")
 
 
 def status_lines(swap: Swap) -> list[str]:

@@ -83,6 +83,18 @@ class Box:
         """A folder with an empty file for every draining release, created when its draining began."""
         return self.state / "draining"
 
+    @property
+    def keys(self) -> Path:
+        """A folder that every release can read: API keys that change while it runs."""
+        return self.sockets / "keys"
+
+    def share_keys(self) -> Path:
+        """Create that folder, readable by the releases and closed to others."""
+        self.keys.mkdir(exist_ok=True)
+        os.chmod(self.keys, 0o750)
+        os.chown(self.keys, 0, USER)
+        return self.keys
+
     def folder(self, id: str) -> Path:
         return self.sockets / id
 
@@ -111,7 +123,8 @@ class Box:
         self.undrain(id)
 
     def remember(self, release: Release) -> None:
-        """Write the record of a release and create the folder of its socket, writable by its user."""
+        """Write the record of a release and create its folders: that of its socket is writable by its user."""
+        self.share_keys()
         self.records.mkdir(parents=True, exist_ok=True)
         folder = self.folder(release.id)
         folder.mkdir(exist_ok=True)

@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from slipway.kinds import TASKS
 if TYPE_CHECKING:
     from slipway import problem
     from slipway.table.inference import Target
+    from slipway.training.order import Order
     from slipway.training.profile import Finding
     from slipway.training.sample import Sample
     from slipway.training.written import Written
@@ -55,9 +56,31 @@ def command(
     """
     if output.exists() and not force:
         raise ProblemError(f"{output}: already exists", "Add --force to overwrite it, or --output to write another")
+    text, say = problem_for(table, target, output, ids, positive, task, name)
+    _write(output, text)
+    say()
+
+
+def problem_for(
+    table: str,
+    target: str,
+    output: Path,
+    ids: Sequence[str] = (),
+    positive: str | None = None,
+    task: str | None = None,
+    name: str | None = None,
+    moved: Mapping[str, str] | None = None,
+) -> tuple[str, Callable[[], None]]:
+    """The text of slipway.yaml at `output` for a table, and what tells a person about it once it is written.
+
+    Parameters
+    ----------
+    moved : mapping, optional
+        Settings on where the table will be, if that is not where it is now: source, and the command under fetch.
+    """
     from slipway.problem import read_problem
     from slipway.table.inference import features, read_target
-    from slipway.training.problem_file import problem_text, shown
+    from slipway.training.problem_file import problem_text
     from slipway.training.profile import profile
     from slipway.training.review import review
     from slipway.training.written import read_as_written
@@ -65,7 +88,8 @@ def command(
     collection = named(table, "the table", _server) if is_collection(table) else None
     origin: dict[str, Any] = _section(table, collection) if collection else {"source": _source(table, output)}
     name = name or re.sub(r"\W+", "-", collection.collection if collection else Path(table).name.split(".")[0]).strip("-")
-    given = {"name": name or "problem", **origin, "target": target, "positive": positive, "task": task, "id": list(ids)}
+    now = {"source": str(Path(table).resolve())} if moved and "source" in moved else {}  # the folder may not be there yet
+    given = {"name": name or "problem", **origin, **now, "target": target, "positive": positive, "task": task, "id": list(ids)}
     draft = read_problem(yaml.safe_dump({key: value for key, value in given.items() if value}), output, {})
     sample, unfit = _from_collection(draft, collection, {target, *ids}) if collection else (_sample(draft), {})
     written = read_as_written(sample.table.to_pandas())
@@ -74,19 +98,20 @@ def command(
     findings = profile(written, read, ids)
     if unfit:
         origin["mongodb"]["fields"] = {column: column for column in written.frame.columns}
-    written_so = partial(problem_text, draft, _origin(draft, origin, unfit), read, written, findings)
+    written_so = partial(problem_text, draft, _origin(draft, origin | dict(moved or {}), unfit), read, written, findings)
     learned = [finding.name for finding in findings if finding.use == "feature"]
     found = review(sample.table.to_pandas(date_as_object=False), read_problem(written_so(), output, {}), learned)
     text = written_so(found.order)
     read_problem(text, output, {})
-    _write(output, text)
-    _say(sample.seen, read, written, findings, unfit)
-    if found.order:
-        as_what = "time" if found.order.flatters else "not set as time"
-        click.echo(f"  {shown(found.order.column)}: {as_what}: {shown(found.order.says)}")
-    _say_next(output, written, [read.name, *learned])
-    if collection and not os.environ.get(draft.mongodb.url):
-        click.echo(f"Before that, set {draft.mongodb.url} to the URL of the server.")
+
+    def say() -> None:
+        _say(sample.seen, read, written, findings, unfit)
+        _say_order(found.order)
+        _say_next(output, written, [read.name, *learned])
+        if collection and not os.environ.get(draft.mongodb.url):
+            click.echo(f"Before that, set {draft.mongodb.url} to the URL of the server.")
+
+    return text, say
 
 
 def _source(table: str, output: Path) -> str:
@@ -150,7 +175,7 @@ def _origin(draft: "problem.Problem", origin: Mapping[str, Any], unfit: Mapping[
     """The lines on where the table is."""
     from slipway.training.problem_file import scalar, shown
 
-    lines = [f"source: {scalar(origin['source'])}"]
+    lines = [f"{key}: {scalar(origin[key])}" for key in ("source", "fetch") if key in origin]
     if "mongodb" in origin:
         lines += [f"# The URL of the server is in the environment variable {draft.mongodb.url}"]
         if unfit:
@@ -178,6 +203,14 @@ def _say(rows: int, target: "Target", table: "Written", findings: "Sequence[Find
         if "SUSPICIOUS" in finding.says or "NOT A NUMBER" in finding.says:
             click.echo(f"  {shown(finding.name)}: {shown(finding.says)}")
         _say_written(finding.name, table, finding.markers)
+
+
+def _say_order(order: "Order | None") -> None:
+    """The column in whose order the rows are."""
+    from slipway.training.problem_file import shown
+
+    if order:
+        click.echo(f"  {shown(order.column)}: {'time' if order.flatters else 'not set as time'}: {shown(order.says)}")
 
 
 def _say_written(name: str, table: "Written", markers: Mapping[str, int]) -> None:

@@ -232,7 +232,7 @@ def test_wrong_usage_writes_nothing(new, tmp_path, arguments, code, says):
 
 
 def test_without_the_training_libraries_a_table_needs_them(new, tmp_path, table, monkeypatch):
-    monkeypatch.setitem(sys.modules, "slipway.training.profile", None)
+    monkeypatch.setitem(sys.modules, "slipway.training.inspection.profile", None)
     result = new("mine", "--table", table, "--target", "charges", "--commit-data")
     assert result.code == 8 and 'pip install "slipway-ml[train]"' in result.err
 

@@ -74,6 +74,7 @@ lock: $(VENV)/lock.stamp   ## Pin the newest versions of everything in requireme
 	$(LOCK) requirements.in requirements-train.in -c requirements.txt -o requirements-train.txt
 	$(LOCK) requirements-release.in -c requirements-train.txt -o requirements-release.txt
 	$(LOCK) requirements.in requirements-train.in requirements-dev.in -c requirements-train.txt -o requirements-dev.txt
+	$(LOCK) requirements-test.in -c requirements-dev.txt -o requirements-test.txt
 
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upgrade --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url

@@ -6,7 +6,7 @@ import pytest
 from slipway.table.schema import Field, Schema
 from slipway.training.comparison import search as searching
 from slipway.training.comparison.choice import chosen, complexity, lag
-from slipway.training.comparison.measured import Measured
+from slipway.training.comparison.measured import Measured, settled
 from slipway.training.comparison.search import rounds, search
 from slipway.training.comparison.speed import Speed
 from slipway.training.comparison.workers import part_of
@@ -42,15 +42,26 @@ def mixed(a, b, random):
 def test_many_trials_are_halved_and_few_are_compared_once():
     assert [(each.folds, each.part, each.most) for each in rounds(800, 10, 20, 5, 30)] == [
         (2, 12_000, 30),
-        (5, 48_000, 10),
+        (3, 48_000, 10),
         (20, 800, 5),
     ]
-    assert [(each.folds, each.most) for each in rounds(800, 10, 20, 5, 8)] == [(5, 10), (20, 5)]
+    assert [(each.folds, each.most) for each in rounds(800, 10, 20, 5, 8)] == [(3, 10), (20, 5)]
     assert [(each.folds, each.most) for each in rounds(800, 10, 20, 5, 4)] == [(5, 4)]
 
 
 def test_a_wide_table_begins_with_fewer_rows():
     assert [each.part for each in rounds(40_000, 170, 3, 3, 30)] == [11_764, 47_056, 40_000]
+
+
+def test_folds_of_a_table_that_is_not_small_are_not_repeated():
+    assert [each.folds for each in rounds(2_000, 50, 10, 5, 30)] == [2, 3, 10]
+    assert [each.folds for each in rounds(2_000, 51, 10, 5, 30)] == [2, 3, 5]
+
+
+def test_a_finalist_learns_in_smaller_steps_where_there_is_room_for_more_of_them():
+    trial = Trial("boosting", BOOSTING)
+    assert trial.refined(300).settings["learning_rate"] == 0.05
+    assert trial.refined(301) == trial
 
 
 def test_a_part_of_the_rows_keeps_the_share_of_each_class():
@@ -111,13 +122,30 @@ def measured(trial, *values):
     return Measured(trial, {}, np.array(values), None, RMSE)
 
 
-def test_of_those_within_a_standard_error_the_simplest_is_chosen():
+def test_of_those_within_a_standard_error_the_simplest_is_chosen_or_a_blend_that_does_better():
     linear, small = Trial("linear", {"penalty": 1.0}), Trial("boosting", {"max_iter": 100, "max_leaf_nodes": 8})
+    both = Blend((linear, small), (0.5, 0.5))
     best = measured(small, 10.0, 12.0, 11.0, 13.0, 9.0)
     near = measured(linear, 10.1, 11.8, 10.9, 13.2, 8.8)
     behind = measured(linear, 9.0, 11.1, 9.9, 12.0, 8.1)
+    better, worse, far = (measured(both, 10.1 + more, 11.8, 10.9, 13.2, 8.8) for more in (0.1, -0.1, -9))
     assert chosen([best, near], 200) is near
     assert chosen([best, behind], 200) is best
+    assert chosen([best, near, better], 200) is better
+    assert chosen([best, near, worse], 200) is near
+    assert chosen([best, behind, far], 200) is best
+
+
+def test_the_number_of_iterations_is_that_of_the_least_loss():
+    """Later answers are far too sure, but their ranks are a little better."""
+    random = np.random.default_rng(0)
+    y, noise = random.integers(0, 2, 400), random.normal(0, 1.5, 400)
+    sure, surer = (1 / (1 + np.exp(-size * (2 * y - 1 + share * noise))) for size, share in ((1, 1.0), (6, 0.9)))
+    held = [(np.arange(200, 400), np.arange(200)), (np.arange(200), np.arange(200, 400))]
+    staged = {fold: {10: sure[rows], 100: surer[rows]} for fold, (_, rows) in enumerate(held)}
+    rows = Rows(Schema(()), {}, y, "binary", ("no", "yes"))
+    found = settled(Trial("boosting", BOOSTING), staged, rows, held, Goal("roc_auc", None, 0))
+    assert found.trial.settings["max_iter"] == 10 and found.goal.metric == "roc_auc"
 
 
 def test_the_error_of_a_lag_is_that_of_the_differences():

@@ -55,7 +55,7 @@ def test_without_a_champion_and_with_one_of_known_settings_nothing_is_named(aske
 def test_what_the_search_makes_of_a_trial_is_known(asked):
     """It learns in smaller steps in the end, and chooses how many."""
     boosting = next(trial for trial in GRID if trial.candidate == "boosting")
-    finalist = boosting.refined().settled(137)
+    finalist = boosting.refined(70).settled(137)
     assert finalist not in GRID and started(asked, champion((finalist.candidate, finalist.described()))) == (GRID, ())
     found, start = started(asked, champion(("boosting", BOOSTING | {"max_iter": 137})))
     assert found[-1] == Trial("boosting", BOOSTING) and start == (Start("boosting", BOOSTING),)

@@ -44,6 +44,13 @@ def test_only_the_trees_of_a_forest_see_a_part_of_many_rows():
     assert all(other.settings == {**one.settings, "max_samples": 20_000} for one, other in changed)
 
 
+def test_boosting_splits_many_levels_by_sets_only():
+    few, many = (trials(NAMES, 8, "binary", 0, False, levels=levels) for levels in (100, 101))
+    assert {each.settings["native_levels"] for each in few if each.candidate == "boosting"} == {True, False}
+    assert {each.settings["native_levels"] for each in many if each.candidate == "boosting"} == {True}
+    assert [each for each in few if each.candidate != "boosting"] == [each for each in many if each.candidate != "boosting"]
+
+
 @pytest.mark.parametrize(
     "asked, name, settings",
     [

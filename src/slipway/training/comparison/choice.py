@@ -1,4 +1,7 @@
-"""Which of the finalists becomes the challenger: the simplest whose lag behind the best is within its own error."""
+"""Which of the finalists becomes the challenger: the simplest whose lag behind the best is within its own error.
+
+A blend only has to do better than that one: it depends less on what chance favoured in the folds.
+"""
 
 from collections.abc import Sequence
 
@@ -31,11 +34,13 @@ def lag(one: Measured, best: Measured) -> tuple[float, float]:
 
 
 def chosen(finalists: Sequence[Measured], rows: int) -> Measured:
-    """The simplest within one standard error of the best; of equally simple ones the best."""
+    """Of those within one standard error of the best the simplest, or a blend that does better than that one."""
     best = max(finalists, key=lambda each: each.mean)
-    near = []
-    for each in finalists:
-        behind, error = lag(each, best)
-        if each is best or behind <= error:
-            near.append(each)
-    return min(near, key=lambda each: (complexity(each.trial, rows), -each.mean))
+    near = [each for each in finalists if each is best or _within_error(each, best)]
+    simplest = min(near, key=lambda each: (complexity(each.trial, rows), -each.mean))
+    return max([simplest, *(each for each in near if isinstance(each.trial, Blend))], key=lambda each: each.mean)
+
+
+def _within_error(one: Measured, best: Measured) -> bool:
+    behind, error = lag(one, best)
+    return behind <= error

@@ -73,7 +73,7 @@ def settled(
     goal: Goal,
     allowed: Callable[[Trial], bool] = lambda trial: True,
 ) -> Measured:
-    """The trial with the number of iterations that did best; `stages` are its answers by fold and iterations."""
+    """The trial with the number of iterations of the least loss; `stages` are its answers by fold and iterations."""
     if not trial.staged:
         return measured(trial, {fold: answers[0] for fold, answers in stages.items()}, rows, folds, goal)
     steps = sorted({step for answers in stages.values() for step in answers})
@@ -81,7 +81,7 @@ def settled(
     best: tuple[float, int, Answers] | None = None
     for step in steps:
         reached = {fold: answers[_last(answers, step)] for fold, answers in stages.items()}
-        mean = measured(trial, reached, rows, folds, goal.guide).mean
+        mean = measured(trial, reached, rows, folds, goal.loss).mean
         if best is None or mean > best[0]:
             best = mean, step, reached
     assert best is not None

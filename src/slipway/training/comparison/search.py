@@ -26,6 +26,7 @@ from slipway.training.measures.goal import Goal
 
 CELLS = 2_000_000  # that one fit of the first round learns from at most
 MANY = 12_000  # rows
+SMALL = 100_000  # cells; the folds of a larger table are not repeated
 FEW = 5  # trials that are measured on everything
 NEAR = 1.1  # times the quickest, where nothing keeps the bound
 
@@ -130,12 +131,13 @@ def search(
 def rounds(rows: int, columns: int, folds: int, repeated: int, trials: int) -> list[Round]:
     """The rounds for so many rows, columns, folds (`repeated` of the first repeat) and trials.
 
-    A few trials are compared once, on the first repeat.
+    A few trials are compared once, on the first repeat; so are the last few on a table that is not small.
     """
     if trials <= FEW:
         return [Round(repeated, rows, trials)]
     part = max(1_000, min(MANY, CELLS // columns))
-    plan = [Round(min(2, folds), part, trials), Round(repeated, 4 * part, 2 * FEW), Round(folds, rows, FEW)]
+    last = folds if rows * columns <= SMALL else repeated
+    plan = [Round(min(2, folds), part, trials), Round(min(3, repeated), 4 * part, 2 * FEW), Round(last, rows, FEW)]
     return [each for each, later in zip(plan, plan[1:]) if trials > later.most] + plan[-1:]
 
 
@@ -169,7 +171,7 @@ class Halving:
             if number:
                 going = self._survivors(each.most, f"left after round {number} of {len(plan)}")
             if number and number == len(plan) - 1:
-                going = _distinct(trial.refined() for trial in going)
+                going = _distinct(trial.refined(self._iterations(trial)) for trial in going)
             self._round(going, number, plan, workers)
 
     def _quick_enough(self, trials: Sequence[Trial]) -> list[Trial]:
@@ -190,6 +192,11 @@ class Halving:
         kept = sorted([*firsts, *(place for place in range(len(self._done)) if place not in firsts)][:most])
         self._left += [(result, reason) for place, (_, result) in enumerate(self._done) if place not in kept]
         return [self._done[place][0] for place in kept]
+
+    def _iterations(self, trial: Trial) -> int:
+        """How many were best in the round before; 0 where there is no such number."""
+        result = next(result for asked, result in self._done if asked is trial)
+        return 0 if isinstance(result.trial, Blend) else int(result.trial.settings.get("max_iter", 0))
 
     def _round(self, trials: Sequence[Trial], number: int, plan: Sequence[Round], workers: Workers) -> None:
         this = plan[number]

@@ -31,7 +31,7 @@ def with_start(
     """
     if champion is None or (champion.task, champion.target) != (task, problem.target):
         return list(trials), ()
-    known = [*trials, *(trial.refined() for trial in trials)]  # what a search begins with, and what it makes of its finalists
+    known = [*trials, *(trial.refined(0) for trial in trials)]  # what a search begins with, and what it makes of its finalists
     won = tuple(Start(member.candidate, member.settings) for member in champion.members)
     for starts in (won, champion.start):
         found = [_trial(each, task, log_target) for each in starts if each.candidate in problem.candidates]

@@ -39,13 +39,15 @@ class Candidate:
         (estimator, matrix and target learned from, matrix and target held out) → (iterations, answers to the rows held
         out) as one fit goes on, for settings without ``max_iter``; None when no number of iterations is to be chosen.
     refined : callable, optional
-        Settings → those of a finalist, which takes longer to fit.
+        (settings, iterations that were best with them) → those of a finalist, which takes longer to fit.
     share : float
         Part of `search.trials` that it gets: 1 when its settings matter most and it is fast on large tables.
     largest : mapping, optional
         Those of `tried` that make the largest model, for the learning curve; by default the first.
     on_many_rows : mapping
         Settings added when there are more than 100,000 rows.
+    on_many_levels : mapping
+        Settings added when the levels of all categories would make more than 100 columns.
     """
 
     estimator: Callable[[str, Settings, int, Encoding], Any]
@@ -57,10 +59,11 @@ class Candidate:
     drawn: Callable[[np.random.Generator], Settings] | None = None
     trees: Callable[[Settings, int], tuple[int, int]] | None = None
     staged: Callable[[Any, np.ndarray, np.ndarray, np.ndarray, np.ndarray], Iterator[tuple[int, np.ndarray]]] | None = None
-    refined: Callable[[Settings], Settings] | None = None
+    refined: Callable[[Settings, int], Settings] | None = None
     share: float = 0.25
     largest: Settings | None = None
     on_many_rows: Settings = field(default_factory=dict)
+    on_many_levels: Settings = field(default_factory=dict)
     by_class: bool = False
 
     def first(self, task: str) -> tuple[Settings, ...]:

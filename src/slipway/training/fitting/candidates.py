@@ -17,7 +17,8 @@ from slipway.training.fitting.linear import LINEAR
 from slipway.training.fitting.pipelines import loaded
 
 SKEWED = 1.0
-MANY = 100_000
+MANY = 100_000  # rows
+WIDE = 100  # columns of levels
 LOG_TARGET = "log(1 + y)"
 
 
@@ -32,7 +33,7 @@ CANDIDATES = Registry({"linear": LINEAR, "forest": FOREST, "boosting": BOOSTING}
 
 
 def find(problem: Problem) -> None:
-    """Load the candidates that a person brings; modules beside slipway.yaml come first.
+    """Load the candidates that a person brings; modules beside slipway.yaml come first, then those in src/ there.
 
     Raises
     ------
@@ -43,15 +44,16 @@ def find(problem: Problem) -> None:
     """
     own = [name for name in problem.candidates if ":" in name]
     if own:
-        sys.path[:] = [str(problem.folder), *(place for place in sys.path if place != str(problem.folder))]
+        places = [str(place) for place in problem.places]
+        sys.path[:] = [*places, *(place for place in sys.path if place not in places)]
     for name in own:
-        _forget(name.partition(":")[0].partition(".")[0], problem.folder)
+        _forget(name.partition(":")[0].partition(".")[0], problem.places)
         CANDIDATES[name] = loaded(name)
 
 
-def _forget(package: str, folder: Path) -> None:
-    """Have a module beside slipway.yaml imported anew: a notebook may have changed it, another problem have its own."""
-    if PathFinder.find_spec(package, [str(folder)]):
+def _forget(package: str, places: Sequence[Path]) -> None:
+    """Have a module of a person's own imported anew: a notebook may have changed it, another problem have its own."""
+    if package != "slipway" and PathFinder.find_spec(package, [str(place) for place in places]):
         for name in [name for name in sys.modules if name.partition(".")[0] == package]:
             del sys.modules[name]
 
@@ -86,10 +88,10 @@ class Trial:
         """The same with a chosen number of iterations."""
         return replace(self, settings={**self.settings, "max_iter": iterations})
 
-    def refined(self) -> "Trial":
-        """The same as a finalist."""
+    def refined(self, iterations: int) -> "Trial":
+        """The same as a finalist, by the number of iterations that was best so far."""
         refine = CANDIDATES[self.candidate].refined
-        return replace(self, settings=refine(self.settings)) if refine else self
+        return replace(self, settings=refine(self.settings, iterations)) if refine else self
 
     def trees(self, rows: int) -> tuple[int, int]:
         """How many trees, and the most leaves of each."""
@@ -122,14 +124,21 @@ class Blend:
         return f"{trial.candidate} ({', '.join(differ)})" if differ else trial.candidate
 
 
-def trials(candidates: Sequence[str], number: int, task: str, seed: int, log_target: bool, rows: int = 0) -> list[Trial]:
-    """What to compare: of each candidate its share of `number` settings, a quarter of them with a log target too if asked."""
+def trials(
+    candidates: Sequence[str], number: int, task: str, seed: int, log_target: bool, rows: int = 0, levels: int = 0
+) -> list[Trial]:
+    """What to compare: of each candidate its share of `number` settings, a quarter of them with a log target too if asked.
+
+    Where there are many `rows`, or many columns of `levels`, each trial gets what keeps its fits quick.
+    """
     found = []
     for name in candidates:
         candidate = CANDIDATES[name]
         settings = candidate.settings(task, number, seed)
         if rows > MANY:
             settings = [{**each, **candidate.on_many_rows} for each in settings]
+        if levels > WIDE:
+            settings = [{**each, **candidate.on_many_levels} for each in settings]
         found += [Trial(name, each) for each in settings]
         if log_target:
             found += [Trial(name, each, True) for each in settings[: max(1, len(settings) // 4)]]

@@ -146,6 +146,12 @@ def _on_a_line(means: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return line
 
 
+def columns_of_levels(schema: Schema) -> int:
+    """About how many outputs the levels of all categories make, one for each."""
+    numbers = [len(field.levels) for field in schema if field.type == "category"]
+    return sum(number for number in numbers if number <= MOST_LEVELS)
+
+
 def _common(field: Field, codes: np.ndarray, most: int) -> set[int]:
     """The codes of the levels that have enough rows to learn from, at most so many."""
     counts = np.bincount(codes[codes >= 0], minlength=len(field.levels))

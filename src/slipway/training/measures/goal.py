@@ -6,7 +6,8 @@ import numpy as np
 
 from slipway.training.measures.metrics import Scored, best_threshold
 
-SMOOTH = ("rmse", "mae", "r2", "roc_auc", "pr_auc", "log_loss", "brier")
+LOSSES = ("rmse", "mae", "r2", "log_loss", "brier")
+SMOOTH = (*LOSSES, "roc_auc", "pr_auc")
 
 
 @dataclass(frozen=True)
@@ -38,3 +39,8 @@ class Goal:
     def guide(self) -> "Goal":
         """The same by a metric that moves with every answer, not only when one crosses the threshold."""
         return self if self.metric in SMOOTH else replace(self, metric="log_loss")
+
+    @property
+    def loss(self) -> "Goal":
+        """The same by a metric that each answer moves by how far it is off; ranks of few rows say little."""
+        return self if self.metric in LOSSES else replace(self, metric="log_loss")

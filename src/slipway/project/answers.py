@@ -1,0 +1,35 @@
+"""What a repository was made with; `slipway upgrade` makes it again from these."""
+
+import re
+
+import msgspec
+
+
+class Answers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the templates ask.
+
+    Attributes
+    ----------
+    name : str
+        Of the repository, and of the problem.
+    data : str
+        The table that is committed, such as ``data/churn.csv``; empty if none is.
+    vendored : bool
+        Whether the wheel of Slipway is in vendor/.
+    heroku : bool
+        Whether the files for Heroku are there.
+    source : bool
+        Whether Slipway's own source is in src/: only in the repository of Slipway itself.
+    """
+
+    name: str
+    data: str = ""
+    vendored: bool = True
+    heroku: bool = False
+    source: bool = False
+
+    @property
+    def package(self) -> str:
+        """The package in src/ for candidates of one's own."""
+        plain = re.sub(r"\W+", "_", self.name.lower()).strip("_")
+        return plain if plain.isidentifier() else f"model_{plain}"

@@ -25,6 +25,7 @@ USUAL = {
     ".dockerignore",
     ".github/dependabot.yml",
     ".github/workflows/main.yaml",
+    ".github/workflows/release.yaml",
     ".github/workflows/retrain.yaml",
     ".gitignore",
     ".python-version",

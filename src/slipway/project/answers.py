@@ -1,6 +1,8 @@
 """What a repository was made with; `slipway upgrade` makes it again from these."""
 
 import re
+import sys
+from keyword import iskeyword
 
 import msgspec
 
@@ -32,4 +34,5 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def package(self) -> str:
         """The package in src/ for candidates of one's own."""
         plain = re.sub(r"\W+", "_", self.name.lower()).strip("_")
-        return plain if plain.isidentifier() else f"model_{plain}"
+        taken = iskeyword(plain) or plain in sys.stdlib_module_names or plain in ("app", "setup", "slipway", "tests")
+        return plain if plain.isidentifier() and not taken else f"model_{plain}"

@@ -13,6 +13,7 @@ COMMON = (
     ".dockerignore",
     ".github/dependabot.yml",
     ".github/workflows/main.yaml",
+    ".github/workflows/release.yaml",
     ".github/workflows/retrain.yaml",
     ".gitignore",
     ".python-version",

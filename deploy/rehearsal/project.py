@@ -40,20 +40,20 @@ class Project:
         return Project(folder)
 
 
-def make_project(folder: Path) -> Project:
-    """A repository with the files of this checkout as they are now, but no champion; nothing is committed yet."""
+def make_project(folder: Path, source: Path = ROOT) -> Project:
+    """A repository with the files of the checkout `source` as they are now, but no champion; nothing is committed yet."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
+        cwd=source,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file() and not name.startswith("artifacts/"):
+        if (source / name).is_file() and not name.startswith("artifacts/"):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target)
+            shutil.copy(source / name, target)
     for path in (folder / ".github/workflows").glob("*.yaml"):
         path.write_text(played(path.read_text()))
     project = Project(folder)

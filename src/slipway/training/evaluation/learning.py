@@ -22,7 +22,7 @@ PART = 8
 CELLS = 2_000_000
 HELD = 5_000
 SMALL = 0.25  # part of the whole gain
-FEW = 200_000  # cells up to which each size is learned from twice, by other rows
+FEW = 50_000  # cells up to which each size is learned from twice, by other rows
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,7 @@ def test_vendor_can_be_left_for_an_index(folder, run, monkeypatch):
     assert run("upgrade", "--yes", "--index").code == 0
     assert (folder / "requirements.txt").read_text().endswith(f"\nslipway-ml=={__version__} --hash=sha256:{'f' * 64}\n")
     assert list((folder / "vendor").iterdir()) == []
-    assert "vendor" not in (folder / "Dockerfile").read_text()
+    assert "COPY vendor" not in (folder / "Dockerfile").read_text()
     assert "Nothing to change" in run("upgrade").out
 
 

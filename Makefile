@@ -41,7 +41,7 @@ lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, types, workflows, Do
 types: $(VENV)/dev.stamp   ## Check types with mypy --strict
 	$(BIN)/mypy
 
-SCRIPTS = .ci/run .github/propose $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" deploy/ec2/*)
+SCRIPTS = .ci/run $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" deploy/ec2/*)
 
 docs: $(VENV)/dev.stamp   ## Build the documentation as a site in build/site, and check its links
 	$(BIN)/mkdocs build
@@ -83,6 +83,7 @@ lock: $(VENV)/lock.stamp   ## Pin the newest versions of everything in requireme
 	$(LOCK) requirements-release.in -c requirements-train.txt -o requirements-release.txt
 	$(LOCK) requirements.in requirements-train.in requirements-dev.in -c requirements-train.txt -o requirements-dev.txt
 	$(LOCK) requirements-publish.in -c requirements-dev.txt -o requirements-publish.txt
+	$(LOCK) requirements-test.in -c requirements-dev.txt -o requirements-test.txt
 
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upgrade --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url

@@ -1,5 +1,24 @@
-"""For tools that look for this file; what it would say is in pyproject.toml."""
+"""What pyproject.toml cannot say: the locks go into the wheel, for the repositories that `slipway new` makes."""
+
+import shutil
+from pathlib import Path
 
 from setuptools import setup
+from setuptools.command.build_py import build_py
 
-setup()
+LOCKS = ("requirements.txt", "requirements-train.txt", "requirements-test.txt", "requirements-release.txt")
+
+
+class WithLocks(build_py):
+    """Copies the locks to slipway/project/locks/; an editable install reads them where they are."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            folder = Path(self.build_lib, "slipway", "project", "locks")
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in LOCKS:
+                shutil.copyfile(name, folder / name)
+
+
+setup(cmdclass={"build_py": WithLocks})

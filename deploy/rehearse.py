@@ -1,4 +1,9 @@
-"""make rehearse: the whole way to production on this machine, under traffic, without an account, and the next model."""
+"""make rehearse: the whole way to production on this machine, under traffic, without an account, and the next model.
+
+    python deploy/rehearse.py [REPOSITORY]
+
+REPOSITORY is one that `slipway new` made; without it, that of Slipway itself is played, with two of its test files.
+"""
 
 import json
 import os
@@ -19,7 +24,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "deploy")]
 from rehearsal.aws import PASSWORD, Aws, make_aws  # noqa: E402
 from rehearsal.box import IMAGE, Box, build_box, make_box  # noqa: E402
 from rehearsal.containers import Docker  # noqa: E402
-from rehearsal.project import Project, make_project  # noqa: E402
+from rehearsal.project import Project, make_project, pin_base  # noqa: E402
 from rehearsal.registry import USER, Registry, make_registry  # noqa: E402
 from rehearsal.traffic import Traffic, traffic  # noqa: E402
 from rehearsal.workflow import Run, Runner, make_runner  # noqa: E402
@@ -56,14 +61,14 @@ def main() -> None:
     if not docker.reachable():
         sys.exit("rehearse: the Docker engine does not answer. Start it first.")
     with tempfile.TemporaryDirectory(prefix="slipway-rehearsal-", ignore_cleanup_errors=True) as place, ExitStack() as stack:
-        rows = play(docker, Path(place), stack)
+        rows = play(docker, Path(place), stack, Path(sys.argv[1]).resolve() if sys.argv[1:] else ROOT)
     print(table(rows))
     print(f"\nKept for the next run: the image {IMAGE} and the builder's cache.")
     if any(row.found and row.found.failed for row in rows):
         sys.exit("rehearse: requests failed")
 
 
-def play(docker: Docker, place: Path, stack: ExitStack) -> list[Row]:
+def play(docker: Docker, place: Path, stack: ExitStack, source: Path) -> list[Row]:
     """Push a commit, change the model under traffic, revert under traffic."""
     say("A registry for ECR, a server for S3 and STS, a box with nginx and the release program")
     build_box(docker)
@@ -71,9 +76,10 @@ def play(docker: Docker, place: Path, stack: ExitStack) -> list[Row]:
     registry = stack.enter_context(make_registry(docker, PASSWORD, free_port()))
     box = stack.enter_context(make_box(docker, f"{registry.host}/{NAME}", (registry.host, USER, PASSWORD)))
     say("A temporary clone, and two models")
-    project = make_project(place / "project")
-    models = train_two(project, aws)
+    project = make_project(place / "project", source)
+    models = train_two(project, aws, source)
     runner = new_runner(place, aws, registry, box)
+    pin_base(docker, registry, project, runner.place / "docker")
     row = golden_row(project, models[0])
     commit(project, models[0], "The first model")
     rows = [push("first push", runner, project, box, 1, None)]
@@ -114,8 +120,9 @@ def push(what: str, runner: Runner, project: Project, box: Box, number: int, fou
     run: Run = runner.run(project, number, begun=step)
     if run.code:
         sys.exit(f"{run.log}\nrehearse: main.yaml failed")
+    tested = "tested" if run.ran("Test") else "not tested again"
     built = "an image was built" if run.ran("Build") else "no image was built"
-    print(f"  {', '.join(run.jobs)}; {built}", flush=True)
+    print(f"  {', '.join(run.jobs)}; {tested}; {built}", flush=True)
     return line(what, time.monotonic() - start, found, box)
 
 
@@ -125,9 +132,9 @@ def line(what: str, seconds: float, found: Traffic | None, box: Box) -> Row:
         return Row(what, seconds, found, record["digest"], json.load(answer)["bundle"])
 
 
-def train_two(project: Project, aws: Aws) -> list[str]:
-    """Digests of two bundles of the sample problem, both in the remote store, neither in git."""
-    environ = os.environ | aws.environ | {"SLIPWAY_REMOTE": aws.remote, "PYTHONPATH": str(project.folder / "src")}
+def train_two(project: Project, aws: Aws, source: Path) -> list[str]:
+    """Digests of two bundles of the problem, both in the remote store, neither in git."""
+    environ = os.environ | aws.environ | {"SLIPWAY_REMOTE": aws.remote, "PYTHONPATH": str(ROOT / "src")}
 
     def slipway(*arguments: str, **more: str) -> None:
         command = [sys.executable, "-m", "slipway", *arguments]
@@ -135,7 +142,6 @@ def train_two(project: Project, aws: Aws) -> list[str]:
         if done.returncode:
             sys.exit(f"rehearse: slipway {arguments[0]} failed: {done.stderr}")
 
-    shutil.copy(ROOT / "slipway.yaml", project.folder / "slipway.yaml")
     store = LocalStore(project.folder / "artifacts")
     for candidate in ("linear", "boosting"):
         slipway("train", SLIPWAY_CANDIDATES=candidate, **QUICK_TRAINING)

@@ -1,11 +1,11 @@
 """Images of releases, made of this checkout and a small bundle, as main.yaml makes them."""
 
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
 from rehearsal.containers import Docker
+from rehearsal.project import name_base
 from slipway.release.image.labels import labels
 from slipway.store.local import LocalStore
 
@@ -29,14 +29,6 @@ def checkout(folder: Path) -> LocalStore:
     (folder / "slipway.yaml").write_text("name: regression\nsource: table.csv\ntarget: charges\n")
     name_base(folder, BASE)
     return LocalStore(folder / "artifacts")
-
-
-def name_base(folder: Path, base: str) -> None:
-    """Write another base image into the Dockerfile, where Dependabot does."""
-    path = folder / "Dockerfile"
-    text, found = re.subn(r"^FROM \S+ AS base$", f"FROM {base} AS base", path.read_text(), flags=re.MULTILINE)
-    assert found == 1
-    path.write_text(text)
 
 
 def build_release(docker: Docker, folder: Path, tag: str) -> None:

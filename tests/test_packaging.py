@@ -54,6 +54,8 @@ def test_the_wheel_holds_all_of_the_package_and_nothing_else(wheel):
     source = ROOT / "src"
     files = (path for path in (source / "slipway").rglob("*") if path.is_file() and path.suffix != ".pyc")
     assert {path.relative_to(source).as_posix() for path in files} <= names
+    packed = {name.removeprefix("slipway/project/locks/") for name in names if "/locks/" in name}
+    assert packed == {"requirements.txt", "requirements-train.txt", "requirements-test.txt", "requirements-release.txt"}
     assert {name.split("/")[0] for name in names} == {"slipway", f"slipway_ml-{slipway.__version__}.dist-info"}
 
 
@@ -104,7 +106,7 @@ def pins(lock: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("lock", [*LOCKS, "requirements-publish.txt"])
+@pytest.mark.parametrize("lock", [*LOCKS, "requirements-publish.txt", "requirements-test.txt"])
 def test_a_lock_names_all_that_is_wanted_with_hashes_and_no_address(lock):
     text = (ROOT / lock).read_text()
     assert {each.name for each in wanted(lock.replace(".txt", ".in"))} <= set(pins(lock))
@@ -114,7 +116,7 @@ def test_a_lock_names_all_that_is_wanted_with_hashes_and_no_address(lock):
     assert not re.search(r"https?:|file:|index|find-links|/(home|opt|root|tmp|work)/", text)
 
 
-@pytest.mark.parametrize(("small", "large"), [LOCKS[:2], LOCKS[1:]])
+@pytest.mark.parametrize(("small", "large"), [LOCKS[:2], LOCKS[1:], ("requirements-test.txt", LOCKS[2])])
 def test_the_locks_are_one_set(small, large):
     assert {name: versions for name, versions in pins(large).items() if name in pins(small)} == pins(small)
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rehearsal.workflow import played
+from rehearsal.project import played
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".github/workflows"
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))}
 JOBS = [(name, job) for name, workflow in WORKFLOWS.items() for job in workflow["jobs"]]
-MAIN = WORKFLOWS["main.yaml"]
+MAIN, RELEASE = WORKFLOWS["main.yaml"]["jobs"], WORKFLOWS["release.yaml"]["jobs"]
+CALL = ("main.yaml", "release")  # of the other workflow: it has no steps and no machine
 # action → (tag, commit), read from the actions' repositories
 PINS = {
     "actions/checkout": ("v7.0.1", "3d3c42e5aac5ba805825da76410c181273ba90b1"),
@@ -29,14 +30,14 @@ def triggers(workflow: dict) -> dict:
 
 
 def steps(workflow: dict) -> list[dict]:
-    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+    return [step for job in workflow["jobs"].values() for step in job.get("steps", [])]
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_only_pinned_actions_that_must_be_actions(name):
     text = (FOLDER / name).read_text()
     used = re.findall(r"uses: (\S+)@(\S+) # (\S+)", text)
-    assert len(used) == text.count("uses:")
+    assert len(used) == text.count("uses:") - text.count("uses: ./.github/workflows/")
     for action, commit, tag in used:
         assert (tag, commit) == PINS[action]
 
@@ -55,10 +56,11 @@ def test_nothing_is_allowed_unless_a_job_asks_for_it(name):
 @pytest.mark.parametrize(
     "name, job, rights",
     [
-        ("main.yaml", "integration", {"contents": "read"}),
-        ("main.yaml", "end-to-end", {"contents": "read"}),
-        ("main.yaml", "settings", {}),
-        ("main.yaml", "delivery", {"contents": "read", "id-token": "write"}),
+        ("main.yaml", "release", {"contents": "read", "id-token": "write"}),
+        ("release.yaml", "tested", {"contents": "read", "id-token": "write"}),
+        ("release.yaml", "integration", {"contents": "read"}),
+        ("release.yaml", "end-to-end", {"contents": "read"}),
+        ("release.yaml", "delivery", {"contents": "read", "id-token": "write"}),
         ("main.yaml", "approval", {}),
         ("main.yaml", "deployment", {}),
         ("main.yaml", "journal", {"contents": "read", "id-token": "write"}),
@@ -69,7 +71,7 @@ def test_rights_are_the_least(name, job, rights):
     assert WORKFLOWS[name]["jobs"][job]["permissions"] == rights
 
 
-@pytest.mark.parametrize("name, job", JOBS)
+@pytest.mark.parametrize("name, job", [each for each in JOBS if each != CALL])
 def test_every_job_ends_some_day(name, job):
     assert 0 < WORKFLOWS[name]["jobs"][job]["timeout-minutes"] <= 120
 
@@ -82,34 +84,93 @@ def test_a_checkout_leaves_no_credential_behind(name):
 
 
 def test_the_jobs_have_the_names_that_people_know_and_come_one_after_the_other():
-    assert {name: job["name"] for name, job in MAIN["jobs"].items()} == {
+    assert {name: job["name"] for name, job in (RELEASE | MAIN).items()} == {
+        "tested": "Tested Before",
         "integration": "Continuous Integration",
         "end-to-end": "End-to-end Tests",
-        "settings": "Settings",
         "delivery": "Continuous Delivery",
+        "release": "Release",
         "approval": "Approval",
         "deployment": "Continuous Deployment",
         "journal": "Release journal",
     }
-    assert MAIN["jobs"]["delivery"]["needs"] == ["integration", "end-to-end", "settings"]
-    assert MAIN["jobs"]["approval"]["needs"] == ["integration", "settings"]
-    assert MAIN["jobs"]["deployment"]["needs"] == ["integration", "delivery", "approval"]
+    assert RELEASE["integration"]["needs"] == RELEASE["end-to-end"]["needs"] == "tested"
+    assert RELEASE["delivery"]["needs"] == ["tested", "integration", "end-to-end"]
+    assert MAIN["approval"]["needs"] == "release"
+    assert MAIN["deployment"]["needs"] == ["release", "approval"]
+
+
+def test_main_calls_the_workflow_that_tests_and_delivers():
+    """By name, secrets of the environment `release` would be empty there: only inherited ones are replaced by them."""
+    call = MAIN["release"]
+    assert call["uses"] == "./.github/workflows/release.yaml"
+    assert (call["with"], call["secrets"]) == ({"commit": "${{ inputs.commit }}"}, "inherit")
+    assert triggers(WORKFLOWS["release.yaml"]).keys() == {"workflow_call"}
+    outputs = triggers(WORKFLOWS["release.yaml"])["workflow_call"]["outputs"]
+    assert {name: each["value"] for name, each in outputs.items()} == {
+        "commit": "${{ jobs.tested.outputs.commit }}",
+        "key": "${{ jobs.tested.outputs.key || jobs.delivery.outputs.key }}",
+        "digest": "${{ jobs.tested.outputs.digest || jobs.delivery.outputs.digest }}",
+    }
+
+
+def test_an_image_that_passed_these_tests_is_neither_tested_nor_delivered_again():
+    """Delivery needs both jobs that test, and what needs a skipped job is skipped; a failed one ends it, too."""
+    for job in ("integration", "end-to-end"):
+        assert RELEASE[job]["if"] == "needs.tested.outputs.digest == ''"
+    for call in ("always()", "cancelled()", "failure()"):
+        assert call not in RELEASE["delivery"]["if"]
+    assert MAIN["approval"]["if"].startswith(
+        "!cancelled() && needs.release.result == 'success' && needs.release.outputs.digest != '' && "
+    )
+    assert MAIN["deployment"]["if"].startswith("!cancelled() && needs.approval.result == 'success' && ")
+
+
+def test_whoever_asks_whether_it_was_tested_may_only_read_and_runs_the_release_program_alone():
+    job = RELEASE["tested"]
+    role, asking = (step for step in job["steps"] if step.get("id") in ("role", "known"))
+    assert role["with"] == {
+        "aws-region": "${{ vars.AWS_REGION || secrets.AWS_REGION }}",
+        "role-to-assume": "${{ vars.AWS_READ_ROLE_ARN }}",
+    }
+    assert asking["if"] == "steps.role.outcome == 'success'"
+    assert role["continue-on-error"] and asking["continue-on-error"], "whoever cannot ask tests"
+    assert "environment" not in job, "nothing that pushes is within reach"
+    programs = re.findall(r"(?:python3?|make|bash|pip)\b.*", "\n".join(step.get("run", "") for step in job["steps"]))
+    assert programs and all(line.startswith("python3 -m slipway.release ") for line in programs)
+
+
+def test_only_the_delivery_notes_that_an_image_passed_and_only_after_the_tests():
+    noting = [(name, step) for name, job in (RELEASE | MAIN).items() for step in job.get("steps", []) if "--note" in str(step)]
+    [(job, step)] = noting
+    assert job == "delivery" and step == RELEASE["delivery"]["steps"][-1]
+    assert "if" not in step and {"integration", "end-to-end"} < set(RELEASE["delivery"]["needs"])
+
+
+def test_jobs_that_may_write_are_in_the_environment_that_is_restricted_to_main():
+    found = {(name, job) for name, job in JOBS if WORKFLOWS[name]["jobs"][job].get("environment") == "release"}
+    assert found == {("release.yaml", "delivery"), ("main.yaml", "journal"), ("retrain.yaml", "retrain")}
+    taking = {(name, job) for name, job in JOBS if "AWS_ROLE_ARN }}" in str(WORKFLOWS[name]["jobs"][job].get("steps"))}
+    assert taking - {("release.yaml", "tested")} == found
 
 
 def test_a_revert_goes_live_without_the_store():
     """Once the image is found, no step before the deployment installs anything or asks S3."""
-    later = [step for step in MAIN["jobs"]["delivery"]["steps"] if re.search("pip|slipway pull", step.get("run", ""))]
+    later = [step for step in RELEASE["delivery"]["steps"] if re.search("pip|slipway pull", step.get("run", ""))]
     assert later and all(step.get("if") == "steps.found.outputs.digest == ''" for step in later)
 
 
-@pytest.mark.parametrize("job", ["settings", "delivery", "approval", "deployment", "journal"])
+@pytest.mark.parametrize("job", ["delivery", "approval", "deployment", "journal"])
 def test_a_pull_request_and_another_branch_never_deploy(job):
-    assert MAIN["jobs"][job]["if"].endswith("github.event_name != 'pull_request' && github.ref == 'refs/heads/main'")
+    condition = "github.event_name != 'pull_request' && github.ref == 'refs/heads/main'"
+    assert (RELEASE | MAIN)[job]["if"].endswith(f" && {condition}")
+    [settings] = (step for step in RELEASE["tested"]["steps"] if step.get("id") == "settings")
+    assert settings["if"] == condition
 
 
 def look_for_settings(folder: Path, **settings: str) -> tuple[str, str]:
-    """Run the step of the job Settings; what it outputs, and the job summary."""
-    [step] = MAIN["jobs"]["settings"]["steps"]
+    """Run the step that looks for settings; what it outputs, and the job summary."""
+    [step] = (step for step in RELEASE["tested"]["steps"] if step.get("id") == "settings")
     files = {"GITHUB_OUTPUT": folder / "output", "GITHUB_STEP_SUMMARY": folder / "summary"}
     for path in files.values():
         path.touch()
@@ -152,9 +213,8 @@ def test_a_repository_without_a_box_is_told_that_nothing_is_released(tmp_path, s
 )
 def test_one_setting_of_aws_is_enough_for_the_delivery_to_ask_for_the_others(tmp_path, name):
     assert look_for_settings(tmp_path, **{name: "x"}) == ("found=true\n", "")
-    for job in ("delivery", "approval"):
-        assert MAIN["jobs"][job]["if"].startswith("needs.settings.outputs.found == 'true' && ")
-    names = [step["name"] for step in MAIN["jobs"]["delivery"]["steps"]]
+    assert RELEASE["delivery"]["if"].startswith("needs.tested.outputs.settings == 'true' && ")
+    names = [step["name"] for step in RELEASE["delivery"]["steps"]]
     assert names.index("Check the settings") < names.index("Take the role, or the keys")
 
 
@@ -164,17 +224,17 @@ def test_beside_heroku_a_setting_of_the_registry_asks_for_a_release(tmp_path, na
 
 
 def test_the_journal_tells_how_a_deployment_ended_and_nothing_waits_for_it():
-    job = MAIN["jobs"]["journal"]
-    assert job["needs"] == ["integration", "delivery", "approval", "deployment"]
-    assert job["if"].startswith("always() && needs.delivery.result == 'success' && ")
+    job = MAIN["journal"]
+    assert job["needs"] == ["release", "approval", "deployment"]
+    assert job["if"].startswith("always() && needs.release.result == 'success' && needs.release.outputs.digest != '' && ")
     assert job["steps"][-1]["env"]["OUTCOME"] == (
         "${{ needs.approval.result == 'success' && needs.deployment.result || 'rejected' }}"
     )
-    assert all("journal" not in each.get("needs", "") for each in MAIN["jobs"].values())
+    assert all("journal" not in each.get("needs", "") for each in MAIN.values())
 
 
 def test_every_python_that_is_declared_is_tested_and_lint_runs_once():
-    job = MAIN["jobs"]["integration"]
+    job = RELEASE["integration"]
     pythons = job["strategy"]["matrix"]["python"]
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
     assert [each.removeprefix("Programming Language :: Python :: ") for each in declared] == pythons
@@ -192,63 +252,54 @@ def test_every_python_that_is_declared_is_tested_and_lint_runs_once():
 
 
 def test_the_browser_and_the_containers_are_tested_beside_the_integration_and_delivery_needs_both():
-    job = MAIN["jobs"]["end-to-end"]
-    assert "needs" not in job and "if" not in job, "a pull request is tested too, and nothing waits"
+    job = RELEASE["end-to-end"]
+    assert job["needs"] == "tested", "a pull request is tested too, and nothing else waits"
     assert [step["run"] for step in job["steps"] if step["name"].startswith("Test")] == ["make e2e JUNIT=report.xml"]
-    assert job["steps"][-1] == MAIN["jobs"]["integration"]["steps"][-2], "both report their tests"
-    assert "end-to-end" in MAIN["jobs"]["delivery"]["needs"] and "delivery" in MAIN["jobs"]["deployment"]["needs"]
+    assert job["steps"][-1] == RELEASE["integration"]["steps"][-2], "both report their tests"
 
 
-def test_act_plays_all_of_main_but_the_job_that_plays_it():
+def test_act_plays_all_but_the_job_that_plays_it():
     """The word `queue` is the other difference: act plays no concurrency, and refuses the word."""
-    copy = yaml.safe_load(played((FOLDER / "main.yaml").read_text()))
-    whole = yaml.safe_load((FOLDER / "main.yaml").read_text())
-    del whole["jobs"]["end-to-end"]
-    whole["jobs"]["delivery"]["needs"].remove("end-to-end")
-    del whole["jobs"]["deployment"]["concurrency"]["queue"]
-    assert copy == whole
+    copies = {name: yaml.safe_load(played((FOLDER / name).read_text())) for name in WORKFLOWS}
+    whole = {name: yaml.safe_load((FOLDER / name).read_text()) for name in WORKFLOWS}
+    del whole["release.yaml"]["jobs"]["end-to-end"]
+    whole["release.yaml"]["jobs"]["delivery"]["needs"].remove("end-to-end")
+    del whole["main.yaml"]["jobs"]["deployment"]["concurrency"]["queue"]
+    assert copies == whole
 
 
-def test_every_other_workflow_is_played_as_it_is():
-    for name in set(WORKFLOWS) - {"main.yaml"}:
-        assert played((FOLDER / name).read_text()) == (FOLDER / name).read_text()
-
-
-def test_an_earlier_commit_is_chosen_alike_by_both_jobs_that_test_and_every_job_works_on_it():
-    assert triggers(MAIN)["workflow_dispatch"]["inputs"]["commit"]["default"] == ""
-    integration, beside, *others = (MAIN["jobs"][name] for name in ("integration", "end-to-end", "delivery", "journal"))
-    assert integration["outputs"] == {"commit": "${{ steps.commit.outputs.commit }}"}
-    assert integration["steps"][0] == beside["steps"][0]
-    for job in (integration, beside):
-        assert job["steps"][1]["env"] == {"COMMIT": "${{ inputs.commit }}"}
-        assert "slipway.release commit" in job["steps"][1]["run"] and "git checkout" in job["steps"][1]["run"]
-    for job in others:
+def test_an_earlier_commit_is_chosen_once_and_every_job_works_on_it():
+    assert triggers(WORKFLOWS["main.yaml"])["workflow_dispatch"]["inputs"]["commit"]["default"] == ""
+    choosing = RELEASE["tested"]["steps"][1]
+    assert choosing["env"] == {"COMMIT": "${{ inputs.commit }}"}
+    assert "slipway.release commit" in choosing["run"] and "git checkout" in choosing["run"]
+    others = [(RELEASE[name], "tested") for name in ("integration", "end-to-end", "delivery")] + [(MAIN["journal"], "release")]
+    for job, chooser in others:
         first, second = job["steps"][:2]
         assert first["with"]["fetch-depth"] == 0
         assert second["if"] == "inputs.commit != ''" and "git checkout" in second["run"]
-        assert second["env"] == {"COMMIT": "${{ needs.integration.outputs.commit }}"}
-    assert "GITHUB_SHA" not in (FOLDER / "main.yaml").read_text()
+        assert second["env"] == {"COMMIT": f"${{{{ needs.{chooser}.outputs.commit }}}}"}
+    assert all("GITHUB_SHA" not in (FOLDER / name).read_text() for name in ("main.yaml", "release.yaml"))
 
 
 def test_only_what_is_in_the_image_deploys():
-    assert triggers(MAIN)["push"] == {
+    assert triggers(WORKFLOWS["main.yaml"])["push"] == {
         "branches": ["main"],
         "paths-ignore": ["**.md", "docs/**", "examples/**", "LICENSE"],
     }
-    from slipway.release.image.key import INPUTS
-
-    assert not any(name.endswith(".md") or name.startswith(("docs", "examples", "LICENSE")) for name in INPUTS)
+    names = [line[1:] for line in (ROOT / ".dockerignore").read_text().split() if line.startswith("!")]
+    assert not any(name.endswith(".md") or name.startswith(("docs", "examples", "LICENSE")) for name in names)
 
 
 def test_the_box_gets_no_code_no_secret_and_one_command():
-    job = MAIN["jobs"]["deployment"]
+    job = MAIN["deployment"]
     assert job["runs-on"] == ["self-hosted", "slipway"]
     assert [list(step) for step in job["steps"]] == [["name", "env", "run"]]
     [step] = job["steps"]
     assert step["env"] == {
-        "DIGEST": "${{ needs.delivery.outputs.digest }}",
-        "KEY": "${{ needs.delivery.outputs.key }}",
-        "COMMIT": "${{ needs.integration.outputs.commit }}",
+        "DIGEST": "${{ needs.release.outputs.digest }}",
+        "KEY": "${{ needs.release.outputs.key }}",
+        "COMMIT": "${{ needs.release.outputs.commit }}",
     }
     assert "sudo --non-interactive /usr/local/sbin/slipway-release |" in step["run"]
     assert "secrets." not in yaml.safe_dump(job)
@@ -257,14 +308,13 @@ def test_the_box_gets_no_code_no_secret_and_one_command():
 def test_a_release_that_waits_for_approval_holds_nothing():
     """Its own revert overtakes it: runs on main share no group, and the job that waits is in none."""
     each_run_alone = "main-${{ github.event_name == 'pull_request' && github.ref || github.run_id }}"
-    assert MAIN["concurrency"] == {"group": each_run_alone, "cancel-in-progress": True}
-    assert [name for name, job in MAIN["jobs"].items() if "environment" in job] == ["approval"]
-    assert MAIN["jobs"]["approval"]["environment"] == "production"
-    assert [name for name, job in MAIN["jobs"].items() if "concurrency" in job] == ["deployment"]
+    assert WORKFLOWS["main.yaml"]["concurrency"] == {"group": each_run_alone, "cancel-in-progress": True}
+    assert [name for name, job in MAIN.items() if job.get("environment") == "production"] == ["approval"]
+    assert [name for name, job in (RELEASE | MAIN).items() if "concurrency" in job] == ["deployment"]
 
 
 def test_deployments_come_one_after_the_other_and_none_is_cancelled():
-    assert MAIN["jobs"]["deployment"]["concurrency"] == {
+    assert MAIN["deployment"]["concurrency"] == {
         "group": "deployment",
         "cancel-in-progress": False,
         "queue": "max",
@@ -274,11 +324,11 @@ def test_deployments_come_one_after_the_other_and_none_is_cancelled():
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_only_the_deployment_runs_on_a_machine_of_ours(name):
     for job_name, job in WORKFLOWS[name]["jobs"].items():
-        assert job["runs-on"] == "ubuntu-latest" or (name, job_name) == ("main.yaml", "deployment")
+        assert (name, job_name) in (CALL, ("main.yaml", "deployment")) or job["runs-on"] == "ubuntu-latest"
 
 
 def test_every_setting_of_the_tutorials_works_as_a_secret():
-    text = (FOLDER / "main.yaml").read_text() + (FOLDER / "retrain.yaml").read_text()
+    text = "".join((FOLDER / name).read_text() for name in ("main.yaml", "release.yaml", "retrain.yaml"))
     for name in (
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A stand-in for GitHub: as a program it answers what .github/propose asks of `gh`, and keeps it in a file beside itself."""
+"""A stand-in for GitHub: as a program it answers what a proposal asks of `gh`, and keeps it in a file beside itself."""
 
 import argparse
 import json
@@ -72,8 +72,9 @@ def _api(github: GitHub, arguments: list[str]) -> str:
     asked = parser.parse_args(arguments)
     address = urlsplit(asked.path)
     fields = dict(each.split("=", 1) for each in asked.fields)
-    for name, _, file in (each.partition("=@") for each in asked.files):
-        fields[name] = Path(file).read_text()
+    if asked.files:
+        assert asked.files == ["body=@-"]
+        fields["body"] = sys.stdin.read()
     answer = _answer(github, asked.method, address.path, parse_qs(address.query), fields)
     return FILTERS[asked.jq](answer)
 

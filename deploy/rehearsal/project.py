@@ -1,13 +1,19 @@
 """A throw-away repository: this checkout's files, commits of its own."""
 
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from rehearsal.box import ROOT
+from rehearsal.containers import Docker
+from rehearsal.registry import USER, Registry
 
 AUTHOR = ("-c", "user.name=rehearsal", "-c", "user.email=rehearsal@example.com", "-c", "commit.gpgsign=false")
+BASE = re.compile(r"^FROM (?P<image>\S+) AS base$", re.MULTILINE)
+NEWER_THAN_ACT = re.compile(r"^ +queue: max.*\n", re.MULTILINE)  # act plays no concurrency, and refuses the word
+END_TO_END = re.compile(r"^  end-to-end:.*\n(?:(?:   .*)?\n)+", re.MULTILINE)  # the job that plays these workflows
 
 
 @dataclass(frozen=True)
@@ -34,20 +40,55 @@ class Project:
         return Project(folder)
 
 
-def make_project(folder: Path) -> Project:
-    """A repository with the files of this checkout as they are now, but no champion; nothing is committed yet."""
+def make_project(folder: Path, source: Path = ROOT) -> Project:
+    """A repository with the files of the checkout `source` as they are now, but no champion; nothing is committed yet."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
+        cwd=source,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file() and not name.startswith("artifacts/"):
+        if (source / name).is_file() and not name.startswith("artifacts/"):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target)
+            shutil.copy(source / name, target)
+    for path in (folder / ".github/workflows").glob("*.yaml"):
+        path.write_text(played(path.read_text()))
     project = Project(folder)
     project.git("init", "--quiet", "--initial-branch", "main")
     return project
+
+
+def name_base(folder: Path, image: str) -> None:
+    """Write another base image into the Dockerfile, where Dependabot does."""
+    path = folder / "Dockerfile"
+    text, found = BASE.subn(f"FROM {image} AS base", path.read_text())
+    assert found == 1
+    path.write_text(text)
+
+
+def pin_base(docker: Docker, registry: Registry, project: Project, login: Path) -> None:
+    """Name the base image by a digest, if the Dockerfile does not: without one, every commit is tested anew.
+
+    The image goes to the `registry`, where an engine without the internet finds it; `login` is the folder of Docker's
+    settings that may then push and pull there.
+    """
+    found = BASE.search((project.folder / "Dockerfile").read_text())
+    assert found is not None
+    if "@" in found["image"]:
+        return
+    if docker("image", "inspect", found["image"], check=False).returncode:
+        docker("pull", found["image"])
+    name = f"{registry.host}/base"
+    docker("tag", found["image"], f"{name}:1")
+    docker("--config", login, "login", "--username", USER, "--password-stdin", registry.host, input=registry.password)
+    docker("--config", login, "push", f"{name}:1")
+    digests = docker.inspect(f"{name}:1")["RepoDigests"]
+    name_base(project.folder, next(each for each in digests if each.startswith(f"{name}@")))
+
+
+def played(workflow: str) -> str:
+    """The copy of a workflow that act plays: without the job that would play it again, and without the word act refuses."""
+    return NEWER_THAN_ACT.sub("", END_TO_END.sub("", workflow)).replace("integration, end-to-end]", "integration]")

@@ -54,3 +54,9 @@ class ReleaseError(SlipwayError):
     """A release cannot be made, or cannot go live."""
 
     exit_code = 7
+
+
+class ProjectError(SlipwayError):
+    """A repository cannot be made, or brought to another version."""
+
+    exit_code = 8

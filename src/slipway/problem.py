@@ -198,6 +198,11 @@ class Problem(Struct, frozen=True, kw_only=True):
         """The columns that are not learned from."""
         return {self.target, *self.id, *self.group, *self.drop}
 
+    @property
+    def places(self) -> tuple[Path, Path]:
+        """Where modules of a person's own are looked for: beside the problem file, then in src/ there."""
+        return self.folder, self.folder / "src"
+
     def markers(self, column: str) -> tuple[str, ...]:
         """Further texts that mean a missing cell in this column."""
         return (*self.missing.get(EVERY_COLUMN, ()), *self.missing.get(column, ()))

@@ -42,7 +42,7 @@ def roles() -> Iterator[Callable[..., dict]]:
             name = f"stack{len(boto3.client('cloudformation').list_stacks()['StackSummaries'])}"
             parameters |= {"OidcProviderArn": PROVIDER, "ImageRepository": name}
             create(name, "foundation", parameters)
-            return {logical: trust(made(name)[logical]) for logical in ("DeliveryRole", "BoxRole")}
+            return {logical: trust(made(name)[logical]) for logical in ("DeliveryRole", "ReadRole", "BoxRole")}
 
         yield make
 

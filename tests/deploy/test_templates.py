@@ -26,6 +26,7 @@ DELIVERY = {
     "Bucket": {"s3:ListBucket"},
     "${Bucket.Arn}/artifacts/*": {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
 }
+READ = {"*": {"ecr:GetAuthorizationToken"}, "Repository": {"ecr:BatchGetImage"}}
 BOX = {
     "*": {
         "ecr:GetAuthorizationToken",
@@ -67,7 +68,7 @@ def test_a_template_can_be_sent_inline(path):
     assert path.stat().st_size <= INLINE_LIMIT
 
 
-@pytest.mark.parametrize(("role", "rights"), [("DeliveryRole", DELIVERY), ("BoxRole", BOX)])
+@pytest.mark.parametrize(("role", "rights"), [("DeliveryRole", DELIVERY), ("ReadRole", READ), ("BoxRole", BOX)])
 def test_a_role_has_exactly_the_rights_it_needs(foundation, role, rights):
     found: dict[str, set[str]] = {}
     for policy in foundation[role]["Policies"]:

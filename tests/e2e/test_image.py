@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from bundles import ROWS, make_bundle
-from images import BASE, checkout, derive, name_base, push
+from images import BASE, checkout, derive, push
 from rehearsal.containers import Docker
-from rehearsal.project import Project
+from rehearsal.project import Project, name_base
 from slipway.release.image.key import release_key
 
 pytestmark = pytest.mark.docker

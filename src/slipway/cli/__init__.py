@@ -12,6 +12,7 @@ from slipway.errors import SlipwayError
 
 # name → (module, what it does)
 COMMANDS = {
+    "new": ("slipway.cli.new", "Make a repository for a model."),
     "init": ("slipway.cli.init", "Write a commented slipway.yaml for a table."),
     "check": ("slipway.cli.check", "Compare a table with the champion's schema."),
     "load": ("slipway.cli.load", "Fill a MongoDB collection from a table."),
@@ -26,12 +27,13 @@ COMMANDS = {
     "push": ("slipway.cli.push", "Copy the champion and the journal to the remote store."),
     "pull": ("slipway.cli.pull", "Fetch a bundle from the remote store."),
     "doctor": ("slipway.cli.doctor", "Report what is missing for production."),
+    "upgrade": ("slipway.cli.upgrade", "Bring a repository to this version of Slipway."),
     "sample": ("slipway.cli.sample", "Write a sample table."),
 }
 EPILOG = """\b
 Exit codes: 0 done (a verdict of "kept" is a result, not an error); 1 unexpected; 2 wrong usage;
 3 the problem file or a setting; 4 the table; 5 no champion, a bundle or the store; 6 the service; 7 a release, or what
-slipway doctor found; 130 Ctrl-C; 143 SIGTERM.
+slipway doctor found; 8 a repository that cannot be made or upgraded, or a conflict in it; 130 Ctrl-C; 143 SIGTERM.
 """
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,22 +18,25 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("table")
+@click.argument("table", required=False)
 @options.problem
-def command(table: str, path: str | None) -> None:
+def command(table: str | None, path: str | None) -> None:
     """Compare TABLE with the champion's schema, column by column (before the first champion: with the source's).
 
-    TABLE is a CSV or Parquet file, a quoted glob of them, or s3://bucket/key with a glob in its key. Exit code 4 means that
-    rows cannot be answered as they are. Columns that are not fields are reported and ignored.
+    Without TABLE it is the problem's source, fetched first if it is not there. TABLE is a CSV or Parquet file, a quoted glob
+    of them, or s3://bucket/key with a glob in its key. Exit code 4 means that rows cannot be answered as they are. Columns
+    that are not fields are reported and ignored.
 
     \b
     Example:
+      slipway check
       slipway check new-patients.csv
       slipway check "s3://clinic/2026-*/*.parquet"
     """
     from slipway.model.contents import schema_of
     from slipway.problem import load_problem
     from slipway.sources.batches import frame_of
+    from slipway.sources.fetch import fetch
     from slipway.sources.source import open_location, open_source
     from slipway.store.local import open_store
     from slipway.table.audit import audit
@@ -40,15 +44,18 @@ def command(table: str, path: str | None) -> None:
     from slipway.table.rules import rules_of
 
     problem = load_problem(path)
-    tested = open_location(table, Path())
+    source = ", ".join(problem.source)
+    if table is None:
+        fetch(problem, partial(click.echo, err=True))
+    tested = open_source(problem) if table is None else open_location(table, Path())
     store = open_store(problem.folder)
     pointer = store.pointer()
     if pointer:
         schema, by = schema_of(store.bundle(pointer.digest)), f"champion {pointer.digest[:12]}"
     else:
-        by = ", ".join(problem.source)
+        by = source
         schema = infer_schema(frame_of(open_source(problem), by), problem)
-    frame = frame_of(tested, table)
+    frame = frame_of(tested, table or source)
     found = audit(frame, rules_of(schema, problem), problem.unlearned | schema.unlearned)
     for finding in found:
         click.echo(f"{finding.column}: {finding.says}")
@@ -56,7 +63,7 @@ def command(table: str, path: str | None) -> None:
         click.echo(remark)
     rows = "1 row" if len(frame) == 1 else f"{len(frame):,} rows"
     findings = "1 finding" if len(found) == 1 else f"{len(found)} findings"
-    click.echo(f"{table}: {rows}, {findings} against the schema of {by}")
+    click.echo(f"{table or source}: {rows}, {findings} against the schema of {by}")
     if pointer is None:
         click.echo(
             f"There is no champion yet: the table was compared with the source, {by}. From the same table nothing can differ."

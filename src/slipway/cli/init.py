@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +56,28 @@ def command(
     """
     if output.exists() and not force:
         raise ProblemError(f"{output}: already exists", "Add --force to overwrite it, or --output to write another")
+    text, say = problem_for(table, target, output, ids, positive, task, name)
+    _write(output, text)
+    say()
+
+
+def problem_for(
+    table: str,
+    target: str,
+    output: Path,
+    ids: Sequence[str] = (),
+    positive: str | None = None,
+    task: str | None = None,
+    name: str | None = None,
+    moved: Mapping[str, str] | None = None,
+) -> tuple[str, Callable[[], None]]:
+    """The text of slipway.yaml at `output` for a table, and what tells a person about it once it is written.
+
+    Parameters
+    ----------
+    moved : mapping, optional
+        Settings on where the table will be, if that is not where it is now: source, and the command under fetch.
+    """
     from slipway.problem import read_problem
     from slipway.table.inference import features, read_target
     from slipway.training.inspection.problem_file import problem_text
@@ -66,7 +88,8 @@ def command(
     collection = named(table, "the table", _server) if is_collection(table) else None
     origin: dict[str, Any] = _section(table, collection) if collection else {"source": _source(table, output)}
     name = name or _name(table, collection)
-    given = {"name": name, **origin, "target": target, "positive": positive, "task": task, "id": list(ids)}
+    now = {"source": str(Path(table).resolve())} if moved and "source" in moved else {}  # the folder may not be there yet
+    given = {"name": name, **origin, **now, "target": target, "positive": positive, "task": task, "id": list(ids)}
     draft = read_problem(yaml.safe_dump({key: value for key, value in given.items() if value}), output, {})
     sample, unfit = _from_collection(draft, collection, {target, *ids}) if collection else (_sample(draft), {})
     written = read_as_written(sample.table.to_pandas())
@@ -75,18 +98,21 @@ def command(
     findings = profile(written, read, ids)
     if unfit:
         origin["mongodb"]["fields"] = {column: column for column in written.frame.columns}
-    written_so = partial(problem_text, draft, _origin(draft, origin, unfit), read, written, findings)
+    written_so = partial(problem_text, draft, _origin(draft, origin | dict(moved or {}), unfit), read, written, findings)
     learned = [finding.name for finding in findings if finding.use == "feature"]
     found = review(sample.table.to_pandas(date_as_object=False), read_problem(written_so(), output, {}), learned)
     text = written_so(found.order)
     read_problem(text, output, {})
-    _write(output, text)
-    _say(sample.seen, read, written, findings, unfit)
-    if found.order:
-        _say_order(found.order)
-    _say_next(output, written, [read.name, *learned])
-    if collection and not os.environ.get(draft.mongodb.url):
-        click.echo(f"Before that, set {draft.mongodb.url} to the URL of the server.")
+
+    def say() -> None:
+        _say(sample.seen, read, written, findings, unfit)
+        if found.order:
+            _say_order(found.order)
+        _say_next(output, written, [read.name, *learned])
+        if collection and not os.environ.get(draft.mongodb.url):
+            click.echo(f"Before that, set {draft.mongodb.url} to the URL of the server.")
+
+    return text, say
 
 
 def _name(table: str, collection: Named | None) -> str:
@@ -156,7 +182,7 @@ def _origin(draft: "problem.Problem", origin: Mapping[str, Any], unfit: Mapping[
     """The lines on where the table is."""
     from slipway.training.inspection.problem_file import scalar, shown
 
-    lines = [f"source: {scalar(origin['source'])}"]
+    lines = [f"{key}: {scalar(origin[key])}" for key in ("source", "fetch") if key in origin]
     if "mongodb" in origin:
         lines += [f"# The URL of the server is in the environment variable {draft.mongodb.url}"]
         if unfit:

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from slipway.errors import ReleaseError, SlipwayError
@@ -12,34 +13,22 @@ from slipway.release.image.commit import chosen_commit
 from slipway.release.image.key import earlier_keys, release_key
 from slipway.release.image.labels import labels
 from slipway.release.image.registry import find_image
-from slipway.release.image.workflow_settings import require_settings
+from slipway.release.image.tested import key_of_tests, note_passed, passed
+from slipway.release.workflow.junit import summary
+from slipway.release.workflow.proposal import propose
+from slipway.release.workflow.requirements import store_requirements
+from slipway.release.workflow.workflow_settings import require_settings
 from slipway.store.local import open_store
+
+HERE = Path()
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m slipway.release", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    chosen = commands.add_parser("commit", help="the full SHA of the commit to release; fails if it is not on main")
-    chosen.add_argument("name", help="a commit; empty for the one checked out")
-    commands.add_parser("key", help="the release key of this commit: the tag of its image")
-    commands.add_parser("labels", help="the labels of the champion's image, one per line")
-    told = commands.add_parser("settings", help="fail if a setting of the workflow is missing, and say where to set it")
-    told.add_argument("--store", action="store_true", help="check only the settings of the remote store")
-    found = commands.add_parser("find", help="the digest of this commit's image in the registry; empty if there is none")
-    found.add_argument("--required", action="store_true", help="fail if there is none")
-    cache = commands.add_parser("cache", help="the newest image of an earlier commit in the registry; empty if there is none")
-    for command in (found, cache):
-        command.add_argument("registry", help="host, as in AWS_ECR_LOGIN_URI")
-        command.add_argument("name", help="repository, as in ECR_REPOSITORY_NAME")
-    made = commands.add_parser("build", help="write the release program for the box")
-    made.add_argument("target", type=Path)
-    audited = commands.add_parser("audit", help="known holes in the locked libraries; fails if one of them serves")
-    audited.add_argument("report", type=Path, help="what pip-audit --format json wrote")
-    asked = parser.parse_args()
+    asked = _parser().parse_args()
     try:
         for line in _answer(asked):
-            print(line)
+            print(line, flush=True)
     except SlipwayError as error:
         mark = "::error::" if "GITHUB_ACTIONS" in os.environ else "slipway: "
         for line in str(error).splitlines():
@@ -47,32 +36,90 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
-def _answer(asked: argparse.Namespace) -> list[str]:
-    here = Path()
-    if asked.command == "commit":
-        return [chosen_commit(here, asked.name)]
-    if asked.command == "key":
-        return [release_key(here)]
-    if asked.command == "audit":
-        return audit(asked.report, here)
-    if asked.command == "labels":
-        return [f"{name}={value}" for name, value in labels(open_store(here)).items()]
-    if asked.command == "find":
-        key = release_key(here)
-        digest = find_image(asked.registry, asked.name, key)
-        if asked.required and not digest:
-            raise ReleaseError(f"{asked.registry}/{asked.name}:{key} is not in the registry")
-        return [digest] if digest else []
-    if asked.command == "settings":
-        store = open_store(here)
-        pointer = store.pointer()
-        require_settings(os.environ, bool(pointer and pointer.digest in store.digests()), asked.store)
-        return []
-    if asked.command == "cache":
-        keys = (key for key in earlier_keys(here) if find_image(asked.registry, asked.name, key))
-        return [f"{asked.registry}/{asked.name}:{key}" for key in keys][:1]
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m slipway.release", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    chosen = commands.add_parser("commit", help="the full SHA of the commit to release; fails if it is not on main")
+    chosen.add_argument("name", help="a commit; empty for the one checked out")
+    commands.add_parser("key", help="the release key of this commit: the tag of its image")
+    commands.add_parser("tests-key", help="the hash of this commit's tests, and of all that they may read")
+    commands.add_parser("labels", help="the labels of the champion's image, one per line")
+    commands.add_parser("requirements", help="the file of locked requirements of slipway pull and slipway push")
+    told = commands.add_parser("settings", help="fail if a setting of the workflow is missing, and say where to set it")
+    told.add_argument("--store", action="store_true", help="check only the settings of the remote store")
+    found = commands.add_parser("find", help="the digest of this commit's image in the registry; empty if there is none")
+    found.add_argument("--required", action="store_true", help="fail if there is none")
+    before = commands.add_parser("tested", help="key, digest and reason: whether this commit's image passed its tests before")
+    before.add_argument("--note", action="store_true", help="note that it passed")
+    cache = commands.add_parser("cache", help="the newest image of an earlier commit in the registry; empty if there is none")
+    for command in (found, before, cache):
+        command.add_argument("registry", help="host, as in AWS_ECR_LOGIN_URI")
+        command.add_argument("name", help="repository, as in ECR_REPOSITORY_NAME")
+    report = commands.add_parser("junit", help="a JUnit report as Markdown")
+    report.add_argument("report", type=Path)
+    commands.add_parser("propose", help="open or update the pull request of the model that was promoted just now")
+    audited = commands.add_parser("audit", help="known holes in the locked libraries; fails if one of them serves")
+    audited.add_argument("report", type=Path, help="what pip-audit --format json wrote")
+    made = commands.add_parser("build", help="write the release program for the box")
+    made.add_argument("target", type=Path)
+    return parser
+
+
+def _answer(asked: argparse.Namespace) -> Iterable[str]:
+    match asked.command:
+        case "commit":
+            return [chosen_commit(HERE, asked.name)]
+        case "key":
+            return [release_key(HERE)]
+        case "tests-key":
+            return [key_of_tests(HERE)]
+        case "labels":
+            return [f"{name}={value}" for name, value in labels(open_store(HERE)).items()]
+        case "requirements":
+            return [str(store_requirements())]
+        case "settings":
+            return _settings(asked.store)
+        case "find":
+            return _find(asked.registry, asked.name, asked.required)
+        case "tested":
+            return _tested(asked.registry, asked.name, asked.note)
+        case "cache":
+            keys = (key for key in earlier_keys(HERE) if find_image(asked.registry, asked.name, key))
+            return [f"{asked.registry}/{asked.name}:{key}" for key in keys][:1]
+        case "audit":
+            return audit(asked.report, HERE)
+        case "junit":
+            return summary(asked.report)
+        case "propose":
+            return propose(HERE)
     build(asked.target)
     return []
+
+
+def _settings(store_only: bool) -> list[str]:
+    store = open_store(HERE)
+    pointer = store.pointer()
+    require_settings(os.environ, bool(pointer and pointer.digest in store.digests()), store_only)
+    return []
+
+
+def _find(registry: str, name: str, required: bool) -> list[str]:
+    key = release_key(HERE)
+    digest = find_image(registry, name, key)
+    if required and not digest:
+        raise ReleaseError(f"{registry}/{name}:{key} is not in the registry")
+    return [digest] if digest else []
+
+
+def _tested(registry: str, name: str, note: bool) -> list[str]:
+    """For GITHUB_OUTPUT. Whoever cannot know it tests: a fault is a reason, and no failure."""
+    if note:
+        return [note_passed(HERE, registry, name)]
+    try:
+        known = passed(HERE, registry, name)
+    except ReleaseError as error:
+        return [f"reason=The tests run: {str(error).replace(chr(10), ' ')}"]
+    return [f"key={known.key}", f"digest={known.digest}", f"reason={known.reason}"]
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from slipway.sources.source import sources_of
 from slipway.store.local import LocalStore
 
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "onnx", "onnxruntime")
-ROOMS_OF_OTHERS = {"serving", "cli", "doctor", "release", "batch"}  # what they hold, no training runs
+ROOMS_OF_OTHERS = {"serving", "cli", "doctor", "release", "batch", "project"}  # what they hold, no training runs
 
 
 def unchanged(store: LocalStore, inputs: str | None) -> bool:
@@ -54,9 +54,10 @@ def fingerprint(problem: Problem) -> str | None:
     for part in chain.from_iterable(filter(None, sources)):
         total.update(part)
     for name in problem.candidates:
-        own = problem.folder / (name.partition(":")[0].replace(".", "/") + ".py")
-        if ":" in name and own.is_file():
-            total.update(sha256(own.read_bytes()).digest())
+        own = name.partition(":")[0].replace(".", "/") + ".py"
+        found = [place / own for place in problem.places if (place / own).is_file()]
+        if ":" in name and found:
+            total.update(sha256(found[0].read_bytes()).digest())
     for name in LIBRARIES:
         total.update(f"{name} {_version(name)}".encode())
     package = Path(slipway.__file__).parent

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slipway.errors import ReleaseError
-from slipway.release.image.key import INPUTS, earlier_keys, release_key
+from slipway.release.image.key import earlier_keys, release_key
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = (
@@ -27,7 +27,7 @@ FILES = (
     "requirements-dev.txt",
     ".github/workflows/main.yaml",
 )
-BAKED = {name for name in FILES if name in INPUTS or name.startswith("src/")}
+BAKED = {*FILES[: FILES.index("artifacts/champion.json") + 1]}
 
 
 class Repository:
@@ -38,6 +38,7 @@ class Repository:
         self.git("init", "--quiet", "--initial-branch", "main")
         for name in FILES:
             self.write(name, name)
+        self.write(".dockerignore", (ROOT / ".dockerignore").read_text())
         self.commit()
 
     def git(self, *arguments: str) -> str:
@@ -110,17 +111,41 @@ def test_outside_a_repository_git_says_why(tmp_path):
         release_key(tmp_path, "HEAD")
 
 
+@pytest.mark.parametrize("name", ["README.md", "tests/test_x.py", "data/table.csv"])
+@pytest.mark.parametrize("ignored", ["", "tests\n", "*\n!app.py\n!data/*.csv\n", "**\n!app.py\n"])
+def test_where_dockerignore_is_no_plain_list_of_what_goes_in_every_file_counts(repository, name, ignored):
+    repository.write(".dockerignore", ignored)
+    before = repository.commit()
+    repository.write(name, "changed")
+    assert repository.commit() != before
+
+
+@pytest.mark.parametrize(("name", "changes"), [("vendor/x.whl", True), ("README.md", False)])
+def test_what_dockerignore_lets_in_counts_whatever_the_dockerfile_makes_of_it(repository, name, changes):
+    repository.write(".dockerignore", "# the wheel, too\n*\n!app.py\n!/vendor/\n!artifacts\n**/__pycache__\n")
+    before = repository.commit()
+    repository.write(name, "changed")
+    assert (repository.commit() != before) == changes
+
+
+def test_the_file_that_docker_reads_before_dockerignore_decides(repository):
+    repository.write("Dockerfile.dockerignore", "*\n!README.md\n")
+    before = repository.commit()
+    repository.write("README.md", "changed")
+    assert repository.commit() != before
+
+
 def test_everything_that_the_dockerfile_copies_counts():
+    """`*` shuts out all that is not named, and what is named counts; of artifacts only what the pointer names goes in."""
+    first, *others = (ROOT / ".dockerignore").read_text().split()
+    allowed = {line[1:] for line in others if line.startswith("!")}
     copied = {
         word.strip("./") or word
         for line in (ROOT / "Dockerfile").read_text().splitlines()
-        if line.startswith("COPY ") and "--from" not in line
+        if line.startswith(("COPY ", "ADD ")) and "--from" not in line
         for word in line.split()[1:-1]
     }
-    covered = set(INPUTS) | {"artifacts"}  # of artifacts only what the pointer names goes in
-    assert copied <= covered
-    ignored = (ROOT / ".dockerignore").read_text().split()
-    assert {line[1:] for line in ignored if line.startswith("!")} <= covered
+    assert first == "*" and copied == allowed
 
 
 def test_from_names_the_base_itself_once_where_dependabot_reads_it():

@@ -1,65 +1,36 @@
-"""Is the image there? Asked of a small registry that remembers what it was asked."""
+"""Is the image there, and may it have one more tag? Asked of a small registry that remembers what it was asked."""
 
-import base64
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from registries import DIGEST, KIND, SmallRegistry, serve_registry
 from servers import free_port
 from slipway.errors import ReleaseError
-from slipway.release.image.registry import find_image
-
-DIGEST = "sha256:" + "a" * 64
-LOGIN = base64.b64encode(b"AWS:password").decode()
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_HEAD(self):
-        self.server.asked.append((self.path, self.headers.get("Authorization"), self.headers.get("Accept")))
-        status = self.server.status
-        if status == 200 and self.headers.get("Authorization") != f"Basic {LOGIN}":
-            status = 401
-        self.send_response(status)
-        if status == 200 and self.server.digest:
-            self.send_header("Docker-Content-Digest", self.server.digest)
-        self.end_headers()
-
-    def log_message(self, *arguments):
-        pass
+from slipway.release.image.registry import add_tag, find_image
 
 
 @pytest.fixture
-def registry() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.asked, server.status, server.digest = [], 200, DIGEST
-    server.host = f"127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def registry() -> Iterator[SmallRegistry]:
+    with serve_registry() as registry:
+        registry.images["key"] = DIGEST
+        yield registry
 
 
 @pytest.fixture
 def environ(registry, tmp_path) -> dict[str, str]:
-    (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": LOGIN}}}))
-    return {"DOCKER_CONFIG": str(tmp_path)}
+    return {"DOCKER_CONFIG": str(registry.login(tmp_path))}
 
 
 def test_an_image_that_is_there_is_named_by_its_digest(registry, environ):
-    assert find_image(registry.host, "team/insurance", "k" * 64, environ) == DIGEST
-    [(path, _, accept)] = registry.asked
-    assert path == f"/v2/team/insurance/manifests/{'k' * 64}"
-    assert "application/vnd.oci.image.index.v1+json" in accept
+    assert find_image(registry.host, "team/insurance", "key", environ) == DIGEST
+    [(method, path, headers)] = registry.asked
+    assert (method, path) == ("HEAD", "/v2/team/insurance/manifests/key")
+    assert "application/vnd.oci.image.index.v1+json" in headers["Accept"]
 
 
 def test_an_image_that_is_not_there_is_none(registry, environ):
-    registry.status = 404
-    assert find_image(registry.host, "insurance", "key", environ) is None
+    assert find_image(registry.host, "insurance", "other", environ) is None
 
 
 def test_without_a_login_it_says_so(registry, tmp_path):
@@ -75,7 +46,7 @@ def test_any_other_answer_is_an_error_and_never_taken_for_absence(registry, envi
 
 
 def test_an_answer_without_a_digest_is_an_error(registry, environ):
-    registry.digest = ""
+    registry.images["key"] = ""
     with pytest.raises(ReleaseError, match="no digest"):
         find_image(registry.host, "insurance", "key", environ)
 
@@ -102,3 +73,23 @@ def test_a_docker_configuration_of_another_form_is_no_login(registry, tmp_path, 
     (tmp_path / "config.json").write_text(content.replace("HOST", registry.host))
     with pytest.raises(ReleaseError, match="401"):
         find_image(registry.host, "insurance", "key", {"DOCKER_CONFIG": str(tmp_path)})
+
+
+def test_one_more_tag_names_the_same_image_without_a_pull(registry, environ):
+    add_tag(registry.host, "insurance", DIGEST, "more", environ)
+    assert registry.images == {"key": DIGEST, "more": DIGEST}
+    method, path, headers = registry.asked[-1]
+    assert (method, path, headers["Content-Type"]) == ("PUT", "/v2/insurance/manifests/more", KIND)
+
+
+def test_a_tag_that_another_run_put_first_is_as_good_and_another_image_s_is_refused(registry, environ):
+    """Tags never change; ECR refuses even the same image under the same tag."""
+    add_tag(registry.host, "insurance", DIGEST, "key", environ)
+    registry.images["other"] = DIGEST.replace("a", "b")
+    with pytest.raises(ReleaseError, match="insurance:other failed with status 400"):
+        add_tag(registry.host, "insurance", DIGEST, "other", environ)
+
+
+def test_an_image_that_is_gone_gets_no_tag(registry, environ):
+    with pytest.raises(ReleaseError, match="is not in the registry"):
+        add_tag(registry.host, "insurance", DIGEST.replace("a", "b"), "more", environ)

@@ -1,42 +1,71 @@
 """The release key: a hash of the files that an image is built from, so that the same files have the same image."""
 
+import re
 import subprocess
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 from slipway.errors import ReleaseError
 
-# What the Dockerfile copies, and the files that control the build: nothing else may change what an image answers. Besides
-# them it has artifacts/verdict.json, for the page of the model: whatever was said of a bundle, it is the same release.
-INPUTS = (
-    ".dockerignore",
-    "Dockerfile",
-    "app.py",
-    "artifacts/champion.json",
-    "gunicorn.conf.py",
-    "requirements.txt",
-    "slipway.yaml",
-    "src",
-)
+POINTER = "artifacts/champion.json"
+IGNORED = ("Dockerfile.dockerignore", ".dockerignore")  # Docker reads the first that there is
+PLAIN_PATH = re.compile(r"!/?([^!*?\[\\]+?)/?")
 HISTORY = 50
 
 
 def release_key(repository: Path, commit: str = "HEAD") -> str:
-    """64 hexadecimal digits over names, modes and contents of the build inputs in a commit.
+    """64 hexadecimal digits over names, modes and contents of what a commit's image is built from.
+
+    These are the Dockerfile, .dockerignore, and all that .dockerignore lets in: whatever a Dockerfile copies is among it.
+    Of ``artifacts`` the pointer counts alone: it names the bundle, and artifacts/verdict.json is for the page of the model.
+    Whatever was said of a bundle, it is the same release.
 
     Raises
     ------
     ReleaseError
         If git does not know the commit, or it has no champion.
     """
-    listed = git(repository, "ls-tree", "-r", "-z", "--full-tree", commit, "--", *INPUTS)
-    entries = sorted(filter(None, listed.split("\0")))
-    if not any(entry.endswith("\tartifacts/champion.json") for entry in entries):
+    entries = sorted(each for each in committed(repository, commit, *_build_inputs(repository, commit)) if _counts(each))
+    if not any(each.endswith(f"\t{POINTER}") for each in entries):
         raise ReleaseError(
-            f"commit {commit} has no artifacts/champion.json, so there is no model to release",
-            "Run slipway train and slipway push, then commit artifacts/champion.json",
+            f"commit {commit} has no {POINTER}, so there is no model to release",
+            f"Run slipway train and slipway push, then commit {POINTER}",
         )
     return sha256("\0".join(entries).encode()).hexdigest()
+
+
+def committed(repository: Path, commit: str, *paths: str) -> list[str]:
+    """Entries of a commit, ``<mode> <type> <object>\\t<path>``; of all files if no path is given."""
+    listed = git(repository, "ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths)
+    return [entry for entry in listed.split("\0") if entry]
+
+
+def path_of(entry: str) -> str:
+    """The path in an entry of a commit."""
+    return entry.partition("\t")[2]
+
+
+def _build_inputs(repository: Path, commit: str) -> tuple[str, ...]:
+    """What can get into an image. Empty for every file, unless .dockerignore shuts out all but what it names."""
+    patterns = _patterns(repository, commit)
+    allowed = [PLAIN_PATH.fullmatch(each) for each in patterns if each.startswith("!")]
+    if patterns[:1] != ["*"] or not all(allowed):
+        return ()
+    return ("Dockerfile", *IGNORED, POINTER, *(found[1] for found in allowed if found))
+
+
+def _patterns(repository: Path, commit: str) -> list[str]:
+    for name in IGNORED:
+        with suppress(ReleaseError):  # there is no such file
+            lines = git(repository, "show", f"{commit}:{name}").splitlines()
+            return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    return []
+
+
+def _counts(entry: str) -> bool:
+    path = path_of(entry)
+    return path == POINTER or not path.startswith("artifacts/")
 
 
 def earlier_keys(repository: Path) -> list[str]:

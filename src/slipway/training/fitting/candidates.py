@@ -33,7 +33,7 @@ CANDIDATES = Registry({"linear": LINEAR, "forest": FOREST, "boosting": BOOSTING}
 
 
 def find(problem: Problem) -> None:
-    """Load the candidates that a person brings; modules beside slipway.yaml come first.
+    """Load the candidates that a person brings; modules beside slipway.yaml come first, then those in src/ there.
 
     Raises
     ------
@@ -44,15 +44,16 @@ def find(problem: Problem) -> None:
     """
     own = [name for name in problem.candidates if ":" in name]
     if own:
-        sys.path[:] = [str(problem.folder), *(place for place in sys.path if place != str(problem.folder))]
+        places = [str(place) for place in problem.places]
+        sys.path[:] = [*places, *(place for place in sys.path if place not in places)]
     for name in own:
-        _forget(name.partition(":")[0].partition(".")[0], problem.folder)
+        _forget(name.partition(":")[0].partition(".")[0], problem.places)
         CANDIDATES[name] = loaded(name)
 
 
-def _forget(package: str, folder: Path) -> None:
-    """Have a module beside slipway.yaml imported anew: a notebook may have changed it, another problem have its own."""
-    if PathFinder.find_spec(package, [str(folder)]):
+def _forget(package: str, places: Sequence[Path]) -> None:
+    """Have a module of a person's own imported anew: a notebook may have changed it, another problem have its own."""
+    if package != "slipway" and PathFinder.find_spec(package, [str(place) for place in places]):
         for name in [name for name in sys.modules if name.partition(".")[0] == package]:
             del sys.modules[name]
 

@@ -38,7 +38,9 @@ def loaded(name: str) -> Candidate:
     try:
         made = getattr(import_module(module), function)()
     except (ImportError, AttributeError) as error:
-        raise ProblemError(f"candidates: {name} cannot be imported ({error})", "Put the module beside slipway.yaml") from error
+        raise ProblemError(
+            f"candidates: {name} cannot be imported ({error})", "Put the module beside slipway.yaml, or in src/ there"
+        ) from error
     except Exception as error:  # it is a person's code
         raise ProblemError(f"candidates: {name} failed ({type(error).__name__}: {error})") from error
     if not hasattr(made, "fit") or not hasattr(made, "predict"):

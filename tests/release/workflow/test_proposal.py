@@ -12,7 +12,7 @@ from rehearsal.github import GitHub, install
 from rehearsal.project import Project
 from slipway.store.local import LocalStore
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 PULLS = "repos/{owner}/{repo}/pulls"
 START = "workflow run main.yaml --ref slipway/retrain"
 
@@ -37,17 +37,15 @@ def github(tmp_path) -> GitHub:
 
 
 def propose(project: Project, github: GitHub) -> str:
-    """Run the script as the workflow does; what it says in the run's summary."""
-    summary = github.folder / "summary"
+    """Run the command as the workflow does; what it says in the log and in the run's summary."""
     environ = os.environ | {
         "PATH": os.pathsep.join([str(github.folder), str(Path(sys.executable).parent), os.environ["PATH"]]),
         "PYTHONPATH": str(ROOT / "src"),
-        "GITHUB_STEP_SUMMARY": str(summary),
-        "BRANCH": "slipway/retrain",
     }
-    done = subprocess.run([ROOT / ".github/propose"], cwd=project.folder, env=environ, capture_output=True, text=True)
+    command = [sys.executable, "-m", "slipway.release", "propose"]
+    done = subprocess.run(command, cwd=project.folder, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    return summary.read_text()
+    return done.stdout
 
 
 def promote(project: Project, change: float) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from slipway.errors import ReleaseError
-from slipway.release.image.workflow_settings import require_settings
+from slipway.release.workflow.workflow_settings import require_settings
 
 ROLE = {
     "AWS_REGION": "eu-west-1",

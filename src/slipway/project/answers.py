@@ -1,0 +1,38 @@
+"""What a repository was made with; `slipway upgrade` makes it again from these."""
+
+import re
+import sys
+from keyword import iskeyword
+
+import msgspec
+
+
+class Answers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the templates ask.
+
+    Attributes
+    ----------
+    name : str
+        Of the repository, and of the problem.
+    data : str
+        The table that is committed, such as ``data/churn.csv``; empty if none is.
+    vendored : bool
+        Whether the wheel of Slipway is in vendor/.
+    heroku : bool
+        Whether the files for Heroku are there.
+    source : bool
+        Whether Slipway's own source is in src/: only in the repository of Slipway itself.
+    """
+
+    name: str
+    data: str = ""
+    vendored: bool = True
+    heroku: bool = False
+    source: bool = False
+
+    @property
+    def package(self) -> str:
+        """The package in src/ for candidates of one's own."""
+        plain = re.sub(r"\W+", "_", self.name.lower()).strip("_")
+        taken = iskeyword(plain) or plain in sys.stdlib_module_names or plain in ("app", "setup", "slipway", "tests")
+        return plain if plain.isidentifier() and not taken else f"model_{plain}"

@@ -1,0 +1,72 @@
+"""The files of a repository from the templates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from slipway import __version__
+from slipway.project.answers import Answers
+
+# Target → template; a template is never named like a file that some tool would take for its own.
+COMMON = (
+    ".dockerignore",
+    ".github/dependabot.yml",
+    ".github/workflows/main.yaml",
+    ".github/workflows/release.yaml",
+    ".github/workflows/retrain.yaml",
+    ".gitignore",
+    ".python-version",
+    "Dockerfile",
+    "Makefile",
+    "Procfile",
+    "README.md",
+    "app.py",
+    "setup.py",
+    "tests/test_model.py",
+)
+HEROKU = (".github/workflows/heroku.yaml", "app.json", "bin/post_compile")
+PROGRAMS = {"bin/post_compile"}
+# Delimiters that collide neither with GitHub's ${{ }} nor with a shell.
+TEMPLATES = Environment(
+    loader=PackageLoader("slipway.project"),
+    autoescape=False,
+    undefined=StrictUndefined,
+    variable_start_string="<<",
+    variable_end_string=">>",
+    block_start_string="<%",
+    block_end_string="%>",
+    comment_start_string="<#",
+    comment_end_string="#>",
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a repository."""
+
+    text: str
+    program: bool = False
+
+
+def rendered(answers: Answers) -> Mapping[str, File]:
+    """The files that are made from templates and upgraded later, by their path; locks and slipway.yaml are not among them."""
+    names = (*COMMON, *(HEROKU if answers.heroku else ()))
+    return {name: File(render(name, answers), name in PROGRAMS) for name in sorted(names)}
+
+
+def render(name: str, answers: Answers) -> str:
+    """One file, from the template of its path without a leading dot."""
+    template = TEMPLATES.get_template(f"{name.removeprefix('.')}.jinja")
+    return template.render(
+        name=answers.name,
+        package=answers.package,
+        data=answers.data,
+        vendored=answers.vendored,
+        heroku=answers.heroku,
+        source=answers.source,
+        version=__version__,
+    )

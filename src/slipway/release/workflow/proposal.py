@@ -1,0 +1,66 @@
+"""The next model as a pull request: opened, or updated, with the pointer and its verdict alone."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from slipway.errors import ReleaseError
+from slipway.release.image.key import POINTER, git
+
+BRANCH = "slipway/retrain"
+FILES = (POINTER, "artifacts/verdict.json")
+AUTHOR = ("-c", "user.name=github-actions[bot]", "-c", "user.email=41898282+github-actions[bot]@users.noreply.github.com")
+PULLS = "repos/{owner}/{repo}/pulls"
+NEW = ("-f", f"head={BRANCH}", "-f", "base=main")
+
+
+def propose(repository: Path) -> Iterator[str]:
+    """Propose what `slipway train` promoted just now; says what was done, as Markdown.
+
+    Through the API of pull requests: ``gh pr edit`` also asks for their projects, which a workflow's token may not read.
+
+    Raises
+    ------
+    ReleaseError
+        If git, gh or slipway fails, with what it says.
+    """
+    pointer = repository / POINTER
+    if not pointer.exists():
+        yield "No champion yet: the gate kept the model."
+        return
+    if git(repository, "ls-files", "--", POINTER) and not git(repository, "diff", "--name-only", "HEAD", "--", POINTER):
+        yield "The champion stays: nothing to propose."
+        return
+    difference = _run(repository, sys.executable, "-m", "slipway", "diff", "HEAD")
+    yield difference.rstrip("\n")
+    title = f"Serve model {json.loads(pointer.read_bytes())['digest'][:12]}"
+    _push(repository, title)
+    yield _open(repository, title, difference)
+    _run(repository, "gh", "workflow", "run", "main.yaml", "--ref", BRANCH)  # what a workflow pushes starts nothing itself
+
+
+def _push(repository: Path, title: str) -> None:
+    git(repository, "switch", "--quiet", "--force-create", BRANCH)
+    git(repository, "add", "--force", *FILES)
+    git(repository, *AUTHOR, "commit", "--quiet", "--message", title, "--only", *FILES)
+    _run(repository, "gh", "auth", "setup-git")
+    git(repository, "push", "--quiet", "--force", "origin", BRANCH)
+
+
+def _open(repository: Path, title: str, body: str) -> str:
+    """Address of the pull request of the branch, which is opened if there is none."""
+    asked = f"{PULLS}?head={{owner}}:{BRANCH}&base=main&state=open"
+    number = _run(repository, "gh", "api", asked, "--jq", ".[].number").strip()
+    place = ("--method", "PATCH", f"{PULLS}/{number}") if number else ("--method", "POST", PULLS, *NEW)
+    said = ("-f", f"title={title}", "-F", "body=@-", "--jq", ".html_url")
+    return _run(repository, "gh", "api", *place, *said, text=body).strip()
+
+
+def _run(repository: Path, *command: str, text: str = "") -> str:
+    """Output of a program that reads `text`; ReleaseError with what it says if it fails."""
+    done = subprocess.run(command, cwd=repository, input=text, capture_output=True, text=True)
+    if done.returncode:
+        raise ReleaseError(f"{Path(command[0]).name} {' '.join(command[1:4])} failed: {done.stderr.strip()}")
+    return done.stdout

@@ -1,0 +1,315 @@
+"""slipway new: what it writes, where the table comes from, and what it leaves alone."""
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from slipway.problem import load_problem
+from slipway.project.answers import Answers
+from slipway.project.creation import contents, write
+from slipway.project.distribution import Origin
+from slipway.project.repository import repository
+from slipway.store.local import LocalStore
+from slipway.training.inputs import fingerprint
+from slipway.training.train import train
+from tables import charges
+
+ROOT = Path(__file__).resolve().parents[2]
+USUAL = {
+    ".dockerignore",
+    ".github/dependabot.yml",
+    ".github/workflows/main.yaml",
+    ".github/workflows/release.yaml",
+    ".github/workflows/retrain.yaml",
+    ".gitignore",
+    ".python-version",
+    ".slipway.json",
+    "Dockerfile",
+    "Makefile",
+    "Procfile",
+    "README.md",
+    "app.py",
+    "artifacts/.gitkeep",
+    "requirements-train.txt",
+    "requirements.txt",
+    "setup.py",
+    "slipway.yaml",
+    "src/{package}/__init__.py",
+    "tests/test_model.py",
+}
+OWN = b"""from sklearn.linear_model import Ridge
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+
+
+def make():
+    return make_pipeline(SimpleImputer(), Ridge())
+"""
+HEROKU = {".github/workflows/heroku.yaml", "app.json", "bin/post_compile"}
+
+
+def listed(folder: Path) -> set[str]:
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {path.as_posix() for path in found if path.parts[0] != ".git"}
+
+
+def usual(package: str) -> set[str]:
+    return {name.format(package=package) for name in USUAL}
+
+
+@pytest.fixture
+def table(tmp_path) -> Path:
+    path = tmp_path / "patients.csv"
+    charges(80).to_csv(path, index=False)
+    return path
+
+
+def test_without_a_table_it_is_the_insurance_sample(new, tmp_path, wheel):
+    result = new("my-insurance")
+    assert result.code == 0, result.err
+    assert "Next: cd my-insurance && make up" in result.out
+    folder = tmp_path / "my-insurance"
+    assert listed(folder) == usual("my_insurance") | {f"vendor/{wheel.name}"}
+    problem = load_problem(folder / "slipway.yaml")
+    assert (problem.name, problem.target) == ("my-insurance", "charges")
+    assert problem.fetch == ("slipway", "sample", "insurance", "data/insurance.csv")
+    assert (folder / ".git").is_dir()
+
+
+def test_what_it_writes_is_short_and_nothing_of_slipway(new, tmp_path):
+    new("mine", "--heroku")
+    folder = tmp_path / "mine"
+    assert listed(folder) >= HEROKU
+    assert (folder / "bin/post_compile").stat().st_mode & stat.S_IXUSR
+    templated = {path: (folder / path).read_text() for path in usual("mine") | HEROKU if not path.startswith("requirements")}
+    assert not {path for path in templated if path.endswith(".py") and "def create_app" in templated[path]}
+    for path, text in templated.items():
+        assert not re.search("<%|%>|<<[ a-z]|[a-z] >>$", text, re.M), path
+        assert text == "" or (text.endswith("\n") and not text.endswith("\n\n")), path
+
+
+def test_every_road_and_setting_of_the_files_is_valid(new, tmp_path):
+    new("mine", "--heroku")
+    done = subprocess.run(
+        [
+            Path(sys.executable).parent / "ruff",
+            "check",
+            "--isolated",
+            "--line-length",
+            "127",
+            "--select",
+            "B,E,F,I,UP,W",
+            "mine",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_table_is_copied_and_described(new, tmp_path, table):
+    result = new("clinic", "--table", table, "--target", "charges", "--commit-data")
+    assert result.code == 0, result.err
+    folder = tmp_path / "clinic"
+    assert (folder / "data/patients.csv").read_bytes() == table.read_bytes()
+    problem = load_problem(folder / "slipway.yaml")
+    assert (problem.name, problem.source, problem.target, problem.fetch) == ("clinic", ("data/patients.csv",), "charges", None)
+    (folder / "data/other.csv").write_text("secret\n")
+    assert added(folder) == usual("clinic") - {".slipway.json"} | {".slipway.json", "data/patients.csv", *vendor(folder)}
+
+
+def added(folder: Path) -> set[str]:
+    """What git would commit."""
+    subprocess.run(["git", "add", "--all"], cwd=folder, check=True)
+    return set(subprocess.check_output(["git", "ls-files"], cwd=folder, text=True).split())
+
+
+def vendor(folder: Path) -> set[str]:
+    return {f"vendor/{path.name}" for path in (folder / "vendor").iterdir()}
+
+
+def test_without_a_terminal_the_table_is_not_committed_unless_told(new, tmp_path, table):
+    result = new("clinic", "--table", table, "--target", "charges")
+    assert result.code == 0
+    assert "Decide later where GitHub's runners get data/patients.csv" in result.err
+    assert not {name for name in added(tmp_path / "clinic") if name.startswith("data/")}
+
+
+def test_a_command_that_fetches_it_is_told(new, tmp_path, table):
+    new("clinic", "--table", table, "--target", "charges", "--fetch", "aws s3 cp s3://bucket/p.csv data/patients.csv")
+    problem = load_problem(tmp_path / "clinic/slipway.yaml")
+    assert problem.fetch == ("aws", "s3", "cp", "s3://bucket/p.csv", "data/patients.csv")
+
+
+@pytest.mark.parametrize(
+    "typed, fetch, committed",
+    [("commit\n", None, True), ("fetch\nget it\n", ("get", "it"), False), ("\n", None, False)],
+)
+def test_at_a_terminal_it_is_asked(new, tmp_path, table, monkeypatch, typed, fetch, committed):
+    answers = iter(typed.splitlines())
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda prompt: next(answers))
+    result = new("clinic", "--table", table, "--target", "charges")
+    assert result.code == 0, result.err
+    assert f"({table.stat().st_size:,} bytes)" in result.out
+    assert load_problem(tmp_path / "clinic/slipway.yaml").fetch == fetch
+    assert ("data/patients.csv" in added(tmp_path / "clinic")) == committed
+
+
+def test_several_files_become_one_source(new, tmp_path):
+    for number in (1, 2):
+        charges(60, seed=number).to_csv(tmp_path / f"part-{number}.csv", index=False)
+    result = new("clinic", "--table", str(tmp_path / "part-*.csv"), "--target", "charges", "--commit-data")
+    assert result.code == 0, result.err
+    assert load_problem(tmp_path / "clinic/slipway.yaml").source == ("data/part-*.csv",)
+    assert {"data/part-1.csv", "data/part-2.csv"} <= added(tmp_path / "clinic")
+
+
+def test_a_table_in_the_folder_stays_where_it_is(new, tmp_path, table, monkeypatch):
+    folder = tmp_path / "clinic"
+    (folder / "data").mkdir(parents=True)
+    table.rename(folder / "data/patients.csv")
+    monkeypatch.chdir(folder)
+    assert new(".", "--table", "data/patients.csv", "--target", "charges", "--commit-data").code == 0
+    assert load_problem(folder / "slipway.yaml").name == "clinic"
+    assert "data/patients.csv" in added(folder)
+
+
+def test_files_that_are_there_are_not_changed_without_being_told(new, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "Makefile").write_text("all:\n")
+    (folder / "notes.txt").write_text("mine\n")
+    result = new("mine")
+    assert result.code == 8
+    assert (
+        result.err
+        == "slipway: mine already has Makefile. Nothing was written. Add --force to overwrite them, or choose another name\n"
+    )
+    assert listed(folder) == {"Makefile", "notes.txt"}
+    assert new("mine", "--force").code == 0
+    assert "make up" in (folder / "Makefile").read_text()
+    assert (folder / "notes.txt").read_text() == "mine\n"
+
+
+def test_it_can_be_repeated_after_a_crash(new, tmp_path):
+    assert new("mine").code == 0
+    (tmp_path / "mine/.slipway.json").unlink()
+    (tmp_path / "mine/Dockerfile").unlink()
+    assert new("mine").code == 0
+    assert (tmp_path / "mine/.slipway.json").exists() and (tmp_path / "mine/Dockerfile").exists()
+
+
+def test_another_table_is_not_overwritten(new, tmp_path, table):
+    other = tmp_path / "clinic/data/patients.csv"
+    other.parent.mkdir(parents=True)
+    other.write_text("another\n")
+    result = new("clinic", "--table", table, "--target", "charges", "--commit-data")
+    assert (result.code, other.read_text()) == (8, "another\n")
+    assert "data/patients.csv already exists" in result.err
+    assert listed(tmp_path / "clinic") == {"data/patients.csv"}
+
+
+@pytest.mark.parametrize(
+    "arguments, code, says",
+    [
+        (("mine", "--table", "t.csv"), 2, "--table and --target go together"),
+        (("mine", "--target", "y"), 2, "--table and --target go together"),
+        (("mine", "--fetch", "get"), 2, "both need --table"),
+        (("mine", "--table", "none.csv", "--target", "y"), 4, "none.csv: there is no such file"),
+    ],
+)
+def test_wrong_usage_writes_nothing(new, tmp_path, arguments, code, says):
+    result = new(*arguments)
+    assert result.code == code and says in result.err
+    assert listed(tmp_path) == set()
+
+
+def test_without_the_training_libraries_a_table_needs_them(new, tmp_path, table, monkeypatch):
+    monkeypatch.setitem(sys.modules, "slipway.training.inspection.profile", None)
+    result = new("mine", "--table", table, "--target", "charges", "--commit-data")
+    assert result.code == 8 and 'pip install "slipway-ml[train]"' in result.err
+
+
+def test_a_table_too_large_for_git_is_refused(new, table, monkeypatch):
+    monkeypatch.setattr("slipway.project.own_table.LARGEST", 100)
+    result = new("mine", "--table", table, "--target", "charges", "--commit-data")
+    assert result.code == 8 and "--commit-data takes files up to 100" in result.err
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A repository with a candidate of its own, and a champion that it made."""
+    folder = tmp_path_factory.mktemp("trained") / "clinic"
+    line = "./vendor/slipway_ml-0.1.0-py3-none-any.whl --hash=sha256:0"
+    made = repository(Answers(name="clinic", data="data/table.csv"), Origin(line))
+    settings = "target: charges\ncandidates: [clinic.models:make]\nsearch: {trials: 1}\ndrop: [region]\n"
+    own = {"slipway.yaml": f"name: clinic\nsource: data/table.csv\n{settings}".encode(), "src/clinic/models.py": OWN}
+    write(folder, made, contents(made, own))
+    (folder / "data").mkdir()
+    charges(200).replace({"smoker": {"yes": 1, "no": 0}}).to_csv(folder / "data/table.csv", index=False)
+    train(load_problem(folder / "slipway.yaml"), LocalStore(folder / "artifacts"), jobs=1)
+    return folder
+
+
+@pytest.fixture
+def clone(trained, tmp_path) -> Path:
+    """A copy of it that a test may break."""
+    return Path(shutil.copytree(trained, tmp_path / "clone"))
+
+
+def make_test(folder: Path, *only: str, **environ: str) -> subprocess.CompletedProcess:
+    """The three tests, as `make test` runs them."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", *only, "tests"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "GITHUB_ACTIONS": ""} | environ,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_its_tests_pass_and_its_own_candidate_is_found_in_src(trained):
+    done = make_test(trained)
+    assert done.returncode == 0 and "3 passed" in done.stdout, done.stdout + done.stderr
+    champion = LocalStore(trained / "artifacts").champion()
+    assert "clinic.models:make" in {each["candidate"] for each in champion.json("metrics.json")["leaderboard"]}
+
+
+def test_a_changed_candidate_of_ones_own_is_trained_again(clone):
+    before = fingerprint(load_problem(clone / "slipway.yaml"))
+    assert fingerprint(load_problem(clone / "slipway.yaml")) == before
+    (clone / "src/clinic/models.py").write_bytes(OWN + b"# another\n")
+    assert fingerprint(load_problem(clone / "slipway.yaml")) != before
+
+
+def test_its_tests_fail_for_another_table_a_worse_model_and_another_answer(clone):
+    table = clone / "data/table.csv"
+    table.write_text(table.read_text().replace("bmi", "mass", 1))
+    problem = clone / "slipway.yaml"
+    problem.write_text(problem.read_text() + "gate: {minimum: 0.001}\n")
+    (clone / "app.py").write_text("from flask import Flask\n\napp = Flask('app')\n")
+    done = make_test(clone)
+    assert "3 failed" in done.stdout, done.stdout + done.stderr
+    assert "bmi" in done.stdout
+
+
+def test_on_a_runner_they_say_what_is_not_there(clone):
+    shutil.rmtree(clone / "data")
+    shutil.rmtree(clone / "artifacts/bundles")
+    here, runner = make_test(clone, "-k", "answers"), make_test(clone, GITHUB_ACTIONS="true")
+    assert here.returncode == 1 and "run slipway pull" in here.stdout
+    assert runner.returncode == 0 and "3 skipped" in runner.stdout
+    assert "the table is neither in git nor fetched" in runner.stdout
+
+
+def test_without_a_champion_they_say_what_to_do(clone):
+    (clone / "artifacts/champion.json").unlink()
+    assert "run make up, and commit artifacts/champion.json" in make_test(clone, "-k", "answers", GITHUB_ACTIONS="true").stdout

@@ -1,0 +1,98 @@
+"""This repository is made from the templates that slipway new uses; what differs is listed here, with the reason."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from slipway.project.answers import Answers
+from slipway.project.rendering import COMMON, HEROKU, render
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = Answers(name="insurance", heroku=True, source=True)
+THEIRS = Answers(name="churn", heroku=True, vendored=True)
+INDEXED = Answers(name="churn", vendored=False)
+# Files that are written by hand here.
+OTHERS = {
+    "Makefile": "lint, docs, bench and the locks of Slipway are made here",
+    "README.md": "it describes Slipway",
+    "setup.py": "it packs the locks into the wheel",
+    "tests/test_model.py": "the tests here are of Slipway; no champion is committed",
+}
+# File → lines that it has only here, and the line before them.
+ADDED = {
+    ".gitignore": (  # tools and examples that a thin repository does not have
+        (".tox/\n.mypy_cache/\n", ".venv/\n"),
+        (".hypothesis/\n", ".pytest_cache/\n"),
+        ("/examples/*/artifacts/\n/examples/*/data/\n", "/data/\n"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted({*COMMON, *HEROKU, "slipway.yaml"} - set(OTHERS)))
+def test_this_repository_is_made_from_the_templates(name):
+    text = render(name, OURS)
+    for lines, before in ADDED.get(name, ()):
+        assert text.count(before) == 1
+        text = text.replace(before, before + lines)
+    assert text == (ROOT / name).read_text()
+
+
+def test_what_differs_still_differs():
+    there = [name for name in OTHERS if (ROOT / name).exists()]
+    assert [name for name in there if render(name, OURS) == (ROOT / name).read_text()] == []
+
+
+def workflows(answers: Answers) -> dict[str, dict]:
+    names = [name for name in (*COMMON, *HEROKU) if name.startswith(".github/workflows/")]
+    return {name: yaml.safe_load(render(name, answers)) for name in names}
+
+
+def test_a_thin_repository_has_no_source_of_slipway():
+    for name in (*COMMON, *HEROKU):
+        text = render(name, THEIRS)
+        assert not re.search(r"PYTHONPATH: src|PYTHONPATH=src|COPY src|make lint|make docs|make e2e", text), name
+        assert "\n\n\n\n" not in text and not re.search("<%|%>", text), name
+
+
+def test_slipway_is_installed_before_it_is_called():
+    """In each job of a thin repository: from the lock of the commit that is checked out, by its hash."""
+    for name, workflow in workflows(THEIRS).items():
+        for job, body in workflow["jobs"].items():
+            installed = ready = False
+            for step in body.get("steps", []):
+                run = step.get("run", "")
+                installed |= step.get("name") == "Install Slipway"
+                ready |= installed or "make install" in run or "make test" in run
+                if "git checkout" in run and "Choose" not in step["name"]:
+                    assert not installed, f"{name}, {job}: installed from another commit"
+                assert ready or "-m slipway" not in run, f"{name}, {job}: {step.get('name')}"
+
+
+def test_the_step_that_installs_takes_one_line_of_the_lock():
+    for answers, line in ((THEIRS, "./vendor/slipway_ml-1-py3-none-any.whl"), (INDEXED, "slipway-ml==1")):
+        steps = workflows(answers)[".github/workflows/release.yaml"]["jobs"]["tested"]["steps"]
+        [step] = [each for each in steps if each.get("name") == "Install Slipway"]
+        pattern = re.search("grep -E '([^']+)'", step["run"])[1]
+        assert re.match(pattern, f"{line} --hash=sha256:0") and not re.match(pattern, "flask==1")
+        assert "--require-hashes" in step["run"] and "--no-deps" in step["run"]
+
+
+def test_the_image_of_a_vendored_wheel_gets_it():
+    assert "COPY vendor vendor" in render("Dockerfile", THEIRS) and "!vendor\n" in render(".dockerignore", THEIRS)
+    assert "COPY vendor" not in render("Dockerfile", INDEXED) and "!vendor" not in render(".dockerignore", INDEXED)
+
+
+@pytest.mark.parametrize(
+    "name, package",
+    [
+        ("churn", "churn"),
+        ("My-Model.2", "my_model_2"),
+        ("2024", "model_2024"),
+        ("class", "model_class"),
+        ("json", "model_json"),
+    ],
+)
+def test_the_package_is_a_name_that_python_takes(name, package):
+    assert Answers(name=name).package == package

@@ -7,6 +7,7 @@ TESTS ?= tests
 WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || sysctl -n hw.ncpu) + 1)))   # tests wait for servers and processes, too
 JUNIT ?=
 BASE ?= origin/main
+REPOSITORY ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help up install test e2e lint types docs diff audit rehearse bench teardown lock settings clean
@@ -57,8 +58,8 @@ audit: $(VENV)/audit/stamp   ## Look for known holes in the locked libraries, an
 	  --output build/audit.json $(addprefix --ignore-vuln ,$(ACCEPTED)) -r requirements-dev.txt -r requirements-publish.txt
 	PYTHONPATH=src $(VENV)/audit/bin/python -m slipway.release audit build/audit.json
 
-rehearse: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Play the whole way to production on this machine; needs Docker and Node.js, no account
-	$(BIN)/python deploy/rehearse.py
+rehearse: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Play the way to production, of this repository or REPOSITORY=FOLDER; needs Docker and Node.js
+	$(BIN)/python deploy/rehearse.py $(REPOSITORY)
 
 bench: $(VENV)/dev.stamp   ## Compare Slipway with code written by hand, at small sizes; only the swap of releases needs Docker
 	$(BIN)/python bench/serving.py --seconds 2 --turns 2

@@ -1,10 +1,8 @@
-"""A box in a container: nginx and the release program, set up by deploy/ec2/bootstrap, beside the engine of this machine."""
+"""A box in a container: nginx and the release program, set up by its bootstrap, beside the engine of this machine."""
 
 import json
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -13,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rehearsal.containers import LABEL, Docker
+from slipway.release.box.archive import pack
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "slipway-rehearsal"
@@ -27,9 +26,7 @@ def build_box(docker: Docker) -> str:
     before = docker("image", "ls", "--quiet", "--no-trunc", IMAGE).stdout.strip()
     with tempfile.TemporaryDirectory() as place:
         context = Path(place)
-        shutil.copytree(ROOT / "deploy/ec2", context / "ec2")
-        command = [sys.executable, "-m", "slipway.release", "build", str(context / "ec2/slipway-release")]
-        subprocess.run(command, cwd=ROOT / "src", check=True)
+        pack(context / "box.tar.gz")
         docker("build", "--tag", IMAGE, "--file", ROOT / "deploy/rehearsal/Dockerfile", context)
     if before and docker.inspect(IMAGE)["Id"] != before:
         docker("image", "rm", before, check=False)  # refused while a container uses it

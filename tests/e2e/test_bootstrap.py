@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from slipway.release.box.archive import pack
+
 pytestmark = pytest.mark.docker
-ROOT = Path(__file__).resolve().parents[2]
 BASE = "python:3.11-slim-bookworm"
 REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 REPOSITORY = f"{REGISTRY}/insurance"
@@ -82,7 +83,7 @@ class Machine:
 @pytest.fixture(scope="module")
 def make_machine(docker, tmp_path_factory) -> Callable[[], Machine]:
     folder = tmp_path_factory.mktemp("box")
-    subprocess.run([ROOT / "deploy" / "ec2" / "pack", folder / "box.tar.gz"], check=True, timeout=60)
+    pack(folder / "box.tar.gz")
     with tarfile.open(folder / "box.tar.gz") as archive:
         archive.extractall(folder / "box")
 

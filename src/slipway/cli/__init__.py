@@ -26,6 +26,7 @@ COMMANDS = {
     "push": ("slipway.cli.push", "Copy the champion and the journal to the remote store."),
     "pull": ("slipway.cli.pull", "Fetch a bundle from the remote store."),
     "doctor": ("slipway.cli.doctor", "Report what is missing for production."),
+    "box": ("slipway.cli.box", "Create, update and delete a box on EC2."),
     "sample": ("slipway.cli.sample", "Write a sample table."),
 }
 EPILOG = """\b

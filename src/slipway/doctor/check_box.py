@@ -16,7 +16,7 @@ from slipway.release.box.web import ask
 
 ROOM = 2_000_000_000  # bytes: an image has about 400 MB, and a pull needs it twice for a moment
 RULE = 'runner ALL=(root) NOPASSWD: /usr/local/sbin/slipway-release ""'
-BOOTSTRAP = "Run deploy/ec2/bootstrap on the box"
+BOOTSTRAP = "Run the bootstrap on the box again (docs/ec2.md)"
 
 
 @dataclass(frozen=True)

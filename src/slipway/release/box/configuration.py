@@ -90,7 +90,7 @@ def read_configuration(path: Path = FILE) -> Configuration:
         with path.open("rb") as file:
             values = tomllib.load(file)
     except OSError as error:
-        raise ReleaseError(f"{path}: cannot be read ({error.strerror})", "Run deploy/ec2/bootstrap") from error
+        raise ReleaseError(f"{path}: cannot be read ({error.strerror})", "Run the bootstrap (docs/ec2.md)") from error
     except ValueError as error:
         raise ReleaseError(f"{path}: invalid TOML ({error})") from error
     if facts.st_uid != 0 or facts.st_mode & 0o022:

@@ -110,5 +110,5 @@ def test_files_of_the_box_are_those_that_bootstrap_makes():
     bootstrap = (ROOT / "src/slipway/release/ec2/bootstrap").read_text()
     words = {word for line in code(TUTORIAL.read_text(encoding="utf-8")) for word in line.split()}
     named = {word for word in words if re.match("/(etc|usr)/", word)}
-    assert {"/etc/slipway/service.env", "/usr/local/sbin/slipway-release"} <= named
+    assert {"/etc/slipway/services/NAME/service.env", "/usr/local/sbin/slipway-release"} <= named
     assert all(name in bootstrap for name in named)

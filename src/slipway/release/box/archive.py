@@ -12,7 +12,7 @@ from slipway.release.box.pack import build
 from slipway.store.atomic import replace, unwritable
 
 EC2 = Path(slipway.__file__).parent / "release" / "ec2"
-PARTS = ("bootstrap", "changes.sh", "nginx-tls.conf", "nginx.conf", "proxy.conf", "runner", "service.conf", "site")
+PARTS = ("bootstrap", "changes.sh", "runner", "site")  # and the files of nginx
 
 
 def pack(target: Path) -> None:
@@ -26,7 +26,7 @@ def pack(target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "slipway-release"
         build(program)
-        contents = {path.name: path.read_bytes() for path in (program, *(EC2 / name for name in PARTS))}
+        contents = {path.name: path.read_bytes() for path in (program, *(EC2 / name for name in PARTS), *EC2.glob("*.conf"))}
     packed = io.BytesIO()
     with gzip.GzipFile("", "wb", mtime=0, fileobj=packed) as file, tarfile.open(fileobj=file, mode="w") as archive:
         for name in sorted(contents):

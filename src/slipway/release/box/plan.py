@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from slipway.release.box.configuration import Configuration
 from slipway.release.box.state import USER, Box, Release
 
-ENVIRONMENT = "/etc/slipway/service.env"
 INSIDE = "/run/slipway"
 STOP_SECONDS = 40  # gunicorn's graceful_timeout is 20: docker must not kill before it
 LABEL = "slipway.repository"
@@ -209,6 +208,8 @@ def run_arguments(release: Release, configuration: Configuration, box: Box) -> t
         "--label",
         f"{LABEL}={configuration.repository}",
         "--label",
+        f"slipway.service={box.service}",
+        "--label",
         f"slipway.release={release.id}",
         "--read-only",
         "--tmpfs",
@@ -236,7 +237,7 @@ def run_arguments(release: Release, configuration: Configuration, box: Box) -> t
         "--mount",
         f"type=bind,source={mount}/{release.id},target={inside}",
         "--env-file",
-        ENVIRONMENT,
+        str(box.environment),
         "--env",
         f"GUNICORN_CMD_ARGS=--bind=unix:{inside}/web.sock",
         "--env",
@@ -245,6 +246,7 @@ def run_arguments(release: Release, configuration: Configuration, box: Box) -> t
         f"SLIPWAY_COMMIT={release.commit}",
         "--env",
         "SLIPWAY_TRUSTED_PROXIES=1",
+        *(("--env", f"SLIPWAY_URL_PREFIX={configuration.prefix}") if configuration.prefix else ()),
         f"{configuration.repository}@{release.digest}",
     )
 

@@ -1,16 +1,19 @@
 """How often the gate errs, with the code that ships: shuffled targets, years of equal challengers, and true gains.
 
-    python bench/gate.py                # 200 tables for each metric and size, 200 years, 200 gains
+    python bench/gate.py                # 200 tables for each metric and size, 200 years, 40 chains, 200 gains
     python bench/gate.py --runs 40      # a fifth of it
+    python bench/gate.py --only shuffled years --metric f1_macro accuracy
     python bench/gate.py --examples 20  # the shipped examples: how many of 20 salts promote the first model
 
 One cheap candidate is fitted. 60 or 268 rows are held out: a small table, and the insurance charges. A year has twelve looks,
-a month apart; each month brings new rows, and challengers that differ only by the rows that they learned from.
+a month apart; each month brings new rows, and challengers that differ only by the rows that they learned from. A chain has
+twenty looks in a year, all at the same rows.
 """
 
 import argparse
 import csv
 import tempfile
+from collections.abc import Collection
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -26,16 +29,21 @@ from slipway.problem import TASK_METRICS, Gate, load_problem
 from slipway.sources.samples import ROWS, SAMPLES
 from slipway.table.schema import Field, Schema
 from slipway.threads import cores, pin_threads
-from slipway.training.candidates import CANDIDATES, Trial
-from slipway.training.compare import Fitted, Goal, Rows, baseline_scored, fit
-from slipway.training.dataset import Table, read
-from slipway.training.gate import Verdict, judge
-from slipway.training.looks import Held, Look, Looks, past_looks
-from slipway.training.metrics import METRICS, Scored, best_threshold, value
-from slipway.training.search import search
+from slipway.training.comparison.search import search
+from slipway.training.data.dataset import Table, read
+from slipway.training.data.labelled import Rows
+from slipway.training.fitting.candidates import CANDIDATES, Trial
+from slipway.training.fitting.fitted import Fitted, baseline_scored, fit
+from slipway.training.measures.goal import Goal
+from slipway.training.measures.metrics import METRICS, Scored, best_threshold, value
+from slipway.training.verdict.gate import Verdict, judge
+from slipway.training.verdict.looks import Held, Look, Looks, past_looks
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MONTHS = 12
+CHAIN = 20
+PARTS = ("shuffled", "years", "chains", "gains")
+SHOWN = ("rmse", "roc_auc", "log_loss")  # in years and chains, unless others are named
 FIELDS = 5
 FURTHER = 20_000
 BUDGET = 1 - Gate().confidence
@@ -46,15 +54,29 @@ COSTS = (1.0, 4.0)
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="leave out the other parts")
+    parser.add_argument(
+        "--metric", nargs="+", choices=METRICS, help="of shuffled targets, years and chains; gains are of rmse"
+    )
     parser.add_argument("--examples", type=int, metavar="SALTS")
     arguments = parser.parse_args()
     with ProcessPoolExecutor(cores(), initializer=pin_threads) as pool:
         if arguments.examples:
             print_examples(pool, arguments.examples)
             return
-        print_shuffled(pool, arguments.runs)
-        print_years(pool, arguments.runs)
-        print_gains(pool, arguments.runs)
+        if "shuffled" in arguments.only:
+            print_shuffled(pool, arguments.runs, asked(arguments.metric or METRICS))
+        if "years" in arguments.only:
+            print_years(pool, arguments.runs, asked(arguments.metric or SHOWN))
+        if "chains" in arguments.only:
+            print_chains(pool, max(1, arguments.runs // 5), asked(arguments.metric or SHOWN))
+        if "gains" in arguments.only:
+            print_gains(pool, arguments.runs)
+
+
+def asked(metrics: Collection[str]) -> list[tuple[Task, str]]:
+    """Each of these metrics with each task that has it."""
+    return [(task, metric) for task, known in TASK_METRICS.items() for metric in known if metric in metrics]
 
 
 def rows_of(task: Task, number: int, random: np.random.Generator, strength: float = 1.0) -> Rows:
@@ -88,14 +110,14 @@ def trial(candidate: str, task: Task) -> Trial:
 # A shuffled target: nothing can be learned, so every promotion of a first model is an error.
 
 
-def print_shuffled(pool: ProcessPoolExecutor, runs: int) -> None:
+def print_shuffled(pool: ProcessPoolExecutor, runs: int, metrics: list[tuple[Task, str]]) -> None:
     most = BUDGET + 2 * error(BUDGET, runs)
     print(f"A first model of a shuffled target, {runs} tables each: promoted, at most {most:.1%} expected")
-    print(f"{'metric':<18} {'60 rows':>8} {'268 rows':>8}")
-    for task, metrics in TASK_METRICS.items():
-        for metric in metrics:
-            found = [pool.map(partial(shuffled, task, metric, held), range(runs), chunksize=5) for held in (60, 268)]
-            print(f"{metric:<18} " + " ".join(f"{np.mean(list(promoted)):>8.1%}" for promoted in found), flush=True)
+    print(f"{'metric':<28} {'60 rows':>8} {'268 rows':>8}")
+    for task, metric in metrics:
+        found = [pool.map(partial(shuffled, task, metric, held), range(runs), chunksize=5) for held in (60, 268)]
+        shares = " ".join(f"{np.mean(list(promoted)):>8.1%}" for promoted in found)
+        print(f"{task:<10} {metric:<17} {shares}", flush=True)
 
 
 def shuffled(task: Task, metric: str, held: int, seed: int) -> bool:
@@ -116,17 +138,26 @@ def replace_target(rows: Rows, y: np.ndarray) -> Rows:
 # Years of twelve looks with challengers that are as good as the champion.
 
 
-def print_years(pool: ProcessPoolExecutor, runs: int) -> None:
+def print_years(pool: ProcessPoolExecutor, runs: int, metrics: list[tuple[Task, str]]) -> None:
     most = BUDGET + 2 * error(BUDGET, runs)
     print(f"\n{MONTHS} monthly challengers as good as the champion, {runs} years: those that promote one, at most {most:.1%}")
     print("expected; in brackets those that promote one which is not better on 20,000 further rows")
     for growth in (0.0, 0.05, 0.5):
-        for task, metric in (("regression", "rmse"), ("binary", "roc_auc"), ("binary", "log_loss")):
+        for task, metric in metrics:
             found = np.array(list(pool.map(partial(year, task, metric, growth, MONTHS), range(runs))))
             any_, worse = (found > 0).mean(axis=0)
-            print(f"{metric:<10} {growth:>4.0%} more rows a month {any_:>8.1%} ({worse:.1%})", flush=True)
-    chains = np.array(list(pool.map(partial(year, "regression", "rmse", 0.0, 20), range(40))))
-    print(f"40 chains of 20 equal challengers at one hold-out: {chains[:, 0].mean():.2f} promotions each", flush=True)
+            print(f"{task:<10} {metric:<17} {growth:>4.0%} more rows a month {any_:>8.1%} ({worse:.1%})", flush=True)
+
+
+def print_chains(pool: ProcessPoolExecutor, chains: int, metrics: list[tuple[Task, str]]) -> None:
+    print(
+        f"\n{chains} chains of {CHAIN} challengers as good as the champion, in a year and at one hold-out: promotions of each;"
+    )
+    print("in brackets how many of these are not better on 20,000 further rows; then the most of one chain")
+    for task, metric in metrics:
+        found = np.array(list(pool.map(partial(year, task, metric, 0.0, CHAIN), range(chains))))
+        each, worse = found.mean(axis=0)
+        print(f"{task:<10} {metric:<17} {each:.3f} ({worse:.3f}), {found[:, 0].max()} at most", flush=True)
 
 
 def year(task: Task, metric: str, growth: float, looks: int, seed: int) -> tuple[int, int]:
@@ -139,7 +170,7 @@ def year(task: Task, metric: str, growth: float, looks: int, seed: int) -> tuple
         challenger = linear(rows_of(task, 500, random))
         if month:
             unseen = joined(unseen, rows_of(task, int(growth * held), random))
-        if met(goal, challenger, champion, unseen, entries, month).promoted:
+        if met(goal, challenger, champion, unseen, entries, month, 365 // looks).promoted:
             further = rows_of(task, FURTHER, random)
             new, old = (value(metric, scored(*each, further, goal)) for each in (challenger, champion))
             promoted, worse = promoted + 1, worse + (METRICS[metric].sign * (new - old) <= 0)
@@ -163,9 +194,10 @@ def met(
     unseen: Rows,
     entries: list[dict],
     month: int,
+    days: int = 30,
 ) -> Verdict:
-    """The verdict of a month, noted in `entries` as the journal has it."""
-    now = START + timedelta(days=30 * month)
+    """The verdict of a month, or of another number of days, noted in `entries` as the journal has it."""
+    now = START + timedelta(days=days * month)
     held = Held(len(unseen.y), "".join(sorted(f"{int(abs(x) * 1e9):010x}"[:10] for x in unseen.columns["x0"])[:64]))
     look = Looks(past_looks(entries, "bench"), BUDGET).next(f"{month}", "champion", held, now)
     dummy = baseline_scored(challenger[1], unseen.y, goal)

@@ -6,29 +6,17 @@ import numpy as np
 
 from evaluations import evaluation
 from slipway.model.bundle import Bundle
-from slipway.model.contents import (
-    Counts,
-    Draft,
-    Estimate,
-    Golden,
-    Holdout,
-    Member,
-    Metrics,
-    Model,
-    Outputs,
-    Ranked,
-    Split,
-    written,
-)
+from slipway.model.contents import Counts, Estimate, Golden, Holdout, Member, Metrics, Model, Outputs, Ranked, Split
 from slipway.model.encoding import Encoding, Output
 from slipway.model.predictor import Predictor, golden_answers
 from slipway.model.reference import Loss, Reference
+from slipway.model.typed_document import Draft, written
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
 from slipway.store.verdicts import to_bytes
 from slipway.table.cell import columns_from_rows
 from slipway.table.schema import Field, Schema
-from slipway.training.export import linear_graph
+from slipway.training.fitting.export import linear_graph
 
 SCHEMA = Schema(
     (

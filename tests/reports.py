@@ -2,7 +2,8 @@
 
 from bundles import SCHEMA, files
 from evaluations import evaluation
-from slipway.model.contents import Draft, metrics_of, model_of
+from slipway.model.contents import metrics_of, model_of
+from slipway.model.typed_document import Draft
 from slipway.report.documents import Documents
 
 

@@ -183,6 +183,6 @@ def test_a_fresh_interpreter_loads_only_what_is_needed(tmp_path, code, forbidden
 
 
 def test_what_is_reached_in_several_steps_is_seen():
-    assert {"pandas", "sklearn", "slipway.training.split", "numpy"} <= {
+    assert {"pandas", "sklearn", "slipway.training.data.split", "numpy"} <= {
         name.partition(".")[0] if not name.startswith("slipway") else name for name in reached("slipway.cli")
     }

@@ -96,6 +96,7 @@ NUMBERS = [
     "20.",
     "17",
     "64.5",
+    "-1",
     "-28",
     "110",
     "111",
@@ -290,6 +291,19 @@ def by_collection(house, server: str, path: Path, monkeypatch) -> Answered:
         settings = replace(problem.mongodb, database=made.database.name, collection=made.name)
         there = replace(problem, mongodb=settings)
         return by_predict((house[0], there, *house[2:]), f"mongodb:{made.name}")
+
+
+def test_every_door_refuses_a_negative_number_where_training_saw_none(house):
+    folder, problem, client, _ = house
+    row = dict(zip(SCHEMA.names, GOOD)) | {"dose": "-1"}
+    text = csv_text([tuple(row.values())], ";")
+    (folder / "in.csv").write_text(text, encoding="utf-8", newline="")
+    answered = by_json(client, [row])
+    if problem.serving.out_of_range == "warn":
+        assert answered[0][1] == ""
+    else:
+        assert answered == [(None, "dose: expected a number from 0 to 18.999; training saw 0.001 to 9.5")]
+    assert by_upload(client, text, ";") == by_predict(house, str(folder / "in.csv")) == by_table(house, [row]) == answered
 
 
 @given(rows=some.lists(ROW, min_size=1, max_size=12), separator=some.sampled_from([",", ";"]))

@@ -18,6 +18,15 @@ FLOORS = (
     {"sources", "store", "report", "model"},
     {"table"},
 )
+# The rooms within training, from the top; above them stand its own files, such as train.py.
+FLOORS_OF_TRAINING = (
+    {"comparison", "evaluation"},
+    {"verdict"},
+    {"inspection"},
+    {"fitting"},
+    {"data"},
+    {"measures"},
+)
 # A room imports what is below it, and on its own floor what these name.
 DOORS = {("cli", "doctor"), ("sources", "store"), ("store", "model"), ("report", "model")}
 
@@ -30,6 +39,16 @@ def room(module: str) -> str:
     """Empty for a module of the ground."""
     parts = module.split(".")
     return parts[1] if f"slipway.{parts[1]}" in MODULES and MODULES[f"slipway.{parts[1]}"].name == "__init__.py" else ""
+
+
+def room_of_training(module: str) -> str:
+    """Empty for a file of training that is in none of its rooms."""
+    part = ".".join(module.split(".")[:3])
+    return part.rpartition(".")[2] if part in MODULES and MODULES[part].name == "__init__.py" else ""
+
+
+def floor_of_training(inner: str) -> int:
+    return next((number for number, rooms in enumerate(FLOORS_OF_TRAINING) if inner in rooms), -1)
 
 
 def imported(module: str) -> set[str]:
@@ -57,6 +76,21 @@ def test_imports_lead_down(module):
     for other in imported(module):
         there = room(other)
         assert there == here or floor(there) > floor(here) or (here, there) in DOORS, f"{module} imports {other}"
+
+
+OF_TRAINING = [module for module in PARTS if module.startswith("slipway.training.")]
+
+
+def test_every_room_of_training_stands_on_a_floor():
+    assert {room_of_training(module) for module in OF_TRAINING} - {""} == set().union(*FLOORS_OF_TRAINING)
+
+
+@pytest.mark.parametrize("module", OF_TRAINING)
+def test_imports_within_training_lead_down(module):
+    here = room_of_training(module)
+    for other in imported(module) & set(OF_TRAINING):
+        there = room_of_training(other)
+        assert there == here or floor_of_training(there) > floor_of_training(here), f"{module} imports {other}"
 
 
 def test_no_circle():

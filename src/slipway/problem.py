@@ -4,7 +4,7 @@ Strict: what is unknown or impossible is refused with its path and the cure.
 """
 
 import os
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,7 +32,8 @@ from slipway.kinds import (
     Types,
     VariableName,
 )
-from slipway.settings import described, groups_of, meant, read_document, read_environment, settings_of
+from slipway.settings import groups_of, meant, read_document, read_environment, settings_of
+from slipway.yaml_document import document_in, text_of
 
 FILE = "slipway.yaml"
 MONGODB = "mongodb"  # as the source: the collection that the section of this name tells
@@ -113,7 +114,8 @@ class Serving(Struct, frozen=True, kw_only=True):
     out_of_range: Annotated[
         Literal["near", "warn", "reject"],
         "What to do with a number outside the range seen in training. near: answer with a warning up to one width of the "
-        "range beyond either end, reject what is farther. warn: answer all with a warning. reject: reject all. "
+        "range beyond either end, reject what is farther, and negative numbers where training saw none. "
+        "warn: answer all with a warning. reject: reject all. "
         "Dates are always answered, with a warning.",
     ] = "near"
     max_rows: Annotated[int, Meta(ge=1), "Most rows of one call of POST /predict."] = 10_000
@@ -226,7 +228,7 @@ def load_problem(path: str | Path | None = None, environ: Mapping[str, str] = os
         Naming the file, the path of the setting, what was expected and the nearest valid key.
     """
     path = Path(path or environ.get("SLIPWAY_PROBLEM") or FILE)
-    return read_problem(_content(path), path, environ)
+    return read_problem(text_of(path), path, environ)
 
 
 def problem_of(given: "Problem | Mapping[str, Any] | str | Path | None") -> Problem:
@@ -252,7 +254,7 @@ def problem_of(given: "Problem | Mapping[str, Any] | str | Path | None") -> Prob
 
 def read_problem(content: str, path: Path, environ: Mapping[str, str]) -> Problem:
     """The same from the text of a file that is, or will be, at `path`."""
-    values = read_document(_document(content, path), SETTINGS, str(path)) | read_environment(environ, SETTINGS)
+    values = read_document(document_in(content, path), SETTINGS, str(path)) | read_environment(environ, SETTINGS)
     for setting in SETTINGS:
         if setting.required and setting.path not in values:
             raise ProblemError(f"{path}: {setting.path} is missing", setting.help)
@@ -267,44 +269,6 @@ def read_problem(content: str, path: Path, environ: Mapping[str, str]) -> Proble
     problem = Problem(**given, folder=path.resolve().parent)
     _check_together(problem, path)
     return problem
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML that refuses a key given twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key is not text", key.start_mark)
-            if key.value in seen:
-                says = f"the key {key.value!r} is given twice"
-                raise yaml.constructor.ConstructorError(None, None, says, key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _content(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        cure = "Write one with: slipway init TABLE.csv --target COLUMN"
-        raise ProblemError(f"{path}: there is no such file", cure) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProblemError(f"{path}: cannot be read as UTF-8 text ({error})") from error
-
-
-def _document(content: str, path: Path) -> Mapping[Any, Any]:
-    try:
-        document = yaml.load(content, _Loader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ProblemError(f"{path}, line {line}: not valid YAML: {error.problem}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ProblemError(f"{path}: not valid YAML ({type(error).__name__})") from error
-    if not isinstance(document, Mapping):
-        raise ProblemError(f"{path}: expected settings such as name, source and target, got {described(document)}")
-    return document
 
 
 def _check_together(problem: Problem, path: Path) -> None:

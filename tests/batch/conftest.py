@@ -34,8 +34,8 @@ class Desk:
     def problem(self):
         return load_problem(self.folder / "slipway.yaml", environ={})
 
-    def open(self, location="in.csv", out="out.csv", digits=None, strict=False, rejects=None):
-        return open_batch(self.problem, str(location), str(out), digits, strict, rejects)
+    def open(self, location="in.csv", out="out.csv", digits=None, strict=False, rejects=None, level=None):
+        return open_batch(self.problem, str(location), str(out), digits, strict, rejects, level)
 
     def predict(self, *arguments, tell=lambda mark, says: None, **options) -> Mark:
         return run(self.open(*arguments, **options), tell)

@@ -51,12 +51,19 @@ def test_documents_keep_their_fields_and_get_the_answer(desk, rows):
     assert desk.files() == {"scored.rejects.csv"}
 
 
+def test_documents_get_the_ends_of_an_interval(desk, rows):
+    rows.insert_one({"_id": "a", "age": 19, "body": {"bmi": 27.9}, "smoker": "yes", "joined": "2020-01-01"})
+    desk.predict("mongodb:rows", "mongodb:scored", level=0.9)
+    (found,) = rows.database["scored"].find()
+    assert list(found)[-4:] == ["prediction", "low", "high", "warning"] and found["low"] < 29589.0 < found["high"]
+
+
 def test_an_array_where_an_object_should_be_is_no_missing_cell(desk, rows):
     good = {"age": 19, "smoker": "yes", "joined": "2020-01-01"}
     rows.insert_many([good | {"body": {"bmi": 30}}, good | {"body": [{"bmi": 30}]}])
     desk.predict("mongodb:rows", "mongodb:scored")
     (rejected,) = desk.rows("scored.rejects.csv")
-    assert rejected["reason"] == "bmi: is a list; expected a number from -21.21 to 90.3, or null"
+    assert rejected["reason"] == "bmi: is a list; expected a number from 0 to 90.3, or null"
 
 
 def test_a_second_run_doubles_nothing(desk, rows):

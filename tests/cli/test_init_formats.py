@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from slipway.problem import load_problem
-from slipway.training.profile import profile
-from slipway.training.written import read_as_written
+from slipway.training.inspection.profile import profile
+from slipway.training.inspection.written import read_as_written
 
 ROWS = 300
 GERMAN = str.maketrans(",.", ".,")

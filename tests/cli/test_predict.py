@@ -51,6 +51,11 @@ def test_the_last_line_counts_and_says_where_the_rejects_are(folder):
     assert (folder / "out.csv").read_text() == ANSWERED
 
 
+def test_an_interval_is_two_columns(folder):
+    assert call(folder, "in.csv", "-o", "out.csv", "--interval", "0.9").returncode == 0
+    assert (folder / "out.csv").read_text() == f"{HEADER},prediction,low,high,warning\n{GOOD},29589.0,26589.0,34089.0,\n"
+
+
 def test_without_a_terminal_every_tenth_part_is_told(folder):
     (folder / "in.csv").write_text("\n".join([f"{HEADER},note", *[f"{GOOD},{'x' * 2000}"] * 10_000, ""]))
     told = call(folder, "in.csv", "-o", "out.csv").stderr.splitlines()
@@ -99,8 +104,9 @@ def test_memory_does_not_grow_with_the_table(folder):
     "arguments, code, says",
     [
         (("none.csv", "-o", "out.csv"), 4, "none.csv: there is no such file"),
-        (("in.csv", "-o", "out.csv", "--strict"), 4, "in.csv, row 2: age: is text; expected an integer from -28 to 110"),
+        (("in.csv", "-o", "out.csv", "--strict"), 4, "in.csv, row 2: age: is text; expected an integer from 0 to 110"),
         (("in.csv", "-o", "out.csv", "--bundle", "abcdef"), 5, "abcdef: no such bundle"),
+        (("in.csv", "-o", "out.csv", "--interval", "0.5"), 5, "--interval 0.5: this bundle has the levels 0.8, 0.9, 0.95"),
         (("in.csv", "-o", "in.csv"), 4, "in.csv: OUT would overwrite IN"),
     ],
 )

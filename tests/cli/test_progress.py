@@ -4,9 +4,9 @@ import pytest
 
 from slipway.cli.progress import Progress
 from slipway.cli.train import Comparing
-from slipway.training.candidates import Trial
-from slipway.training.compare import Entry
-from slipway.training.search import Step
+from slipway.training.comparison.search import Step
+from slipway.training.fitting.candidates import Trial
+from slipway.training.fitting.fitted import Entry
 
 
 def test_without_a_terminal_each_tenth_part_is_one_line(capsys):

@@ -7,9 +7,10 @@ from bundles import SCHEMA, TASKS, files
 from recordings import recorded
 from slipway.errors import BundleError
 from slipway.model.bundle import FORMAT, read_bundle
-from slipway.model.contents import Draft, golden_of, metrics_of, model_of, schema_of, written
+from slipway.model.contents import golden_of, metrics_of, model_of, schema_of
 from slipway.model.evaluation import evaluation_of
 from slipway.model.reference import reference_of
+from slipway.model.typed_document import Draft, written
 
 READERS = {
     "model.json": model_of,

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from bundles import SCHEMA, files
-from slipway.model.contents import Draft
 from slipway.model.curves import FIELDS, POINTS, curves
 from slipway.model.encoding import Encoding, Output
 from slipway.model.predictor import Predictor
+from slipway.model.typed_document import Draft
 from slipway.problem import Serving
 from slipway.table.cell import columns_from_rows
 from slipway.table.rules import Rules

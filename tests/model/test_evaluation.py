@@ -4,8 +4,8 @@ from bundles import SCHEMA, TASKS, files
 from evaluations import evaluation
 from recordings import recorded
 from slipway.model.bundle import read_bundle
-from slipway.model.contents import Draft
 from slipway.model.evaluation import Distribution, evaluation_of
+from slipway.model.typed_document import Draft
 
 
 @pytest.mark.parametrize("task", TASKS)

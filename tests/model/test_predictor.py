@@ -6,11 +6,11 @@ import pytest
 
 from bundles import ROWS, SCHEMA, TASKS, files, make_bundle
 from slipway.errors import BundleError
-from slipway.model.contents import Draft
 from slipway.model.predictor import Predictor, close
+from slipway.model.typed_document import Draft
 from slipway.store.local import LocalStore
 from slipway.table.cell import columns_from_rows
-from slipway.training.export import linear_graph
+from slipway.training.fitting.export import linear_graph
 
 COLUMNS = columns_from_rows(SCHEMA, ROWS)
 MATRIX = np.array([[19, 27.9, 1, 2], [62, 30, 0, 4], [45, 33.3, 0, 4], [33, 22.7, 1, 0]])

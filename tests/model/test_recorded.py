@@ -13,7 +13,7 @@ from slipway.release.image.labels import labels
 from slipway.serving.factory import build
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
-from slipway.training.champion import Champions
+from slipway.training.verdict.champion import Champions
 
 
 @pytest.fixture(params=[(number, task) for number in range(1, FORMAT + 1) for task in TABLES], ids=str)

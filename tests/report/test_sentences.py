@@ -17,7 +17,7 @@ from slipway.report.numbers import settings
 from slipway.report.page import sections, standalone
 from slipway.report.summary import answers
 from slipway.report.worries import worries
-from slipway.training.metrics import METRICS
+from slipway.training.measures.metrics import METRICS
 
 
 def with_slices(values, metric="rmse", whole=5_000.0):

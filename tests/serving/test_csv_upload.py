@@ -97,11 +97,11 @@ def test_a_row_that_cannot_be_answered_stays_with_the_reason(client):
     content = f'{HEADER}\nold,27.9,maybe,2020-01-01\n{GOOD}\n19,27.9\n{GOOD}, "extra"\n,27.9,yes,x\n'
     answered = rows(post(client, content))
     assert [row["error"] for row in answered] == [
-        'age: is text; expected an integer from -28 to 110; smoker: expected one of "no", "yes"',
+        'age: is text; expected an integer from 0 to 110; smoker: expected one of "no", "yes"',
         "",
         "expected 4 cells, got 2",
         "expected 4 cells, got 5; remove the blank before the quote",
-        "age: is missing; expected an integer from -28 to 110; "
+        "age: is missing; expected an integer from 0 to 110; "
         "joined: expected a date such as 2026-01-31 or 2026-01-31T08:30:00",
     ]
     assert [bool(row["prediction"]) for row in answered] == [False, True, False, False, False]

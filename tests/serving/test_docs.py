@@ -11,7 +11,7 @@ from schemathesis.specs.openapi.definitions import SWAGGER_20_VALIDATOR
 from bundles import SCHEMA
 from slipway.problem import Serving
 from slipway.serving.decoder import Decoder
-from slipway.serving.docs import row_schema
+from slipway.serving.definitions import row_schema
 from slipway.serving.refusal import Refusal
 from slipway.table.formats import number
 from slipway.table.rules import Rules

@@ -150,6 +150,15 @@ def test_a_frame_of_any_names_and_with_odd_cells_has_a_reason_a_row():
     assert [wrong[row].reason for row in sorted(wrong)] == ["type", "type", "missing"]
 
 
+@pytest.mark.parametrize(
+    "minimum, maximum, refused, taken",
+    [(18, 64, [-1, 111], [0, 110]), (0, 10, [-0.5, 20.5], [0, 20]), (-1, 1, [-3.5, 3.5], [-3, 3])],
+)
+def test_near_the_range_is_not_below_0_where_training_saw_nothing_negative(minimum, maximum, refused, taken):
+    rule = rule_of(Field("n", "number", minimum=minimum, maximum=maximum))
+    assert all(rule.fault_of_number(value) for value in refused) and not any(map(rule.fault_of_number, taken))
+
+
 def test_a_range_wider_than_double_precision_is_still_one():
     rule = rule_of(Field("n", "number", minimum=-1.5e308, maximum=1.5e308), out_of_range="reject")
     assert list(rule.read([1.7e308, 1e308])[1]) == [0]

@@ -28,7 +28,7 @@ from slipway.problem import load_problem
 from slipway.serving.factory import build
 from slipway.store.local import LocalStore
 from slipway.table.cells import read_columns
-from slipway.training.candidates import CANDIDATES
+from slipway.training.fitting.candidates import CANDIDATES
 from slipway.training.imported import import_model
 from slipway.training.pickled import Pickled, read_pickled
 from slipway.training.train import train

@@ -14,7 +14,7 @@ from tables import charges, problem
 
 PACKAGE = Path(slipway.__file__).parent
 MODULES = {
-    "training/gate.py": True,
+    "training/verdict/gate.py": True,
     "sources/csv.py": True,
     "schema.py": True,
     "training/release/new.py": True,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from slipway.model.contents import Estimate
-from slipway.training.compare import Goal
-from slipway.training.dataset import read
+from slipway.training.data.dataset import read
+from slipway.training.measures.goal import Goal
 from slipway.training.refit import OTHERS, checked_rows, doubt
 from tables import charges, problem
 

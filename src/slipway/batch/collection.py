@@ -105,7 +105,7 @@ class Upserts:
     def encode(self, rows: Rows, answers: Answers) -> list[Operation]:
         """The answered documents."""
         chosen = range(len(rows.originals)) if answers.chosen is None else answers.chosen.tolist()
-        shares = [[]] * len(answers.values) if answers.probabilities is None else answers.probabilities.tolist()
+        shares = [[]] * len(answers.values) if answers.beside is None else answers.beside.tolist()
         notes = answers.warnings or [""] * len(answers.values)
         found = []
         for place, value, share, note in zip(chosen, answers.values.tolist(), shares, notes):

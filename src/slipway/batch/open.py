@@ -11,7 +11,9 @@ from slipway.batch.place import Target, place, state
 from slipway.batch.record import Record
 from slipway.batch.run import Batch
 from slipway.batch.scorer import Scorer
-from slipway.errors import TableError
+from slipway.errors import BundleError, TableError
+from slipway.model.evaluation import Intervals, evaluation_of
+from slipway.model.intervals import levels
 from slipway.model.tables import Predictor
 from slipway.problem import Problem, problem_of
 from slipway.sources.files import CSV, PARQUET
@@ -24,7 +26,15 @@ COLLECTION = "mongodb:"
 FOLDER = "batch"
 
 
-def open_batch(problem: Problem, location: str, out: str, digits: str | None, strict: bool, rejects: str | None) -> Batch:
+def open_batch(
+    problem: Problem,
+    location: str,
+    out: str,
+    digits: str | None,
+    strict: bool,
+    rejects: str | None,
+    level: float | None = None,
+) -> Batch:
     """Everything that a batch needs, opened and checked; nothing is written yet.
 
     Parameters
@@ -37,6 +47,8 @@ def open_batch(problem: Problem, location: str, out: str, digits: str | None, st
     strict : bool
     rejects : str or None
         Where rows go that cannot be answered; by default beside the output.
+    level : float, optional
+        Of the prediction intervals to write beside the predictions.
 
     Raises
     ------
@@ -45,14 +57,14 @@ def open_batch(problem: Problem, location: str, out: str, digits: str | None, st
     """
     store = open_store(problem.folder)
     predictor = load_champion(problem, digits)
-    scorer = Scorer(predictor, rules_of(predictor.schema, problem))
+    scorer = Scorer(predictor, rules_of(predictor.schema, problem), _intervals(predictor, level), level)
     rejects = rejects or default_rejects(out)
     _check_places(location, out, rejects)
     folder = store.root / FOLDER
     source = _source(problem, location, out, scorer)
     output = _output(source, fresh_names(scorer.added, source.names), out)
     place_of_out = _place(problem, out, folder)
-    settings = [problem.serving.unknown_levels, problem.serving.out_of_range, problem.missing, problem.limits, strict]
+    settings = [problem.serving.unknown_levels, problem.serving.out_of_range, problem.missing, problem.limits, strict, level]
     job = {
         "the bundle": predictor.digest,
         "the place of the rejects": rejects,
@@ -61,6 +73,20 @@ def open_batch(problem: Problem, location: str, out: str, digits: str | None, st
     }
     record = Record(place_of_out.unfinished.with_suffix(".partial.json"), job)
     return Batch(source, scorer, output, place_of_out, place(rejects, folder), record, strict)
+
+
+def _intervals(predictor: Predictor, level: float | None) -> Intervals | None:
+    """Those of the bundle; BundleError when a level is asked for that it does not have."""
+    found = evaluation.intervals if (evaluation := evaluation_of(predictor.bundle)) else None
+    if level is None or level in levels(found):
+        return found
+    if predictor.classes:
+        why = "the model answers with the probability of each label, and prediction intervals are for numbers"
+        raise BundleError(f"--interval: {why}", "Leave it out")
+    if not found:
+        raise BundleError("--interval: this bundle has no prediction intervals", "Train again to get them, or leave it out")
+    known = ", ".join(f"{each:g}" for each in levels(found))
+    raise BundleError(f"--interval {level:g}: this bundle has the levels {known}", "Ask for one of them")
 
 
 def _source(problem: Problem, location: str, out: str, scorer: Scorer) -> Source:

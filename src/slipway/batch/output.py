@@ -181,20 +181,20 @@ def chosen_cells(rows: Rows, answers: Answers) -> pyarrow.Table:
 
 
 def _columns(answers: Answers) -> list[pyarrow.Array]:
-    """The answer as typed columns: prediction, probabilities, warning."""
+    """The answer as typed columns: prediction, what is beside it, warning."""
     kind = pyarrow.string() if answers.probabilities is not None else pyarrow.float64()
-    shares = [] if answers.probabilities is None else [pyarrow.array(each) for each in answers.probabilities.T]
+    beside = [] if answers.beside is None else [pyarrow.array(each) for each in answers.beside.T]
     notes = answers.warnings or [""] * len(answers.values)
-    return [pyarrow.array(answers.values, kind), *shares, pyarrow.array(notes, pyarrow.string())]
+    return [pyarrow.array(answers.values, kind), *beside, pyarrow.array(notes, pyarrow.string())]
 
 
 def _some(answers: Answers, part: slice) -> Answers:
     """The answers of some of the rows."""
-    shares = None if answers.probabilities is None else answers.probabilities[part]
     return replace(
         answers,
         values=answers.values[part],
-        probabilities=shares,
+        probabilities=None if answers.probabilities is None else answers.probabilities[part],
+        ends=None if answers.ends is None else answers.ends[part],
         warnings=answers.warnings and answers.warnings[part],
     )
 
@@ -207,7 +207,8 @@ def _texts(answers: Answers, separator: bytes, quoted: bool = True) -> tuple[lis
     else:
         labels = {label: write(label) for label in set(answers.values.tolist())}
         columns = [[labels[value] for value in answers.values.tolist()]]
-        columns += [numbers_text(each.tolist()) for each in answers.probabilities.T]
+    if answers.beside is not None:
+        columns += [numbers_text(each.tolist()) for each in answers.beside.T]
     return columns, None if answers.warnings is None else [write(note) for note in answers.warnings]
 
 

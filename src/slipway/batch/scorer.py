@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from slipway.batch.rows import Rows, column
+from slipway.model.evaluation import Intervals
+from slipway.model.intervals import ENDS
 from slipway.model.predictor import Predictor
 from slipway.model.scoring import Answers, added_names, reasons_of, score
 from slipway.table.arrow_cells import read_column
@@ -19,11 +21,18 @@ class Scorer:
     ----------
     predictor : Predictor
     rules : Rules
+    intervals : Intervals, optional
+    level : float, optional
+        One of theirs; then each prediction gets the ends of its interval.
     """
 
-    def __init__(self, predictor: Predictor, rules: Rules) -> None:
+    def __init__(
+        self, predictor: Predictor, rules: Rules, intervals: Intervals | None = None, level: float | None = None
+    ) -> None:
         self.predictor = predictor
         self.rules = rules
+        self.intervals = intervals
+        self.level = level
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -33,7 +42,7 @@ class Scorer:
     @property
     def added(self) -> tuple[str, ...]:
         """The columns that an answer adds, as far as the table has none of these names."""
-        return added_names(self.predictor, "warning")
+        return added_names(self.predictor, *(() if self.level is None else ENDS), "warning")
 
     def answer(self, rows: Rows) -> Answers:
         """Answer each row, or say why not; reasons are by row of the part, malformed rows counted."""
@@ -42,7 +51,8 @@ class Scorer:
             name = rule.field.name
             cells = column(rows.cells, name)
             columns[name], faults[name] = rule.read(cells) if isinstance(cells, list) else read_column(rule, cells)
-        answers = score(self.predictor, columns, reasons_of(faults), rows.well_formed).noted(self.rules)
+        answers = score(self.predictor, columns, reasons_of(faults), rows.well_formed)
+        answers = answers.between(self.intervals, self.level).noted(self.rules)
         return replace(answers, reasons=_numbered(rows, answers.reasons))
 
 

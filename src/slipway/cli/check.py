@@ -69,6 +69,6 @@ def _reviewed(frame: "pd.DataFrame", problem: "Problem", names: "Sequence[str]")
     """What to look into before learning from a table that has the target, too."""
     if problem.target not in frame.columns or not names:
         return []
-    from slipway.training.review import review
+    from slipway.training.inspection.review import review
 
     return review(frame, problem, names).remarks()

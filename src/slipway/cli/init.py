@@ -18,9 +18,10 @@ from slipway.kinds import TASKS
 if TYPE_CHECKING:
     from slipway import problem
     from slipway.table.inference import Target
-    from slipway.training.profile import Finding
-    from slipway.training.sample import Sample
-    from slipway.training.written import Written
+    from slipway.training.data.sample import Sample
+    from slipway.training.inspection.order import Order
+    from slipway.training.inspection.profile import Finding
+    from slipway.training.inspection.written import Written
 
 
 @click.command()
@@ -57,15 +58,15 @@ def command(
         raise ProblemError(f"{output}: already exists", "Add --force to overwrite it, or --output to write another")
     from slipway.problem import read_problem
     from slipway.table.inference import features, read_target
-    from slipway.training.problem_file import problem_text, shown
-    from slipway.training.profile import profile
-    from slipway.training.review import review
-    from slipway.training.written import read_as_written
+    from slipway.training.inspection.problem_file import problem_text
+    from slipway.training.inspection.profile import profile
+    from slipway.training.inspection.review import review
+    from slipway.training.inspection.written import read_as_written
 
     collection = named(table, "the table", _server) if is_collection(table) else None
     origin: dict[str, Any] = _section(table, collection) if collection else {"source": _source(table, output)}
-    name = name or re.sub(r"\W+", "-", collection.collection if collection else Path(table).name.split(".")[0]).strip("-")
-    given = {"name": name or "problem", **origin, "target": target, "positive": positive, "task": task, "id": list(ids)}
+    name = name or _name(table, collection)
+    given = {"name": name, **origin, "target": target, "positive": positive, "task": task, "id": list(ids)}
     draft = read_problem(yaml.safe_dump({key: value for key, value in given.items() if value}), output, {})
     sample, unfit = _from_collection(draft, collection, {target, *ids}) if collection else (_sample(draft), {})
     written = read_as_written(sample.table.to_pandas())
@@ -82,11 +83,16 @@ def command(
     _write(output, text)
     _say(sample.seen, read, written, findings, unfit)
     if found.order:
-        as_what = "time" if found.order.flatters else "not set as time"
-        click.echo(f"  {shown(found.order.column)}: {as_what}: {shown(found.order.says)}")
+        _say_order(found.order)
     _say_next(output, written, [read.name, *learned])
     if collection and not os.environ.get(draft.mongodb.url):
         click.echo(f"Before that, set {draft.mongodb.url} to the URL of the server.")
+
+
+def _name(table: str, collection: Named | None) -> str:
+    """What the problem is called if nobody says: as its table."""
+    of_table = collection.collection if collection else Path(table).name.split(".")[0]
+    return re.sub(r"\W+", "-", of_table).strip("-") or "problem"
 
 
 def _source(table: str, output: Path) -> str:
@@ -112,7 +118,7 @@ def _server() -> "problem.Collection":
 
 def _sample(draft: "problem.Problem") -> "Sample":
     from slipway.sources.source import open_source
-    from slipway.training.sample import draw
+    from slipway.training.data.sample import draw
 
     batches = open_source(draft)
     return draw(batches, batches.names, draft.sample.cells // len(batches.names), ", ".join(draft.source))
@@ -123,7 +129,7 @@ def _from_collection(draft: "problem.Problem", collection: Named, needed: Collec
     from msgspec.structs import replace
 
     from slipway.sources.mongodb import UnfitField, open_collection, place
-    from slipway.training.sample import draw
+    from slipway.training.data.sample import draw
 
     settings = replace(draft.mongodb, url=collection.where)
     unfit: dict[str, str] = {}
@@ -148,7 +154,7 @@ def _write(output: Path, text: str) -> None:
 
 def _origin(draft: "problem.Problem", origin: Mapping[str, Any], unfit: Mapping[str, str]) -> list[str]:
     """The lines on where the table is."""
-    from slipway.training.problem_file import scalar, shown
+    from slipway.training.inspection.problem_file import scalar, shown
 
     lines = [f"source: {scalar(origin['source'])}"]
     if "mongodb" in origin:
@@ -162,7 +168,7 @@ def _origin(draft: "problem.Problem", origin: Mapping[str, Any], unfit: Mapping[
 
 
 def _say(rows: int, target: "Target", table: "Written", findings: "Sequence[Finding]", unfit: Mapping[str, str]) -> None:
-    from slipway.training.problem_file import shown
+    from slipway.training.inspection.problem_file import shown
 
     kinds = {use: [finding for finding in findings if finding.use == use] for use in ("feature", "id", "drop")}
     columns = "1 column" if len(kinds["feature"]) == 1 else f"{len(kinds['feature'])} columns"
@@ -182,7 +188,7 @@ def _say(rows: int, target: "Target", table: "Written", findings: "Sequence[Find
 
 def _say_written(name: str, table: "Written", markers: Mapping[str, int]) -> None:
     """How the cells of a column are written."""
-    from slipway.training.problem_file import shown
+    from slipway.training.inspection.problem_file import shown
 
     found = table.found_in(name)
     if found.format:
@@ -193,9 +199,17 @@ def _say_written(name: str, table: "Written", markers: Mapping[str, int]) -> Non
         click.echo(f"  {shown(name)}: read as missing: {', '.join(map(repr, markers))}")
 
 
+def _say_order(order: "Order") -> None:
+    """The column in whose order the rows are, and whether it is set as time."""
+    from slipway.training.inspection.problem_file import shown
+
+    as_what = "time" if order.flatters else "not set as time"
+    click.echo(f"  {shown(order.column)}: {as_what}: {shown(order.says)}")
+
+
 def _say_next(output: Path, table: "Written", names: Sequence[str]) -> None:
     """What to do next: first of all, the questions that the cells leave open."""
-    from slipway.training.problem_file import shown
+    from slipway.training.inspection.problem_file import shown
 
     train = "slipway train" + ("" if str(output) == "slipway.yaml" else f" --problem {output}")
     asked = {name: table.found_in(name) for name in names if table.found_in(name).choices}

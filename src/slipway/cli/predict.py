@@ -22,8 +22,17 @@ if TYPE_CHECKING:
 @click.option("--bundle", "digest", metavar="DIGEST", help="Bundle, six digits or more; default: the champion.")
 @click.option("--strict", is_flag=True, help="Stop at the first row that cannot be answered, and write nothing.")
 @click.option("--rejects", metavar="FILE", help="File for rows that cannot be answered; default: OUT with .rejects.csv.")
+@click.option("--interval", type=float, metavar="LEVEL", help="Add prediction intervals: columns low and high; such as 0.9.")
 @options.problem
-def command(location: str, out: str, digest: str | None, strict: bool, rejects: str | None, path: str | None) -> None:
+def command(
+    location: str,
+    out: str,
+    digest: str | None,
+    strict: bool,
+    rejects: str | None,
+    interval: float | None,
+    path: str | None,
+) -> None:
     """Score the table IN with the champion.
 
     IN and OUT are files (CSV, also .gz, or Parquet), objects in S3 or MongoDB collections; IN can be a glob. OUT has
@@ -34,6 +43,7 @@ def command(location: str, out: str, digest: str | None, strict: bool, rejects: 
       slipway predict patients.csv -o scored.csv
       slipway predict 's3://lake/2026/*.parquet' -o s3://lake/scored.parquet
       slipway predict mongodb:patients -o mongodb:scored
+      slipway predict patients.csv -o scored.csv --interval 0.9
     """
     pin_threads()
     with _terminable():
@@ -41,7 +51,7 @@ def command(location: str, out: str, digest: str | None, strict: bool, rejects: 
         from slipway.batch.run import run
         from slipway.problem import load_problem
 
-        batch = open_batch(load_problem(path), location, out, digest, strict, rejects)
+        batch = open_batch(load_problem(path), location, out, digest, strict, rejects, interval)
         with Progress() as progress:
             mark = run(batch, _Scoring(progress, batch.source.share))
     see = f": see {batch.rejects.location}" if mark.rejected else ""

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from slipway.problem import Problem
     from slipway.store.local import LocalStore
+    from slipway.training.comparison.search import Step
     from slipway.training.outcome import Outcome
-    from slipway.training.search import Step
 
 SHOWN = 8
 

@@ -1,39 +1,16 @@
-"""The documents of a bundle, typed: model.json, schema.json, golden.json and metrics.json.
+"""The documents of a bundle, typed: model.json, schema.json, golden.json and metrics.json."""
 
-They are read as a whole: a key that is missing or of another type is an error that names the file and the place in it. A
-key that is not known here is ignored, so a format may gain keys that change no answer; all else is a new format.
-"""
-
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, NotRequired, TypedDict, TypeVar
+from typing import Any, Literal, NotRequired, TypedDict
 
 import msgspec
 
-from slipway.errors import BundleError
 from slipway.model.bundle import Bundle
 from slipway.model.encoding import Output
+from slipway.model.typed_document import Draft, document_of, unfit
 from slipway.table.schema import Feature, Field, Schema
 
-T = TypeVar("T")
 Link = Literal["identity", "expm1", "sigmoid", "softmax"]
 WEIGHTS = 1e-9  # how far the sum of weights may be from 1
-
-
-@dataclass(frozen=True)
-class Draft:
-    """The files of a bundle before it is written; a predictor reads it like a bundle."""
-
-    files: Mapping[str, bytes]
-    digest: str = "draft"
-
-    def read(self, name: str) -> bytes:
-        return self.files[name]
-
-    def has(self, name: str) -> bool:
-        """Whether there is such a file; an earlier format may lack it."""
-        return name in self.files
 
 
 class Split(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -306,19 +283,6 @@ def metrics_of(bundle: Bundle | Draft) -> Metrics:
     return document_of(bundle, "metrics.json", Metrics)
 
 
-def unfit(bundle: Bundle | Draft, name: str, reason: str) -> BundleError:
-    """The error for a file that was written otherwise than this version reads it; reading has verified its bytes."""
-    return BundleError(
-        f"bundle {bundle.digest[:12]}: {name}: {reason}", "Run slipway train, or use the version of Slipway that wrote it"
-    )
-
-
-def written(content: Schema | msgspec.Struct | Mapping[str, Any]) -> bytes:
-    """A document as bundles have it; the same content gives the same bytes."""
-    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False, default=msgspec.to_builtins)
-    return text.encode() + b"\n"
-
-
 def _members(found: Any) -> Any:
     """A model.json of format 1, which had one estimator, as one with members."""
     if not isinstance(found, dict) or "encoding" not in found:
@@ -326,13 +290,3 @@ def _members(found: Any) -> Any:
     own = {field.name for field in msgspec.structs.fields(Member)}
     member = {key: value for key, value in found.items() if key in own}
     return {key: value for key, value in found.items() if key not in own} | {"members": [member]}
-
-
-def document_of(bundle: Bundle | Draft, name: str, kind: type[T], modern: Callable[[Any], Any] = lambda each: each) -> T:
-    """A JSON file of a bundle, typed; `modern` makes the present form of an earlier one. BundleError if it is invalid."""
-    try:
-        return msgspec.convert(modern(msgspec.json.decode(bundle.read(name))), kind)
-    except msgspec.ValidationError as error:
-        raise unfit(bundle, name, str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise unfit(bundle, name, f"not JSON ({error})") from error

@@ -8,7 +8,8 @@ with the fields is small.
 import msgspec
 
 from slipway.model.bundle import Bundle
-from slipway.model.contents import Draft, Estimate, document_of
+from slipway.model.contents import Estimate
+from slipway.model.typed_document import Draft, document_of
 
 NAME = "evaluation.json"
 

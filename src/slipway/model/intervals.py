@@ -8,6 +8,8 @@ import numpy as np
 
 from slipway.model.evaluation import Intervals
 
+ENDS = ("low", "high")  # names of the columns
+
 
 def levels(intervals: Intervals | None) -> tuple[float, ...]:
     """The levels that a bundle answers; none for classes, and for bundles that recorded none."""

@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 
 from slipway.errors import BundleError
 from slipway.model.bundle import Bundle
-from slipway.model.contents import Answer, Calibration, Draft, golden_of, model_of, schema_of, unfit
+from slipway.model.contents import Answer, Calibration, golden_of, model_of, schema_of
 from slipway.model.explanation import Contributions, contributions
 from slipway.model.runner import Runner, sigmoid
+from slipway.model.typed_document import Draft, unfit
 from slipway.table.cell import columns_from_rows
 from slipway.table.schema import Columns
 

@@ -8,7 +8,7 @@ loss grew, and what the loss would be if nothing but the rows had changed.
 import msgspec
 
 from slipway.model.bundle import Bundle
-from slipway.model.contents import Draft, document_of
+from slipway.model.typed_document import Draft, document_of
 
 
 class Loss(msgspec.Struct, frozen=True):

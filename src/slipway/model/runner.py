@@ -8,8 +8,9 @@ import numpy as np
 
 from slipway.errors import BundleError, TableError
 from slipway.model.bundle import Bundle
-from slipway.model.contents import Draft, Member, unfit
+from slipway.model.contents import Member
 from slipway.model.encoding import Encoding
+from slipway.model.typed_document import Draft, unfit
 from slipway.table.schema import Columns, Schema
 
 if TYPE_CHECKING:  # see _session
@@ -62,7 +63,7 @@ class Runner:
         """Its scores for n rows, of shape (n, scores)."""
         matrix = self.encoding.encode(columns).astype(self._dtype)
         parts = self._session.run([OUTPUT], {INPUT: matrix})[0].astype(np.float64)
-        # A tree graph answers every score in two float32 parts whose sum is the double (see training.export).
+        # A tree graph answers every score in two float32 parts whose sum is the double (see training/fitting/export.py).
         raw = parts.reshape(len(matrix), -1, len(self._base)).sum(axis=1) + self._base
         return self._link(raw)
 

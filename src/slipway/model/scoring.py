@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from slipway.model.evaluation import Intervals
+from slipway.model.intervals import interval
 from slipway.model.predictor import Predictor
 from slipway.table.faults import NO_ANSWER, Faults
 from slipway.table.rules import Rules
@@ -35,6 +37,8 @@ class Answers:
         Rows, from 0, that were not answered, and why.
     warnings : list of str or None
         What is unlike training in each answered row; None when there is nothing, or nobody looked.
+    ends : ndarray of shape (answered, 2) or None
+        The low and the high end of each number's interval; None where none was asked for.
     """
 
     chosen: np.ndarray | None
@@ -43,6 +47,18 @@ class Answers:
     columns: Columns
     reasons: Mapping[int, str]
     warnings: list[str] | None = None
+    ends: np.ndarray | None = None
+
+    @property
+    def beside(self) -> np.ndarray | None:
+        """What is written beside the values, a column each: the probabilities, or the ends of the intervals."""
+        return self.probabilities if self.ends is None else self.ends
+
+    def between(self, intervals: Intervals | None, level: float | None) -> "Answers":
+        """The same with the ends of the intervals of this level, if one is asked for."""
+        if level is None or not intervals:
+            return self
+        return replace(self, ends=np.column_stack(interval(intervals, self.values, level)))
 
     def noted(self, rules: Rules) -> "Answers":
         """The same with its warnings."""
@@ -99,12 +115,9 @@ def added_names(predictor: Predictor, *more: str) -> tuple[str, ...]:
     return ("prediction", *(f"probability_{label}" for label in predictor.classes), *more)
 
 
-def added_columns(answers: Answers, count: int, ends: tuple[np.ndarray, ...] = ()) -> list[list[Any]]:
-    """Per row of `count`: the prediction and the probabilities, None where there are none; the warning, and the reason.
-
-    Beside a number are the ends of its interval, if there are `ends`, an array each of the answered rows.
-    """
-    beside = np.column_stack(ends) if ends else answers.probabilities
+def added_columns(answers: Answers, count: int) -> list[list[Any]]:
+    """Per row of `count`: the prediction and what is beside it, None where there is none; the warning, and the reason."""
+    beside = answers.beside
     width = 0 if beside is None else beside.shape[1]
     rows: list[list[Any]] = [[*[None] * (1 + width), "", answers.reasons.get(row, "")] for row in range(count)]
     chosen = range(count) if answers.chosen is None else answers.chosen.tolist()

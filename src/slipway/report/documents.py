@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from slipway.model.bundle import Bundle
-from slipway.model.contents import Draft, Metrics, Model, metrics_of, model_of, schema_of
+from slipway.model.contents import Metrics, Model, metrics_of, model_of, schema_of
 from slipway.model.evaluation import Evaluation, evaluation_of
 from slipway.model.meeting import Meeting
+from slipway.model.typed_document import Draft
 from slipway.table.schema import Schema
 
 

@@ -1,6 +1,6 @@
 """The files of a bundle that are for people."""
 
-from slipway.model.contents import Draft
+from slipway.model.typed_document import Draft
 from slipway.report.documents import documents_of
 from slipway.report.markdown import card
 from slipway.report.page import standalone

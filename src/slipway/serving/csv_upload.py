@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 
 from slipway.errors import TableError
+from slipway.model.intervals import ENDS
 from slipway.model.scoring import added_columns, added_names, reasons_of
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
@@ -117,7 +118,7 @@ def open_sheet(file: IO[bytes], rules: Rules) -> Sheet:
 
 def answer(sheet: Sheet, service: Service, facts: Any, level: float | None = None) -> Iterator[bytes]:
     """The table with its predictions, and their intervals of a level, portion by portion; counts them in ``facts.rows``."""
-    ends = () if level is None else ("low", "high")
+    ends = () if level is None else ENDS
     added = added_names(service.predictor, *ends, "warning", "error")
     yield sheet.raw + sheet.separator.encode() + _written(sheet, [fresh_names(added, sheet.header)])
     for rows in _portions(sheet):
@@ -148,9 +149,9 @@ def _answer_rows(sheet: Sheet, rows: list[Row], service: Service, facts: Any, le
     service.metrics.count_rejected(Counter(fault.reason for wrong in faults.values() for fault in wrong.values()))
     answers = service.score(columns, reasons_of(faults), len(well_formed)).noted(service.rules)
     facts.rows += len(answers.values)
-    ends = service.ends(answers, level)
-    answered = iter(added_columns(answers, len(well_formed), ends))
-    blank = [None] * (len(service.predictor.classes) + len(ends) + 2)
+    answers = answers.between(service.intervals, level)
+    answered = iter(added_columns(answers, len(well_formed)))
+    blank = [None] * ((0 if answers.beside is None else answers.beside.shape[1]) + 2)
     added = [[*blank, malformed[place]] if place in malformed else next(answered) for place in range(len(rows))]
     return _written(sheet, [((row or []) + [""] * size)[:size] + extra for row, extra in zip(rows, added)])
 

@@ -3,9 +3,6 @@
 Flasgger only shows it: its own validation is off. The page is ours, because Flasgger's loads inline scripts.
 """
 
-from math import isfinite
-from typing import Any
-
 from flasgger import Swagger
 from flask import Flask, current_app, redirect, request, url_for
 from flask.json.provider import DefaultJSONProvider
@@ -14,13 +11,11 @@ from werkzeug.wrappers import Response
 from slipway import __version__
 from slipway.model.curves import FIELDS, POINTS
 from slipway.model.intervals import levels
-from slipway.serving.examples import answer_example, example_row, example_table, refusal_example
+from slipway.serving.definitions import Document, definitions
+from slipway.serving.examples import answer_example, example_table, refusal_example
 from slipway.serving.keys import HEADER
 from slipway.serving.refusal import MEDIA_TYPE, problem_document
 from slipway.serving.service import Service
-from slipway.table.dates import show_date
-from slipway.table.rules import Rule
-from slipway.table.schema import Field
 
 CONFIG = {
     "headers": [],
@@ -28,8 +23,6 @@ CONFIG = {
     "static_url_path": "/flasgger_static",
     "specs_route": "/apidocs/",
 }
-
-Document = dict[str, Any]
 
 
 class ApiDocs(Swagger):  # type: ignore[misc]  # Flasgger has no types
@@ -69,7 +62,7 @@ def specification(service: Service, prefix: str = "") -> Document:
         "consumes": ["application/json"],
         "produces": ["application/json", MEDIA_TYPE],
         "paths": _paths(service),
-        "definitions": _definitions(service),
+        "definitions": definitions(service),
     }
     if service.keys.needed:
         document["securityDefinitions"] = {"key": {"type": "apiKey", "in": "header", "name": HEADER}}
@@ -217,111 +210,3 @@ def _problem(status: int, description: str, example: Document | None = None) -> 
     # Swagger UI looks for `examples` of the first media type alone, and for the rest at the schema.
     schema = {"allOf": [{"$ref": "#/definitions/Problem"}], "example": example}
     return {"description": description, "schema": schema, "examples": {MEDIA_TYPE: example}}
-
-
-def _definitions(service: Service) -> Document:
-    numeric = service.predictor.task == "regression"
-    label = {"type": "string", "enum": list(service.predictor.classes)}
-    answer: Document = {"prediction": {"type": "number"} if numeric else label}
-    if not numeric:
-        answer["probabilities"] = {"type": "object", "additionalProperties": {"type": "number"}}
-    ends: Document = {"low": {"type": "number"}, "high": {"type": "number"}} if service.intervals else {}
-    errors = {"type": "array", "items": {"$ref": "#/definitions/FieldProblem"}}
-    bundle = {"type": "string", "description": "Digest of the bundle that answered"}
-    return {
-        "Row": row_schema(service),
-        "Rows": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": service.problem.serving.max_rows,
-            "items": {"$ref": "#/definitions/Row"},
-        },
-        "Answer": {
-            "type": "object",
-            "required": [*answer, "bundle"],
-            "properties": answer | ends | {"bundle": bundle, "warnings": errors},
-        },
-        "Answers": {
-            "type": "object",
-            "required": ["predictions", "bundle"],
-            "properties": {
-                "predictions": {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "required": ["prediction"],
-                        "properties": answer | ends | {"errors": errors},
-                    },
-                },
-                "rejected": {"type": "integer"},
-                "bundle": bundle,
-                "warnings": errors,
-            },
-        },
-        "WhatIf": _curves(answer | {"bundle": bundle}, ends),
-        "Problem": {
-            "type": "object",
-            "required": ["type", "title", "status", "detail"],
-            "properties": {
-                "type": {"type": "string"},
-                "title": {"type": "string"},
-                "status": {"type": "integer"},
-                "detail": {"type": "string"},
-                "errors": errors,
-                "errors_total": {"type": "integer"},
-            },
-        },
-        "FieldProblem": {
-            "type": "object",
-            "required": ["row", "field", "reason", "detail"],
-            "properties": {
-                "row": {"type": "integer", "description": "From 1", "x-nullable": True},
-                "field": {"type": "string", "x-nullable": True},
-                "reason": {"type": "string"},
-                "detail": {"type": "string"},
-            },
-        },
-    }
-
-
-def _curves(properties: Document, optional: Document) -> Document:
-    values = {"type": "array", "items": {}}
-    answers = {"type": "array", "items": {"type": "number"}}
-    curve = {"field": {"type": "string"}, "values": values, "answers": answers}
-    label = {"type": "string", "description": "Whose probability the answers are"}
-    properties = properties | {"curves": {"type": "array", "items": {"type": "object", "properties": curve}}}
-    more = optional | ({"label": label} if "probabilities" in properties else {})
-    return {"type": "object", "required": [*properties], "properties": properties | more}
-
-
-def row_schema(service: Service) -> Document:
-    """The JSON schema of a row, as the decoder accepts it."""
-    document: Document = {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {rule.field.name: _field(rule) for rule in service.rules},
-        "example": example_row(service.schema),
-    }
-    required = [field.name for field in service.schema if not field.optional]
-    return document | ({"required": required} if required else {})
-
-
-def _field(rule: Rule) -> Document:
-    field = rule.field
-    described: Document = {"description": rule.expected[0].upper() + rule.expected[1:]}
-    described |= {"x-nullable": True} if field.optional else {}
-    if field.type == "category":
-        return {"type": "string"} | ({"enum": list(field.levels)} if rule.closed_levels else {}) | described
-    if field.type == "date":
-        return {"type": "string", "format": "date" if _whole_days(field) else "date-time"} | described
-    limits = {"minimum": rule.low, "maximum": rule.high}
-    finite = {name: _plain(bound) for name, bound in limits.items() if isfinite(bound)}
-    return {"type": field.type} | finite | described
-
-
-def _whole_days(field: Field) -> bool:
-    return all("T" not in show_date(day) for day in (field.minimum or 0, field.maximum or 0))
-
-
-def _plain(number: float) -> int | float:
-    return int(number) if float(number).is_integer() else number

@@ -7,12 +7,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from markupsafe import Markup
 
 from slipway.model.bundle import Bundle
 from slipway.model.contents import golden_of, metrics_of, schema_of
-from slipway.model.intervals import interval
+from slipway.model.intervals import ENDS
 from slipway.model.scoring import Answers, score
 from slipway.problem import Problem
 from slipway.report.documents import documents_of, joined
@@ -138,21 +137,17 @@ class Service:
         infinite = [FieldProblem(row + 1, None, "not_finite", NO_ANSWER) for row in odd]
         if infinite and not partial:
             raise Refusal(422, "No finite answer for some rows.", infinite[:LISTED], {"not_finite": len(infinite)})
-        found = self._documents(answers, level)
+        found = self._documents(answers.between(self.intervals, level))
         if answers.chosen is None:
             return found
         wrong = {**decoded.wrong, **{row: [problem] for row, problem in zip(odd, infinite)}}
         placed = dict(zip(answers.chosen.tolist(), found)) | {row: _refused(problems) for row, problems in wrong.items()}
         return [placed[row] for row in range(decoded.count)]
 
-    def ends(self, answers: Answers, level: float | None) -> tuple[np.ndarray, ...]:
-        """The low and the high ends of the intervals of this level; nothing where none is asked for."""
-        return () if level is None or not self.intervals else interval(self.intervals, answers.values, level)
-
-    def _documents(self, answers: Answers, level: float | None) -> list[dict[str, Any]]:
-        if ends := self.ends(answers, level):
-            numbers = zip(answers.values.tolist(), *(end.tolist() for end in ends))
-            return [{"prediction": value, "low": low, "high": high} for value, low, high in numbers]
+    def _documents(self, answers: Answers) -> list[dict[str, Any]]:
+        if answers.ends is not None:
+            numbers = zip(answers.values.tolist(), answers.ends.tolist())
+            return [{"prediction": value, **dict(zip(ENDS, ends))} for value, ends in numbers]
         if answers.probabilities is None:
             return [{"prediction": value} for value in answers.values.tolist()]
         classes = self.predictor.classes

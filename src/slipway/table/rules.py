@@ -285,7 +285,9 @@ def _answered(field: Field, policy: str, limit: Limits | None) -> tuple[float, f
         return low, high
     width = high - low
     width *= 1 + 1e-13  # what a message shows of the bound, which is rounded, is within it
-    return (low - width, high + width) if policy == "near" and np.isfinite(width) else (-np.inf, np.inf)
+    if policy == "warn" or not np.isfinite(width):
+        return -np.inf, np.inf
+    return max(0.0, low - width) if low >= 0 else low - width, high + width  # an age or a price is never below 0
 
 
 def _seen(field: Field) -> tuple[float, float]:

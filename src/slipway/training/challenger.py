@@ -8,19 +8,21 @@ import numpy as np
 
 from slipway.errors import TableError
 from slipway.model.bundle import MODEL, TWIN
-from slipway.model.contents import Counts, Draft, Holdout, Metrics, Model, Start, written
+from slipway.model.contents import Counts, Holdout, Metrics, Model, Start
 from slipway.model.predictor import ABSOLUTE, Predictor, calibrated, close
+from slipway.model.typed_document import Draft, written
 from slipway.problem import Problem
 from slipway.report.readable import readable
 from slipway.table.schema import Columns
-from slipway.training import evidence
-from slipway.training.assessment import evaluate
-from slipway.training.compare import Blended, Entry, Fitted, Rows, fit
-from slipway.training.dataset import Table
-from slipway.training.live import reference
-from slipway.training.members import members
-from slipway.training.metrics import METRICS, Scored
-from slipway.training.recalibration import calibrated_threshold, recalibrated
+from slipway.training.data.dataset import Table
+from slipway.training.data.labelled import Rows
+from slipway.training.evaluation import evidence
+from slipway.training.evaluation.assessment import evaluate
+from slipway.training.evaluation.live import reference
+from slipway.training.evaluation.recalibration import calibrated_threshold, recalibrated
+from slipway.training.fitting.fitted import Blended, Entry, Fitted, fit
+from slipway.training.fitting.members import members
+from slipway.training.measures.metrics import METRICS, Scored
 from slipway.training.refit import checked_rows, doubt
 
 LIBRARIES = ("scikit-learn", "numpy", "onnx", "onnxruntime")

@@ -15,27 +15,28 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from slipway.errors import TableError
-from slipway.model.contents import IMPORTED, Draft
+from slipway.model.contents import IMPORTED
+from slipway.model.typed_document import Draft
 from slipway.problem import Problem
 from slipway.sources.source import open_source
 from slipway.store.local import LocalStore
 from slipway.store.snapshots import KeptData
 from slipway.table.schema import Columns
 from slipway.threads import one_thread
-from slipway.training import evidence
-from slipway.training.candidates import CANDIDATES, Trial
 from slipway.training.challenger import Challenger, disagreeing, draft, scored_by
-from slipway.training.champion import Champions
-from slipway.training.compare import Entry, Fitted, fit
-from slipway.training.dataset import Table, read
-from slipway.training.estimators import exported_as
+from slipway.training.comparison.search import Found, search
+from slipway.training.data.dataset import Table, read
+from slipway.training.evaluation import evidence
+from slipway.training.fitting.candidates import CANDIDATES, Trial
+from slipway.training.fitting.estimators import exported_as
+from slipway.training.fitting.fitted import Entry, Fitted, fit
+from slipway.training.fitting.pipelines import candidate_of, first_line, frame_of, ordered, parts_of
+from slipway.training.fitting.steps import encoding_of, shown
 from slipway.training.outcome import Outcome
 from slipway.training.pickled import Pickled
-from slipway.training.pipelines import candidate_of, first_line, frame_of, ordered, parts_of
 from slipway.training.refit import checked_rows, doubt
-from slipway.training.search import Found, search
-from slipway.training.steps import encoding_of, shown
 from slipway.training.train import concluded
+from slipway.training.verdict.champion import Champions
 
 UNKNOWN = "the model was imported: the rows that it learned from are unknown"
 CLONE = f"{UNKNOWN}, and all figures are those of a clone that learned from {{}} rows"

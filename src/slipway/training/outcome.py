@@ -11,7 +11,7 @@ from slipway.model.bundle import Bundle
 from slipway.model.contents import Metrics, metrics_of
 from slipway.model.tables import Predictor
 from slipway.report.numbers import aligned, number
-from slipway.training.gate import Verdict
+from slipway.training.verdict.gate import Verdict
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ import numpy as np
 
 from slipway.model.contents import Estimate
 from slipway.report.numbers import number
-from slipway.training.compare import Goal, Rows
-from slipway.training.dataset import Table
-from slipway.training.metrics import METRICS, Scored, value
+from slipway.training.data.dataset import Table
+from slipway.training.data.labelled import Rows
+from slipway.training.measures.goal import Goal
+from slipway.training.measures.metrics import METRICS, Scored, value
 
 OTHERS = 1_000  # rows besides those held out on which a refit's export has to agree with scikit-learn
 ALIKE = 0.5  # correlation

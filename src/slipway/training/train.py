@@ -12,19 +12,20 @@ from slipway.store.journal import entry
 from slipway.store.local import LocalStore, open_store
 from slipway.store.snapshots import KeptData
 from slipway.threads import cores, one_thread
-from slipway.training.candidates import find, skewed, trials
 from slipway.training.challenger import Challenger, challenger, documents
-from slipway.training.champion import Champions
-from slipway.training.court import Court
-from slipway.training.curve import worth_learning
-from slipway.training.dataset import Table, read, read_kept, remarks
+from slipway.training.comparison.curve import worth_learning
+from slipway.training.comparison.search import Found, Step, search
+from slipway.training.comparison.speed import Speed
+from slipway.training.comparison.start import with_start
+from slipway.training.data.dataset import Table, read, read_kept, remarks
+from slipway.training.fitting.candidates import find, skewed, trials
+from slipway.training.fitting.preprocessing import columns_of_levels
+from slipway.training.inspection.leaks import suspects
 from slipway.training.latency import row_microseconds
-from slipway.training.leaks import suspects
-from slipway.training.looks import looks_of
 from slipway.training.outcome import Outcome
-from slipway.training.search import Found, Step, search
-from slipway.training.speed import Speed
-from slipway.training.start import with_start
+from slipway.training.verdict.champion import Champions
+from slipway.training.verdict.court import Court
+from slipway.training.verdict.looks import looks_of
 
 
 def train(
@@ -87,8 +88,9 @@ def _learned(
 ) -> Outcome:
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
     table, learned = worth_learning(table, problem.candidates, log_target)
-    tried = problem.search.trials, table.rows.task, problem.seed, log_target, int(table.used.sum())
-    compared, start = with_start(trials(problem.candidates, *tried), champions.model(problem), problem, tried[1], log_target)
+    task, size = table.rows.task, (int(table.used.sum()), columns_of_levels(table.rows.schema))
+    tried = trials(problem.candidates, problem.search.trials, task, problem.seed, log_target, *size)
+    compared, start = with_start(tried, champions.model(problem), problem, task, log_target)
     found = search(table.learned, compared, table.goal, jobs, progress, problem.serving.max_row_microseconds)
     made = challenger(table, found.entries, problem.gate.confidence, start)
     outcome = concluded(problem, store, champions, table, made, found, learned, inputs)

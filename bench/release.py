@@ -73,7 +73,7 @@ def release(box: Box, digest: str, number: int) -> float:
 def switched(box: Box, request: str, *arguments: str) -> float:
     """Seconds from the start of the program until it noted that all traffic is on the other release."""
     begun = float(box.run("python3", "-c", MEASURED, PROGRAM, *arguments, text=request).stdout)
-    entry = json.loads(box.run("tail", "-n", "1", "/var/lib/slipway/history.jsonl").stdout)
+    entry = json.loads(box.run("tail", "-n", "1", f"{box.state}/history.jsonl").stdout)
     return datetime.fromisoformat(entry["at"]).timestamp() - begun
 
 

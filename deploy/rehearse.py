@@ -127,7 +127,7 @@ def push(what: str, runner: Runner, project: Project, box: Box, number: int, fou
 
 
 def line(what: str, seconds: float, found: Traffic | None, box: Box) -> Row:
-    record = json.loads(box.run("cat", f"/var/lib/slipway/releases/{box.live()}.json").stdout)
+    record = json.loads(box.run("cat", f"{box.state}/releases/{box.live()}.json").stdout)
     with urlopen(f"http://127.0.0.1:{box.port}/readyz") as answer:
         return Row(what, seconds, found, record["digest"], json.load(answer)["bundle"])
 

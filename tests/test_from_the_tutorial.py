@@ -48,7 +48,7 @@ def paths(page: Path) -> set[str]:
 @pytest.mark.parametrize(
     "page, some",
     [
-        (TUTORIAL, {"deploy/ec2/up", "deploy/ec2/bootstrap", ".github/workflows/main.yaml", "slipway.yaml", "setup.py"}),
+        (TUTORIAL, {"src/slipway/release/ec2/bootstrap", ".github/workflows/main.yaml", "slipway.yaml", "setup.py"}),
         (HEROKU, {"Procfile", "bin/post_compile", ".python-version", "app.json", ".github/workflows/heroku.yaml"}),
     ],
     ids=["tutorial", "heroku"],
@@ -107,8 +107,8 @@ def test_the_config_vars_of_the_page_are_those_of_the_app():
 
 
 def test_files_of_the_box_are_those_that_bootstrap_makes():
-    bootstrap = (ROOT / "deploy" / "ec2" / "bootstrap").read_text()
+    bootstrap = (ROOT / "src/slipway/release/ec2/bootstrap").read_text()
     words = {word for line in code(TUTORIAL.read_text(encoding="utf-8")) for word in line.split()}
     named = {word for word in words if re.match("/(etc|usr)/", word)}
-    assert {"/etc/slipway/service.env", "/usr/local/sbin/slipway-release"} <= named
+    assert {"/etc/slipway/services/NAME/service.env", "/usr/local/sbin/slipway-release"} <= named
     assert all(name in bootstrap for name in named)

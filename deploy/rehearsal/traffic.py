@@ -1,6 +1,6 @@
 """Traffic that notices everything: every request is sent once, never again, and every answer is kept.
 
-    python -m rehearsal.traffic HOST PORT RATE < /dev/null
+    python -m rehearsal.traffic HOST PORT RATE ROW PATH < /dev/null
 
 Half of the clients keep their connection, half open one for each request. Ends with its standard input; then prints one
 JSON list [sent, answered, status, release, bundle, error, kept] for each request, with the seconds of the monotonic clock.
@@ -61,9 +61,9 @@ class Traffic:
 
 
 @contextmanager
-def traffic(host: str, port: int, row: dict, rate: int = 300) -> Iterator[Traffic]:
+def traffic(host: str, port: int, row: dict, rate: int = 300, path: str = "/predict") -> Iterator[Traffic]:
     """Traffic of `rate` requests a second in a process of its own, as long as the block lasts."""
-    command = [sys.executable, "-m", "rehearsal.traffic", host, str(port), str(rate), json.dumps(row)]
+    command = [sys.executable, "-m", "rehearsal.traffic", host, str(port), str(rate), json.dumps(row), path]
     process = subprocess.Popen(
         command, cwd=Path(__file__).resolve().parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -81,10 +81,10 @@ def traffic(host: str, port: int, row: dict, rate: int = 300) -> Iterator[Traffi
 class Client(threading.Thread):
     """One client that sends `rate` requests a second, each as soon as its time has come and the last one is answered."""
 
-    def __init__(self, host: str, port: int, body: bytes, rate: float, keep: bool, ended: threading.Event) -> None:
+    def __init__(self, place: tuple[str, int, str], body: bytes, rate: float, keep: bool, ended: threading.Event) -> None:
         super().__init__()
         self.requests: list[Sequence] = []
-        self._address = host, port
+        *self._address, self._path = place
         self._body, self._pause, self._keep, self._ended = body, 1 / rate, keep, ended
         self._connection: http.client.HTTPConnection | None = None
 
@@ -101,7 +101,7 @@ class Client(threading.Thread):
         try:
             if self._connection is None:
                 self._connection = http.client.HTTPConnection(*self._address, timeout=SECONDS)
-            self._connection.request("POST", "/predict", self._body, HEADERS)
+            self._connection.request("POST", self._path, self._body, HEADERS)
             answer = self._connection.getresponse()
             content = answer.read()
             status, release = answer.status, answer.headers.get("Slipway-Release", "")
@@ -121,10 +121,10 @@ class Client(threading.Thread):
 
 def main() -> None:
     """Send until standard input ends."""
-    host, port, rate, row = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4])
+    host, port, rate, row, path = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4]), sys.argv[5]
     ended = threading.Event()
     body = json.dumps(row).encode()
-    clients = [Client(host, port, body, rate / CLIENTS, number % 2 == 0, ended) for number in range(CLIENTS)]
+    clients = [Client((host, port, path), body, rate / CLIENTS, number % 2 == 0, ended) for number in range(CLIENTS)]
     for client in clients:
         client.start()
     print("started", flush=True)

@@ -190,7 +190,7 @@ def make_runner(place: Path, aws: Aws, registry: str, name: str, box: Box, tests
     programs = place / "bin"
     programs.mkdir()
     sudo = programs / "sudo"
-    sudo.write_text(f'#!/bin/sh\nexec docker exec --interactive --user runner {box.name} sudo "$@"\n')
+    sudo.write_text(f'#!/bin/sh\nexec docker exec --interactive --user {box.runner} {box.name} sudo "$@"\n')
     sudo.chmod(0o755)
     install(programs)
     venv = installed(place)

@@ -10,7 +10,7 @@ from cfnlint.decode import decode
 from s3 import aws, serve_s3
 
 ROOT = Path(__file__).resolve().parents[2]
-EC2 = ROOT / "deploy" / "ec2"
+EC2 = ROOT / "src/slipway/release/ec2"
 PROVIDER = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
 
 

@@ -17,17 +17,21 @@ from pathlib import Path
 import boto3
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-EC2 = ROOT / "deploy" / "ec2"
 TOKEN = "AAAATOKEN"
 STACK = "try-it"
 
 
 def run(program: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess:
-    """A program of deploy/ec2 with this Python and its `aws`, without `gh`."""
+    """A command of slipway box with this Python and its `aws`, without `gh`."""
     path = os.pathsep.join([str(Path(__file__).with_name("protection")), str(Path(sys.executable).parent), "/usr/bin", "/bin"])
     environment = os.environ | {"PATH": path, "STACK": STACK} | environ
-    return subprocess.run([EC2 / program, *arguments], env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [sys.executable, "-m", "slipway", "box", program, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
 
 
 @pytest.fixture
@@ -159,8 +163,8 @@ def assert_first_boot(instance: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("environ", "told"),
     [
-        ({}, "Run: GITHUB_REPOSITORY=owner/name deploy/ec2/up"),
-        ({"GITHUB_REPOSITORY": "https://github.com/a/b"}, "Run: GITHUB_REPOSITORY=owner/name deploy/ec2/up"),
+        ({}, "Run: GITHUB_REPOSITORY=owner/name slipway box up"),
+        ({"GITHUB_REPOSITORY": "https://github.com/a/b"}, "Run: GITHUB_REPOSITORY=owner/name slipway box up"),
         ({"GITHUB_REPOSITORY": "a/b", "STACK": "Of Mine"}, "Use lower-case letters, digits and hyphens"),
     ],
 )
@@ -180,10 +184,3 @@ def test_without_a_region_nothing_is_made(monkeypatch, tmp_path):
 def test_teardown_of_what_is_not_there_says_so(account):
     done = run("teardown", "--yes", STACK)
     assert done.returncode == 1 and f"no stack {STACK}" in done.stderr
-
-
-def test_the_archive_is_the_same_for_the_same_files(tmp_path):
-    first, second = tmp_path / "first", tmp_path / "second"
-    for path in (first, second):
-        subprocess.run([EC2 / "pack", path], check=True, timeout=60)
-    assert first.read_bytes() == second.read_bytes()

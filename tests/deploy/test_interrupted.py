@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-EC2 = Path(__file__).resolve().parents[2] / "deploy" / "ec2"
 STATUS = "--stack-name {} --query Stacks[0].StackStatus"
 FOUNDATION, BOX = STATUS.format("slipway-foundation"), STATUS.format("slipway-box")
 ABSENT = (254, "An error occurred (ValidationError): Stack with id slipway does not exist")
@@ -52,7 +51,13 @@ class Account:
         (self.folder / "calls").write_text("")
         environment = os.environ | {"PATH": f"{self.folder}:/usr/bin:/bin", "AWS_REGION": "eu-west-1"} | environ
         environment.pop("STACK", None)
-        return subprocess.run([EC2 / program, *arguments], env=environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            [sys.executable, "-m", "slipway", "box", program, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
 
     def position(self, *words: str) -> int | None:
         """Where in the order of calls the first with all of these words is."""

@@ -1,4 +1,4 @@
-"""The shell programs of deploy/ec2."""
+"""The shell programs of release/ec2."""
 
 import os
 import shutil
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-EC2 = Path(__file__).resolve().parents[2] / "deploy" / "ec2"
+EC2 = Path(__file__).resolve().parents[2] / "src/slipway/release/ec2"
 SCRIPTS = sorted(path for path in EC2.iterdir() if path.suffix == ".sh" or path.read_bytes().startswith(b"#!"))
-NAMES = {"account.sh", "bootstrap", "changes.sh", "pack", "runner", "site", "teardown", "up"}
+NAMES = {"account.sh", "bootstrap", "changes.sh", "migrate.sh", "runner", "site", "teardown", "up"}
 
 
 def shellcheck() -> str:

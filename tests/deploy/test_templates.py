@@ -7,7 +7,7 @@ import pytest
 from cfnlint.api import lint_file
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATES = sorted((ROOT / "deploy" / "ec2").glob("*.yaml"))
+TEMPLATES = sorted((ROOT / "src/slipway/release/ec2").glob("*.yaml"))
 USER_DATA_LIMIT = 16_384
 INLINE_LIMIT = 51_200
 
@@ -160,7 +160,7 @@ def test_the_documented_instance_is_that_of_the_template_and_holds_four_releases
     kind = template("box")["Parameters"]["InstanceType"]["Default"]
     page = (ROOT / "docs" / "ec2.md").read_text()
     assert f"| instance `{kind}` |" in page and f"Ubuntu Server 24.04 LTS; `{kind}`;" in page
-    [megabytes] = re.findall(r'^memory = "([0-9]+)m"', (ROOT / "deploy" / "ec2" / "bootstrap").read_text(), re.M)
+    [megabytes] = re.findall(r'^memory = "([0-9]+)m"', (ROOT / "src/slipway/release/ec2/bootstrap").read_text(), re.M)
     assert kind == "t3.medium", "another type has other memory than 4 GB: count again"
     together = 4 * int(megabytes) + 700
     assert f"| **together** | **{together:,}** |" in page and together < 3_800

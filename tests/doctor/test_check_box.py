@@ -10,18 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from slipway.doctor.check_box import ROOM, RULE, Facts, check, gather
+from slipway.doctor import check_box
+from slipway.doctor.check_box import ROOM, Facts, Service, check, gather
 from slipway.release.box.engine import Engine
 from slipway.release.box.state import Box
 
 ID = "0123456789ab"
+RULE = check_box.RULE.format("insurance")
+SETTINGS = "etc/slipway/services/insurance/release.toml"
+SOCKETS = "var/lib/slipway/services/insurance/sockets"
 FILES = {
-    "etc/slipway/release.toml": 'repository = "example.org/insurance"\n',
+    SETTINGS: 'repository = "example.org/insurance"\n',
     "etc/nginx/conf.d/slipway.conf": "server {}\n",
     "etc/sudoers.d/slipway": f"# of bootstrap\n{RULE}\n",
     "etc/sudoers.d/people": "ubuntu ALL=(ALL) NOPASSWD: ALL\n",
-    "etc/group": "root:x:0:\ndocker:x:999:ubuntu\nrunner:x:1001:\n",
-    "etc/passwd": "root:x:0:0::/root:/bin/bash\nrunner:x:1001:1001::/home/runner:/bin/bash\n",
+    "etc/group": "root:x:0:\ndocker:x:999:ubuntu\nrunner-insurance:x:1001:\n",
+    "etc/passwd": "root:x:0:0::/root:/bin/bash\nrunner-insurance:x:1001:1001::/home/runner-insurance:/bin/bash\n",
     "usr/local/sbin/slipway-release": "#!/bin/sh\n",
     "engine": "#!/bin/sh\ncase $1 in info) echo true;; *) echo 28.0;; esac\n",
 }
@@ -37,14 +41,14 @@ def root() -> Iterator[Path]:
             path.write_text(content)
         for name in ("usr/local/sbin/slipway-release", "engine"):
             Path(folder, name).chmod(0o755)
-        Path(folder, "var/lib/slipway/sockets", ID).mkdir(parents=True)
+        Path(folder, SOCKETS, ID).mkdir(parents=True)
         yield Path(folder)
 
 
 @contextmanager
 def answering(root: Path, status: str) -> Iterator[None]:
     """A live release that answers every call with a status."""
-    box = Box(root / "var/lib/slipway")
+    box = Box("insurance", root)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(box.socket(ID)))
         listener.listen()
@@ -72,7 +76,11 @@ def answering(root: Path, status: str) -> Iterator[None]:
 def states(root: Path) -> dict[str, tuple[str, str]]:
     facts = gather(root, Engine(str(root / "engine")))
     if os.geteuid():  # the files of a test are its user's, not root's
-        facts = replace(facts, settings="", program=(root / "usr/local/sbin/slipway-release").is_file())
+        facts = replace(
+            facts,
+            services=tuple(replace(each, settings="") for each in facts.services),
+            program=(root / "usr/local/sbin/slipway-release").is_file(),
+        )
     return {each.what: (each.state, f"{each.says} {each.cure}") for each in check(replace(facts, free=max(facts.free, ROOM)))}
 
 
@@ -86,22 +94,22 @@ def test_a_box_that_is_as_it_should_be(root):
     with answering(root, "200 OK"):
         found = states(root)
     assert {state for state, _ in found.values()} == {"ok"}, found
-    assert ID in found["release"][1]
+    assert ID in found["release insurance"][1]
 
 
 def test_before_the_first_release_one_is_missing(root):
-    state, says = states(root)["release"]
+    state, says = states(root)["release insurance"]
     assert state == "missing" and "no live release yet" in says
 
 
 def test_a_live_release_has_to_be_ready(root):
     with answering(root, "503 Service Unavailable"):
-        state, says = states(root)["release"]
+        state, says = states(root)["release insurance"]
     assert state == "failed" and "503" in says and "slipway-release status" in says
-    state, says = states(root)["release"]
+    state, says = states(root)["release insurance"]
     assert state == "failed" and "no answer" in says, "its socket is there, and nobody listens"
-    shutil.rmtree(root / "var/lib/slipway/sockets" / ID)
-    state, says = states(root)["release"]
+    shutil.rmtree(root / SOCKETS / ID)
+    state, says = states(root)["release insurance"]
     assert state == "failed" and "No such file" in says
 
 
@@ -133,12 +141,20 @@ def remove(name: str) -> Callable[[Path], None]:
         (remove("usr/local/sbin/slipway-release"), "program", "bootstrap"),
         (remove("etc/sudoers.d/slipway"), "sudo", "cannot run slipway-release"),
         (write("etc/sudoers.d/slipway", RULE.removesuffix(' ""')), "sudo", "can run more than slipway-release"),
-        (write("etc/sudoers.d/more", "runner ALL=(ALL) NOPASSWD: ALL"), "sudo", "slipway-release as root: runner ALL=(ALL)"),
-        (write("etc/group", "docker:x:999:ubuntu,runner\n"), "runner", "every job can become root"),
-        (write("etc/passwd", "runner:x:1001:999::/home/runner:/bin/bash\n"), "runner", "every job can become root"),
         (
-            lambda root: (root / "var/lib/slipway/sockets/active.sock").symlink_to("elsewhere"),
-            "release",
+            write("etc/sudoers.d/more", "runner-insurance ALL=(ALL) NOPASSWD: ALL"),
+            "sudo",
+            "slipway-release as root: runner-insurance ALL=(ALL)",
+        ),
+        (write("etc/group", "docker:x:999:ubuntu,runner-insurance\n"), "runner", "every job can become root"),
+        (
+            write("etc/passwd", "runner-insurance:x:1001:999::/home/runner-insurance:/bin/bash\n"),
+            "runner",
+            "every job can become root",
+        ),
+        (
+            lambda root: (root / SOCKETS / "active.sock").symlink_to("elsewhere"),
+            "release insurance",
             "points to elsewhere",
         ),
     ],
@@ -153,16 +169,25 @@ def test_what_is_broken_is_found_and_nothing_else(root, spoil, what, says):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the files must be root's")
 def test_settings_and_program_are_roots_alone_to_change(root):
-    (root / "etc/slipway/release.toml").chmod(0o666)
+    (root / SETTINGS).chmod(0o666)
     (root / "usr/local/sbin/slipway-release").chmod(0o775)
     found = states(root)
-    assert found["settings"][0] == "failed" and "other users than root can write it" in found["settings"][1]
+    assert found["settings insurance"][0] == "failed" and "other users than root" in found["settings insurance"][1]
     assert found["program"][0] == "failed"
 
 
 def test_room_for_the_next_image():
     def disk(free):
-        [found] = [each for each in check(Facts(free=free)) if each.what == "disk"]
+        [found] = [each for each in check(Facts((Service("insurance"),), free=free)) if each.what == "disk"]
         return found.state
 
     assert disk(ROOM) == "ok" and disk(ROOM - 1) == "failed"
+
+
+def test_every_service_is_looked_at(root):
+    (root / "etc/slipway/services/churn").mkdir()
+    (root / "etc/slipway/services/churn/release.toml").write_text("keep = 0")
+    found = states(root)
+    assert found["release insurance"][0] == found["release churn"][0] == "missing"
+    assert found["settings churn"][0] == "failed" and found["settings insurance"][0] != "failed"
+    assert found["sudo"][0] == "failed" and "runner-churn cannot run slipway-release" in found["sudo"][1]

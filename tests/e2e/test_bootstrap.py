@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from slipway.release.box.archive import pack
+
 pytestmark = pytest.mark.docker
-ROOT = Path(__file__).resolve().parents[2]
 BASE = "python:3.11-slim-bookworm"
 REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 REPOSITORY = f"{REGISTRY}/insurance"
 DOMAIN = "api.example.org"
+SETTINGS = "/etc/slipway/services/insurance"
+RUNNER = "runner-insurance"
 PROGRAM = "/usr/local/sbin/slipway-release"
 # Names, kinds, modes, owners, targets and content.
 STATE = """
@@ -82,7 +85,7 @@ class Machine:
 @pytest.fixture(scope="module")
 def make_machine(docker, tmp_path_factory) -> Callable[[], Machine]:
     folder = tmp_path_factory.mktemp("box")
-    subprocess.run([ROOT / "deploy" / "ec2" / "pack", folder / "box.tar.gz"], check=True, timeout=60)
+    pack(folder / "box.tar.gz")
     with tarfile.open(folder / "box.tar.gz") as archive:
         archive.extractall(folder / "box")
 
@@ -117,14 +120,18 @@ def test_a_second_run_changes_nothing(machine):
     [
         (PROGRAM, "755 root:root"),
         ("/etc/slipway", "700 root:root"),
-        ("/etc/slipway/release.toml", "600 root:root"),
-        ("/etc/slipway/service.env", "600 root:root"),
+        ("/etc/slipway/services", "700 root:root"),
+        (f"{SETTINGS}/release.toml", "600 root:root"),
+        (f"{SETTINGS}/service.env", "600 root:root"),
+        ("/home/runner-insurance", "700 runner-insurance:runner-insurance"),
         ("/etc/slipway/docker/config.json", "600 root:root"),
         ("/etc/sudoers.d/slipway", "440 root:root"),
         ("/etc/docker/daemon.json", "644 root:root"),
         ("/etc/nginx/conf.d/slipway.conf", "644 root:root"),
         ("/var/lib/slipway", "711 root:root"),
-        ("/var/lib/slipway/sockets", "750 root:www-data"),
+        ("/var/lib/slipway/services", "711 root:root"),
+        ("/var/lib/slipway/services/insurance", "750 root:www-data"),
+        ("/var/lib/slipway/services/insurance/sockets", "750 root:www-data"),
     ],
 )
 def test_modes_and_owners(machine, path, expected):
@@ -132,19 +139,19 @@ def test_modes_and_owners(machine, path, expected):
 
 
 def test_the_runner_may_run_one_program_without_arguments_and_nothing_else(machine):
-    rules = machine.read("sudo -l -U runner").partition("may run the following commands")[2].splitlines()[1:]
+    rules = machine.read(f"sudo -l -U {RUNNER}").partition("may run the following commands")[2].splitlines()[1:]
     assert [rule.strip() for rule in rules] == [f'(root) NOPASSWD: {PROGRAM} ""']
-    assert machine.read("id -nG runner") == "runner"
+    assert machine.read(f"id -nG {RUNNER}") == RUNNER
 
 
 @pytest.mark.parametrize("command", [f"{PROGRAM} status", f"{PROGRAM} --dry-run", "/bin/sh", "/usr/bin/docker ps"])
 def test_sudo_refuses_the_runner_everything_else(machine, command):
-    done = machine.run(f"sudo -n {command} </dev/null", check=False, user="runner")
+    done = machine.run(f"sudo -n {command} </dev/null", check=False, user=RUNNER)
     assert done.returncode == 1 and "a password is required" in done.stderr
 
 
 def test_the_release_program_runs_and_reads_its_configuration(machine):
-    done = machine.run(f"sudo -n {PROGRAM} <<<'no request'", check=False, user="runner")
+    done = machine.run(f"sudo -n {PROGRAM} <<<'no request'", check=False, user=RUNNER)
     assert "is not JSON" in done.stdout + done.stderr
     # As far as the engine, which does not run here: the configuration was read and taken.
     assert "Cannot connect to the Docker daemon" in machine.run(f"{PROGRAM} status", check=False).stdout
@@ -184,15 +191,15 @@ def test_nginx_takes_the_site_and_not_its_welcome_page(machine):
 
 
 def test_what_a_person_edited_survives_and_the_repository_follows(machine):
-    machine.run("sed -i 's/^keep = 3 .*/keep = 5   # mine/' /etc/slipway/release.toml")
-    machine.run("echo SLIPWAY_API_KEYS=secret >> /etc/slipway/service.env; echo '{}' > /etc/docker/daemon.json")
-    machine.set_up(REPOSITORY=f"{REGISTRY}/other")
-    settings = machine.read("cat /etc/slipway/release.toml").splitlines()
+    machine.run(f"sed -i 's/^keep = 3 .*/keep = 5   # mine/' {SETTINGS}/release.toml")
+    machine.run(f"echo SLIPWAY_API_KEYS=secret >> {SETTINGS}/service.env; echo '{{}}' > /etc/docker/daemon.json")
+    machine.set_up(REPOSITORY=f"{REGISTRY}/other", SERVICE="insurance")
+    settings = machine.read(f"cat {SETTINGS}/release.toml").splitlines()
     assert f'repository = "{REGISTRY}/other"' in settings and "keep = 5   # mine" in settings
-    assert machine.read("tail -n 1 /etc/slipway/service.env") == "SLIPWAY_API_KEYS=secret"
+    assert machine.read(f"tail -n 1 {SETTINGS}/service.env") == "SLIPWAY_API_KEYS=secret"
     assert json.loads(machine.read("cat /etc/docker/daemon.json")) == {"live-restore": True}
     machine.set_up()
-    assert f'repository = "{REPOSITORY}"' in machine.read("cat /etc/slipway/release.toml").splitlines()
+    assert f'repository = "{REPOSITORY}"' in machine.read(f"cat {SETTINGS}/release.toml").splitlines()
 
 
 @pytest.mark.parametrize(
@@ -249,7 +256,7 @@ def test_a_running_docker_takes_live_restore_before_it_is_restarted(machine, set
 def test_what_drains_is_looked_at_every_minute(machine):
     timer = machine.read("cat /etc/systemd/system/slipway-drain.timer /etc/systemd/system/slipway-drain.service")
     assert "OnCalendar=minutely" in timer and f"ExecStart={PROGRAM} drain" in timer
-    assert "ConditionDirectoryNotEmpty=/var/lib/slipway/draining" in timer
+    assert "ConditionPathExistsGlob=/var/lib/slipway/services/*/draining/*" in timer
 
 
 def test_what_nginx_refuses_is_taken_back(machine):
@@ -268,7 +275,7 @@ def test_the_runner_is_kept_from_the_instance_role(machine):
     ask = "curl --silent --max-time 20 --output /dev/null http://169.254.169.254/"
     with machine.serving("python3", "-c", METADATA):
         assert machine.run(ask, check=False).returncode == 0
-        assert machine.run(ask, check=False, user="runner").returncode == 7, "not refused at once"
+        assert machine.run(ask, check=False, user=RUNNER).returncode == 7, "not refused at once"
 
 
 def test_the_runner_is_downloaded_checked_and_registered_once(machine):
@@ -282,14 +289,14 @@ def test_the_runner_is_downloaded_checked_and_registered_once(machine):
     with machine.serving("python3", "/root/github.py", "/root/tls"):
         wrong = machine.set_up(check=False, RUNNER_VERSION="9.8.7", RUNNER_SHA256="0" * 64, **asked)
         assert wrong.returncode == 1 and "another SHA-256" in wrong.stderr
-        machine.run("test ! -e /opt/actions-runner")
+        machine.run(f"test ! -e /opt/actions-{RUNNER}")
         machine.set_up(**asked)
-    user, token, *arguments, _ = machine.read("cat /opt/actions-runner/asked").split("|")
-    assert (user, token) == ("runner", "AAAA")
+    user, token, *arguments, _ = machine.read(f"cat /opt/actions-{RUNNER}/asked").split("|")
+    assert (user, token) == (RUNNER, "AAAA")
     assert "AAAA" not in arguments and "--unattended" in arguments
     assert arguments[arguments.index("--labels") + 1] == "slipway"
-    assert machine.read("stat -c %U /opt/actions-runner /opt/actions-runner/dependencies").split() == ["runner"] * 2
-    assert machine.read("stat -c %U:%a /etc/systemd/system/slipway-runner.service") == "root:644"
+    assert machine.read(f"stat -c %U:%a /opt/actions-{RUNNER}") == f"{RUNNER}:700"
+    assert machine.read("stat -c %U:%a /etc/systemd/system/slipway-runner-insurance.service") == "root:644"
     assert "already registered" in machine.set_up(**asked).stdout
 
 
@@ -333,6 +340,9 @@ def test_a_domain_name_brings_https(machine):
         ({"REPOSITORY": "https://x/y"}, "Omit https://"),
         ({"DOMAIN": "a b; rm"}, "not a domain name like"),
         ({"RUNNER_TOKEN": "AAAA"}, "RUNNER_URL is not"),
+        ({"SERVICE": "Churn"}, "cannot be the name of a service"),
+        ({"PREFIX": "churn"}, "not a path like /churn"),
+        ({"SERVICE": "churn", "PREFIX": "/churn"}, "service insurance already has this repository"),
     ],
 )
 def test_wrong_settings_are_refused_before_anything_changes(machine, settings, told):

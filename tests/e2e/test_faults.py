@@ -88,8 +88,7 @@ CASES = {
 def test_a_bad_image_is_removed_with_its_last_words(box, releases, wrong, bundle, case):
     lines, program, expected = CASES[case]
     digest = wrong(*lines, program=program.format(bundle=bundle) if "{bundle!r}" in program else program)
-    config = box.run("cat", "/etc/slipway/release.toml").stdout.replace("ready_seconds = 30", "ready_seconds = 4")
-    box.write("/etc/slipway/release.toml", config)
+    box.configure(ready_seconds=4)
     box.release(request(releases[0], 1))
     before = box.live(), box.releases()
     with under_traffic(box):
@@ -100,7 +99,7 @@ def test_a_bad_image_is_removed_with_its_last_words(box, releases, wrong, bundle
     for word in ("waiting for ever", "it cannot start", "taking all", "the stand-in is up"):
         assert (word in failed.stdout) == (word in program or word in " ".join(lines))
     assert (box.live(), box.releases()) == before
-    assert box.run("ls", "/var/lib/slipway/sockets").stdout.split() == sorted(["active.sock", before[0]])
+    assert box.run("ls", f"{box.state}/sockets").stdout.split() == sorted(["active.sock", before[0]])
     box.release(request(releases[1], 2))
     assert digest not in box.images()
 

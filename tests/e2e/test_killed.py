@@ -37,7 +37,7 @@ def test_after_every_step(box, releases):
             died.append(killed.returncode)
             box.release(request(releases[number % 3], number))
             assert len(box.releases()) == 2, killed.stdout
-            folders = box.run("ls", "/var/lib/slipway/sockets").stdout.split()
+            folders = box.run("ls", f"{box.state}/sockets").stdout.split()
             assert folders == sorted(["active.sock", *(name.removeprefix("slipway-") for name in box.releases())])
             assert set(box.images()) <= set(releases)
     assert died[:12] == [137] * 12
@@ -47,7 +47,7 @@ def test_after_every_step(box, releases):
 
 
 def assert_every_start_has_one_end(box) -> None:
-    lines = box.run("cat", "/var/lib/slipway/history.jsonl").stdout.splitlines()
+    lines = box.run("cat", f"{box.state}/history.jsonl").stdout.splitlines()
     events = [(each["release"], each["event"]) for each in map(json.loads, lines)]
     for started in [release for release, event in events if event == "start"]:
         ends = [event for release, event in events if release == started and event != "start"]

@@ -51,7 +51,7 @@ def hold(box) -> None:
     program = f"""
 import os, socket, time
 connection = socket.socket(socket.AF_UNIX)
-connection.connect("/var/lib/slipway/sockets/active.sock")
+connection.connect("{box.state}/sockets/active.sock")
 connection.sendall({head.encode()!r})
 open("/tmp/held", "w").close()
 while not os.path.exists("/tmp/go"):
@@ -87,8 +87,7 @@ def test_a_request_outlives_any_number_of_swaps(box, releases):
 
 
 def test_a_request_that_takes_too_long_is_cut_off_and_named(box, releases):
-    config = box.run("cat", "/etc/slipway/release.toml").stdout
-    box.write("/etc/slipway/release.toml", config + "drain_seconds = 1\n")
+    box.configure(drain_seconds=1)
     box.release(request(releases[0], 1))
     first = box.live()
     hold(box)
@@ -96,7 +95,7 @@ def test_a_request_that_takes_too_long_is_cut_off_and_named(box, releases):
         box.release(request(releases[number % 3], number))
     assert f"warning: {first} still answers 1 request: cut off, because it has been draining for 1 s" in drain(box)
     assert len(box.releases()) == 2
-    last = json.loads(box.run("tail", "-n", "1", "/var/lib/slipway/history.jsonl").stdout)
+    last = json.loads(box.run("tail", "-n", "1", f"{box.state}/history.jsonl").stdout)
     assert (last["event"], last["release"], last["requests"], last["run_number"]) == ("cut", first, 1, 1)
 
 
@@ -127,15 +126,15 @@ def test_a_lower_run_number_is_refused_and_the_same_one_is_not(box, releases):
 
 
 def test_the_runner_may_release_and_nothing_else(box, releases):
-    as_runner = ("runuser", "-u", "runner", "--")
+    as_runner = ("runuser", "-u", box.runner, "--")
     for command in (
         ("sudo", "-n", PROGRAM, "status"),
         ("sudo", "-n", PROGRAM, "--dry-run"),
         ("sudo", "-n", "docker", "ps"),
         ("sudo", "-n", "sh"),
         ("docker", "ps"),
-        ("cat", "/etc/slipway/release.toml"),
-        ("ls", "/var/lib/slipway/sockets"),
+        ("cat", f"{box.settings}/release.toml"),
+        ("ls", f"{box.state}/sockets"),
     ):
         assert box.run(*as_runner, *command, check=False).returncode != 0, command
     box.release(request(releases[0], 1))
@@ -143,7 +142,7 @@ def test_the_runner_may_release_and_nothing_else(box, releases):
 
 @pytest.mark.parametrize("text", ["", "{}", '{"digest": "latest"}', "digest: latest", "\x00" * 9_000])
 def test_a_bad_request_changes_nothing(box, text):
-    done = box.run("runuser", "-u", "runner", "--", "sudo", "-n", PROGRAM, text=text, check=False)
+    done = box.run("runuser", "-u", box.runner, "--", "sudo", "-n", PROGRAM, text=text, check=False)
     assert done.returncode != 0
     assert "Result: FAILED" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
@@ -167,7 +166,7 @@ def predict(box, key: str) -> int:
 
 
 def test_keys_rotate_without_a_release_and_secrets_stay_in_root_s_files(docker, box, releases):
-    box.write("/etc/slipway/service.env", f"SLIPWAY_API_KEYS=hidden-key-1,hidden-key-2\nSLIPWAY_API_KEYS_FILE={INSIDE}\n")
+    box.write(f"{box.settings}/service.env", f"SLIPWAY_API_KEYS=hidden-key-1,hidden-key-2\nSLIPWAY_API_KEYS_FILE={INSIDE}\n")
     box.run(PROGRAM, "keys", text="hidden-key-3\n")
     done = box.release(request(releases[0], 1))
     assert [predict(box, f"hidden-key-{number}") for number in (1, 3, 4)] == [200, 200, 401]
@@ -176,7 +175,7 @@ def test_keys_rotate_without_a_release_and_secrets_stay_in_root_s_files(docker, 
     assert [predict(box, f"hidden-key-{number}") for number in (1, 3, 4)] == [200, 401, 200]
     assert len(box.releases()) == 1
     processes = box.run("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").stdout
-    history = box.run("cat", "/var/lib/slipway/history.jsonl").stdout
+    history = box.run("cat", f"{box.state}/history.jsonl").stdout
     logs = docker("logs", f"slipway-{box.live()}")
     image = docker("history", "--no-trunc", f"{box.repository}@{releases[0]}").stdout
     for text in (done.stdout, done.stderr, processes, history, logs.stdout, logs.stderr, image):
@@ -185,8 +184,7 @@ def test_keys_rotate_without_a_release_and_secrets_stay_in_root_s_files(docker, 
 
 
 def test_images_beyond_the_count_are_removed_and_others_are_not_touched(docker, box, releases):
-    config = box.run("cat", "/etc/slipway/release.toml").stdout
-    box.write("/etc/slipway/release.toml", config + "keep = 2\n")
+    box.configure(keep=2)
     docker("pull", f"{box.repository}:good-0")
     docker("tag", f"{box.repository}:good-0", "other/insurance:1")
     try:

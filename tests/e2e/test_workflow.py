@@ -59,7 +59,7 @@ class Way:
 
     def live(self) -> dict:
         """What the box noted of the live release."""
-        return json.loads(self.box.run("cat", f"/var/lib/slipway/releases/{self.box.live()}.json").stdout)
+        return json.loads(self.box.run("cat", f"{self.box.state}/releases/{self.box.live()}.json").stdout)
 
     def noted(self) -> list[dict]:
         """What the remote journal says of this project's releases."""

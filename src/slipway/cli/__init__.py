@@ -28,6 +28,7 @@ COMMANDS = {
     "pull": ("slipway.cli.pull", "Fetch a bundle from the remote store."),
     "doctor": ("slipway.cli.doctor", "Report what is missing for production."),
     "upgrade": ("slipway.cli.upgrade", "Bring a repository to this version of Slipway."),
+    "box": ("slipway.cli.box", "Create, update and delete a box on EC2."),
     "sample": ("slipway.cli.sample", "Write a sample table."),
 }
 EPILOG = """\b

@@ -9,14 +9,34 @@ from pathlib import Path
 
 from slipway.doctor.finding import FAILED, MISSING, OK, SKIPPED, Finding
 from slipway.errors import ReleaseError
-from slipway.release.box.configuration import FILE, read_configuration
+from slipway.release.box.configuration import read_configuration
 from slipway.release.box.engine import Engine
-from slipway.release.box.state import Box
+from slipway.release.box.services import RUNNER, installed
+from slipway.release.box.state import SERVICES, Box
 from slipway.release.box.web import ask
 
 ROOM = 2_000_000_000  # bytes: an image has about 400 MB, and a pull needs it twice for a moment
-RULE = 'runner ALL=(root) NOPASSWD: /usr/local/sbin/slipway-release ""'
-BOOTSTRAP = "Run deploy/ec2/bootstrap on the box"
+RULE = 'runner-{} ALL=(root) NOPASSWD: /usr/local/sbin/slipway-release ""'
+BOOTSTRAP = "Run the bootstrap on the box again (docs/ec2.md)"
+
+
+@dataclass(frozen=True)
+class Service:
+    """The state of one service.
+
+    Parameters
+    ----------
+    name : str
+    settings : str
+        What is wrong with its release.toml; empty for nothing.
+    live : str or None
+        Id of the release that active.sock leads to; None before the first. `silent` says why it does not answer.
+    """
+
+    name: str
+    settings: str = ""
+    live: str | None = None
+    silent: str = ""
 
 
 @dataclass(frozen=True)
@@ -25,32 +45,29 @@ class Facts:
 
     Parameters
     ----------
-    settings, engine : str
-        What is wrong with /etc/slipway/release.toml; with Docker.
+    services : tuple of Service
+    engine : str
+        What is wrong with Docker.
     survives : bool
         Whether containers outlive a restart of Docker; only of interest when it answers.
     program, proxy : bool
         Whether the release program is there, root's and executable; whether nginx has its configuration.
-    live : str or None
-        Id of the release that active.sock leads to; None before the first. `silent` says why it does not answer.
     free : int
         Bytes free where images are kept.
     rules : tuple of str
-        All lines about the user ``runner`` in /etc/sudoers.d.
-    in_docker : bool
-        Whether the user ``runner`` is in group ``docker``.
+        All lines about users of runners in /etc/sudoers.d.
+    in_docker : tuple of str
+        The users of runners that are in group ``docker``.
     """
 
-    settings: str = ""
+    services: tuple[Service, ...]
     engine: str = ""
     survives: bool = True
     program: bool = True
     proxy: bool = True
-    live: str | None = None
-    silent: str = ""
     free: int = ROOM
-    rules: tuple[str, ...] = (RULE,)
-    in_docker: bool = False
+    rules: tuple[str, ...] = ()
+    in_docker: tuple[str, ...] = ()
 
 
 def gather(root: Path, engine: Engine = Engine()) -> Facts | None:
@@ -61,24 +78,25 @@ def gather(root: Path, engine: Engine = Engine()) -> Facts | None:
     PermissionError
         If only root can read it.
     """
-    configuration = _at(root, FILE)
-    if not configuration.is_file():
+    folder = root / SERVICES
+    if not folder.is_dir():
         return None
-    box = Box(_at(root, Box().state))
-    live, silent = _live(box)
+    os.listdir(folder)  # asks whether it may be read
     images = _at(root, Path("/var/lib/docker"))
     return Facts(
-        settings=_said(lambda: read_configuration(configuration)),
+        services=tuple(map(_service, installed(root))),
         engine=_said(lambda: engine.run(("version", "--format", "{{.Server.Version}}"), 10)),
         survives=_survives(engine),
         program=_is_roots_program(_at(root, Path("/usr/local/sbin/slipway-release"))),
         proxy=_at(root, Path("/etc/nginx/conf.d/slipway.conf")).is_file(),
-        live=live,
-        silent=silent,
         free=shutil.disk_usage(images if images.is_dir() else root).free,
         rules=_rules(_at(root, Path("/etc/sudoers.d"))),
         in_docker=_in_docker(_at(root, Path("/etc"))),
     )
+
+
+def _service(box: Box) -> Service:
+    return Service(box.service, _said(lambda: read_configuration(box.configuration)), *_live(box))
 
 
 def _at(root: Path, path: Path) -> Path:
@@ -128,16 +146,16 @@ def _live(box: Box) -> tuple[str | None, str]:
 def _rules(folder: Path) -> tuple[str, ...]:
     texts = [path.read_text(errors="replace") for path in sorted(folder.glob("*")) if path.is_file()]
     lines = [line.strip() for text in texts for line in text.splitlines()]
-    return tuple(line for line in lines if line.split(None, 1)[:1] == ["runner"])
+    return tuple(line for line in lines if line.startswith((RUNNER, "runner ")))
 
 
-def _in_docker(etc: Path) -> bool:
-    """By /etc/group, or as the user's own group in /etc/passwd."""
+def _in_docker(etc: Path) -> tuple[str, ...]:
+    """By /etc/group, or as a user's own group in /etc/passwd."""
     groups = [line.split(":") for line in _lines(etc / "group")]
     users = [line.split(":") for line in _lines(etc / "passwd")]
     docker = [each for each in groups if each[0] == "docker" and len(each) > 3]
-    own = {each[3] for each in users if each[0] == "runner" and len(each) > 3}
-    return any("runner" in each[3].split(",") or each[2] in own for each in docker)
+    runners = {each[0]: each[3] for each in users if each[0].startswith(RUNNER) and len(each) > 3}
+    return tuple(name for name, own in runners.items() if any(name in each[3].split(",") or each[2] == own for each in docker))
 
 
 def _lines(path: Path) -> list[str]:
@@ -149,7 +167,7 @@ def check(facts: Facts | None) -> list[Finding]:
     if facts is None:
         return [Finding("box", SKIPPED, "this machine is not a box: run slipway doctor there, as root")]
     return [
-        Finding("settings", FAILED, facts.settings) if facts.settings else Finding("settings", OK, f"{FILE} is valid"),
+        *map(settings, facts.services),
         docker(facts),
         Finding("program", OK, "slipway-release is installed, and only root can change it")
         if facts.program
@@ -157,11 +175,17 @@ def check(facts: Facts | None) -> list[Finding]:
         Finding("nginx", OK, "has its configuration")
         if facts.proxy
         else Finding("nginx", FAILED, "/etc/nginx/conf.d/slipway.conf is missing", BOOTSTRAP),
-        live(facts),
+        *map(live, facts.services),
         room(facts),
         sudo(facts),
         docker_group(facts),
     ]
+
+
+def settings(service: Service) -> Finding:
+    """Whether a service's release.toml is valid."""
+    what = f"settings {service.name}"
+    return Finding(what, FAILED, service.settings) if service.settings else Finding(what, OK, "release.toml is valid")
 
 
 def docker(facts: Facts) -> Finding:
@@ -173,13 +197,14 @@ def docker(facts: Facts) -> Finding:
     return Finding("docker", OK, "answers; releases keep running when it restarts")
 
 
-def live(facts: Facts) -> Finding:
-    """Whether the live release answers."""
-    if facts.live is None:
-        return Finding("release", MISSING, "no live release yet", "Push to main, or run the workflow")
-    if facts.silent:
-        return Finding("release", FAILED, f"{facts.live}: {facts.silent}", "See slipway-release status")
-    return Finding("release", OK, f"{facts.live} is ready")
+def live(service: Service) -> Finding:
+    """Whether the live release of a service answers."""
+    what = f"release {service.name}"
+    if service.live is None:
+        return Finding(what, MISSING, "no live release yet", "Push to main, or run the workflow")
+    if service.silent:
+        return Finding(what, FAILED, f"{service.live}: {service.silent}", "See slipway-release status")
+    return Finding(what, OK, f"{service.live} is ready")
 
 
 def room(facts: Facts) -> Finding:
@@ -192,19 +217,22 @@ def room(facts: Facts) -> Finding:
 
 
 def sudo(facts: Facts) -> Finding:
-    """Whether the runner can run the release program as root, and nothing else."""
-    more = [rule for rule in facts.rules if rule != RULE]
+    """Whether each runner can run the release program as root, and nothing else."""
+    wanted = [RULE.format(service.name) for service in facts.services]
+    more = [rule for rule in facts.rules if rule not in wanted]
     if more:
-        says = f"the runner can run more than slipway-release as root: {more[0]}"
+        says = f"a runner can run more than slipway-release as root: {more[0]}"
         return Finding("sudo", FAILED, says, "Remove that line from /etc/sudoers.d")
-    if RULE not in facts.rules:
-        return Finding("sudo", FAILED, "the runner cannot run slipway-release as root", BOOTSTRAP)
-    return Finding("sudo", OK, "the runner can run slipway-release as root, and nothing else")
+    missing = [rule.split()[0] for rule in wanted if rule not in facts.rules]
+    if missing:
+        return Finding("sudo", FAILED, f"{', '.join(missing)} cannot run slipway-release as root", BOOTSTRAP)
+    return Finding("sudo", OK, "each runner can run slipway-release as root, and nothing else")
 
 
 def docker_group(facts: Facts) -> Finding:
-    """Whether the runner has no access to the engine."""
+    """Whether no runner has access to the engine."""
     if facts.in_docker:
-        says = "user runner is in group docker: every job can become root"
-        return Finding("runner", FAILED, says, "gpasswd --delete runner docker, then restart the runner's service")
-    return Finding("runner", OK, "is not in group docker")
+        name = facts.in_docker[0]
+        says = f"user {name} is in group docker: every job can become root"
+        return Finding("runner", FAILED, says, f"gpasswd --delete {name} docker, then restart slipway-{name}")
+    return Finding("runner", OK, "no runner is in group docker")

@@ -26,7 +26,6 @@ def write(tmp_path):
 def test_only_the_repository_must_be_given(write):
     found = read_configuration(write(f'repository = "{REPOSITORY}"'))
     assert found == Configuration(REPOSITORY)
-    assert found.service == "insurance"
     assert (found.keep, found.memory) == (3, "512m")
 
 
@@ -47,6 +46,10 @@ def test_only_the_repository_must_be_given(write):
         (f'repository = "{REPOSITORY}"\ndrain_seconds = 86401', "drain_seconds"),
         (f'repository = "{REPOSITORY}"\ndraining = -1', "draining"),
         (f'repository = "{REPOSITORY}"\nwebhook = "file:///etc/shadow"', "webhook"),
+        (f'repository = "{REPOSITORY}"\nhost = "https://api.example.org"', "host"),
+        (f'repository = "{REPOSITORY}"\nprefix = "churn"', "prefix"),
+        (f'repository = "{REPOSITORY}"\nprefix = "/churn; }}"', "prefix"),
+        (f'repository = "{REPOSITORY}"\nemail = "nobody"', "email"),
         (f'repository = "{REPOSITORY}"\nsockets_mount = "relative"', "sockets_mount"),
         (f'repository = "{REPOSITORY}"\nprivileged = true', "unknown setting privileged"),
         ("keep = 3", "repository is missing"),

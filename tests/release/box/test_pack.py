@@ -69,5 +69,5 @@ def test_what_it_does_not_know_is_refused(program, arguments):
 def test_without_a_box_it_says_what_sets_one_up(program):
     done = run(program, text="{}")
     assert done.returncode == 7
-    assert "Result: FAILED: /etc/slipway/release.toml" in done.stdout and "bootstrap" in done.stdout
+    assert "Result: FAILED: /etc/slipway/services" in done.stdout and "bootstrap" in done.stdout
     assert done.stderr == ""

@@ -24,7 +24,7 @@ def lines(*groups: steps.Group) -> list[str]:
 
 
 def test_a_swap_in_order(tmp_path):
-    plan = plan_release(NEW, KEY, CONFIGURATION, Box(tmp_path))
+    plan = plan_release(NEW, KEY, CONFIGURATION, Box("insurance", tmp_path))
     assert [*(group.name for group in (*plan.before, plan.switch)), "Drain", "Clean old images"] == list(steps.GROUPS)
     found = lines(*plan.before, plan.switch)
     assert [line.split()[0] for line in found] == [
@@ -42,7 +42,7 @@ def test_a_swap_in_order(tmp_path):
 
 
 def test_an_image_is_pulled_by_its_release_key_and_run_by_its_digest(tmp_path):
-    pull, require, _, run, *_ = lines(*plan_release(NEW, KEY, CONFIGURATION, Box(tmp_path)).before)
+    pull, require, _, run, *_ = lines(*plan_release(NEW, KEY, CONFIGURATION, Box("insurance", tmp_path)).before)
     assert pull == f"docker pull --quiet {REPOSITORY}:{KEY}"
     assert require == f"check that {REPOSITORY}:{KEY} is {DIGEST}"
     assert run.endswith(f"{REPOSITORY}@{DIGEST}")
@@ -77,7 +77,8 @@ def test_the_oldest_are_cut_when_they_are_too_many_or_too_slow(busy, expected):
 
 
 def test_a_release_runs_without_rights(tmp_path):
-    found = run_arguments(NEW, CONFIGURATION, Box(tmp_path))
+    box = Box("insurance", tmp_path)
+    found = run_arguments(NEW, CONFIGURATION, box)
     pairs = list(zip(found, found[1:]))
     for pair in (
         ("--cap-drop", "ALL"),
@@ -88,10 +89,11 @@ def test_a_release_runs_without_rights(tmp_path):
         ("--memory-swap", "512m"),
         ("--pids-limit", "256"),
         ("--restart", "no"),
-        ("--env-file", "/etc/slipway/service.env"),
+        ("--env-file", str(box.environment)),
+        ("--label", "slipway.service=insurance"),
         ("--log-opt", "max-size=10m"),
-        ("--mount", f"type=bind,source={tmp_path}/sockets/{NEW.id},target=/run/slipway/{NEW.id}"),
-        ("--mount", f"type=bind,source={tmp_path}/sockets/keys,target=/run/slipway/keys,readonly"),
+        ("--mount", f"type=bind,source={box.sockets}/{NEW.id},target=/run/slipway/{NEW.id}"),
+        ("--mount", f"type=bind,source={box.sockets}/keys,target=/run/slipway/keys,readonly"),
         ("--env", f"GUNICORN_CMD_ARGS=--bind=unix:/run/slipway/{NEW.id}/web.sock"),
     ):
         assert pair in pairs
@@ -100,8 +102,15 @@ def test_a_release_runs_without_rights(tmp_path):
     assert not {"--privileged", "--publish", "--volume"} & set(found)
 
 
+def test_a_release_below_a_path_knows_it(tmp_path):
+    box = Box("churn", tmp_path)
+    assert not [each for each in run_arguments(NEW, CONFIGURATION, box) if "PREFIX" in each]
+    found = run_arguments(NEW, Configuration(REPOSITORY, prefix="/churn"), box)
+    assert ("--env", "SLIPWAY_URL_PREFIX=/churn") in zip(found, found[1:])
+
+
 def test_the_path_of_the_socket_is_short_enough_for_the_kernel(tmp_path):
-    assert len(str(Box().socket(NEW.id))) <= 107
+    assert len(str(Box("n" * 25).socket(NEW.id))) <= 107
     assert len(f"{steps.inside_folder(NEW.id)}/web.sock") <= 107
 
 

@@ -28,10 +28,10 @@ def answering(content: bytes) -> Iterator[str]:
 
 def test_a_webhook_that_does_not_speak_http_is_a_warning(capsys):
     with answering(b"220 mail.example.org ESMTP\r\n") as url:
-        assert _tell(Configuration("registry.example.org/a", webhook=url), Log(), True, "release is live") is False
+        assert _tell(Configuration("registry.example.org/a", webhook=url), "a", Log(), True, "release is live") is False
     assert "warning: calling the webhook failed (BadStatusLine)" in capsys.readouterr().out
 
 
 def test_a_webhook_that_takes_it_was_told():
     with answering(b"HTTP/1.1 204 No Content\r\n\r\n") as url:
-        assert _tell(Configuration("registry.example.org/a", webhook=url), Log(), True, "release is live") is True
+        assert _tell(Configuration("registry.example.org/a", webhook=url), "a", Log(), True, "release is live") is True

@@ -16,8 +16,9 @@ DIGEST = "sha256:" + "1" * 64
 
 @pytest.fixture
 def box(tmp_path) -> Box:
-    (tmp_path / "sockets").mkdir()
-    return Box(tmp_path)
+    box = Box("insurance", tmp_path)
+    box.sockets.mkdir(parents=True)
+    return box
 
 
 def release(digit: str, before: str | None = None, run_number: int = 1) -> Release:
@@ -120,3 +121,12 @@ def test_connections_to_one_socket_are_counted_and_its_listener_is_not(tmp_path)
     assert in_flight("/run/slipway/a/web.sock", table) == 2
     assert in_flight("/run/slipway/b/web.sock", table) == 1
     assert in_flight("/run/slipway/c/web.sock", table) == 0
+
+
+def test_services_share_the_lock_of_the_machine_and_nothing_else(tmp_path):
+    insurance, churn = Box("insurance", tmp_path), Box("churn", tmp_path)
+    assert insurance.lock == churn.lock == tmp_path / "var/lib/slipway/lock"
+    assert insurance.state == tmp_path / "var/lib/slipway/services/insurance"
+    for name in ("state", "sockets", "active", "records", "history", "draining", "configuration", "environment"):
+        path = getattr(insurance, name)
+        assert "insurance" in path.parts and not path.is_relative_to(getattr(churn, name))

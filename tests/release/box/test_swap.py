@@ -2,106 +2,25 @@
 
 import os
 import resource
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from slipway.errors import ReleaseError
 from slipway.release.box import plan as steps
-from slipway.release.box.configuration import Configuration
-from slipway.release.box.execution import Execution
-from slipway.release.box.lock import exclusive
+from slipway.release.box.lock import Busy, exclusive
 from slipway.release.box.program import Log, history_lines
-from slipway.release.box.request import Request
 from slipway.release.box.state import Box
-from slipway.release.box.swap import Swap
+from trials import DOWN, Run, request
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="folders of another user can only be made by root")
-DOWN = "Cannot connect to the Docker daemon"
-
-
-class Containers:
-    """An engine that remembers what was started and pulled."""
-
-    def __init__(self) -> None:
-        self.running: list[str] = []
-        self.pulled: dict[str, list[str]] = {}
-        self.down = False
-
-    def run(self, arguments: Sequence[str]) -> str:
-        if self.down:
-            raise ReleaseError(DOWN)
-        if arguments[0] == "pull":
-            digest = f"sha256:{arguments[-1].rpartition(':')[2]}"
-            self.pulled[digest] = [digest]
-        if arguments[:2] == ("image", "rm"):
-            del self.pulled[arguments[-1]]
-        if arguments[0] == "run":
-            self.running.append(arguments[3].removeprefix("slipway-"))
-        if arguments[0] == "rm":
-            self.running.remove(arguments[-1].removeprefix("slipway-"))
-        return ""
-
-    def containers(self, label: str) -> dict[str, str]:
-        self.run(("ps",))
-        return dict.fromkeys(self.running, "running")
-
-    def images(self, repository: str) -> dict[str, list[str]]:
-        return dict(self.pulled)
-
-    def last_lines(self, container: str) -> list[str]:
-        return ["its last words"]
-
-
-class Trial(Execution):
-    """Steps on a box without releases that answer: `fails` says which kind of step does not work, `busy` who still answers."""
-
-    def __init__(self, box: Box, **settings) -> None:
-        super().__init__(Configuration("registry.example/insurance", **settings), box, Containers())
-        self.fails: dict[type, BaseException] = {}
-        self.busy: dict[str, int] = {}
-
-    def perform(self, step: steps.Step) -> None:
-        if type(step) in self.fails:
-            raise self.fails[type(step)]
-        if type(step) not in (steps.RequireDigest, steps.AwaitReady, steps.CheckAnswer, steps.Probe):
-            super().perform(step)
-
-    def ready(self, id: str, seconds: float = 1) -> bool:
-        return id in self.engine.running
-
-    def requests(self, id: str) -> int:
-        return self.busy.get(id, 0)
-
-
-class Run:
-    """A box and what was said there."""
-
-    def __init__(self, box: Box, **settings) -> None:
-        self.box = box
-        self.trial = Trial(box, **settings)
-        self.said: list[str] = []
-        self.swap = Swap(self.trial, self.said.append)
-
-    def release(self, number: int) -> str:
-        """Make a release live; its id."""
-        self.swap.deploy(request(number))
-        return self.box.live()
-
-    def events(self) -> list[tuple[str, int]]:
-        return [(each["event"], each["run_number"]) for each in self.swap.history.entries()]
-
-
-def request(number: int) -> Request:
-    return Request(f"sha256:{number:064x}", f"{number:064x}", "e" * 40, number)
 
 
 @pytest.fixture
 def make(tmp_path):
     def make(**settings) -> Run:
-        (tmp_path / "sockets").mkdir()
-        return Run(Box(tmp_path), **settings)
+        return Run(Box("insurance", tmp_path), **settings)
 
     return make
 
@@ -262,7 +181,7 @@ def test_a_release_that_still_answers_outlives_any_number_of_swaps(run):
     assert any(line.startswith(f"{first} still answers 1 request: draining, at most 3600 s") for line in run.said)
     assert run.box.record(first).digest in run.trial.engine.pulled and len(run.trial.engine.pulled) == 4
     run.trial.busy.clear()
-    assert run.swap.drain() == "draining: none"
+    assert run.swap.drain() == []
     assert len(run.trial.engine.running) == 2 and first not in run.trial.engine.running
     assert run.box.live() == last and first not in run.box.folders()
     assert {event for event, _ in run.events()} == {"start", "live"}
@@ -308,8 +227,8 @@ def test_a_release_that_is_gone_back_to_does_not_drain_any_more(run):
 
 def test_the_run_that_holds_the_lock_drains_alone(run):
     run.release(1)
-    with exclusive(run.box):
-        assert "another run is in progress" in run.swap.drain()
+    with exclusive(run.box), pytest.raises(Busy, match="another release has been in progress"):
+        run.swap.drain()
 
 
 def test_a_count_that_began_again_is_accepted_once_the_administrator_says_so(run):

@@ -1,4 +1,4 @@
-"""The box's own settings, /etc/slipway/release.toml: which images may run, and their limits."""
+"""A service's own settings on the box, release.toml: which images may run, their limits, and where they answer."""
 
 import re
 import tomllib
@@ -9,9 +9,9 @@ from typing import Any
 
 from slipway.errors import ReleaseError
 
-FILE = Path("/etc/slipway/release.toml")
 REPOSITORY = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+")
 MEMORY = re.compile(r"[1-9][0-9]*[mg]")
+LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,12 @@ class Configuration:
         How many such releases may run at once.
     webhook : str
         URL that receives every result; empty for none.
+    host : str
+        Domain name that the service answers under, with HTTPS; empty for every name that no other service has.
+    prefix : str
+        Path in front of the service, as in ``/churn``; empty for all paths that no other service has.
+    email : str
+        Address for mails of the certificate authority; empty for none.
     sockets_mount : str
         Path of the sockets folder for the Docker engine, if it differs; otherwise empty.
     """
@@ -48,12 +54,15 @@ class Configuration:
     drain_seconds: int = 3_600
     draining: int = 1
     webhook: str = ""
+    host: str = ""
+    prefix: str = ""
+    email: str = ""
     sockets_mount: str = ""
 
     @property
-    def service(self) -> str:
-        """The last part of the repository's name."""
-        return self.repository.rpartition("/")[2]
+    def mebibytes(self) -> int:
+        """The memory limit of a release."""
+        return int(self.memory[:-1]) * (1024 if self.memory.endswith("g") else 1)
 
 
 def _integer(least: int, most: int) -> tuple[str, Callable[[Any], bool]]:
@@ -73,11 +82,14 @@ RULES = {
     "drain_seconds": _integer(1, 86_400),
     "draining": _integer(0, 16),
     "webhook": _text("an http:// or https:// URL, or empty", r"(https?://\S+)?"),
+    "host": _text("a domain name, or empty", rf"({LABEL}(\.{LABEL})+)?"),
+    "prefix": _text("a path like /churn, or empty", r"(/[a-z0-9_-]+)*"),
+    "email": _text("an address, or empty", r"([^@\s]+@[^@\s]+)?"),
     "sockets_mount": _text("an absolute path, or empty", r"(/\S+)?"),
 }
 
 
-def read_configuration(path: Path = FILE) -> Configuration:
+def read_configuration(path: Path) -> Configuration:
     """The settings in `path`.
 
     Raises
@@ -90,7 +102,7 @@ def read_configuration(path: Path = FILE) -> Configuration:
         with path.open("rb") as file:
             values = tomllib.load(file)
     except OSError as error:
-        raise ReleaseError(f"{path}: cannot be read ({error.strerror})", "Run deploy/ec2/bootstrap") from error
+        raise ReleaseError(f"{path}: cannot be read ({error.strerror})", "Run the bootstrap (docs/ec2.md)") from error
     except ValueError as error:
         raise ReleaseError(f"{path}: invalid TOML ({error})") from error
     if facts.st_uid != 0 or facts.st_mode & 0o022:

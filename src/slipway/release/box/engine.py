@@ -43,7 +43,7 @@ class Engine:
                 timeout=seconds,
             )
         except FileNotFoundError as error:
-            raise ReleaseError(f"{self.program} is not installed", "Run deploy/ec2/bootstrap") from error
+            raise ReleaseError(f"{self.program} is not installed", "Run the bootstrap on the box (docs/ec2.md)") from error
         except subprocess.TimeoutExpired as error:
             raise ReleaseError(f"docker {arguments[0]} took longer than {seconds:g} s") from error
         if done.returncode:

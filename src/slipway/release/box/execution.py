@@ -148,7 +148,7 @@ class Execution:
         deadline = time.monotonic() + PROBE_SECONDS
         while True:
             try:
-                answer = ask(self._proxy, "/readyz")
+                answer = ask(self._proxy, f"/{self.box.service}/readyz")
                 said = f"it answers {answer.status}"
                 if isinstance(answer.document, dict):
                     if answer.status == 200 and answer.document.get("release") == step.release.id:

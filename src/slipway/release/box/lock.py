@@ -37,7 +37,7 @@ def exclusive(box: Box, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     try:
         lock = box.lock.open("a+")
     except OSError as error:
-        cure = "Run it as root on a box that deploy/ec2/bootstrap set up"
+        cure = "Run it as root on a box that the bootstrap set up (docs/ec2.md)"
         raise ReleaseError(f"{box.lock}: {error.strerror}", cure) from error
     with lock:
         _take(lock, seconds)

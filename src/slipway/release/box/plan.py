@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from slipway.release.box.configuration import Configuration
 from slipway.release.box.state import USER, Box, Release
 
-ENVIRONMENT = "/etc/slipway/service.env"
 INSIDE = "/run/slipway"
 KEYS_INSIDE = f"{INSIDE}/keys"
 STOP_SECONDS = 40  # gunicorn's graceful_timeout is 20: docker must not kill before it
@@ -210,6 +209,8 @@ def run_arguments(release: Release, configuration: Configuration, box: Box) -> t
         "--label",
         f"{LABEL}={configuration.repository}",
         "--label",
+        f"slipway.service={box.service}",
+        "--label",
         f"slipway.release={release.id}",
         "--read-only",
         "--tmpfs",
@@ -239,7 +240,7 @@ def run_arguments(release: Release, configuration: Configuration, box: Box) -> t
         "--mount",
         f"type=bind,source={mount}/keys,target={KEYS_INSIDE},readonly",
         "--env-file",
-        ENVIRONMENT,
+        str(box.environment),
         "--env",
         f"GUNICORN_CMD_ARGS=--bind=unix:{inside}/web.sock",
         "--env",
@@ -248,6 +249,7 @@ def run_arguments(release: Release, configuration: Configuration, box: Box) -> t
         f"SLIPWAY_COMMIT={release.commit}",
         "--env",
         "SLIPWAY_TRUSTED_PROXIES=1",
+        *(("--env", f"SLIPWAY_URL_PREFIX={configuration.prefix}") if configuration.prefix else ()),
         f"{configuration.repository}@{release.digest}",
     )
 

@@ -2,9 +2,13 @@
 
 slipway-release < request     make a release live: {"digest": "sha256:…", "key": "…", "commit": "…", "run_number": N}
 slipway-release --dry-run < request
-slipway-release status | history | rollback | drain | restart-count
-slipway-release keys < file   replace the API keys of the running releases: one per line
-slipway-release watch         call the webhook when the disk fills up or an update requires a restart
+slipway-release status | history | rollback | restart-count
+slipway-release keys < file   replace the API keys of a service's running releases: one per line
+slipway-release drain         stop idle releases of all services
+slipway-release watch         call the webhooks when the disk fills up or an update requires a restart
+slipway-release services      list name, host, prefix, address for mails and repository of all services
+
+A runner acts for its own service. Root names one with --service if the box has several.
 """
 
 import argparse
@@ -12,26 +16,25 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
 from slipway.api_keys import MOST_BYTES as MOST_KEYS
 from slipway.errors import ReleaseError, SlipwayError
-from slipway.release.box.configuration import FILE, Configuration, read_configuration
+from slipway.release.box.configuration import Configuration, read_configuration
 from slipway.release.box.engine import Engine
 from slipway.release.box.execution import Execution
 from slipway.release.box.history import History
-from slipway.release.box.lock import cancel, exclusive
-from slipway.release.box.plan import ENVIRONMENT
+from slipway.release.box.lock import Busy, cancel, exclusive
 from slipway.release.box.request import MOST_BYTES, Request, read_request
 from slipway.release.box.rotation import api_key, rotate
+from slipway.release.box.services import allowed, caller, installed, memory_needed, memory_of, only, places, require_room
 from slipway.release.box.state import Box
 from slipway.release.box.swap import Swap
 from slipway.release.box.watch import RESTART, Watch, findings
 
 SHOWN = 20
-COMMANDS = ("status", "history", "rollback", "drain", "restart-count", "keys", "watch")
+COMMANDS = ("status", "history", "rollback", "drain", "restart-count", "keys", "watch", "services")
 
 
 class Log:
@@ -65,49 +68,85 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; it ends the process."""
     parser = argparse.ArgumentParser(prog="slipway-release", description="Make a release live on this box.")
     parser.add_argument("command", nargs="?", choices=COMMANDS, help="default: read a request from standard input")
+    parser.add_argument("--service", metavar="NAME", help="one of the services of this box")
     parser.add_argument("--dry-run", action="store_true", help="show the steps without doing them")
     asked = parser.parse_args(arguments)
     if asked.dry_run and asked.command:
         parser.error("--dry-run needs a request, not a command")
+    log = Log()
+    try:
+        found = installed()
+        boxes = allowed(found, asked.service, caller(os.environ))
+        if asked.command in LISTS:
+            return log.say(LISTS[asked.command](boxes, log))
+        if asked.command == "watch":
+            return _watch(boxes, log)
+        if asked.command == "drain":
+            return _drain(boxes, log)
+        if asked.dry_run:
+            return log.say(make_swap(only(boxes), log).plan(_request()))
+        box = only(boxes)
+    except (SlipwayError, OSError) as error:
+        log.say(f"Result: FAILED: {error}")
+        sys.exit(error.exit_code if isinstance(error, SlipwayError) else 1)
+    _change(box, [each for each in found if each != box], asked.command, log)
+
+
+def _change(box: Box, others: Sequence[Box], command: str | None, log: Log) -> None:
+    """Release, roll back or restart the count, and tell the result; ends the process if that fails."""
     start = time.monotonic()
-    log, box = Log(), Box()
     configuration = None
     try:
-        if asked.command == "history":
-            return log.say("\n".join(history_lines(box, log)))
-        configuration = read_configuration(FILE)
-        if asked.command == "watch":
-            return _watch(configuration, box, log)
-        swap = make_swap(configuration, box, log)
-        if asked.command == "status":
-            return log.say("\n".join(status_lines(swap)))
-        if asked.dry_run:
-            return log.say(swap.plan(_request()))
-        result = _act(swap, asked.command)
+        configuration = read_configuration(box.configuration)
+        if command is None:
+            neighbours = _configurations(others, log)
+            require_room(box.service, neighbours | {box.service: configuration}, memory_of())
+            result = make_swap(box, log, neighbours).deploy(_request())
+        elif command == "keys":
+            result = rotate(box, sys.stdin.buffer.read(MOST_KEYS + 1))
+        else:
+            swap = make_swap(box, log)
+            result = {"rollback": swap.rollback, "restart-count": swap.restart_count}[command]()
     except (SlipwayError, OSError) as error:
         log.heading(None)
         log.say(f"Result: FAILED: {error}")
-        if asked.command != "drain":  # the timer tries again in a minute
-            _tell(configuration, log, False, str(error))
+        _tell(configuration, box.service, log, False, str(error))
         sys.exit(error.exit_code if isinstance(error, SlipwayError) else 1)
     log.say(f"Result: {result} ({time.monotonic() - start:.2f} s)")
-    if asked.command != "drain":
-        _tell(configuration, log, True, result)
+    _tell(configuration, box.service, log, True, result)
 
 
-def _act(swap: Swap, command: str | None) -> str:
-    """Run a command that changes something; returns a sentence on the result."""
-    if command is None:
-        return swap.deploy(_request())
-    if command == "keys":
-        return rotate(swap.box, sys.stdin.buffer.read(MOST_KEYS + 1), Path(ENVIRONMENT))
-    return {"rollback": swap.rollback, "drain": swap.drain, "restart-count": swap.restart_count}[command]()
+def make_swap(box: Box, log: Log, others: Mapping[str, Configuration] | None = None) -> Swap:
+    """The swap of a service, with its output in `log`; that of the `others` is nobody's business here."""
+    execution = Execution(read_configuration(box.configuration), box, Engine(), api_key(box), log.done)
+    neighbours = tuple(
+        Swap(Execution(settings, Box(name, box.root), Engine()), lambda line: None, shared=True)
+        for name, settings in (others or {}).items()
+    )
+    return Swap(execution, log.say, log.heading, len(installed(box.root)) > 1, neighbours)
 
 
-def make_swap(configuration: Configuration, box: Box, log: Log) -> Swap:
-    """The swap of this box, with its output in `log`."""
-    execution = Execution(configuration, box, Engine(), api_key(Path(ENVIRONMENT), box), log.done)
-    return Swap(execution, log.say, log.heading)
+def _configurations(boxes: Sequence[Box], log: Log) -> dict[str, Configuration]:
+    """Settings by service, without those that cannot be read: a broken neighbour keeps nobody from releasing."""
+    found = {}
+    for each in boxes:
+        try:
+            found[each.service] = read_configuration(each.configuration)
+        except ReleaseError:
+            cure = f"sudo slipway-release status --service {each.service}"
+            log.say(f"warning: the settings of {each.service} cannot be read. Run: {cure}")
+    return found
+
+
+def _status(boxes: Sequence[Box], log: Log) -> str:
+    parts = [status_lines(make_swap(each, log)) for each in boxes]
+    if len(boxes) > 1:
+        all = _configurations(boxes, log)
+        needed = max(memory_needed(name, all) for name in all)
+        parts.append([f"memory      {needed} MiB at the limits of all releases and one swap, of {memory_of()} MiB"])
+    room = os.statvfs(boxes[0].shared)
+    parts[-1].append(f"disk        {room.f_bavail * room.f_frsize / 1e9:.1f} GB free")
+    return "\n\n".join("\n".join(lines) for lines in parts)
 
 
 def status_lines(swap: Swap) -> list[str]:
@@ -116,7 +155,7 @@ def status_lines(swap: Swap) -> list[str]:
     engine = swap.execution.engine
     states = engine.containers(f"slipway.repository={configuration.repository}")
     chain = box.chain()
-    lines = [f"repository  {configuration.repository}"]
+    lines = [f"service     {box.service}", f"repository  {configuration.repository}"]
     if not chain:
         lines.append("live        nothing yet" if box.live() is None else f"live        {box.live()}, without a record")
     for place, each in zip(("live", "previous", *("earlier" for _ in chain)), chain):
@@ -124,10 +163,13 @@ def status_lines(swap: Swap) -> list[str]:
         lines.append(f"{place:<10}  {each.id}  run {each.run_number}  {each.commit[:12]}  {each.digest[:19]}  {ready}")
     for left in swap.drainers():
         lines.append(f"draining    {left}" if left.requests else f"stray       {left.id}: the next release stops it")
-    images, room = engine.images(configuration.repository), os.statvfs(box.state)
-    lines.append(f"images      {len(images)} of {configuration.keep} to keep")
-    lines.append(f"disk        {room.f_bavail * room.f_frsize / 1e9:.1f} GB free")
+    lines.append(f"images      {len(engine.images(configuration.repository))} of {configuration.keep} to keep")
     return lines
+
+
+def _history(boxes: Sequence[Box], log: Log) -> str:
+    parts = [([f"service     {each.service}"] if len(boxes) > 1 else []) + history_lines(each, log) for each in boxes]
+    return "\n\n".join("\n".join(lines) for lines in parts)
 
 
 def history_lines(box: Box, log: Log) -> list[str]:
@@ -147,12 +189,38 @@ def history_lines(box: Box, log: Log) -> list[str]:
     ] or ["nothing yet"]
 
 
-def _watch(configuration: Configuration, box: Box, log: Log) -> None:
+def _services(boxes: Sequence[Box], log: Log) -> str:
+    return "\n".join(places({each.service: read_configuration(each.configuration) for each in boxes}))
+
+
+LISTS = {"status": _status, "history": _history, "services": _services}
+
+
+def _drain(boxes: Sequence[Box], log: Log) -> None:
+    """Stop what has drained, service by service; a broken one does not affect the others, but the exit code."""
+    left, failed = [], False
+    for each in boxes:
+        try:
+            left += make_swap(each, log).drain()
+        except Busy:
+            return log.say("Result: another run is in progress, which does the same")
+        except (SlipwayError, OSError) as error:
+            log.heading(None)
+            log.say(f"Result: FAILED: {each.service}: {error}")
+            failed = True
+    log.say(f"Result: draining: {', '.join(left) or 'none'}")
+    if failed:
+        sys.exit(ReleaseError.exit_code)
+
+
+def _watch(boxes: Sequence[Box], log: Log) -> None:
     """Ends with 1 if anything needs attention, so that systemd shows the unit as failed."""
-    found = findings(os.statvfs(box.state), RESTART.exists())
+    shared = boxes[0].shared
+    found = findings(os.statvfs(shared), RESTART.exists())
     for line in found.values():
         log.say(line)
-    Watch(box.state / "watch.json", partial(_tell, configuration, log)).look(found)
+    webhooks = {each.webhook: (name, each) for name, each in _configurations(boxes, log).items()}
+    Watch(shared / "watch.json", partial(_tell_all, webhooks.values(), log)).look(found)
     sys.exit(bool(found))
 
 
@@ -160,14 +228,20 @@ def _request() -> Request:
     return read_request(sys.stdin.buffer.read(MOST_BYTES + 1))
 
 
-def _tell(configuration: Configuration | None, log: Log, good: bool, text: str) -> bool:
+def _tell_all(services: Iterable[tuple[str, Configuration]], log: Log, good: bool, text: str) -> bool:
+    """Call every webhook once; returns whether all were reached."""
+    reached = [_tell(configuration, name, log, good, text) for name, configuration in services]
+    return all(reached)
+
+
+def _tell(configuration: Configuration | None, service: str, log: Log, good: bool, text: str) -> bool:
     """Call the webhook, if there is one; returns whether it was reached. A webhook that is down is not a failure."""
     if configuration is None or not configuration.webhook:
         return True
     from http.client import HTTPException
     from urllib.request import Request, urlopen
 
-    content = json.dumps({"text": f"{configuration.service}: {text}", "ok": good}).encode()
+    content = json.dumps({"text": f"{service}: {text}", "ok": good}).encode()
     try:
         urlopen(Request(configuration.webhook, content, {"Content-Type": "application/json"}), timeout=5).close()
     except (OSError, ValueError, HTTPException) as error:

@@ -14,15 +14,13 @@ FILE = "SLIPWAY_API_KEYS_FILE"
 INSIDE = f"{KEYS_INSIDE}/api-keys"
 
 
-def rotate(box: Box, content: bytes, environment: Path) -> str:
+def rotate(box: Box, content: bytes) -> str:
     """Replace the keys; returns a sentence on the result.
 
     Parameters
     ----------
     content : bytes
         One key per line.
-    environment : Path
-        Environment of the service.
 
     Raises
     ------
@@ -41,14 +39,14 @@ def rotate(box: Box, content: bytes, environment: Path) -> str:
     os.chmod(draft, 0o640)  # before the rename: a release reads the file once, when it appears
     put(draft, folder / "api-keys")
     valid = f"{count} API keys are valid" if count > 1 else "1 API key is valid"
-    if _variables(environment).get(FILE) == INSIDE:
+    if _variables(box.environment).get(FILE) == INSIDE:
         return f"{valid} from the next request on"
-    return f"{valid} from the next release on, if {environment} has the line {FILE}={INSIDE}"
+    return f"{valid} from the next release on, if {box.environment} has the line {FILE}={INSIDE}"
 
 
-def api_key(environment: Path, box: Box) -> str:
+def api_key(box: Box) -> str:
     """The first of the service's API keys, for this program's own requests; empty if the service requires none."""
-    variables = _variables(environment)
+    variables = _variables(box.environment)
     fixed = next((key.strip() for key in variables.get(VARIABLE, "").split(",") if key.strip()), "")
     if fixed or variables.get(FILE) != INSIDE:
         return fixed

@@ -1,4 +1,4 @@
-"""The state of a box: the live release, the record of each release, and their sockets.
+"""What a box has of one service: the live release, the record of each release, their sockets, and its settings.
 
 The link ``active.sock`` alone decides which release is live. Each release's record names the one that was live when it
 took over, and is written before that: so the previous release is always known, whatever is killed at any time.
@@ -19,7 +19,8 @@ from slipway.release.box.request import require_form
 from slipway.store.atomic import put, replace
 
 ID = re.compile(r"[0-9a-f]{12}")
-STATE = Path("/var/lib/slipway")
+SERVICES = Path("etc/slipway/services")  # below the root; a folder for each
+SETTINGS = "release.toml"
 SOCKET = "web.sock"
 USER = 10001  # of the image
 
@@ -54,13 +55,41 @@ class Release:
 
 @dataclass(frozen=True)
 class Box:
-    """The state of a box in the folder `state`, by default /var/lib/slipway."""
+    """One service on a box.
 
-    state: Path = STATE
+    Parameters
+    ----------
+    service : str
+        Its name.
+    root : Path
+        Where the file system of the machine starts.
+    """
+
+    service: str
+    root: Path = Path("/")
+
+    @property
+    def state(self) -> Path:
+        return self.shared / "services" / self.service
+
+    @property
+    def shared(self) -> Path:
+        """State of the whole machine."""
+        return self.root / "var/lib/slipway"
 
     @property
     def lock(self) -> Path:
-        return self.state / "lock"
+        """One for all services: a machine has memory for one swap at a time."""
+        return self.shared / "lock"
+
+    @property
+    def configuration(self) -> Path:
+        return self.root / SERVICES / self.service / SETTINGS
+
+    @property
+    def environment(self) -> Path:
+        """Environment of the service's releases, as for ``docker run --env-file``."""
+        return self.root / SERVICES / self.service / "service.env"
 
     @property
     def sockets(self) -> Path:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from slipway.release.box.request import Request
 from slipway.release.box.state import Box, Release, kept
 
 READY_SECONDS = 5  # a busy release answers later than an idle one
+PAUSE = 0.5  # seconds between two looks at a neighbour that drains
 
 
 @dataclass
@@ -30,11 +32,17 @@ class Swap:
         Called with one line of text at a time.
     heading : callable
         Called with the name of every group of steps as it begins, and with None at its end.
+    shared : bool
+        Whether the box has other services: then the previous release is stopped once it is idle, to leave them its memory.
+    neighbours : tuple of Swap
+        The other services. A swap waits until none of them drains.
     """
 
     execution: Execution
     say: Callable[[str], None]
     heading: Callable[[str | None], None] = lambda name: None
+    shared: bool = False
+    neighbours: tuple["Swap", ...] = ()
 
     @property
     def box(self) -> Box:
@@ -52,7 +60,7 @@ class Swap:
         ReleaseError
             If it is older than the live release, or failed; then the old release is live as before.
         """
-        with self._alone():
+        with self._turn():
             self.require_order(request)
             release = self.new_release(request)
             self.history.note("start", release)
@@ -81,14 +89,17 @@ class Swap:
                 self._leave_draining(left)
             return f"{shown(release)} is live again"
 
-    def drain(self) -> str:
-        """Stop releases that have drained, or have drained too long; returns a sentence on the result."""
-        try:
-            with self._alone(0):
-                self._drain()
-        except Busy:
-            return "another run is in progress, which does the same"
-        return f"draining: {', '.join(self.box.drained()) or 'none'}"
+    def drain(self) -> list[str]:
+        """Stop releases that have drained, or have drained too long; returns the ids of those that still drain.
+
+        Raises
+        ------
+        Busy
+            If another run is in progress, which does the same.
+        """
+        with self._alone(0):
+            self._drain()
+        return self.box.drained()
 
     def restart_count(self) -> str:
         """Accept any run number next; returns a sentence on the result."""
@@ -129,14 +140,43 @@ class Swap:
         return Release(id, request.digest, request.commit, request.run_number, self.box.live(), now)
 
     def drainers(self) -> list[Drainer]:
-        """Releases other than the live and the previous one."""
-        return self._drainers([each.id for each in self.box.chain()[:2]] or [self.box.live()])
+        """Releases other than those that keep running."""
+        return self._drainers(self._staying() or [self.box.live()])
+
+    @contextmanager
+    def _turn(self, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+        """Be alone, with no neighbour draining: the memory of a shared box has room for one swap."""
+        deadline = time.monotonic() + seconds
+        while True:
+            with self._alone(max(0.0, deadline - time.monotonic())):
+                busy = self._busy_neighbours()
+                if not busy:
+                    yield
+                    return
+            if time.monotonic() > deadline:
+                cure = "Run the workflow again later; drain_seconds in its release.toml limits how long that takes"
+                raise Busy(f"other services still drain after {seconds:g} s: {', '.join(busy)}", cure)
+            time.sleep(PAUSE)
+
+    def _busy_neighbours(self) -> list[str]:
+        found = []
+        for each in self.neighbours:
+            try:
+                each._drain()
+                found += [each.box.service] if any(left.requests for left in each.drainers()) else []
+            except (SlipwayError, OSError):  # a broken neighbour keeps nobody from releasing; the timer reports it
+                self.say(f"warning: {each.box.service} cannot be drained")
+        return found
 
     @contextmanager
     def _alone(self, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         with exclusive(self.box, seconds), cancellable():
             self.history.complete(self._live())
             yield
+
+    def _staying(self) -> list[str]:
+        """Ids of the releases that keep running: the live one, and on a box of its own the previous one."""
+        return [each.id for each in self.box.chain()[: 1 if self.shared else 2]]
 
     def _live(self) -> Release | None:
         id = self.box.live()

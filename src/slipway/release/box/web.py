@@ -12,7 +12,7 @@ from typing import Any
 from slipway.model.document import parse
 
 MOST_BYTES = 1 << 20
-PROXY = ("127.0.0.1", 8099)  # where deploy/ec2/nginx.conf answers this machine alone
+PROXY = ("127.0.0.1", 8099)  # where release/ec2/nginx.conf answers this machine alone
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.doctor.check_checkout import MAIN, Facts, bundle, champion, check
+from slipway.doctor.check_checkout import MAIN, Facts, bundle, champion, check, workflow
 from slipway.errors import ProblemError
 
 ONE, OTHER = "a" * 64, "b" * 64
@@ -38,6 +38,13 @@ def test_bundle(facts, in_remote, state, says):
     found = bundle(facts, in_remote)
     assert found.state == state and says in found.says
     assert found.cure or state == "ok" or facts.damage or facts.champion is None
+
+
+def test_a_workflow_that_main_calls_is_there_too():
+    main = (Path(__file__).resolve().parents[2] / ".github/workflows" / MAIN).read_text()
+    found = workflow({MAIN: main})
+    assert found.state == "missing" and "release.yaml is missing" in found.says
+    assert workflow({MAIN: main, "release.yaml": ""}).state == "ok"
 
 
 def test_what_a_checkout_needs():

@@ -1,5 +1,6 @@
 """The checkout: is there a commit to release, and can a release find its bundle?"""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from slipway.store.pointer import FILE, Pointer
 
 WORKFLOWS = Path(".github/workflows")
 MAIN = "main.yaml"
+CALLED = re.compile(r"^\s+uses: \./\.github/workflows/(\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -109,12 +111,19 @@ def check(facts: Facts, problem: SlipwayError | None, in_remote: bool) -> list[F
         Finding("problem", FAILED, problem.cause, problem.cure)
         if problem
         else Finding("problem", OK, "slipway.yaml is valid"),
-        Finding("workflow", OK, f"{WORKFLOWS / MAIN} exists")
-        if MAIN in facts.workflows
-        else Finding("workflow", MISSING, f"{WORKFLOWS / MAIN} is missing", "Without it, a push releases nothing"),
+        workflow(facts.workflows),
         champion(facts),
         bundle(facts, in_remote),
     ]
+
+
+def workflow(workflows: Mapping[str, str]) -> Finding:
+    """Whether main.yaml is there, and every workflow of this repository that it calls."""
+    called = CALLED.findall(workflows.get(MAIN, ""))
+    missing = [name for name in (MAIN, *called) if name not in workflows]
+    if missing:
+        return Finding("workflow", MISSING, f"{WORKFLOWS / missing[0]} is missing", "Without it, a push releases nothing")
+    return Finding("workflow", OK, f"{WORKFLOWS / MAIN} exists")
 
 
 def champion(facts: Facts) -> Finding:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from slipway.errors import ReleaseError, SlipwayError
 from slipway.release.box.pack import build
-from slipway.release.image.audit import audit
 from slipway.release.image.commit import chosen_commit
 from slipway.release.image.key import earlier_keys, release_key
+from slipway.release.image.known_holes import audit
 from slipway.release.image.labels import labels
 from slipway.release.image.registry import find_image
 from slipway.release.image.tested import key_of_tests, note_passed, passed

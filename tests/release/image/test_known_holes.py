@@ -1,11 +1,11 @@
-"""What a known hole in a locked library stops; the report is one that pip-audit wrote, of an invented database."""
+"""What a known hole in a locked library stops; the report has the form of pip-audit, its holes are invented."""
 
 import json
 
 import pytest
 
 from slipway.errors import ReleaseError
-from slipway.release.image.audit import audit, holes
+from slipway.release.image.known_holes import audit, holes
 
 REPORT = {
     "dependencies": [

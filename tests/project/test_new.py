@@ -16,6 +16,7 @@ from slipway.project.creation import contents, write
 from slipway.project.distribution import Origin
 from slipway.project.repository import repository
 from slipway.store.local import LocalStore
+from slipway.training.fitting.candidates import CANDIDATES
 from slipway.training.inputs import fingerprint
 from slipway.training.train import train
 from tables import charges
@@ -256,6 +257,7 @@ def trained(tmp_path_factory) -> Path:
     (folder / "data").mkdir()
     charges(200).replace({"smoker": {"yes": 1, "no": 0}}).to_csv(folder / "data/table.csv", index=False)
     train(load_problem(folder / "slipway.yaml"), LocalStore(folder / "artifacts"), jobs=1)
+    CANDIDATES.pop("clinic.models:make")
     return folder
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from hashlib import sha256
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,15 @@ def test_a_changed_file_is_not_packed(again, tmp_path, packed):
 
 def test_a_checkout_says_how_to_build_one():
     with pytest.raises(ProjectError, match="not .*an installed wheel.*python -m build --wheel"):
+        repacked()
+
+
+def test_what_a_build_left_beside_the_source_is_no_wheel(tmp_path, monkeypatch):
+    left = tmp_path / "slipway_ml.egg-info"
+    left.mkdir()
+    (left / "PKG-INFO").write_text("Metadata-Version: 2.4\nName: slipway-ml\nVersion: 0.1.0\n")
+    monkeypatch.setattr("slipway.project.wheel.distribution", lambda name: PathDistribution(left))
+    with pytest.raises(ProjectError, match="runs from its source.*python -m build --wheel"):
         repacked()
 
 

@@ -64,6 +64,8 @@ def _installed() -> Distribution:
         installed = distribution(SLIPWAY)
     except PackageNotFoundError as error:
         raise ProjectError("Slipway runs from its source, not from an installed wheel", cure) from error
+    if installed.read_text("RECORD") is None:  # what a build left beside the source
+        raise ProjectError("Slipway runs from its source, not from an installed wheel", cure)
     origin = json.loads(installed.read_text("direct_url.json") or "{}")
     here = Path(str(installed.locate_file("slipway/__init__.py")))
     if origin.get("dir_info", {}).get("editable") or here.resolve() != Path(slipway.__file__).resolve():

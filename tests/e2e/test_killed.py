@@ -38,7 +38,7 @@ def test_after_every_step(box, releases):
             box.release(request(releases[number % 3], number))
             assert len(box.releases()) == 2, killed.stdout
             folders = box.run("ls", f"{box.state}/sockets").stdout.split()
-            assert folders == sorted(["active.sock", *(name.removeprefix("slipway-") for name in box.releases())])
+            assert folders == sorted(["active.sock", "keys", *(name.removeprefix("slipway-") for name in box.releases())])
             assert set(box.images()) <= set(releases)
     assert died[:12] == [137] * 12
     assert died[-1] == 0  # the last ones have no such step any more

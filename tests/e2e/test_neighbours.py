@@ -21,8 +21,9 @@ def services(docker, registry, repository, releases) -> Iterator[list[Box]]:
     """Three services of one box, each with its own repository and its first release."""
     others = {name: f"{registry.host}/{name}" for name in ("churn", "fraud")}
     for images in others.values():
-        for number in range(2):
-            docker("tag", f"{repository}:good-{number}", f"{images}:good-{number}")
+        for number, digest in enumerate(releases[:2]):
+            docker("pull", "--quiet", f"{repository}@{digest}")  # the box of another test may have removed it
+            docker("tag", f"{repository}@{digest}", f"{images}:good-{number}")
             push(docker, f"{images}:good-{number}")
             docker("image", "rm", f"{images}:good-{number}")
     with make_box(docker, repository, (registry.host, "AWS", registry.password), others=others) as box:

@@ -124,6 +124,8 @@ def test_a_conflict_is_named_and_marked(folder, run, next_version):
         rf"<<<<<<< yours\nPORT \?= 7070\n\|+ .*\nPORT \?= 8080\n=+\nPORT \?= 9090\n>>>>>>> Slipway {__version__}", text
     )
     assert "--preload" in (folder / "Procfile").read_text()
+    same = run("upgrade", "--yes")
+    assert same.code == 8 and "Makefile: has conflict markers. Resolve them first" in same.err
     next_version(Makefile=("PORT ?= 9090", "PORT ?= 9191"))
     again = run("upgrade", "--yes")
     assert again.code == 8 and "Makefile: has conflict markers. Resolve them first" in again.err

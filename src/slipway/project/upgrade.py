@@ -101,6 +101,8 @@ def _wheels(folder: Path, made: Repository) -> Iterator[Change]:
 
 def _file(path: str, yours: str | None, before: Generated, made: Repository) -> Change | str | None:
     """What happens to a file from a template, or why it stays; None when there is nothing to say."""
+    if yours and any(line.startswith(MARKER) for line in yours.splitlines()):
+        raise ProjectError(f"{path}: has conflict markers", "Resolve them first, then run slipway upgrade again")
     base, file = before.text(path), made.files.get(path)
     new = file.text if file else None
     if new in (yours, base):
@@ -121,8 +123,6 @@ def _file(path: str, yours: str | None, before: Generated, made: Repository) -> 
 
 def _merge(path: str, yours: str, base: str, new: File, old_version: str, new_version: str) -> Change | str:
     """A three-way merge, as git does it."""
-    if any(line.startswith(MARKER) for line in yours.splitlines()):
-        raise ProjectError(f"{path}: has conflict markers", "Resolve them first, then run slipway upgrade again")
     with tempfile.TemporaryDirectory() as place:
         sides = [Path(place, name) for name in ("yours", "base", "new")]
         for side, text in zip(sides, (yours, base, new.text)):

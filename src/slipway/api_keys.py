@@ -1,9 +1,16 @@
-"""The file of API keys: one key per line, blank lines and lines that begin with # aside.
+"""API keys: in a variable, separated by commas; or in a file, one per line, blank lines and lines that begin with # aside.
 
-The service reads it, and the program on the box writes it: both refuse the same files.
+The service reads the file, and the program on the box writes it: both refuse the same files.
 """
 
+VARIABLE = "SLIPWAY_API_KEYS"
+FILE = "SLIPWAY_API_KEYS_FILE"
 MOST_BYTES = 65_536
+
+
+def listed_keys(value: str) -> list[str]:
+    """The keys in the variable, in order."""
+    return [key.strip() for key in value.split(",") if key.strip()]
 
 
 def parse_keys(content: bytes) -> list[str]:

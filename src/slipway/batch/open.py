@@ -76,9 +76,11 @@ def open_batch(
 
 
 def _intervals(predictor: Predictor, level: float | None) -> Intervals | None:
-    """Those of the bundle; BundleError when a level is asked for that it does not have."""
+    """Those of the bundle if a level is asked for; BundleError when it does not have that one."""
+    if level is None:
+        return None
     found = evaluation.intervals if (evaluation := evaluation_of(predictor.bundle)) else None
-    if level is None or level in levels(found):
+    if level in levels(found):
         return found
     if predictor.classes:
         why = "the model answers with the probability of each label, and prediction intervals are for numbers"

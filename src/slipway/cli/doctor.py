@@ -93,11 +93,12 @@ def _live(
     address: str, problem: "Problem", store: "LocalStore", champion: str | None, environ: Mapping[str, str]
 ) -> dict[str, list["Finding"]]:
     """What only a deployment has: a service that answers, and something to restore it from."""
+    from slipway.api_keys import VARIABLE, listed_keys
     from slipway.doctor import check_restore, check_service
     from slipway.doctor.finding import SKIPPED, Finding
 
     golden = _golden(store)
-    key = next((each.strip() for each in environ.get("SLIPWAY_API_KEYS", "").split(",") if each.strip()), "")
+    key = next(iter(listed_keys(environ.get(VARIABLE, ""))), "")
     seen = check_service.look(address.rstrip("/"), golden.get("row"), key) if address else None
     asked = [Finding("service", SKIPPED, "its address is not known", "slipway doctor --live https://api.example.org")]
     restored = check_restore.check(problem, champion, seen.ready if seen and not seen.silent else None)

@@ -118,7 +118,12 @@ def problem_for(
 def _name(table: str, collection: Named | None) -> str:
     """What the problem is called if nobody says: as its table."""
     of_table = collection.collection if collection else Path(table).name.split(".")[0]
-    return re.sub(r"\W+", "-", of_table).strip("-") or "problem"
+    return problem_name(of_table)
+
+
+def problem_name(text: str) -> str:
+    """The name of a problem after a text: its words, joined by hyphens."""
+    return re.sub(r"\W+", "-", text).strip("-") or "problem"
 
 
 def _source(table: str, output: Path) -> str:

@@ -1,6 +1,5 @@
 """slipway new"""
 
-import re
 import shlex
 import subprocess
 import sys
@@ -60,6 +59,7 @@ def command(
         raise click.UsageError("--table and --target go together")
     if (committed and fetch) or (table is None and (committed or fetch)):
         raise click.UsageError("--commit-data and --fetch exclude each other, and both need --table")
+    from slipway.cli.init import problem_name
     from slipway.project.answers import Answers
     from slipway.project.creation import contents, require_free, write
     from slipway.project.distribution import origin
@@ -72,7 +72,7 @@ def command(
         committed, fetch = _asked(own)
     if own and committed:
         own.require_small()
-    name = re.sub(r"\W+", "-", folder.resolve().name).strip("-") or "problem"
+    name = problem_name(folder.resolve().name)
     answers = Answers(name=name, data=own.source if own and committed else "", vendored=not index, heroku=heroku)
     text, say = _described(folder, table, target or "", answers, own, fetch)
     made = repository(answers, slipway)

@@ -7,13 +7,11 @@ from pathlib import Path
 
 from flask import Flask, current_app, request
 
-from slipway.api_keys import MOST_BYTES, parse_keys
+from slipway.api_keys import FILE, MOST_BYTES, VARIABLE, listed_keys, parse_keys
 from slipway.errors import ServingError
 from slipway.serving.access import STDERR, write_line
 from slipway.serving.refusal import Refusal
 
-VARIABLE = "SLIPWAY_API_KEYS"
-FILE = "SLIPWAY_API_KEYS_FILE"
 HEADER = "X-API-Key"
 FORM_FIELD = "slipway:api-key"
 GUARDED = {"api.predict", "api.predict_file", "api.what_if", "pages.ask", "pages.preview", "probes.metrics"}
@@ -35,7 +33,7 @@ class Keys:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         text = environ.get(VARIABLE, "")
-        self._fixed = _digests([key.strip() for key in text.split(",") if key.strip()])
+        self._fixed = _digests(listed_keys(text))
         if text and not self._fixed:
             raise ServingError(f"{VARIABLE} is set but contains no key", "Set it to comma-separated keys, or unset it")
         self._file = KeysFile(Path(environ[FILE])) if environ.get(FILE) else None

@@ -3,14 +3,12 @@
 import os
 from pathlib import Path
 
-from slipway.api_keys import MOST_BYTES, parse_keys
+from slipway.api_keys import FILE, MOST_BYTES, VARIABLE, listed_keys, parse_keys
 from slipway.errors import ReleaseError
 from slipway.release.box.plan import KEYS_INSIDE
 from slipway.release.box.state import USER, Box
 from slipway.store.atomic import put, write_synced
 
-VARIABLE = "SLIPWAY_API_KEYS"
-FILE = "SLIPWAY_API_KEYS_FILE"
 INSIDE = f"{KEYS_INSIDE}/api-keys"
 
 
@@ -47,9 +45,9 @@ def rotate(box: Box, content: bytes) -> str:
 def api_key(box: Box) -> str:
     """The first of the service's API keys, for this program's own requests; empty if the service requires none."""
     variables = _variables(box.environment)
-    fixed = next((key.strip() for key in variables.get(VARIABLE, "").split(",") if key.strip()), "")
+    fixed = listed_keys(variables.get(VARIABLE, ""))
     if fixed or variables.get(FILE) != INSIDE:
-        return fixed
+        return next(iter(fixed), "")
     try:
         return parse_keys((box.keys / "api-keys").read_bytes())[0]
     except (OSError, ValueError):  # the service keeps its earlier keys, or does not start and tells why

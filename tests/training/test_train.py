@@ -14,9 +14,9 @@ from slipway.model.contents import golden_of, metrics_of, model_of
 from slipway.model.predictor import Predictor
 from slipway.store.local import LocalStore
 from slipway.training import challenger
-from slipway.training.comparison.workers import Workers
 from slipway.training.data.dataset import read
 from slipway.training.fitting.candidates import CANDIDATES
+from slipway.training.fitting.workers import Workers
 from slipway.training.measures.metrics import value
 from tables import charges, grades, problem
 from trainings import trained
@@ -79,13 +79,13 @@ def goal_value(table, predictor) -> float:
 
 def test_a_refit_that_answers_otherwise_is_not_served(tmp_path, store, monkeypatch):
     """A refit whose target was shuffled: its twin is served, and the report says so."""
-    real = challenger.fit
+    real = challenger.fit_all
 
-    def shuffled(trial, rows, seed):
-        y = np.random.default_rng(0).permutation(rows.y) if len(rows.y) == 240 else rows.y
-        return real(trial, replace(rows, y=y), seed)
+    def shuffled(trial, parts, seed, jobs):
+        learned, whole = parts
+        return real(trial, [learned, replace(whole, y=np.random.default_rng(0).permutation(whole.y))], seed, jobs)
 
-    monkeypatch.setattr(challenger, "fit", shuffled)
+    monkeypatch.setattr(challenger, "fit_all", shuffled)
     bundle = trained(tmp_path, store, charges(240), "charges", candidates=["linear"]).bundle
     assert bundle.read("model.onnx") == bundle.read("twin.onnx")
     assert model_of(bundle).rows == model_of(bundle.twin()).rows
@@ -152,12 +152,13 @@ def test_the_threshold_minimises_the_declared_costs(tmp_path, store):
 
 
 def interrupted_after(number, monkeypatch):
-    """Let Ctrl-C come after so many fits."""
+    """Let Ctrl-C come after so many fits of the search."""
     run = Workers.run
 
     def interrupted(workers, jobs):
         for done, answer in enumerate(run(workers, jobs)):
             if done == number:
+                monkeypatch.setattr(Workers, "run", run)
                 raise KeyboardInterrupt
             yield answer
 

@@ -20,8 +20,9 @@ from slipway.training.evaluation import evidence
 from slipway.training.evaluation.assessment import evaluate
 from slipway.training.evaluation.live import reference
 from slipway.training.evaluation.recalibration import calibrated_threshold, recalibrated
-from slipway.training.fitting.fitted import Blended, Entry, Fitted, fit
+from slipway.training.fitting.fitted import Blended, Entry, Fitted
 from slipway.training.fitting.members import members
+from slipway.training.fitting.workers import fit_all
 from slipway.training.measures.metrics import METRICS, Scored
 from slipway.training.refit import checked_rows, doubt
 
@@ -67,7 +68,9 @@ class Challenger:
         return {TWIN: self.twin.files[MODEL], **graphs}
 
 
-def challenger(table: Table, entries: Sequence[Entry], confidence: float, start: tuple[Start, ...] = ()) -> Challenger:
+def challenger(
+    table: Table, entries: Sequence[Entry], confidence: float, start: tuple[Start, ...] = (), jobs: int = 1
+) -> Challenger:
     """The best entry whose exports, of twin and refit, agree with scikit-learn.
 
     Parameters
@@ -79,14 +82,15 @@ def challenger(table: Table, entries: Sequence[Entry], confidence: float, start:
         Of the intervals.
     start : tuple of Start
         What a champion added to the trials.
+    jobs : int
+        Worker processes.
     """
     refused: dict[int, str] = {}
     for position, entry in enumerate(entries):
         if entry.trial is None or entry.reason:
             continue
-        fitted = fit(entry.trial, table.learned, table.goal.seed)
+        fitted, refit = fit_all(entry.trial, [table.learned, table.whole], table.goal.seed, jobs)
         twin = draft(table, entry, fitted, "twin", table.learned, start)
-        refit = fit(entry.trial, table.whole, table.goal.seed)
         served = draft(table, entry, refit, "model", table.whole, start)
         wrong = disagreeing(fitted, twin, table.unseen) or disagreeing(refit, served, checked_rows(table))
         if wrong:
@@ -154,12 +158,12 @@ def draft(table: Table, entry: Entry, fitted: Fitted | Blended, stem: str, learn
 
 
 def documents(
-    problem: Problem, table: Table, made: Challenger, entries: Sequence[Entry], remarks: Sequence[str]
+    problem: Problem, table: Table, made: Challenger, entries: Sequence[Entry], remarks: Sequence[str], jobs: int = 1
 ) -> dict[str, bytes]:
     """The files of the part of the bundle that serves, name → content: measured on the twin, golden as served."""
     served, twin, goal, unseen = Predictor(made.served), Predictor(made.twin), table.goal, table.unseen
     scored = scored_by(table, made.twin)
-    evaluation = evaluate(problem, table, made.entry, twin) if made.judged else None
+    evaluation = evaluate(problem, table, made.entry, twin, jobs) if made.judged else None
     metrics = Metrics(
         metric=goal.metric,
         greater_is_better=METRICS[goal.metric].greater_is_better,

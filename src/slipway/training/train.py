@@ -92,8 +92,8 @@ def _learned(
     tried = trials(problem.candidates, problem.search.trials, task, problem.seed, log_target, *size)
     compared, start = with_start(tried, champions.model(problem), problem, task, log_target)
     found = search(table.learned, compared, table.goal, jobs, progress, problem.serving.max_row_microseconds)
-    made = challenger(table, found.entries, problem.gate.confidence, start)
-    outcome = concluded(problem, store, champions, table, made, found, learned, inputs)
+    made = challenger(table, found.entries, problem.gate.confidence, start, jobs)
+    outcome = concluded(problem, store, champions, table, made, found, learned, inputs, jobs)
     return replace(outcome, estimated_us=Speed(table.learned).microseconds(made.entry.trial) if made.entry.trial else None)
 
 
@@ -106,11 +106,12 @@ def concluded(
     found: Found,
     learned: Sequence[str] = (),
     inputs: str | None = None,
+    jobs: int = 1,
 ) -> Outcome:
     """Write the bundle, pass the gate, and note the verdict; what nothing judged is kept."""
     leaks = suspects(table.learned)
     remarked = [*remarks(table), *map(str, leaks), *learned, *found.remarks]
-    bundle = store.add(problem.name, documents(problem, table, made, found.entries, remarked), made.judging)
+    bundle = store.add(problem.name, documents(problem, table, made, found.entries, remarked, jobs), made.judging)
     pointer = store.pointer()
     court = Court(problem, table, bundle, looks_of(problem, store), leaks)
     verdict = court.verdict(champions, pointer) if made.judged else court.refusal(f"it was not judged: {made.doubt}")

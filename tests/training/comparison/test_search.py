@@ -9,7 +9,7 @@ from slipway.training.comparison.choice import chosen, complexity, lag
 from slipway.training.comparison.measured import Measured, settled
 from slipway.training.comparison.search import rounds, search
 from slipway.training.comparison.speed import Speed
-from slipway.training.comparison.workers import part_of
+from slipway.training.comparison.work import part_of
 from slipway.training.data.labelled import Rows
 from slipway.training.fitting.candidates import Blend, Trial, trials
 from slipway.training.fitting.fitted import fit, stages
@@ -51,6 +51,11 @@ def test_many_trials_are_halved_and_few_are_compared_once():
 
 def test_a_wide_table_begins_with_fewer_rows():
     assert [each.part for each in rounds(40_000, 1_000, 3, 3, 30)] == [2_000, 8_000, 40_000]
+
+
+def test_where_a_fold_holds_out_many_rows_the_first_rounds_make_one_less():
+    assert [each.folds for each in rounds(5_000, 10, 5, 5, 30)] == [1, 2, 5]
+    assert [each.folds for each in rounds(4_999, 10, 5, 5, 30)] == [2, 3, 5]
 
 
 def test_folds_of_a_table_that_is_not_small_are_not_repeated():

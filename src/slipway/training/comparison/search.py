@@ -1,6 +1,6 @@
 """The search: successive halving over the trials.
 
-The first round makes every trial on two folds of a part of the rows; the better ones go on to more folds and more rows,
+The first round makes every trial on one or two folds of a part of the rows; the better ones go on to more folds and more rows,
 and the last few, each kind's best among them, are measured on all. The number of iterations of boosting is read from a
 validation curve inside the folds. All of this is counted, never timed, so the same table gives the same winner.
 
@@ -17,18 +17,23 @@ from slipway.training.comparison.blend import blended
 from slipway.training.comparison.choice import chosen
 from slipway.training.comparison.measured import Measured, measured, settled
 from slipway.training.comparison.speed import Speed
-from slipway.training.comparison.workers import Job, Work, Workers
+from slipway.training.comparison.work import Job, Work
 from slipway.training.data.folds import Fold, folds
 from slipway.training.data.labelled import Rows
 from slipway.training.fitting.candidates import Blend, Trial
 from slipway.training.fitting.fitted import Entry, baseline
+from slipway.training.fitting.workers import Workers
 from slipway.training.measures.goal import Goal
 
 CELLS = 2_000_000  # that one fit of the first round learns from at most
 MANY = 4_000  # rows
 SMALL = 100_000  # cells; the folds of a larger table are not repeated
 FEW = 5  # trials that are measured on everything
+ENOUGH = 1_000  # rows held out, at which fewer folds tell the better trials
 NEAR = 1.1  # times the quickest, where nothing keeps the bound
+
+
+Fits = Workers[Job, dict[int, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ def search(
     """
     divided = folds(rows.y, len(rows.classes), rows.kin, rows.time, goal.seed)
     halving = Halving(rows, divided, goal, Speed(rows), bound, progress)
-    with Workers(Work(rows, divided, goal.seed), jobs) as workers:
+    with Workers(Work(rows, divided, goal.seed).stages, jobs) as workers:
         try:
             halving.run(trials, workers)
         except KeyboardInterrupt:
@@ -131,13 +136,15 @@ def search(
 def rounds(rows: int, columns: int, folds: int, repeated: int, trials: int) -> list[Round]:
     """The rounds for so many rows, columns, folds (`repeated` of the first repeat) and trials.
 
-    A few trials are compared once, on the first repeat; so are the last few on a table that is not small.
+    A few trials are compared once, on the first repeat; so are the last few on a table that is not small. Where a fold holds
+    out many rows, the rounds before the last make one fold less.
     """
     if trials <= FEW:
         return [Round(repeated, rows, trials)]
     part = max(1_000, min(MANY, CELLS // columns))
     last = folds if rows * columns <= SMALL else repeated
-    plan = [Round(min(2, folds), part, trials), Round(min(3, repeated), 4 * part, 2 * FEW), Round(last, rows, FEW)]
+    first, second = (1, 2) if rows >= ENOUGH * repeated else (2, 3)
+    plan = [Round(min(first, folds), part, trials), Round(min(second, repeated), 4 * part, 2 * FEW), Round(last, rows, FEW)]
     return [each for each, later in zip(plan, plan[1:]) if trials > later.most] + plan[-1:]
 
 
@@ -162,7 +169,7 @@ class Halving:
         self._left: list[tuple[Measured, str]] = []
         self._remarks: list[str] = []
 
-    def run(self, trials: Sequence[Trial], workers: Workers) -> None:
+    def run(self, trials: Sequence[Trial], workers: Fits) -> None:
         """Make the rounds."""
         going = self._quick_enough(trials)
         columns, repeated = len(self._rows.schema.names), _repeated(self._folds)
@@ -198,7 +205,7 @@ class Halving:
         result = next(result for asked, result in self._done if asked is trial)
         return 0 if isinstance(result.trial, Blend) else int(result.trial.settings.get("max_iter", 0))
 
-    def _round(self, trials: Sequence[Trial], number: int, plan: Sequence[Round], workers: Workers) -> None:
+    def _round(self, trials: Sequence[Trial], number: int, plan: Sequence[Round], workers: Fits) -> None:
         this = plan[number]
         jobs = [Job(index, trial, fold, this.part) for index, trial in enumerate(trials) for fold in range(this.folds)]
         before = sum(self._work(each) for each in plan[:number])

@@ -25,7 +25,7 @@ from slipway.training.measures.resampling import significant
 ROWS = 20_000
 
 
-def evaluate(problem: Problem, table: Table, entry: Entry, twin: Predictor) -> Evaluation:
+def evaluate(problem: Problem, table: Table, entry: Entry, twin: Predictor, jobs: int = 1) -> Evaluation:
     """The evaluation of the chosen entry's twin, on at most 20,000 of the rows held out.
 
     Parameters
@@ -34,6 +34,8 @@ def evaluate(problem: Problem, table: Table, entry: Entry, twin: Predictor) -> E
         Whose settings the learning curve learns with, and whose out-of-fold answers decided the calibration.
     twin : Predictor
         Fitted to the rows that are not held out.
+    jobs : int
+        Worker processes.
     """
     goal, confidence, everything = table.goal, problem.gate.confidence, table.rows
     held = _some(table.unseen, goal.seed)
@@ -42,7 +44,7 @@ def evaluate(problem: Problem, table: Table, entry: Entry, twin: Predictor) -> E
     names = [one.field for one in ranked]
     assert entry.trial is not None
     guessed = value(goal.metric, baseline_scored(table.learned, held.y, goal))
-    steps = learning.learning_curve(entry.trial, table.learned, held, scored, twin.model.calibration, goal)
+    steps = learning.learning_curve(entry.trial, table.learned, held, scored, twin.model.calibration, goal, jobs)
     parts = (
         _of_classes(scored, twin, goal, confidence) if twin.classes else _of_numbers(scored, everything.y, goal, confidence)
     )

@@ -11,7 +11,7 @@ from slipway.model.predictor import calibrated
 from slipway.report.numbers import number
 from slipway.training.data.labelled import Rows
 from slipway.training.fitting.candidates import Blend, Trial
-from slipway.training.fitting.fitted import fit
+from slipway.training.fitting.workers import fit_all
 from slipway.training.measures.goal import Goal
 from slipway.training.measures.metrics import METRICS, Scored, value
 from slipway.training.measures.resampling import drawn, draws, estimate
@@ -35,7 +35,13 @@ class Step:
 
 
 def learning_curve(
-    trial: Trial | Blend, learned: Rows, held: Rows, twin: Scored, calibration: Calibration | None, goal: Goal
+    trial: Trial | Blend,
+    learned: Rows,
+    held: Rows,
+    twin: Scored,
+    calibration: Calibration | None,
+    goal: Goal,
+    jobs: int = 1,
 ) -> list[Step]:
     """Five sizes: four as `sizes` says, and all rows, which the twin learned from.
 
@@ -49,18 +55,22 @@ def learning_curve(
         Its answers to `held`.
     calibration : Calibration or None
         Of the twin; the others answer through it too.
+    jobs : int
+        Worker processes.
     """
     random = np.random.default_rng(goal.seed)
     checked = np.sort(random.permutation(len(held.y))[:HELD])
     held, twin = held.take(checked), twin.take(checked)
     weights, order = draws(len(checked), goal.seed), random.permutation(len(learned.y))
-    steps = []
+    parts: list[tuple[int, Rows]] = []
     for size in sizes(len(learned.y), len(learned.columns)):
         chosen = [order[:size], order[-size:]] if len(order) * len(learned.columns) <= FEW else [order[:size]]
-        sets = [learned.take(rows) for rows in chosen if _can_learn(learned, rows)]
-        scores = [calibrated(fit(trial, each, goal.seed).scores(held.columns), calibration) for each in sets]
-        if scores:
-            steps.append(_step(size, [goal.scored(held.y, each, twin.threshold) for each in scores], weights, goal.metric))
+        parts += [(size, learned.take(rows)) for rows in chosen if _can_learn(learned, rows)]
+    answered: dict[int, list[Scored]] = {}
+    for (size, _), fitted in zip(parts, fit_all(trial, [part for _, part in parts], goal.seed, jobs)):
+        answers = calibrated(fitted.scores(held.columns), calibration)
+        answered.setdefault(size, []).append(goal.scored(held.y, answers, twin.threshold))
+    steps = [_step(size, scored, weights, goal.metric) for size, scored in answered.items()]
     return [*steps, _step(len(order), [twin], weights, goal.metric)]
 
 

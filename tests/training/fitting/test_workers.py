@@ -8,9 +8,9 @@ import sys
 
 PROGRAM = """
 import os
-from slipway.training.comparison.workers import Workers
+from slipway.training.fitting.workers import Workers
 if __name__ == "__main__":
-    workers = Workers(None, 1 + 1)
+    workers = Workers(print, 1 + 1)
     print(workers._pool.submit(os.getpid).result(), flush=True)
     input()
 """

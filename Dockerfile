@@ -1,5 +1,5 @@
 # The service and the bundle it answers with: no training library, no root, nothing to download at start.
-# Named once, and not through an ARG: Dependabot reads FROM alone. docs/release.md says how to pin its digest.
+# Named once, and not through an ARG: Dependabot reads FROM alone. Slipway's docs/release.md says how to pin its digest.
 FROM python:3.11-slim AS base
 
 # Only the bundle that the pointer names goes in, and only when it is sound.

@@ -100,6 +100,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/train.stamp: requirements-train.txt pyproject.toml | $(BIN)/python
+	@echo "Installing the libraries into $(VENV): this takes a minute or two the first time"
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-train.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

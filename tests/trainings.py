@@ -12,4 +12,4 @@ from tables import problem
 
 def trained(folder: Path, store: LocalStore, frame: pd.DataFrame, target: str, **settings) -> Outcome:
     """Train on the frame in this process; settings as those of `tables.problem`."""
-    return train(problem(folder, frame, target, **settings), store, inputs="0", jobs=1)
+    return train(problem(folder, frame, target, **settings), store, inputs={"data": "0"}, jobs=1)

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from conftest import Result
 from servers import DEADLINE, serve, start
 from slipway import __version__
 from slipway.cli import COMMANDS
+from slipway.problem import load_problem
 from slipway.serving.service import open_service
 from slipway.store.local import LocalStore
 from tables import charges, problem
@@ -285,13 +287,17 @@ def test_a_sample_is_written_once(run, tmp_path):
     assert (tmp_path / "data" / "a.csv").read_bytes() == written
 
 
-def test_serve_answers_and_tells_where(run, tmp_path, store):
+def test_serve_answers_and_tells_where_and_how_to_call_it(run, tmp_path, store):
     make_bundle(store, "regression")
     with serve(tmp_path, "-m", "slipway", "serve", "--workers", "1") as server:
         assert len(server.workers()) == 1
         assert server.call("POST", "/predict", ROWS[0])[0] == 200
         code, out, err = server.stop()
-        assert (code, err) == (0, f"Serving on http://localhost:{server.port} (Ctrl-C stops it)\n")
+    first, call, end = err.split("\n")
+    assert (code, first, end) == (0, f"Serving on http://localhost:{server.port} (Ctrl-C stops it)", "")
+    program, address, *_, row = shlex.split(call.removeprefix("Try it: "))
+    assert (program, address) == ("curl", f"http://localhost:{server.port}/predict")
+    assert open_service(load_problem(tmp_path / "slipway.yaml")).decoder.decode(row.encode()).count == 1
     assert all(json.loads(line)["status"] == 200 for line in out.splitlines())
 
 
@@ -303,7 +309,7 @@ def test_serve_on_a_taken_port_is_one_line(run, tmp_path, store):
         with start(tmp_path, "-m", "slipway", "serve", PORT=str(port)) as process:
             _, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 6
-    assert re.fullmatch(r"slipway: .*Address already in use.*Choose another port: slipway serve --port \d+\n", err)
+    assert re.fullmatch(r"slipway: .*Address already in use.*slipway serve --port \d+, or make up PORT=\d+\n", err)
 
 
 def test_a_closed_pipe_is_no_traceback(tmp_path):

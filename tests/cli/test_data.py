@@ -72,6 +72,7 @@ def test_a_fresh_clone_of_the_shipped_problem_trains(run, tmp_path, monkeypatch)
     done = run("train", "--if-changed")
     assert done.exit_code == 0, done.output
     assert "Fetching data/insurance.csv: slipway sample insurance data/insurance.csv\n" in done.output
+    assert "Training: nothing was trained here yet.\n" in done.output
     assert re.search(r"\n  one row +\d+ µs measured, \d+ µs estimated \(limit 28\)\n", done.output)
     assert run("train", "--if-changed").output == "Nothing changed since the last training; the champion stays.\n"
 
@@ -148,7 +149,8 @@ def test_a_table_in_s3_is_trained_from_and_known_not_to_have_changed(run, tmp_pa
         assert run("train").exit_code == 0
         assert "Nothing changed" in run("train", "--if-changed").output
         bucket.put("p2.csv", frame[:9].to_csv(index=False).encode())
-        assert "Bundle:" in run("train", "--if-changed").output
+        done = run("train", "--if-changed")
+        assert "Training: changed since the last training: data.\n" in done.output and "Bundle:" in done.output
         first = last(store)
     assert run("train").exit_code != 0
     assert run("train", "--data", fingerprint(store)).exit_code == 0 and last(store) == first

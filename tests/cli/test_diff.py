@@ -1,6 +1,7 @@
 """slipway diff"""
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -73,7 +74,15 @@ def test_a_pointer_of_format_1_tells_its_own_changes(store):
     assert "- rmse 1 against 2" in diff("HEAD").output and "4 of 4 change" in diff("HEAD").output
 
 
-def test_an_unknown_commit_is_an_error(store):
-    done = diff("no-such-branch")
-    assert done.exit_code == 3
-    assert "no such commit in this repository" in done.output
+def test_an_unknown_commit_is_an_error_that_says_what_to_name(store, tmp_path):
+    done = diff("origin/main")
+    assert done.exit_code == 3 and "origin/main: no such commit in this repository. There is no remote" in done.output
+    assert "make diff BASE=HEAD" in done.output
+    git("remote", "add", "origin", "https://example.org/model.git")
+    assert diff("origin/main").output.endswith("Run git fetch first\n")
+
+
+def test_before_the_first_commit_it_says_to_make_one(store, tmp_path):
+    shutil.rmtree(tmp_path / ".git")
+    git("init", "--quiet")
+    assert "Make the first commit" in diff("HEAD").output

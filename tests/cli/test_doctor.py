@@ -200,14 +200,27 @@ def test_the_command_fails_on_a_public_repository_with_a_runner(repository, web,
         web.pages["/repos/acme/insurance"] = (404, {})
         private = slipway(repository, "doctor", GITHUB_API_URL=web.url)
     assert (public.returncode, public.stderr) == (7, "")
-    assert "pull request from a fork" in public.stdout and public.stdout.endswith("\n1 failed, 3 missing\n")
+    assert "pull request from a fork" in public.stdout and public.stdout.endswith(
+        "\n1 failed, 3 missing\nNeeded to train and serve on this machine: none of them. Needed only for releases: the rest\n"
+    )
     assert private.returncode == 0 and "\n0 failed, " in private.stdout
+
+
+def test_a_repository_without_a_remote_is_not_one_elsewhere(look, repository, s3):
+    with aws(s3):
+        git(repository, "remote", "set-url", "origin", "https://gitlab.com/acme/insurance")
+        [elsewhere] = look(GITHUB_API_URL="")["GitHub"]
+        git(repository, "remote", "remove", "origin")
+        [without] = look(GITHUB_API_URL="")["GitHub"]
+    assert (elsewhere.state, elsewhere.says) == ("skipped", "origin is not a repository on github.com")
+    assert (without.what, without.state) == ("origin", "missing") and "git remote add origin" in without.cure
 
 
 def test_outside_a_repository_and_without_a_problem_it_says_so(tmp_path):
     done = slipway(tmp_path, "doctor", AWS_EC2_METADATA_DISABLED="true", HOME=str(tmp_path))
     assert done.returncode == 7 and done.stderr == ""
     assert "slipway.yaml: there is no such file" in done.stdout and "git init" in done.stdout
+    assert "Needed to train and serve on this machine: problem, champion. " in done.stdout
 
 
 def test_no_secret_is_shown(repository, web, s3):

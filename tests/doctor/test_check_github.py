@@ -7,6 +7,7 @@ from slipway.doctor import check_github as github
 from slipway.doctor.finding import Finding
 from web import Web, serve_web
 
+ORIGIN = "https://github.com/acme/insurance"
 ON_A_BOX = "on: push\njobs:\n  deploy:\n    runs-on: [self-hosted, slipway]\n"
 HOSTED = "on: push\njobs:\n  test: # no self-hosted runner here\n    runs-on: ubuntu-latest\n"
 
@@ -62,7 +63,7 @@ def test_whether_a_workflow_asks_for_a_runner_of_ones_own(text, asks):
 
 
 def visibility(web: Web, workflows: list[str], **environ: str) -> Finding:
-    [found] = github.check(github.look("acme/insurance", {"GITHUB_API_URL": web.url} | environ), workflows)
+    [found] = github.check(github.look("acme/insurance", {"GITHUB_API_URL": web.url} | environ), workflows, ORIGIN)
     return found
 
 
@@ -98,7 +99,7 @@ def test_what_github_answers(web, status, document, workflows, state, says):
 def test_without_github_it_cannot_be_told():
     found = visibility(Web(url=f"http://127.0.0.1:{refused_port()}"), ["main.yaml"])
     assert found.state == "skipped" and "cannot be reached (ConnectionRefusedError)" in found.says
-    [elsewhere] = github.check(None, ["main.yaml"])
+    [elsewhere] = github.check(None, ["main.yaml"], "https://gitlab.com/acme/insurance")
     assert elsewhere.state == "skipped"
 
 

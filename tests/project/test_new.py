@@ -74,7 +74,7 @@ def table(tmp_path) -> Path:
 def test_without_a_table_it_is_the_insurance_sample(new, tmp_path, wheel):
     result = new("my-insurance")
     assert result.code == 0, result.err
-    assert "Next: cd my-insurance && make up" in result.out
+    assert result.out == "Wrote 21 files to my-insurance. Next: cd my-insurance && make up\n"
     folder = tmp_path / "my-insurance"
     assert listed(folder) == usual("my_insurance") | {f"vendor/{wheel.name}"}
     problem = load_problem(folder / "slipway.yaml")
@@ -139,8 +139,50 @@ def vendor(folder: Path) -> set[str]:
 def test_without_a_terminal_the_table_is_not_committed_unless_told(new, tmp_path, table):
     result = new("clinic", "--table", table, "--target", "charges")
     assert result.code == 0
-    assert "Decide later where GitHub's runners get data/patients.csv" in result.err
+    assert "GitHub's runners do not get data/patients.csv yet" in result.err
+    assert "--commit-data" in result.err and "--fetch COMMAND" in result.err
     assert not {name for name in added(tmp_path / "clinic") if name.startswith("data/")}
+
+
+def test_what_is_left_to_decide_is_said_once_all_is_written(new, tmp_path, table):
+    (tmp_path / "clinic").mkdir()
+    (tmp_path / "clinic/Makefile").write_text("all:\n")
+    result = new("clinic", "--table", table, "--target", "charges")
+    assert (result.code, result.err.count("\n")) == (8, 1) and "runners" not in result.err
+
+
+def test_one_line_says_what_is_next(new, tmp_path, table, monkeypatch):
+    result = new("clinic", "--table", table, "--target", "charges", "--commit-data")
+    assert [line for line in result.out.splitlines() if "Next:" in line] == [
+        "Wrote 21 files to clinic. Next: cd clinic && make up"
+    ]
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert new(".").out == "Wrote 21 files. Next: make up\n"
+
+
+def test_columns_to_decide_on_come_before_it(new, table):
+    table.write_text("day,charges\n" + "".join(f"0{number % 9 + 1}/0{number % 7 + 1}/2024,{number}\n" for number in range(80)))
+    result = new("clinic", "--table", table, "--target", "charges", "--commit-data")
+    assert result.code == 0, result.err
+    assert "ambiguous. Before training, answer in clinic/slipway.yaml, under formats:\n" in result.out
+    assert result.out.endswith("Then: cd clinic && make up\n") and "Next" not in result.out
+
+
+@pytest.mark.parametrize("typed, name, package", [("My Churn", "My-Churn", "my_churn"), ("json", "json", "model_json")])
+def test_another_name_than_the_one_typed_is_told(new, typed, name, package):
+    result = new(typed)
+    assert f"The problem is called {name}; src/{package}/ is for candidates of your own.\n" in result.out
+
+
+def test_in_another_repository_it_says_that_it_made_none(new, tmp_path):
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    result = new("mine")
+    assert result.err == (
+        f"mine is inside the git repository {tmp_path}, so it did not become one. GitHub runs workflows only at the top of a "
+        "repository: to release the model, move the folder out and run git init in it\n"
+    )
+    assert not (tmp_path / "mine/.git").exists()
 
 
 def test_a_command_that_fetches_it_is_told(new, tmp_path, table):
@@ -221,15 +263,15 @@ def test_another_table_is_not_overwritten(new, tmp_path, table):
 @pytest.mark.parametrize(
     "arguments, code, says",
     [
-        (("mine", "--table", "t.csv"), 2, "--table and --target go together"),
-        (("mine", "--target", "y"), 2, "--table and --target go together"),
+        (("my n", "--table", "t.csv"), 2, "predict: slipway new 'my n' --table t.csv --target COLUMN"),
+        (("mine", "--target", "y"), 2, "learn from: slipway new mine --table FILE.csv --target y"),
         (("mine", "--fetch", "get"), 2, "both need --table"),
         (("mine", "--table", "none.csv", "--target", "y"), 4, "none.csv: there is no such file"),
     ],
 )
 def test_wrong_usage_writes_nothing(new, tmp_path, arguments, code, says):
     result = new(*arguments)
-    assert result.code == code and says in result.err
+    assert result.code == code and says in " ".join(result.err.split())
     assert listed(tmp_path) == set()
 
 

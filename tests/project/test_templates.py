@@ -96,3 +96,26 @@ def test_the_image_of_a_vendored_wheel_gets_it():
 )
 def test_the_package_is_a_name_that_python_takes(name, package):
     assert Answers(name=name).package == package
+
+
+def test_pages_that_are_not_in_a_repository_are_named_as_those_of_slipway():
+    for name in (*COMMON, *HEROKU):
+        lines = [line for line in render(name, THEIRS).splitlines() if re.search(r"docs/[a-z-]+\.md", line)]
+        assert [line for line in lines if not re.search(r"Slipway's docs/[a-z-]+\.md", line)] == [], name
+    assert render("slipway.yaml", THEIRS).startswith("# What this repository serves. Slipway's docs/settings.md")
+
+
+def recipe(text: str) -> str:
+    """What make runs to install the libraries."""
+    return text.partition("\n$(VENV)/train.stamp: requirements-train.txt")[2].partition("\n\n")[0]
+
+
+@pytest.mark.parametrize("text", [render("Makefile", THEIRS), (ROOT / "Makefile").read_text()], ids=["theirs", "ours"])
+def test_make_says_that_it_installs_before_pip_is_silent(text):
+    said, _, then = recipe(text).partition("Installing the libraries into $(VENV)")
+    assert "pip" not in said and "pip install --quiet" in then
+
+
+def test_a_vendored_wheel_replaces_one_of_the_same_version():
+    assert "pip uninstall -qq --yes slipway-ml" in recipe(render("Makefile", THEIRS)).partition("pip install")[0]
+    assert "pip uninstall" not in render("Makefile", INDEXED)

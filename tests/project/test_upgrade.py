@@ -56,8 +56,20 @@ def record(folder: Path) -> dict:
 def test_the_same_version_changes_nothing(folder, run):
     before = contents(folder)
     result = run("upgrade")
-    assert (result.code, result.out) == (0, f"Nothing to change: these are the files of Slipway {__version__}.\n")
+    assert (result.code, result.out) == (0, f"Nothing to change: up to date with Slipway {__version__}.\n")
     assert contents(folder) == before
+
+
+def test_files_that_were_edited_are_named_when_nothing_changes(folder, run):
+    edit(folder / "Makefile", "PORT ?= 8080", "PORT ?= 7070")
+    (folder / ".python-version").unlink()
+    (folder / "src/mine/models.py").write_text("")
+    with (folder / "requirements.txt").open("a") as lock:
+        lock.write(f"mine==1.0 --hash=sha256:{64 * '0'}\n")
+    edited = ".python-version, Makefile, requirements.txt"
+    before = contents(folder)
+    says = f"Nothing to change: up to date with Slipway {__version__}; edited or removed here: {edited}.\n"
+    assert (run("upgrade").out, contents(folder)) == (says, before)
 
 
 def test_a_difference_is_shown_and_nothing_written_without_yes(folder, run, next_version):

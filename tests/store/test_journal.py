@@ -100,7 +100,7 @@ def test_what_cannot_be_read_is_told(journal):
 def test_an_entry_says_who_and_when(monkeypatch):
     monkeypatch.setenv("LOGNAME", "ada")
     bundle = Bundle(Path("."), "a" * 64, Manifest("trial", {}), {}, {})
-    made = entry("verdict", bundle, None, {"outcome": "kept", "reasons": ["no gain"]}, inputs="f" * 64)
+    made = entry("verdict", bundle, None, {"outcome": "kept", "reasons": ["no gain"]}, inputs={"data": "f" * 64})
     assert made.pop("at").endswith("+00:00")
     assert made.pop("who").startswith("ada@")
     assert made == {
@@ -110,7 +110,7 @@ def test_an_entry_says_who_and_when(monkeypatch):
         "champion": None,
         "outcome": "kept",
         "reasons": ["no gain"],
-        "inputs": "f" * 64,
+        "inputs": {"data": "f" * 64},
     }
 
 

@@ -15,7 +15,7 @@ def said(digest: str, outcome: str = "promoted", reason: str = "better") -> dict
         "outcome": outcome,
         "reasons": [reason],
         "who": "ada@host",
-        "inputs": "f",
+        "inputs": {"data": "f"},
     }
 
 

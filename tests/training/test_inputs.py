@@ -8,8 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 import slipway
+from bundles import make_bundle
 from slipway.problem import Problem
-from slipway.training.inputs import fingerprint
+from slipway.store.local import LocalStore
+from slipway.training.inputs import fingerprint, reason
 from tables import charges, problem
 
 PACKAGE = Path(slipway.__file__).parent
@@ -87,3 +89,34 @@ def test_a_library_of_another_version_matters(trial, monkeypatch):
 
 def test_a_collection_cannot_tell(trial):
     assert fingerprint(replace(trial, source=("mongodb",))) is None
+
+
+@pytest.fixture
+def store(trial) -> LocalStore:
+    """The last training started from what is here, and its bundle is the champion."""
+    store = LocalStore(trial.folder / "artifacts")
+    make_bundle(store, "regression")
+    store.journal.append({"event": "verdict", "digest": store.pointer().digest, "inputs": fingerprint(trial)})
+    return store
+
+
+def test_there_is_no_reason_to_train_twice(trial, store):
+    assert reason(store, fingerprint(trial)) == ""
+
+
+def test_what_changed_is_named(trial, store, monkeypatch):
+    moved(trial.folder / "table.csv")
+    assert reason(store, fingerprint(trial)) == "changed since the last training: data"
+    monkeypatch.setattr("slipway.training.inputs.version", lambda name: "0.0")
+    (trial.folder / "mine.py").write_text("def make(): ...\n")
+    again = fingerprint(replace(trial, candidates=("mine:make",)))
+    assert reason(store, again) == "changed since the last training: candidates of your own, data, libraries, settings"
+
+
+def test_what_is_missing_is_named(trial, store):
+    inputs = fingerprint(trial)
+    assert reason(LocalStore(trial.folder / "other"), inputs) == "nothing was trained here yet"
+    shutil.rmtree(store.bundles / store.pointer().digest)
+    assert store.pointer().digest[:12] in reason(store, inputs)
+    store.journal.append({"event": "verdict", "digest": store.pointer().digest, "inputs": None})
+    assert reason(store, inputs) == "the inputs of the last training are not recorded"

@@ -213,7 +213,7 @@ from slipway.store.local import LocalStore
 from slipway.training.train import train
 if __name__ == "__main__":
     problem = load_problem("slipway.yaml")
-    print(train(problem, LocalStore(Path("artifacts")), inputs="0", jobs=int(sys.argv[1])).bundle.digest)
+    print(train(problem, LocalStore(Path("artifacts")), jobs=int(sys.argv[1])).bundle.digest)
 """
 
 

@@ -10,6 +10,7 @@ import click
 from slipway.cli import options
 
 if TYPE_CHECKING:
+    from slipway.store.checkout import Checkout
     from slipway.store.pointer import Pointer
 
 
@@ -65,12 +66,22 @@ def _told(old: "Pointer | None", verdict: Mapping[str, Any]) -> dict[str, Any] |
 def _pointer_of(commit: str, path: Path) -> "Pointer | None":
     """The pointer in a commit; None when it has none."""
     from slipway.errors import ProblemError
+    from slipway.store.checkout import Checkout
     from slipway.store.pointer import Pointer
 
     folder = path.parent if path.parent.is_dir() else path.parent.parent
     git = ("git", "-C", str(folder))
     known = subprocess.run([*git, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"], capture_output=True)
     if known.returncode:
-        raise ProblemError(f"{commit}: no such commit in this repository", "Run git fetch first")
+        raise ProblemError(f"{commit}: no such commit in this repository", _cure(Checkout(folder)))
     shown = subprocess.run([*git, "show", f"{commit}:./{path.relative_to(folder)}"], capture_output=True)
     return None if shown.returncode else Pointer.from_bytes(shown.stdout, f"{commit}:{path.name}")
+
+
+def _cure(checkout: "Checkout") -> str:
+    """What to do when a commit is not there."""
+    if checkout.git("remote"):
+        return "Run git fetch first"
+    if checkout.git("rev-parse", "--verify", "--quiet", "HEAD") is None:
+        return "Make the first commit, and compare with it: slipway diff HEAD, or make diff BASE=HEAD"
+    return "There is no remote: name a commit of your own, as in slipway diff HEAD, or make diff BASE=HEAD"

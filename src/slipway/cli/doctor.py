@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 def command(live: str | None, path: str | None) -> None:
     """Check the checkout, GitHub, credentials, store and box; report what is missing and what to do.
 
-    You may not need everything that is missing; that depends on how you deploy. Failures are wrong or dangerous, and
-    end with exit code 7. Nothing is changed, and no secret is shown.
+    The last line tells what training and serving on this machine need from what only a release needs. You may not need
+    everything that is missing; that depends on how you deploy. Failures are wrong or dangerous, and end with exit code 7.
+    Nothing is changed, and no secret is shown.
 
     \b
     Example:
@@ -49,8 +50,12 @@ def command(live: str | None, path: str | None) -> None:
             click.echo(f"  {each.state:<8} {each.what:<20} {each.says}")
             if each.cure:
                 click.echo(f"{'':<31} → {each.cure}")
-    states = [each.state for findings in groups.values() for each in findings]
+    wrong = [each for findings in groups.values() for each in findings if each.state in (FAILED, MISSING)]
+    states = [each.state for each in wrong]
     click.echo(f"\n{states.count(FAILED)} failed, {states.count(MISSING)} missing")
+    if wrong:
+        now = ", ".join(each.what for each in wrong if each.now) or "none of them"
+        click.echo(f"Needed to train and serve on this machine: {now}. Needed only for releases: the rest")
     if FAILED in states:
         sys.exit(ReleaseError.exit_code)
 
@@ -124,8 +129,9 @@ def _github(folder: Path, workflows: Mapping[str, str], environ: Mapping[str, st
     from slipway.doctor.check_github import check, look, name_of, on_own_machine
     from slipway.store.checkout import Checkout
 
-    name = name_of(Checkout(folder).git("remote", "get-url", "origin"), environ)
-    return check(look(name, environ) if name else None, on_own_machine(workflows))
+    origin = Checkout(folder).git("remote", "get-url", "origin")
+    name = name_of(origin, environ)
+    return check(look(name, environ) if name else None, on_own_machine(workflows), origin)
 
 
 def _box(root: Path) -> list["Finding"]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from slipway.training.inspection.profile import Finding
     from slipway.training.inspection.written import Written
 
+Say = Callable[[str, str], None]  # what was found in a table; what was written, and what to do then
+
 
 @click.command()
 @click.argument("table")
@@ -58,7 +60,7 @@ def command(
         raise ProblemError(f"{output}: already exists", "Add --force to overwrite it, or --output to write another")
     text, say = problem_for(table, target, output, ids, positive, task, name)
     _write(output, text)
-    say()
+    say(f"Wrote {output}", "slipway train" + ("" if str(output) == "slipway.yaml" else f" --problem {output}"))
 
 
 def problem_for(
@@ -70,7 +72,7 @@ def problem_for(
     task: str | None = None,
     name: str | None = None,
     moved: Mapping[str, str] | None = None,
-) -> tuple[str, Callable[[], None]]:
+) -> tuple[str, Say]:
     """The text of slipway.yaml at `output` for a table, and what tells a person about it once it is written.
 
     Parameters
@@ -104,11 +106,11 @@ def problem_for(
     text = written_so(found.order)
     read_problem(text, output, {})
 
-    def say() -> None:
+    def say(wrote: str, then: str) -> None:
         _say(sample.seen, read, written, findings, unfit)
         if found.order:
             _say_order(found.order)
-        _say_next(output, written, [read.name, *learned])
+        _say_next(wrote, then, output, written, [read.name, *learned])
         if collection and not os.environ.get(draft.mongodb.url):
             click.echo(f"Before that, set {draft.mongodb.url} to the URL of the server.")
 
@@ -238,17 +240,16 @@ def _say_order(order: "Order") -> None:
     click.echo(f"  {shown(order.column)}: {as_what}: {shown(order.says)}")
 
 
-def _say_next(output: Path, table: "Written", names: Sequence[str]) -> None:
+def _say_next(wrote: str, then: str, output: Path, table: "Written", names: Sequence[str]) -> None:
     """What to do next: first of all, the questions that the cells leave open."""
     from slipway.training.inspection.problem_file import shown
 
-    train = "slipway train" + ("" if str(output) == "slipway.yaml" else f" --problem {output}")
     asked = {name: table.found_in(name) for name in names if table.found_in(name).choices}
     if not asked:
-        click.echo(f"Wrote {output}. Next: {train}")
+        click.echo(f"{wrote}. Next: {then}")
         return
-    click.echo(f"Wrote {output}. These columns are ambiguous. Before training, answer there, under formats:")
+    click.echo(f"{wrote}. These columns are ambiguous. Before training, answer in {output}, under formats:")
     for name, found in asked.items():
         either = " or ".join(f'"{each}"' for each in found.choices)
         click.echo(f"  {shown(name)}: {shown(found.evidence)}? Write {either}.")
-    click.echo(f"Then: {train}")
+    click.echo(f"Then: {then}")

@@ -3,7 +3,6 @@
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +11,18 @@ import click
 from slipway.errors import ProjectError
 
 if TYPE_CHECKING:
+    from slipway.cli.init import Say
     from slipway.project.answers import Answers
     from slipway.project.own_table import OwnTable
 
 FILE = "slipway.yaml"
 LATER = (
-    "Decide later where GitHub's runners get {source}: commit it, or set fetch in slipway.yaml. Until then they train nothing."
+    "GitHub's runners do not get {source} yet: they train nothing. Commit it (git add --force {source}), or set fetch in "
+    "slipway.yaml. slipway new does so with --commit-data, or with --fetch COMMAND"
+)
+INSIDE = (
+    "{folder} is inside the git repository {top}, so it did not become one. GitHub runs workflows only at the top of a "
+    "repository: to release the model, move the folder out and run git init in it"
 )
 WHERE = """\
 Tests and retraining on GitHub need {source}. Where do its runners get it?
@@ -55,8 +60,7 @@ def command(
       slipway new churn --table churn.csv --target Churn
       slipway new insurance
     """
-    if (table is None) != (target is None):
-        raise click.UsageError("--table and --target go together")
+    _require_both(folder, table, target)
     if (committed and fetch) or (table is None and (committed or fetch)):
         raise click.UsageError("--commit-data and --fetch exclude each other, and both need --table")
     from slipway.cli.init import problem_name
@@ -68,12 +72,14 @@ def command(
 
     slipway = origin(vendored=not index)  # it may refuse: before the table is read
     own = own_table(table, folder) if table else None
-    if own and not committed and not fetch:
+    if own and not committed and not fetch and sys.stdin.isatty():
         committed, fetch = _asked(own)
     if own and committed:
         own.require_small()
-    name = problem_name(folder.resolve().name)
-    answers = Answers(name=name, data=own.source if own and committed else "", vendored=not index, heroku=heroku)
+    typed = folder.resolve().name
+    answers = Answers(
+        name=problem_name(typed), data=own.source if own and committed else "", vendored=not index, heroku=heroku
+    )
     text, say = _described(folder, table, target or "", answers, own, fetch)
     made = repository(answers, slipway)
     files = contents(made, {FILE: text.encode()})
@@ -85,15 +91,29 @@ def command(
         own.copy()
     write(folder, made, files)
     _initialise(folder)
-    say()
-    click.echo(f"Wrote {len(files)} files to {folder}. Next: cd {shlex.quote(str(folder))} && make up")
+    if answers.package != typed.replace("-", "_"):
+        click.echo(f"The problem is called {answers.name}; src/{answers.package}/ is for candidates of your own.")
+    if own and not committed and not fetch:
+        click.echo(LATER.format(source=own.source), err=True)
+    if folder.resolve() == Path.cwd():
+        say(f"Wrote {len(files)} files", "make up")
+    else:
+        say(f"Wrote {len(files)} files to {folder}", f"cd {shlex.quote(str(folder))} && make up")
+
+
+def _require_both(folder: Path, table: str | None, target: str | None) -> None:
+    """UsageError naming what is missing to learn from a table of one's own."""
+    made = f"slipway new {shlex.quote(str(folder))}"
+    if table is not None and target is None:
+        example = f"{made} --table {shlex.quote(table)} --target COLUMN"
+        raise click.UsageError(f"--table needs --target, the column to predict: {example}")
+    if target is not None and table is None:
+        example = f"{made} --table FILE.csv --target {shlex.quote(target)}"
+        raise click.UsageError(f"--target needs --table, what to learn from: {example}")
 
 
 def _asked(own: "OwnTable") -> tuple[bool, str | None]:
-    """Whether the table is committed, and the command that fetches it; asked at a terminal, else told what is open."""
-    if not sys.stdin.isatty():
-        click.echo(LATER.format(source=own.source), err=True)
-        return False, None
+    """Whether the table is committed, and the command that fetches it."""
     click.echo(WHERE.format(source=own.source, size=own.size))
     chosen = click.prompt("Choose", type=click.Choice(["commit", "fetch", "later"]), default="later")
     return chosen == "commit", click.prompt("Command") if chosen == "fetch" else None
@@ -101,12 +121,12 @@ def _asked(own: "OwnTable") -> tuple[bool, str | None]:
 
 def _described(
     folder: Path, table: str | None, target: str, answers: "Answers", own: "OwnTable | None", fetch: str | None
-) -> tuple[str, Callable[[], None]]:
+) -> tuple[str, "Say"]:
     """The text of slipway.yaml, and what tells what was found in the table."""
     from slipway.project.rendering import render
 
     if table is None:
-        return render(FILE, answers), lambda: None
+        return render(FILE, answers), lambda wrote, then: click.echo(f"{wrote}. Next: {then}")
     from slipway.cli.init import problem_for
 
     moved = ({"source": own.source} if own else {}) | ({"fetch": fetch} if fetch else {})
@@ -118,11 +138,14 @@ def _described(
 
 
 def _initialise(folder: Path) -> None:
-    """Make a folder that is in no repository yet one of git; without git that is left to the person."""
+    """Make a folder that is in no repository yet one of git; what git does not do is told."""
     from slipway.store.checkout import Checkout
 
-    if Checkout(folder).top() is None:
+    top = Checkout(folder).top()
+    if top is None:
         try:
             subprocess.run(["git", "init", "--quiet", "--initial-branch", "main"], cwd=folder, check=False)
         except OSError:
             click.echo("git is not installed: install it before the first release", err=True)
+    elif top.resolve() != folder.resolve():
+        click.echo(INSIDE.format(folder=folder, top=top), err=True)

@@ -1,10 +1,14 @@
 """slipway serve"""
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from slipway.cli import options
+
+if TYPE_CHECKING:
+    from slipway.serving.service import Service
 
 
 @click.command()
@@ -29,5 +33,19 @@ def command(path: str | None, host: str, port: int, workers: int | None) -> None
         host=host,
         port=port,
         workers=workers,
-        ready=lambda: click.echo(f"Serving on {address} (Ctrl-C stops it)", err=True),
+        ready=lambda service: _say(service, address),
     )
+
+
+def _say(service: "Service", address: str) -> None:
+    """Where it is, and a first call with a row of its own."""
+    from slipway.serving.examples import example_row
+    from slipway.serving.form import FEW_FIELDS
+    from slipway.serving.snippets import curl
+
+    click.echo(f"Serving on {address} (Ctrl-C stops it)", err=True)
+    row = example_row(service.schema)
+    if len(row) > FEW_FIELDS:
+        click.echo(f"Try it: {address} shows a call with a typical row", err=True)
+    else:
+        click.echo(f"Try it: {curl(f'{address}/predict', row, service.keys.needed, indent=None)}", err=True)

@@ -48,18 +48,20 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     from slipway.sources.fetch import fetch
     from slipway.sources.source import sources_of
     from slipway.store.local import open_store
-    from slipway.training.inputs import fingerprint, unchanged
+    from slipway.training.inputs import fingerprint, reason
 
     problem = load_problem(path)
     store = open_store(problem.folder)
     if not data:
         fetch(problem, partial(click.echo, err=True))
     inputs = None if data else fingerprint(problem)
-    if if_changed and inputs is None:
-        click.echo(f"{', '.join(problem.source)} cannot tell whether it has changed: training.", err=True)
-    if if_changed and unchanged(store, inputs):
-        click.echo("Nothing changed since the last training; the champion stays.")
-        return
+    if if_changed:
+        sources = ", ".join(problem.source)
+        why = f"{sources} cannot tell whether it has changed" if inputs is None else reason(store, inputs)
+        if not why:
+            click.echo("Nothing changed since the last training; the champion stays.")
+            return
+        click.echo(f"Training: {why}.", err=True)
     if not data and inputs is None:  # nothing has been asked of the source: it may be away, and the next imports take seconds
         for source in sources_of(problem):
             source.ping()

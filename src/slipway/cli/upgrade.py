@@ -51,7 +51,8 @@ def command(yes: bool, index: bool | None) -> None:
     for line in _shown(planned):
         click.echo(line)
     if not planned.changes:
-        click.echo(f"Nothing to change: these are the files of Slipway {__version__}.")
+        edited = f"; edited or removed here: {', '.join(planned.edited)}" if planned.edited else ""
+        click.echo(f"Nothing to change: up to date with Slipway {__version__}{edited}.")
     elif not yes and not sys.stdin.isatty():
         raise ProjectError("nothing was changed", "To write these changes: slipway upgrade --yes")
     elif not yes:

@@ -108,7 +108,7 @@ def check(facts: Facts, problem: SlipwayError | None, in_remote: bool) -> list[F
             "this folder is not in a git repository",
             "Run git init, add artifacts/*, !artifacts/champion.json and !artifacts/verdict.json to .gitignore, then commit",
         ),
-        Finding("problem", FAILED, problem.cause, problem.cure)
+        Finding("problem", FAILED, problem.cause, problem.cure, now=True)
         if problem
         else Finding("problem", OK, "slipway.yaml is valid"),
         workflow(facts.workflows),
@@ -129,9 +129,9 @@ def workflow(workflows: Mapping[str, str]) -> Finding:
 def champion(facts: Facts) -> Finding:
     """Whether the last commit names the champion of this folder."""
     if facts.unreadable:
-        return Finding("champion", FAILED, facts.unreadable)
+        return Finding("champion", FAILED, facts.unreadable, now=True)
     if facts.champion is None:
-        return Finding("champion", MISSING, "no champion yet", "slipway train")
+        return Finding("champion", MISSING, "no champion yet", "slipway train", now=True)
     if facts.champion != facts.committed:
         before = f"names {facts.committed[:12]}" if facts.committed else "names none"
         return Finding(
@@ -148,7 +148,7 @@ def bundle(facts: Facts, in_remote: bool) -> Finding:
     if facts.champion is None:
         return Finding("bundle", MISSING, "no bundle without a champion")
     if facts.damage:
-        return Finding("bundle", FAILED, facts.damage)
+        return Finding("bundle", FAILED, facts.damage, now=True)
     where = [name for name, there in (("git", facts.in_git), ("the remote store", in_remote)) if there]
     if where:
         return Finding("bundle", OK, f"in {' and in '.join(where)}")
@@ -164,4 +164,5 @@ def bundle(facts: Facts, in_remote: bool) -> Finding:
         FAILED,
         "not here, not in git, and not found in the remote store",
         "Run slipway push on the machine that trained it, or slipway train",
+        now=True,
     )

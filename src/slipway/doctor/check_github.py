@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 
 import yaml
 
-from slipway.doctor.finding import FAILED, OK, SKIPPED, Finding
+from slipway.doctor.finding import FAILED, MISSING, OK, SKIPPED, Finding
 
 HOST = "github.com"
 API = "https://api.github.com"
@@ -110,8 +110,11 @@ def _asks(text: str) -> bool:
     return any(label in each for each in wanted for label in LABELS)
 
 
-def check(repository: Repository | None, workflows: list[str]) -> list[Finding]:
-    """Judge what GitHub says; `workflows` are those with a job for a self-hosted runner."""
+def check(repository: Repository | None, workflows: list[str], origin: str | None) -> list[Finding]:
+    """Judge what GitHub says; `workflows` are those with a job for a self-hosted runner, `origin` is the remote's address."""
+    if not origin:
+        cure = "Make a private repository on GitHub, then: git remote add origin ADDRESS"
+        return [Finding("origin", MISSING, "git has no remote of this name", cure)]
     if repository is None:
         return [Finding("visibility", SKIPPED, f"origin is not a repository on {HOST}")]
     if repository.public is None:

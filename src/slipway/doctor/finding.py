@@ -21,9 +21,12 @@ class Finding:
     says : str
     cure : str
         What to do; empty when there is nothing to do. No finding ever holds a secret.
+    now : bool
+        Whether training and serving on this machine need it; if not, only a release does.
     """
 
     what: str
     state: str
     says: str
     cure: str = ""
+    now: bool = False

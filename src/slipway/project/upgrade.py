@@ -46,10 +46,22 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """All changes, what stays although it differs from what is generated, and the next record."""
+    """What an upgrade does.
+
+    Parameters
+    ----------
+    changes : tuple of Change
+    kept : tuple of str
+        What the new version generates otherwise and stays all the same, each with the reason.
+    edited : tuple of str
+        The generated files that a person edited or removed.
+    record : Generated
+        The next one.
+    """
 
     changes: tuple[Change, ...]
     kept: tuple[str, ...]
+    edited: tuple[str, ...]
     record: Generated
 
     @property
@@ -68,21 +80,27 @@ def plan(folder: Path, before: Generated, made: Repository) -> Plan:
     """
     changes = list(_wheels(folder, made))
     kept: list[str] = []
+    edited: list[str] = []
     for path in sorted({*made.files, *before.files}):
-        change = _file(path, _text(folder / path), before, made)
+        yours = _text(folder / path)
+        if path in made.files and yours not in (made.files[path].text, before.text(path)):
+            edited.append(path)
+        change = _file(path, yours, before, made)
         if isinstance(change, Change):
             changes.append(change)
         elif change:
             kept.append(change)
     for path, new in made.locks.items():
         old = _text(folder / path)
-        yours = read_pins(old or "")
-        merged = merge_pins(before.pins.get(path, {}), yours, new)
-        if merged.pins != yours:
+        pins = read_pins(old or "")
+        if {name: pin.version for name, pin in pins.items()} != before.pins.get(path):
+            edited.append(path)
+        merged = merge_pins(before.pins.get(path, {}), pins, new)
+        if merged.pins != pins:
             text = lock_text(lock_title(path), merged.pins, made.origin.line)
             changes.append(Change(path, "new" if old is None else "changed", _bytes(old), text.encode(), merged.changes))
         kept += [f"{path}: {says}" for says in merged.kept]
-    return Plan(tuple(changes), tuple(kept), made.record())
+    return Plan(tuple(changes), tuple(kept), tuple(edited), made.record())
 
 
 def _wheels(folder: Path, made: Repository) -> Iterator[Change]:

@@ -4,9 +4,13 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from slipway.errors import ServingError
 from slipway.problem import load_problem
+
+if TYPE_CHECKING:
+    from slipway.serving.service import Service
 
 CONFIGURATION = "python:slipway.serving.gunicorn_conf"
 
@@ -16,7 +20,7 @@ def run(
     host: str | None = None,
     port: int | None = None,
     workers: int | None = None,
-    ready: Callable[[], None] | None = None,
+    ready: Callable[["Service"], None] | None = None,
 ) -> None:
     """Serve until a signal ends it.
 
@@ -27,7 +31,7 @@ def run(
     host, port, workers
         By default what slipway.serving.gunicorn_conf says.
     ready : callable, optional
-        Called when there is something to serve and the port is ours.
+        Called with what is served, once the port is ours.
 
     Raises
     ------
@@ -39,7 +43,7 @@ def run(
     from slipway.serving import gunicorn_conf
     from slipway.serving.service import open_service
 
-    open_service(load_problem())  # workers would only fail one by one
+    service = open_service(load_problem())  # workers would only fail one by one
     usual_host, _, usual_port = gunicorn_conf.bind.rpartition(":")
     listener = _listen(host or usual_host, int(usual_port) if port is None else port)
     arguments = ["gunicorn", "--config", CONFIGURATION, "--bind", f"fd://{listener.detach()}"]
@@ -47,7 +51,7 @@ def run(
         arguments += ["--workers", str(workers)]
     sys.argv = [*arguments, application]
     if ready is not None:
-        ready()
+        ready(service)
     WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]", prog="gunicorn").run()
 
 
@@ -59,5 +63,6 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         raise ServingError(
-            f"cannot listen on {host}:{port} ({reason})", f"Choose another port: slipway serve --port {port + 1}"
+            f"cannot listen on {host}:{port} ({reason})",
+            f"Choose another port: slipway serve --port {port + 1}, or make up PORT={port + 1}",
         ) from error

@@ -9,10 +9,10 @@ from slipway.serving.keys import HEADER
 from slipway.table.faults import visible
 
 
-def curl(url: str, row: Mapping[str, Any], key: bool = False) -> str:
-    """A command for a POSIX shell; every part is quoted."""
+def curl(url: str, row: Mapping[str, Any], key: bool = False, indent: int | None = 2) -> str:
+    """A command for a POSIX shell; every part is quoted. Without `indent` it is one line."""
     headers = ["Content-Type: application/json"] + [f"{HEADER}: YOUR-KEY"] * key
-    body = visible(json.dumps(row, indent=2, ensure_ascii=False))
+    body = visible(json.dumps(row, indent=indent, ensure_ascii=False))
     return " ".join(["curl", quote(url), *(f"-H {quote(header)}" for header in headers), "-d", quote(body)])
 
 

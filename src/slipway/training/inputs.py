@@ -1,9 +1,11 @@
-"""Whether anything a training depends on has changed since the last one, told without reading the table."""
+"""What a training depends on, and what of it has changed since the last one, told without reading the table."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import asdict
 
@@ -17,21 +19,27 @@ LIBRARIES = ("scikit-learn", "numpy", "pandas", "onnx", "onnxruntime")
 ROOMS_OF_OTHERS = {"serving", "cli", "doctor", "release", "batch", "project"}  # what they hold, no training runs
 
 
-def unchanged(store: LocalStore, inputs: str | None) -> bool:
-    """Whether the last training started from just these inputs, and its bundle and the champion are sound."""
+def reason(store: LocalStore, inputs: Mapping[str, str]) -> str:
+    """Why to train: what differs from the last training, or is missing since; empty if these are just its inputs."""
     trainings = [entry for entry in store.journal.entries() if entry.get("event") == "verdict"]
-    if inputs is None or not trainings or trainings[-1].get("inputs") != inputs:
-        return False
+    if not trainings:
+        return "nothing was trained here yet"
+    before = trainings[-1].get("inputs")
+    if not isinstance(before, dict):
+        return "the inputs of the last training are not recorded"
+    changed = [name for name in sorted({*inputs, *before}) if inputs.get(name) != before.get(name)]
+    if changed:
+        return f"changed since the last training: {', '.join(changed)}"
     try:
         store.bundle(trainings[-1]["digest"])
         store.champion()
-    except SlipwayError:
-        return False
-    return True
+    except SlipwayError as error:
+        return error.cause
+    return ""
 
 
-def fingerprint(problem: Problem) -> str | None:
-    """SHA-256 over the source, what the problem asks of training, this program and its libraries.
+def fingerprint(problem: Problem) -> dict[str, str] | None:
+    """SHA-256 of each thing a training starts from, by the name that a person knows it by.
 
     None when the source cannot tell whether it changed, as a MongoDB collection cannot.
 
@@ -47,24 +55,46 @@ def fingerprint(problem: Problem) -> str | None:
     sources = [source.fingerprint() for source in sources_of(problem)]
     if None in sources:
         return None
+    return {
+        "data": _total(chain.from_iterable(filter(None, sources))),
+        "settings": _total([repr(sorted(_asked(problem).items())).encode()]),
+        "candidates of your own": _total(path.read_bytes() for path in _own(problem)),
+        "libraries": _total(f"{name} {_version(name)}".encode() for name in LIBRARIES),
+        "Slipway": _total(path.read_bytes() for path in _code()),
+    }
+
+
+def _total(parts: Iterable[bytes]) -> str:
+    """One SHA-256 for all: each part by its own, so that none runs into the next."""
+    total = sha256()
+    for part in parts:
+        total.update(sha256(part).digest())
+    return total.hexdigest()
+
+
+def _asked(problem: Problem) -> dict[str, Any]:
+    """The settings that training depends on."""
     asked = asdict(problem)
     for name in ("serving", "remote", "folder", "source", "fetch", "data", "limits"):
         asked.pop(name)
-    total = sha256(repr(sorted(asked.items())).encode())
-    for part in chain.from_iterable(filter(None, sources)):
-        total.update(part)
+    return asked
+
+
+def _own(problem: Problem) -> Iterator[Path]:
+    """The modules of the person's own candidates."""
     for name in problem.candidates:
         own = name.partition(":")[0].replace(".", "/") + ".py"
         found = [place / own for place in problem.places if (place / own).is_file()]
         if ":" in name and found:
-            total.update(sha256(found[0].read_bytes()).digest())
-    for name in LIBRARIES:
-        total.update(f"{name} {_version(name)}".encode())
+            yield found[0]
+
+
+def _code() -> Iterator[Path]:
+    """The files of this program that training uses."""
     package = Path(slipway.__file__).parent
     for path in sorted(package.rglob("*.py")):
         if path.relative_to(package).parts[0] not in ROOMS_OF_OTHERS:
-            total.update(sha256(path.read_bytes()).digest())
-    return total.hexdigest()
+            yield path
 
 
 def _version(name: str) -> str:

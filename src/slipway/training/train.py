@@ -1,6 +1,6 @@
 """One training: table → challenger → bundle → verdict."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow
@@ -31,7 +31,7 @@ from slipway.training.verdict.looks import looks_of
 def train(
     problem: Problem,
     store: LocalStore | None = None,
-    inputs: str | None = None,
+    inputs: Mapping[str, str] | None = None,
     jobs: int | None = None,
     progress: Callable[[Step], None] = lambda step: None,
     reading: Callable[[int, int | None], None] = lambda done, total: None,
@@ -45,8 +45,8 @@ def train(
     problem : Problem
     store : LocalStore, optional
         By default ``artifacts/`` beside slipway.yaml.
-    inputs : str or None
-        Fingerprint of what this training starts from (`slipway.training.inputs`), for the journal; None when the source
+    inputs : mapping or None
+        Fingerprints of what this training starts from (`slipway.training.inputs`), for the journal; None when the source
         has none.
     jobs : int, optional
         Worker processes; one per core by default.
@@ -82,7 +82,7 @@ def _learned(
     store: LocalStore,
     champions: Champions,
     table: Table,
-    inputs: str | None,
+    inputs: Mapping[str, str] | None,
     jobs: int,
     progress: Callable[[Step], None],
 ) -> Outcome:
@@ -105,7 +105,7 @@ def concluded(
     made: Challenger,
     found: Found,
     learned: Sequence[str] = (),
-    inputs: str | None = None,
+    inputs: Mapping[str, str] | None = None,
     jobs: int = 1,
 ) -> Outcome:
     """Write the bundle, pass the gate, and note the verdict; what nothing judged is kept."""

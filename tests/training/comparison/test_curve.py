@@ -43,7 +43,7 @@ def rich(rows: int) -> pd.DataFrame:
 
 def trained(folder, frame, **changes):
     asked = replace(problem(folder, frame, "y", id="row", **SETTINGS), **changes)
-    return train(asked, LocalStore(folder / "artifacts"), inputs="0", jobs=1).bundle
+    return train(asked, LocalStore(folder / "artifacts"), jobs=1).bundle
 
 
 def test_rows_that_add_nothing_are_not_learned_from(tmp_path):

@@ -43,8 +43,8 @@ def problem_without_drop(folder):
 def test_a_dropped_column_that_the_champion_needs_is_read_to_compare_them(tmp_path):
     frame = charges(600).assign(row=[f"r{number}" for number in range(600)])
     store = LocalStore(tmp_path / "artifacts")
-    train(problem(tmp_path, frame, "charges", id="row"), store, inputs="0", jobs=1)
-    outcome = train(problem(tmp_path, frame, "charges", id="row", drop=["bmi"]), store, inputs="0", jobs=1)
+    train(problem(tmp_path, frame, "charges", id="row"), store, jobs=1)
+    outcome = train(problem(tmp_path, frame, "charges", id="row", drop=["bmi"]), store, jobs=1)
     assert "against the champion's" in outcome.verdict.reasons[0]
 
 
@@ -52,9 +52,9 @@ def test_the_champion_does_not_change_what_is_learned(tmp_path):
     """Columns read for its sake are in neither fingerprint nor bundle."""
     frame = charges(600).assign(row=[f"r{number}" for number in range(600)])
     store, alone = LocalStore(tmp_path / "artifacts"), LocalStore(tmp_path / "alone")
-    train(problem(tmp_path, frame, "charges", id="row"), store, inputs="0", jobs=1)
+    train(problem(tmp_path, frame, "charges", id="row"), store, jobs=1)
     made = problem(tmp_path, frame, "charges", id="row", drop=["bmi"])
-    assert train(made, store, inputs="0", jobs=1).bundle.digest == train(made, alone, inputs="0", jobs=1).bundle.digest
+    assert train(made, store, jobs=1).bundle.digest == train(made, alone, jobs=1).bundle.digest
 
 
 def test_free_text_is_left_out_and_told(tmp_path):
@@ -112,5 +112,5 @@ def test_a_class_that_some_folds_lack_is_compared_on_the_others(tmp_path):
     held = held_out(frame, split_of(made, frame.columns))
     frame.loc[[*np.flatnonzero(held)[:2], *np.flatnonzero(~held)[:3]], "charges"] = "yes"
     made = problem(tmp_path, frame, "charges", positive="yes", task="binary")
-    outcome = train(made, LocalStore(tmp_path / "artifacts"), inputs="0", jobs=1)
+    outcome = train(made, LocalStore(tmp_path / "artifacts"), jobs=1)
     assert all(np.isfinite(entry["mean"]) for entry in outcome.bundle.json("metrics.json")["leaderboard"])

@@ -36,7 +36,7 @@ def test_copies_under_new_ids_are_counted_and_no_model_is_promoted_by_them(tmp_p
         says.startswith(f"{number} of {table.held.sum()} held-out rows equal a training row in all features") and number > 200
     )
     assert says in remarks(table) and "remove id, or name in group" in says
-    outcome = train(made, LocalStore(tmp_path / "artifacts"), inputs="0", jobs=1)
+    outcome = train(made, LocalStore(tmp_path / "artifacts"), jobs=1)
     assert outcome.verdict.outcome == "kept" and says in outcome.verdict.reasons[0]
     assert f"slipway promote {outcome.bundle.digest[:12]}" in outcome.verdict.reasons[0]
 

@@ -93,7 +93,7 @@ def test_only_a_person_promotes_a_model_of_a_leak_and_then_it_is_known(tmp_path)
     frame = parts(300)
     made = problem(tmp_path, frame.assign(y=frame["a"] + frame["b"]), "y", candidates=["linear"])
     store = LocalStore(tmp_path / "artifacts")
-    outcome = train(made, store, inputs="0", jobs=1)
+    outcome = train(made, store, jobs=1)
     [said] = [note for note in outcome.bundle.json("metrics.json")["notes"] if "a and b" in note]
     assert said.startswith("a and b tell the target together, as a sum or difference (1.000 of 1)")
     assert outcome.verdict.outcome == "kept" and outcome.verdict.reasons[0].startswith(said)

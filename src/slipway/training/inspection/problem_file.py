@@ -59,7 +59,7 @@ def problem_text(
     markers = {target.name: table.markers.get(target.name, {})} | {each.name: each.markers for each in learned}
     return "\n".join(
         [
-            "# What to predict, and from what. docs/settings.md lists every setting.",
+            "# What to predict, and from what. Slipway's docs/settings.md lists every setting.",
             f"name: {scalar(draft.name)}",
             _line("# purpose: …", "one sentence; the report begins with it"),
             *origin,

@@ -32,7 +32,7 @@ lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, types, workflows, Do
 	$(BIN)/ruff check --quiet . bin/post_compile
 	$(BIN)/ruff format --check --quiet . bin/post_compile
 	$(BIN)/flake8 . bin/post_compile
-	$(BIN)/hadolint Dockerfile deploy/rehearsal/Dockerfile
+	$(BIN)/hadolint Dockerfile Dockerfile.train deploy/rehearsal/Dockerfile
 	$(BIN)/shellcheck $(SCRIPTS)
 	$(BIN)/zizmor --quiet --offline --persona pedantic .github
 	sed -n '/^```yaml$$/,/^```$$/{/^```/!p}' docs/batch.md > $(VENV)/lint/batch.yaml

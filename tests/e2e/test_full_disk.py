@@ -1,6 +1,7 @@
 """A disk without a free byte: the services that are live answer all the same."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPConnection
 
 import pytest
@@ -48,6 +49,6 @@ def test_whoever_fills_the_disk_leaves_the_others_answering(services):
 
 
 def ask(port: int, path: str, body: bytes) -> int:
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("POST", path, body, {"Content-Type": "application/json"})
-    return connection.getresponse().status
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        return connection.getresponse().status

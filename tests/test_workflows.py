@@ -255,7 +255,19 @@ def test_the_browser_and_the_containers_are_tested_beside_the_integration_and_de
     job = RELEASE["end-to-end"]
     assert job["needs"] == "tested", "a pull request is tested too, and nothing else waits"
     assert [step["run"] for step in job["steps"] if step["name"].startswith("Test")] == ["make e2e JUNIT=report.xml"]
-    assert job["steps"][-1] == RELEASE["integration"]["steps"][-2], "both report their tests"
+    [report] = (step for step in RELEASE["integration"]["steps"] if step["name"] == "Report the tests")
+    assert job["steps"][-1] == report, "both report their tests"
+
+
+def test_known_holes_are_looked_for_after_the_tests_and_never_hold_up_an_earlier_commit():
+    """A revert that passed before is not tested again, and so not audited: the job is skipped."""
+    names = [step["name"] for step in RELEASE["integration"]["steps"]]
+    [audit] = (step for step in RELEASE["integration"]["steps"] if "make --silent audit" in step.get("run", ""))
+    assert names.index("Test") < names.index(audit["name"])
+    assert audit["if"] == "matrix.python == '3.11' && inputs.commit == ''" and "continue-on-error" not in audit
+    assert "integration" in RELEASE["delivery"]["needs"]
+    [daily] = WORKFLOWS["audit.yaml"]["jobs"].values()
+    assert daily["steps"][-1]["run"] == audit["run"] and "schedule" in triggers(WORKFLOWS["audit.yaml"])
 
 
 def test_act_plays_all_but_the_job_that_plays_it():

@@ -160,6 +160,53 @@ def assert_first_boot(instance: str, folder: Path) -> None:
     assert refused.returncode == 1 and "Run up again" in refused.stderr
 
 
+def test_up_of_a_second_repository_adds_it_to_the_box_that_stands(up, tmp_path):
+    """It gets a registry, a store and roles of its own; the box may pull its images, and is told to set it up."""
+    assert up().returncode == 0
+    before = outputs("box"), parameters()
+    guest = {"STACK": "churn", "GITHUB_REPOSITORY": "acme/churn", "BOX_OF": STACK, "PREFIX": "/churn"}
+    done = run("up", **guest, RUNNER_TOKEN=TOKEN)
+    assert done.returncode == 0, done.stderr
+    assert (outputs("box"), parameters()) == before, "no other box, and the token is gone"
+    stacks = {each["StackName"] for each in boto3.client("cloudformation").list_stacks()["StackSummaries"]}
+    assert stacks == {f"{STACK}-foundation", f"{STACK}-box", "churn-foundation"}
+    assert f"http://{before[0]['Address']}/churn\n" in done.stdout
+    assert "gh variable set ECR_REPOSITORY_NAME --repo acme/churn --body churn" in done.stdout
+    [stack] = boto3.client("cloudformation").describe_stacks(StackName="churn-foundation")["Stacks"]
+    assert {"ParameterKey": "OtherBoxRoleArn", "ParameterValue": box_role()} in stack["Parameters"], "it may pull"
+    assert_sets_up(before[0]["InstanceId"], tmp_path / "box")
+
+
+def box_role() -> str:
+    found = boto3.client("cloudformation").describe_stack_resources(StackName=f"{STACK}-foundation")["StackResources"]
+    [name] = [each["PhysicalResourceId"] for each in found if each.get("LogicalResourceId") == "BoxRole"]
+    return boto3.client("iam").get_role(RoleName=name)["Role"]["Arn"]
+
+
+def assert_sets_up(instance: str, folder: Path) -> None:
+    """The command to the box runs what its first boot ran, with the settings of the second service."""
+    folder.mkdir()
+    found = boto3.client("ec2").describe_instance_attribute(InstanceId=instance, Attribute="userData")
+    (folder / "part-001").write_bytes(base64.b64decode(found["UserData"]["Value"]))
+    [_, command] = boto3.client("ssm").list_commands()["Commands"][-1]["Parameters"]["commands"]
+    made, _, last = command.rpartition(" && ")
+    assert last == "bash /run/slipway-service 2>&1"
+    made = made.replace("/var/lib/cloud/instance/scripts", str(folder)).replace("/run", str(folder))
+    subprocess.run(["bash", "-c", made], check=True, timeout=60)
+    script = (folder / "slipway-service").read_text()
+    called = re.search(r"^python3 -I - (\S+) (\S+) (\S+) <<'END'\n(.*?)^END$", script, re.M | re.S)
+    *arguments, program = called.groups()
+    given = [sys.executable, "-I", "-", *arguments]
+    subprocess.run(given, input=program, cwd=folder, check=True, text=True, timeout=60)
+    registry = outputs("foundation")["Registry"]
+    assert (folder / "settings").read_text().splitlines() == [
+        f"export REPOSITORY='{registry}/churn'",
+        "export RUNNER_URL='https://github.com/acme/churn'",
+        "export PREFIX='/churn'",
+    ]
+    assert os.access(folder / "bootstrap", os.X_OK) and script.rstrip().endswith("./bootstrap")
+
+
 @pytest.mark.parametrize(
     ("environ", "told"),
     [

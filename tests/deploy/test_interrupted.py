@@ -49,8 +49,8 @@ class Account:
         listed = [(text, answers if isinstance(answers, list) else [answers]) for text, answers in rules.items()]
         (self.folder / "rules").write_text(json.dumps(listed))
         (self.folder / "calls").write_text("")
-        environment = os.environ | {"PATH": f"{self.folder}:/usr/bin:/bin", "AWS_REGION": "eu-west-1"} | environ
-        environment.pop("STACK", None)
+        own = {name: value for name, value in os.environ.items() if name not in ("STACK", "BOX_OF")}
+        environment = own | {"PATH": f"{self.folder}:/usr/bin:/bin", "AWS_REGION": "eu-west-1"} | environ
         return subprocess.run(
             [sys.executable, "-m", "slipway", "box", program, *arguments],
             env=environment,
@@ -113,6 +113,39 @@ def test_a_second_repository_does_not_take_over_the_deliveries_of_the_first(acco
     assert account.position("update-stack") is None
 
 
+GUEST = {"STACK": "churn", "GITHUB_REPOSITORY": "acme/churn", "BOX_OF": "slipway", "PREFIX": "/churn"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "environ", "told"),
+    [
+        ({}, {"BOX_OF": "churn"}, 'BOX_OF is "churn", not another STACK'),
+        ({}, {"BOX_OF": "a b"}, 'BOX_OF is "a b", not another STACK'),
+        ({}, {"BOX_OF": ""}, "PREFIX is set, but BOX_OF is not"),
+        ({}, {"PREFIX": ""}, "set PREFIX, such as /churn, or DOMAIN"),
+        ({}, {"EMAIL": "a&b@example.org"}, "PREFIX, DOMAIN or EMAIL has a character"),
+        ({STATUS.format("churn-box"): (0, "CREATE_COMPLETE")}, {}, "churn has a box of its own"),
+        ({BOX: ABSENT}, {}, "there is no box slipway-box in eu-west-1"),
+    ],
+)
+def test_what_keeps_a_repository_from_the_box_of_another_is_said_before_anything_is_made(account, up, rules, environ, told):
+    done = up({STATUS.format("churn-box"): ABSENT} | rules, **GUEST | environ)
+    assert done.returncode == 1 and told in done.stderr
+    assert account.position("create-stack") is account.position("s3 cp") is account.position("send-command") is None
+
+
+def test_a_repository_on_the_box_of_another_is_not_given_a_box_of_its_own_by_the_way(account, up):
+    rules = {
+        STATUS.format("churn-foundation"): (0, "CREATE_COMPLETE"),
+        STATUS.format("churn-box"): ABSENT,
+        OWNER: (0, "acme/churn"),
+        "ParameterKey=='OtherBoxRoleArn'": (0, "arn:aws:iam::123456789012:role/box"),
+    }
+    done = up(rules, STACK="churn", GITHUB_REPOSITORY="acme/churn")
+    assert done.returncode == 1 and "Set BOX_OF to the STACK whose box serves it" in done.stderr
+    assert account.position("create-stack") is account.position("update-stack") is None
+
+
 def test_a_repository_that_was_renamed_keeps_its_stacks(account, up):
     up({}, GITHUB_REPOSITORY="acme/other", OWNER_ID="11", REPOSITORY_ID="22")
     assert account.position("update-stack", "slipway-foundation") is not None
@@ -147,6 +180,14 @@ def test_teardown_lifts_the_protection(account):
     for stack in ("slipway-foundation", "slipway-box"):
         lifted = account.position("update-termination-protection", stack, "--no-enable")
         assert lifted < account.position("delete-stack", stack)
+
+
+def test_teardown_of_a_repository_on_the_box_of_another_says_that_the_service_stays(account):
+    rules = {STATUS.format("churn-foundation"): (0, "CREATE_COMPLETE"), STATUS.format("churn-box"): ABSENT}
+    done = account.run("teardown", "--yes", "churn", rules=rules, STACK="churn")
+    assert done.returncode == 0 and "no box: what was set up on the box of another stack stays there" in done.stderr
+    assert account.position("delete-stack", "churn-foundation") is not None
+    assert account.position("delete-stack", "churn-box") is account.position("modify-instance-attribute") is None
 
 
 def test_teardown_goes_on_where_one_was_cut_off(account):

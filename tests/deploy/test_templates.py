@@ -105,6 +105,14 @@ def test_images_are_immutable_scanned_and_the_last_ones_are_kept(foundation):
     assert '"countType": "imageCountMoreThan", "countNumber": ${KeepImages}' in policy
 
 
+def test_the_box_of_another_stack_may_pull_where_it_is_named_and_nobody_else(foundation):
+    condition, policy, nothing = foundation["Repository"]["RepositoryPolicyText"]["Fn::If"]
+    assert (condition, nothing) == ("OtherBox", {"Ref": "AWS::NoValue"})
+    [statement] = policy["Statement"]
+    assert statement["Principal"] == {"AWS": {"Ref": "OtherBoxRoleArn"}}
+    assert set(statement["Action"]) == BOX["Repository"]
+
+
 def test_the_bucket_is_private_versioned_and_encrypted(foundation):
     bucket = foundation["Bucket"]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}

@@ -32,6 +32,8 @@ USUAL = {
     ".python-version",
     ".slipway.json",
     "Dockerfile",
+    "Dockerfile.train",
+    "Dockerfile.train.dockerignore",
     "Makefile",
     "Procfile",
     "README.md",

@@ -84,6 +84,19 @@ def test_the_image_of_a_vendored_wheel_gets_it():
     assert "COPY vendor" not in render("Dockerfile", INDEXED) and "!vendor" not in render(".dockerignore", INDEXED)
 
 
+@pytest.mark.parametrize("answers", [OURS, THEIRS, INDEXED], ids=["ours", "vendored", "indexed"])
+def test_what_trains_in_a_container_does_not_touch_what_serves(answers):
+    """Docker prefers the list beside a Dockerfile; the release key covers what .dockerignore lets in, and nothing of this."""
+    text, allowed = (render(name, answers) for name in ("Dockerfile.train", "Dockerfile.train.dockerignore"))
+    copied = [name for line in re.findall("^COPY (.+) [^ ]+$", text, re.MULTILINE) for name in line.split()]
+    assert allowed.splitlines()[0] == "*"
+    assert [line[1:] for line in allowed.splitlines() if line.startswith("!")] == copied
+    assert "requirements-train.txt" not in render(".dockerignore", answers) + render("Dockerfile", answers)
+    assert re.findall("^FROM (\\S+)", text, re.MULTILINE) == re.findall(
+        "^FROM (\\S+) AS base$", render("Dockerfile", answers), re.M
+    )
+
+
 @pytest.mark.parametrize(
     "name, package",
     [

@@ -18,6 +18,8 @@ COMMON = (
     ".gitignore",
     ".python-version",
     "Dockerfile",
+    "Dockerfile.train",
+    "Dockerfile.train.dockerignore",
     "Makefile",
     "Procfile",
     "README.md",

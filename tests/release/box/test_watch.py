@@ -33,17 +33,22 @@ def disk(free: float = 0.5, free_files: float = 0.5) -> SimpleNamespace:
     ],
 )
 def test_what_is_found(state, restart, names):
-    assert list(findings(state, restart)) == names
+    assert list(findings(state, restart, dict)) == names
 
 
 def test_a_finding_says_how_much_is_left():
-    assert findings(disk(free=0.1), False)["disk"].startswith("the disk is 90% full, 1.6 GB free")
+    told = findings(disk(free=0.1), False, lambda: {"churn": 300_000_000, "fraud": 6_100_000_000})["disk"]
+    assert told.startswith("the disk is 90% full, 1.6 GB free; ") and ": fraud 6.1, churn 0.3. docs/ec2.md" in told
+
+
+def test_nobody_reads_the_whole_disk_while_there_is_room():
+    findings(disk(), True, lambda: pytest.fail("asked"))
 
 
 def test_a_file_system_without_a_number_of_files_is_no_finding():
     state = disk()
     state.f_files = state.f_favail = 0  # btrfs
-    assert findings(state, False) == {}
+    assert findings(state, False, dict) == {}
 
 
 @pytest.fixture

@@ -1,23 +1,53 @@
-"""What a known hole in a locked library stops; the report has the form of pip-audit, its holes are invented."""
+"""What a known hole in a locked library stops; the stand-in answers as OSV documents it, its holes are invented."""
 
 import json
+import re
+import sys
 
 import pytest
 
 from slipway.errors import ReleaseError
+from slipway.release import __main__ as commands
+from slipway.release.image.advisories import Advisory, Unanswered, advisories
 from slipway.release.image.known_holes import audit, holes
+from web import Web, serve_web
 
-REPORT = {
-    "dependencies": [
-        {"name": "numpy", "version": "2.4.1", "vulns": []},
-        {"name": "pywin", "skip_reason": "not on this platform"},
-        {"name": "idna", "version": "3.20", "vulns": [{"id": "PYSEC-2099-1", "fix_versions": ["99.0"], "aliases": []}]},
-        {"name": "scikit-learn", "version": "1.8.0", "vulns": [{"id": "GHSA-aaaa-bbbb-cccc", "fix_versions": []}]},
-        {"name": "werkzeug", "version": "3.1.9", "vulns": [{"id": "CVE-2099-7", "fix_versions": ["3.2", "4.0"]}]},
-    ],
-    "fixes": [],
-}
-WITHOUT_SERVING = {**REPORT, "dependencies": REPORT["dependencies"][:-1]}
+PINS = [("idna", "3.20"), ("numpy", "2.4.1"), ("scikit-learn", "1.8.0"), ("werkzeug", "3.1.9")]
+VULNS = [["PYSEC-2099-1"], [], ["GHSA-aaaa-bbbb-cccc"], ["GHSA-cccc-dddd-eeee", "PYSEC-2099-7"]]
+
+
+def record(name: str, *ids: str, fixed: tuple[str, ...] = (), **more) -> dict:
+    """An entry of the database."""
+    events = [{"introduced": "0"}, *({"fixed": version} for version in fixed)]
+    ranges = [{"type": "GIT", "events": [{"fixed": "0" * 40}]}, {"type": "ECOSYSTEM", "events": events}]
+    others = {"package": {"ecosystem": "Debian", "name": name}, "ranges": ranges}
+    return {
+        "id": ids[0],
+        "aliases": list(ids[1:]),
+        "affected": [others, {"package": {"ecosystem": "PyPI", "name": name}, "ranges": ranges}],
+    } | more
+
+
+RECORDS = [
+    record("idna", "PYSEC-2099-1", fixed=("99.0",)),
+    record("scikit-learn", "GHSA-aaaa-bbbb-cccc", "CVE-2099-8"),
+    record("werkzeug", "GHSA-cccc-dddd-eeee", "CVE-2099-7", fixed=("3.2", "4.0")),
+    record("werkzeug", "PYSEC-2099-7", "CVE-2099-7", fixed=("3.2",)),
+]
+
+
+def tell(web: Web, vulns: list[list[str]], records: list[dict]) -> None:
+    """What the database answers from now on."""
+    results = [{"vulns": [{"id": each, "modified": "2099-01-01T00:00:00Z"} for each in ids]} if ids else {} for ids in vulns]
+    web.pages["/querybatch"] = 200, {"results": results}
+    web.pages |= {f"/vulns/{each['id']}": (200, each) for each in records}
+
+
+@pytest.fixture
+def osv():
+    with serve_web() as web:
+        tell(web, VULNS, RECORDS)
+        yield web
 
 
 @pytest.fixture
@@ -34,44 +64,90 @@ def folder(tmp_path):
     return tmp_path
 
 
-def put(folder, report: dict):
-    path = folder / "audit.json"
-    path.write_text(json.dumps(report))
-    return path
+def test_the_database_is_asked_once_for_all_packages_and_once_for_each_hole(osv):
+    found = advisories(PINS, osv.url)
+    assert found[:3] == [[Advisory(("PYSEC-2099-1",), ("99.0",))], [], [Advisory(("GHSA-aaaa-bbbb-cccc", "CVE-2099-8"), ())]]
+    asked = json.loads(osv.sent["/querybatch"])["queries"]
+    assert asked[3] == {"package": {"ecosystem": "PyPI", "name": "werkzeug"}, "version": "3.1.9"} and len(asked) == 4
+    assert len(osv.calls) == 5
 
 
-def test_a_hole_is_told_with_its_reach_serving_first(folder):
-    assert [str(each) for each in holes(json.dumps(REPORT).encode(), folder)] == [
-        "werkzeug 3.1.9: CVE-2099-7, fixed in 3.2, 4.0. Reach: serving: the image of every release has it",
+def test_a_hole_that_several_databases_have_counts_once_and_one_that_was_withdrawn_never(osv):
+    assert advisories(PINS, osv.url)[3] == [Advisory(("GHSA-cccc-dddd-eeee", "CVE-2099-7"), ("3.2", "4.0"))]
+    tell(osv, [["PYSEC-2099-1"]], [record("idna", "PYSEC-2099-1", withdrawn="2099-02-02T00:00:00Z")])
+    assert advisories(PINS[:1], osv.url) == [[]]
+
+
+def test_a_hole_is_told_with_its_reach_serving_first(folder, osv):
+    assert [str(each) for each in holes(folder, (), osv.url)] == [
+        "werkzeug 3.1.9: GHSA-cccc-dddd-eeee, fixed in 3.2, 4.0. Reach: serving: the image of every release has it",
         "scikit-learn 1.8.0: GHSA-aaaa-bbbb-cccc, no version fixes it yet. Reach: training",
         "idna 3.20: PYSEC-2099-1, fixed in 99.0. Reach: development and tests",
     ]
 
 
-def test_only_a_hole_in_what_serves_stops_a_release(folder):
-    with pytest.raises(ReleaseError, match="known holes in what serves:\nwerkzeug 3.1.9: CVE-2099-7") as stopped:
-        audit(put(folder, REPORT), folder)
-    assert "scikit-learn" not in str(stopped.value) and "make lock" in stopped.value.cure
-    told = audit(put(folder, WITHOUT_SERVING), folder)
-    assert [line.split()[0] for line in told] == ["scikit-learn", "idna"]
+@pytest.mark.parametrize("accepted", ["GHSA-cccc-dddd-eeee", "CVE-2099-7"])
+def test_only_a_hole_in_what_serves_stops_a_release_unless_it_is_accepted(folder, osv, accepted):
+    with pytest.raises(ReleaseError, match="known holes in what serves:\nwerkzeug 3.1.9: GHSA-cccc") as stopped:
+        audit(folder, (), osv.url)
+    assert "scikit-learn" not in str(stopped.value)
+    assert "make lock" in stopped.value.cure and "slipway upgrade" in stopped.value.cure and "ACCEPTED" in stopped.value.cure
+    assert [line.split()[0] for line in audit(folder, [accepted], osv.url)] == ["scikit-learn", "idna"]
 
 
-def test_a_library_that_no_lock_names_counts_as_serving(folder):
-    (folder / "requirements-dev.txt").write_text("")
-    with pytest.raises(ReleaseError, match="idna 3.20"):
-        audit(put(folder, WITHOUT_SERVING), folder)
+def test_without_holes_it_says_so(folder, osv):
+    tell(osv, [[], [], [], []], [])
+    assert audit(folder, (), osv.url) == ["No known holes in the locked libraries"]
 
 
-def test_without_holes_it_says_so(folder):
-    clean = {"dependencies": REPORT["dependencies"][:2], "fixes": []}
-    assert audit(put(folder, clean), folder) == ["No known holes in the locked libraries"]
+@pytest.mark.parametrize(
+    "status, document",
+    [
+        (503, {}),
+        (200, b"<html>"),
+        (200, []),
+        (200, {}),
+        (200, {"results": 3}),
+        (200, {"results": []}),
+        (200, {"results": [{"vulns": [{}]}, {}, {}, {}]}),
+        (200, {"results": [{"vulns": [{"id": "unknown"}]}, {}, {}, {}]}),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_no_clean_bill(osv, status, document):
+    osv.pages["/querybatch"] = status, document
+    with pytest.raises(Unanswered, match=re.escape(osv.url)):
+        advisories(PINS, osv.url)
 
 
-def test_an_audit_that_could_not_be_made_stops_nothing(folder):
-    assert audit(folder / "none.json", folder)[0].startswith("Not audited: ")
+@pytest.fixture
+def command(monkeypatch, capsys, folder):
+    """Run ``python -m slipway.release audit`` on the locks of `folder`: exit code, standard output, standard error."""
+
+    def command(address: str, *accepted: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(commands, "SERVICE", address)
+        monkeypatch.setattr(commands, "HERE", folder)
+        monkeypatch.setattr(sys, "argv", ["release", "audit", *accepted])
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        try:
+            commands.main()
+            code = 0
+        except SystemExit as ended:
+            code = ended.code
+        return code, *capsys.readouterr()
+
+    return command
 
 
-@pytest.mark.parametrize("report", [b"", b"[]", b'{"dependencies": 3}', b'{"dependencies": [{"vulns": [{}]}]}'])
-def test_a_damaged_report_is_an_error(folder, report):
-    with pytest.raises(ReleaseError, match="is not valid"):
-        holes(report, folder)
+def test_a_hole_in_what_serves_fails_the_job_with_the_cure(command, osv):
+    code, _, told = command(osv.url)
+    assert code == 7 and "::error::werkzeug 3.1.9: " in told and "ACCEPTED" in told
+    code, out, _ = command(osv.url, "CVE-2099-7")
+    assert code == 0 and "scikit-learn 1.8.0" in out
+
+
+def test_a_database_that_does_not_answer_is_told_and_fails_no_job(command):
+    with serve_web() as gone:
+        pass
+    code, out, told = command(gone.url)
+    assert code == 0
+    assert out.startswith(f"Not audited: {gone.url} cannot be reached") and told.startswith("::warning::Not audited: ")

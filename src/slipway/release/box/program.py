@@ -22,6 +22,7 @@ from functools import partial
 from slipway.api_keys import MOST_BYTES as MOST_KEYS
 from slipway.errors import ReleaseError, SlipwayError
 from slipway.release.box.configuration import Configuration, read_configuration
+from slipway.release.box.disk import require_disk, usage
 from slipway.release.box.engine import Engine
 from slipway.release.box.execution import Execution
 from slipway.release.box.history import History
@@ -101,7 +102,11 @@ def _change(box: Box, others: Sequence[Box], command: str | None, log: Log) -> N
         if command is None:
             neighbours = _configurations(others, log)
             require_room(box.service, neighbours | {box.service: configuration}, memory_of())
-            result = make_swap(box, log, neighbours).deploy(_request())
+            swap, asked = make_swap(box, log, neighbours), _request()
+            if neighbours:
+                images = partial(swap.execution.engine.images, configuration.repository)
+                require_disk(os.statvfs(box.shared), lambda: asked.digest in images())
+            result = swap.deploy(asked)
         elif command == "keys":
             result = rotate(box, sys.stdin.buffer.read(MOST_KEYS + 1))
         else:
@@ -216,7 +221,7 @@ def _drain(boxes: Sequence[Box], log: Log) -> None:
 def _watch(boxes: Sequence[Box], log: Log) -> None:
     """Ends with 1 if anything needs attention, so that systemd shows the unit as failed."""
     shared = boxes[0].shared
-    found = findings(os.statvfs(shared), RESTART.exists())
+    found = findings(os.statvfs(shared), RESTART.exists(), partial(usage, boxes))
     for line in found.values():
         log.say(line)
     webhooks = {each.webhook: (name, each) for name, each in _configurations(boxes, log).items()}

@@ -13,7 +13,7 @@ MOST = 0.85  # share of the disk: the rest has room for another image and some d
 RESTART = Path("/run/reboot-required")  # written by updates of Debian and Ubuntu
 
 
-def findings(disk: os.statvfs_result, restart: bool) -> dict[str, str]:
+def findings(disk: os.statvfs_result, restart: bool, usage: Callable[[], Mapping[str, int]]) -> dict[str, str]:
     """Problems that need attention: a sentence by name.
 
     Parameters
@@ -22,11 +22,17 @@ def findings(disk: os.statvfs_result, restart: bool) -> dict[str, str]:
         Of the file system with the images.
     restart : bool
         Whether an update requires a restart of the machine.
+    usage : callable
+        Bytes of the files of each service; asked only if the disk fills up.
     """
     found = {}
     if (full := _used(disk.f_bavail, disk.f_blocks)) > MOST:
         free = disk.f_bavail * disk.f_frsize / 1e9
-        found["disk"] = f"the disk is {full:.0%} full, {free:.1f} GB free. docs/ec2.md says what to remove"
+        most = ", ".join(f"{name} {size / 1e9:.1f}" for name, size in sorted(usage().items(), key=lambda each: -each[1]))
+        found["disk"] = (
+            f"the disk is {full:.0%} full, {free:.1f} GB free; GB of files by service, without images and logs: {most}. "
+            "docs/ec2.md says what to remove"
+        )
     if (full := _used(disk.f_favail, disk.f_files)) > MOST:
         found["files"] = f"the disk has used {full:.0%} of its inodes. See df -i: remove small files"
     if restart:

@@ -1,12 +1,12 @@
-"""Known holes in the locked libraries: how far each reaches, from what pip-audit found."""
+"""Known holes in the locked libraries: how far each reaches."""
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.errors import ReleaseError
+from slipway.release.image.advisories import advisories
 
 SERVING = "requirements.txt"
 REACH = {  # lock → what has its libraries; a hole reaches as far as the first lock here that names its library
@@ -17,6 +17,10 @@ REACH = {  # lock → what has its libraries; a hole reaches as far as the first
     "requirements-dev.txt": "development and tests",
     "requirements-publish.txt": "publishing the package",
 }
+CURE = (
+    "Update the lock (make lock here, slipway upgrade in a repository that slipway new made) and push. "
+    "Does a hole not concern the service? Add its id to ACCEPTED in the Makefile, with the reason"
+)
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 
 
@@ -35,49 +39,33 @@ class Hole:
         return f"{self.name} {self.version}: {self.id}, {cure}. Reach: {REACH[self.lock]}"
 
 
-def holes(report: bytes, folder: Path) -> list[Hole]:
-    """The holes in the locks of `folder`, those of serving first.
-
-    Parameters
-    ----------
-    report : bytes
-        What ``pip-audit --format json`` wrote about these locks.
-
-    Raises
-    ------
-    ReleaseError
-        If it is not such a report.
-    """
+def holes(folder: Path, accepted: Collection[str], service: str) -> list[Hole]:
+    """The holes in the locks of `folder`, without those that are accepted by one of their ids; those of serving first."""
     locks = {lock: _pins(folder / lock) for lock in REACH if (folder / lock).exists()}
-    try:
-        found = [
-            Hole(each["name"], each["version"], hole["id"], ", ".join(hole["fix_versions"]), _reach(each, locks))
-            for each in json.loads(report)["dependencies"]
-            for hole in each.get("vulns", ())
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ReleaseError(f"the report of pip-audit is not valid ({type(error).__name__})") from error
+    pins = sorted(set().union(*locks.values()))
+    found = [
+        Hole(name, version, hole.ids[0], ", ".join(hole.fixed), _reach((name, version), locks))
+        for (name, version), known in zip(pins, advisories(pins, service))
+        for hole in known
+        if not set(accepted) & set(hole.ids)
+    ]
     return sorted(found, key=lambda hole: (list(REACH).index(hole.lock), hole.name, hole.id))
 
 
-def audit(report: Path, folder: Path) -> list[str]:
-    """Lines about the holes that do not reach serving, or about an audit that could not be made: neither stops a release.
+def audit(folder: Path, accepted: Collection[str], service: str) -> list[str]:
+    """Lines about the holes that do not reach serving: they stop no release.
 
     Raises
     ------
     ReleaseError
         If a hole reaches serving.
+    Unanswered
+        If the database of vulnerabilities cannot be asked.
     """
-    try:
-        found = holes(report.read_bytes(), folder)
-    except FileNotFoundError:
-        return ["Not audited: pip-audit wrote no report, because the database of vulnerabilities was not reached"]
+    found = holes(folder, accepted, service)
     serving = [str(hole) for hole in found if hole.lock == SERVING]
     if serving:
-        cure = (
-            "Run make lock and release. Does a hole not concern you? Add its id to ACCEPTED in the Makefile, with the reason"
-        )
-        raise ReleaseError("known holes in what serves:\n" + "\n".join(serving), cure)
+        raise ReleaseError("known holes in what serves:\n" + "\n".join(serving), CURE)
     return [str(hole) for hole in found] or ["No known holes in the locked libraries"]
 
 
@@ -85,10 +73,8 @@ def _pins(path: Path) -> set[tuple[str, str]]:
     return {(_normal(name), version) for name, version in PIN.findall(path.read_text(encoding="utf-8"))}
 
 
-def _reach(each: Mapping[str, str], locks: Mapping[str, set[tuple[str, str]]]) -> str:
-    """The first lock that names a library; what none names is taken for serving."""
-    pin = (_normal(each["name"]), each["version"])
-    return next((lock for lock, pins in locks.items() if pin in pins), SERVING)
+def _reach(pin: tuple[str, str], locks: Mapping[str, Collection[tuple[str, str]]]) -> str:
+    return next(lock for lock, pins in locks.items() if pin in pins)
 
 
 def _normal(name: str) -> str:

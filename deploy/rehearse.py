@@ -2,7 +2,8 @@
 
     python deploy/rehearse.py [REPOSITORY]
 
-REPOSITORY is one that `slipway new` made; without it, that of Slipway itself is played, with two of its test files.
+REPOSITORY is one that `slipway new` made, after `make install` in it; without it, that of Slipway itself is played, with
+two of its test files.
 """
 
 import json
@@ -22,21 +23,26 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "deploy")]
 
 from rehearsal.aws import PASSWORD, Aws, make_aws  # noqa: E402
-from rehearsal.box import IMAGE, Box, build_box, make_box  # noqa: E402
+from rehearsal.box import IMAGE, Box, build_box, make_box, neighbour  # noqa: E402
 from rehearsal.containers import Docker  # noqa: E402
-from rehearsal.project import Project, make_project, pin_base  # noqa: E402
+from rehearsal.neighbours import copy_image, load, swap_and_go_back  # noqa: E402
+from rehearsal.project import Project, link_data, make_project, pin_base  # noqa: E402
 from rehearsal.registry import USER, Registry, make_registry  # noqa: E402
 from rehearsal.traffic import Traffic, traffic  # noqa: E402
-from rehearsal.workflow import Run, Runner, make_runner  # noqa: E402
+from rehearsal.workflow import Runner, make_runner  # noqa: E402
+from slipway.project.generated import FILE  # noqa: E402
+from slipway.release.image.key import release_key  # noqa: E402
 from slipway.store.local import LocalStore  # noqa: E402
 
 NAME = "rehearsal"
+OTHERS = ("second", "third")  # services beside it
+SWAPS = 3
 RATE = 240
 QUICK_TESTS = "tests/store/test_pointer.py tests/model/test_bundle.py"
 QUICK_TRAINING = {"SLIPWAY_SEARCH_TRIALS": "2"}
 START = time.monotonic()
 HELLO = """\
-This takes 5 to 20 minutes on two cores, depending on their load; the first run also builds the image of the box.
+This takes 3 to 20 minutes on two cores, depending on their load; the first run also builds the image of the box.
 It uses a temporary folder and the Docker engine, and cleans up at the end, also after Ctrl-C."""
 
 
@@ -48,6 +54,7 @@ class Row:
     seconds: float
     found: Traffic | None
     digest: str
+    commit: str
     bundle: str
 
 
@@ -60,27 +67,49 @@ def main() -> None:
         sys.exit(f"rehearse: {', '.join(missing)} not found. Install it first.")
     if not docker.reachable():
         sys.exit("rehearse: the Docker engine does not answer. Start it first.")
+    source = Path(sys.argv[1]).resolve() if sys.argv[1:] else ROOT
+    environment = environment_of(source)
     with tempfile.TemporaryDirectory(prefix="slipway-rehearsal-", ignore_cleanup_errors=True) as place, ExitStack() as stack:
-        rows = play(docker, Path(place), stack, Path(sys.argv[1]).resolve() if sys.argv[1:] else ROOT)
-    print(table(rows))
+        failed = play(docker, Path(place), stack, source, environment)
     print(f"\nKept for the next run: the image {IMAGE} and the builder's cache.")
-    if any(row.found and row.found.failed for row in rows):
+    if failed:
         sys.exit("rehearse: requests failed")
 
 
-def play(docker: Docker, place: Path, stack: ExitStack, source: Path) -> list[Row]:
-    """Push a commit, change the model under traffic, revert under traffic."""
-    say("A registry for ECR, a server for S3 and STS, a box with nginx and the release program")
+def environment_of(source: Path) -> Path | None:
+    """Where a repository that `slipway new` made has its libraries; None for that of Slipway itself."""
+    if not (source / FILE).exists():
+        return None
+    if not (source / ".venv/train.stamp").exists():
+        sys.exit(f"rehearse: {source} has no .venv with its libraries. Run make install there first.")
+    return source / ".venv"
+
+
+def play(docker: Docker, place: Path, stack: ExitStack, source: Path, environment: Path | None) -> bool:
+    """Three releases and a rollback, three models on one box, and the next model; whether a request failed."""
+    say("A registry for ECR, and a server for S3 and STS")
     build_box(docker)
     aws = stack.enter_context(make_aws(free_port()))
     registry = stack.enter_context(make_registry(docker, PASSWORD, free_port()))
-    box = stack.enter_context(make_box(docker, f"{registry.host}/{NAME}", (registry.host, USER, PASSWORD)))
     say("A temporary clone, and two models")
     project = make_project(place / "project", source)
-    models = train_two(project, aws, source)
-    runner = new_runner(place, aws, registry, box)
-    pin_base(docker, registry, project, runner.place / "docker")
+    link_data(project.folder, source)
+    models = train_two(project, aws, environment)
     row = golden_row(project, models[0])
+    say("A box with nginx and the release program")
+    with make_box(docker, f"{registry.host}/{NAME}", (registry.host, USER, PASSWORD)) as box:
+        runner = new_runner(place, aws, registry, box, environment)
+        pin_base(docker, registry, project, login(runner))
+        rows = releases(runner, project, box, models, row)
+    print(table(rows), flush=True)
+    requests = [request(project, each) for each in rows[:2]]
+    beside = three_models(docker, registry, login(runner), requests, row)
+    retrain(runner, project, project.clone(place / "clone"))
+    return any(found.failed for found in (*(each.found for each in rows if each.found), *beside))
+
+
+def releases(runner: Runner, project: Project, box: Box, models: list[str], row: dict) -> list[Row]:
+    """Push a commit, change the model under traffic, revert under traffic, roll back under traffic."""
     commit(project, models[0], "The first model")
     rows = [push("first push", runner, project, box, 1, None)]
     for number, (what, change) in enumerate((("another model", models[1]), ("git revert", None)), start=2):
@@ -95,8 +124,28 @@ def play(docker: Docker, place: Path, stack: ExitStack, source: Path) -> list[Ro
         start = time.monotonic()
         box.rollback()
         rows.append(line("slipway-release rollback", time.monotonic() - start, found, box))
-    retrain(runner, project, project.clone(place / "clone"))
     return rows
+
+
+def three_models(docker: Docker, registry: Registry, settings: Path, requests: list[dict], row: dict) -> list[Traffic]:
+    """Two models answer while a third on the same box is swapped and goes back."""
+    say(f"Three models on one box: one is swapped and goes back {SWAPS} times, under traffic on all")
+    repository = f"{registry.host}/{NAME}"
+    others = {name: f"{registry.host}/{name}" for name in OTHERS}
+    for each in requests:
+        for images in others.values():
+            copy_image(docker, settings, f"{repository}@{each['digest']}", f"{images}:{each['key']}")
+    with make_box(docker, repository, (registry.host, USER, PASSWORD), others=others) as box:
+        services = [box, *(neighbour(box, *each) for each in others.items())]
+        for service in services:
+            service.release(requests[0] | {"run_number": 1})
+        with load(services, row) as found:
+            asked = [requests[number % 2] | {"run_number": number} for number in range(2, 2 + SWAPS)]
+            swaps, rollbacks = swap_and_go_back(services[-1], asked)
+    print(f"  /{OTHERS[-1]}: swaps of at most {max(swaps):.1f} s, rollbacks of at most {max(rollbacks):.1f} s")
+    for service, sent in zip(services, found):
+        print(f"  {service.path:<16}{len(sent.requests):>7,} requests{len(sent.failed):>4} failed", flush=True)
+    return found
 
 
 def retrain(runner: Runner, origin: Project, clone: Project) -> None:
@@ -116,28 +165,33 @@ def retrain(runner: Runner, origin: Project, clone: Project) -> None:
 def push(what: str, runner: Runner, project: Project, box: Box, number: int, found: Traffic | None) -> Row:
     """Run main.yaml on the commit; a line of the table."""
     say(f"{what}: act runs main.yaml")
-    start = time.monotonic()
-    run: Run = runner.run(project, number, begun=step)
+    run = runner.run(project, number, begun=step)
     if run.code:
         sys.exit(f"{run.log}\nrehearse: main.yaml failed")
     tested = "tested" if run.ran("Test") else "not tested again"
     built = "an image was built" if run.ran("Build") else "no image was built"
     print(f"  {', '.join(run.jobs)}; {tested}; {built}", flush=True)
-    return line(what, time.monotonic() - start, found, box)
+    return line(what, run.live, found, box)
 
 
 def line(what: str, seconds: float, found: Traffic | None, box: Box) -> Row:
     record = json.loads(box.run("cat", f"{box.state}/releases/{box.live()}.json").stdout)
     with urlopen(f"http://127.0.0.1:{box.port}/readyz") as answer:
-        return Row(what, seconds, found, record["digest"], json.load(answer)["bundle"])
+        return Row(what, seconds, found, record["digest"], record["commit"], json.load(answer)["bundle"])
 
 
-def train_two(project: Project, aws: Aws, source: Path) -> list[str]:
+def request(project: Project, row: Row) -> dict:
+    """What asks a box for the release of a row, but for its run number."""
+    return {"digest": row.digest, "key": release_key(project.folder, row.commit), "commit": row.commit}
+
+
+def train_two(project: Project, aws: Aws, environment: Path | None) -> list[str]:
     """Digests of two bundles of the problem, both in the remote store, neither in git."""
-    environ = os.environ | aws.environ | {"SLIPWAY_REMOTE": aws.remote, "PYTHONPATH": str(ROOT / "src")}
+    python, source = (environment / "bin/python", "") if environment else (sys.executable, str(ROOT / "src"))
+    environ = os.environ | aws.environ | {"SLIPWAY_REMOTE": aws.remote, "PYTHONPATH": source}
 
     def slipway(*arguments: str, **more: str) -> None:
-        command = [sys.executable, "-m", "slipway", *arguments]
+        command = [python, "-m", "slipway", *arguments]
         done = subprocess.run(command, cwd=project.folder, env=environ | more, capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"rehearse: slipway {arguments[0]} failed: {done.stderr}")
@@ -162,10 +216,15 @@ def golden_row(project: Project, digest: str) -> dict:
     return LocalStore(project.folder / "artifacts").bundle(digest).json("golden.json")["rows"][0]
 
 
-def new_runner(place: Path, aws: Aws, registry: Registry, box: Box) -> Runner:
+def new_runner(place: Path, aws: Aws, registry: Registry, box: Box, environment: Path | None) -> Runner:
     folder = place / "runner"
     folder.mkdir()
-    return make_runner(folder, aws, registry.host, NAME, box, QUICK_TESTS)
+    return make_runner(folder, aws, registry.host, NAME, box, QUICK_TESTS, environment)
+
+
+def login(runner: Runner) -> Path:
+    """Docker's settings of the jobs, with their login at the registry."""
+    return Path(runner.environ["DOCKER_CONFIG"])
 
 
 def table(rows: list[Row]) -> str:

@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+import wheels
 from bundles import make_bundle
 from slipway.problem import load_problem
 from slipway.serving.factory import build
@@ -125,3 +126,17 @@ def mongo_rows(mongo_url, monkeypatch):
     monkeypatch.setenv("MONGO_DB_URL", mongo_url)
     with collection(mongo_url) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Path:
+    """The wheel of this checkout."""
+    return wheels.build(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, built) -> Path:
+    """A folder that the wheel is installed in."""
+    target = tmp_path_factory.mktemp("site")
+    wheels.install(target, str(built), "--no-index")
+    return target

@@ -7,16 +7,17 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+import wheels
 from bundles import ROWS, make_bundle
 from s3 import KEYS, client, serve_s3
 from servers import DEADLINE, Server, free_port
@@ -24,47 +25,27 @@ from slipway.problem import SETTINGS
 from slipway.settings import VARIABLES
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
+from slugs import Slug, ours, thin
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = json.loads((ROOT / "app.json").read_text())
-PROBLEM = "name: regression\nsource: table.csv\ntarget: charges\n"
 MEMORY = 512 << 20  # bytes of the smallest dyno
 BOUND = ["setpriv", "--bounding-set=-dac_override", "--"] if os.geteuid() == 0 else []  # the modes bind root too
-BUILD_PATH = f"{Path(sys.executable).parent}{os.pathsep}/usr/bin{os.pathsep}/bin"
 
 
-@contextmanager
-def checkout() -> Iterator[Path]:
-    """What Heroku unpacks: the files of a commit, with a problem of their own, where any user may read."""
-    with tempfile.TemporaryDirectory(prefix="slug-") as folder:
-        os.chmod(folder, 0o755)
-        listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        for name in subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
-            if name and (ROOT / name).is_file() and not name.startswith(("artifacts/", "tests/")):
-                target = Path(folder, name)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, target)
-        Path(folder, "slipway.yaml").write_text(PROBLEM)
-        yield Path(folder)
+@pytest.fixture(scope="module", params=["ours", "thin"])
+def unpack(request, tmp_path_factory) -> Callable[[], AbstractContextManager[Slug]]:
+    """What Heroku unpacks: a commit of this repository, or of one that ``slipway new --heroku`` made."""
+    if request.param == "ours":
+        return ours
+    site = request.getfixturevalue("site")
+    return partial(thin, wheels.new(tmp_path_factory.mktemp("new") / "regression", site, "--heroku"), site)
 
 
 @pytest.fixture
-def tree() -> Iterator[Path]:
-    with checkout() as folder:
-        yield folder
-
-
-def build(folder: Path, **config: str) -> subprocess.CompletedProcess:
-    """The hook at the end of Heroku's build, with the config vars and nothing else of this environment."""
-    environ = {"PATH": BUILD_PATH, "HOME": str(folder), "STACK": "heroku-24"} | config
-    return subprocess.run(
-        [folder / "bin" / "post_compile"],
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+def tree(unpack) -> Iterator[Slug]:
+    with unpack() as slug:
+        yield slug
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -83,12 +64,12 @@ def refused(done: subprocess.CompletedProcess) -> str:
 
 
 def test_a_build_with_the_bundle_in_the_commit_changes_nothing(tree):
-    bundle = make_bundle(LocalStore(tree / "artifacts"), "regression")
-    before = contents(tree)
-    done = build(tree)
+    bundle = make_bundle(LocalStore(tree.folder / "artifacts"), "regression")
+    before = contents(tree.folder)
+    done = tree.build()
     assert (done.returncode, done.stderr) == (0, "")
     assert bundle.digest[:12] in done.stdout
-    assert contents(tree) == before
+    assert contents(tree.folder) == before
 
 
 def no_champion(store: LocalStore) -> None:
@@ -127,8 +108,8 @@ def wrong_answers(store: LocalStore) -> None:
     ],
 )
 def test_a_build_without_a_sound_champion_fails(tree, spoil, says):
-    spoil(LocalStore(tree / "artifacts"))
-    assert re.search(says, refused(build(tree)))
+    spoil(LocalStore(tree.folder / "artifacts"))
+    assert re.search(says, refused(tree.build()))
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +129,7 @@ def config(s3, tree, tmp_path) -> dict[str, str]:
         archive.writestr("witness-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr("witness-1.0.dist-info/RECORD", "")
     digest = sha256(wheel.read_bytes()).hexdigest()
-    (tree / "requirements-release.txt").write_text(f"witness==1.0 --hash=sha256:{digest}\n")
+    tree.libraries.write_text(f"witness==1.0 --hash=sha256:{digest}\n")
     pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_ROOT_USER_ACTION": "ignore"}
     return (
         KEYS
@@ -168,21 +149,22 @@ def push(folder: Path, config: dict[str, str]) -> None:
 
 
 def test_a_build_fetches_the_bundle_and_leaves_no_library_behind(tree, config, tmp_path):
-    before = contents(tree)
-    bundle = make_bundle(LocalStore(tree / "artifacts"), "regression")
-    push(tree, config)
+    folder = tree.folder
+    before = contents(folder)
+    bundle = make_bundle(LocalStore(folder / "artifacts"), "regression")
+    push(folder, config)
     wanted = before | {
         name: content
-        for name, content in contents(tree).items()
+        for name, content in contents(folder).items()
         if name.startswith(f"artifacts/bundles/{bundle.digest}/")
         or name in ("artifacts/champion.json", "artifacts/verdict.json")
     }
-    shutil.rmtree(tree / "artifacts" / "bundles")
-    done = build(tree, **config)
+    shutil.rmtree(folder / "artifacts" / "bundles")
+    done = tree.build(**config)
     assert done.returncode == 0, done.stderr
     assert bundle.digest[:12] in done.stdout
     assert (tmp_path / "installed").exists(), "the bundle was not fetched with the locked libraries"
-    assert contents(tree) == wanted
+    assert contents(folder) == wanted
 
 
 @pytest.mark.parametrize(
@@ -193,25 +175,25 @@ def test_a_build_fetches_the_bundle_and_leaves_no_library_behind(tree, config, t
     ],
 )
 def test_a_library_with_another_hash_or_none_ends_the_build(tree, config, pin, says):
-    bundle_elsewhere(LocalStore(tree / "artifacts"))
-    (tree / "requirements-release.txt").write_text(pin)
-    done = build(tree, **config)
+    bundle_elsewhere(LocalStore(tree.folder / "artifacts"))
+    tree.libraries.write_text(pin)
+    done = tree.build(**config)
     assert done.returncode != 0 and says in done.stderr
 
 
 def test_a_bundle_that_is_in_no_store_ends_the_build(tree, config):
-    bundle_elsewhere(LocalStore(tree / "artifacts"))
-    assert "aaaaaaaaaaaa is not in s3://models/heroku" in refused(build(tree, **config))
+    bundle_elsewhere(LocalStore(tree.folder / "artifacts"))
+    assert "aaaaaaaaaaaa is not in s3://models/heroku" in refused(tree.build(**config))
 
 
 @pytest.fixture(scope="module")
-def slug() -> Iterator[Path]:
+def slug(unpack) -> Iterator[Slug]:
     """A finished build with the bundle in the commit."""
-    with checkout() as folder:
-        make_bundle(LocalStore(folder / "artifacts"), "regression")
-        done = build(folder)
+    with unpack() as slug:
+        make_bundle(LocalStore(slug.folder / "artifacts"), "regression")
+        done = slug.build()
         assert done.returncode == 0, done.stderr
-        yield folder
+        yield slug
 
 
 def lock(folder: Path, locked: bool) -> None:
@@ -224,19 +206,19 @@ def lock(folder: Path, locked: bool) -> None:
 def dyno(slug) -> Iterator[Callable[[], Server]]:
     """Start the Procfile's command as a dyno does: a shell, a port, no config of the store, a folder that stays as it is."""
     started: list[subprocess.Popen] = []
-    before = contents(slug)
-    lock(slug, True)
-    assert subprocess.run([*BOUND, "touch", slug / "written"], stderr=subprocess.DEVNULL).returncode != 0
-    [command] = re.findall(r"^web: (.+)$", (slug / "Procfile").read_text(), re.M)
+    folder = slug.folder
+    before = contents(folder)
+    lock(folder, True)
+    assert subprocess.run([*BOUND, "touch", folder / "written"], stderr=subprocess.DEVNULL).returncode != 0
+    [command] = re.findall(r"^web: (.+)$", (folder / "Procfile").read_text(), re.M)
     config = {name: each["value"] for name, each in APP["env"].items() if "value" in each}
 
     def start() -> Server:
         port = free_port()
-        environ = {"PATH": BUILD_PATH, "HOME": str(slug), "PORT": str(port), "DYNO": "web.1"} | config
         process = subprocess.Popen(
             [*BOUND, "bash", "-c", command],
-            cwd=slug,
-            env=environ,
+            cwd=folder,
+            env=slug.environ(PORT=str(port), DYNO="web.1", **config),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -257,8 +239,8 @@ def dyno(slug) -> Iterator[Callable[[], Server]]:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-    lock(slug, False)
-    assert contents(slug) == before, "the service wrote into its folder"
+    lock(folder, False)
+    assert contents(folder) == before, "the service wrote into its folder"
 
 
 def end(server: Server) -> tuple[int, str, str]:

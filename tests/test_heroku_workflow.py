@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from bundles import make_bundle
+from slipway.project.answers import Answers
+from slipway.project.rendering import render
 from slipway.store.local import LocalStore
 from web import Web, serve_web
 
@@ -49,6 +51,13 @@ def test_it_releases_what_passed_its_tests_and_one_run_after_the_other():
     assert JOBS["release"]["needs"] == "tests"
     assert yaml.safe_load(TEXT)["concurrency"] == {"group": "heroku", "cancel-in-progress": False}
     assert not any({"environment", "concurrency"} & set(job) for job in JOBS.values())  # nobody's absence blocks a revert
+
+
+def test_a_new_repository_has_the_same_steps_once_slipway_is_installed():
+    theirs = yaml.safe_load(render(".github/workflows/heroku.yaml", Answers(name="churn", heroku=True)))["jobs"]
+    assert theirs["release"]["steps"].pop(1)["name"] == "Install Slipway"
+    assert theirs["release"].pop("env") | {"PYTHONPATH": "src"} == JOBS["release"]["env"]
+    assert {name: job["steps"] for name, job in theirs.items()} == {name: job["steps"] for name, job in JOBS.items()}
 
 
 def test_its_steps_are_plain_shell():

@@ -66,6 +66,11 @@ class Box:
         return f"/var/lib/slipway/services/{self.service}"
 
     @property
+    def path(self) -> str:
+        """Where nginx passes requests for a prediction to the service."""
+        return "/predict" if self.service == SERVICE else f"/{self.service}/predict"
+
+    @property
     def runner(self) -> str:
         """The user of the service's jobs."""
         return f"runner-{self.service}"

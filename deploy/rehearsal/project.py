@@ -42,14 +42,7 @@ class Project:
 
 def make_project(folder: Path, source: Path = ROOT) -> Project:
     """A repository with the files of the checkout `source` as they are now, but no champion; nothing is committed yet."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=source,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in filter(None, listed.split("\0")):
+    for name in listed(source, "--cached", "--others", "--exclude-standard"):
         if (source / name).is_file() and not name.startswith("artifacts/"):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -59,6 +52,20 @@ def make_project(folder: Path, source: Path = ROOT) -> Project:
     project = Project(folder)
     project.git("init", "--quiet", "--initial-branch", "main")
     return project
+
+
+def link_data(folder: Path, source: Path) -> None:
+    """Link the files of data/ that git ignores in `source`, so that the repository in `folder` finds its table."""
+    for name in listed(source, "--others", "--ignored", "--exclude-standard", "data"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(source / name)
+
+
+def listed(source: Path, *which: str) -> list[str]:
+    """Files that git lists in a checkout."""
+    command = ["git", "ls-files", "-z", *which]
+    names = subprocess.run(command, cwd=source, capture_output=True, text=True, check=True).stdout
+    return [name for name in names.split("\0") if name]
 
 
 def name_base(folder: Path, image: str) -> None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,8 @@ MUCH_LATER = 4_102_444_800  # 2100-01-01
 USES = re.compile(r"^\s*(?:- )?uses:\s*(?P<name>[^@\s]+)@(?P<ref>\S+)", re.MULTILINE)
 JOB = r"^\[(?:[^\]/]+/)+(?P<job>[^\]/]+?)\s*\] "  # [main/Release/release/Continuous Delivery]
 STEP = re.compile(JOB + r"⭐ Run Main (?P<step>.+)$")
-ENDED = re.compile(JOB + r".*(?:Job succeeded|Job failed)", re.MULTILINE)
+ENDED = re.compile(JOB + r".*(?:Job succeeded|Job failed)")
+DEPLOYMENT = "Continuous Deployment"
 NOTHING = 'name: {name}\ndescription: Does nothing here\nruns:\n  using: composite\n  steps: [{shell: bash, run: "true"}]\n'
 CREDENTIALS = """name: aws-actions/configure-aws-credentials
 description: Hands the keys to the steps that follow
@@ -48,14 +50,27 @@ STAND_INS = {
 
 @dataclass(frozen=True)
 class Run:
-    """What a run of a workflow ended with; `jobs` are those that ran, by name."""
+    """What a run of a workflow ended with.
+
+    Parameters
+    ----------
+    ended : mapping
+        Jobs that ran → seconds from the start of the run to their end.
+    """
 
     code: int
     log: str
+    ended: Mapping[str, float]
 
     @property
     def jobs(self) -> list[str]:
-        return list(dict.fromkeys(ENDED.findall(self.log)))
+        """Names of the jobs that ran."""
+        return list(self.ended)
+
+    @property
+    def live(self) -> float:
+        """Seconds from the push until the box had released the commit."""
+        return self.ended[DEPLOYMENT]
 
     def ran(self, step: str) -> bool:
         """Whether a step ran."""
@@ -125,7 +140,7 @@ class Runner:
             *[part for label in ("ubuntu-latest", "self-hosted", "slipway") for part in ("-P", f"{label}=-self-hosted")],
             *self._stand_ins(text),
         ]
-        lines = []
+        lines, ended, start = [], {}, time.monotonic()
         with subprocess.Popen(
             command,
             cwd=project.folder,
@@ -140,6 +155,8 @@ class Runner:
             try:
                 for line in process.stdout:
                     lines.append(line)
+                    if found := ENDED.match(line):
+                        ended[found["job"]] = time.monotonic() - start
                     if (found := STEP.match(line)) and f"- name: {found['step']}\n" in text:  # no step of a stand-in
                         begun(found["job"], found["step"])
             except BaseException:  # Ctrl-C
@@ -147,7 +164,7 @@ class Runner:
                 raise
             finally:
                 limit.cancel()
-        return Run(process.returncode, "".join(lines))
+        return Run(process.returncode, "".join(lines), ended)
 
     def _environ(self) -> dict[str, str]:
         (self.place / "config/act").mkdir(parents=True, exist_ok=True)
@@ -179,13 +196,18 @@ def _lines(values: Mapping[str, str]) -> str:
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
-def make_runner(place: Path, aws: Aws, registry: str, name: str, box: Box, tests: str) -> Runner:
+def make_runner(
+    place: Path, aws: Aws, registry: str, name: str, box: Box, tests: str = "", environment: Path | None = None
+) -> Runner:
     """A runner whose jobs reach the stand-ins of AWS, the local registry, and the box through ``sudo``.
 
     Parameters
     ----------
     tests : str
-        Which tests the job Continuous Integration runs; all take minutes, and were run before.
+        Which tests of Slipway the job Continuous Integration runs; all take minutes, and were run before.
+    environment : Path
+        The environment of a repository that `slipway new` made, with the Slipway of its locks. Without it the
+        repository is Slipway's own, and its jobs use the environment that runs this.
     """
     programs = place / "bin"
     programs.mkdir()
@@ -193,7 +215,8 @@ def make_runner(place: Path, aws: Aws, registry: str, name: str, box: Box, tests
     sudo.write_text(f'#!/bin/sh\nexec docker exec --interactive --user {box.runner} {box.name} sudo "$@"\n')
     sudo.chmod(0o755)
     install(programs)
-    venv = installed(place)
+    own = Path(sys.executable).parent.parent
+    venv = installed(place, environment or own)
     secrets = {name: value for name, value in aws.environ.items() if name.endswith(("KEY_ID", "ACCESS_KEY"))}
     variables = {
         "AWS_REGION": REGION,
@@ -203,8 +226,8 @@ def make_runner(place: Path, aws: Aws, registry: str, name: str, box: Box, tests
         "AWS_READ_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/read",
     }
     environ = {
-        "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PYTHONPATH": "src",
+        "PATH": os.pathsep.join([str(programs), str(venv / "bin"), str(own / "bin"), os.environ["PATH"]]),
+        "PYTHONPATH": "" if environment else "src",
         "AWS_ENDPOINT_URL": aws.url,
         "VENV": str(venv),
         "MYPY_CACHE_DIR": str(ROOT / ".mypy_cache"),  # each run lints a fresh checkout of nearly the same files
@@ -215,11 +238,11 @@ def make_runner(place: Path, aws: Aws, registry: str, name: str, box: Box, tests
     return Runner(place, secrets, variables, environ)
 
 
-def installed(place: Path) -> Path:
-    """A view of the environment that runs this, in which make finds everything installed, whatever the age of its files."""
-    own, view = Path(sys.executable).parent.parent, place / "venv"
+def installed(place: Path, environment: Path) -> Path:
+    """A view of an environment in which make finds everything installed, whatever the age of its files."""
+    view = place / "venv"
     view.mkdir()
-    for path in own.iterdir():
+    for path in environment.iterdir():
         if path.suffix != ".stamp":
             (view / path.name).symlink_to(path)
     for name in ("train", "dev", "lint"):

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from slipway.cli import slipway
 from slipway.problem import load_problem
 from slipway.sources.samples import SAMPLES
+from slipway.store.local import LocalStore
+from slipway.store.pointer import Pointer
 from slipway.table.cell import Reader
 from slipway.table.inference import features, read_target
 
@@ -325,6 +327,16 @@ def test_check_says_what_is_wrong_by_column(run):
         "new.csv: 614 rows, 7 findings",
     ):
         assert says in done.output, done.output
+
+
+def test_without_the_champion_s_bundle_check_compares_with_the_source_and_says_so(run):
+    """As on a runner: the pointer is in git, the bundle is not."""
+    run("sample", "loan", "loan.csv")
+    run("init", "loan.csv", "--target", "Loan_Status")
+    LocalStore(Path("artifacts")).point(Pointer("a" * 64, "loan"))
+    done = run("check")
+    assert done.exit_code == 0 and "0 findings against the schema of loan.csv" in done.output, done.output
+    assert "The bundle of champion aaaaaaaaaaaa is not here (slipway pull fetches it): the table was compared" in done.output
 
 
 def test_what_keeps_no_row_from_an_answer_is_reported_and_no_failure(run, monkeypatch):

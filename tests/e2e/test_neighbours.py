@@ -1,19 +1,18 @@
 """Three services on one box: whatever happens to one of them, the others answer."""
 
 import json
-import time
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from bundles import ROWS
-from images import push
 from rehearsal.box import PROGRAM, Box, make_box, neighbour
-from rehearsal.traffic import traffic
+from rehearsal.neighbours import copy_image, load, swap_and_go_back
 from swaps import request
 
 pytestmark = pytest.mark.docker
-RATE = 60
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +20,9 @@ def services(docker, registry, repository, releases) -> Iterator[list[Box]]:
     """Three services of one box, each with its own repository and its first release."""
     others = {name: f"{registry.host}/{name}" for name in ("churn", "fraud")}
     for images in others.values():
-        for number, digest in enumerate(releases[:2]):
-            docker("pull", "--quiet", f"{repository}@{digest}")  # the box of another test may have removed it
-            docker("tag", f"{repository}@{digest}", f"{images}:good-{number}")
-            push(docker, f"{images}:good-{number}")
-            docker("image", "rm", f"{images}:good-{number}")
+        for digest in releases[:2]:
+            key = request(digest, 1)["key"]
+            copy_image(docker, Path(os.environ["DOCKER_CONFIG"]), f"{repository}@{digest}", f"{images}:{key}")
     with make_box(docker, repository, (registry.host, "AWS", registry.password), others=others) as box:
         found = [box, *(neighbour(box, *each) for each in others.items())]
         for service in found:
@@ -33,25 +30,10 @@ def services(docker, registry, repository, releases) -> Iterator[list[Box]]:
         yield found
 
 
-def path(service: Box) -> str:
-    return "/predict" if service.service == "insurance" else f"/{service.service}/predict"
-
-
 def test_two_answer_while_the_third_is_swapped_and_goes_back(services, releases, capsys):
     insurance, churn, fraud = services
-    swaps, rollbacks = [], []
-    with (
-        traffic("127.0.0.1", insurance.port, ROWS[0], RATE, path(insurance)) as first,
-        traffic("127.0.0.1", churn.port, ROWS[0], RATE, path(churn)) as second,
-        traffic("127.0.0.1", fraud.port, ROWS[0], RATE, path(fraud)) as swapped,
-    ):
-        for number in range(2, 5):
-            start = time.monotonic()
-            fraud.release(request(releases[number % 2], number))
-            swaps.append(time.monotonic() - start)
-            start = time.monotonic()
-            fraud.rollback()
-            rollbacks.append(time.monotonic() - start)
+    with load(services, ROWS[0]) as (first, second, swapped):
+        swaps, rollbacks = swap_and_go_back(fraud, [request(releases[number % 2], number) for number in range(2, 5)])
     with capsys.disabled():
         sent = " + ".join(str(len(each.requests)) for each in (first, second, swapped))
         print(f"\nthree services: {sent} requests; swaps {max(swaps):.1f} s, rollbacks {max(rollbacks):.1f} s at most")
@@ -94,10 +76,7 @@ def test_a_crash_loop_a_full_quota_and_a_hunger_for_memory_are_one_s_own(docker,
     insurance, churn, fraud = services
     container = f"slipway-{fraud.live()}"
     inside = ("exec", container, "python", "-c")
-    with (
-        traffic("127.0.0.1", insurance.port, ROWS[0], RATE, path(insurance)) as first,
-        traffic("127.0.0.1", churn.port, ROWS[0], RATE, path(churn)) as second,
-    ):
+    with load([insurance, churn], ROWS[0]) as (first, second):
         full = docker(*inside, "open('/tmp/full', 'wb').write(bytes(300 << 20))", check=False)
         assert "No space left" in full.stderr or full.returncode == 137, full.stderr
         hungry = docker(*inside, "kept = [b'x' * (50 << 20) for _ in range(99)]", check=False)

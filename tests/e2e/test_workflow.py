@@ -1,76 +1,30 @@
-"""main.yaml and retrain.yaml themselves, run by act, from a push to a swapped container."""
+"""main.yaml and retrain.yaml themselves, run by act, from a push to a swapped container.
+
+They are played in a repository that ``slipway new`` made; a short set at the end plays those of this repository.
+"""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import Path
 
-import boto3
 import pytest
 
+import wheels
 from bundles import ROWS, make_bundle
 from images import BASE
 from rehearsal.aws import KEYS, PASSWORD, Aws, make_aws
-from rehearsal.box import ROOT, Box, make_box
-from rehearsal.project import Project, make_project, name_base, pin_base
-from rehearsal.registry import Registry, make_registry
+from rehearsal.box import ROOT
+from rehearsal.project import pin_base
 from rehearsal.traffic import traffic
-from rehearsal.workflow import Run, Runner, make_runner
 from servers import free_port
 from slipway.store.local import LocalStore
+from ways import NAME, Way, make_way
 
 pytestmark = pytest.mark.docker
-NAME = "insurance"
 TESTED = ["Tested Before", "Continuous Integration"]
 JOBS = [*TESTED, "Continuous Delivery", "Approval", "Continuous Deployment", "Release journal"]
-TESTS = "tests/store/test_pointer.py"
-
-
-@dataclass
-class Way:
-    """The way from a commit to the box."""
-
-    aws: Aws
-    registry: Registry
-    box: Box
-    project: Project
-    runner: Runner
-    number: int = 0
-
-    def slipway(self, *arguments: str) -> None:
-        environ = os.environ | self.aws.environ | {"SLIPWAY_REMOTE": self.aws.remote, "PYTHONPATH": "src"}
-        command = [sys.executable, "-m", "slipway", *arguments]
-        done = subprocess.run(command, cwd=self.project.folder, env=environ, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-
-    def model(self, change: float) -> str:
-        """Make another model the champion and keep its bundle in the remote store, not in git; its digest."""
-        store = LocalStore(self.project.folder / "artifacts")
-        bundle = make_bundle(store, "regression", weights=[[250.0 + change], [30.0], [23000.0], [1.0]])
-        self.slipway("push")
-        return bundle.digest
-
-    def push(self, **options) -> Run:
-        self.number += 1
-        return self.runner.run(self.project, self.number, **options)
-
-    def live(self) -> dict:
-        """What the box noted of the live release."""
-        return json.loads(self.box.run("cat", f"{self.box.state}/releases/{self.box.live()}.json").stdout)
-
-    def noted(self) -> list[dict]:
-        """What the remote journal says of this project's releases."""
-        bucket, _, prefix = self.aws.remote.removeprefix("s3://").partition("/")
-        content = client(self.aws).get_object(Bucket=bucket, Key=f"{prefix}/journal.jsonl")["Body"].read()
-        commits = self.project.git("rev-list", "--all").split()
-        return [each for each in map(json.loads, content.splitlines()) if each.get("commit") in commits]
-
-    def digest(self) -> str:
-        """Of the image that is live."""
-        return self.live()["digest"]
+TESTS = "tests/store/test_pointer.py"  # of this repository
 
 
 @pytest.fixture(scope="module")
@@ -79,20 +33,33 @@ def aws() -> Iterator[Aws]:
         yield aws
 
 
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory, site) -> Path:
+    """Where Slipway is installed from its wheel, as in a repository that vendors it."""
+    return wheels.environment(tmp_path_factory.mktemp("environment") / "venv", site)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory, site) -> Path:
+    """The repository that ``slipway new`` makes."""
+    return wheels.new(tmp_path_factory.mktemp("new") / NAME, site)
+
+
 @pytest.fixture
-def way(docker, box_image, aws, tmp_path) -> Iterator[Way]:
-    with make_registry(docker, PASSWORD, free_port()) as registry:
-        repository = f"{registry.host}/{NAME}"
-        with make_box(docker, repository, (registry.host, "AWS", registry.password)) as box:
-            project = make_project(tmp_path / "project")
-            (project.folder / "slipway.yaml").write_text("name: regression\nsource: table.csv\ntarget: charges\n")
-            name_base(project.folder, BASE)
-            place = tmp_path / "runner"
-            place.mkdir()
-            yield Way(aws, registry, box, project, make_runner(place, aws, registry.host, NAME, box, TESTS))
+def way(docker, box_image, aws, tmp_path, made, environment) -> Iterator[Way]:
+    """The way of a repository that ``slipway new`` made."""
+    with make_way(docker, aws, tmp_path, made, environment=environment) as way:
+        yield way
 
 
-def test_first_deployment_a_model_change_and_a_revert(docker, way):
+@pytest.fixture
+def our_way(docker, box_image, aws, tmp_path) -> Iterator[Way]:
+    """The way of this repository."""
+    with make_way(docker, aws, tmp_path, ROOT, tests=TESTS) as way:
+        yield way
+
+
+def test_first_deployment_a_model_change_and_a_revert(docker, way, capsys):
     """Nobody notices; the revert brings back the same image, without building or testing anything."""
     pin_base(docker, way.registry, way.project, way.runner.place / "docker")
     first = way.model(0)
@@ -101,6 +68,7 @@ def test_first_deployment_a_model_change_and_a_revert(docker, way):
     assert run.code == 0, run.log
     assert sorted(run.jobs) == sorted(JOBS)
     assert run.ran("Build") and run.ran("Push")
+    assert "1 passed, 0 failed, 2 skipped" in run.log  # the bundle is not in git
     assert "The tests run: there is no image of this commit yet" in run.log and "Noted as tested: " in run.log
     before = way.digest()
     with traffic("127.0.0.1", way.box.port, ROWS[0], 240) as found:
@@ -112,6 +80,8 @@ def test_first_deployment_a_model_change_and_a_revert(docker, way):
         way.project.git("revert", "--no-edit", "HEAD")
         run = way.push()
         assert run.code == 0, run.log
+    with capsys.disabled():
+        print(f"\nrevert: released on the box {run.live:.1f} s after its push")
     assert sorted(run.jobs) == sorted(set(JOBS) - {"Continuous Integration", "Continuous Delivery"})
     assert f"No tests run: {before} passed those of this commit before" in run.log
     assert way.digest() == before
@@ -159,16 +129,6 @@ def assert_no_secret(log: str) -> None:
         assert value not in log
 
 
-def client(aws: Aws):
-    return boto3.client(
-        "s3",
-        endpoint_url=aws.url,
-        region_name="eu-west-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-    )
-
-
 def test_a_pull_request_is_tested_and_told_what_changes_but_never_delivered(way):
     way.model(0)
     way.project.commit("The first model")
@@ -186,12 +146,12 @@ def test_a_pull_request_is_tested_and_told_what_changes_but_never_delivered(way)
 
 def test_a_failing_test_stops_everything(way):
     way.model(0)
-    (way.project.folder / TESTS).write_text("def test_that_fails():\n    assert not [1]\n")
+    (way.project.folder / "tests/test_broken.py").write_text("def test_that_fails():\n    assert not [1]\n")
     way.project.commit("A broken commit")
     run = way.push()
     assert run.code != 0
     assert run.jobs == TESTED
-    assert "0 passed, 1 failed" in run.log
+    assert "1 passed, 1 failed, 2 skipped" in run.log
     assert way.box.releases() == []
 
 
@@ -226,9 +186,9 @@ def test_a_bundle_that_nobody_pushed_stops_the_delivery_with_the_cure(way):
     assert way.box.releases() == []
 
 
-def test_retraining_proposes_the_pointer_alone_with_the_numbers(way, tmp_path):
-    """The shipped problem on a clean checkout, where its table is not."""
-    shutil.copy(ROOT / "slipway.yaml", way.project.folder)
+def test_retraining_proposes_the_pointer_alone_with_the_numbers(way, made, tmp_path):
+    """The problem of a new repository on a clean checkout, where its table is not."""
+    shutil.copy(made / "slipway.yaml", way.project.folder)
     commit = way.project.commit("A problem without a champion")
     way.runner.environ.update(SLIPWAY_CANDIDATES="linear", SLIPWAY_SEARCH_TRIALS="1")
     clone = way.project.clone(tmp_path / "clone")
@@ -239,13 +199,24 @@ def test_retraining_proposes_the_pointer_alone_with_the_numbers(way, tmp_path):
         way.project.git("diff", "--name-only", commit, "slipway/retrain") == "artifacts/champion.json\nartifacts/verdict.json"
     )
     digest = json.loads(way.project.git("show", "slipway/retrain:artifacts/champion.json"))["digest"]
-    assert f"/{digest}/manifest.json" in "".join(keys(way.aws))
+    assert f"/{digest}/manifest.json" in "".join(way.keys())
     [pull] = way.runner.github.pulls()
     assert (pull["head"], pull["base"], pull["title"]) == ("slipway/retrain", "main", f"Serve model {digest[:12]}")
     assert "held-out rows" in pull["body"] and "Golden predictions" in pull["body"]
     assert way.runner.github.calls()[-1] == "workflow run main.yaml --ref slipway/retrain"
 
 
-def keys(aws: Aws) -> list[str]:
-    bucket = aws.remote.removeprefix("s3://").partition("/")[0]
-    return [each["Key"] for each in client(aws).list_objects_v2(Bucket=bucket)["Contents"]]
+def test_this_repository_is_tested_and_released_and_then_not_tested_again(docker, our_way):
+    pin_base(docker, our_way.registry, our_way.project, our_way.runner.place / "docker")
+    our_way.model(0)
+    our_way.project.commit("The first model")
+    run = our_way.push()
+    assert run.code == 0, run.log
+    assert sorted(run.jobs) == sorted(JOBS) and run.ran("Lint code, workflows and Dockerfile")
+    live = our_way.digest()
+    our_way.project.git("commit", "--quiet", "--allow-empty", "--message", "Nothing that counts")
+    run = our_way.push()
+    assert run.code == 0, run.log
+    assert f"No tests run: {live} passed those of this commit before" in run.log
+    assert sorted(run.jobs) == sorted(set(JOBS) - {"Continuous Integration", "Continuous Delivery"})
+    assert (our_way.digest(), our_way.live()["run_number"]) == (live, 2)

@@ -356,6 +356,15 @@ def test_on_a_runner_they_say_what_is_not_there(clone):
     assert "the table is neither in git nor fetched" in runner.stdout
 
 
+def test_on_a_runner_that_has_the_table_it_is_tested_without_the_bundle(clone):
+    shutil.rmtree(clone / "artifacts/bundles")
+    done = make_test(clone, GITHUB_ACTIONS="true")
+    assert done.returncode == 0 and "1 passed, 2 skipped" in done.stdout, done.stdout
+    table = clone / "data/table.csv"
+    table.write_text(table.read_text().replace("bmi", "age", 1))  # a column name twice
+    assert "1 failed, 2 skipped" in make_test(clone, GITHUB_ACTIONS="true").stdout
+
+
 def test_without_a_champion_they_say_what_to_do(clone):
     (clone / "artifacts/champion.json").unlink()
     assert "run make up, and commit artifacts/champion.json" in make_test(clone, "-k", "answers", GITHUB_ACTIONS="true").stdout

@@ -56,6 +56,26 @@ def test_a_thin_repository_has_no_source_of_slipway():
         assert "\n\n\n\n" not in text and not re.search("<%|%>", text), name
 
 
+def test_a_thin_repository_has_the_rights_the_order_and_the_limits_of_this_one():
+    """What act cannot play: tests/test_workflows.py asserts it on the files of this repository."""
+    ours, theirs = workflows(OURS), workflows(THEIRS)
+    for name, workflow in theirs.items():
+        jobs = {job: body for job, body in ours[name].pop("jobs").items() if job != "end-to-end"}
+        assert {job: rules(body) for job, body in workflow.pop("jobs").items()} == {job: rules(jobs[job]) for job in jobs}
+        assert workflow == ours[name]
+
+
+def rules(job: dict) -> dict:
+    """A job without what it runs; of its steps only the actions."""
+    steps = job.get("steps", [])
+    assert not [step["run"] for step in steps if "${{" in step.get("run", "")]
+    assert all(step["with"]["persist-credentials"] is False for step in steps if "checkout@" in step.get("uses", ""))
+    used = {step["uses"] for step in steps if "uses" in step and "upload-artifact" not in step["uses"]}
+    needs = [each for each in job["needs"] if each != "end-to-end"] if isinstance(job.get("needs"), list) else job.get("needs")
+    kept = {key: value for key, value in job.items() if key not in ("steps", "strategy", "env")}
+    return kept | {"needs": needs, "uses": job.get("uses", used)}
+
+
 def test_slipway_is_installed_before_it_is_called():
     """In each job of a thin repository: from the lock of the commit that is checked out, by its hash."""
     for name, workflow in workflows(THEIRS).items():

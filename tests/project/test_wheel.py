@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from project.conftest import install, python
 from slipway import __version__
 from slipway.errors import ProjectError
 from slipway.project.distribution import origin
 from slipway.project.wheel import repacked
+from wheels import install, python
 
 REPACK = "from slipway.project.wheel import repacked; import sys; w = repacked(); open(w.name, 'wb').write(w.content)"
 NAME = f"slipway_ml-{__version__}-py3-none-any.whl"

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from slipway.problem import Problem
+    from slipway.store.pointer import Pointer
 
 
 @click.command()
 @click.argument("table", required=False)
 @options.problem
 def command(table: str | None, path: str | None) -> None:
-    """Compare TABLE with the champion's schema, column by column (before the first champion: with the source's).
+    """Compare TABLE with the champion's schema, column by column (if its bundle is not here: with the source's).
 
     Without TABLE it is the problem's source, fetched first if it is not there. TABLE is a CSV or Parquet file, a quoted glob
     of them, or s3://bucket/key with a glob in its key. Exit code 4 means that rows cannot be answered as they are. Columns
@@ -50,7 +51,7 @@ def command(table: str | None, path: str | None) -> None:
     tested = open_source(problem) if table is None else open_location(table, Path())
     store = open_store(problem.folder)
     pointer = store.pointer()
-    if pointer:
+    if pointer and pointer.digest in store.digests():
         schema, by = schema_of(store.bundle(pointer.digest)), f"champion {pointer.digest[:12]}"
     else:
         by = source
@@ -64,12 +65,19 @@ def command(table: str | None, path: str | None) -> None:
     rows = "1 row" if len(frame) == 1 else f"{len(frame):,} rows"
     findings = "1 finding" if len(found) == 1 else f"{len(found)} findings"
     click.echo(f"{table or source}: {rows}, {findings} against the schema of {by}")
-    if pointer is None:
+    if by == source:
         click.echo(
-            f"There is no champion yet: the table was compared with the source, {by}. From the same table nothing can differ."
+            f"{_absent(pointer)}: the table was compared with the source, {by}. From the same table nothing can differ."
         )
     if any(finding.rejects for finding in found):
         sys.exit(TableError.exit_code)
+
+
+def _absent(pointer: "Pointer | None") -> str:
+    """Why there is no champion's schema to compare with."""
+    if pointer is None:
+        return "There is no champion yet"
+    return f"The bundle of champion {pointer.digest[:12]} is not here (slipway pull fetches it)"
 
 
 def _reviewed(frame: "pd.DataFrame", problem: "Problem", names: "Sequence[str]") -> list[str]:

@@ -199,8 +199,9 @@ def train_two(project: Project, aws: Aws, environment: Path | None) -> list[str]
     store = LocalStore(project.folder / "artifacts")
     for candidate in ("linear", "boosting"):
         slipway("train", SLIPWAY_CANDIDATES=candidate, **QUICK_TRAINING)
+        digests = [entry["digest"] for entry in store.journal.entries() if entry["event"] == "verdict"]
+        store.promote(store.bundle(digests[-1]), "promote", "The rehearsal")  # what is pushed is the champion
         slipway("push")
-    digests = [entry["digest"] for entry in store.journal.entries() if entry["event"] == "verdict"]
     (project.folder / "artifacts/champion.json").unlink()
     return digests
 

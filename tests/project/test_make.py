@@ -43,4 +43,4 @@ def test_without_a_clone_it_says_what_it_needs(folder, arguments):
 
 def test_help_lists_every_target_for_people(folder):
     listed = [line.split()[1] for line in make(folder, "help").stdout.splitlines()]
-    assert listed == ["help", "install", "up", "test", "diff", "rehearse", "clean"]
+    assert listed == ["help", "install", "up", "test", "diff", "audit", "rehearse", "clean"]

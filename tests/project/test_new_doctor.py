@@ -39,7 +39,7 @@ def test_nothing_is_wrong_and_what_is_missing_has_a_cure(doctor):
     assert found["champion"] == ("missing", "no champion yet", "slipway train")
     assert "slipway sample insurance data/insurance.csv" in found["source"][1]
     missing = {what for what, each in found.items() if each[0] == "missing"} - {"bundle"}  # it comes with the champion
-    assert missing == {"champion", "AWS", "AWS_REGION", "AWS_ECR_LOGIN_URI", "ECR_REPOSITORY_NAME", "remote"}
+    assert missing == {"champion", "AWS", "AWS_REGION", "AWS_ECR_LOGIN_URI", "ECR_REPOSITORY_NAME", "remote", "origin"}
     assert all(found[what][2] for what in missing)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import sys
 
 import pytest
@@ -110,13 +111,77 @@ def test_without_holes_it_says_so(folder, osv):
         (200, {"results": 3}),
         (200, {"results": []}),
         (200, {"results": [{"vulns": [{}]}, {}, {}, {}]}),
-        (200, {"results": [{"vulns": [{"id": "unknown"}]}, {}, {}, {}]}),
+        (200, {"results": [{"vulns": [{"id": 7}]}, {}, {}, {}]}),
+        (200, b"[" * 200_000),
     ],
 )
 def test_an_answer_that_cannot_be_read_is_no_clean_bill(osv, status, document):
     osv.pages["/querybatch"] = status, document
     with pytest.raises(Unanswered, match=re.escape(osv.url)):
         advisories(PINS, osv.url)
+
+
+@pytest.mark.parametrize(
+    "status, document",
+    [(404, {}), (200, b"<html>"), (200, b"[" * 200_000), (200, {"id": 7}), (200, record("idna", "PYSEC-2099-1", fixed=(7,)))],
+)
+def test_a_hole_whose_record_cannot_be_read_is_told_all_the_same(folder, osv, status, document):
+    osv.pages["/vulns/PYSEC-2099-1"] = status, document
+    assert advisories(PINS, osv.url)[0] == [Advisory(("PYSEC-2099-1",), ())]
+    with pytest.raises(ReleaseError, match="known holes in what serves:\nwerkzeug"):
+        audit(folder, (), osv.url)
+
+
+def test_a_record_may_name_code_that_is_in_no_package(osv):
+    document = record("idna", "PYSEC-2099-1", fixed=("99.0",))
+    document["affected"].insert(0, {"ranges": []})
+    osv.pages["/vulns/PYSEC-2099-1"] = 200, document
+    assert advisories(PINS, osv.url)[0] == [Advisory(("PYSEC-2099-1",), ("99.0",))]
+
+
+def test_an_answer_of_several_pages_is_read_to_its_end(osv):
+    class Paged(dict):
+        def get(self, path, default):
+            token = json.loads(osv.sent[path])["queries"][0].get("page_token") if path == "/querybatch" else None
+            return super().get(token or path, default)
+
+    first = {"results": [{"next_page_token": "second"}, {}, {}, {}]}
+    last = {"results": [{"vulns": [{"id": "PYSEC-2099-1"}]}]}
+    osv.pages = Paged(osv.pages | {"/querybatch": (200, first), "second": (200, last)})
+    assert advisories(PINS, osv.url) == [[Advisory(("PYSEC-2099-1",), ("99.0",))], [], [], []]
+    [query] = json.loads(osv.sent["/querybatch"])["queries"]
+    assert query == {"package": {"ecosystem": "PyPI", "name": "idna"}, "version": "3.20", "page_token": "second"}
+
+
+def test_a_database_that_takes_too_long_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("slipway.release.image.advisories.DEADLINE", 0.1, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Unanswered, match="not done within 0.1 seconds"):
+        advisories(PINS, f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+
+def test_an_answer_larger_than_any_real_one_is_not_read(osv, monkeypatch):
+    monkeypatch.setattr("slipway.release.image.advisories.LARGEST", 20, raising=False)
+    with pytest.raises(Unanswered, match="cannot be read"):
+        advisories(PINS, osv.url)
+
+
+def test_what_the_database_calls_a_hole_stays_on_its_line(folder, osv):
+    tell(osv, [["a\n::error::b"], [], [], []], [])
+    assert str(holes(folder, (), osv.url)[0]).startswith(r"idna 3.20: 'a\n::error::b', no version")
+
+
+def test_libraries_with_extras_and_spaces_are_asked_about(folder, osv):
+    (folder / "requirements.txt").write_text("urllib3[socks]==1.26.0\nrequests == 2.0.0 \\\n    --hash=sha256:0\n")
+    tell(osv, [[], [], [], [], [], []], [])
+    audit(folder, (), osv.url)
+    asked = [(each["package"]["name"], each["version"]) for each in json.loads(osv.sent["/querybatch"])["queries"]]
+    assert {("urllib3", "1.26.0"), ("requests", "2.0.0")} <= set(asked)
+
+
+def test_a_folder_without_locks_has_no_clean_bill(tmp_path, osv):
+    tell(osv, [], [])
+    with pytest.raises(ReleaseError, match="no lock was found"):
+        audit(tmp_path, (), osv.url)
 
 
 @pytest.fixture

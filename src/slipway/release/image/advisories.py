@@ -2,15 +2,22 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from http.client import HTTPException
+from threading import Thread
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 from slipway.errors import ReleaseError
 
 SERVICE = "https://api.osv.dev/v1"
-SECONDS = 10
+SECONDS = 10  # for one step of an answer
+DEADLINE = 60  # seconds for all answers together
+LARGEST = 20_000_000  # bytes of one answer
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 class Unanswered(ReleaseError):
@@ -40,40 +47,95 @@ def advisories(pins: Sequence[tuple[str, str]], service: str) -> list[list[Advis
     Unanswered
         If the database does not answer, or not as documented.
     """
-    queries = [{"package": {"ecosystem": "PyPI", "name": name}, "version": version} for name, version in pins]
+    answer: Future[list[list[Advisory]]] = Future()
+    Thread(target=_settle, args=(answer, pins, service), daemon=True).start()  # a timeout of urlopen is one of each read
     try:
-        results = _ask(f"{service}/querybatch", json.dumps({"queries": queries}).encode())["results"]
-        found = [[each["id"] for each in result.get("vulns", ())] for result in results]
-        return [_of(name, ids, service) for (name, _), ids in zip(pins, found, strict=True)]
+        return answer.result(DEADLINE)
+    except TimeoutError as error:
+        raise Unanswered(f"{service} was not done within {DEADLINE} seconds") from error
+
+
+def _settle(answer: "Future[list[list[Advisory]]]", pins: Sequence[tuple[str, str]], service: str) -> None:
+    try:
+        answer.set_result(_known(pins, service))
+    except BaseException as error:
+        answer.set_exception(error)
+
+
+def _known(pins: Sequence[tuple[str, str]], service: str) -> list[list[Advisory]]:
+    try:
+        return [_of(name, ids, service) for (name, _), ids in zip(pins, _ids(pins, service), strict=True)]
     except (OSError, HTTPException) as error:
         raise Unanswered(f"{service} cannot be reached ({error})") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         raise Unanswered(f"the answer of {service} cannot be read ({type(error).__name__})") from error
+
+
+def _ids(pins: Sequence[tuple[str, str]], service: str) -> list[list[str]]:
+    """The ids for each package, from all pages of the answer."""
+    found: list[list[str]] = [[] for _ in pins]
+    todo = {
+        number: {"package": {"ecosystem": "PyPI", "name": name}, "version": version}
+        for number, (name, version) in enumerate(pins)
+    }
+    while todo:
+        results = _ask(f"{service}/querybatch", json.dumps({"queries": list(todo.values())}).encode())["results"]
+        following = {}
+        for (number, query), result in zip(todo.items(), results, strict=True):
+            found[number] += [_text(each["id"]) for each in result.get("vulns", ())]
+            if token := result.get("next_page_token"):
+                following[number] = query | {"page_token": token}
+        todo = following
+    return found
 
 
 def _of(name: str, ids: Sequence[str], service: str) -> list[Advisory]:
     """Without those that were withdrawn; each vulnerability once, however many databases have it."""
     found: list[Advisory] = []
     for each in ids:
-        record = _ask(f"{service}/vulns/{each}")
-        names = (record["id"], *record.get("aliases", ()))
-        if "withdrawn" not in record and not any(set(names) & set(other.ids) for other in found):
-            found.append(Advisory(names, _fixed(name, record)))
+        advisory = _read(name, each, service)
+        if advisory and not any(set(advisory.ids) & set(other.ids) for other in found):
+            found.append(advisory)
     return found
+
+
+def _read(name: str, vulnerability: str, service: str) -> Advisory | None:
+    """None if it was withdrawn; its id alone if its record cannot be read."""
+    try:
+        record = _ask(f"{service}/vulns/{quote(vulnerability, safe='')}")
+        if "withdrawn" in record:
+            return None
+        return Advisory(tuple(map(_text, (record["id"], *record.get("aliases", ())))), _fixed(name, record))
+    except (HTTPError, *UNREADABLE):
+        return Advisory((vulnerability,), ())
 
 
 def _fixed(name: str, record: Mapping[str, Any]) -> tuple[str, ...]:
     events = [
         event
         for affected in record.get("affected", ())
-        if affected["package"]["ecosystem"] == "PyPI" and affected["package"]["name"] == name
+        if affected.get("package", {}).get("ecosystem") == "PyPI" and affected["package"]["name"] == name
         for versions in affected.get("ranges", ())
         if versions["type"] == "ECOSYSTEM"
         for event in versions["events"]
     ]
-    return tuple(dict.fromkeys(event["fixed"] for event in events if "fixed" in event))
+    return tuple(dict.fromkeys(_text(event["fixed"]) for event in events if "fixed" in event))
+
+
+def _text(value: Any) -> str:
+    """On one line, whatever the database sent: it is written to a log that reads lines as commands."""
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} is no text")
+    return value if value.isprintable() else ascii(value)
 
 
 def _ask(address: str, body: bytes | None = None) -> Any:
-    with urlopen(Request(address, body, {"Content-Type": "application/json"}), timeout=SECONDS) as answer:
-        return json.loads(answer.read())
+    try:
+        with urlopen(Request(address, body, {"Content-Type": "application/json"}), timeout=SECONDS) as answer:
+            content = answer.read(LARGEST + 1)
+    except HTTPError as error:
+        error.close()
+        raise
+    if len(content) > LARGEST:
+        raise ValueError(f"more than {LARGEST} bytes")
+    return json.loads(content)

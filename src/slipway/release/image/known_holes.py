@@ -21,7 +21,7 @@ CURE = (
     "Update the lock (make lock here, slipway upgrade in a repository that slipway new made) and push. "
     "Does a hole not concern the service? Add its id to ACCEPTED in the Makefile, with the reason"
 )
-PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
+PIN = re.compile(r"^([A-Za-z0-9._-]+) *(?:\[[^]\n]*\])? *== *([^\s;\\]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Hole:
 def holes(folder: Path, accepted: Collection[str], service: str) -> list[Hole]:
     """The holes in the locks of `folder`, without those that are accepted by one of their ids; those of serving first."""
     locks = {lock: _pins(folder / lock) for lock in REACH if (folder / lock).exists()}
+    if not locks:
+        raise ReleaseError(f"{folder.resolve()}: no lock was found", "Run make audit at the top of the repository")
     pins = sorted(set().union(*locks.values()))
     found = [
         Hole(name, version, hole.ids[0], ", ".join(hole.fixed), _reach((name, version), locks))
@@ -58,7 +60,7 @@ def audit(folder: Path, accepted: Collection[str], service: str) -> list[str]:
     Raises
     ------
     ReleaseError
-        If a hole reaches serving.
+        If a hole reaches serving, or there is no lock.
     Unanswered
         If the database of vulnerabilities cannot be asked.
     """

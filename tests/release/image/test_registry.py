@@ -45,8 +45,9 @@ def test_any_other_answer_is_an_error_and_never_taken_for_absence(registry, envi
         find_image(registry.host, "insurance", "key", environ)
 
 
-def test_an_answer_without_a_digest_is_an_error(registry, environ):
-    registry.images["key"] = ""
+@pytest.mark.parametrize("sent", ["", "latest", "sha256:abc", DIGEST + "0", DIGEST.upper()])
+def test_an_answer_without_a_digest_is_an_error(registry, environ, sent):
+    registry.images["key"] = sent
     with pytest.raises(ReleaseError, match="no digest"):
         find_image(registry.host, "insurance", "key", environ)
 
@@ -85,7 +86,7 @@ def test_one_more_tag_names_the_same_image_without_a_pull(registry, environ):
 def test_a_tag_that_another_run_put_first_is_as_good_and_another_image_s_is_refused(registry, environ):
     """Tags never change; ECR refuses even the same image under the same tag."""
     add_tag(registry.host, "insurance", DIGEST, "key", environ)
-    registry.images["other"] = DIGEST.replace("a", "b")
+    registry.images["other"] = "sha256:" + "b" * 64
     with pytest.raises(ReleaseError, match="insurance:other failed with status 400"):
         add_tag(registry.host, "insurance", DIGEST, "other", environ)
 

@@ -130,6 +130,8 @@ def test_without_a_digest_of_the_base_every_commit_is_tested(repository, registr
         (f"FROM {PINNED}\nCOPY --from=ghcr.io/astral-sh/uv:0.9 /uv /bin/", ["ghcr.io/astral-sh/uv:0.9"]),
         (f"FROM {PINNED}\nRUN --mount=type=bind,from=busybox,target=/b true", ["busybox"]),
         (f"FROM {PINNED}\n# FROM python:3.11\n# COPY --from=busybox", []),
+        ("FROM python AS python\nFROM python", ["python"]),
+        (f"FROM {PINNED}\nCOPY --from=busybox /b /b\nFROM {PINNED} AS busybox", ["busybox"]),
         ("FROM python@sha256:abc", ["python@sha256:abc"]),
     ],
 )

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 from collections.abc import Mapping
 from email.message import Message
 from http.client import HTTPException
@@ -20,6 +21,7 @@ MANIFESTS = (
 )
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 SECONDS = 30
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def find_image(registry: str, name: str, tag: str, environ: Mapping[str, str] = os.environ) -> str | None:
@@ -74,8 +76,8 @@ def _manifest(
         if error.code == 404:
             return None
         raise _refused(registry, name, reference, error) from error
-    digest = headers.get("Docker-Content-Digest")
-    if not digest:
+    digest = headers.get("Docker-Content-Digest", "")
+    if not DIGEST.fullmatch(digest):
         raise ReleaseError(f"{registry}: sent no digest for {name}:{reference}")
     return digest, headers.get("Content-Type", ""), content
 

@@ -89,8 +89,13 @@ def note_passed(repository: Path, registry: str, name: str) -> str:
 def unpinned_images(repository: Path, commit: str = "HEAD") -> list[str]:
     """Images that the Dockerfile of a commit builds on, or copies from, without naming their digest."""
     text = git(repository, "show", f"{commit}:Dockerfile")
-    stages = {found["stage"].lower() for found in FROM.finditer(text) if found["stage"]} | {"scratch"}
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    named = [found["image"] for found in FROM.finditer(text)] + COPIED.findall("\n".join(lines))
-    others = [image for image in named if image.lower() not in stages and not image.isdigit()]
+    stages, others = {"scratch"}, []
+    for line in text.splitlines():
+        if line.lstrip().startswith("#"):
+            continue
+        built = FROM.match(line)
+        named = ([built["image"]] if built else []) + COPIED.findall(line)
+        others += [image for image in named if image.lower() not in stages and not image.isdigit()]
+        if built and built["stage"]:
+            stages.add(built["stage"].lower())  # for the lines below it: its own image may have the same name
     return [image for image in dict.fromkeys(others) if not PINNED.fullmatch(image)]

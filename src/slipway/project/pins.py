@@ -35,7 +35,7 @@ Pins = Mapping[str, Pin]
 def read_pins(text: str) -> dict[str, Pin]:
     """The requirements of a lock in their order, by name, with the marker if there is one; Slipway's under `SLIPWAY`."""
     found = {}
-    for logical in LOGICAL.finditer(text):
+    for logical in LOGICAL.finditer(text.replace("\r\n", "\n")):
         lines = logical["lines"].rstrip()
         above = logical["above"] if logical.start() else ""  # the comment at the top is the file's own
         pin, vendored = PIN.match(lines), VENDORED.match(lines)

@@ -1,0 +1,27 @@
+"""slipway upgrade in repositories that are not as it left them: what a person has there stays, or nothing is done."""
+
+import json
+from pathlib import Path
+
+LOCK = "requirements-train.txt"
+HASH = f"--hash=sha256:{64 * '0'}"
+
+
+def outdate(folder: Path) -> None:
+    """Let the record say that flask was older, as was the lock."""
+    path = folder / ".slipway.json"
+    record = json.loads(path.read_text())
+    new = record["pins"][LOCK]["flask"]
+    record["pins"][LOCK]["flask"] = "3.1.0"
+    path.write_text(json.dumps(record))
+    lock = folder / LOCK
+    lock.write_bytes(lock.read_bytes().replace(f"flask=={new} ".encode(), b"flask==3.1.0 "))
+
+
+def test_a_lock_with_windows_line_ends_keeps_the_hashes_of_own_libraries(folder, run):
+    outdate(folder)
+    lock = folder / LOCK
+    lock.write_text(f"{lock.read_text()}mine==1.0 \\\n    {HASH}\n")
+    lock.write_bytes(lock.read_bytes().replace(b"\n", b"\r\n"))
+    assert run("upgrade", "--yes").code == 0
+    assert f"mine==1.0 \\\n    {HASH}\n" in lock.read_text()

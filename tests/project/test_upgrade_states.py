@@ -25,3 +25,12 @@ def test_a_lock_with_windows_line_ends_keeps_the_hashes_of_own_libraries(folder,
     lock.write_bytes(lock.read_bytes().replace(b"\n", b"\r\n"))
     assert run("upgrade", "--yes").code == 0
     assert f"mine==1.0 \\\n    {HASH}\n" in lock.read_text()
+
+
+def test_conflict_markers_in_a_lock_are_named(folder, run):
+    lock = folder / LOCK
+    lock.write_text(f"<<<<<<< HEAD\nmine==1.0 {HASH}\n=======\nmine==2.0 {HASH}\n>>>>>>> other\n{lock.read_text()}")
+    before = lock.read_bytes()
+    result = run("upgrade", "--yes")
+    assert result.code == 8 and f"{LOCK}: has conflict markers. Resolve them first" in result.err
+    assert lock.read_bytes() == before

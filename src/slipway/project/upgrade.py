@@ -82,7 +82,7 @@ def plan(folder: Path, before: Generated, made: Repository) -> Plan:
     kept: list[str] = []
     edited: list[str] = []
     for path in sorted({*made.files, *before.files}):
-        yours = _text(folder / path)
+        yours = _resolved(folder, path)
         if path in made.files and yours not in (made.files[path].text, before.text(path)):
             edited.append(path)
         change = _file(path, yours, before, made)
@@ -91,7 +91,7 @@ def plan(folder: Path, before: Generated, made: Repository) -> Plan:
         elif change:
             kept.append(change)
     for path, new in made.locks.items():
-        old = _text(folder / path)
+        old = _resolved(folder, path)
         pins = read_pins(old or "")
         if {name: pin.version for name, pin in pins.items()} != before.pins.get(path):
             edited.append(path)
@@ -119,8 +119,6 @@ def _wheels(folder: Path, made: Repository) -> Iterator[Change]:
 
 def _file(path: str, yours: str | None, before: Generated, made: Repository) -> Change | str | None:
     """What happens to a file from a template, or why it stays; None when there is nothing to say."""
-    if yours and any(line.startswith(MARKER) for line in yours.splitlines()):
-        raise ProjectError(f"{path}: has conflict markers", "Resolve them first, then run slipway upgrade again")
     base, file = before.text(path), made.files.get(path)
     new = file.text if file else None
     if new in (yours, base):
@@ -174,6 +172,14 @@ def apply(folder: Path, planned: Plan) -> None:
             except OSError as error:
                 raise unwritable(folder / change.path, error, ProjectError) from error
     put_file(folder / FILE, planned.record.to_bytes())
+
+
+def _resolved(folder: Path, path: str) -> str | None:
+    """The text of a file without conflict markers; None if there is no such file."""
+    text = _text(folder / path)
+    if text and any(line.startswith(MARKER) for line in text.splitlines()):
+        raise ProjectError(f"{path}: has conflict markers", "Resolve them first, then run slipway upgrade again")
+    return text
 
 
 def _text(path: Path) -> str | None:

@@ -34,3 +34,11 @@ def test_conflict_markers_in_a_lock_are_named(folder, run):
     result = run("upgrade", "--yes")
     assert result.code == 8 and f"{LOCK}: has conflict markers. Resolve them first" in result.err
     assert lock.read_bytes() == before
+
+
+def test_a_lock_that_was_removed_stays_removed(folder, run):
+    (folder / LOCK).unlink()
+    result = run("upgrade", "--yes")
+    assert result.code == 0 and f"kept: {LOCK}: you removed it; it stays removed" in result.out
+    assert f"edited or removed here: {LOCK}" in result.out
+    assert not (folder / LOCK).exists()

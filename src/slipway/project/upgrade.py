@@ -92,6 +92,10 @@ def plan(folder: Path, before: Generated, made: Repository) -> Plan:
             kept.append(change)
     for path, new in made.locks.items():
         old = _resolved(folder, path)
+        if old is None and path in before.pins:
+            edited.append(path)
+            kept.append(f"{path}: you removed it; it stays removed")
+            continue
         pins = read_pins(old or "")
         if {name: pin.version for name, pin in pins.items()} != before.pins.get(path):
             edited.append(path)

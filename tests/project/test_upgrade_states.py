@@ -3,6 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from slipway.project.generated import packed
+
 LOCK = "requirements-train.txt"
 HASH = f"--hash=sha256:{64 * '0'}"
 
@@ -42,3 +46,22 @@ def test_a_lock_that_was_removed_stays_removed(folder, run):
     assert result.code == 0 and f"kept: {LOCK}: you removed it; it stays removed" in result.out
     assert f"edited or removed here: {LOCK}" in result.out
     assert not (folder / LOCK).exists()
+
+
+@pytest.mark.parametrize("path", ["../victim.txt", "src/../../victim.txt", "{absolute}", "..\\victim.txt", "C:\\victim.txt"])
+def test_a_record_that_leads_out_of_the_repository_is_refused(folder, run, path):
+    victim = folder.parent / "victim.txt"
+    victim.write_text("theirs\n")
+    file = folder / ".slipway.json"
+    generated = json.loads(file.read_text())
+    generated["files"][path.format(absolute=victim)] = packed("theirs\n")
+    file.write_text(json.dumps(generated))
+    result = run("upgrade", "--yes")
+    assert result.code == 8 and "leads out of the repository. Restore it from git" in result.err
+    assert victim.exists()
+
+
+def test_a_deeply_nested_record_is_refused(folder, run):
+    (folder / ".slipway.json").write_text('{"x":' + "[" * 100_000)
+    result = run("upgrade", "--yes")
+    assert result.code == 8 and "Restore it from git" in result.err

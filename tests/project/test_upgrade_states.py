@@ -65,3 +65,13 @@ def test_a_deeply_nested_record_is_refused(folder, run):
     (folder / ".slipway.json").write_text('{"x":' + "[" * 100_000)
     result = run("upgrade", "--yes")
     assert result.code == 8 and "Restore it from git" in result.err
+
+
+def test_a_comment_in_latin_1_above_an_own_library_survives(folder, run):
+    outdate(folder)
+    lock = folder / LOCK
+    own = b"# f\xfcr mich\nmine==1.0 " + HASH.encode() + b"\n"
+    lock.write_bytes(lock.read_bytes() + own)
+    result = run("upgrade", "--yes")
+    assert result.code == 0, result.err
+    assert own in lock.read_bytes()

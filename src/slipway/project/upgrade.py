@@ -102,7 +102,7 @@ def plan(folder: Path, before: Generated, made: Repository) -> Plan:
         merged = merge_pins(before.pins.get(path, {}), pins, new)
         if merged.pins != pins:
             text = lock_text(lock_title(path), merged.pins, made.origin.line)
-            changes.append(Change(path, "new" if old is None else "changed", _bytes(old), text.encode(), merged.changes))
+            changes.append(Change(path, "new" if old is None else "changed", _bytes(old), _encoded(text), merged.changes))
         kept += [f"{path}: {says}" for says in merged.kept]
     return Plan(tuple(changes), tuple(kept), tuple(edited), made.record())
 

@@ -75,3 +75,12 @@ def test_a_comment_in_latin_1_above_an_own_library_survives(folder, run):
     result = run("upgrade", "--yes")
     assert result.code == 0, result.err
     assert own in lock.read_bytes()
+
+
+def test_a_comment_at_the_end_of_a_lock_survives(folder, run):
+    outdate(folder)
+    lock = folder / LOCK
+    lock.write_text(f"{lock.read_text()}\n# not yet: other==2\n")
+    assert run("upgrade", "--yes").code == 0
+    assert lock.read_text().endswith("\n# not yet: other==2\n")
+    assert "Nothing to change" in run("upgrade").out

@@ -10,7 +10,7 @@ from slipway.errors import ProjectError
 from slipway.project.creation import put_file
 from slipway.project.distribution import VENDOR
 from slipway.project.generated import FILE, Generated
-from slipway.project.pins import SLIPWAY, lock_text, merge_pins, read_pins
+from slipway.project.pins import SLIPWAY, closing, lock_text, merge_pins, read_pins
 from slipway.project.rendering import File
 from slipway.project.repository import Repository, lock_title
 from slipway.store.atomic import unwritable
@@ -101,7 +101,7 @@ def plan(folder: Path, before: Generated, made: Repository) -> Plan:
             edited.append(path)
         merged = merge_pins(before.pins.get(path, {}), pins, new)
         if merged.pins != pins:
-            text = lock_text(lock_title(path), merged.pins, made.origin.line)
+            text = lock_text(lock_title(path), merged.pins, made.origin.line, closing(old or ""))
             changes.append(Change(path, "new" if old is None else "changed", _bytes(old), _encoded(text), merged.changes))
         kept += [f"{path}: {says}" for says in merged.kept]
     return Plan(tuple(changes), tuple(kept), tuple(edited), made.record())

@@ -84,3 +84,12 @@ def test_a_comment_at_the_end_of_a_lock_survives(folder, run):
     assert run("upgrade", "--yes").code == 0
     assert lock.read_text().endswith("\n# not yet: other==2\n")
     assert "Nothing to change" in run("upgrade").out
+
+
+def test_a_wheel_that_no_lock_names_is_removed(folder, run):
+    """A crash between the new locks and the removal leaves it."""
+    [wheel] = (folder / "vendor").iterdir()
+    (folder / "vendor/slipway_ml-0.0.9-py3-none-any.whl").write_bytes(b"old")
+    (folder / "vendor/mine-1.0-py3-none-any.whl").write_bytes(b"mine")
+    assert run("upgrade", "--yes").code == 0
+    assert sorted(path.name for path in (folder / "vendor").iterdir()) == ["mine-1.0-py3-none-any.whl", wheel.name]

@@ -10,7 +10,7 @@ from slipway.errors import ProjectError
 from slipway.project.creation import put_file
 from slipway.project.distribution import VENDOR
 from slipway.project.generated import FILE, Generated
-from slipway.project.pins import SLIPWAY, closing, lock_text, merge_pins, read_pins
+from slipway.project.pins import closing, lock_text, merge_pins, read_pins
 from slipway.project.rendering import File
 from slipway.project.repository import Repository, lock_title
 from slipway.store.atomic import unwritable
@@ -108,17 +108,15 @@ def plan(folder: Path, before: Generated, made: Repository) -> Plan:
 
 
 def _wheels(folder: Path, made: Repository) -> Iterator[Change]:
-    """The wheel to add, and the one that the locks name until now."""
+    """The wheel to add, and those that no lock will name."""
     for path, content in made.wheels.items():
         old = (folder / path).read_bytes() if (folder / path).is_file() else None
         if old != content:
             yield Change(path, "new" if old is None else "changed", old, content, ("the wheel of this Slipway",))
-    for lock in made.locks:
-        pin = read_pins(_text(folder / lock) or "").get(SLIPWAY)
-        path = pin.lines.splitlines()[-1].split()[0].removeprefix("./") if pin else ""
-        if path.startswith(f"{VENDOR}/") and path not in made.wheels and (folder / path).is_file():
+    for wheel in sorted((folder / VENDOR).glob("slipway_ml-*.whl")):
+        path = f"{VENDOR}/{wheel.name}"
+        if path not in made.wheels:
             yield Change(path, "removed", b"", None)
-            return
 
 
 def _file(path: str, yours: str | None, before: Generated, made: Repository) -> Change | str | None:

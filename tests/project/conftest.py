@@ -1,6 +1,7 @@
 """Repositories that `slipway new` makes without a wheel, which takes seconds to build."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -22,3 +23,12 @@ def new(tmp_path, monkeypatch, run, wheel) -> Callable[..., Result]:
     """Call ``slipway new`` in an empty folder, without a terminal."""
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: run("new", *arguments)
+
+
+@pytest.fixture
+def folder(new, tmp_path, monkeypatch) -> Path:
+    """A new repository, which is the current folder."""
+    made = tmp_path / "mine"
+    assert new("mine").code == 0
+    monkeypatch.chdir(made)
+    return made

@@ -15,15 +15,6 @@ OLD = "0.0.9"
 
 
 @pytest.fixture
-def folder(new, tmp_path, monkeypatch) -> Path:
-    """A new repository, which is the current folder."""
-    made = tmp_path / "mine"
-    assert new("mine").code == 0
-    monkeypatch.chdir(made)
-    return made
-
-
-@pytest.fixture
 def next_version(monkeypatch):
     """This version with other templates, by the names of the files."""
 

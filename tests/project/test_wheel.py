@@ -17,7 +17,7 @@ import pytest
 from slipway import __version__
 from slipway.errors import ProjectError
 from slipway.project.distribution import origin
-from slipway.project.wheel import repacked
+from slipway.project.wheel import Wheel, repacked
 from wheels import install, python
 
 REPACK = "from slipway.project.wheel import repacked; import sys; w = repacked(); open(w.name, 'wb').write(w.content)"
@@ -123,12 +123,31 @@ def test_a_repository_can_take_it_from_an_index(index, built, site, tmp_path):
     assert __version__ in python(tmp_path, "-m", "slipway", "--version", PYTHONPATH=str(tmp_path / "found"))
 
 
-def test_another_wheel_of_this_name_on_the_index_is_refused(index, built, monkeypatch):
+def changed(content: bytes) -> bytes:
+    return content + b"# mine\n"
+
+
+@pytest.mark.parametrize(
+    "file, change, more",
+    [
+        ("slipway/errors.py", changed, ()),
+        ("entry_points.txt", changed, ()),
+        ("slipway/errors.py", lambda content: None, ()),
+        ("RECORD", lambda content: None, ()),
+        ("", changed, ("other.pth",)),
+        ("", changed, (f"slipway_ml-{__version__}.data/scripts/ls",)),
+    ],
+)
+def test_another_wheel_of_this_name_on_the_index_is_refused(index, built, monkeypatch, file, change, more):
+    """Whatever its RECORD says: each file counts as it is."""
     with zipfile.ZipFile(built) as theirs, zipfile.ZipFile(index / built.name, "w") as other:
         for name in theirs.namelist():
-            content = theirs.read(name)
-            other.writestr(name, content.replace(b"slipway/errors.py,sha256=", b"slipway/errors.py,sha256=x"))
-    monkeypatch.setattr("slipway.project.distribution._installed_hashes", lambda: {"slipway/errors.py": "sha256=y"})
+            content = change(theirs.read(name)) if file and name.endswith(file) else theirs.read(name)
+            if content is not None:
+                other.writestr(name, content)
+        for name in more:
+            other.writestr(name, "import os\n")
+    monkeypatch.setattr("slipway.project.distribution.repacked", lambda: Wheel(built.name, built.read_bytes()))
     with pytest.raises(ProjectError, match="the index has another slipway-ml"):
         origin(vendored=False)
 

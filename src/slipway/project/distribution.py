@@ -1,14 +1,13 @@
 """Where a repository gets Slipway from: a wheel in its vendor/, or the package index that pip uses."""
 
-import csv
 import io
 import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from slipway import __version__
@@ -58,7 +57,7 @@ def _indexed() -> str:
             )
         [wheel] = Path(folder).iterdir()
         content = wheel.read_bytes()
-    if _hashes(content) != _installed_hashes():
+    if not _runs_here(content):
         raise ProjectError(
             f"the index has another {SLIPWAY} {__version__} than the one that runs here",
             f"Install that one: pip install --force-reinstall --no-deps {SLIPWAY}=={__version__}. Or omit --index",
@@ -66,20 +65,18 @@ def _indexed() -> str:
     return sha256(content).hexdigest()
 
 
-def _hashes(wheel: bytes) -> dict[str, str]:
-    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
-        [record] = [name for name in archive.namelist() if name.endswith(".dist-info/RECORD")]
-        return _package(archive.read(record).decode())
-
-
-def _installed_hashes() -> dict[str, str]:
+def _runs_here(wheel: bytes) -> bool:
+    """Whether a wheel has the files that are installed here, and no others."""
     try:
-        return _package(distribution(SLIPWAY).read_text("RECORD") or "")
-    except PackageNotFoundError:
-        return {}
+        return _members(wheel) == _members(repacked().content)
+    except (ProjectError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError):  # the last: encrypted, or packed otherwise
+        return False
 
 
-def _package(record: str) -> dict[str, str]:
-    """The hashes of the package's files in a RECORD."""
-    rows = csv.reader(io.StringIO(record))
-    return {row[0]: row[1] for row in rows if row[0].startswith("slipway/") and row[1] and not row[0].endswith(".pyc")}
+def _members(wheel: bytes) -> list[tuple[str, str]]:
+    """The name and hash of each file; of RECORD, whose order is the builder's, the name alone."""
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        return sorted(
+            (info.filename, "" if info.filename.endswith(".dist-info/RECORD") else sha256(archive.read(info)).hexdigest())
+            for info in archive.infolist()
+        )

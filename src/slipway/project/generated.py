@@ -3,7 +3,7 @@
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import msgspec
 
@@ -62,12 +62,17 @@ def read_generated(folder: Path) -> Generated:
     """The record of the repository in `folder`; ProjectError if there is none, or it cannot be read."""
     path = folder / FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Generated)
+        generated = msgspec.json.decode(path.read_bytes(), type=Generated)
     except FileNotFoundError as error:
         raise ProjectError(
             f"{path}: there is no such file", "Run this at the top of a repository that slipway new made"
         ) from error
     except OSError as error:
         raise ProjectError(f"{path}: cannot be read ({error.strerror})") from error
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ProjectError(f"{path}: {error}", RESTORE) from error
+    for name in generated.files:
+        pure = PureWindowsPath(name)  # which separates at both slashes
+        if pure.anchor or ".." in pure.parts:
+            raise ProjectError(f"{path}: {name} leads out of the repository", RESTORE)
+    return generated

@@ -35,7 +35,7 @@ Pins = Mapping[str, Pin]
 def read_pins(text: str) -> dict[str, Pin]:
     """The requirements of a lock in their order, by name, with the marker if there is one; Slipway's under `SLIPWAY`."""
     found = {}
-    for logical in LOGICAL.finditer(text):
+    for logical in LOGICAL.finditer(text.replace("\r\n", "\n")):
         lines = logical["lines"].rstrip()
         above = logical["above"] if logical.start() else ""  # the comment at the top is the file's own
         pin, vendored = PIN.match(lines), VENDORED.match(lines)
@@ -49,10 +49,17 @@ def read_pins(text: str) -> dict[str, Pin]:
     return found
 
 
-def lock_text(title: str, pins: Pins, slipway: str) -> str:
-    """A lock with a comment at its top and Slipway's own line at its end."""
+def closing(text: str) -> str:
+    """The comments below the last requirement of a lock, without those of a compiler, which are indented."""
+    text = text.replace("\r\n", "\n")
+    last = max((logical.end() for logical in LOGICAL.finditer(text)), default=len(text))
+    return "".join(f"{line}\n" for line in text[last:].split("\n") if line.startswith("#"))
+
+
+def lock_text(title: str, pins: Pins, slipway: str, end: str = "") -> str:
+    """A lock with a comment at its top, and at its end Slipway's own line and the comments that were there."""
     others = [pins[name].lines for name in sorted(pins) if name != SLIPWAY]
-    return "\n".join([title, *others, slipway, ""])
+    return "\n".join([title, *others, slipway, end])
 
 
 def packaged(name: str) -> str:

@@ -10,7 +10,7 @@ from slipway.errors import ProjectError
 from slipway.project.creation import put_file
 from slipway.project.distribution import VENDOR
 from slipway.project.generated import FILE, Generated
-from slipway.project.pins import SLIPWAY, lock_text, merge_pins, read_pins
+from slipway.project.pins import closing, lock_text, merge_pins, read_pins
 from slipway.project.rendering import File
 from slipway.project.repository import Repository, lock_title
 from slipway.store.atomic import unwritable
@@ -82,7 +82,7 @@ def plan(folder: Path, before: Generated, made: Repository) -> Plan:
     kept: list[str] = []
     edited: list[str] = []
     for path in sorted({*made.files, *before.files}):
-        yours = _text(folder / path)
+        yours = _resolved(folder, path)
         if path in made.files and yours not in (made.files[path].text, before.text(path)):
             edited.append(path)
         change = _file(path, yours, before, made)
@@ -91,36 +91,36 @@ def plan(folder: Path, before: Generated, made: Repository) -> Plan:
         elif change:
             kept.append(change)
     for path, new in made.locks.items():
-        old = _text(folder / path)
+        old = _resolved(folder, path)
+        if old is None and path in before.pins:
+            edited.append(path)
+            kept.append(f"{path}: you removed it; it stays removed")
+            continue
         pins = read_pins(old or "")
         if {name: pin.version for name, pin in pins.items()} != before.pins.get(path):
             edited.append(path)
         merged = merge_pins(before.pins.get(path, {}), pins, new)
         if merged.pins != pins:
-            text = lock_text(lock_title(path), merged.pins, made.origin.line)
-            changes.append(Change(path, "new" if old is None else "changed", _bytes(old), text.encode(), merged.changes))
+            text = lock_text(lock_title(path), merged.pins, made.origin.line, closing(old or ""))
+            changes.append(Change(path, "new" if old is None else "changed", _bytes(old), _encoded(text), merged.changes))
         kept += [f"{path}: {says}" for says in merged.kept]
     return Plan(tuple(changes), tuple(kept), tuple(edited), made.record())
 
 
 def _wheels(folder: Path, made: Repository) -> Iterator[Change]:
-    """The wheel to add, and the one that the locks name until now."""
+    """The wheel to add, and those that no lock will name."""
     for path, content in made.wheels.items():
         old = (folder / path).read_bytes() if (folder / path).is_file() else None
         if old != content:
             yield Change(path, "new" if old is None else "changed", old, content, ("the wheel of this Slipway",))
-    for lock in made.locks:
-        pin = read_pins(_text(folder / lock) or "").get(SLIPWAY)
-        path = pin.lines.splitlines()[-1].split()[0].removeprefix("./") if pin else ""
-        if path.startswith(f"{VENDOR}/") and path not in made.wheels and (folder / path).is_file():
+    for wheel in sorted((folder / VENDOR).glob("slipway_ml-*.whl")):
+        path = f"{VENDOR}/{wheel.name}"
+        if path not in made.wheels:
             yield Change(path, "removed", b"", None)
-            return
 
 
 def _file(path: str, yours: str | None, before: Generated, made: Repository) -> Change | str | None:
     """What happens to a file from a template, or why it stays; None when there is nothing to say."""
-    if yours and any(line.startswith(MARKER) for line in yours.splitlines()):
-        raise ProjectError(f"{path}: has conflict markers", "Resolve them first, then run slipway upgrade again")
     base, file = before.text(path), made.files.get(path)
     new = file.text if file else None
     if new in (yours, base):
@@ -174,6 +174,14 @@ def apply(folder: Path, planned: Plan) -> None:
             except OSError as error:
                 raise unwritable(folder / change.path, error, ProjectError) from error
     put_file(folder / FILE, planned.record.to_bytes())
+
+
+def _resolved(folder: Path, path: str) -> str | None:
+    """The text of a file without conflict markers; None if there is no such file."""
+    text = _text(folder / path)
+    if text and any(line.startswith(MARKER) for line in text.splitlines()):
+        raise ProjectError(f"{path}: has conflict markers", "Resolve them first, then run slipway upgrade again")
+    return text
 
 
 def _text(path: Path) -> str | None:

@@ -116,3 +116,23 @@ def test_neighbours_with_the_same_repository_are_not_drained_by_a_third(churn, w
     _, said = call("--service", "fraud")
     assert stopped() == []
     assert "warning: other is not drained: churn has the same repository" in said
+
+
+@pytest.mark.parametrize("free, memory, says", [(10, 1_700, "broken 512"), (0, 64_000, "the disk has 0.0 GB free")])
+def test_a_neighbour_with_broken_settings_takes_memory_and_disk(churn, write, call, monkeypatch, free, memory, says):
+    write("broken", "r.example/broken", "memory =\n")
+    monkeypatch.setattr(program, "memory_of", lambda: memory)
+    monkeypatch.setattr(program.os, "statvfs", lambda path: SimpleNamespace(f_frsize=10**9, f_bavail=free))
+    code, said = call("--service", "churn")
+    assert Docker.changes == []
+    assert code == ReleaseError.exit_code
+    assert says in said
+
+
+def test_the_status_of_the_others_is_shown_beside_a_broken_one(churn, write, call):
+    write("broken", "r.example/broken", "memory =\n")
+    code, said = call("status")
+    assert code == ReleaseError.exit_code
+    assert f"live        {LIVE}" in said
+    assert "service     broken\nResult: FAILED: " in said
+    assert "memory      2048 MiB" in said

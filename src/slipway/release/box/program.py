@@ -33,6 +33,7 @@ from slipway.release.box.services import (
     allowed,
     caller,
     installed,
+    limits,
     memory_needed,
     memory_of,
     only,
@@ -112,7 +113,7 @@ def _change(box: Box, others: Sequence[Box], command: str | None, log: Log) -> N
     try:
         configuration = read_configuration(box.configuration)
         if command is None:
-            result = _release(box, configuration, _configurations(others, log), log)
+            result = _release(box, configuration, others, log)
         elif command == "keys":
             result = rotate(box, sys.stdin.buffer.read(MOST_KEYS + 1))
         else:
@@ -129,18 +130,18 @@ def _change(box: Box, others: Sequence[Box], command: str | None, log: Log) -> N
     _tell(configuration, box.service, log, True, result)
 
 
-def _release(box: Box, configuration: Configuration, neighbours: Mapping[str, Configuration], log: Log) -> str:
+def _release(box: Box, configuration: Configuration, others: Sequence[Box], log: Log) -> str:
     """Make the request live, if it fits on the box; a neighbour that shares its repository with another is not drained."""
+    neighbours = _configurations(others, log)
     all = {**neighbours, box.service: configuration}
     require_own_repository(box.service, all)
-    require_room(box.service, all, memory_of())
+    require_room(box.service, limits(others, all), memory_of())
     clear = {name: each for name, each in neighbours.items() if name not in sharing(all)}
     for name in neighbours.keys() - clear:
         log.say(f"warning: {name} is not drained: {sharing(all)[name]} has the same repository")
     swap, asked = make_swap(box, log, clear), _request()
-    if neighbours:
-        images = partial(swap.execution.engine.images, configuration.repository)
-        require_disk(os.statvfs(box.shared), lambda: asked.digest in images())
+    if others:
+        require_disk(os.statvfs(box.shared), lambda: asked.digest in swap.execution.engine.images(configuration.repository))
     return swap.deploy(asked)
 
 
@@ -167,14 +168,27 @@ def _configurations(boxes: Sequence[Box], log: Log) -> dict[str, Configuration]:
 
 
 def _status(boxes: Sequence[Box], log: Log) -> str:
-    parts = [status_lines(make_swap(each, log)) for each in boxes]
+    """A broken service does not affect what is shown of the others, but the exit code."""
+    parts, known, failed = [], {}, False
+    for each in boxes:
+        try:
+            swap = make_swap(each, log)
+            known[each.service] = swap.execution.configuration
+            parts.append(status_lines(swap))
+        except (SlipwayError, OSError) as error:
+            parts.append([f"service     {each.service}", f"Result: FAILED: {error}"])
+            failed = True
     if len(boxes) > 1:
-        all = _configurations(boxes, log)
+        all = limits(boxes, known)
         needed = max(memory_needed(name, all) for name in all)
         parts.append([f"memory      {needed} MiB at the limits of all releases and one swap, of {memory_of()} MiB"])
     room = os.statvfs(boxes[0].shared)
     parts[-1].append(f"disk        {room.f_bavail * room.f_frsize / 1e9:.1f} GB free")
-    return "\n\n".join("\n".join(lines) for lines in parts)
+    text = "\n\n".join("\n".join(lines) for lines in parts)
+    if failed:
+        log.say(text)
+        sys.exit(ReleaseError.exit_code)
+    return text
 
 
 def status_lines(swap: Swap) -> list[str]:
@@ -226,8 +240,7 @@ LISTS = {"status": _status, "history": _history, "services": _services}
 
 def _drain(boxes: Sequence[Box], found: Sequence[Box], log: Log) -> None:
     """Stop what has drained, service by service; a broken one does not affect the others, but the exit code."""
-    left, failed = [], False
-    all = _configurations(found, log)
+    left, failed, all = [], False, _configurations(found, log)
     for each in boxes:
         try:
             require_own_repository(each.service, all)

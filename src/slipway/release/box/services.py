@@ -102,6 +102,11 @@ def require_room(service: str, all: Mapping[str, Configuration], available: int)
         )
 
 
+def limits(boxes: Sequence[Box], known: Mapping[str, Configuration]) -> dict[str, Configuration]:
+    """Settings by service, for the sum of memory: those that cannot be read count with the default."""
+    return {each.service: Configuration(repository="") for each in boxes} | dict(known)
+
+
 def memory_needed(service: str, all: Mapping[str, Configuration]) -> int:
     """MiB that all releases need at their limits while `service` is being swapped."""
     return sum(each.mebibytes for each in all.values()) + (1 + all[service].draining) * all[service].mebibytes

@@ -25,6 +25,11 @@ def test_services_are_the_folders_with_settings(tmp_path):
     assert installed(tmp_path / "elsewhere") == []
 
 
+def test_names_are_those_that_the_bootstrap_makes():
+    bootstrap = Path(services.__file__).parents[1] / "ec2/bootstrap"
+    assert f"[[ $service =~ ^{services.NAME.pattern}$ ]]" in bootstrap.read_text()
+
+
 @pytest.mark.parametrize(
     "named, user, expected",
     [

@@ -29,7 +29,19 @@ from slipway.release.box.history import History
 from slipway.release.box.lock import Busy, cancel, exclusive
 from slipway.release.box.request import MOST_BYTES, Request, read_request
 from slipway.release.box.rotation import api_key, rotate
-from slipway.release.box.services import allowed, caller, installed, memory_needed, memory_of, only, places, require_room
+from slipway.release.box.services import (
+    allowed,
+    caller,
+    installed,
+    limits,
+    memory_needed,
+    memory_of,
+    only,
+    places,
+    require_own_repository,
+    require_room,
+    sharing,
+)
 from slipway.release.box.state import Box
 from slipway.release.box.swap import Swap
 from slipway.release.box.watch import RESTART, Watch, findings
@@ -83,10 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if asked.command == "watch":
             return _watch(boxes, log)
         if asked.command == "drain":
-            return _drain(boxes, log)
-        if asked.dry_run:
-            return log.say(make_swap(only(boxes), log).plan(_request()))
+            return _drain(boxes, found, log)
         box = only(boxes)
+        if asked.dry_run:
+            require_own_repository(box.service, _configurations(found, log))
+            return log.say(make_swap(box, log).plan(_request()))
     except (SlipwayError, OSError) as error:
         log.say(f"Result: FAILED: {error}")
         sys.exit(error.exit_code if isinstance(error, SlipwayError) else 1)
@@ -100,16 +113,12 @@ def _change(box: Box, others: Sequence[Box], command: str | None, log: Log) -> N
     try:
         configuration = read_configuration(box.configuration)
         if command is None:
-            neighbours = _configurations(others, log)
-            require_room(box.service, neighbours | {box.service: configuration}, memory_of())
-            swap, asked = make_swap(box, log, neighbours), _request()
-            if neighbours:
-                images = partial(swap.execution.engine.images, configuration.repository)
-                require_disk(os.statvfs(box.shared), lambda: asked.digest in images())
-            result = swap.deploy(asked)
+            result = _release(box, configuration, others, log)
         elif command == "keys":
             result = rotate(box, sys.stdin.buffer.read(MOST_KEYS + 1))
         else:
+            if command == "rollback":
+                require_own_repository(box.service, _configurations(others, log) | {box.service: configuration})
             swap = make_swap(box, log)
             result = {"rollback": swap.rollback, "restart-count": swap.restart_count}[command]()
     except (SlipwayError, OSError) as error:
@@ -119,6 +128,21 @@ def _change(box: Box, others: Sequence[Box], command: str | None, log: Log) -> N
         sys.exit(error.exit_code if isinstance(error, SlipwayError) else 1)
     log.say(f"Result: {result} ({time.monotonic() - start:.2f} s)")
     _tell(configuration, box.service, log, True, result)
+
+
+def _release(box: Box, configuration: Configuration, others: Sequence[Box], log: Log) -> str:
+    """Make the request live, if it fits on the box; a neighbour that shares its repository with another is not drained."""
+    neighbours = _configurations(others, log)
+    all = {**neighbours, box.service: configuration}
+    require_own_repository(box.service, all)
+    require_room(box.service, limits(others, all), memory_of())
+    clear = {name: each for name, each in neighbours.items() if name not in sharing(all)}
+    for name in neighbours.keys() - clear:
+        log.say(f"warning: {name} is not drained: {sharing(all)[name]} has the same repository")
+    swap, asked = make_swap(box, log, clear), _request()
+    if others:
+        require_disk(os.statvfs(box.shared), lambda: asked.digest in swap.execution.engine.images(configuration.repository))
+    return swap.deploy(asked)
 
 
 def make_swap(box: Box, log: Log, others: Mapping[str, Configuration] | None = None) -> Swap:
@@ -144,14 +168,27 @@ def _configurations(boxes: Sequence[Box], log: Log) -> dict[str, Configuration]:
 
 
 def _status(boxes: Sequence[Box], log: Log) -> str:
-    parts = [status_lines(make_swap(each, log)) for each in boxes]
+    """A broken service does not affect what is shown of the others, but the exit code."""
+    parts, known, failed = [], {}, False
+    for each in boxes:
+        try:
+            swap = make_swap(each, log)
+            known[each.service] = swap.execution.configuration
+            parts.append(status_lines(swap))
+        except (SlipwayError, OSError) as error:
+            parts.append([f"service     {each.service}", f"Result: FAILED: {error}"])
+            failed = True
     if len(boxes) > 1:
-        all = _configurations(boxes, log)
+        all = limits(boxes, known)
         needed = max(memory_needed(name, all) for name in all)
         parts.append([f"memory      {needed} MiB at the limits of all releases and one swap, of {memory_of()} MiB"])
     room = os.statvfs(boxes[0].shared)
     parts[-1].append(f"disk        {room.f_bavail * room.f_frsize / 1e9:.1f} GB free")
-    return "\n\n".join("\n".join(lines) for lines in parts)
+    text = "\n\n".join("\n".join(lines) for lines in parts)
+    if failed:
+        log.say(text)
+        sys.exit(ReleaseError.exit_code)
+    return text
 
 
 def status_lines(swap: Swap) -> list[str]:
@@ -201,11 +238,12 @@ def _services(boxes: Sequence[Box], log: Log) -> str:
 LISTS = {"status": _status, "history": _history, "services": _services}
 
 
-def _drain(boxes: Sequence[Box], log: Log) -> None:
+def _drain(boxes: Sequence[Box], found: Sequence[Box], log: Log) -> None:
     """Stop what has drained, service by service; a broken one does not affect the others, but the exit code."""
-    left, failed = [], False
+    left, failed, all = [], False, _configurations(found, log)
     for each in boxes:
         try:
+            require_own_repository(each.service, all)
             left += make_swap(each, log).drain()
         except Busy:
             return log.say("Result: another run is in progress, which does the same")
@@ -224,7 +262,10 @@ def _watch(boxes: Sequence[Box], log: Log) -> None:
     found = findings(os.statvfs(shared), RESTART.exists(), partial(usage, boxes))
     for line in found.values():
         log.say(line)
-    webhooks = {each.webhook: (name, each) for name, each in _configurations(boxes, log).items()}
+    all = _configurations(boxes, log)
+    for name, other in sharing(all).items():
+        log.say(f"warning: {name} cannot be released or drained: {other} has the same repository")
+    webhooks = {each.webhook: (name, each) for name, each in all.items()}
     Watch(shared / "watch.json", partial(_tell_all, webhooks.values(), log)).look(found)
     sys.exit(bool(found))
 

@@ -12,11 +12,13 @@ from slipway.release.box.state import SERVICES, SETTINGS, Box
 RUNNER = "runner-"  # the user of a service's Actions runner is this and the service's name
 SYSTEM = 700  # MiB for the system, Docker, nginx and runners with a job, estimated
 MEMORY = Path("/proc/meminfo")
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,23}[a-z0-9])?")  # as the bootstrap makes them
 
 
 def installed(root: Path = Path("/")) -> list[Box]:
-    """All services, by name."""
-    return [Box(path.parent.name, root) for path in sorted((root / SERVICES).glob(f"*/{SETTINGS}"))]
+    """All services, by name: a link, or a folder with another name such as ``churn.bak``, is none."""
+    folders = [path.parent for path in sorted((root / SERVICES).glob(f"*/{SETTINGS}"))]
+    return [Box(each.name, root) for each in folders if NAME.fullmatch(each.name) and not each.is_symlink()]
 
 
 def caller(environ: Mapping[str, str]) -> str:
@@ -100,6 +102,11 @@ def require_room(service: str, all: Mapping[str, Configuration], available: int)
         )
 
 
+def limits(boxes: Sequence[Box], known: Mapping[str, Configuration]) -> dict[str, Configuration]:
+    """Settings by service, for the sum of memory: those that cannot be read count with the default."""
+    return {each.service: Configuration(repository="") for each in boxes} | dict(known)
+
+
 def memory_needed(service: str, all: Mapping[str, Configuration]) -> int:
     """MiB that all releases need at their limits while `service` is being swapped."""
     return sum(each.mebibytes for each in all.values()) + (1 + all[service].draining) * all[service].mebibytes
@@ -129,6 +136,26 @@ def places(all: Mapping[str, Configuration]) -> list[str]:
         " ".join((name, *(value or "-" for value in (each.host, each.prefix, each.email)), each.repository))
         for name, each in all.items()
     ]
+
+
+def sharing(all: Mapping[str, Configuration]) -> dict[str, str]:
+    """For every service whose repository another one has too, that other one."""
+    return {
+        name: other for name, own in all.items() for other in all if other != name and all[other].repository == own.repository
+    }
+
+
+def require_own_repository(service: str, all: Mapping[str, Configuration]) -> None:
+    """A service finds its releases by their repository, and would stop those of another that has the same.
+
+    Raises
+    ------
+    ReleaseError
+        With the name of the other.
+    """
+    if other := sharing(all).get(service):
+        cure = f"Change release.toml of one of them, or move the folder of the wrong one out of /{SERVICES}"
+        raise ReleaseError(f"{service} and {other} have the same repository, so nothing was started or stopped", cure)
 
 
 def _listed(found: Sequence[Box]) -> str:

@@ -227,6 +227,22 @@ def test_a_table_in_the_folder_stays_where_it_is(new, tmp_path, table, monkeypat
     assert "data/patients.csv" in added(folder)
 
 
+@pytest.mark.parametrize("name", ["patients.csv", "our patients.csv", "raw/patients.csv"])
+def test_a_table_in_the_folder_is_not_committed_unless_told(new, tmp_path, table, monkeypatch, name):
+    folder = tmp_path / "clinic"
+    (folder / name).parent.mkdir(parents=True)
+    table.rename(folder / name)
+    monkeypatch.chdir(folder)
+    assert new(".", "--table", name, "--target", "charges").code == 0
+    assert not {path for path in added(folder) if "patients" in path}
+
+
+@pytest.mark.parametrize("name", ["yes", "null", "2024-01-01", "1_000"])
+def test_a_name_that_yaml_would_read_as_something_else_stays_a_name(new, tmp_path, name):
+    assert new(name).code == 0
+    assert load_problem(tmp_path / name / "slipway.yaml", environ={}).name == name
+
+
 def test_files_that_are_there_are_not_changed_without_being_told(new, tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()

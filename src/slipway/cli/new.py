@@ -78,7 +78,11 @@ def command(
         own.require_small()
     typed = folder.resolve().name
     answers = Answers(
-        name=problem_name(typed), data=own.source if own and committed else "", vendored=not index, heroku=heroku
+        name=problem_name(typed),
+        data=own.source if own and committed else "",
+        private=own.outside if own and not committed else "",
+        vendored=not index,
+        heroku=heroku,
     )
     text, say = _described(folder, table, target or "", answers, own, fetch)
     made = repository(answers, slipway)

@@ -16,6 +16,8 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         Of the repository, and of the problem.
     data : str
         The table that is committed, such as ``data/churn.csv``; empty if none is.
+    private : str
+        The table that is in the folder, outside data/, and not committed; empty if there is none.
     vendored : bool
         Whether the wheel of Slipway is in vendor/.
     heroku : bool
@@ -26,6 +28,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     name: str
     data: str = ""
+    private: str = ""
     vendored: bool = True
     heroku: bool = False
     source: bool = False

@@ -1,6 +1,7 @@
 """The table of a new repository: files of this machine are copied into its data/."""
 
 import filecmp
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,11 @@ class OwnTable:
 
     source: str
     copies: Mapping[Path, Path]
+
+    @property
+    def outside(self) -> str:
+        """What .gitignore says of files that data/ does not cover; empty if it covers them. Its patterns are those of glob."""
+        return "" if self.source.startswith(f"{FOLDER}/") else re.sub(r"([\\ ])", r"\\\1", self.source)
 
     @property
     def size(self) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from slipway import __version__
@@ -65,8 +66,10 @@ def render(name: str, answers: Answers) -> str:
     template = TEMPLATES.get_template(f"{name.removeprefix('.')}.jinja")
     return template.render(
         name=answers.name,
+        named=yaml.safe_dump({"name": answers.name}).strip(),  # quoted where YAML would read it as another value
         package=answers.package,
         data=answers.data,
+        private=answers.private,
         vendored=answers.vendored,
         heroku=answers.heroku,
         source=answers.source,

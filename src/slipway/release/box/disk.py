@@ -1,4 +1,4 @@
-"""The disk that all services of a box share: what a release must leave free, and whose files use how much."""
+"""The disk that all services of a box share: what must be free before a pull, and whose files use how much."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -8,7 +8,7 @@ from slipway.errors import ReleaseError
 from slipway.release.box.services import RUNNER
 from slipway.release.box.state import Box
 
-LEAST = 1_000_000_000  # bytes that a pull leaves to the others: for nginx's files, logs and the state of releases
+LEAST = 1_000_000_000  # bytes free before a pull: for the image, and nginx's files, logs and the state of releases
 BLOCK = 512  # bytes that st_blocks counts in, stat(2)
 
 
@@ -30,7 +30,7 @@ def require_disk(disk: os.statvfs_result, pulled: Callable[[], bool]) -> None:
     free = disk.f_bavail * disk.f_frsize
     if free < LEAST and not pulled():
         raise ReleaseError(
-            f"the disk has {free / 1e9:.1f} GB free, and a new image must leave {LEAST / 1e9:.0f} GB to the other services",
+            f"the disk has {free / 1e9:.1f} GB free, and a new image is pulled from {LEAST / 1e9:.0f} GB on",
             "Free disk space: sudo slipway-release watch shows whose files use most of it, docs/ec2.md what to remove",
         )
 

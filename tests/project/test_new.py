@@ -131,7 +131,7 @@ def test_a_table_is_copied_and_described(new, tmp_path, table):
 def added(folder: Path) -> set[str]:
     """What git would commit."""
     subprocess.run(["git", "add", "--all"], cwd=folder, check=True)
-    return set(subprocess.check_output(["git", "ls-files"], cwd=folder, text=True).split())
+    return set(subprocess.check_output(["git", "ls-files", "-z"], cwd=folder, text=True).split("\0")) - {""}
 
 
 def vendor(folder: Path) -> set[str]:
@@ -235,6 +235,25 @@ def test_a_table_in_the_folder_is_not_committed_unless_told(new, tmp_path, table
     monkeypatch.chdir(folder)
     assert new(".", "--table", name, "--target", "charges").code == 0
     assert not {path for path in added(folder) if "patients" in path}
+
+
+@pytest.mark.parametrize(
+    "name", ["data/2026/our patients.csv", "data/a/b/patients.csv", "raw/2026/patients.csv", "back\\slash.csv"]
+)
+def test_a_table_in_any_folder_is_committed_when_told(new, tmp_path, table, monkeypatch, name):
+    folder = tmp_path / "clinic"
+    (folder / name).parent.mkdir(parents=True)
+    (folder / "data/other.csv").parent.mkdir(exist_ok=True)
+    (folder / "data/other.csv").touch()
+    table.rename(folder / name)
+    monkeypatch.chdir(folder)
+    assert new(".", "--table", name, "--target", "charges", "--commit-data").code == 0
+    assert {path for path in added(folder) if path.endswith(".csv")} == {name}
+
+
+def test_a_package_never_hides_a_library(new, tmp_path):
+    assert new("numpy").code == 0
+    assert (tmp_path / "numpy/src/model_numpy").is_dir()
 
 
 @pytest.mark.parametrize("name", ["yes", "null", "2024-01-01", "1_000"])

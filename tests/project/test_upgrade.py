@@ -239,6 +239,12 @@ def test_without_a_sound_record_nothing_is_done(folder, run, content, says):
     assert result.code == 8 and re.search(says, result.err), result.err
 
 
+@pytest.mark.parametrize("suffix", ["rc1", ".dev3"])
+def test_a_pre_release_is_followed_by_its_final_version(folder, run, suffix):
+    (folder / ".slipway.json").write_text(json.dumps(record(folder) | {"version": f"{__version__}{suffix}"}))
+    assert run("upgrade", "--yes").code == 0
+
+
 def test_a_newer_repository_is_not_taken_back(folder, run):
     generated = record(folder)
     (folder / ".slipway.json").write_text(json.dumps(generated | {"version": "99.0"}))

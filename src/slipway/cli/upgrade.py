@@ -67,7 +67,8 @@ def command(yes: bool, index: bool | None) -> None:
 
 
 def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version))
+    """Without what marks a pre-release: its final version may follow."""
+    return tuple(int(part) for part in re.findall(r"\d+", re.split("[a-z]", version)[0]))
 
 
 def _shown(planned: "Plan") -> Iterator[str]:

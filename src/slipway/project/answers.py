@@ -6,6 +6,12 @@ from keyword import iskeyword
 
 import msgspec
 
+OURS = ("app", "setup", "slipway", "tests")
+LIBRARIES = (  # what Slipway imports: a package of that name in src/ would come before it
+    *("boto3", "click", "flasgger", "flask", "gunicorn", "jinja2", "joblib", "msgspec", "numpy", "onnx", "onnxruntime"),
+    *("pandas", "pyarrow", "pymongo", "pytest", "scipy", "sklearn", "threadpoolctl", "yaml"),
+)
+
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the templates ask.
@@ -37,5 +43,5 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def package(self) -> str:
         """The package in src/ for candidates of one's own."""
         plain = re.sub(r"\W+", "_", self.name.lower()).strip("_")
-        taken = iskeyword(plain) or plain in sys.stdlib_module_names or plain in ("app", "setup", "slipway", "tests")
+        taken = iskeyword(plain) or plain in sys.stdlib_module_names or plain in (*OURS, *LIBRARIES)
         return plain if plain.isidentifier() and not taken else f"model_{plain}"

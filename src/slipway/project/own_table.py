@@ -1,7 +1,6 @@
 """The table of a new repository: files of this machine are copied into its data/."""
 
 import filecmp
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,8 +31,8 @@ class OwnTable:
 
     @property
     def outside(self) -> str:
-        """What .gitignore says of files that data/ does not cover; empty if it covers them. Its patterns are those of glob."""
-        return "" if self.source.startswith(f"{FOLDER}/") else re.sub(r"([\\ ])", r"\\\1", self.source)
+        """The source if it is not in data/, which git ignores; else empty."""
+        return "" if self.source.startswith(f"{FOLDER}/") else self.source
 
     @property
     def size(self) -> int:
@@ -59,7 +58,9 @@ class OwnTable:
             try:
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 if not (copy.exists() and copy.samefile(path)):
-                    shutil.copyfile(path, copy)
+                    draft = copy.with_name(f".{copy.name}.draft")
+                    shutil.copyfile(path, draft)
+                    draft.replace(copy)
             except OSError as error:
                 raise unwritable(copy, error, ProjectError) from error
 

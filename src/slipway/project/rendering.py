@@ -1,7 +1,9 @@
 """The files of a repository from the templates."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -68,10 +70,22 @@ def render(name: str, answers: Answers) -> str:
         name=answers.name,
         named=yaml.safe_dump({"name": answers.name}).strip(),  # quoted where YAML would read it as another value
         package=answers.package,
-        data=answers.data,
-        private=answers.private,
+        data=_pattern(answers.data),
+        folders=[_pattern(each) for each in _folders(answers.data)],
+        private=_pattern(answers.private),
         vendored=answers.vendored,
         heroku=answers.heroku,
         source=answers.source,
         version=__version__,
     )
+
+
+def _folders(path: str) -> list[str]:
+    """Those below data/ on the way to a file there: git looks into no folder that is ignored."""
+    parents = [str(each) for each in PurePosixPath(path).parents]
+    return sorted(each for each in parents if each.startswith("data/"))
+
+
+def _pattern(path: str) -> str:
+    """A path as .gitignore has it; its patterns are those of glob."""
+    return re.sub(r"([\\ ])", r"\\\1", path)

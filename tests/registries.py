@@ -24,6 +24,8 @@ class SmallRegistry:
         Tag → digest.
     status : int
         What it answers every request with, instead of looking.
+    elsewhere : str
+        With a status of 302: where it sends its clients.
     asked : list
         Method, path and headers of each request.
     """
@@ -31,6 +33,7 @@ class SmallRegistry:
     host: str
     images: dict[str, str] = field(default_factory=dict)
     status: int = 200
+    elsewhere: str = ""
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
     def login(self, folder: Path) -> Path:
@@ -75,6 +78,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _end(self, status: int, digest: str, content: bytes) -> None:
         self.send_response(status)
+        if elsewhere := self.server.registry.elsewhere:
+            self.send_header("Location", elsewhere)
         if digest:
             self.send_header("Docker-Content-Digest", digest)
             self.send_header("Content-Type", KIND)

@@ -52,6 +52,15 @@ def test_an_answer_without_a_digest_is_an_error(registry, environ, sent):
         find_image(registry.host, "insurance", "key", environ)
 
 
+def test_the_login_of_a_registry_is_not_shown_to_another_host(registry, environ):
+    with serve_registry() as other:
+        registry.status, registry.elsewhere = 302, f"http://{other.host}/v2/insurance/manifests/key"
+        with pytest.raises(ReleaseError, match="401"):
+            find_image(registry.host, "insurance", "key", environ)
+    [(_, _, headers)] = other.asked
+    assert "Authorization" not in headers
+
+
 def test_a_registry_that_does_not_answer_is_named():
     host = f"127.0.0.1:{free_port()}"
     with pytest.raises(ReleaseError, match=f"{host}: cannot be reached"):

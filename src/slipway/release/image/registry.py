@@ -88,7 +88,7 @@ def _request(registry: str, name: str, reference: str, method: str, environ: Map
     request.add_header("Accept", ", ".join(MANIFESTS))
     login = credentials(registry, environ)
     if login:
-        request.add_header("Authorization", f"Basic {login}")
+        request.add_unredirected_header("Authorization", f"Basic {login}")  # it is this host's alone
     return request
 
 

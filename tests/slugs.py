@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import wheels
+from rehearsal.project import copy_files
 
 ROOT = Path(__file__).resolve().parent.parent
 PROBLEM = "name: regression\nsource: table.csv\ntarget: charges\n"
@@ -55,12 +56,7 @@ class Slug:
 def ours() -> Iterator[Slug]:
     """The files of a commit of this repository, with a problem of their own."""
     with _folder() as folder:
-        listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        for name in subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
-            if name and (ROOT / name).is_file() and not name.startswith(("artifacts/", "tests/")):
-                target = folder / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, target)
+        copy_files(folder, ROOT, "artifacts/", "tests/")
         (folder / "slipway.yaml").write_text(PROBLEM)
         yield Slug(folder, Path(sys.executable).parent, folder / LIBRARIES)
 

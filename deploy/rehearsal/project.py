@@ -42,16 +42,21 @@ class Project:
 
 def make_project(folder: Path, source: Path = ROOT) -> Project:
     """A repository with the files of the checkout `source` as they are now, but no champion; nothing is committed yet."""
-    for name in listed(source, "--cached", "--others", "--exclude-standard"):
-        if (source / name).is_file() and not name.startswith("artifacts/"):
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source / name, target)
+    copy_files(folder, source, "artifacts/")
     for path in (folder / ".github/workflows").glob("*.yaml"):
         path.write_text(played(path.read_text()))
     project = Project(folder)
     project.git("init", "--quiet", "--initial-branch", "main")
     return project
+
+
+def copy_files(folder: Path, source: Path, *without: str) -> None:
+    """Copy the files of the checkout `source` as they are now, but for those whose path begins with one of `without`."""
+    for name in listed(source, "--cached", "--others", "--exclude-standard"):
+        if (source / name).is_file() and not name.startswith(without):
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source / name, target)
 
 
 def link_data(folder: Path, source: Path) -> None:

@@ -70,11 +70,10 @@ def _pointer_of(commit: str, path: Path) -> "Pointer | None":
     from slipway.store.pointer import Pointer
 
     folder = path.parent if path.parent.is_dir() else path.parent.parent
-    git = ("git", "-C", str(folder))
-    known = subprocess.run([*git, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"], capture_output=True)
-    if known.returncode:
-        raise ProblemError(f"{commit}: no such commit in this repository", _cure(Checkout(folder)))
-    shown = subprocess.run([*git, "show", f"{commit}:./{path.relative_to(folder)}"], capture_output=True)
+    checkout = Checkout(folder)
+    if checkout.git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}") is None:
+        raise ProblemError(f"{commit}: no such commit in this repository", _cure(checkout))
+    shown = subprocess.run(["git", "-C", folder, "show", f"{commit}:./{path.relative_to(folder)}"], capture_output=True)
     return None if shown.returncode else Pointer.from_bytes(shown.stdout, f"{commit}:{path.name}")
 
 

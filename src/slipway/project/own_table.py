@@ -8,7 +8,7 @@ from glob import glob
 from pathlib import Path
 
 from slipway.errors import ProjectError, TableError
-from slipway.store.atomic import unwritable
+from slipway.store.atomic import put, unwritable
 
 FOLDER = "data"
 LARGEST = 50_000_000  # bytes of a file above which GitHub warns
@@ -60,7 +60,7 @@ class OwnTable:
                 if not (copy.exists() and copy.samefile(path)):
                     draft = copy.with_name(f".{copy.name}.draft")
                     shutil.copyfile(path, draft)
-                    draft.replace(copy)
+                    put(draft, copy)
             except OSError as error:
                 raise unwritable(copy, error, ProjectError) from error
 

@@ -96,7 +96,7 @@ def challenger(
         if wrong:
             refused[position] = wrong
             continue
-        before, after = (scored_by(table, each) for each in (twin, served))
+        before, after = (scored_by(table, Predictor(each)) for each in (twin, served))
         units = table.units(table.held)
         holdout = evidence.holdout_metrics(table.rows.task, before, table.learned, confidence, table.goal, units)
         if reason := doubt(table.goal, before, after, holdout.metrics[table.goal.metric]):
@@ -111,9 +111,9 @@ def disagreeing(fitted: Fitted | Blended, made: Draft, rows: Rows) -> str:
     return f"its export answers {number} of {len(rows.y)} rows unlike scikit-learn" if number else ""
 
 
-def scored_by(table: Table, made: Draft) -> Scored:
-    """What a draft says of the rows held out."""
-    predictor, unseen = Predictor(made), table.unseen
+def scored_by(table: Table, predictor: Predictor) -> Scored:
+    """What a model says of the rows held out."""
+    unseen = table.unseen
     return table.goal.scored(unseen.y, predictor.scores(unseen.columns), predictor.threshold)
 
 
@@ -162,7 +162,7 @@ def documents(
 ) -> dict[str, bytes]:
     """The files of the part of the bundle that serves, name → content: measured on the twin, golden as served."""
     served, twin, goal, unseen = Predictor(made.served), Predictor(made.twin), table.goal, table.unseen
-    scored = scored_by(table, made.twin)
+    scored = scored_by(table, twin)
     evaluation = evaluate(problem, table, made.entry, twin, jobs) if made.judged else None
     metrics = Metrics(
         metric=goal.metric,

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from slipway.errors import TableError
 from slipway.model.contents import IMPORTED
+from slipway.model.predictor import Predictor
 from slipway.model.typed_document import Draft
 from slipway.problem import Problem
 from slipway.sources.source import open_source
@@ -148,7 +149,7 @@ def _made(problem: Problem, table: Table, brought: Brought) -> tuple[Challenger,
     if wrong:
         return _unjudged(problem, table, brought, f"the clone's export is not exact: {wrong}")
     served = _served(table, entry, brought)
-    before, after = (scored_by(table, each) for each in (twin, served))
+    before, after = (scored_by(table, Predictor(each)) for each in (twin, served))
     units = table.units(table.held)
     holdout = evidence.holdout_metrics(table.rows.task, before, table.learned, problem.gate.confidence, goal, units)
     if reason := doubt(goal, before, after, holdout.metrics[goal.metric]):
@@ -162,7 +163,9 @@ def _unjudged(problem: Problem, table: Table, brought: Brought, why: str) -> tup
     entry = Entry(brought.trial, np.nan, np.nan, goal.threshold(task, learned.y, brought.scores(learned.columns)))
     served = _served(table, entry, brought)
     units = table.units(table.held)
-    holdout = evidence.holdout_metrics(task, scored_by(table, served), learned, problem.gate.confidence, goal, units)
+    holdout = evidence.holdout_metrics(
+        task, scored_by(table, Predictor(served)), learned, problem.gate.confidence, goal, units
+    )
     return Challenger(entry, served, served, holdout, {}, why, judged=False), Found([], [])
 
 

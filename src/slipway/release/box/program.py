@@ -136,9 +136,10 @@ def _release(box: Box, configuration: Configuration, others: Sequence[Box], log:
     all = {**neighbours, box.service: configuration}
     require_own_repository(box.service, all)
     require_room(box.service, limits(others, all), memory_of())
-    clear = {name: each for name, each in neighbours.items() if name not in sharing(all)}
-    for name in neighbours.keys() - clear:
-        log.say(f"warning: {name} is not drained: {sharing(all)[name]} has the same repository")
+    shared = sharing(all)
+    for name, other in shared.items():
+        log.say(f"warning: {name} is not drained: {other} has the same repository")
+    clear = {name: each for name, each in neighbours.items() if name not in shared}
     swap, asked = make_swap(box, log, clear), _request()
     if others:
         require_disk(os.statvfs(box.shared), lambda: asked.digest in swap.execution.engine.images(configuration.repository))

@@ -30,7 +30,7 @@ class Speed:
 
     def microseconds(self, trial: Trial | Blend) -> float:
         """From the columns of a row to its answer."""
-        return ANSWER + sum(self._member(each) for each in (trial.trials if isinstance(trial, Blend) else (trial,)))
+        return ANSWER + sum(self._member(each) for each in trial.trials)
 
     def _member(self, trial: Trial) -> float:
         trees, leaves = trial.trees(self._rows)

@@ -76,6 +76,11 @@ class Trial:
     settings: Settings
     log_target: bool = False
 
+    @property
+    def trials(self) -> tuple["Trial", ...]:
+        """Itself, as a blend has its members."""
+        return (self,)
+
     def described(self) -> dict[str, Any]:
         return dict(self.settings) | ({"target": LOG_TARGET} if self.log_target else {})
 

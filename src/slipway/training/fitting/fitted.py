@@ -1,6 +1,7 @@
 """What a comparison is made of: one fit, what ignores all features, and a line of the leaderboard."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,9 +91,12 @@ class Blended:
 
 def fit(trial: Trial | Blend, rows: Rows, seed: int) -> Fitted | Blended:
     """Learn the encoding and the estimator from these rows, of a blend those of all its members."""
-    if isinstance(trial, Blend):
-        return Blended(trial, tuple((fit_one(each, rows, seed), weight) for each, weight in zip(trial.trials, trial.weights)))
-    return fit_one(trial, rows, seed)
+    return joined(trial, [fit_one(each, rows, seed) for each in trial.trials])
+
+
+def joined(trial: Trial | Blend, members: Sequence[Fitted]) -> Fitted | Blended:
+    """What answers for a trial, from the fits of its `trials`."""
+    return Blended(trial, tuple(zip(members, trial.weights))) if isinstance(trial, Blend) else members[0]
 
 
 def encoded(trial: Trial, rows: Rows) -> tuple[Encoding, np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from slipway.threads import one_thread
 from slipway.training.data.labelled import Rows
 from slipway.training.fitting.candidates import Blend, Trial
-from slipway.training.fitting.fitted import Blended, Fitted, fit_one
+from slipway.training.fitting.fitted import Blended, Fitted, fit_one, joined
 
 Job = TypeVar("Job")
 Answer = TypeVar("Answer")
@@ -68,17 +68,11 @@ class _Parts:
 
 def fit_all(trial: Trial | Blend, parts: Sequence[Rows], seed: int, jobs: int) -> list[Fitted | Blended]:
     """Learn from each of these parts of a table; the members of a blend are fitted side by side, too."""
-    trials = trial.trials if isinstance(trial, Blend) else (trial,)
     largest = sorted(range(len(parts)), key=lambda part: -len(parts[part].y))  # first: nobody waits for it at the end
-    asked = [(part, number) for part in largest for number in range(len(trials))]
-    with Workers(_Parts(parts, trials, seed).fitted, min(jobs, len(asked))) as workers:
+    asked = [(part, number) for part in largest for number in range(len(trial.trials))]
+    with Workers(_Parts(parts, trial.trials, seed).fitted, min(jobs, len(asked))) as workers:
         found = dict(workers.run(asked))
-    if isinstance(trial, Trial):
-        return [found[part, 0] for part in range(len(parts))]
-    return [
-        Blended(trial, tuple((found[part, number], weight) for number, weight in enumerate(trial.weights)))
-        for part in range(len(parts))
-    ]
+    return [joined(trial, [found[part, number] for number in range(len(trial.trials))]) for part in range(len(parts))]
 
 
 _shared: list[Callable[[Any], Any]] = []  # one of them in each worker

@@ -20,9 +20,9 @@ from slipway.training.evaluation import evidence
 from slipway.training.evaluation.assessment import evaluate
 from slipway.training.evaluation.live import reference
 from slipway.training.evaluation.recalibration import calibrated_threshold, recalibrated
-from slipway.training.fitting.fitted import Blended, Entry, Fitted
+from slipway.training.fitting.fitted import Blended, Entry, Fitted, fit
 from slipway.training.fitting.members import members
-from slipway.training.fitting.workers import fit_all
+from slipway.training.fitting.workers import Workers
 from slipway.training.measures.metrics import METRICS, Scored
 from slipway.training.refit import checked_rows, doubt
 
@@ -89,25 +89,62 @@ def challenger(
     for position, entry in enumerate(entries):
         if entry.trial is None or entry.reason:
             continue
-        fitted, refit = fit_all(entry.trial, [table.learned, table.whole], table.goal.seed, jobs)
-        twin = draft(table, entry, fitted, "twin", table.learned, start)
-        served = draft(table, entry, refit, "model", table.whole, start)
-        wrong = disagreeing(fitted, twin, table.unseen) or disagreeing(refit, served, checked_rows(table))
-        if wrong:
+        exports = _Exports(table, entry, start)
+        with Workers(exports.made, min(jobs, 2)) as workers:
+            made = dict(workers.run([AS_TWIN, REFIT]))
+        twin, refit = made[AS_TWIN], made[REFIT]
+        if wrong := twin.wrong or refit.wrong:
             refused[position] = wrong
             continue
-        before, after = (scored_by(table, Predictor(each)) for each in (twin, served))
         units = table.units(table.held)
-        holdout = evidence.holdout_metrics(table.rows.task, before, table.learned, confidence, table.goal, units)
-        if reason := doubt(table.goal, before, after, holdout.metrics[table.goal.metric]):
-            served = draft(table, entry, fitted, "model", table.learned, start)
-        return Challenger(entry, served, twin, holdout, refused, reason)
+        holdout = evidence.holdout_metrics(table.rows.task, twin.scored, table.learned, confidence, table.goal, units)
+        reason = doubt(table.goal, twin.scored, refit.scored, holdout.metrics[table.goal.metric])
+        served = exports.made(TWIN_SERVED) if reason else refit
+        return Challenger(entry, served.draft, twin.draft, holdout, refused, reason)
     raise TableError("no candidate can be exported exactly: " + "; ".join(refused.values() or ["none was fitted"]))
 
 
-def disagreeing(fitted: Fitted | Blended, made: Draft, rows: Rows) -> str:
+@dataclass(frozen=True)
+class _Export:
+    """One of the two models of a bundle, or the twin as what serves."""
+
+    stem: str
+    whole: bool
+
+
+AS_TWIN, REFIT, TWIN_SERVED = _Export("twin", False), _Export("model", True), _Export("model", False)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An export, why it cannot be served, and what it says of the rows held out."""
+
+    draft: Draft
+    wrong: str
+    scored: Scored
+
+
+@dataclass(frozen=True)
+class _Exports:
+    """Fits an entry and exports it where the fit is: in a worker process, of which a forest need not come back."""
+
+    table: Table
+    entry: Entry
+    start: tuple[Start, ...]
+
+    def made(self, asked: _Export) -> _Made:
+        table, entry = self.table, self.entry
+        assert entry.trial is not None
+        rows, checked = (table.whole, checked_rows(table)) if asked.whole else (table.learned, table.unseen)
+        fitted = fit(entry.trial, rows, table.goal.seed)
+        made = draft(table, entry, fitted, asked.stem, rows, self.start)
+        predictor = Predictor(made)
+        return _Made(made, disagreeing(fitted, predictor, checked), scored_by(table, predictor))
+
+
+def disagreeing(fitted: Fitted | Blended, predictor: Predictor, rows: Rows) -> str:
     """Why an export cannot be served; empty when it agrees with scikit-learn on these rows."""
-    number = disagreements(fitted, Predictor(made), rows.columns)
+    number = disagreements(fitted, predictor, rows.columns)
     return f"its export answers {number} of {len(rows.y)} rows unlike scikit-learn" if number else ""
 
 

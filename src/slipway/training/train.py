@@ -88,7 +88,8 @@ def _learned(
 ) -> Outcome:
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
     table, learned = worth_learning(table, problem.candidates, log_target)
-    task, size = table.rows.task, (int(table.used.sum()), columns_of_levels(table.rows.schema))
+    task, rows, schema = table.rows.task, int(table.used.sum()), table.rows.schema
+    size = rows, columns_of_levels(schema), rows * len(schema.names)
     tried = trials(problem.candidates, problem.search.trials, task, problem.seed, log_target, *size)
     compared, start = with_start(tried, champions.model(problem), problem, task, log_target)
     found = search(table.learned, compared, table.goal, jobs, progress, problem.serving.max_row_microseconds)

@@ -58,6 +58,11 @@ def test_where_a_fold_holds_out_many_rows_the_first_rounds_make_one_less():
     assert [each.folds for each in rounds(4_999, 10, 5, 5, 30)] == [2, 3, 5]
 
 
+def test_where_a_fold_holds_out_very_many_rows_one_is_enough_before_the_end():
+    assert [each.folds for each in rounds(18_000, 10, 3, 3, 30)] == [1, 1, 3]
+    assert [each.folds for each in rounds(17_999, 10, 3, 3, 30)] == [1, 2, 3]
+
+
 def test_folds_of_a_table_that_is_not_small_are_not_repeated():
     assert [each.folds for each in rounds(2_000, 50, 10, 5, 30)] == [2, 3, 10]
     assert [each.folds for each in rounds(2_000, 51, 10, 5, 30)] == [2, 3, 5]

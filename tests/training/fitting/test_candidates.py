@@ -13,7 +13,7 @@ from slipway.model.predictor import Predictor
 from slipway.store.local import LocalStore
 from slipway.table.cell import columns_from_rows
 from slipway.training.fitting.candidate import Candidate
-from slipway.training.fitting.candidates import CANDIDATES, learner, trials
+from slipway.training.fitting.candidates import CANDIDATES, distinct, learner, trials
 from slipway.training.fitting.export import Graph, linear_graph
 from slipway.training.fitting.preprocessing import for_linear
 from slipway.training.train import train
@@ -38,10 +38,19 @@ def test_each_gets_its_share_of_the_trials_in_the_order_asked_for():
 
 
 def test_only_the_trees_of_a_forest_see_a_part_of_many_rows():
-    few, many = (trials(NAMES, 3, "binary", 0, False, rows) for rows in (20_000, 20_001))
+    few, many = (trials(NAMES, 3, "binary", 0, False, rows) for rows in (10_000, 10_001))
     changed = [(one, other) for one, other in zip(few, many) if one != other]
     assert [other.candidate for _, other in changed] == ["forest"]
-    assert all(other.settings == {**one.settings, "max_samples": 20_000} for one, other in changed)
+    assert all(other.settings == {**one.settings, "max_samples": 10_000} for one, other in changed)
+
+
+def test_a_forest_of_very_many_cells_splits_at_random_and_tries_nothing_twice():
+    few, many = (trials(NAMES, 30, "binary", 0, False, cells=cells) for cells in (2_000_000, 2_000_001))
+    assert {each.settings.get("splits") for each in few if each.candidate == "forest"} == {None, "random"}
+    forests = [each.settings for each in many if each.candidate == "forest"]
+    assert {each["splits"] for each in forests} == {"random"}
+    assert len(forests) == len(distinct(forests)) < sum(each.candidate == "forest" for each in few)
+    assert [each for each in few if each.candidate != "forest"] == [each for each in many if each.candidate != "forest"]
 
 
 def test_boosting_splits_many_levels_by_sets_only():

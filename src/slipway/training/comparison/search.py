@@ -8,7 +8,7 @@ Source of the halving: Jamieson and Talwalkar, "Non-stochastic best arm identifi
 optimization", AISTATS 2016.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from slipway.training.comparison.speed import Speed
 from slipway.training.comparison.work import Job, Work
 from slipway.training.data.folds import Fold, folds
 from slipway.training.data.labelled import Rows
-from slipway.training.fitting.candidates import Blend, Trial
+from slipway.training.fitting.candidates import Blend, Trial, distinct
 from slipway.training.fitting.fitted import Entry, baseline
 from slipway.training.fitting.workers import Workers
 from slipway.training.measures.goal import Goal
@@ -29,7 +29,7 @@ CELLS = 2_000_000  # that one fit of the first round learns from at most
 MANY = 4_000  # rows
 SMALL = 100_000  # cells; the folds of a larger table are not repeated
 FEW = 5  # trials that are measured on everything
-ENOUGH = 1_000  # rows held out, at which fewer folds tell the better trials
+ENOUGH, PLENTY = 1_000, 6_000  # rows held out, at which fewer folds tell the better trials, and one does
 NEAR = 1.1  # times the quickest, where nothing keeps the bound
 
 
@@ -137,13 +137,14 @@ def rounds(rows: int, columns: int, folds: int, repeated: int, trials: int) -> l
     """The rounds for so many rows, columns, folds (`repeated` of the first repeat) and trials.
 
     A few trials are compared once, on the first repeat; so are the last few on a table that is not small. Where a fold holds
-    out many rows, the rounds before the last make one fold less.
+    out many rows, the rounds before the last make one fold less, or one fold alone.
     """
     if trials <= FEW:
         return [Round(repeated, rows, trials)]
     part = max(1_000, min(MANY, CELLS // columns))
     last = folds if rows * columns <= SMALL else repeated
-    first, second = (1, 2) if rows >= ENOUGH * repeated else (2, 3)
+    held = rows / repeated
+    first, second = (1, 1) if held >= PLENTY else (1, 2) if held >= ENOUGH else (2, 3)
     plan = [Round(min(first, folds), part, trials), Round(min(second, repeated), 4 * part, 2 * FEW), Round(last, rows, FEW)]
     return [each for each, later in zip(plan, plan[1:]) if trials > later.most] + plan[-1:]
 
@@ -178,7 +179,7 @@ class Halving:
             if number:
                 going = self._survivors(each.most, f"left after round {number} of {len(plan)}")
             if number and number == len(plan) - 1:
-                going = _distinct(trial.refined(self._iterations(trial)) for trial in going)
+                going = distinct(trial.refined(self._iterations(trial)) for trial in going)
             self._round(going, number, plan, workers)
 
     def _quick_enough(self, trials: Sequence[Trial]) -> list[Trial]:
@@ -264,11 +265,3 @@ def _repeated(folds: Sequence[Fold]) -> int:
             return number
         seen.update(held.tolist())
     return len(folds)
-
-
-def _distinct(trials: Iterable[Trial]) -> list[Trial]:
-    found: list[Trial] = []
-    for trial in trials:
-        if trial not in found:
-            found.append(trial)
-    return found

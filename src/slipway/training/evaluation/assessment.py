@@ -1,5 +1,6 @@
 """evaluation.json of a twin: everything that was measured on the rows held out, and what the table has."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -40,11 +41,15 @@ def evaluate(problem: Problem, table: Table, entry: Entry, twin: Predictor, jobs
     goal, confidence, everything = table.goal, problem.gate.confidence, table.rows
     held = _some(table.unseen, goal.seed)
     scored = goal.scored(held.y, twin.scores(held.columns), twin.threshold)
-    ranked = importances(twin, held, goal, confidence)
-    names = [one.field for one in ranked]
     assert entry.trial is not None
     guessed = value(goal.metric, baseline_scored(table.learned, held.y, goal))
-    steps = learning.learning_curve(entry.trial, table.learned, held, scored, twin.model.calibration, goal, jobs)
+    with ThreadPoolExecutor(1) as beside:  # worker processes learn the curve while this one asks the twin
+        learns = (entry.trial, table.learned, held, scored, twin.model.calibration, goal, jobs)
+        curve = beside.submit(learning.learning_curve, *learns)
+        ranked = importances(twin, held, goal, confidence)
+        names = [one.field for one in ranked]
+        moved = effects(twin, held, names, goal.seed)
+        steps = curve.result()
     parts = (
         _of_classes(scored, twin, goal, confidence) if twin.classes else _of_numbers(scored, everything.y, goal, confidence)
     )
@@ -57,7 +62,7 @@ def evaluate(problem: Problem, table: Table, entry: Entry, twin: Predictor, jobs
         left_out=left_out(problem, everything.schema),
         recalibration=recalibrated(entry, table.learned, goal)[1],
         importance=ranked,
-        effects=effects(twin, held, names, goal.seed),
+        effects=moved,
         slices=slices(scored, held, names, goal, confidence),
         learning_curve=learning.points(steps, confidence),
         learning=learning.said(steps, goal.metric, confidence, guessed),

@@ -45,9 +45,11 @@ class Candidate:
     largest : mapping, optional
         Those of `tried` that make the largest model, for the learning curve; by default the first.
     on_many_rows : mapping
-        Settings added when there are more than 20,000 rows.
+        Settings added when there are more than 10,000 rows.
     on_many_levels : mapping
         Settings added when the levels of all categories would make more than 100 columns.
+    on_many_cells : mapping
+        Settings added when rows × columns are more than 2 million.
     """
 
     estimator: Callable[[str, Settings, int, Encoding], Any]
@@ -64,6 +66,7 @@ class Candidate:
     largest: Settings | None = None
     on_many_rows: Settings = field(default_factory=dict)
     on_many_levels: Settings = field(default_factory=dict)
+    on_many_cells: Settings = field(default_factory=dict)
     by_class: bool = False
 
     def first(self, task: str) -> tuple[Settings, ...]:

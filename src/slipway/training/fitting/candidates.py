@@ -1,11 +1,11 @@
 """The candidates by name, and the trials that training makes with them."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,8 +17,11 @@ from slipway.training.fitting.linear import LINEAR
 from slipway.training.fitting.pipelines import loaded
 
 SKEWED = 1.0
-MANY = 20_000  # rows
+MANY = 10_000  # rows
 WIDE = 100  # columns of levels
+LARGE = 2_000_000  # cells
+
+Each = TypeVar("Each")
 LOG_TARGET = "log(1 + y)"
 
 
@@ -130,13 +133,20 @@ class Blend:
 
 
 def trials(
-    candidates: Sequence[str], number: int, task: str, seed: int, log_target: bool, rows: int = 0, levels: int = 0
+    candidates: Sequence[str],
+    number: int,
+    task: str,
+    seed: int,
+    log_target: bool,
+    rows: int = 0,
+    levels: int = 0,
+    cells: int = 0,
 ) -> list[Trial]:
     """What to compare: of each candidate its share of `number` settings, a quarter of them with a log target too if asked.
 
-    Where there are many `rows`, or many columns of `levels`, each trial gets what keeps its fits quick.
+    Where there are many `rows`, columns of `levels` or `cells`, each trial gets what keeps its fits quick.
     """
-    found = []
+    found: list[Trial] = []
     for name in candidates:
         candidate = CANDIDATES[name]
         settings = candidate.settings(task, number, seed)
@@ -144,9 +154,20 @@ def trials(
             settings = [{**each, **candidate.on_many_rows} for each in settings]
         if levels > WIDE:
             settings = [{**each, **candidate.on_many_levels} for each in settings]
+        if cells > LARGE:
+            settings = distinct({**each, **candidate.on_many_cells} for each in settings)
         found += [Trial(name, each) for each in settings]
         if log_target:
             found += [Trial(name, each, True) for each in settings[: max(1, len(settings) // 4)]]
+    return found
+
+
+def distinct(given: Iterable[Each]) -> list[Each]:
+    """The same without what was there before, in their order; they need no hash."""
+    found: list[Each] = []
+    for each in given:
+        if each not in found:
+            found.append(each)
     return found
 
 

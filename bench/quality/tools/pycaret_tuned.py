@@ -19,7 +19,7 @@ def main() -> None:
     tuned = caret.tune_model(best, optimize=metric, verbose=False, choose_better=True)
     final = caret.finalize_model(tuned)
     if run["task"] == "regression":
-        answer(run, caret.predict_model(final, data=asked, verbose=False)["prediction_label"])
+        answer(run, caret.predict_model(final, data=asked, verbose=False)["prediction_label"].to_numpy())
         return
     found = caret.predict_model(final, data=asked, raw_score=True, verbose=False)
     names = [name for name in found if name.startswith("prediction_score_")]

@@ -23,6 +23,8 @@ def main() -> None:
         return
     found = caret.predict_model(final, data=asked, raw_score=True, verbose=False)
     names = [name for name in found if name.startswith("prediction_score_")]
+    if not names:
+        raise SystemExit(f"the best model, {type(tuned).__name__}, has no probabilities")
     answer(run, found[names].to_numpy(), [name.removeprefix("prediction_score_") for name in names])
 
 

@@ -63,6 +63,7 @@ bench: $(VENV)/dev.stamp   ## Compare Slipway with code written by hand, at smal
 	$(BIN)/python bench/clients.py --silent 200 --bodies 40 --readers 10
 	$(BIN)/python bench/batch.py --rows 200000
 	$(BIN)/python bench/mongodb.py --documents 50000 --turns 2
+	$(BIN)/python bench/log.py
 	$(BIN)/python bench/large.py --rows 100000
 	$(BIN)/python bench/quality
 	$(BIN)/python bench/gate.py --runs 5

@@ -130,6 +130,29 @@ class Serving(Struct, frozen=True, kw_only=True):
     cors_origins: Annotated[Texts, "Origins whose pages may call the API; none by default."] = ()
 
 
+class Log(Struct, frozen=True, kw_only=True):
+    """What is kept of the rows that the service answers."""
+
+    to: Annotated[
+        Literal["none", "files", "stdout"],
+        "Where answered rows are written: files in log/, beside this file, or in the folder SLIPWAY_LOG; or standard output, "
+        "which puts them, and what is private in them, into the log of whoever runs the service.",
+    ] = "none"
+    omit: Annotated[Texts, "Columns that are not written. Their drift cannot be seen."] = ()
+    hash: Annotated[Texts, "Columns of which a keyed hash is written: HMAC-SHA-256 with SLIPWAY_LOG_KEY."] = ()
+    keep_days: Annotated[int, Meta(ge=1), "Days after which collected rows and labels are deleted."] = 90
+    max_bytes: Annotated[
+        int,
+        Meta(ge=MEBIBYTE),
+        "Most bytes of the files that are not collected yet. Beyond them rows are dropped, and counted.",
+    ] = 2048 * MEBIBYTE
+    share: Annotated[
+        float,
+        Meta(gt=0, le=1),
+        "Part of the calls that is written, chosen by the hash of the request's id: always the same ones.",
+    ] = 1.0
+
+
 class Problem(Struct, frozen=True, kw_only=True):
     """What slipway.yaml says, and the `folder` that it is in."""
 
@@ -191,6 +214,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     ] = None
     seed: Annotated[int, Meta(ge=0), "Seed of everything random in training."] = 0
     serving: Serving = Serving()
+    log: Log = Log()
     folder: Path
 
     @property
@@ -309,6 +333,8 @@ def _check_columns(problem: Problem, path: Path) -> None:
         both = sorted(set(roles[one]) & set(roles[other]))
         if both:
             raise ProblemError(f"{path}: {both[0]} is in {one} and in {other}", cure)
+    if both := sorted(set(problem.log.omit) & set(problem.log.hash)):
+        raise ProblemError(f"{path}: {both[0]} is in log.omit and in log.hash", "Take it out of one of them")
     if problem.time and problem.group:
         raise ProblemError(
             f"{path}: time and group exclude one another: held out are the latest rows, of known groups and of new ones, as "

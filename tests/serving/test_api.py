@@ -215,7 +215,7 @@ def test_a_failure_says_nothing_of_the_data(client, app, monkeypatch, capfd):
     def fail(*_):
         raise ValueError("secret value")
 
-    monkeypatch.setattr(app.extensions["slipway"], "answers", fail)
+    monkeypatch.setattr(app.extensions["slipway"], "answer", fail)
     answer = post(client, ROW)
     assert_problem(answer, 500)
     logged = capfd.readouterr().err

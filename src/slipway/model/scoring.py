@@ -1,7 +1,7 @@
 """Typed rows → answers, the one way in which requests, uploads, batches and notebooks are answered."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from slipway.model.evaluation import Intervals
 from slipway.model.intervals import interval
 from slipway.model.predictor import Predictor
 from slipway.table.faults import NO_ANSWER, Faults
-from slipway.table.rules import Rules
+from slipway.table.rules import Rules, Unlike, notes
 from slipway.table.schema import Columns
 
 SAMPLE = 1_000
@@ -62,8 +62,11 @@ class Answers:
 
     def noted(self, rules: Rules) -> "Answers":
         """The same with its warnings."""
-        notes = rules.notes(self.columns, len(self.values))
-        return replace(self, warnings=notes if any(notes) else None)
+        return self.said(rules.unlike(self.columns))
+
+    def said(self, unlike: Sequence[Unlike]) -> "Answers":
+        """The same with these as its warnings."""
+        return replace(self, warnings=notes(unlike, len(self.values)) if unlike else None)
 
 
 def reasons_of(faults: Mapping[str, Faults]) -> dict[int, str]:

@@ -61,6 +61,12 @@ def log_failure(error: Exception, request_id: str | None) -> None:
 
 
 def write_line(descriptor: int, record: Mapping[str, object]) -> None:
-    """One line in one write, so that lines of several workers do not mix; a closed pipe is ignored."""
+    """A record as a line."""
+    write_bytes(descriptor, msgspec.json.encode(record) + b"\n")
+
+
+def write_bytes(descriptor: int, line: bytes) -> bool:
+    """One line in one write, so that lines of several workers do not mix; a closed pipe is ignored. Whether it was taken."""
     with suppress(OSError):
-        os.write(descriptor, msgspec.json.encode(record) + b"\n")
+        return os.write(descriptor, line) == len(line)
+    return False

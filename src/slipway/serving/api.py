@@ -1,6 +1,5 @@
 """The calls that predict: rows as JSON, and whole tables as CSV."""
 
-from collections import Counter
 from contextlib import suppress
 from typing import IO
 
@@ -31,18 +30,15 @@ def predict() -> Response:
     partial = _flag("partial") and not single
     level = _level(service) if request.query_string else None
     decoded = service.decoder.decode(body, partial)
-    answers = service.answers(decoded, partial, level)
-    refused = sum("errors" in answer for answer in answers) if partial else 0
-    g.rows = len(answers) - refused
+    answered = service.answer(service.asked(decoded, whole=not partial), g)
+    answers = service.told(answered.answers, decoded, level)
     document = answers[0] if single else {"predictions": answers}
     if partial:
-        document["rejected"] = refused
-        service.metrics.count_rejected(Counter(each.reason for wrong in decoded.wrong.values() for each in wrong))
+        document["rejected"] = sum("errors" in answer for answer in answers)
     document["bundle"] = service.digest
-    warnings = service.decoder.warnings(decoded)
+    warnings = service.decoder.warnings(decoded, answered.unlike, answered.answers.chosen)
     if warnings:
         document["warnings"] = [warning.to_json() for warning in warnings]
-        service.metrics.count_warned(Counter(warning.reason for warning in warnings))
     return Response(msgspec.json.encode(document), mimetype="application/json")
 
 
@@ -91,7 +87,7 @@ def what_if() -> Response:
     decoded = service.decoder.decode(body)
     if not is_single(body):
         raise Refusal(422, "Expected one row, an object.")
-    document = service.answers(decoded, level=level)[0]
+    document = service.answers(decoded, level)[0]
     found = curves(service.predictor, service.rules, decoded.columns, _fields(service))
     if found.label:
         document["label"] = found.label

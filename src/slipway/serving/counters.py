@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import cached_property
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -54,6 +55,22 @@ class Metrics:
             ["reason", "bundle"],
             registry=self.registry,
         )
+        self._logged = Counter(
+            "slipway_logged_rows", "Answered rows that were written to the prediction log.", ["bundle"], registry=self.registry
+        )
+        self._dropped = Counter(
+            "slipway_log_dropped_rows",
+            "Answered rows that were not written to the prediction log, by reason.",
+            ["reason", "bundle"],
+            registry=self.registry,
+        )
+        self._synced = Gauge(
+            "slipway_log_synced_timestamp_seconds",
+            "When the prediction log was last brought to the disk.",
+            ["bundle"],
+            registry=self.registry,
+            multiprocess_mode="max",
+        )
         Gauge(
             "slipway_bundle_info",
             "The bundle that answers.",
@@ -79,6 +96,24 @@ class Metrics:
         """Fields were answered with a warning, by reason."""
         for reason, count in counts.items():
             self._warned.labels(reason, self._bundle).inc(count)
+
+    @cached_property
+    def _logged_rows(self) -> Counter:
+        """Found once, not for each answer; and only where there is a log."""
+        found: Counter = self._logged.labels(self._bundle)
+        return found
+
+    def count_logged(self, rows: int) -> None:
+        """Rows were written to the prediction log."""
+        self._logged_rows.inc(rows)
+
+    def count_dropped(self, rows: int, reason: str) -> None:
+        """Rows were not written to the prediction log: ``disk_full``, ``log_full`` or ``unwritable``."""
+        self._dropped.labels(reason, self._bundle).inc(rows)
+
+    def note_synced(self, at: float) -> None:
+        """The prediction log is on the disk, up to this time in seconds since 1970."""
+        self._synced.labels(self._bundle).set(at)
 
     def page(self) -> bytes:
         """The metrics for a scrape: of all workers, or of this process if there is only one."""

@@ -9,7 +9,7 @@ import csv
 import io
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -18,10 +18,12 @@ import numpy as np
 from slipway.errors import TableError
 from slipway.model.intervals import ENDS
 from slipway.model.scoring import added_columns, added_names, reasons_of
+from slipway.serving.call import Asked
+from slipway.serving.recorder import as_read
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
 from slipway.table.dialect import read_header, read_rows, shape_error
-from slipway.table.faults import LISTED, Faults, FieldProblem
+from slipway.table.faults import LISTED, Faults, FieldProblem, tally_key
 from slipway.table.rules import Rule, Rules, spread
 from slipway.table.schema import fresh_names
 
@@ -108,7 +110,7 @@ def open_sheet(file: IO[bytes], rules: Rules) -> Sheet:
     ]
     if missing:
         says = "The header lacks required columns."
-        raise Refusal(422, says, missing[:LISTED], {"missing": len(missing)})
+        raise Refusal(422, says, missing[:LISTED], {tally_key(each.field, each.reason): 1 for each in missing})
     places = [header.places[rule.field.name] for rule in rules]
     file.seek(header.size)
     rows = read_rows(io.TextIOWrapper(file, encoding="utf-8", newline=""), header.separator)
@@ -121,8 +123,10 @@ def answer(sheet: Sheet, service: Service, facts: Any, level: float | None = Non
     ends = () if level is None else ENDS
     added = added_names(service.predictor, *ends, "warning", "error")
     yield sheet.raw + sheet.separator.encode() + _written(sheet, [fresh_names(added, sheet.header)])
+    first = 0
     for rows in _portions(sheet):
-        yield _answer_rows(sheet, rows, service, facts, level)
+        yield _answer_rows(sheet, rows, first, service, facts, level)
+        first += len(rows)
 
 
 def _portions(sheet: Sheet) -> Iterator[list[Row]]:
@@ -139,21 +143,33 @@ def _portions(sheet: Sheet) -> Iterator[list[Row]]:
         yield rows
 
 
-def _answer_rows(sheet: Sheet, rows: list[Row], service: Service, facts: Any, level: float | None) -> bytes:
+def _answer_rows(sheet: Sheet, rows: list[Row], first: int, service: Service, facts: Any, level: float | None) -> bytes:
+    """A portion of the table, whose first row has the number `first`, with its predictions."""
     size = len(sheet.header)
     malformed = {place: wrong for place, row in enumerate(rows) if (wrong := shape_error(row, size))}
-    well_formed = [row for place, row in enumerate(rows) if row is not None and place not in malformed]
-    columns, faults = {}, {}
-    for rule, place in zip(service.rules, sheet.places):
-        columns[rule.field.name], faults[rule.field.name] = _column(rule, [row[place] for row in well_formed])
-    service.metrics.count_rejected(Counter(fault.reason for wrong in faults.values() for fault in wrong.values()))
-    answers = service.score(columns, reasons_of(faults), len(well_formed)).noted(service.rules)
-    facts.rows += len(answers.values)
-    answers = answers.between(service.intervals, level)
+    well_formed = {first + place: row for place, row in enumerate(rows) if row is not None and place not in malformed}
+    found = service.answer(_asked(sheet, well_formed, service), facts)
+    answers = found.answers.said(found.unlike).between(service.intervals, level)
     answered = iter(added_columns(answers, len(well_formed)))
     blank = [None] * ((0 if answers.beside is None else answers.beside.shape[1]) + 2)
     added = [[*blank, malformed[place]] if place in malformed else next(answered) for place in range(len(rows))]
     return _written(sheet, [((row or []) + [""] * size)[:size] + extra for row, extra in zip(rows, added)])
+
+
+def _asked(sheet: Sheet, rows: Mapping[int, list[str]], service: Service) -> Asked:
+    """Well-formed rows, by their number in the table."""
+    cells, columns, faults = list(rows.values()), {}, {}
+    for rule, place in zip(service.rules, sheet.places):
+        columns[rule.field.name], faults[rule.field.name] = _column(rule, [row[place] for row in cells])
+    refused = Counter(tally_key(name, fault.reason) for name, wrong in faults.items() for fault in wrong.values())
+
+    def logged(chosen: np.ndarray | None) -> Sequence[Any]:
+        answered = np.arange(len(cells)) if chosen is None else chosen
+        given = [dict(zip(sheet.header, cells[row])) for row in answered.tolist()]
+        typed = {name: column[answered] for name, column in columns.items()}
+        return as_read(service.schema, typed, given, service.problem.id)
+
+    return Asked(columns, len(cells), reasons_of(faults), logged, refused, {}, False, list(rows))
 
 
 def _column(rule: Rule, cells: list[str]) -> tuple[np.ndarray, Faults]:

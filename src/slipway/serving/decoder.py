@@ -9,20 +9,17 @@ import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import GenericAlias
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from slipway.serving.refusal import Refusal, shown_name
-from slipway.table.dates import days
-from slipway.table.faults import LISTED, FieldProblem
-from slipway.table.rules import Rule, Rules
-from slipway.table.schema import MISSING, UNSEEN, Columns
+from slipway.serving.typed_rows import TypedRows, by_name, fit_for_struct
+from slipway.table.faults import LISTED, FieldProblem, tally_key
+from slipway.table.rules import Rules, Unlike, warnings
+from slipway.table.schema import Columns
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-UNSAFE_IN_NAMES = set('"\\')
 LONGEST_INTEGER = 100
 AT_ONCE = 256  # rows that are checked together: what is wrong with all of a call's rows would take much memory
 LISTED_OF_A_ROW = 10
@@ -42,12 +39,23 @@ class Decoded:
         Rows, from 0, that cannot be answered, and why; of each the first ten problems.
     ignored : tuple of str
         Names of columns that came with the rows and are no features, such as the target.
+    rows : sequence
+        As they came: structs of the schema's types with their ids, or JSON objects.
+    counts : mapping of str to int
+        ``field/reason`` → how many cells are wrong, listed or not.
     """
 
     columns: Columns
     count: int
     wrong: Mapping[int, Sequence[FieldProblem]] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    rows: Sequence[Any] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def objects(self) -> bool:
+        """Whether its rows are as they came, not of the schema's types."""
+        return isinstance(self.rows[0], dict)
 
 
 class Decoder:
@@ -58,14 +66,17 @@ class Decoder:
     rules : Rules
     max_rows : int
     known : collection of str
-        Columns of the table that are no features: the target, ids. They are passed over.
+        Columns of the table that are no features, such as the target. They are passed over.
+    ids : sequence of str
+        Columns that name a row. It may have them: they are echoed and logged.
     """
 
-    def __init__(self, rules: Rules, max_rows: int, known: Collection[str] = ()) -> None:
+    def __init__(self, rules: Rules, max_rows: int, known: Collection[str] = (), ids: Sequence[str] = ()) -> None:
         self.rules = rules
         self.max_rows = max_rows
-        self._known = frozenset(known) - {rule.field.name for rule in rules}
-        self._fast = _Fast(rules) if _fit_for_struct(rules) else None
+        self._ids = tuple(ids)
+        self._known = frozenset(known) - {rule.field.name for rule in rules} - set(ids)
+        self._fast = TypedRows(rules, self._ids) if fit_for_struct([*(rule.field.name for rule in rules), *ids]) else None
 
     def decode(self, body: bytes, partial: bool = False) -> Decoded:
         """The rows of a JSON object or list of objects.
@@ -79,25 +90,27 @@ class Decoder:
         body = body.removeprefix(BYTE_ORDER_MARK)
         if len(body) > self.max_rows and self._exceeds(body) and self._exceeds(_without_texts(body)):
             raise self._too_many()
-        columns = self._fast.decode(body, self.max_rows) if self._fast else None
-        if columns is not None:
-            return Decoded(columns, len(next(iter(columns.values()))))
-        return self._thorough(body, partial)
+        read = self._fast.decode(body, self.max_rows) if self._fast else None
+        return Decoded(read[0], len(read[1]), rows=read[1]) if read else self._thorough(body, partial)
 
-    def warnings(self, decoded: Decoded) -> list[FieldProblem]:
-        """What is unlike training in rows that are answered all the same, and what was not read."""
+    def ids(self, decoded: Decoded) -> list[dict[str, Any]]:
+        """The ids of each row, as far as it has them."""
+        if not self._ids:
+            return [{}] * decoded.count
+        return [{name: row[name] for name in self._ids if name in row} for row in map(by_name, decoded.rows)]
+
+    def warnings(self, decoded: Decoded, unlike: Sequence[Unlike], chosen: np.ndarray | None) -> list[FieldProblem]:
+        """What is unlike training in the rows that were answered, all or those `chosen`, and what was not read."""
         ignored = [FieldProblem(None, shown_name(name), "ignored", IGNORED) for name in decoded.ignored]
-        if not decoded.wrong:
-            return [*ignored, *self.rules.warnings(decoded.columns)][:LISTED]
-        good = np.delete(np.arange(decoded.count), list(decoded.wrong))
-        found = self.rules.warnings({name: column[good] for name, column in decoded.columns.items()})
-        placed = [replace(each, row=int(good[each.row - 1]) + 1) for each in found if each.row is not None]
-        return [*ignored, *placed][:LISTED]
+        found = warnings(unlike)
+        if chosen is not None:
+            found = [replace(each, row=int(chosen[each.row - 1]) + 1) for each in found if each.row is not None]
+        return [*ignored, *found][:LISTED]
 
     def _exceeds(self, body: bytes) -> bool:
         """Whether there are more signs of objects, lists or values than rows of a permitted number have."""
         return max(body.count(b"{"), body.count(b"[")) > self.max_rows or body.count(b",") > self.max_rows * (
-            len(self.rules) + len(self._known)
+            len(self.rules) + len(self._known) + len(self._ids)
         )
 
     def _too_many(self) -> Refusal:
@@ -107,13 +120,13 @@ class Decoder:
         rows = _rows(parse(body))
         if len(rows) > self.max_rows:
             raise self._too_many()
-        walk = Walk(self.rules, self._known, partial)
+        walk = Walk(self.rules, self._known, self._ids, partial)
         parts = [walk.check(begin, rows[begin : begin + AT_ONCE]) for begin in range(0, len(rows), AT_ONCE)]
         if walk.counts and not partial:
             problems = [problem for row in sorted(walk.wrong) for problem in walk.wrong[row]]
             raise Refusal(422, "Some fields are not as expected.", problems[:LISTED], walk.counts)
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return Decoded(columns, len(rows), walk.wrong, tuple(sorted(walk.ignored)))
+        return Decoded(columns, len(rows), walk.wrong, tuple(sorted(walk.ignored)), rows, walk.counts)
 
 
 def is_single(body: bytes) -> bool:
@@ -122,11 +135,12 @@ def is_single(body: bytes) -> bool:
 
 
 class Walk:
-    """Reads rows of JSON values and keeps what is wrong: the first problems of each row, and all counted by reason."""
+    """Reads rows of JSON values and keeps what is wrong: the first problems of each row, and all counted."""
 
-    def __init__(self, rules: Rules, known: frozenset[str], partial: bool) -> None:
+    def __init__(self, rules: Rules, known: frozenset[str], ids: Sequence[str], partial: bool) -> None:
         self._rules = rules
         self._known = known
+        self._ids = frozenset(ids)
         self._names = {rule.field.name for rule in rules}
         self._partial = partial
         self._most = LISTED_OF_A_ROW if partial else LISTED
@@ -150,6 +164,7 @@ class Walk:
         for place, row in enumerate(objects, begin):
             if not row.keys() <= self._names:
                 self._others(place, [name for name in row if name not in self._names])
+                self._check_ids(place, row)
         if not self._partial and sum(map(len, self.wrong.values())) >= LISTED:
             self._most = 0  # those of later rows are not listed
         return columns
@@ -157,104 +172,22 @@ class Walk:
     def _others(self, place: int, names: list[str]) -> None:
         """Names that are no features."""
         self.ignored.update(self._known.intersection(names))
-        unknown = [name for name in names if name not in self._known]
+        unknown = [name for name in names if name not in self._known and name not in self._ids]
         for name in unknown[:LISTED]:
             self._add(place, shown_name(name), "unknown_field", "there is no such field")
         if unknown[LISTED:]:
-            self.counts["unknown_field"] += len(unknown[LISTED:])
+            self.counts[tally_key(None, "unknown_field")] += len(unknown[LISTED:])
+
+    def _check_ids(self, place: int, row: Mapping[str, Any]) -> None:
+        for name in self._ids & row.keys():
+            if isinstance(row[name], (list, dict)):
+                self._add(place, name, "type", "expected text or a number")
 
     def _add(self, place: int, name: str | None, reason: str, detail: str) -> None:
-        self.counts[reason] += 1
+        self.counts[tally_key(None if reason == "unknown_field" else name, reason)] += 1  # a client must not invent names
         listed = self.wrong.setdefault(place, [])
         if len(listed) < self._most:
             listed.append(FieldProblem(place + 1, name, reason, detail))
-
-
-class _Fast:
-    """The types of a schema for msgspec. Numbers come first in a row, so that they become one matrix."""
-
-    def __init__(self, rules: Rules) -> None:
-        numbers = [rule for rule in rules if rule.is_number]
-        self._texts = [rule for rule in rules if not rule.is_number]
-        self._names = [rule.field.name for rule in numbers]
-        self._order = [rule.field.name for rule in rules]
-        self._width = len(numbers)
-        self._whole = np.array([rule.field.type == "integer" for rule in numbers], dtype=bool)
-        self._low = np.array([rule.low for rule in numbers])
-        self._high = np.array([rule.high for rule in numbers])
-        self._marked = [
-            (place, list(rule.reader.numeric_markers)) for place, rule in enumerate(numbers) if rule.reader.numeric_markers
-        ]
-        self._codes = {rule.field.name: _codes(rule) for rule in self._texts}
-        row = _struct([*numbers, *self._texts])
-        self._decoder = msgspec.json.Decoder(row | GenericAlias(list, (row,)))
-
-    def decode(self, body: bytes, max_rows: int) -> Columns | None:
-        """Typed columns, or None when anything at all is not as expected."""
-        try:
-            found = self._decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            return None
-        found = found if type(found) is list else [found]
-        if not 0 < len(found) <= max_rows:
-            return None
-        rows = [msgspec.structs.astuple(row) for row in found]
-        columns = self._numbers(rows)
-        if columns is None:
-            return None
-        for place, rule in enumerate(self._texts, start=self._width):
-            column = self._column(rule, [row[place] for row in rows])
-            if column is None:
-                return None
-            columns[rule.field.name] = column
-        return {name: columns[name] for name in self._order}
-
-    def _numbers(self, rows: list[tuple[Any, ...]]) -> Columns | None:
-        if not self._width:
-            return {}
-        matrix = np.array([row[: self._width] for row in rows], dtype=np.float64)  # None becomes NaN
-        if ((matrix < self._low) | (matrix > self._high) | np.isinf(matrix)).any():
-            return None
-        if self._marked and any(np.isin(matrix[:, place], markers).any() for place, markers in self._marked):
-            return None
-        if self._whole.any():
-            whole = matrix[:, self._whole]
-            if (whole - np.floor(whole) > 0).any():
-                return None
-        return dict(zip(self._names, matrix.T))
-
-    def _column(self, rule: Rule, values: list[Any]) -> np.ndarray | None:
-        if rule.field.type == "category":
-            levels = self._codes[rule.field.name]
-            codes = [MISSING if value is None else levels.get(value, UNSEEN) for value in values]
-            return None if UNSEEN in codes else np.array(codes, dtype=np.int64)
-        markers = rule.reader.date_markers
-        if markers and any(value is not None and value.lower() in markers for value in values):
-            return None
-        numbers = [np.nan if value is None else days(value) for value in values]
-        if any(number != number and value is not None for value, number in zip(values, numbers)):
-            return None
-        return np.array(numbers, dtype=np.float64)
-
-
-def _codes(rule: Rule) -> dict[str, int]:
-    """The levels that are read as they stand; a marker of missing cells, named after the training, may be a level."""
-    return {level: code for code, level in enumerate(rule.field.levels) if rule.reader.text(level) == level}
-
-
-def _struct(rules: Sequence[Rule]) -> type[msgspec.Struct]:
-    fields = []
-    for number, rule in enumerate(rules):
-        kind = float if rule.is_number else str
-        fields.append((f"f{number}", kind | None, None) if rule.field.optional else (f"f{number}", kind))
-    names = {f"f{number}": rule.field.name for number, rule in enumerate(rules)}
-    return msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=True, kw_only=True, gc=False)
-
-
-def _fit_for_struct(rules: Rules) -> bool:
-    """Whether msgspec can name a struct's fields so; a schema it cannot is decoded the thorough way."""
-    names = [rule.field.name for rule in rules]
-    return not any(UNSAFE_IN_NAMES & set(name) or any(ord(sign) < 32 for sign in name) for name in names)
 
 
 def parse(body: bytes) -> Any:

@@ -14,6 +14,7 @@ Document = dict[str, Any]
 ERRORS: Document = {"type": "array", "items": {"$ref": "#/definitions/FieldProblem"}}
 BUNDLE: Document = {"type": "string", "description": "Digest of the bundle that answered"}
 NUMBER: Document = {"type": "number"}
+ID: Document = {"description": "Names the row: not learned from, but echoed and logged. Text or a number", "x-nullable": True}
 PROBLEM: Document = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
@@ -42,6 +43,7 @@ def definitions(service: Service) -> Document:
     """Name → JSON schema."""
     answer = _answer(service)
     ends = {"low": NUMBER, "high": NUMBER} if service.intervals else {}
+    more = ends | ({"id": {"type": "object", "description": "As the row had it"}} if service.problem.id else {})
     rows = service.problem.serving.max_rows
     return {
         "Row": row_schema(service),
@@ -49,9 +51,9 @@ def definitions(service: Service) -> Document:
         "Answer": {
             "type": "object",
             "required": [*answer, "bundle"],
-            "properties": answer | ends | {"bundle": BUNDLE, "warnings": ERRORS},
+            "properties": answer | more | {"bundle": BUNDLE, "warnings": ERRORS},
         },
-        "Answers": _answers(answer | ends),
+        "Answers": _answers(answer | more),
         "WhatIf": _curves(answer | {"bundle": BUNDLE}, ends),
         "Problem": PROBLEM,
         "FieldProblem": FIELD_PROBLEM,
@@ -96,7 +98,7 @@ def row_schema(service: Service) -> Document:
     document: Document = {
         "type": "object",
         "additionalProperties": False,
-        "properties": {rule.field.name: _field(rule) for rule in service.rules},
+        "properties": {rule.field.name: _field(rule) for rule in service.rules} | dict.fromkeys(service.problem.id, ID),
         "example": example_row(service.schema),
     }
     required = [field.name for field in service.schema if not field.optional]

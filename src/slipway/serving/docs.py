@@ -108,7 +108,7 @@ def _predict(service: Service) -> Document:
             f"The body is one row, or a list of up to {serving.max_rows:,} rows (Rows); for a list the answer is "
             "an object with the member predictions, a list of such answers in the order of the rows. Cells may also be what a "
             "CSV file has: numbers as strings, NA etc. for a missing cell. Columns of the training table that are not "
-            "features, such as the target, are ignored with a warning."
+            "features, such as the target, are ignored with a warning; ids are echoed."
         ),
         "tags": ["predictions"],
         "parameters": [

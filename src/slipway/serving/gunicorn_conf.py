@@ -66,6 +66,13 @@ def post_worker_init(worker: Worker) -> None:
         worker.largest_body = service.problem.serving.max_upload_bytes
 
 
+def worker_exit(server: Arbiter, worker: Worker) -> None:
+    """Close the worker's file of the prediction log."""
+    service = getattr(getattr(worker, "wsgi", None), "extensions", {}).get("slipway")
+    if service is not None:
+        service.recorder.close()
+
+
 def child_exit(server: Arbiter, worker: Worker) -> None:
     """Keep counting the metrics of a worker that ended, without its gauges."""
     from prometheus_client import multiprocess

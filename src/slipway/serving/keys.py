@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 
 from slipway.api_keys import FILE, MOST_BYTES, VARIABLE, listed_keys, parse_keys
 from slipway.errors import ServingError
@@ -14,6 +14,7 @@ from slipway.serving.refusal import Refusal
 
 HEADER = "X-API-Key"
 FORM_FIELD = "slipway:api-key"
+CLIENT = 8  # digits of its SHA-256 that stand for a key
 GUARDED = {"api.predict", "api.predict_file", "api.what_if", "pages.ask", "pages.preview", "probes.metrics"}
 
 
@@ -42,11 +43,12 @@ class Keys:
     def needed(self) -> bool:
         return bool(self._fixed or self._file)
 
-    def accept(self, key: str) -> bool:
-        """Whether this is one of the keys; takes as long for each of them, right or wrong."""
+    def accept(self, key: str) -> str | None:
+        """What the log calls who has this key, or None for a wrong one; takes as long for each of them, right or wrong."""
         digest = sha256(key.encode("utf-8", "surrogatepass")).digest()
         known = self._fixed + (self._file.digests() if self._file else ())
-        return any([hmac.compare_digest(digest, each) for each in known])  # noqa: C419 - any() must not stop early
+        accepted = any([hmac.compare_digest(digest, each) for each in known])  # noqa: C419 - any() must not stop early
+        return digest.hex()[:CLIENT] if accepted else None
 
 
 class KeysFile:
@@ -108,9 +110,11 @@ def _require_key() -> None:
     keys = current_app.extensions["slipway"].keys
     if not keys.needed or request.endpoint not in GUARDED or request.method == "OPTIONS":
         return
-    if not keys.accept(_presented()):
+    client = keys.accept(_presented())
+    if client is None:
         detail = f"Expected an API key: Authorization: Bearer KEY, or {HEADER}: KEY."
         raise Refusal(401, detail, headers={"WWW-Authenticate": 'Bearer realm="slipway"'})
+    g.client = client
 
 
 def _presented() -> str:

@@ -1,7 +1,6 @@
 """The pages for people: the form with its answer, and the card of the model."""
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +24,7 @@ from slipway.serving.keys import FORM_FIELD
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
 from slipway.serving.trace import Trace, traces
-from slipway.table.faults import FieldProblem, visible
+from slipway.table.faults import visible
 
 FITS = 2  # figures of how well the answers fit on the page of the model; the report has all
 
@@ -80,10 +79,7 @@ def ask() -> str:
     if len(chosen) == 1:
         typed = as_typed(here.schema, here.golden.rows[chosen[0]])
         return _page(typed, _asked(typed))
-    asked = _asked(_typed())
-    g.rows = 1
-    here.metrics.count_warned(Counter(warning.reason for warning in asked.warnings))
-    return _page(_typed(), asked)
+    return _page(_typed(), _asked(_typed(), counts=True))
 
 
 @pages.post("/preview")
@@ -97,7 +93,7 @@ def preview() -> str:
 def _refused(refusal: Refusal) -> tuple[str, int, Mapping[str, str]]:
     """The form again, with what was typed and with all that is wrong."""
     if request.endpoint != "pages.preview":
-        _service().metrics.count_rejected(refusal.counts)
+        _service().refused(refusal.counts, g)
     errors = [(problem.field or "", problem.detail) for problem in refusal.problems]
     if not errors:
         errors = [(FORM_FIELD if refusal.status == 401 else "", refusal.detail)]
@@ -120,12 +116,13 @@ class _Asked:
 
     row: Mapping[str, Any]
     answer: Answer
-    warnings: Sequence[FieldProblem]
     traces: Mapping[str, Trace]
 
 
-def _asked(typed: Mapping[str, str], curved: Sequence[str] = ()) -> _Asked:
+def _asked(typed: Mapping[str, str], curved: Sequence[str] = (), counts: bool = False) -> _Asked:
     """The answer to a filled-in form, and its curves: of all fields, or of many those `curved` and the most important.
+
+    One that `counts` is a prediction: it is counted, and logged.
 
     Raises
     ------
@@ -135,14 +132,14 @@ def _asked(typed: Mapping[str, str], curved: Sequence[str] = ()) -> _Asked:
     here = _service()
     row = read_row(here.schema, typed)
     decoded = here.decoder.decode(json.dumps(row).encode())
-    answers = here.score(decoded.columns, {}, decoded.count)
+    answers = here.answer(here.asked(decoded, whole=False), g).answers if counts else here.score(decoded.columns, {}, 1)
     if answers.reasons:
         raise Refusal(422, "The model has no finite answer: some numbers are too far outside the range.")
-    warnings = here.decoder.warnings(decoded)
+    warnings = here.decoder.warnings(decoded, here.rules.unlike(decoded.columns), None)
     answer = explain(here.predictor, answers, row, list(map(str, warnings)), here.intervals)
     shown = [*curved, *here.by_importance[:FIRST]] if len(here.rules) > FEW_FIELDS else here.schema.names
     found = curves(here.predictor, here.rules, decoded.columns, shown)
-    return _Asked(row, answer, warnings, traces(found, here.predictor.target))
+    return _Asked(row, answer, traces(found, here.predictor.target))
 
 
 def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequence[tuple[str, str]] = ()) -> str:

@@ -34,7 +34,7 @@ class Refusal(ValueError):
     problems : sequence of FieldProblem
         The first of them.
     counts : mapping of str to int
-        Number of problems by reason, listed or not.
+        ``field/reason`` → number of problems, listed or not.
     headers : mapping of str to str
     """
 
@@ -70,7 +70,7 @@ def problem_document(status: int, detail: str, problems: Sequence[FieldProblem] 
 
 def answer_refusal(refusal: Refusal) -> Response:
     """The answer to a refused request."""
-    current_app.extensions["slipway"].metrics.count_rejected(refusal.counts)
+    current_app.extensions["slipway"].refused(refusal.counts, g)
     total = sum(refusal.counts.values())
     return _answer(problem_document(refusal.status, refusal.detail, refusal.problems, total), refusal.headers)
 

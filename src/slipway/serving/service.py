@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from markupsafe import Markup
 
 from slipway.model.bundle import Bundle
@@ -16,12 +17,14 @@ from slipway.model.scoring import Answers, score
 from slipway.problem import Problem
 from slipway.report.documents import documents_of, joined
 from slipway.report.page import body
+from slipway.serving.call import Answered, Asked
 from slipway.serving.counters import Metrics
 from slipway.serving.decoder import Decoded, Decoder
 from slipway.serving.keys import Keys
+from slipway.serving.recorder import Recorder, as_read
 from slipway.serving.refusal import Refusal
 from slipway.store.local import open_store
-from slipway.table.faults import LISTED, NO_ANSWER, FieldProblem
+from slipway.table.faults import LISTED, NO_ANSWER, FieldProblem, by_reason, tally_key
 from slipway.table.rules import rules_of
 from slipway.table.schema import Columns
 
@@ -49,6 +52,8 @@ class Service:
         What the release program says it runs; empty elsewhere.
     verdicts : sequence of mapping
         On this bundle and others, the oldest first, as far as they are kept.
+    environ : mapping
+        Where the prediction log is, and the key of its hashes.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class Service:
         release: str = "",
         commit: str = "",
         verdicts: Sequence[Mapping[str, Any]] = (),
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
         self.problem = problem
         self.bundle = bundle.hold(DOCUMENTS)
@@ -74,8 +80,9 @@ class Service:
         self.documents = replace(joined(told, bundle.digest, verdict, verdicts), served=True)
         self.intervals = told.evaluation.intervals if told.evaluation else None
         self.rules = rules_of(self.schema, problem)
-        self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned | self.schema.unlearned)
+        self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned | self.schema.unlearned, problem.id)
         self.metrics = Metrics(problem.name, bundle.digest)
+        self.recorder = Recorder(problem, self.schema, bundle.digest, release, self.metrics, environ)
         self._lock = threading.Lock()
         self._predictor: Predictor  # of this process; `load` makes it
         self._process = 0  # that loaded it
@@ -121,28 +128,80 @@ class Service:
         """Answer those of `count` rows that have no reason not to be; see `slipway.model.scoring.score`."""
         return score(self.predictor, columns, reasons, count)
 
-    def answers(self, decoded: Decoded, partial: bool = False, level: float | None = None) -> list[dict[str, Any]]:
-        """The answers as JSON has them: ``prediction``, and ``probabilities`` by label.
+    def answer(self, asked: Asked, call: Any) -> Answered:
+        """Answer rows that count: scored, counted and logged, all before anything of it is sent.
 
-        With `partial` a row that cannot be answered has a null ``prediction``, and ``errors``. With a `level` of the
-        bundle's intervals a number has ``low`` and ``high`` beside it.
+        Parameters
+        ----------
+        asked : Asked
+        call
+            The request's `request_id`; its `rows` are counted here.
 
         Raises
         ------
         Refusal
-            Unless `partial`: when a row has no finite answer.
+            When a row of a request that is answered as a whole has no finite answer.
         """
-        answers = self.score(decoded.columns, dict.fromkeys(decoded.wrong, ""), decoded.count)
-        odd = sorted(answers.reasons.keys() - decoded.wrong) if answers.reasons else []
-        infinite = [FieldProblem(row + 1, None, "not_finite", NO_ANSWER) for row in odd]
-        if infinite and not partial:
-            raise Refusal(422, "No finite answer for some rows.", infinite[:LISTED], {"not_finite": len(infinite)})
+        answers = self.score(asked.columns, asked.reasons, asked.count)
+        odd = sorted(answers.reasons.keys() - asked.reasons.keys()) if answers.reasons else []
+        if odd and asked.whole:
+            raise _infinite(odd)
+        unlike = self.rules.unlike(answers.columns)
+        warned = {tally_key(each.field, each.reason): len(each.rows) for each in unlike}
+        warned.update(asked.warned)
+        refused = {**asked.refused, tally_key(None, "not_finite"): len(odd)} if odd else asked.refused
+        call.rows += len(answers.values)
+        if refused:
+            self.metrics.count_rejected(by_reason(refused))
+        if warned:
+            self.metrics.count_warned(by_reason(warned))
+        chosen = answers.chosen
+        self.recorder.record(call, answers, lambda: asked.rows(chosen), asked.numbers(chosen), warned, refused)
+        return Answered(answers, unlike)
+
+    def refused(self, counts: Mapping[str, int], call: Any) -> None:
+        """Count and log what was wrong with a call that was refused as a whole."""
+        if counts:
+            self.metrics.count_rejected(by_reason(counts))
+            self.recorder.record(call, None, tuple, None, {}, counts)
+
+    def asked(self, decoded: Decoded, whole: bool) -> Asked:
+        """The rows of a request, answered as a `whole` or not at all, or each by itself."""
+        reasons = dict.fromkeys(decoded.wrong, "")
+        ignored = {tally_key(name, "ignored"): 1 for name in decoded.ignored}
+
+        def rows(chosen: np.ndarray | None) -> Sequence[Any]:
+            given = decoded.rows if chosen is None else [decoded.rows[row] for row in chosen.tolist()]
+            if not decoded.objects:
+                return given
+            columns = decoded.columns if chosen is None else {name: each[chosen] for name, each in decoded.columns.items()}
+            return as_read(self.schema, columns, given, self.problem.id)
+
+        return Asked(decoded.columns, decoded.count, reasons, rows, decoded.counts, ignored, whole)
+
+    def answers(self, decoded: Decoded, level: float | None = None) -> list[dict[str, Any]]:
+        """The answers as JSON has them, of rows that do not count: see `told`."""
+        answers = self.score(decoded.columns, {}, decoded.count)
+        if answers.reasons:
+            raise _infinite(sorted(answers.reasons))
+        return self._documents(answers.between(self.intervals, level))
+
+    def told(self, answers: Answers, decoded: Decoded, level: float | None = None) -> list[dict[str, Any]]:
+        """The answers as JSON has them: ``prediction``, ``probabilities`` by label, and the ``id`` that a row came with.
+
+        A row that is not answered has a null ``prediction``, and ``errors``. With a `level` of the bundle's intervals a number
+        has ``low`` and ``high`` beside it.
+        """
         found = self._documents(answers.between(self.intervals, level))
-        if answers.chosen is None:
-            return found
-        wrong = {**decoded.wrong, **{row: [problem] for row, problem in zip(odd, infinite)}}
-        placed = dict(zip(answers.chosen.tolist(), found)) | {row: _refused(problems) for row, problems in wrong.items()}
-        return [placed[row] for row in range(decoded.count)]
+        if answers.chosen is not None:
+            wrong = {row: decoded.wrong.get(row) or [_without_answer(row)] for row in answers.reasons}
+            placed = dict(zip(answers.chosen.tolist(), found)) | {row: _refused(problems) for row, problems in wrong.items()}
+            found = [placed[row] for row in range(decoded.count)]
+        if self.problem.id:
+            found = [
+                {"id": names, **document} if names else document for document, names in zip(found, self.decoder.ids(decoded))
+            ]
+        return found
 
     def _documents(self, answers: Answers) -> list[dict[str, Any]]:
         if answers.ends is not None:
@@ -155,6 +214,15 @@ class Service:
             {"prediction": label, "probabilities": dict(zip(classes, row))}
             for label, row in zip(answers.values.tolist(), answers.probabilities.tolist())
         ]
+
+
+def _without_answer(row: int) -> FieldProblem:
+    return FieldProblem(row + 1, None, "not_finite", NO_ANSWER)
+
+
+def _infinite(rows: Sequence[int]) -> Refusal:
+    problems = [_without_answer(row) for row in rows[:LISTED]]
+    return Refusal(422, "No finite answer for some rows.", problems, {tally_key(None, "not_finite"): len(rows)})
 
 
 def _refused(problems: Sequence[FieldProblem]) -> dict[str, Any]:
@@ -177,4 +245,4 @@ def open_service(problem: Problem, environ: Mapping[str, str] = os.environ) -> S
     bundle.require_problem(problem.name)
     keys = Keys(environ)
     release, commit = environ.get("SLIPWAY_RELEASE", ""), environ.get("SLIPWAY_COMMIT", "")
-    return Service(problem, bundle, store.verdict(pointer), keys, release, commit, store.verdicts())
+    return Service(problem, bundle, store.verdict(pointer), keys, release, commit, store.verdicts(), environ)

@@ -202,3 +202,12 @@ def request_value(field: Field, cell: float) -> int | float | str:
     if field.type == "date":
         return show_date(cell)
     return int(cell) if field.type == "integer" else cell
+
+
+def request_rows(schema: Schema, columns: Columns) -> list[dict[str, Any]]:
+    """Typed columns → rows of JSON values; a missing cell is None."""
+    by_field = [
+        [None if cell < 0 and field.type == "category" or np.isnan(cell) else request_value(field, cell) for cell in cells]
+        for field, cells in ((field, columns[field.name].tolist()) for field in schema)
+    ]
+    return [dict(zip(schema.names, cells)) for cells in zip(*by_field)]

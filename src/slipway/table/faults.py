@@ -1,6 +1,8 @@
 """What can be wrong with the cells of a table or of a request, and how it is told."""
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,3 +53,16 @@ Faults = dict[int, Fault]
 def visible(text: str) -> str:
     """The text with signs that turn the direction of what follows as JSON and Python write them, such as ``\\u202e``."""
     return TURNS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def tally_key(field: str | None, reason: str) -> str:
+    """What a wrong cell is counted under: ``age/out_of_range``; ``/type`` where the row as a whole is wrong."""
+    return f"{field or ''}/{reason}"
+
+
+def by_reason(tally: Mapping[str, int]) -> Counter[str]:
+    """Such counts by their reason alone."""
+    found: Counter[str] = Counter()
+    for key, count in tally.items():
+        found[key.rpartition("/")[2]] += count
+    return found

@@ -32,6 +32,23 @@ Limits = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
+class Unlike:
+    """How some rows are unlike training, though they are answered.
+
+    Parameters
+    ----------
+    field, reason, detail : str
+    rows : ndarray of int
+        Which of them, from 0.
+    """
+
+    field: str
+    reason: str
+    detail: str
+    rows: np.ndarray
+
+
+@dataclass(frozen=True)
 class Rule:
     """What a value of one field must be.
 
@@ -218,42 +235,44 @@ class Rules:
     def __len__(self) -> int:
         return len(self.rules)
 
-    def warnings(self, columns: Columns, limit: int | None = LISTED) -> list[FieldProblem]:
-        """What is unlike training in rows that are answered all the same: the first `limit`, by row and field."""
-        found = [
-            FieldProblem(row + 1, name, reason, detail)
-            for name, reason, detail, rows in self._unlike(columns)
-            for row in rows[:limit].tolist()
-        ]
-        return sorted(found, key=attrgetter("row"))[:limit]
-
-    def notes(self, columns: Columns, count: int) -> list[str]:
-        """The warnings of each of `count` rows in one text; empty where there is none."""
-        notes = [""] * count
-        for name, reason, detail, rows in self._unlike(columns):
-            says = str(FieldProblem(None, name, reason, detail))
-            for row in rows.tolist():
-                notes[row] += f"; {says}" if notes[row] else says
-        return notes
-
-    def _unlike(self, columns: Columns) -> list[tuple[str, str, str, np.ndarray]]:
-        """Field, reason and detail of each warning, in the order of the fields, and the rows, from 0, that have it."""
+    def unlike(self, columns: Columns) -> list[Unlike]:
+        """What is unlike training in rows that are answered all the same, in the order of the fields."""
         found = []
         for field in self._open:
-            found.append((field.name, "unseen_level", UNSEEN_LEVEL, np.flatnonzero(columns[field.name] == UNSEEN)))
+            rows = np.flatnonzero(columns[field.name] == UNSEEN)
+            if len(rows):
+                found.append(Unlike(field.name, "unseen_level", UNSEEN_LEVEL, rows))
         if self._ranged:
             matrix = np.array([columns[field.name] for field in self._ranged])  # at once: one call, however many fields
             odd = (matrix < self._low) | (matrix > self._high)
             for place in np.flatnonzero(odd.any(axis=1)).tolist() if odd.any() else ():
                 field = self._ranged[place]
                 detail = f"a {'date' if field.type == 'date' else 'number'} outside the range seen in training, {field.range}"
-                found.append((field.name, "out_of_range", detail, np.flatnonzero(odd[place])))
-        return sorted(found, key=lambda warning: self._order[warning[0]]) if len(found) > 1 else found
+                found.append(Unlike(field.name, "out_of_range", detail, np.flatnonzero(odd[place])))
+        return sorted(found, key=lambda each: self._order[each.field]) if len(found) > 1 else found
 
 
 def rules_of(schema: Schema, problem: Problem) -> Rules:
     """The rules of a schema under the policies of a problem."""
     return Rules(schema, problem.serving, problem.limits, problem.markers)
+
+
+def warnings(unlike: Sequence[Unlike], limit: int = LISTED) -> list[FieldProblem]:
+    """The first `limit` of them, by row and field."""
+    found = [
+        FieldProblem(row + 1, each.field, each.reason, each.detail) for each in unlike for row in each.rows[:limit].tolist()
+    ]
+    return sorted(found, key=attrgetter("row"))[:limit]
+
+
+def notes(unlike: Sequence[Unlike], count: int) -> list[str]:
+    """Those of each of `count` rows in one text; empty where there is none."""
+    found = [""] * count
+    for each in unlike:
+        says = str(FieldProblem(None, each.field, each.reason, each.detail))
+        for row in each.rows.tolist():
+            found[row] += f"; {says}" if found[row] else says
+    return found
 
 
 def spread(values: np.ndarray, faults: Faults, codes: np.ndarray) -> tuple[np.ndarray, Faults]:

@@ -16,7 +16,7 @@ from slipway.sources.source import sources_of
 from slipway.store.local import LocalStore
 
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "onnx", "onnxruntime")
-ROOMS_OF_OTHERS = {"serving", "cli", "doctor", "release", "batch", "project"}  # what they hold, no training runs
+ROOMS_OF_OTHERS = {"serving", "cli", "doctor", "release", "batch", "project", "monitoring"}  # what they hold, no training runs
 
 
 def reason(store: LocalStore, inputs: Mapping[str, str]) -> str:
@@ -75,9 +75,9 @@ def _total(parts: Iterable[bytes]) -> str:
 def _asked(problem: Problem) -> dict[str, Any]:
     """The settings that training depends on."""
     asked = asdict(problem)
-    for name in ("serving", "remote", "folder", "source", "fetch", "data", "limits"):
+    for name in ("serving", "remote", "folder", "source", "fetch", "data", "limits", "log"):
         asked.pop(name)
-    return asked
+    return asked | {"max_row_microseconds": problem.serving.max_row_microseconds}
 
 
 def _own(problem: Problem) -> Iterator[Path]:

@@ -51,6 +51,7 @@ def test_only_the_repository_must_be_given(write):
         (f'repository = "{REPOSITORY}"\nprefix = "/churn; }}"', "prefix"),
         (f'repository = "{REPOSITORY}"\nemail = "nobody"', "email"),
         (f'repository = "{REPOSITORY}"\nsockets_mount = "relative"', "sockets_mount"),
+        (f'repository = "{REPOSITORY}"\nlog_mount = "relative"', "log_mount"),
         (f'repository = "{REPOSITORY}"\nprivileged = true', "unknown setting privileged"),
         ("keep = 3", "repository is missing"),
         ("keep = ", "invalid TOML"),

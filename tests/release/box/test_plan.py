@@ -109,6 +109,15 @@ def test_a_release_below_a_path_knows_it(tmp_path):
     assert ("--env", "SLIPWAY_URL_PREFIX=/churn") in zip(found, found[1:])
 
 
+def test_only_a_folder_that_is_named_is_mounted_for_the_log(tmp_path):
+    box = Box("insurance", tmp_path)
+    assert not [each for each in run_arguments(NEW, CONFIGURATION, box) if "SLIPWAY_LOG" in each]
+    found = run_arguments(NEW, Configuration(REPOSITORY, log_mount="/srv/log"), box)
+    pairs = list(zip(found, found[1:]))
+    assert ("--mount", "type=bind,source=/srv/log,target=/var/log/slipway") in pairs
+    assert ("--env", "SLIPWAY_LOG=/var/log/slipway") in pairs
+
+
 def test_the_path_of_the_socket_is_short_enough_for_the_kernel(tmp_path):
     assert len(str(Box("n" * 25).socket(NEW.id))) <= 107
     assert len(f"{steps.inside_folder(NEW.id)}/web.sock") <= 107

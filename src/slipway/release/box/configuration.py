@@ -44,6 +44,8 @@ class Configuration:
         Address for mails of the certificate authority; empty for none.
     sockets_mount : str
         Path of the sockets folder for the Docker engine, if it differs; otherwise empty.
+    log_mount : str
+        Folder of the prediction log, for the Docker engine; empty for none.
     """
 
     repository: str
@@ -58,6 +60,7 @@ class Configuration:
     prefix: str = ""
     email: str = ""
     sockets_mount: str = ""
+    log_mount: str = ""
 
     @property
     def mebibytes(self) -> int:
@@ -86,6 +89,7 @@ RULES = {
     "prefix": _text("a path like /churn, or empty", r"(/[a-z0-9_-]+)*"),
     "email": _text("an address, or empty", r"([^@\s]+@[^@\s]+)?"),
     "sockets_mount": _text("an absolute path, or empty", r"(/\S+)?"),
+    "log_mount": _text("an absolute path, or empty", r"(/\S+)?"),
 }
 
 

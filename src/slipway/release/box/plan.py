@@ -8,6 +8,7 @@ from slipway.release.box.state import USER, Box, Release
 
 INSIDE = "/run/slipway"
 KEYS_INSIDE = f"{INSIDE}/keys"
+LOG_INSIDE = "/var/log/slipway"
 STOP_SECONDS = 40  # gunicorn's graceful_timeout is 20: docker must not kill before it
 LABEL = "slipway.repository"
 GROUPS = ("Pull", "Start", "Check", "Switch", "Drain", "Clean old images")
@@ -195,7 +196,7 @@ def clean_steps(
 
 
 def run_arguments(release: Release, configuration: Configuration, box: Box) -> tuple[str, ...]:
-    """``docker run``: no capabilities, no network, nothing writable but the folder of its socket and memory."""
+    """``docker run``: no capabilities, no network, nothing writable but memory and the folders of its socket and log."""
     mount = configuration.sockets_mount or str(box.sockets)
     inside = inside_folder(release.id)
     return (
@@ -239,6 +240,7 @@ def run_arguments(release: Release, configuration: Configuration, box: Box) -> t
         f"type=bind,source={mount}/{release.id},target={inside}",
         "--mount",
         f"type=bind,source={mount}/keys,target={KEYS_INSIDE},readonly",
+        *_log(configuration),
         "--env-file",
         str(box.environment),
         "--env",
@@ -252,6 +254,13 @@ def run_arguments(release: Release, configuration: Configuration, box: Box) -> t
         *(("--env", f"SLIPWAY_URL_PREFIX={configuration.prefix}") if configuration.prefix else ()),
         f"{configuration.repository}@{release.digest}",
     )
+
+
+def _log(configuration: Configuration) -> tuple[str, ...]:
+    """What lets a release write its prediction log, if there is a folder for it."""
+    if not configuration.log_mount:
+        return ()
+    return "--mount", f"type=bind,source={configuration.log_mount},target={LOG_INSIDE}", "--env", f"SLIPWAY_LOG={LOG_INSIDE}"
 
 
 def inside_folder(id: str) -> str:

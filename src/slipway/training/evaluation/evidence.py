@@ -9,8 +9,8 @@ from slipway.kinds import Task
 from slipway.model.contents import Estimate, Golden, Holdout, Ranked
 from slipway.model.predictor import Predictor, golden_answers
 from slipway.problem import TASK_METRICS
-from slipway.table.cell import request_value
-from slipway.table.schema import Columns, Field, Schema
+from slipway.table.cell import request_rows
+from slipway.table.schema import Field
 from slipway.training.data.labelled import Rows
 from slipway.training.fitting.fitted import Entry, baseline_scored
 from slipway.training.measures.goal import Goal
@@ -28,15 +28,6 @@ def golden(predictor: Predictor, held: Rows, seed: int) -> Golden:
     chosen = np.sort(np.random.default_rng(seed).choice(len(held.y), number, replace=False))
     columns = held.take(chosen).columns
     return Golden(tuple(request_rows(held.schema, columns)), tuple(golden_answers(predictor, columns)))
-
-
-def request_rows(schema: Schema, columns: Columns) -> list[dict[str, Any]]:
-    """Typed columns → rows of JSON values; a missing cell is None."""
-    by_field = [
-        [None if cell < 0 and field.type == "category" or np.isnan(cell) else request_value(field, cell) for cell in cells]
-        for field, cells in ((field, columns[field.name].tolist()) for field in schema)
-    ]
-    return [dict(zip(schema.names, cells)) for cells in zip(*by_field)]
 
 
 def drift_profile(rows: Rows) -> dict[str, Any]:

@@ -29,6 +29,12 @@ serving:
   unknown_levels: reject      # or warn: answer, and say so
   out_of_range: near          # or warn, reject
 # limits: {column: [0, 120]}  # the lowest and highest value that gets an answer, instead of out_of_range
+
+log:                          # what the service keeps of the rows that it answers: read it before the first commit
+  to: files                   # in log/, not in git; or none. Each row, its answer and its ids, to see drift
+  omit: []                    # columns that are not kept
+  hash: []                    # columns of which a keyed hash is kept; needs SLIPWAY_LOG_KEY
+  keep_days: 90
 """
 
 

@@ -1,7 +1,7 @@
 """The remote store: objects below ``s3://bucket/prefix``, in the layout of the local store.
 
-It lists, reads and writes, and never deletes. It checks by listing whether an object exists: without permission to list
-the whole bucket, S3 answers a read of a missing object with "access denied".
+It lists, reads and writes, and deletes nothing but files of the log. It checks by listing whether an object exists: without
+permission to list the whole bucket, S3 answers a read of a missing object with "access denied".
 """
 
 import os
@@ -33,7 +33,7 @@ READ_SECONDS = 30
 ATTEMPTS = 5
 TURNS = 40  # how often a writer retries when others are faster: each turn lets one of them through
 LONGEST_WAIT = 2.0
-LIST, GET, PUT = "s3:ListBucket", "s3:GetObject", "s3:PutObject"
+LIST, GET, PUT, DELETE = "s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"
 KEYS = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role provides them"
 REGION = "Set AWS_REGION to the region of the bucket"
 ENDPOINT = "Check the network and AWS_ENDPOINT_URL"
@@ -130,6 +130,11 @@ class S3Store:
                 ChecksumSHA256=_sum(digest),
                 **condition,
             )
+
+    def delete(self, name: str) -> None:
+        """Delete an object; one that is not there is no error."""
+        with self._told(DELETE, name):
+            self.client.delete_object(Bucket=self.bucket, Key=self.prefix + name)
 
     def update(self, name: str, change: Callable[[bytes], bytes]) -> None:
         """Replace an object by `change` of its content; retry with the newer content if another writer was faster."""

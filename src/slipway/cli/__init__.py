@@ -26,6 +26,10 @@ COMMANDS = {
     "rollback": ("slipway.cli.rollback", "Go back to the previous champion."),
     "push": ("slipway.cli.push", "Copy the champion and the journal to the remote store."),
     "pull": ("slipway.cli.pull", "Fetch a bundle from the remote store."),
+    "collect": ("slipway.cli.collect", "Turn the prediction log into tables."),
+    "labels": ("slipway.cli.labels", "Add what really happened to the prediction log."),
+    "watch": ("slipway.cli.watch", "Tell what moved in production, and what to do."),
+    "log": ("slipway.cli.log", "Delete a person's rows from the prediction log."),
     "doctor": ("slipway.cli.doctor", "Report what is missing for production."),
     "upgrade": ("slipway.cli.upgrade", "Bring a repository to this version of Slipway."),
     "box": ("slipway.cli.box", "Create, update and delete a box on EC2."),
@@ -34,7 +38,8 @@ COMMANDS = {
 EPILOG = """\b
 Exit codes: 0 done (a verdict of "kept" is a result, not an error); 1 unexpected; 2 wrong usage;
 3 the problem file or a setting; 4 the table; 5 no champion, a bundle or the store; 6 the service; 7 a release, or what
-slipway doctor found; 8 a repository that cannot be made or upgraded, or a conflict in it; 130 Ctrl-C; 143 SIGTERM.
+slipway doctor found; 8 a repository that cannot be made or upgraded, or a conflict in it; 10, 11, 12 what slipway watch
+found; 130 Ctrl-C; 143 SIGTERM.
 """
 
 

@@ -1,0 +1,45 @@
+"""slipway watch"""
+
+import sys
+from datetime import UTC, datetime
+from functools import partial
+
+import click
+
+from slipway.cli import options
+
+CODES = {"quiet": 0, "drift": 10, "worse": 11, "broken": 12}
+
+
+@click.command()
+@options.problem
+def command(path: str | None) -> None:
+    """Look at what production was asked and answered: what moved, whether the model is worse, what to do.
+
+    Collects the log, compares its whole days with the champion's training, and writes log/live.html, log/live.json and a line
+    of the journal. The exit code says what was found: 0 nothing, 10 columns moved, 11 the loss is above its limit, 12 what
+    feeds the model is broken.
+
+    \b
+    Example:
+      slipway watch
+    """
+    from slipway.monitoring.collector import collect
+    from slipway.monitoring.publication import PAGE, publish
+    from slipway.monitoring.watched import watch
+    from slipway.problem import load_problem
+    from slipway.store.local import open_store
+
+    problem = load_problem(path)
+    log, now = options.log_of(problem), datetime.now(UTC).replace(tzinfo=None)
+    collect(log, problem.id, problem.log.keep_days, now, partial(click.echo, err=True), options.remote_of(problem))
+    store = open_store(problem.folder)
+    found = watch(problem, store, log, now)
+    publish(found, store, log)
+    click.echo(f"{found.decision.outcome}: {' '.join(found.decision.reasons)}")
+    for sentence in found.sentences:
+        click.echo(f"  {sentence}")
+    if found.decision.train:
+        click.echo("  Train the next model: slipway train")
+    click.echo(f"  {found.rows:,} rows of {len(found.days)} days; {log.root / PAGE}")
+    sys.exit(CODES[found.decision.outcome])

@@ -1,0 +1,119 @@
+"""live.html: what production says, on one page: is it alive, is it worse, what moved, what was decided."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from slipway.monitoring.decision import NAMES
+from slipway.monitoring.drift import Move
+from slipway.monitoring.watched import Watched
+from slipway.report import numbers
+from slipway.report.look import LOOK
+from slipway.table.faults import visible
+
+WIDTH, HEIGHT = 120, 30
+HEADLINES = {
+    "quiet": "Nothing to do",
+    "drift": "Columns moved",
+    "worse": "The model has become worse",
+    "broken": "What feeds the model is broken",
+}
+DECISIONS = 20  # of the journal
+
+_templates = Environment(
+    loader=PackageLoader("slipway.monitoring"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters |= {"number": numbers.number, "share": numbers.share, "brief": numbers.brief, "visible": visible}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A column of the page's table.
+
+    Parameters
+    ----------
+    name : str
+    effect, floor : float
+        In standard deviations; of the part that moved most.
+    importance : float or None
+    flagged : bool
+    now, then : str
+        Paths of a drawing of 120 × 30: bars of the window, steps of the reference.
+    says : str
+        The same for who cannot see it.
+    """
+
+    name: str
+    effect: float
+    floor: float
+    importance: float | None
+    flagged: bool
+    now: str
+    then: str
+    says: str
+
+
+def page(of: Watched, decisions: Sequence[Mapping[str, Any]] = ()) -> bytes:
+    """The page, a file that needs nothing else.
+
+    Parameters
+    ----------
+    of : Watched
+    decisions : sequence of mapping
+        Lines of the journal on earlier looks, the oldest first.
+    """
+    moves = sorted(of.look.moves, key=lambda move: (not move.flagged, -move.effect)) if of.look else []
+    rendered = _templates.get_template("live.html").render(
+        of=of,
+        headline=HEADLINES[of.decision.outcome],
+        lines=[_line(move, of.importance.get(move.column.name)) for move in moves],
+        traffic=_bars(np.array([day.rows for day in of.days])),
+        decisions=list(reversed(decisions))[:DECISIONS],
+        look=Markup(LOOK.read_text(encoding="utf-8")),
+        width=WIDTH,
+        height=HEIGHT,
+    )
+    return rendered.encode()
+
+
+def _line(move: Move, importance: float | None) -> Line:
+    column = move.column
+    most = max(move.changes, key=lambda change: change.effect)
+    ordinary = move.counts[len(column.apart) :]
+    now, then = _shares(ordinary), _shares(column.ordinary)
+    top = max(now.max(), then.max()) or 1.0
+    name = NAMES.get(column.key, column.name)
+    says = f"{name}: {numbers.share(float(np.abs(now - then).sum() / 2))} of the rows are in other bins than in training"
+    return Line(
+        visible(name), most.effect, most.floor, importance, move.flagged, _bars(now, top), _steps(then, top), visible(says)
+    )
+
+
+def _shares(counts: np.ndarray) -> np.ndarray:
+    found: np.ndarray = counts / max(counts.sum(), 1)
+    return found
+
+
+def _bars(values: np.ndarray, top: float | None = None) -> str:
+    """Bars side by side."""
+    if not len(values):
+        return ""
+    top = top or float(values.max()) or 1.0
+    step = WIDTH / len(values)
+    heights = [HEIGHT * (1 - float(value) / top) for value in values]
+    return "".join(f"M{place * step:.1f},{HEIGHT}V{y:.1f}h{step * 0.9:.1f}V{HEIGHT}" for place, y in enumerate(heights))
+
+
+def _steps(values: np.ndarray, top: float) -> str:
+    """One line over all of them."""
+    step = WIDTH / len(values)
+    heights = [HEIGHT * (1 - float(value) / top) for value in values]
+    return f"M0,{heights[0]:.1f}" + "".join(f"V{y:.1f}h{step:.1f}" for y in heights)

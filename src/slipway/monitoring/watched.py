@@ -1,0 +1,174 @@
+"""One look at production: what was answered, what moved, whether it is worse, and what to do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import msgspec
+import numpy as np
+
+from slipway.model.bundle import Bundle
+from slipway.model.contents import Metrics, Model, metrics_of, model_of, schema_of
+from slipway.model.reference import Reference, reference_of
+from slipway.monitoring.bins import LABEL, SCORE, columns_of
+from slipway.monitoring.decision import Decision, Evidence, decide
+from slipway.monitoring.drift import LONGEST, Look, Suspects, look
+from slipway.monitoring.estimate import Expected, expected
+from slipway.monitoring.loss import LiveLoss, live_loss
+from slipway.monitoring.partitions import Log
+from slipway.monitoring.production import Traffic, as_days, traffic, watched
+from slipway.monitoring.tallies import Losses
+from slipway.monitoring.tallies import losses as losses_of
+from slipway.monitoring.words import sentence
+from slipway.problem import Problem
+from slipway.store.atomic import replace
+from slipway.store.local import LocalStore
+
+STATE = "watch.json"
+KEPT = 60  # looks
+
+
+class State(msgspec.Struct, frozen=True):
+    """What earlier looks at a bundle left, the oldest first."""
+
+    bundle: str = ""
+    looks: tuple[Suspects, ...] = ()
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What one look found.
+
+    Parameters
+    ----------
+    problem : str
+    bundle : Bundle
+    at : datetime
+        In UTC.
+    days : tuple of Traffic
+        Of the last 28 whole days, those on which the bundle was asked anything.
+    look : Look or None
+    losses : Losses
+    loss : LiveLoss or None
+        Against what is allowed; None without labels.
+    estimate : mapping of str to Expected
+        The losses that the answers of the window let expect.
+    importance : mapping of str to float
+    decision : Decision
+    """
+
+    problem: str
+    bundle: Bundle
+    at: datetime
+    days: tuple[Traffic, ...]
+    look: Look | None
+    losses: Losses
+    loss: LiveLoss | None
+    estimate: Mapping[str, Expected]
+    importance: Mapping[str, float]
+    decision: Decision
+
+    @property
+    def rows(self) -> int:
+        """Answered in these days."""
+        return sum(day.rows for day in self.days)
+
+    @property
+    def sentences(self) -> list[str]:
+        """One for each column that moved, the largest effect first."""
+        flagged = sorted(self.look.flagged, key=lambda move: -move.effect) if self.look else []
+        answers = any(move.column.key in (SCORE, LABEL) for move in flagged)
+        worse = self.loss.crossed if self.loss else None
+        return [sentence(move, self.importance.get(move.column.name), answers, worse) for move in flagged]
+
+
+def watch(problem: Problem, store: LocalStore, log: Log, now: datetime) -> Watched:
+    """Look at the last 28 whole days of the champion, and remember the look for the next one.
+
+    Parameters
+    ----------
+    problem : Problem
+    store : LocalStore
+        With the champion.
+    log : Log
+        Collected.
+    now : datetime
+        In UTC.
+
+    Raises
+    ------
+    StoreError
+        When there is no champion, or the log cannot be read.
+    BundleError
+        When a document of the champion is invalid.
+    """
+    pointer = store.require_pointer()
+    bundle = store.bundle(pointer.digest)
+    schema, model, measured = schema_of(bundle), model_of(bundle), metrics_of(bundle)
+    columns = watched(columns_of(bundle), {*problem.log.omit, *problem.log.hash})
+    today = now.date()
+    days = traffic(log, bundle.digest, columns, schema, model, today - timedelta(LONGEST), today)
+    state = _state(log, bundle.digest)
+    found = look(columns, as_days(days), state.looks) if days else None
+    reference = reference_of(bundle) if bundle.has("live.json") else None
+    losses = losses_of(log, problem.id, model, bundle.digest, today)
+    loss = _loss(reference, losses)
+    importance = shares(measured)
+    evidence = Evidence(
+        today=today,
+        last=max((day.day for day in days if day.rows), default=None),
+        look=found,
+        loss=loss,
+        importance=importance,
+        trained=_decided(store.verdict(pointer)) or today,
+        learned=model.rows.training,
+        labelled=losses.labelled,
+    )
+    _remember(log, bundle.digest, state, found)
+    estimate = _estimate(reference, model, days, found)
+    return Watched(problem.name, bundle, now, tuple(days), found, losses, loss, estimate, importance, decide(evidence))
+
+
+def _loss(reference: Reference | None, losses: Losses) -> LiveLoss | None:
+    """The loss against what is allowed; None without labelled rows, or of a bundle that does not say what is usual."""
+    usual = reference.losses.get(losses.name) if reference else None
+    return live_loss(losses.days, usual, reference.rows) if reference and usual and losses.days else None
+
+
+def shares(measured: Metrics) -> dict[str, float]:
+    """Each field's share of the importance of all."""
+    positive = {name: max(0.0, loss) for name, loss in measured.importance}
+    whole = sum(positive.values())
+    return {name: loss / whole for name, loss in positive.items()} if whole else {}
+
+
+def _estimate(
+    reference: Reference | None, model: Model, days: Sequence[Traffic], found: Look | None
+) -> Mapping[str, Expected]:
+    if reference is None or found is None:
+        return {}
+    answers = [each for day in days[-found.days :] for each in day.answers]
+    return expected(reference, model, np.concatenate(answers)) if answers else {}
+
+
+def _state(log: Log, digest: str) -> State:
+    """What was left for a bundle; nothing by another one, nor by what is no such file."""
+    try:
+        state = msgspec.json.decode((log.root / STATE).read_bytes(), type=State)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return State(digest)
+    return state if state.bundle == digest else State(digest)
+
+
+def _remember(log: Log, digest: str, state: State, found: Look | None) -> None:
+    if found and found.suspects:
+        others = tuple(each for each in state.looks if each.day != found.suspects.day)
+        replace(log.root / STATE, msgspec.json.encode(State(digest, (*others, found.suspects)[-KEPT:])))
+
+
+def _decided(verdict: Mapping[str, object]) -> date | None:
+    """When the champion was decided, as verdict.json tells."""
+    try:
+        return date.fromisoformat(str(verdict.get("at", ""))[:10])
+    except ValueError:
+        return None

@@ -1,0 +1,210 @@
+"""slipway watch on a log of whole days: quiet while nothing changes, drift in words, a worse loss, a broken pipe."""
+
+import json
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from shutil import copytree
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from msgspec.structs import replace
+
+from page import Page
+from slipway.cli import slipway
+from slipway.model.event import CLOSED, RAW, SHORT, Event, to_line
+from slipway.model.predictor import Predictor
+from slipway.monitoring.collector import collect
+from slipway.monitoring.known_labels import add
+from slipway.monitoring.outcomes import Outcomes
+from slipway.monitoring.partitions import Log
+from slipway.monitoring.publication import publish
+from slipway.monitoring.row_keys import request_key
+from slipway.monitoring.watched import watch
+from slipway.problem import load_problem
+from slipway.store.local import LocalStore
+from slipway.table.cell import columns_from_rows
+from tables import charges
+from trainings import trained
+
+NOW = datetime(2026, 11, 22, 6)
+
+
+class Production:
+    """A model, and the days on which it was asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store, self.log = LocalStore(folder / "artifacts"), Log(folder / "log")
+        if not self.store.root.exists():
+            trained(folder, self.store, charges(1_000), "charges", candidates=["linear"])
+        self.bundle = self.store.champion()
+        self.predictor = Predictor(self.bundle)
+        self.problem = load_problem(folder / "slipway.yaml", environ={})
+        self.decided("2026-11-20")
+        self.log.make()
+
+    def decided(self, day: str) -> None:
+        """When the champion became one."""
+        path = self.store.root / "verdict.json"
+        path.write_text(re.sub(r'"at": ?"[^"]*"', f'"at": "{day}T00:00:00+00:00"', path.read_text()))
+
+    def labels(self, backs, off: float) -> None:
+        """What really happened on those days: the answers, and an error as on the hold-out and `off` beside."""
+        found = {}
+        random = np.random.default_rng(0)
+        for back in backs:
+            answers = self.predictor.scores(columns_from_rows(self.predictor.schema, rows_of(back)))
+            for number, answer in enumerate(answers):
+                truth = answer + random.normal(0, 500) + off
+                found[request_key(f"r-{back}", number), NOW - timedelta(days=back, hours=-2)] = (repr(float(truth)), None)
+        add(self.log, Outcomes(found, len(found), ()), NOW, "outcomes.csv")
+
+    def day(self, back: int, rows: list[dict], refused=None) -> None:
+        """What it was asked so many days ago."""
+        at = NOW - timedelta(days=back)
+        answers = self.predictor.scores(columns_from_rows(self.predictor.schema, rows)).tolist() if rows else []
+        event = Event(
+            at=at.isoformat() + "Z",
+            id=f"r-{back}",
+            bundle=self.bundle.digest,
+            rows=rows,
+            answers=answers,
+            refused=refused or {},
+        )
+        place = self.log.root / RAW / f"date={at.date()}" / f"bundle={self.bundle.digest[:SHORT]}"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"local-0-{back}{CLOSED}").write_bytes(to_line(event))
+
+    def watch(self, now=NOW):
+        collect(self.log, self.problem.id, 90, now, pytest.fail)
+        return watch(self.problem, self.store, self.log, now)
+
+
+def rows_of(seed: int, number: int = 500, **changed) -> list[dict]:
+    """Rows as those of the training."""
+    frame = charges(number, seed).drop(columns="charges").assign(**changed)
+    return [
+        {"age": int(row.age), "smoker": row.smoker, "region": row.region}
+        | ({} if row.bmi == "NA" else {"bmi": float(row.bmi)})
+        for row in frame.itertuples()
+    ]
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory) -> Path:
+    """A model, and 23 days on which it was asked what it had learned from."""
+    production = Production(tmp_path_factory.mktemp("asked"))
+    for back in range(3, 26):
+        production.day(back, rows_of(back))
+    return production.folder
+
+
+@pytest.fixture
+def production(asked, tmp_path) -> Production:
+    return Production(Path(copytree(asked, tmp_path / "asked")))
+
+
+def test_nothing_moves_while_production_is_like_training(production):
+    for back in (2, 1):
+        production.day(back, rows_of(back))
+    before, now = production.watch(NOW - timedelta(days=1)), production.watch()
+    assert [each.decision.outcome for each in (before, now)] == ["quiet", "quiet"]
+    assert (now.look.days, now.look.rows, now.look.calibrated, now.rows) == (2, 1_000, True, 12_500)
+    assert now.sentences == [] and not now.decision.train
+    assert now.estimate["absolute_error"].value == pytest.approx(400, rel=0.2)
+
+
+def test_a_shift_is_flagged_by_the_second_look_and_told_in_words(production):
+    for back in (2, 1):
+        production.day(back, rows_of(back, smoker="yes"))
+    before, now = production.watch(NOW - timedelta(days=1)), production.watch()
+    assert before.decision.outcome == "quiet" and now.decision.outcome == "drift"
+    assert "field/smoker" in [move.column.key for move in now.look.flagged]
+    [sentence] = [each for each in now.sentences if each.startswith("`smoker`")]
+    assert "since 2026-11-20" in sentence and "the answers moved, too" in sentence
+    assert not now.decision.train  # no labels, nothing to learn from
+
+
+def test_a_look_that_is_repeated_confirms_nothing(production):
+    production.day(2, rows_of(2))
+    production.day(1, rows_of(1, 2_000, age="60"))
+    assert [production.watch().decision.outcome for _ in range(3)] == ["quiet"] * 3
+
+
+@pytest.mark.parametrize(
+    "changed, refused, part", [({"bmi": "NA"}, {}, "missing"), ({}, {"bmi/out_of_range": 200}, "refused")]
+)
+def test_what_breaks_in_front_of_the_model_is_told_to_a_person(production, changed, refused, part):
+    for back in (2, 1):
+        production.day(back, rows_of(back, **changed), refused)
+    production.watch(NOW - timedelta(days=1))
+    decision = production.watch().decision
+    assert (decision.outcome, decision.train) == ("broken", False)
+    assert decision.reasons == (f"`bmi` is {part} more often than in training: repair what sends it.",)
+
+
+def test_a_log_that_has_gone_silent_is_a_broken_pipe(production):
+    decision = production.watch(NOW + timedelta(days=3)).decision
+    assert decision.outcome == "broken" and "since 2026-11-19" in decision.reasons[0]
+
+
+def test_a_loss_above_its_limit_asks_for_training_once_the_model_is_old_enough(production):
+    for back in (2, 1):
+        production.day(back, rows_of(back))
+    production.labels(range(3, 26), off=3_000)
+    young = production.watch()
+    assert young.loss.crossed and (young.decision.outcome, young.decision.train) == ("worse", False)
+    production.decided("2026-11-01")
+    old = production.watch()
+    assert (old.decision.outcome, old.decision.train) == ("worse", True)
+    assert old.losses.cohorts.coverage == pytest.approx(23 / 25)  # of the last two days nobody has told yet
+
+
+def test_labels_as_good_as_on_the_hold_out_change_nothing(production):
+    for back in (2, 1):
+        production.day(back, rows_of(back))
+    production.labels(range(3, 26), off=0)
+    found = production.watch()
+    assert found.loss.release.rows > 1_000 and not found.loss.crossed and found.decision.outcome == "quiet"
+
+
+def test_private_columns_are_not_compared(production):
+    production.problem = replace(production.problem, log=replace(production.problem.log, omit=("bmi",), hash=("region",)))
+    production.day(1, [{"age": 40, "smoker": "no", "region": "0123"}] * 500)
+    found = production.watch()
+    assert {move.column.name for move in found.look.moves} == {"score", "age", "smoker"}
+
+
+def test_days_of_another_bundle_do_not_count(production):
+    other = f"bundle={'0' * SHORT}"
+    production.watch()  # collected
+    for path in (production.log.root / "rows").glob("date=*/bundle=*"):
+        path.rename(path.with_name(other))
+    found = production.watch()
+    assert (found.days, found.look, found.decision.outcome) == ((), None, "quiet")
+    assert found.decision.reasons == ("No row was answered on the last 28 whole days.",)
+
+
+def test_a_look_is_noted_and_shown(production):
+    production.day(1, rows_of(1, age="60"))
+    production.day(2, rows_of(2, age="60"))
+    for now in (NOW - timedelta(days=1), NOW):
+        publish(production.watch(now), production.store, production.log)
+    noted = [each for each in production.store.journal.entries() if each["event"] == "watch"]
+    assert [each["outcome"] for each in noted] == ["quiet", "drift"]
+    assert "field/age" in noted[-1]["figures"]["flagged"]
+    page = (production.log.root / "live.html").read_text()
+    assert (
+        "Columns moved" in page and page.count('<td class="when">2026-') == 2 and "http" not in page.replace("http-equiv", "")
+    )
+    assert json.loads((production.log.root / "live.json").read_bytes())["rows"] == 12_500
+    Page(page)
+
+
+def test_its_exit_code_says_what_was_found(production, monkeypatch):
+    monkeypatch.chdir(production.folder)
+    told = CliRunner().invoke(slipway, ["watch"])
+    assert told.exit_code in (0, 12), told.output  # by the day that this test is run, the log is silent
+    assert "log/live.html" in told.output

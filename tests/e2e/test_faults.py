@@ -21,6 +21,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = json.dumps(ready).encode()
         self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
     def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))  # what is left unread would reset the connection
         {post}
     def address_string(self): return "unix"
 class Server(socketserver.ThreadingUnixStreamServer): daemon_threads = True

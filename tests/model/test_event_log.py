@@ -166,6 +166,31 @@ def test_a_file_that_a_collector_took_is_left_to_it(tmp_path, log, monkeypatch):
     assert [path.read_bytes() for path in files(tmp_path)] == [b"", b"1\n"]
 
 
+def test_a_file_system_without_locks_drops_rows_and_leaves_nothing_behind(tmp_path, log, told, monkeypatch):
+    def refuse(handle, how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        log.write(b"1\n", 1)
+    assert told.dropped == [(1, "unwritable")] * 5 and files(tmp_path) == []
+    assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+def test_where_no_file_is_ever_its_own_rows_are_dropped(log, told, monkeypatch):
+    monkeypatch.setattr(event_log, "_locked", lambda handle, path: False)
+    log.write(b"1\n", 1)
+    assert told.dropped == [(1, "unwritable")]
+
+
+def test_the_file_of_yesterday_is_closed_though_nobody_asks_for_anything(tmp_path, log, monkeypatch):
+    log.write(b"1\n", 1)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 86_400)
+    eventually(lambda: [path.suffix for path in files(tmp_path)] == [".jsonl"])
+
+
 def test_a_child_writes_a_file_of_its_own(tmp_path, log):
     log.write(b"parent\n", 1)
     if not (child := os.fork()):

@@ -21,7 +21,7 @@ from slipway.table.schema import Field, Schema
 def described(schema: Schema, policy: str):
     """The decoder of a schema, and its row as the specification has it, with null where the extension allows it."""
     rules = Rules(schema, Serving(unknown_levels=policy, out_of_range=policy))
-    document = json.loads(json.dumps(row_schema(SimpleNamespace(rules=rules, schema=schema, problem=SimpleNamespace(id=())))))
+    document = json.loads(json.dumps(row_schema(SimpleNamespace(rules=rules, schema=schema, ids=()))))
     for field in document["properties"].values():
         if field.get("x-nullable"):
             field["type"] = [field["type"], "null"]

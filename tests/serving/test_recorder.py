@@ -76,6 +76,31 @@ def test_an_id_that_is_a_list_is_refused(logged):
     assert answer.status_code == 422 and answer.get_json()["errors"][0]["field"] == "customer"
 
 
+@pytest.mark.parametrize("wrong", [0, None, "customer", [], True])
+def test_a_row_that_is_no_object_lets_nothing_into_the_log_and_fails_no_other_row(logged, wrong):
+    good = ROWS[0] | {"customer": "C-17", "charges": 16884}
+    for rows in ([wrong, good], [good, wrong]):
+        answer = logged.post(rows, "/predict?partial=true")
+        assert answer.status_code == 200 and answer.get_json()["rejected"] == 1
+    assert [event.rows for event in logged.events()] == [[ROWS[0] | {"customer": "C-17"}]] * 2
+
+
+def test_an_id_that_no_answer_could_hold_is_refused_and_not_echoed(logged):
+    odd = ROWS[0] | {"customer": "\ud800"}
+    assert logged.post(odd).get_json()["errors"][0]["field"] == "customer"
+    many = logged.post([odd, ROWS[1] | {"customer": "C-18"}], "/predict?partial=true").get_json()
+    assert [each.get("id") for each in many["predictions"]] == [None, {"customer": "C-18"}]
+
+
+def test_an_id_that_the_champion_learned_from_is_a_feature(tmp_path):
+    logged = Logged(tmp_path, "log: {to: files}\n")
+    (tmp_path / "slipway.yaml").write_text((tmp_path / "slipway.yaml").read_text().replace("[customer]", "[customer, age]"))
+    logged.app = build(load_problem(tmp_path / "slipway.yaml", environ={}), {})
+    logged.client = logged.app.test_client()
+    answer = logged.post({**ROWS[0], "age": "19", "customer": 1}).get_json()
+    assert answer["id"] == {"customer": 1} and logged.events()[0].rows == [ROWS[0] | {"customer": 1}]
+
+
 def test_rows_are_logged_as_they_were_read(logged):
     logged.post({"age": " 19 ", "bmi": "NA", "smoker": " yes", "joined": "2020-01-01", "charges": 1})
     [event] = logged.events()
@@ -117,7 +142,17 @@ def test_the_form_is_logged_and_its_previews_are_not(logged):
 
 def test_what_is_asked_of_what_if_is_no_prediction(logged):
     assert logged.post(ROWS[0], "/what-if").status_code == 200
+    assert logged.post(ROWS[0] | {"age": 5_000}, "/what-if").status_code == 422
     assert logged.events() == []
+
+
+def test_whatever_goes_wrong_with_the_log_the_answer_is_sent(logged, monkeypatch, capfd):
+    def fail(event):
+        raise ValueError("secret value")
+
+    monkeypatch.setattr("slipway.serving.recorder.to_line", fail)
+    assert logged.post([ROWS[0], ROWS[1]]).status_code == 200
+    assert logged.metrics()["slipway_log_dropped_rows_total"] == 2 and "secret" not in capfd.readouterr().err
 
 
 def test_a_table_is_logged_with_the_number_of_each_row(logged, monkeypatch):

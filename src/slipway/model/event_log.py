@@ -24,6 +24,7 @@ LARGEST = 64 << 20  # bytes of a file
 LONGEST = 3_600.0  # seconds that a file is written to
 DAY = 86_400
 FREE = 0.05  # of the disk, which is left to others
+TURNS = 10
 SYNC_SECONDS = 1.0
 LOOK_SECONDS = 10.0
 REASONS = {errno.ENOSPC: "disk_full", errno.EDQUOT: "disk_full", errno.EFBIG: "disk_full"}
@@ -56,7 +57,8 @@ class _File:
             os.fdatasync(self.handle)
         with suppress(OSError):
             self.path.rename(self.path.with_name(self.path.name.removesuffix(OPEN) + CLOSED))
-        os.close(self.handle)  # and with it the lock
+        with suppress(OSError):
+            os.close(self.handle)  # and with it the lock
 
 
 class EventLog:
@@ -143,13 +145,19 @@ class EventLog:
     def _open(self, now: float) -> _File:
         folder = self._folder / time.strftime("date=%Y-%m-%d", time.gmtime(now)) / self._bundle
         folder.mkdir(parents=True, exist_ok=True)
-        while True:
+        for _ in range(TURNS):
             self._number += 1
             path = folder / f"{self._release}-{self._token}-{self._number}{OPEN}"
             handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-            if _locked(handle, path):
-                return _File(path, handle, int(now // DAY), now + LONGEST)
+            try:
+                if _locked(handle, path):
+                    return _File(path, handle, int(now // DAY), now + LONGEST)
+            except OSError:  # of a file system without locks
+                path.unlink(missing_ok=True)
+                os.close(handle)
+                raise
             os.close(handle)  # a collector took it for one whose process was killed
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     def _retire(self) -> None:
         """Leave the present file to the thread: to bring it to the disk may take a third of a second."""
@@ -168,13 +176,14 @@ class EventLog:
         looked = 0.0
         while not ended.wait(SYNC_SECONDS):
             now = time.time()
-            self._sync(now)
+            with suppress(OSError):  # the next turn tries again
+                self._sync(now)
             if now - looked >= LOOK_SECONDS or self._full:
                 looked, self._full = now, self._room()
 
     def _sync(self, now: float) -> None:
         with self._lock:
-            if self._file and now >= self._file.until:
+            if self._file and (now >= self._file.until or now // DAY != self._file.day):
                 self._retire()
             retired, self._retired = self._retired, []
             copy = os.dup(self._file.handle) if self._file and self._dirty else None  # a write may retire it meanwhile

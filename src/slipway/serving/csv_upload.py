@@ -167,7 +167,7 @@ def _asked(sheet: Sheet, rows: Mapping[int, list[str]], service: Service) -> Ask
         answered = np.arange(len(cells)) if chosen is None else chosen
         given = [dict(zip(sheet.header, cells[row])) for row in answered.tolist()]
         typed = {name: column[answered] for name, column in columns.items()}
-        return as_read(service.schema, typed, given, service.problem.id)
+        return as_read(service.schema, typed, given, service.ids)
 
     return Asked(columns, len(cells), reasons_of(faults), logged, refused, {}, False, list(rows))
 

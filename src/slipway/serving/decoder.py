@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from slipway.serving.refusal import Refusal, shown_name
-from slipway.serving.typed_rows import TypedRows, by_name, fit_for_struct
+from slipway.serving.typed_rows import TypedRows, by_name, fit_for_struct, is_id
 from slipway.table.faults import LISTED, FieldProblem, tally_key
 from slipway.table.rules import Rules, Unlike, warnings
 from slipway.table.schema import Columns
@@ -40,7 +40,9 @@ class Decoded:
     ignored : tuple of str
         Names of columns that came with the rows and are no features, such as the target.
     rows : sequence
-        As they came: structs of the schema's types with their ids, or JSON objects.
+        As they came: structs of the schema's types with their ids; or JSON objects, empty where a row was none.
+    objects : bool
+        Whether they are objects, with whatever was in them.
     counts : mapping of str to int
         ``field/reason`` → how many cells are wrong, listed or not.
     """
@@ -50,12 +52,8 @@ class Decoded:
     wrong: Mapping[int, Sequence[FieldProblem]] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     rows: Sequence[Any] = ()
+    objects: bool = False
     counts: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def objects(self) -> bool:
-        """Whether its rows are as they came, not of the schema's types."""
-        return isinstance(self.rows[0], dict)
 
 
 class Decoder:
@@ -74,9 +72,10 @@ class Decoder:
     def __init__(self, rules: Rules, max_rows: int, known: Collection[str] = (), ids: Sequence[str] = ()) -> None:
         self.rules = rules
         self.max_rows = max_rows
-        self._ids = tuple(ids)
-        self._known = frozenset(known) - {rule.field.name for rule in rules} - set(ids)
-        self._fast = TypedRows(rules, self._ids) if fit_for_struct([*(rule.field.name for rule in rules), *ids]) else None
+        features = [rule.field.name for rule in rules]
+        self._ids = tuple(name for name in ids if name not in features)  # the champion may have learned from one
+        self._known = frozenset(known).difference(features, ids)
+        self._fast = TypedRows(rules, self._ids) if fit_for_struct([*features, *self._ids]) else None
 
     def decode(self, body: bytes, partial: bool = False) -> Decoded:
         """The rows of a JSON object or list of objects.
@@ -97,7 +96,7 @@ class Decoder:
         """The ids of each row, as far as it has them."""
         if not self._ids:
             return [{}] * decoded.count
-        return [{name: row[name] for name in self._ids if name in row} for row in map(by_name, decoded.rows)]
+        return [{name: row[name] for name in self._ids if is_id(row.get(name))} for row in map(by_name, decoded.rows)]
 
     def warnings(self, decoded: Decoded, unlike: Sequence[Unlike], chosen: np.ndarray | None) -> list[FieldProblem]:
         """What is unlike training in the rows that were answered, all or those `chosen`, and what was not read."""
@@ -126,7 +125,8 @@ class Decoder:
             problems = [problem for row in sorted(walk.wrong) for problem in walk.wrong[row]]
             raise Refusal(422, "Some fields are not as expected.", problems[:LISTED], walk.counts)
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return Decoded(columns, len(rows), walk.wrong, tuple(sorted(walk.ignored)), rows, walk.counts)
+        ignored, objects = tuple(sorted(walk.ignored)), list(map(_object, rows))
+        return Decoded(columns, len(rows), walk.wrong, ignored, objects, True, walk.counts)
 
 
 def is_single(body: bytes) -> bool:
@@ -153,7 +153,7 @@ class Walk:
         for place, row in enumerate(rows, begin):
             if not isinstance(row, dict):
                 self._add(place, None, "type", "expected an object, field names with their values")
-        objects = [row if isinstance(row, dict) else {} for row in rows]
+        objects = list(map(_object, rows))
         columns = {}
         for rule in self._rules:
             name = rule.field.name
@@ -180,7 +180,7 @@ class Walk:
 
     def _check_ids(self, place: int, row: Mapping[str, Any]) -> None:
         for name in self._ids & row.keys():
-            if isinstance(row[name], (list, dict)):
+            if row[name] is not None and not is_id(row[name]):
                 self._add(place, name, "type", "expected text or a number")
 
     def _add(self, place: int, name: str | None, reason: str, detail: str) -> None:
@@ -215,6 +215,10 @@ def _without_texts(body: bytes) -> bytes:
     """What of a JSON document is outside of its texts."""
     signs = np.frombuffer(body.replace(rb"\\", b"").replace(rb"\"", b""), dtype=np.uint8)
     return signs[~np.logical_xor.accumulate(signs == ord('"'))].tobytes()
+
+
+def _object(row: Any) -> dict[str, Any]:
+    return row if isinstance(row, dict) else {}
 
 
 def _integer(digits: str) -> int | float:

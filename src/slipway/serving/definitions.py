@@ -43,7 +43,7 @@ def definitions(service: Service) -> Document:
     """Name → JSON schema."""
     answer = _answer(service)
     ends = {"low": NUMBER, "high": NUMBER} if service.intervals else {}
-    more = ends | ({"id": {"type": "object", "description": "As the row had it"}} if service.problem.id else {})
+    more = ends | ({"id": {"type": "object", "description": "As the row had it"}} if service.ids else {})
     rows = service.problem.serving.max_rows
     return {
         "Row": row_schema(service),
@@ -98,7 +98,7 @@ def row_schema(service: Service) -> Document:
     document: Document = {
         "type": "object",
         "additionalProperties": False,
-        "properties": {rule.field.name: _field(rule) for rule in service.rules} | dict.fromkeys(service.problem.id, ID),
+        "properties": {rule.field.name: _field(rule) for rule in service.rules} | dict.fromkeys(service.ids, ID),
         "example": example_row(service.schema),
     }
     required = [field.name for field in service.schema if not field.optional]

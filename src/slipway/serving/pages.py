@@ -93,7 +93,7 @@ def preview() -> str:
 def _refused(refusal: Refusal) -> tuple[str, int, Mapping[str, str]]:
     """The form again, with what was typed and with all that is wrong."""
     if request.endpoint != "pages.preview":
-        _service().refused(refusal.counts, g)
+        _service().refused(refusal.counts, g, prediction=EXAMPLE not in request.form)
     errors = [(problem.field or "", problem.detail) for problem in refusal.problems]
     if not errors:
         errors = [(FORM_FIELD if refusal.status == 401 else "", refusal.detail)]

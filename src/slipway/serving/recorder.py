@@ -15,7 +15,7 @@ from slipway.model.event_log import Counts, EventLog
 from slipway.model.pseudonyms import pseudonyms_of
 from slipway.model.scoring import Answers
 from slipway.problem import Problem
-from slipway.serving.access import STDERR, STDOUT, write_bytes, write_line
+from slipway.serving.access import STDERR, STDOUT, log_failure, write_bytes, write_line
 from slipway.serving.typed_rows import by_name
 from slipway.table.cell import request_rows
 from slipway.table.schema import UNSEEN, Columns, Schema
@@ -92,7 +92,22 @@ class Recorder:
         """
         if not self.is_on or not self._is_drawn(call.request_id):
             return
-        event = Event(
+        try:
+            self._write(self._event(call, answers, rows, numbers, warned, refused))
+        except Exception as error:  # whatever it is: the answer matters more than its line
+            log_failure(error, call.request_id)
+            self.count_dropped(len(answers.values) if answers else 0, "failed")
+
+    def _event(
+        self,
+        call: Any,
+        answers: Answers | None,
+        rows: Callable[[], Sequence[Any]],
+        numbers: Sequence[int] | None,
+        warned: Mapping[str, int],
+        refused: Mapping[str, int],
+    ) -> Event:
+        return Event(
             at=self._moment(),
             id=call.request_id,
             bundle=self._digest,
@@ -105,7 +120,6 @@ class Recorder:
             warned=warned,
             refused=refused,
         )
-        self._write(event)
 
     def count_logged(self, rows: int) -> None:
         self._counts.count_logged(rows)
@@ -130,7 +144,10 @@ class Recorder:
             self._log.write(to_line(event), len(event.rows))
         else:  # line by line: a pipe takes 4 kB in one piece, and lines of several workers must not mix
             written = [write_bytes(STDOUT, to_line(each)) for each in _apart(event)]
-            self._counts.count_logged(sum(written) if event.rows else 0)
+            if event.rows:
+                self._counts.count_logged(sum(written))
+            if not all(written):
+                self.count_dropped(written.count(False) if event.rows else 0, "unwritable")
 
     def _moment(self) -> str:
         """Now; what is the same for a whole second is written once, as that takes as long as to encode a row."""

@@ -15,6 +15,7 @@ from slipway.serving.access import log_failure
 from slipway.table.faults import FieldProblem
 
 MEDIA_TYPE = "application/problem+json"
+PREDICTIONS = {"api.predict", "api.predict_file"}
 LONGEST_NAME = 100
 DETAILS = {
     404: "Nothing at this address; /apidocs lists the valid ones.",
@@ -70,7 +71,7 @@ def problem_document(status: int, detail: str, problems: Sequence[FieldProblem] 
 
 def answer_refusal(refusal: Refusal) -> Response:
     """The answer to a refused request."""
-    current_app.extensions["slipway"].refused(refusal.counts, g)
+    current_app.extensions["slipway"].refused(refusal.counts, g, request.endpoint in PREDICTIONS)
     total = sum(refusal.counts.values())
     return _answer(problem_document(refusal.status, refusal.detail, refusal.problems, total), refusal.headers)
 

@@ -80,7 +80,8 @@ class Service:
         self.documents = replace(joined(told, bundle.digest, verdict, verdicts), served=True)
         self.intervals = told.evaluation.intervals if told.evaluation else None
         self.rules = rules_of(self.schema, problem)
-        self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned | self.schema.unlearned, problem.id)
+        self.ids = [name for name in problem.id if name not in self.schema.names]
+        self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned | self.schema.unlearned, self.ids)
         self.metrics = Metrics(problem.name, bundle.digest)
         self.recorder = Recorder(problem, self.schema, bundle.digest, release, self.metrics, environ)
         self._lock = threading.Lock()
@@ -159,10 +160,11 @@ class Service:
         self.recorder.record(call, answers, lambda: asked.rows(chosen), asked.numbers(chosen), warned, refused)
         return Answered(answers, unlike)
 
-    def refused(self, counts: Mapping[str, int], call: Any) -> None:
-        """Count and log what was wrong with a call that was refused as a whole."""
+    def refused(self, counts: Mapping[str, int], call: Any, prediction: bool) -> None:
+        """Count what was wrong with a call that was refused as a whole, and log it if it asked for a prediction."""
         if counts:
             self.metrics.count_rejected(by_reason(counts))
+        if counts and prediction:
             self.recorder.record(call, None, tuple, None, {}, counts)
 
     def asked(self, decoded: Decoded, whole: bool) -> Asked:
@@ -175,7 +177,7 @@ class Service:
             if not decoded.objects:
                 return given
             columns = decoded.columns if chosen is None else {name: each[chosen] for name, each in decoded.columns.items()}
-            return as_read(self.schema, columns, given, self.problem.id)
+            return as_read(self.schema, columns, given, self.ids)
 
         return Asked(decoded.columns, decoded.count, reasons, rows, decoded.counts, ignored, whole)
 
@@ -197,7 +199,7 @@ class Service:
             wrong = {row: decoded.wrong.get(row) or [_without_answer(row)] for row in answers.reasons}
             placed = dict(zip(answers.chosen.tolist(), found)) | {row: _refused(problems) for row, problems in wrong.items()}
             found = [placed[row] for row in range(decoded.count)]
-        if self.problem.id:
+        if self.ids:
             found = [
                 {"id": names, **document} if names else document for document, names in zip(found, self.decoder.ids(decoded))
             ]

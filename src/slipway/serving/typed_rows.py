@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from slipway.table.dates import days
-from slipway.table.rules import Rule, Rules
+from slipway.table.rules import SURROGATE, Rule, Rules
 from slipway.table.schema import MISSING, UNSEEN, Columns
 
 UNSAFE_IN_NAMES = set('"\\')
@@ -99,6 +99,11 @@ def _struct(rules: Sequence[Rule], ids: Sequence[str]) -> type[msgspec.Struct]:
     return msgspec.defstruct(
         "Row", fields, rename=names, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False
     )
+
+
+def is_id(value: Any) -> bool:
+    """Whether it can name a row: a number, or text that an answer and a log can hold."""
+    return isinstance(value, (int, float)) or isinstance(value, str) and not SURROGATE.search(value)
 
 
 def by_name(row: Any) -> Mapping[str, Any]:

@@ -48,17 +48,18 @@ class Production:
     def decided(self, day: str) -> None:
         """When the champion became one."""
         path = self.store.root / "verdict.json"
-        path.write_text(re.sub(r'"at": ?"[^"]*"', f'"at": "{day}T00:00:00+00:00"', path.read_text()))
+        for each in (path, self.store.journal.path):
+            each.write_text(re.sub(r'"at": ?"[^"]*"', f'"at": "{day}T00:00:00+00:00"', each.read_text()))
 
-    def labels(self, backs, off: float) -> None:
+    def labels(self, backs, off: float, label: str = "") -> None:
         """What really happened on those days: the answers, and an error as on the hold-out and `off` beside."""
         found = {}
         random = np.random.default_rng(0)
         for back in backs:
             answers = self.predictor.scores(columns_from_rows(self.predictor.schema, rows_of(back)))
             for number, answer in enumerate(answers):
-                truth = answer + random.normal(0, 500) + off
-                found[request_key(f"r-{back}", number), NOW - timedelta(days=back, hours=-2)] = (repr(float(truth)), None)
+                truth = repr(float(answer + random.normal(0, 500) + off))
+                found[request_key(f"r-{back}", number), NOW - timedelta(days=back, hours=-2)] = (label or truth, None)
         add(self.log, Outcomes(found, len(found), ()), NOW, "outcomes.csv")
 
     def day(self, back: int, rows: list[dict], refused=None) -> None:
@@ -145,9 +146,41 @@ def test_what_breaks_in_front_of_the_model_is_told_to_a_person(production, chang
     assert decision.reasons == (f"`bmi` is {part} more often than in training: repair what sends it.",)
 
 
+def test_a_field_that_is_missing_less_often_breaks_nothing(production):
+    for back in (2, 1):
+        production.day(back, rows_of(back, bmi="30.5"))
+    production.watch(NOW - timedelta(days=1))
+    decision = production.watch().decision
+    assert decision.outcome == "drift" and "bmi" in decision.reasons[0]
+
+
+def test_a_training_that_was_kept_counts_for_the_next(production):
+    for back in (2, 1):
+        production.day(back, rows_of(back))
+    production.labels(range(3, 26), off=3_000)
+    production.decided("2026-10-01")
+    assert production.watch().decision.train
+    production.store.journal.append({"event": "verdict", "outcome": "kept", "at": "2026-11-21T00:00:00+00:00"})
+    decision = production.watch().decision
+    assert not decision.train and "from 2026-11-28 on" in decision.reasons[-1]
+
+
+def test_a_label_that_the_model_does_not_know_is_left_out(production):
+    production.day(1, rows_of(1))
+    production.labels(range(3, 26), off=0, label="not a number")
+    assert production.watch().loss is None
+
+
 def test_a_log_that_has_gone_silent_is_a_broken_pipe(production):
     decision = production.watch(NOW + timedelta(days=3)).decision
     assert decision.outcome == "broken" and "since 2026-11-19" in decision.reasons[0]
+    later = production.watch(NOW + timedelta(days=60)).decision
+    assert (later.outcome, later.reasons) == ("broken", ("No row was answered for 28 days.",))
+
+
+def test_a_champion_that_has_just_come_back_is_not_silent(production):
+    production.decided(str((NOW + timedelta(days=4)).date()))
+    assert production.watch(NOW + timedelta(days=5)).decision.outcome == "quiet"
 
 
 def test_a_loss_above_its_limit_asks_for_training_once_the_model_is_old_enough(production):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-from slipway.monitoring.bins import LABEL, SCORE
+from slipway.monitoring.bins import LABEL, SCORE, Part
 from slipway.monitoring.drift import Look, Move
 from slipway.monitoring.loss import LiveLoss
 
@@ -34,8 +34,10 @@ class Evidence:
         None without labels.
     importance : mapping of str to float
         Field → its share of the importance of all.
-    trained : date
-        When the champion was decided.
+    trained, tried : date
+        When the champion was decided, and when a challenger was last judged, be it kept.
+    known : bool
+        Whether an earlier look saw answered rows of this champion.
     learned, labelled : int
         Rows that it learned from, and labelled rows since.
     """
@@ -46,6 +48,8 @@ class Evidence:
     loss: LiveLoss | None
     importance: Mapping[str, float]
     trained: date
+    tried: date
+    known: bool
     learned: int
     labelled: int
 
@@ -72,51 +76,68 @@ def decide(of: Evidence) -> Decision:
     """The decision, by rules in the order of their weight.
 
     A broken pipe is told to a person and never trained on. A loss beyond its limit asks for training; drift does only where
-    it is of an important field and there are new labels to learn from.
+    it is of an important field and there are new labels to learn from. Many new labels do by themselves, and so does age.
     """
-    if of.last is None:
-        return Decision("quiet", ("No row was answered on the last 28 whole days.",), False)
     if broken := _broken(of):
         return Decision("broken", tuple(broken), False)
+    if of.last is None:
+        return Decision("quiet", ("No row was answered on the last 28 whole days.",), False)
     flagged = of.look.flagged if of.look else ()
+    outcome: Outcome = "worse" if of.loss and of.loss.crossed else "drift" if flagged else "quiet"
     names = ", ".join(NAMES.get(move.column.key, move.column.name) for move in flagged)
-    if of.loss and of.loss.crossed:
-        return _unless_recent(of, "worse", "The loss is above its limit.")
-    if flagged and _is_worth_it(of, flagged):
-        return _unless_recent(of, "drift", f"Important columns moved ({names}), and there are new labels to learn from.")
-    if flagged:
-        why = f"Columns moved ({names}). They are of little importance, or there are too few new labels to learn from."
-        return Decision("drift", (why,), False)
-    if _grown(of):
-        return _unless_recent(of, "quiet", f"There are {of.labelled:,} new labelled rows.")
-    if of.labelled and of.today - of.trained >= LONGEST:
-        return Decision("quiet", (f"The model is {(of.today - of.trained).days} days old.",), True)
-    return Decision("quiet", ("Nothing moved beyond chance.",), False)
+    told = {"worse": "The loss is above its limit.", "drift": f"Columns moved: {names}."}.get(outcome, "")
+    wanted = _wanted(of, outcome, flagged)
+    if not wanted:
+        few = "They are of little importance, or there are too few new labels to learn from."
+        return Decision(outcome, (told, few) if told else ("Nothing moved beyond chance.",), False)
+    reasons = tuple(dict.fromkeys(filter(None, (told, wanted))))
+    if of.today - of.tried >= COOL_DOWN:
+        return Decision(outcome, reasons, True)
+    later = f"The last training was on {of.tried}: the next is worth its look at the hold-out from {of.tried + COOL_DOWN} on."
+    return Decision(outcome, (*reasons, later), False)
 
 
 def _broken(of: Evidence) -> list[str]:
     found = []
-    if of.last and of.today - of.last > SILENT:
-        found.append(f"No row was answered, or logged, since {of.last}.")
+    heard = max(of.last, of.trained) if of.last else of.trained
+    if (of.last or of.known) and of.today - heard > SILENT:
+        found.append(f"No row was answered, or logged, since {of.last}." if of.last else "No row was answered for 28 days.")
     for move in of.look.flagged if of.look else ():
-        parts = [change.part for change in move.changes if change.suspected and change.part in PIPE]
+        parts = [
+            change.part for change in move.changes if change.suspected and change.part in PIPE and _grew(move, change.part)
+        ]
         if parts:
             found.append(f"`{move.column.name}` is {' and '.join(parts)} more often than in training: repair what sends it.")
     return found
 
 
+def _grew(move: Move, part: Part) -> bool:
+    """Whether a part has a larger share than in the reference; that a field is missing less often breaks nothing."""
+    place = move.column.apart.index(part)
+    return bool(move.counts[place] / move.counts.sum() > move.column.counts[place] / move.column.rows)
+
+
+def _wanted(of: Evidence, outcome: Outcome, flagged: Sequence[Move]) -> str:
+    """Why the next model should be trained; empty if nothing asks for it."""
+    if outcome == "worse":
+        return "The loss is above its limit."
+    if flagged and _is_worth_it(of, flagged):
+        return "They are important, and there are new labels to learn from."
+    if _grown(of):
+        return f"There are {of.labelled:,} new labelled rows."
+    if of.labelled and of.today - of.trained >= LONGEST:
+        return f"The model is {(of.today - of.trained).days} days old."
+    return ""
+
+
 def _is_worth_it(of: Evidence, flagged: Sequence[Move]) -> bool:
-    return _grown(of) and any(of.importance.get(move.column.name, 0) >= IMPORTANT for move in flagged)
+    return _grown(of) and any((importance_of(move, of.importance) or 0) >= IMPORTANT for move in flagged)
 
 
 def _grown(of: Evidence) -> bool:
     return of.labelled > 0 and of.labelled >= NEW_LABELS * of.learned
 
 
-def _unless_recent(of: Evidence, outcome: Outcome, why: str) -> Decision:
-    """With a training, unless one is too recent to have more to learn from."""
-    age = of.today - of.trained
-    if age >= COOL_DOWN:
-        return Decision(outcome, (why,), True)
-    ends = of.trained + COOL_DOWN
-    return Decision(outcome, (why, f"The model is from {of.trained}: the next is trained from {ends} on."), False)
+def importance_of(move: Move, importance: Mapping[str, float]) -> float | None:
+    """A field's share of the importance; None for the answers, which may have the name of a field."""
+    return None if move.column.key in NAMES else importance.get(move.column.name)

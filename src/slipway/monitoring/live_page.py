@@ -8,7 +8,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from slipway.monitoring.decision import NAMES
+from slipway.monitoring.decision import NAMES, importance_of
 from slipway.monitoring.drift import Move
 from slipway.monitoring.watched import Watched
 from slipway.report import numbers
@@ -74,7 +74,7 @@ def page(of: Watched, decisions: Sequence[Mapping[str, Any]] = ()) -> bytes:
     rendered = _templates.get_template("live.html").render(
         of=of,
         headline=HEADLINES[of.decision.outcome],
-        lines=[_line(move, of.importance.get(move.column.name)) for move in moves],
+        lines=[_line(move, importance_of(move, of.importance)) for move in moves],
         traffic=_bars(np.array([day.rows for day in of.days])),
         decisions=list(reversed(decisions))[:DECISIONS],
         look=Markup(LOOK.read_text(encoding="utf-8")),

@@ -1,6 +1,6 @@
 """The losses of production by the day of the prediction, of days of which nearly all labels have come."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -66,16 +66,28 @@ def losses(log: Log, ids: Sequence[str], model: Model, digest: str, today: date)
     days = []
     for day in found.matured:
         rows = labelled(log, labels, ids, [day.day], digest, ())
-        if rows:
-            days.append(tally(day.day, _each(rows, model)[name]))
+        if rows and len(each := _each(rows, model, name)):
+            days.append(tally(day.day, each))
     return Losses(name, found, tuple(days))
 
 
-def _each(rows: Labelled, model: Model) -> dict[str, np.ndarray]:
-    """The losses of each row, by name."""
-    answers, told = answers_of(rows.rows.calls.column(ANSWER)), rows.labels.column("label").to_pylist()
-    if not model.classes:
-        return losses_of_numbers(np.array(list(map(float, told))), answers)
+def _each(rows: Labelled, model: Model, name: str) -> np.ndarray:
+    """One loss of each row whose label the model knows: a label by id may be of an earlier model with other classes."""
     codes = {label: code for code, label in enumerate(model.classes)}
+    told = [_code(label, codes) for label in rows.labels.column("label").to_pylist()]
+    known = np.array([code is not None for code in told])
+    truth, answers = np.array([code for code in told if code is not None]), answers_of(rows.rows.calls.column(ANSWER))[known]
+    if not model.classes:
+        return losses_of_numbers(truth, answers)[name]
     _, chosen = of_answers(answers, model.threshold)
-    return losses_of_labels(np.array([codes[label] for label in told]), answers, chosen, model.costs)
+    return losses_of_labels(truth.astype(np.int64), answers, chosen, model.costs)[name]
+
+
+def _code(label: str, codes: Mapping[str, int]) -> float | None:
+    """The code of a label, or the number that it is; None when the model has no such label."""
+    if codes:
+        return codes.get(label)
+    try:
+        return float(label)
+    except ValueError:
+        return None

@@ -11,7 +11,7 @@ from slipway.model.bundle import Bundle
 from slipway.model.contents import Metrics, Model, metrics_of, model_of, schema_of
 from slipway.model.reference import Reference, reference_of
 from slipway.monitoring.bins import LABEL, SCORE, columns_of
-from slipway.monitoring.decision import Decision, Evidence, decide
+from slipway.monitoring.decision import Decision, Evidence, decide, importance_of
 from slipway.monitoring.drift import LONGEST, Look, Suspects, look
 from slipway.monitoring.estimate import Expected, expected
 from slipway.monitoring.loss import LiveLoss, live_loss
@@ -79,7 +79,7 @@ class Watched:
         flagged = sorted(self.look.flagged, key=lambda move: -move.effect) if self.look else []
         answers = any(move.column.key in (SCORE, LABEL) for move in flagged)
         worse = self.loss.crossed if self.loss else None
-        return [sentence(move, self.importance.get(move.column.name), answers, worse) for move in flagged]
+        return [sentence(move, importance_of(move, self.importance), answers, worse) for move in flagged]
 
 
 def watch(problem: Problem, store: LocalStore, log: Log, now: datetime) -> Watched:
@@ -114,13 +114,17 @@ def watch(problem: Problem, store: LocalStore, log: Log, now: datetime) -> Watch
     losses = losses_of(log, problem.id, model, bundle.digest, today)
     loss = _loss(reference, losses)
     importance = shares(measured)
+    trained = _day(store.verdict(pointer)) or today
+    trainings = [each for each in store.journal.entries() if each.get("event") == "verdict"]
     evidence = Evidence(
         today=today,
         last=max((day.day for day in days if day.rows), default=None),
         look=found,
         loss=loss,
         importance=importance,
-        trained=_decided(store.verdict(pointer)) or today,
+        trained=trained,
+        tried=max([trained, *filter(None, map(_day, trainings))]),
+        known=bool(state.looks),
         learned=model.rows.training,
         labelled=losses.labelled,
     )
@@ -166,9 +170,9 @@ def _remember(log: Log, digest: str, state: State, found: Look | None) -> None:
         replace(log.root / STATE, msgspec.json.encode(State(digest, (*others, found.suspects)[-KEPT:])))
 
 
-def _decided(verdict: Mapping[str, object]) -> date | None:
-    """When the champion was decided, as verdict.json tells."""
+def _day(entry: Mapping[str, object]) -> date | None:
+    """When a line of the journal, or of verdict.json, was written."""
     try:
-        return date.fromisoformat(str(verdict.get("at", ""))[:10])
+        return date.fromisoformat(str(entry.get("at", ""))[:10])
     except ValueError:
         return None

@@ -93,33 +93,23 @@ class Recorder:
         if not self.is_on or not self._is_drawn(call.request_id):
             return
         try:
-            self._write(self._event(call, answers, rows, numbers, warned, refused))
+            event = Event(
+                at=self._moment(),
+                id=call.request_id,
+                bundle=self._digest,
+                release=self._release,
+                client=call.get("client", ""),
+                share=self._share,
+                rows=self._without_private(rows()) if answers else [],
+                numbers=None if numbers is None else list(numbers),
+                answers=_scores(answers) if answers else [],
+                warned=warned,
+                refused=refused,
+            )
+            self._write(event)
         except Exception as error:  # whatever it is: the answer matters more than its line
             log_failure(error, call.request_id)
             self.count_dropped(len(answers.values) if answers else 0, "failed")
-
-    def _event(
-        self,
-        call: Any,
-        answers: Answers | None,
-        rows: Callable[[], Sequence[Any]],
-        numbers: Sequence[int] | None,
-        warned: Mapping[str, int],
-        refused: Mapping[str, int],
-    ) -> Event:
-        return Event(
-            at=self._moment(),
-            id=call.request_id,
-            bundle=self._digest,
-            release=self._release,
-            client=call.get("client", ""),
-            share=self._share,
-            rows=self._without_private(rows()) if answers else [],
-            numbers=None if numbers is None else list(numbers),
-            answers=_scores(answers) if answers else [],
-            warned=warned,
-            refused=refused,
-        )
 
     def count_logged(self, rows: int) -> None:
         self._counts.count_logged(rows)

@@ -66,13 +66,17 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
         for source in sources_of(problem):
             source.ping()
     from slipway.store.snapshots import KeptData
+    from slipway.training.fitting.forks import warm_up
+
+    if (jobs := jobs or cores()) > 1:
+        warm_up()
     from slipway.training.train import train
 
     named = KeptData(store.root / "data").find(data) if data else None
     click.echo(f"Reading {f'data {named[:12]}' if named else ', '.join(problem.source)}", err=True)
     with Progress() as progress:
         told = Comparing(progress), partial(_read, progress)
-        outcome = train(problem, store, inputs, jobs or cores(), *told, named)
+        outcome = train(problem, store, inputs, jobs, *told, named)
     show(outcome, problem, store)
 
 

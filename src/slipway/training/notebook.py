@@ -1,7 +1,7 @@
 """`slipway.train`: training as a notebook or another program asks for it."""
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import pandas as pd
 import pyarrow
@@ -9,21 +9,24 @@ import pyarrow
 from slipway.errors import TableError
 from slipway.problem import Problem, problem_of
 from slipway.table.dialect import require_unique
-from slipway.training.outcome import Outcome
-from slipway.training.train import train as train_from
+from slipway.threads import cores
+from slipway.training.fitting.forks import warm_up
+
+if TYPE_CHECKING:
+    from slipway.training.outcome import Outcome
 
 Frame: TypeAlias = pd.DataFrame | pyarrow.Table
 
 
 @overload
-def train(frame: Problem) -> Outcome: ...
+def train(frame: Problem) -> "Outcome": ...
 
 
 @overload
-def train(frame: Frame, problem: Problem | Mapping[str, Any]) -> Outcome: ...
+def train(frame: Frame, problem: Problem | Mapping[str, Any]) -> "Outcome": ...
 
 
-def train(frame: Frame | Problem, problem: Problem | Mapping[str, Any] | None = None) -> Outcome:
+def train(frame: Frame | Problem, problem: Problem | Mapping[str, Any] | None = None) -> "Outcome":
     """Train like ``slipway train``: compare, write the bundle, pass the gate, and note the verdict in the journal.
 
     Parameters
@@ -51,6 +54,10 @@ def train(frame: Frame | Problem, problem: Problem | Mapping[str, Any] | None = 
     >>> slipway.train(frame, {"target": "charges"})
     >>> slipway.train(slipway.load_problem("slipway.yaml"))
     """
+    if cores() > 1:
+        warm_up()
+    from slipway.training.train import train as train_from  # it loads scikit-learn
+
     if isinstance(frame, Problem):
         return train_from(frame)
     if problem is None:

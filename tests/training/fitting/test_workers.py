@@ -26,3 +26,22 @@ def test_a_killed_training_leaves_no_worker_behind(tmp_path):
         assert select.select([worker], [], [], 60)[0], "the worker outlived its training"
     finally:
         os.close(worker)
+
+
+WARM = """
+import os
+from multiprocessing import forkserver
+from slipway.training.fitting.forks import warm_up
+if __name__ == "__main__":
+    warm_up()
+    server = forkserver._forkserver._forkserver_pid
+    from slipway.training.fitting.workers import Workers
+    with Workers(print, 1 + 1) as workers:
+        print(workers._pool.submit(os.getppid).result() == server)
+"""
+
+
+def test_workers_come_from_the_server_that_was_warmed_up(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(WARM)
+    assert subprocess.run([sys.executable, program], capture_output=True, text=True, check=True).stdout == "True\n"

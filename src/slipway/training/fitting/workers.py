@@ -10,7 +10,6 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing.context import BaseContext
 from threading import Thread
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -19,6 +18,7 @@ from slipway.threads import one_thread
 from slipway.training.data.labelled import Rows
 from slipway.training.fitting.candidates import Blend, Trial
 from slipway.training.fitting.fitted import Blended, Fitted, fit_one, joined
+from slipway.training.fitting.forks import context
 
 Job = TypeVar("Job")
 Answer = TypeVar("Answer")
@@ -37,7 +37,7 @@ class Workers(Generic[Job, Answer]):
 
     def __init__(self, work: Callable[[Job], Answer], jobs: int) -> None:
         self._work = work
-        self._pool = ProcessPoolExecutor(jobs, _context(), _start_worker, (work,)) if jobs > 1 else None
+        self._pool = ProcessPoolExecutor(jobs, context(), _start_worker, (work,)) if jobs > 1 else None
 
     def __enter__(self) -> "Workers[Job, Answer]":
         return self
@@ -95,12 +95,3 @@ def _end_with_parent() -> None:
 def _answered(job: Any) -> tuple[Any, Any]:
     (work,) = _shared
     return job, work(job)
-
-
-def _context() -> BaseContext:
-    """Fork from a server that has the libraries loaded; Windows has none and starts afresh."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context

@@ -46,13 +46,13 @@ def read_anchor(problem: Problem, learned: pd.DataFrame, target: Target, schema:
     y = targets(frame, problem, target)
     if np.isnan(y).any():
         cure = f"Fill in {target.name}: {' or '.join(target.classes)[:120] or 'a number'}"
-        raise _wrong(problem, f"{_rows(np.isnan(y))} without a known target", cure)
+        raise _wrong(problem, f"no known target in {_rows(np.isnan(y))}", cure)
     known = set(chain.from_iterable(keys_of(learned, named_by, schema)))
     again = np.array([key in known for key in chain.from_iterable(keys_of(frame, named_by, schema))])
     if again.any():
         by = ", ".join(named_by) if len(named_by) <= SHOWN else "all features"
         cure = f"Take them out of the source, or out of the anchor set. Rows are told apart by {by}"
-        raise _wrong(problem, f"{_rows(again)} among the rows that training learns from", cure)
+        raise _wrong(problem, f"training also learns from {_rows(again)}", cure)
     try:
         return outside(NAME, frame, y, problem, schema, split)
     except TableError as error:

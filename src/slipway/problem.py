@@ -94,12 +94,6 @@ class Holdout(Struct, frozen=True, kw_only=True):
 class Gate(Struct, frozen=True, kw_only=True):
     """What a challenger must reach; `minimum` and `minimum_gain` are in units of the metric."""
 
-    anchor: Annotated[
-        Text | None,
-        "A CSV or Parquet file, relative to this one, of rows that a person has reviewed, with their targets. A challenger "
-        "that is worse there is not promoted. None of its rows may be learned from.",
-    ] = None
-
     minimum: Annotated[Number | None, "The metric that a challenger must reach on held-out rows."] = None
     minimum_gain: Annotated[
         NotNegative, "By how much a challenger must be better than the champion, in units of the metric."
@@ -109,6 +103,11 @@ class Gate(Struct, frozen=True, kw_only=True):
         Meta(ge=0.5, le=0.999),
         "Probability that a year passes without promoting a model that is not better; also the level of reported intervals.",
     ] = 0.9
+    anchor: Annotated[
+        Text | None,
+        "A CSV or Parquet file, relative to this one, of rows that a person has reviewed, with their targets. A challenger "
+        "that does harm there is not promoted. Training may not learn from these rows.",
+    ] = None
 
 
 class Serving(Struct, frozen=True, kw_only=True):

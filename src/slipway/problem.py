@@ -103,6 +103,11 @@ class Gate(Struct, frozen=True, kw_only=True):
         Meta(ge=0.5, le=0.999),
         "Probability that a year passes without promoting a model that is not better; also the level of reported intervals.",
     ] = 0.9
+    anchor: Annotated[
+        Text | None,
+        "A CSV or Parquet file, relative to this one, of rows that a person has reviewed, with their targets. A challenger "
+        "that does harm there is not promoted. Training may not learn from these rows.",
+    ] = None
 
 
 class Serving(Struct, frozen=True, kw_only=True):

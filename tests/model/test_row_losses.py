@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from slipway.model.row_losses import losses_of_labels, losses_of_numbers
+from slipway.model.row_losses import deciding, losses_of_labels, losses_of_numbers
 
 RANDOM = np.random.default_rng(0)
 
@@ -30,3 +30,10 @@ def test_wrong_answers_cost_what_was_declared():
 def test_a_sure_answer_that_is_wrong_costs_much_but_not_infinitely_much():
     found = losses_of_labels(np.array([0]), np.array([1.0]), np.array([1]))
     assert 30 < found["log_loss"][0] < 40
+
+
+@pytest.mark.parametrize(
+    "metric, loss", [("rmse", "absolute_error"), ("f1", "error"), ("cost", "cost"), ("roc_auc", "log_loss")]
+)
+def test_each_metric_has_a_loss(metric, loss):
+    assert deciding(metric) == loss

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import norm
 
 from slipway.model.reference import Loss
-from slipway.monitoring.loss import Tally, deciding, last, limit, live_loss, sequence, tally
+from slipway.monitoring.loss import Tally, last, limit, live_loss, sequence, tally
 
 START = date(2026, 11, 1)
 USUAL = Loss(1.0, 0.75)
@@ -99,10 +99,3 @@ def test_a_lasting_change_is_no_wobble():
     means = [1.0] * 7 + [1.5] * 13
     step = array(days_of(*means))
     assert sequence(step, ROWS) == pytest.approx(np.mean(means) - 0.1, abs=0.05)
-
-
-@pytest.mark.parametrize(
-    "metric, loss", [("rmse", "absolute_error"), ("f1", "error"), ("cost", "cost"), ("roc_auc", "log_loss")]
-)
-def test_each_metric_has_a_loss(metric, loss):
-    assert deciding(metric) == loss

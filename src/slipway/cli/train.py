@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from slipway.threads import cores, pin_threads
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pyarrow
 
     from slipway.problem import Problem
     from slipway.store.local import LocalStore
@@ -76,8 +79,17 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     click.echo(f"Reading {f'data {named[:12]}' if named else ', '.join(problem.source)}", err=True)
     with Progress() as progress:
         told = Comparing(progress), partial(_read, progress)
-        outcome = train(problem, store, inputs, jobs, *told, named)
+        outcome = train(problem, store, inputs, jobs, *told, named, cohort=_production(problem))
     show(outcome, problem, store)
+
+
+def _production(problem: "Problem") -> "list[pyarrow.Table] | None":
+    """What the gate compares the models by besides the table; None when nothing has been logged and collected."""
+    from slipway.monitoring.newest import newest_days
+    from slipway.monitoring.partitions import ROWS
+
+    log = options.log_of(problem)
+    return newest_days(problem, log, datetime.now(UTC).date()) if log.parts(ROWS) else None
 
 
 def _read(progress: Progress, done: int, total: int | None) -> None:

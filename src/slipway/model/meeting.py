@@ -5,6 +5,34 @@ from typing import Literal
 from msgspec import Struct
 
 
+class Harm(Struct, frozen=True, kw_only=True):
+    """The losses of both models on a part of the rows: a level of a field, the anchor set, or production's newest rows.
+
+    Attributes
+    ----------
+    name : str
+        Of the part, such as ``smoker = yes``.
+    rows : int
+    challenger, champion : float
+        The mean loss per row of each.
+    low, high : float
+        Interval of how much larger the challenger's is.
+    chance : float
+        How likely a challenger within the tolerance seems so much worse, corrected for the number of parts (p-value).
+    refused : bool
+        Whether that is so unlikely that the challenger is not promoted.
+    """
+
+    name: str
+    rows: int
+    challenger: float
+    champion: float
+    low: float
+    high: float
+    chance: float
+    refused: bool
+
+
 class Meeting(Struct, frozen=True, kw_only=True):
     """A challenger and its rival on the same rows.
 
@@ -31,6 +59,12 @@ class Meeting(Struct, frozen=True, kw_only=True):
         Which look of the year at held-out rows this is; 1 is the first.
     worse : tuple of str
         Other metrics by which the challenger is worse than the baseline.
+    loss : str
+        Whose means `harms` has; empty when no part was tested.
+    parts : int
+        How many were tested.
+    harms : tuple of Harm
+        Those on which the challenger looks worst, the worst first.
     """
 
     metric: str
@@ -47,3 +81,6 @@ class Meeting(Struct, frozen=True, kw_only=True):
     yearly: float | None
     look: int
     worse: tuple[str, ...] = ()
+    loss: str = ""
+    parts: int = 0
+    harms: tuple[Harm, ...] = ()

@@ -83,15 +83,6 @@ class LiveLoss:
         return self.low is not None and self.low > self.allowed
 
 
-def deciding(metric: str) -> str:
-    """The loss that decides, for the metric of the problem: a mean over rows, as close to the metric as there is one."""
-    if metric in ("rmse", "mae", "r2"):
-        return "absolute_error"  # a few huge squares would hide everything else
-    if metric in ("accuracy", "balanced_accuracy", "f1", "f1_macro"):
-        return "error"
-    return "cost" if metric == "cost" else "log_loss"
-
-
 def tally(day: date, losses: np.ndarray) -> Tally:
     """The losses of a day's rows, summed up."""
     return Tally(day, len(losses), float(losses.sum()), float((losses**2).sum()))

@@ -7,12 +7,12 @@ from datetime import date
 import numpy as np
 
 from slipway.model.contents import Model
-from slipway.model.row_losses import losses_of_labels, losses_of_numbers
+from slipway.model.row_losses import deciding, losses_of_labels, losses_of_numbers
 from slipway.monitoring.bins import of_answers
 from slipway.monitoring.cohorts import Cohorts, Labelled, cohorts, labelled
 from slipway.monitoring.known_labels import in_force
 from slipway.monitoring.logged_rows import ANSWER, answers_of
-from slipway.monitoring.loss import Tally, deciding, tally
+from slipway.monitoring.loss import Tally, tally
 from slipway.monitoring.partitions import Log
 
 

@@ -77,5 +77,5 @@ class LocalFiles:
         scheme, separator, _ = self.location.partition("://")
         if separator:
             raise TableError(f"{prefix}{scheme}:// is not read by this version", "Name files, or s3://bucket/key")
-        cure = "Paths are relative to that folder" + (FETCH if self.setting else "")
+        cure = "Paths are relative to that folder" + (FETCH if self.setting == "source" else "")
         raise TableError(f"{prefix}{self.location}: there is no such file in {self.folder}", cure)

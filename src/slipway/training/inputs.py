@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 import slipway
 from slipway.errors import SlipwayError
 from slipway.problem import Problem
-from slipway.sources.source import sources_of
+from slipway.sources.source import files_at, sources_of
 from slipway.store.local import LocalStore
 
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "onnx", "onnxruntime")
@@ -55,13 +55,14 @@ def fingerprint(problem: Problem) -> dict[str, str] | None:
     sources = [source.fingerprint() for source in sources_of(problem)]
     if None in sources:
         return None
+    anchor = files_at(problem.gate.anchor, problem.folder, "gate.anchor").fingerprint() if problem.gate.anchor else None
     return {
         "data": _total(chain.from_iterable(filter(None, sources))),
         "settings": _total([repr(sorted(_asked(problem).items())).encode()]),
         "candidates of your own": _total(path.read_bytes() for path in _own(problem)),
         "libraries": _total(f"{name} {_version(name)}".encode() for name in LIBRARIES),
         "Slipway": _total(path.read_bytes() for path in _code()),
-    }
+    } | ({"anchor set": _total(anchor)} if anchor else {})
 
 
 def _total(parts: Iterable[bytes]) -> str:

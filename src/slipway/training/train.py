@@ -37,6 +37,7 @@ def train(
     reading: Callable[[int, int | None], None] = lambda done, total: None,
     data: str | None = None,
     given: pyarrow.Table | None = None,
+    cohort: Sequence[pyarrow.Table] | None = None,
 ) -> Outcome:
     """Train, keep what was read, write the bundle, pass the gate, and note the verdict in the journal.
 
@@ -58,6 +59,8 @@ def train(
         Fingerprint of data that an earlier training kept, to learn from it instead of the source.
     given : pyarrow.Table, optional
         A table in memory to learn from instead of the source.
+    cohort : sequence of pyarrow.Table, optional
+        Labelled rows of production for the gate, a table for each day, the newest first; None where nothing is logged.
 
     Raises
     ------
@@ -72,7 +75,7 @@ def train(
             table = read_kept(problem, kept, data)
         else:
             table = read(problem, champions.columns_needed(), kept if problem.data.keep else None, reading, given)
-        outcome = _learned(problem, store, champions, table, inputs, jobs or cores(), progress)
+        outcome = _learned(problem, store, champions, table, inputs, jobs or cores(), progress, cohort)
     kept.prune(problem.data.keep, problem.data.max_bytes, champions.data())
     return outcome
 
@@ -85,6 +88,7 @@ def _learned(
     inputs: Mapping[str, str] | None,
     jobs: int,
     progress: Callable[[Step], None],
+    cohort: Sequence[pyarrow.Table] | None,
 ) -> Outcome:
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
     table, learned = worth_learning(table, problem.candidates, log_target)
@@ -94,7 +98,7 @@ def _learned(
     compared, start = with_start(tried, champions.model(problem), problem, task, log_target)
     found = search(table.learned, compared, table.goal, jobs, progress, problem.serving.max_row_microseconds)
     made = challenger(table, found.entries, problem.gate.confidence, start, jobs)
-    outcome = concluded(problem, store, champions, table, made, found, learned, inputs, jobs)
+    outcome = concluded(problem, store, champions, table, made, found, learned, inputs, jobs, cohort)
     return replace(outcome, estimated_us=Speed(table.learned).microseconds(made.entry.trial) if made.entry.trial else None)
 
 
@@ -108,13 +112,14 @@ def concluded(
     learned: Sequence[str] = (),
     inputs: Mapping[str, str] | None = None,
     jobs: int = 1,
+    cohort: Sequence[pyarrow.Table] | None = None,
 ) -> Outcome:
     """Write the bundle, pass the gate, and note the verdict; what nothing judged is kept."""
     leaks = suspects(table.learned)
     remarked = [*remarks(table), *map(str, leaks), *learned, *found.remarks]
     bundle = store.add(problem.name, documents(problem, table, made, found.entries, remarked, jobs), made.judging)
     pointer = store.pointer()
-    court = Court(problem, table, bundle, looks_of(problem, store), leaks)
+    court = Court(problem, table, bundle, looks_of(problem, store), leaks, cohort)
     verdict = court.verdict(champions, pointer) if made.judged else court.refusal(f"it was not judged: {made.doubt}")
     champion = pointer.digest if pointer else None
     latency = row_microseconds(Predictor(bundle), table.unseen.columns)

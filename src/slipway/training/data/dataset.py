@@ -15,8 +15,10 @@ from slipway.sources.source import open_source
 from slipway.store.snapshots import KeptData
 from slipway.table.identity import fingerprint
 from slipway.table.inference import Target, features, infer_column, infer_columns, read_target
+from slipway.training.data.anchor import read_anchor
 from slipway.training.data.kin import Kinship, kinship
 from slipway.training.data.labelled import Rows
+from slipway.training.data.outside import Outside
 from slipway.training.data.sample import Sample, draw
 from slipway.training.data.split import held_out, in_time, notes, split_in_time, split_of
 from slipway.training.measures.goal import Goal
@@ -51,6 +53,8 @@ class Table:
         Empty, or why the source gave no consistent snapshot.
     kin : Kinship
         Which rows belong together.
+    anchor : Outside or None
+        The anchor set, if there is one.
     """
 
     frame: pd.DataFrame
@@ -64,6 +68,7 @@ class Table:
     seen: int
     consistent: str
     kin: Kinship
+    anchor: Outside | None
 
     @property
     def learned(self) -> Rows:
@@ -168,8 +173,9 @@ def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Ta
             f"Choose one of {', '.join(TASK_METRICS[target.task])}, or set task",
         )
     goal = Goal(metric, costs, problem.seed)
+    anchor = read_anchor(problem, frame[~held], target, schema, split)
     frame = frame[held].reset_index(drop=True)
-    return Table(frame, target, rows, held, ~held, split, goal, named, sample.seen, sample.consistent, kin)
+    return Table(frame, target, rows, held, ~held, split, goal, named, sample.seen, sample.consistent, kin, anchor)
 
 
 def _split(problem: Problem, frame: pd.DataFrame, own: Sequence[str]) -> tuple[Split, np.ndarray | None]:

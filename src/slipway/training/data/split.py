@@ -7,7 +7,7 @@ Where rows have a time, those after a boundary are held out, which is about the 
 boundary; a later training, which has later rows, sets a later one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -80,12 +80,15 @@ def held_out(frame: pd.DataFrame, split: Split, schema: Schema = PLAIN) -> np.nd
     if split.time is not None and split.boundary is not None:
         later: np.ndarray = moments_of(frame, split.time) > split.boundary
         return later
-    readers = {field.name: reader_of(replace(field, markers=())) for field in schema if field.format}
-    parts = [
-        below(row_keys(frame.iloc[start : start + ROWS], split.columns, readers), split)
-        for start in range(0, len(frame), ROWS)
-    ]
+    parts = [below(keys, split) for keys in keys_of(frame, split.columns, schema)]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)
+
+
+def keys_of(frame: pd.DataFrame, columns: Sequence[str], schema: Schema) -> Iterator[list[bytes]]:
+    """What identifies each row, by these columns; as many rows at a time as memory has room for."""
+    readers = {field.name: reader_of(replace(field, markers=())) for field in schema if field.format}
+    for start in range(0, len(frame), ROWS):
+        yield row_keys(frame.iloc[start : start + ROWS], columns, readers)
 
 
 def below(keys: Sequence[bytes], split: Split) -> np.ndarray:

@@ -53,7 +53,7 @@ class Champion:
         """Mask of the rows of `frame` that this champion's twin did not learn from."""
         absent = [name for name in self.split.needed if name not in frame.columns]
         if absent:
-            raise Incomparable(f"the table has no column {absent[0]}, by which the champion divided its rows")
+            raise Incomparable(f"there is no column {absent[0]}, by which the champion divided its rows")
         try:
             return held_out(frame, self.split, self.twin.schema)
         except TableError as error:
@@ -72,11 +72,11 @@ class Champion:
             raise Incomparable(f"the champion solves another task ({predictor.task} of {predictor.target})")
         absent = [name for name in predictor.schema.names if name not in frame.columns]
         if absent:
-            raise Incomparable(f"the champion needs the column {absent[0]}, which the table no longer has")
+            raise Incomparable(f"the champion needs the column {absent[0]}, which is no longer there")
         try:
             scores = predictor.scores(read_columns(frame, predictor.schema, markers))
         except SlipwayError as error:
-            raise Incomparable(f"the champion cannot read the held-out rows: {error.cause}") from error
+            raise Incomparable(f"the champion cannot read the rows: {error.cause}") from error
         return _in_order(scores, predictor.classes, classes)
 
 

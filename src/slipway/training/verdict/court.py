@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
+import pyarrow
 
 from slipway.errors import BundleError
 from slipway.model.bundle import Bundle
 from slipway.model.predictor import Predictor
+from slipway.model.row_losses import deciding
 from slipway.problem import Problem
 from slipway.store.pointer import Pointer
 from slipway.training.data.dataset import Table
@@ -18,7 +21,9 @@ from slipway.training.measures.metrics import Scored
 from slipway.training.verdict.champion import Champion, Champions, Incomparable, common_rows, require_fair
 from slipway.training.verdict.doubts import doubts
 from slipway.training.verdict.gate import Verdict, judge
+from slipway.training.verdict.harm import Part, harms, told
 from slipway.training.verdict.looks import Looks, held_rows
+from slipway.training.verdict.witnesses import Witnesses
 
 UNRIVALLED = "there was no champion to compare with"  # verdict.json keeps it, so it must stay true afterwards
 
@@ -38,6 +43,8 @@ class Court:
     looks : Looks
         How often held-out rows were looked at before.
     leaks : sequence of Suspect
+    cohort : sequence of pyarrow.Table or None
+        Labelled rows of production, a table for each day, the newest first; None where nothing is logged.
     """
 
     problem: Problem
@@ -45,6 +52,7 @@ class Court:
     bundle: Bundle
     looks: Looks
     leaks: Sequence[Suspect]
+    cohort: Sequence[pyarrow.Table] | None = None
 
     def verdict(self, champions: Champions, pointer: Pointer | None) -> Verdict:
         """The verdict; a promotion stands only when nothing is doubtful."""
@@ -77,7 +85,7 @@ class Court:
             common, rival = self._rival(champion)
         except Incomparable as reason:
             return self.refusal(f"they cannot be compared: {reason}")
-        verdict = self._judged(pointer.digest, rival, common)
+        verdict = self._weighed(self._judged(pointer.digest, rival, common), champion, rival, common)
         both, held = int(common.sum()), int(self.table.held.sum())
         if both >= REDRAWN * held:
             return verdict
@@ -102,9 +110,30 @@ class Court:
         return common, table.goal.scored(rows.y[common], scores, champion.twin.threshold)
 
     def _judged(self, digest: str | None, champion: Scored | None, common: np.ndarray) -> Verdict:
-        rows, goal, twin = self.table.rows.take(common), self.table.goal, Predictor(self.bundle.twin())
-        scored = goal.scored(rows.y, twin.scores(rows.columns), twin.threshold)
+        rows, goal = self.table.rows, self.table.goal
         held = held_rows(self.table.frame[common[self.table.held]], rows.schema, self.problem.group or self.problem.id)
         look = self.looks.next(self.bundle.digest, digest, held, datetime.now(UTC))
-        baseline = baseline_scored(self.table.learned, rows.y, goal)
-        return judge(goal, scored, champion, baseline, self.problem.gate, look, self.table.units(common))
+        baseline = baseline_scored(self.table.learned, rows.y[common], goal)
+        return judge(goal, self._scored(common), champion, baseline, self.problem.gate, look, self.table.units(common))
+
+    def _weighed(self, verdict: Verdict, champion: Champion, rival: Scored, common: np.ndarray) -> Verdict:
+        """The verdict with what levels, the anchor set and production's newest rows say."""
+        if verdict.meeting is None:
+            return verdict
+        witnesses = Witnesses(self.problem, self.table, self._twin, champion, self.cohort)
+        whole = Part("all", self._scored(common), rival, self.table.units(common))
+        parts, absent = witnesses.heard(whole, common)
+        goal, before = self.table.goal, verdict.promoted
+        found = harms(parts, whole, goal.metric, self.problem.gate.confidence)
+        loss = deciding(goal.metric)
+        verdict = verdict.weighed(loss, found, [*(told(found, loss) if found else []), *absent])
+        return verdict.advising(self._anyway) if before and not verdict.promoted else verdict
+
+    def _scored(self, rows: np.ndarray) -> Scored:
+        """What the challenger's twin says of these rows of the table, a mask."""
+        of = self.table.rows.take(rows)
+        return self.table.goal.scored(of.y, self._twin.scores(of.columns), self._twin.threshold)
+
+    @cached_property
+    def _twin(self) -> Predictor:
+        return Predictor(self.bundle.twin())

@@ -7,7 +7,7 @@ model which is not better seldom shows it: how seldom it must be depends on the 
 Without a champion it meets the baseline in the same way, and must also do better than with the targets in random order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from scipy.special import ndtr, stdtr
 
-from slipway.model.meeting import Meeting
+from slipway.model.meeting import Harm, Meeting
 from slipway.problem import Gate
 from slipway.report.numbers import number
 from slipway.training.measures.goal import Goal
@@ -26,6 +26,7 @@ from slipway.training.verdict.looks import Look
 FEWEST_SHUFFLES = 199
 FEWEST = 10
 FEWEST_UNITS = 3
+LISTED = 20  # parts; verdict.json is committed
 ROUNDING = 1e-12  # relative: sums in another order differ by so much
 
 
@@ -76,6 +77,13 @@ class Verdict:
     def refused(self, reason: str) -> "Verdict":
         """The champion is kept whatever the figures say, which this reason, the first, casts doubt on."""
         return replace(self, outcome="kept", reasons=(reason, *self.reasons), doubted=True)
+
+    def weighed(self, loss: str, parts: Sequence[Harm], says: Sequence[str]) -> "Verdict":
+        """The same with what parts of the rows say, the worst first; kept when one of them refuses the challenger."""
+        assert self.meeting is not None
+        met = msgspec.structs.replace(self.meeting, loss=loss, parts=len(parts), harms=tuple(parts[:LISTED]))
+        outcome = "kept" if any(part.refused for part in parts) else self.outcome
+        return replace(self, outcome=outcome, reasons=(*self.reasons, *says), meeting=met)
 
     def advising(self, advice: str) -> "Verdict":
         """The same verdict with what to do at its end."""

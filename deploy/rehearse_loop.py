@@ -33,7 +33,8 @@ PLAN = Plan()
 HELLO = f"""\
 Fourteen days of a service at speed, in two to four minutes on two cores. The service, its log, the commands and git are real;
 simulated are the parcels, GitHub, and the date that time.time() and datetime.now() say to the service and the commands.
-  Day {PLAN.killed}: kill -9 of a worker under load. Day {PLAN.full}: at noon the disk of the log is full. Day {PLAN.twice}: a table of labels comes twice.
+  Day {PLAN.killed}: kill -9 of a worker under load. Day {PLAN.full}: at noon the disk of the log is full.
+  Day {PLAN.twice}: a table of labels comes twice.
   Day {DRIFT}: from now on 30% of the parcels cross the river, and wait for the ferry: longer ways, and a model that is wrong.
   Labels come one to three days late, for 70% of the parcels.
 It uses a temporary folder, and cleans up at the end, also after Ctrl-C."""
@@ -43,9 +44,10 @@ FAULTS = {PLAN.killed: "kill -9 of a worker", PLAN.full: "full disk", PLAN.twice
 
 def main() -> None:
     """Play it, and say what held."""
-    missing = [name for name in ("git", "mount", "umount", "unshare") if shutil.which(name) is None]
-    if missing:
-        sys.exit(f"rehearse-loop: {', '.join(missing)} not found. It needs Linux, git and util-linux.")
+    if sys.platform != "linux":
+        sys.exit("rehearse-loop: it needs Linux. On Windows: WSL; elsewhere a container with Python and git")
+    if missing := [name for name in ("git", "unshare") if shutil.which(name) is None]:
+        sys.exit(f"rehearse-loop: {', '.join(missing)} not found. Install it first.")
     apart()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # clean up, as after Ctrl-C
     print(HELLO, flush=True)

@@ -1,4 +1,4 @@
-"""A disk that can be filled: a small one of the rehearsal's own or, where none can be mounted, a limit on the size of files."""
+"""A disk that can be filled: a small one of the rehearsal's own; where none can be mounted, a limit on the size of files."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 SIZE = 64 << 20
-APART = "SLIPWAY_REHEARSAL_APART"  # set in the namespace
+APART = "REHEARSAL_APART"  # set in the namespace
 UNSHARE = ["unshare", "--user", "--map-root-user", "--mount"]
 
 
@@ -57,15 +57,14 @@ class LimitedFiles:
     kind: str = "a limit on the workers' files, as no disk can be mounted here"
 
     def fill(self, writers: Iterable[int]) -> None:
-        self._limit(writers, 1)
-
-    def free(self, writers: Iterable[int]) -> None:
-        self._limit(writers, resource.RLIM_INFINITY)
-
-    def _limit(self, writers: Iterable[int], size: int) -> None:
         for process in writers:
             _, most = resource.prlimit(process, resource.RLIMIT_FSIZE)
-            resource.prlimit(process, resource.RLIMIT_FSIZE, (size if size > 0 else most, most))
+            resource.prlimit(process, resource.RLIMIT_FSIZE, (1, most))
+
+    def free(self, writers: Iterable[int]) -> None:
+        for process in writers:
+            _, most = resource.prlimit(process, resource.RLIMIT_FSIZE)
+            resource.prlimit(process, resource.RLIMIT_FSIZE, (most, most))
 
 
 def apart() -> None:
@@ -75,9 +74,9 @@ def apart() -> None:
     """
     if APART in os.environ:
         return
-    probe = subprocess.run([*UNSHARE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True)
-    os.environ[APART] = "" if probe.returncode else "1"
-    if not probe.returncode:
+    refused = subprocess.run([*UNSHARE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode
+    os.environ[APART] = "" if refused else "1"
+    if not refused:
         os.execvp(UNSHARE[0], [*UNSHARE, sys.executable, *sys.argv])
 
 

@@ -50,7 +50,7 @@ def of_rows(plan: Plan, found: Fortnight) -> list[Finding]:
         ),
         Finding(
             "no row is in the tables twice, or unasked",
-            f"{len(heard.unknown)} had no answer when the worker was killed, {len(logged.keys() & heard.unknown)} of them logged",
+            f"{len(heard.unknown)} unanswered when the worker was killed, {len(logged.keys() & heard.unknown)} of them logged",
             not strange,
         ),
     ]

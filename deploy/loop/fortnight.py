@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from loop.disk import Disk
 from loop.parcels import DRIFT, Parcel, parcels, write_labels
 from loop.seeds import DAYS, START
 from loop.service import Heard, Service, settled, wait
+from slipway.model.event_log import SYNC_SECONDS
 from slipway.monitoring.logged_rows import read_rows
 from slipway.monitoring.partitions import ROWS, Log
 
@@ -162,6 +164,7 @@ def _traffic(stage: Stage, number: int, asked: Sequence[Parcel]) -> Heard:
             disk.fill(workers)
             heard.add(service.ask(share))
             disk.free(workers)
+            sleep(2 * SYNC_SECONDS)  # each second the service looks whether there is room again
         elif noon and number == stage.plan.killed:
             heard.add(service.ask(share, service.kill_a_worker))
         else:

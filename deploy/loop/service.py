@@ -21,7 +21,7 @@ from queue import Empty, Queue
 from loop.parcels import Parcel
 
 CLIENTS = 8
-DEADLINE = 60
+DEADLINE = 120
 COUNTED = re.compile(r"^slipway_log_dropped_rows_total\{.*?reason=\"(\w+)\".*?\} (\S+)$", re.MULTILINE)
 
 
@@ -163,7 +163,7 @@ def _is_locked(path: Path) -> bool:
 
 
 def wait(condition: Callable[[], bool], says: str, lives: Callable[[], bool] = lambda: True) -> None:
-    """Wait until a condition holds; RuntimeError when it does not within a minute, or never can."""
+    """Wait until a condition holds; RuntimeError when it does not in time, or never can."""
     until = time.monotonic() + DEADLINE
     while not condition():
         if not lives() or time.monotonic() > until:

@@ -10,10 +10,10 @@ BASE ?= origin/main
 REPOSITORY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test e2e lint types docs diff audit rehearse bench teardown lock settings clean
+.PHONY: help up install test e2e lint types docs diff audit rehearse rehearse-loop bench teardown lock settings clean
 
 help:            ## List the commands
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/train.stamp   ## Install Slipway with the training libraries into .venv
 
@@ -57,6 +57,9 @@ audit:           ## Look for known holes in the locked libraries, and say how fa
 
 rehearse: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Play the way to production, of this repository or REPOSITORY=FOLDER; needs Docker and Node.js
 	$(BIN)/python deploy/rehearse.py $(REPOSITORY)
+
+rehearse-loop: $(VENV)/train.stamp   ## Play two weeks of production at speed: log, labels, drift, the next model; needs Linux
+	$(BIN)/python deploy/rehearse_loop.py
 
 bench: $(VENV)/dev.stamp   ## Compare Slipway with code written by hand, at small sizes; only the swap of releases needs Docker
 	$(BIN)/python bench/serving.py --seconds 2 --turns 2

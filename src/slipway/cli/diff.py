@@ -100,12 +100,12 @@ def _answered(problem: "Problem", store: "LocalStore", old: "Pointer | None", bu
     from slipway.report.successor import golden
 
     if old is not None:
-        yield from _section(f"On the last {DAYS} days of production", _replay(problem, store, bundle))
+        yield from _section(f"On the last {DAYS} days of production", _replay(problem, store, old, bundle))
     yield from ["With the code of this checkout:", "", *golden(replayed(bundle))]
 
 
-def _replay(problem: "Problem", store: "LocalStore", bundle: "Bundle") -> list[str]:
-    """What the bundle would have answered to what production was asked; nothing where no log is collected."""
+def _replay(problem: "Problem", store: "LocalStore", old: "Pointer", bundle: "Bundle") -> list[str]:
+    """What both would have answered to what production was asked; nothing where no log is collected."""
     from slipway.monitoring.partitions import ROWS
 
     log = options.log_of(problem)
@@ -114,7 +114,8 @@ def _replay(problem: "Problem", store: "LocalStore", bundle: "Bundle") -> list[s
     from slipway.monitoring.replay import replay
 
     try:
-        found = replay(problem, store, log, bundle, DAYS, datetime.now(UTC).replace(tzinfo=None))
+        now = datetime.now(UTC).replace(tzinfo=None)
+        found = replay(problem, store, log, bundle, DAYS, now, champion=store.bundle(old.digest))
     except SlipwayError as error:
         return [f"They could not be replayed: {error}"]
     return found.markdown if found else []

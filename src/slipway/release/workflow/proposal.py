@@ -54,7 +54,8 @@ def body(difference: str) -> str:
     """What the pull request says: all of ``slipway diff`` that has room, in whole lines, and how to undo it."""
     room = LONGEST - len(UNDO)
     if len(difference) > room:
-        difference = difference[: difference.rindex("\n", 0, room - len(CUT) + 1) + 1] + CUT
+        start = difference[: room - len(CUT)]
+        difference = (start[: start.rfind("\n") + 1] or start) + CUT
     return difference + UNDO
 
 

@@ -56,11 +56,8 @@ def test_the_verdict_comes_first_then_what_changes(store):
     """Headings and their order; what nobody wrote down has none."""
     said = diff("HEAD").output
     assert said.splitlines()[2] == "**Rmse 1 against 2.**"
-    assert [line for line in said.splitlines() if line.startswith("####")] == [
-        "#### Data",
-        "#### Model",
-        "#### How good it is",
-    ]
+    headings = [line for line in said.splitlines() if line.startswith("####")]
+    assert headings == ["#### Data", "#### Model", "#### How good it is"]
     assert "| rows learned from | 100 | the same |" in said
 
 

@@ -48,7 +48,8 @@ def test_the_loss_is_told_beside_the_hold_out_with_intervals():
     )
     assert lines[2] == (
         "The mean absolute error of 4,000 labelled rows was 512.5 (498.0 to 527.0), on the 1,200 rows of the hold-out "
-        "400.0 (380.5 to 419.5), with 90 % intervals; up to 450.0 is allowed. 95.0\u00a0% of the answers of these days have a label."
+        "400.0 (380.5 to 419.5), with 90 % intervals; up to 450.0 is allowed. 95.0\u00a0% of the answers of these days have a "
+        "label."
     )
 
 

@@ -250,12 +250,8 @@ def asked(way: Way, bundle: Bundle, at: datetime) -> None:
     way.put(place, to_line(event))
     outcomes = Log(bundle.folder.parent / "log")
     outcomes.make()
-    add(
-        outcomes,
-        Outcomes({(request_key("r", 0), None): (str(answers[0]), None)}, 1, ()),
-        at.replace(tzinfo=None),
-        "outcomes.csv",
-    )
+    told = {(request_key("r", 0), None): (str(answers[0]), None)}
+    add(outcomes, Outcomes(told, 1, ()), at.replace(tzinfo=None), "outcomes.csv")
     [path] = outcomes.labels()
     way.put(outcomes.address(path), path.read_bytes())
 

@@ -223,7 +223,8 @@ def test_production_is_watched_every_day_and_a_broken_pipe_ends_red_with_its_pag
     run = way.runner.run(way.project.clone(tmp_path / "first"), 1, workflow="retrain.yaml", event="workflow_dispatch")
     assert run.code == 0, run.log
     way.project.git("merge", "--quiet", "slipway/retrain")
-    asked(way, LocalStore(tmp_path / "first/artifacts").champion(), datetime.now(UTC) - timedelta(days=10))
+    way.slipway("pull")
+    asked(way, LocalStore(way.project.folder / "artifacts").champion(), datetime.now(UTC) - timedelta(days=10))
 
     run = way.runner.run(way.project.clone(tmp_path / "second"), 2, workflow="retrain.yaml", event="schedule")
     assert run.code == 0, run.log

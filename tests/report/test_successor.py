@@ -110,7 +110,7 @@ def test_a_verdict_of_an_earlier_version_says_less():
     assert successor.data({}, {"changes": changes}) == [] == successor.model({}, {"changes": changes})
     assert successor.losers({"changes": changes}) == []
     assert lines(successor.metrics(changes)) == [
-        "| metric, on held-out rows | before | after |",
+        "| metric, each on its own held-out rows | before | after |",
         "| RMSE (decides) | 0.9 | 0.8 |",
     ]
 

@@ -44,7 +44,7 @@ def metrics(changes: Json) -> list[str]:
         (called(name) + (" (decides)" if name == changes["metric"] else ""), *_pair(pair, "{:.5g}".format))
         for name, pair in changes["metrics"].items()
     ]
-    return [table(numbered(("metric, on held-out rows", "before", "after"), rows, 1))]
+    return [table(numbered(("metric, each on its own held-out rows", "before", "after"), rows, 1))]
 
 
 def data(before: Json, verdict: Json) -> list[str]:

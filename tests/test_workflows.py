@@ -383,6 +383,13 @@ def test_the_page_of_a_broken_pipe_is_kept_before_the_job_fails():
     assert names[-1] == "Fail if what feeds the model is broken" and "exit 12" in RETRAIN["steps"][-1]["run"]
 
 
+def test_only_the_step_that_needs_a_secret_has_it():
+    given = {step["name"]: set(re.findall(r"secrets\.(\w+)", str(step.get("env")))) for step in RETRAIN["steps"]}
+    assert given["Look at production"] == {"SLIPWAY_WEBHOOK", "SLIPWAY_SMTP_URL"}
+    assert given["Train"] == {"MONGO_DB_URL", "SLIPWAY_LOG_KEY"}
+    assert given["Keep the bundle"] == given["Propose"] == set()
+
+
 def test_the_proposal_is_told_why():
     [propose] = (step for step in RETRAIN["steps"] if step["name"] == "Propose")
     assert propose["env"]["SLIPWAY_WHY"] == "${{ steps.due.outputs.reason }}"

@@ -101,4 +101,5 @@ def test_the_journal_is_that_of_all_machines_and_looks_are_added_to_it(tmp_path,
     first = {"event": "watch", "at": "2026-11-01T00:00:00+00:00"}
     there.journal.append(first)
     assert journal_of(there, bucket.remote()) == [first, mine]
+    assert [each["event"] for each in journal_of(here, bucket.remote())] == ["watch", "verdict"]  # the look is in both
     assert journal_of(there, None) == [first]

@@ -49,7 +49,7 @@ def lines(found: list[str]) -> list[str]:
 
 def test_the_verdict_is_one_sentence_with_its_figures():
     assert successor.sentence({"figures": MET, "reasons": []}) == (
-        "It is better than the champion: RMSE 4,297 instead of 4,513 on the same 1,338 held-out rows, "
+        "The challenger is better than the champion: RMSE 4,297 instead of 4,513 on the same 1,338 held-out rows, "
         "a gain of 215.5 (90\u00a0% interval 101.0 to 330.0)."
     )
     first = MET | {"rival": "baseline"}

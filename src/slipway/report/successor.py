@@ -28,8 +28,8 @@ def sentence(verdict: Json) -> str:
     gain, low, high = aligned([met["gain"], met["low"], met["high"]])
     rival = "the champion" if met["rival"] == "champion" else "a baseline that ignores all features"
     return (
-        f"It is better than {rival}: {called(met['metric'])} {new} instead of {old} on the same {met['rows']:,} held-out "
-        f"rows, a gain of {gain} ({percent(met['confidence'])} interval {low} to {high})."
+        f"The challenger is better than {rival}: {called(met['metric'])} {new} instead of {old} on the same {met['rows']:,} "
+        f"held-out rows, a gain of {gain} ({percent(met['confidence'])} interval {low} to {high})."
     )
 
 

@@ -50,7 +50,7 @@ def looked(problem: "Problem", now: datetime) -> "Watched":
     if remote:
         exchange_state(log, digest, remote)
     found = watch(problem, store, log, now, journal)
-    publish(found, store, log, journal)
+    publish(found, store, log, journal=journal)
     if remote:
         exchange_state(log, digest, remote)
         push_looks(store, remote)

@@ -352,6 +352,44 @@ def test_every_setting_of_the_tutorials_works_as_a_secret():
         assert f"secrets.{name} }}}}" in text
 
 
-def test_retraining_is_scheduled_and_can_be_started_by_hand():
-    assert set(triggers(WORKFLOWS["retrain.yaml"])) == {"schedule", "workflow_dispatch"}
-    assert WORKFLOWS["retrain.yaml"]["jobs"]["retrain"]["if"] == "github.ref == 'refs/heads/main'"
+RETRAIN = WORKFLOWS["retrain.yaml"]["jobs"]["retrain"]
+
+
+def test_production_is_watched_every_day_and_a_training_can_be_started_by_hand():
+    assert triggers(WORKFLOWS["retrain.yaml"]) == {"schedule": [{"cron": "17 4 * * *"}], "workflow_dispatch": None}
+    assert RETRAIN["if"] == "github.ref == 'refs/heads/main'"
+
+
+def test_slipway_due_decides_and_the_workflow_only_reads_it():
+    names = [step["name"] for step in RETRAIN["steps"]]
+    due = names.index("Look at production")
+    assert RETRAIN["steps"][due]["run"] == "python -m slipway due" and RETRAIN["steps"][due]["id"] == "due"
+    assert names.index("Fetch the champion") < due
+    conditions = {step["name"]: step.get("if") for step in RETRAIN["steps"][due + 1 :]}
+    assert conditions == {
+        "Keep the page": "steps.due.outputs.page != ''",
+        "Train": "steps.due.outputs.train == 'true'",
+        "Keep the bundle": "steps.due.outputs.train == 'true'",
+        "Propose": "steps.due.outputs.train == 'true'",
+        "Fail if what feeds the model is broken": "steps.due.outputs.outcome == 'broken'",
+    }
+    assert not any("if" in step for step in RETRAIN["steps"][:due])
+
+
+def test_the_page_of_a_broken_pipe_is_kept_before_the_job_fails():
+    names = [step["name"] for step in RETRAIN["steps"]]
+    [page] = (step for step in RETRAIN["steps"] if step["name"] == "Keep the page")
+    assert page["with"] == {"name": "production", "path": "${{ steps.due.outputs.page }}"}
+    assert names[-1] == "Fail if what feeds the model is broken" and "exit 12" in RETRAIN["steps"][-1]["run"]
+
+
+def test_only_the_step_that_needs_a_secret_has_it():
+    given = {step["name"]: set(re.findall(r"secrets\.(\w+)", str(step.get("env")))) for step in RETRAIN["steps"]}
+    assert given["Look at production"] == {"SLIPWAY_WEBHOOK", "SLIPWAY_SMTP_URL"}
+    assert given["Train"] == {"MONGO_DB_URL", "SLIPWAY_LOG_KEY"}
+    assert given["Keep the bundle"] == given["Propose"] == set()
+
+
+def test_the_proposal_is_told_why():
+    [propose] = (step for step in RETRAIN["steps"] if step["name"] == "Propose")
+    assert propose["env"]["SLIPWAY_WHY"] == "${{ steps.due.outputs.reason }}"

@@ -60,10 +60,19 @@ class Way:
 
     def noted(self) -> list[dict]:
         """What the remote journal says of this project's releases."""
+        commits = self.project.git("rev-list", "--all").split()
+        return [each for each in self.journal("release") if each["commit"] in commits]
+
+    def journal(self, event: str) -> list[dict]:
+        """The lines of a kind in the remote journal."""
         bucket, _, prefix = self.aws.remote.removeprefix("s3://").partition("/")
         content = self.s3().get_object(Bucket=bucket, Key=f"{prefix}/journal.jsonl")["Body"].read()
-        commits = self.project.git("rev-list", "--all").split()
-        return [each for each in map(json.loads, content.splitlines()) if each.get("commit") in commits]
+        return [each for each in map(json.loads, content.splitlines()) if each["event"] == event]
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write an object into the remote store."""
+        bucket, _, prefix = self.aws.remote.removeprefix("s3://").partition("/")
+        self.s3().put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=content)
 
     def keys(self) -> list[str]:
         """What is in the remote store."""

@@ -3,6 +3,10 @@
 import json
 import shutil
 import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -31,9 +35,9 @@ def store(tmp_path, monkeypatch) -> LocalStore:
     return store
 
 
-def git(*arguments: str) -> None:
+def git(*arguments: str) -> bytes:
     command = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com", *arguments]
-    subprocess.run(command, check=True, capture_output=True)
+    return subprocess.run(command, check=True, capture_output=True).stdout
 
 
 def diff(base: str):
@@ -46,6 +50,73 @@ def test_what_the_verdict_tells_is_shown(store):
     assert "- rmse 1 against 2" in done.output
     assert "Golden predictions: 4 of 4 change." in done.output
     assert done.output.rstrip().endswith("Golden predictions: all 4 unchanged.")  # answered by this code
+
+
+def test_the_verdict_comes_first_then_what_changes(store):
+    """Headings and their order; what nobody wrote down has none."""
+    said = diff("HEAD").output
+    assert said.splitlines()[2] == "**Rmse 1 against 2.**"
+    headings = [line for line in said.splitlines() if line.startswith("####")]
+    assert headings == ["#### Data", "#### Model", "#### How good it is"]
+    assert "| rows learned from | 100 | the same |" in said
+
+
+def test_why_now_is_told_by_the_workflow_or_by_the_last_look(store, monkeypatch):
+    before = Pointer.from_bytes(git("show", "HEAD:artifacts/champion.json"), "").digest
+    assert "Why now" not in diff("HEAD").output
+    figures = {"rows": 1, "days": 1, "loss": None, "sentences": ["`age`: 31 % above 60."]}
+    reasons = ["The loss is above its limit."]
+    line = {"event": "watch", "at": datetime.now(UTC).isoformat(), "digest": before, "outcome": "worse", "reasons": reasons}
+    store.journal.append(line | {"train": True, "figures": figures})
+    said = diff("HEAD").output
+    assert "#### Why now\n\nThe loss is above its limit.\n" in said
+    assert "#### Production\n" in said and "- age: 31 % above 60." in said
+    monkeypatch.setenv("SLIPWAY_WHY", "It was started by hand.")
+    assert "#### Why now\n\nIt was started by hand.\n" in diff("HEAD").output
+
+
+@dataclass
+class Replayed:
+    """A stand-in for what a replay ends with."""
+
+    markdown: list[str]
+
+
+@pytest.fixture
+def asked(store, monkeypatch) -> list[tuple]:
+    """A collected log, and what is asked of a stand-in for the replay of it."""
+    calls = []
+
+    def replay(problem, store, log, challenger, days, now, champion):
+        calls.append((challenger.digest, days, champion.digest))
+        return Replayed(["2 of 40 answers flip."])
+
+    monkeypatch.setitem(sys.modules, "slipway.monitoring.replay", SimpleNamespace(replay=replay))
+    path = store.root.parent / "log/rows/date=2026-11-21/bundle=8821177e2697/a.parquet"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    return calls
+
+
+def test_where_a_log_is_collected_the_last_days_are_replayed(store, asked):
+    before = Pointer.from_bytes(git("show", "HEAD:artifacts/champion.json"), "").digest
+    said = diff("HEAD").output
+    assert "#### On the last 7 days of production\n\n2 of 40 answers flip.\n" in said
+    assert asked == [(store.pointer().digest, 7, before)]
+
+
+def test_what_cannot_be_replayed_is_said_and_the_rest_is_shown(store, asked):
+    before = Pointer.from_bytes(git("show", "HEAD:artifacts/champion.json"), "").digest
+    shutil.rmtree(store.bundles / before)
+    said = diff("HEAD").output
+    assert f"They could not be replayed: bundle {before[:12]} is not in" in said
+    assert said.rstrip().endswith("Golden predictions: all 4 unchanged.")
+
+
+def test_the_same_bundle_is_not_replayed(store, asked):
+    git("add", "artifacts/champion.json")
+    git("commit", "--quiet", "--message", "second")
+    assert "On the last" not in diff("HEAD").output and asked == []
 
 
 def test_without_the_bundle_it_says_so(store, tmp_path):

@@ -4,8 +4,10 @@ They are played in a repository that ``slipway new`` made; a short set at the en
 """
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,12 @@ from rehearsal.box import ROOT
 from rehearsal.project import pin_base
 from rehearsal.traffic import traffic
 from servers import free_port
+from slipway.model.bundle import Bundle
+from slipway.model.event import SHORT, Event, to_line
+from slipway.monitoring.known_labels import add
+from slipway.monitoring.outcomes import Outcomes
+from slipway.monitoring.partitions import Log
+from slipway.monitoring.row_keys import request_key
 from slipway.store.local import LocalStore
 from ways import NAME, Way, make_way
 
@@ -203,7 +211,50 @@ def test_retraining_proposes_the_pointer_alone_with_the_numbers(way, made, tmp_p
     [pull] = way.runner.github.pulls()
     assert (pull["head"], pull["base"], pull["title"]) == ("slipway/retrain", "main", f"Serve model {digest[:12]}")
     assert "held-out rows" in pull["body"] and "Golden predictions" in pull["body"]
+    assert "#### Why now\n\nIt was started by hand." in pull["body"] and "#### How to undo it" in pull["body"]
     assert way.runner.github.calls()[-1] == "workflow run main.yaml --ref slipway/retrain"
+
+
+def test_production_is_watched_every_day_and_a_broken_pipe_ends_red_with_its_page_kept(way, made, tmp_path):
+    """Each run is on a new checkout: what it knows of the days before is in the remote store."""
+    shutil.copy(made / "slipway.yaml", way.project.folder)
+    way.project.commit("A problem without a champion")
+    way.runner.environ.update(SLIPWAY_CANDIDATES="linear", SLIPWAY_SEARCH_TRIALS="1")
+    run = way.runner.run(way.project.clone(tmp_path / "first"), 1, workflow="retrain.yaml", event="workflow_dispatch")
+    assert run.code == 0, run.log
+    way.project.git("merge", "--quiet", "slipway/retrain")
+    way.slipway("pull")
+    asked(way, LocalStore(way.project.folder / "artifacts").champion(), datetime.now(UTC) - timedelta(days=10))
+
+    run = way.runner.run(way.project.clone(tmp_path / "second"), 2, workflow="retrain.yaml", event="schedule")
+    assert run.code == 0, run.log
+    assert run.ran("Keep the page") and not run.ran("Train") and not run.ran("Propose")
+    assert "Do not train: Nothing moved beyond chance." in run.log
+
+    path = way.project.folder / "artifacts/verdict.json"
+    path.write_text(re.sub(r'"at": "[^"]*"', '"at": "2026-01-01T00:00:00+00:00"', path.read_text()))
+    way.project.commit("As if it had been promoted long ago")
+    run = way.runner.run(way.project.clone(tmp_path / "third"), 3, workflow="retrain.yaml", event="schedule")
+    assert run.code != 0
+    assert run.ran("Keep the page") and run.ran("Fail if what feeds the model is broken") and not run.ran("Train")
+    assert "What feeds the model is broken: see the summary" in run.log
+    assert [look["outcome"] for look in way.journal("watch")] == ["quiet", "broken"]
+    assert_no_secret(run.log)
+
+
+def asked(way: Way, bundle: Bundle, at: datetime) -> None:
+    """What a box would have sent to the store: answers of a day, and what came true of one."""
+    golden = json.loads(bundle.read("golden.json"))
+    answers = [each["prediction"] for each in golden["predictions"]]
+    event = Event(at=f"{at:%Y-%m-%dT%H:%M:%S}Z", id="r", bundle=bundle.digest, rows=golden["rows"], answers=answers)
+    place = f"log/raw/date={at.date()}/bundle={bundle.digest[:SHORT]}/local-boot-1-0.jsonl"
+    way.put(place, to_line(event))
+    outcomes = Log(bundle.folder.parent / "log")
+    outcomes.make()
+    told = {(request_key("r", 0), None): (str(answers[0]), None)}
+    add(outcomes, Outcomes(told, 1, ()), at.replace(tzinfo=None), "outcomes.csv")
+    [path] = outcomes.labels()
+    way.put(outcomes.address(path), path.read_bytes())
 
 
 def test_this_repository_is_tested_and_released_and_then_not_tested_again(docker, our_way):

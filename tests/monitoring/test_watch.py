@@ -17,9 +17,10 @@ from slipway.model.event import CLOSED, RAW, SHORT, Event, to_line
 from slipway.model.predictor import Predictor
 from slipway.monitoring.collector import collect
 from slipway.monitoring.known_labels import add
+from slipway.monitoring.memory import exchange_state
 from slipway.monitoring.outcomes import Outcomes
 from slipway.monitoring.partitions import Log
-from slipway.monitoring.publication import publish
+from slipway.monitoring.publication import figures, publish
 from slipway.monitoring.row_keys import request_key
 from slipway.monitoring.watched import watch
 from slipway.problem import load_problem
@@ -128,6 +129,26 @@ def test_a_shift_is_flagged_by_the_second_look_and_told_in_words(production):
     assert not now.decision.train  # no labels, nothing to learn from
 
 
+def test_the_second_look_may_be_made_on_another_machine(production, bucket):
+    for back in (2, 1):
+        production.day(back, rows_of(back, smoker="yes"))
+    production.watch(NOW - timedelta(days=1))
+    exchange_state(production.log, production.bundle.digest, bucket.remote())
+    (production.log.root / "watch.json").unlink()
+    exchange_state(production.log, production.bundle.digest, bucket.remote())
+    assert production.watch().decision.outcome == "drift"
+
+
+def test_a_training_on_another_machine_counts(production):
+    for back in (2, 1):
+        production.day(back, rows_of(back))
+    production.labels(range(3, 26), off=3_000)
+    production.decided("2026-10-01")
+    assert production.watch().decision.train
+    elsewhere = [{"event": "verdict", "outcome": "kept", "at": "2026-11-21T00:00:00+00:00"}]
+    assert not watch(production.problem, production.store, production.log, NOW, elsewhere).decision.train
+
+
 def test_a_look_that_is_repeated_confirms_nothing(production):
     production.day(2, rows_of(2))
     production.day(1, rows_of(1, 2_000, age="60"))
@@ -203,6 +224,22 @@ def test_labels_as_good_as_on_the_hold_out_change_nothing(production):
     assert found.loss.release.rows > 1_000 and not found.loss.crossed and found.decision.outcome == "quiet"
 
 
+def test_the_means_of_the_loss_have_intervals(production):
+    """As wide as chance makes them: 1.645 standard errors of absolute errors around 400 with a deviation of 300.
+
+    Those of production are a little wider, because its days differ from one another.
+    """
+    for back in (2, 1):
+        production.day(back, rows_of(back))
+    production.labels(range(3, 26), off=0)
+    loss = figures(production.watch())["loss"]
+    low, high = loss["interval"]
+    assert low < loss["mean"] < high and 1 < (high - low) / 2 / (1.645 * 300 / loss["rows"] ** 0.5) < 1.5
+    low, high = loss["holdout"]["interval"]
+    assert low < loss["usual"] < high
+    assert (high - low) / 2 == pytest.approx(1.645 * 300 / loss["holdout"]["rows"] ** 0.5, rel=0.2)
+
+
 def test_private_columns_are_not_compared(production):
     production.problem = replace(production.problem, log=replace(production.problem.log, omit=("bmi",), hash=("region",)))
     production.day(1, [{"age": 40, "smoker": "no", "region": "0123"}] * 500)
@@ -228,11 +265,13 @@ def test_a_look_is_noted_and_shown(production):
     noted = [each for each in production.store.journal.entries() if each["event"] == "watch"]
     assert [each["outcome"] for each in noted] == ["quiet", "drift"]
     assert "field/age" in noted[-1]["figures"]["flagged"]
+    assert any(each.startswith("`age`: ") for each in noted[-1]["figures"]["sentences"])
     page = (production.log.root / "live.html").read_text()
     assert (
         "Columns moved" in page and page.count('<td class="when">2026-') == 2 and "http" not in page.replace("http-equiv", "")
     )
-    assert json.loads((production.log.root / "live.json").read_bytes())["rows"] == 12_500
+    live = json.loads((production.log.root / "live.json").read_bytes())
+    assert (live["rows"], live["outcome"], live["train"]) == (12_500, "drift", False)
     Page(page)
 
 

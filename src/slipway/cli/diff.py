@@ -1,17 +1,26 @@
 """slipway diff"""
 
+import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from slipway.cli import options
+from slipway.errors import BundleError, SlipwayError
 
 if TYPE_CHECKING:
+    from slipway.model.bundle import Bundle
+    from slipway.problem import Problem
     from slipway.store.checkout import Checkout
+    from slipway.store.local import LocalStore
     from slipway.store.pointer import Pointer
+
+WHY = "SLIPWAY_WHY"
+DAYS = 7  # that are replayed
 
 
 @click.command()
@@ -20,15 +29,14 @@ if TYPE_CHECKING:
 def command(base: str, path: str | None) -> None:
     """Show in Markdown how the model of this checkout differs from that of the commit BASE.
 
-    Metrics and golden predictions, before and after; if the bundle is here, its golden rows are answered again by this
-    checkout's code.
+    The verdict, why there was a training, what production said of the model before, what changes in data, model, metrics and
+    golden predictions, and where it loses. If the bundle is here, its golden rows are answered again by this checkout's code;
+    if a collected log is here, too, the last seven days are replayed.
 
     \b
     Example:
       slipway diff origin/main
     """
-    from slipway.errors import BundleError
-    from slipway.model.changes import as_markdown, golden_lines, replayed
     from slipway.problem import load_problem
     from slipway.store.local import open_store
     from slipway.store.pointer import FILE
@@ -40,20 +48,82 @@ def command(base: str, path: str | None) -> None:
     if new is None:
         click.echo("No champion.")
         return
-    if old is not None and old.digest == new.digest:
+    same = old is not None and old.digest == new.digest
+    if same:
         click.echo(f"The same bundle as in `{base}`: {new.digest[:12]}.\n")
     else:
-        click.echo(f"{old.digest[:12] if old else 'none'} → **{new.digest[:12]}**\n")
-        verdict = store.verdict(new)
-        for line in [f"- {reason}" for reason in verdict.get("reasons", [])] + [""] + as_markdown(_told(old, verdict)):
+        for line in _succession(store, old, new):
             click.echo(line)
-        click.echo()
     try:
         bundle = store.bundle(new.digest)
     except BundleError:
         click.echo("The bundle is not in this checkout, so this code did not answer its golden rows; the box will.")
         return
-    click.echo("\n".join(["With the code of this checkout:", "", *golden_lines(replayed(bundle))]))
+    for line in _answered(problem, store, None if same else old, bundle):
+        click.echo(line)
+
+
+def _succession(store: "LocalStore", old: "Pointer | None", new: "Pointer") -> Iterator[str]:
+    """What verdict.json and the journal say of a new model."""
+    from slipway.report import successor
+
+    verdict = store.verdict(new)
+    found = _told(old, verdict)
+    yield f"**{successor.sentence(verdict)}**"
+    yield f"\n{old.digest[:12] if old else 'none'} → **{new.digest[:12]}**\n"
+    yield from successor.reasons(verdict)
+    yield ""
+    yield from _production(store, old)
+    if found is None:
+        yield "The verdict has no changes, because the champion was set by hand.\n"
+        return
+    before = store.verdict(old) if old else {}
+    yield from _section("Data", successor.data(before, verdict))
+    yield from _section("Model", successor.model(before, verdict))
+    yield from _section("How good it is", successor.metrics(found))
+    yield from _section("Where it loses", successor.losers(verdict))
+    yield from [*successor.golden(found["golden"]), ""]
+
+
+def _production(store: "LocalStore", old: "Pointer | None") -> Iterator[str]:
+    """Why there was a training, and what production said of the model before."""
+    from slipway.monitoring.reasons import last_look, told, why_now
+
+    look = last_look(store.journal.entries(), old.digest, datetime.now(UTC)) if old else None
+    yield from _section("Why now", why_now(look, os.environ.get(WHY, "")))
+    yield from _section("Production", told(look) if look else [])
+
+
+def _answered(problem: "Problem", store: "LocalStore", old: "Pointer | None", bundle: "Bundle") -> Iterator[str]:
+    """What the code of this checkout answers with the bundle."""
+    from slipway.model.changes import replayed
+    from slipway.report.successor import golden
+
+    if old is not None:
+        yield from _section(f"On the last {DAYS} days of production", _replay(problem, store, old, bundle))
+    yield from ["With the code of this checkout:", "", *golden(replayed(bundle))]
+
+
+def _replay(problem: "Problem", store: "LocalStore", old: "Pointer", bundle: "Bundle") -> list[str]:
+    """What both would have answered to what production was asked; nothing where no log is collected."""
+    from slipway.monitoring.partitions import ROWS
+
+    log = options.log_of(problem)
+    if not log.parts(ROWS):
+        return []
+    from slipway.monitoring.replay import replay
+
+    try:
+        now = datetime.now(UTC).replace(tzinfo=None)
+        found = replay(problem, store, log, bundle, DAYS, now, champion=store.bundle(old.digest))
+    except SlipwayError as error:
+        return [f"They could not be replayed: {error}"]
+    return found.markdown if found else []
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    """Lines under a heading; nothing of nothing."""
+    return [f"#### {title}", "", *lines, ""] if lines else []
 
 
 def _told(old: "Pointer | None", verdict: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -3,10 +3,15 @@
 import sys
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from slipway.cli import options
+
+if TYPE_CHECKING:
+    from slipway.monitoring.watched import Watched
+    from slipway.problem import Problem
 
 CODES = {"quiet": 0, "drift": 10, "worse": 11, "broken": 12}
 
@@ -24,22 +29,35 @@ def command(path: str | None) -> None:
     Example:
       slipway watch
     """
-    from slipway.monitoring.collector import collect
-    from slipway.monitoring.publication import PAGE, publish
-    from slipway.monitoring.watched import watch
     from slipway.problem import load_problem
-    from slipway.store.local import open_store
 
     problem = load_problem(path)
-    log, now = options.log_of(problem), datetime.now(UTC).replace(tzinfo=None)
-    collect(log, problem.id, problem.log.keep_days, now, partial(click.echo, err=True), options.remote_of(problem))
+    sys.exit(CODES[looked(problem, datetime.now(UTC).replace(tzinfo=None)).decision.outcome])
+
+
+def looked(problem: "Problem", now: datetime) -> "Watched":
+    """Look, say what was found, and keep it for the next look: with a remote store there, for any machine."""
+    from slipway.monitoring.collector import collect
+    from slipway.monitoring.memory import exchange_state, journal_of, push_looks
+    from slipway.monitoring.publication import PAGE, publish
+    from slipway.monitoring.watched import watch
+    from slipway.store.local import open_store
+
+    log, remote = options.log_of(problem), options.remote_of(problem)
+    collect(log, problem.id, problem.log.keep_days, now, partial(click.echo, err=True), remote)
     store = open_store(problem.folder)
-    found = watch(problem, store, log, now)
-    publish(found, store, log)
+    digest, journal = store.require_pointer().digest, journal_of(store, remote)
+    if remote:
+        exchange_state(log, digest, remote)
+    found = watch(problem, store, log, now, journal)
+    publish(found, store, log, journal=journal)
+    if remote:
+        exchange_state(log, digest, remote)
+        push_looks(store, remote)
     click.echo(f"{found.decision.outcome}: {' '.join(found.decision.reasons)}")
     for sentence in found.sentences:
         click.echo(f"  {sentence}")
     if found.decision.train:
         click.echo("  Train the next model: slipway train")
     click.echo(f"  {found.rows:,} rows of {len(found.days)} days; {log.root / PAGE}")
-    sys.exit(CODES[found.decision.outcome])
+    return found

@@ -1,29 +1,103 @@
-"""What changes when one bundle follows another: the metrics, and the answers to the golden rows of the first."""
+"""What changes when one bundle follows another: data, model, metrics, and the answers to the first one's golden rows."""
 
 from typing import Any
 
-from slipway.model.bundle import Bundle
-from slipway.model.contents import Answer, golden_of, metrics_of, schema_of
+import numpy as np
+
+from slipway.model.bundle import SERVING, Bundle
+from slipway.model.contents import Answer, golden_of, metrics_of, model_of, schema_of
+from slipway.model.evaluation import evaluation_of
 from slipway.model.predictor import Predictor, close, golden_answers
 from slipway.table.cell import columns_from_rows
 
 SHOWN = 10
+LABELS = 20  # of a target with more, those whose share moves most
+SHIFTS = 8  # fields whose importance moves most
 
 
 def changes(before: Bundle | None, after: Bundle) -> dict[str, Any]:
-    """The changes, for the verdict.
+    """The changes, for the verdict. A pair is [before, after]; before is None where it is unknown.
 
     Returns
     -------
     dict
-        ``metric``; ``metrics``: name → [before or None, after], each on its own hold-out; ``golden``: ``rows``, how many of
+        ``metric``; ``metrics``: name → pair, each on its own hold-out; ``golden``: ``rows``, how many of
         them are answered otherwise (``changed``) and the first ten of those (``shown``: row from 1, before, after); None when
-        there is no bundle before, or it reads other fields.
+        there is no bundle before, or it reads other fields; ``data``: pairs of ``rows`` learned from and ``held`` out, of the
+        ``boundary`` in time (text), of the target's ``median``, and label → pair of ``shares``; ``model``: pairs of its
+        ``members`` (candidate and settings), ``bytes`` and ``threshold``, the fields ``added`` and ``removed``, and field →
+        pair of its share of the ``importance``.
     """
     old = metrics_of(before).holdout.metrics if before else {}
     new = metrics_of(after)
     metrics = {name: [old[name].value if name in old else None, one.value] for name, one in new.holdout.metrics.items()}
-    return {"metric": new.metric, "metrics": metrics, "golden": _golden(before, after) if before else None}
+    golden = _golden(before, after) if before else None
+    told = {"metric": new.metric, "metrics": metrics, "golden": golden}
+    return told | {"data": _data(before, after), "model": _model(before, after)}
+
+
+def _data(before: Bundle | None, after: Bundle) -> dict[str, Any]:
+    pairs = _pairs(_learned(before) if before else {}, _learned(after))
+    shares = _pairs(_shares(before) if before else {}, _shares(after))
+    return pairs | {"shares": _moved_most(shares, LABELS)}
+
+
+def _learned(bundle: Bundle) -> dict[str, Any]:
+    model = model_of(bundle)
+    time, boundary = model.split.time, model.split.boundary
+    return {
+        "rows": model.rows.training,
+        "held": model.rows.holdout,
+        "boundary": time.show(boundary) if time and boundary is not None else None,
+        "median": _median(bundle),
+    }
+
+
+def _median(bundle: Bundle) -> float | None:
+    """Of a target that is a number, as if the rows of a bin were spread evenly in it; None of labels, or if unknown."""
+    found = evaluation_of(bundle)
+    if found is None or found.target.levels or not sum(found.target.counts):
+        return None
+    counts = np.array(found.target.counts)
+    return float(np.interp(counts.sum() / 2, np.concatenate([[0], counts.cumsum()]), found.target.edges))
+
+
+def _shares(bundle: Bundle) -> dict[str, float]:
+    """Of the labels of the target."""
+    found = evaluation_of(bundle)
+    if found is None or not (rows := sum(found.target.counts)):
+        return {}
+    return {label: round(count / rows, 6) for label, count in zip(found.target.levels, found.target.counts)}
+
+
+def _model(before: Bundle | None, after: Bundle) -> dict[str, Any]:
+    names, known = schema_of(after).names, schema_of(before).names if before else schema_of(after).names
+    pairs = _pairs(_built(before) if before else {}, _built(after))
+    shifts = _pairs(metrics_of(before).shares if before else {}, metrics_of(after).shares)
+    return pairs | {
+        "added": [name for name in names if name not in known],
+        "removed": [name for name in known if name not in names],
+        "importance": _moved_most(shifts, SHIFTS),
+    }
+
+
+def _built(bundle: Bundle) -> dict[str, Any]:
+    model = model_of(bundle)
+    return {
+        "members": [{"candidate": each.candidate, "settings": each.settings} for each in model.members],
+        "bytes": sum(listed["bytes"] for listed in bundle.parts[SERVING].values()),
+        "threshold": model.threshold,
+    }
+
+
+def _pairs(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Name → pair, of all names of either."""
+    return {name: [before.get(name), after.get(name)] for name in {**after, **before}}
+
+
+def _moved_most(shares: dict[str, Any], number: int) -> dict[str, Any]:
+    """The pairs that differ most, the largest difference first; a share that one side lacks is 0."""
+    return dict(sorted(shares.items(), key=lambda each: -abs((each[1][1] or 0) - (each[1][0] or 0)))[:number])
 
 
 def _golden(before: Bundle, after: Bundle) -> dict[str, Any] | None:
@@ -56,31 +130,5 @@ def _equal(one: object, other: object) -> bool:
 
 
 def replayed(bundle: Bundle) -> dict[str, Any] | None:
-    """How this checkout's code answers a bundle's own golden rows, in the form of `changes`."""
+    """How this checkout's code answers a bundle's own golden rows, in the form of ``golden`` of `changes`."""
     return _golden(bundle, bundle)
-
-
-def as_markdown(found: dict[str, Any] | None) -> list[str]:
-    """Lines of a job summary or a pull request: metrics and golden predictions, before and after."""
-    if found is None:
-        return ["The verdict has no changes, because the champion was set by hand."]
-    lines = ["| metric, on held-out rows | before | after |", "|---|---|---|"]
-    for name, (before, after) in found["metrics"].items():
-        bold = "**" if name == found["metric"] else ""
-        lines.append(f"| {bold}{name}{bold} | {'–' if before is None else f'{before:.5g}'} | {after:.5g} |")
-    return [*lines, "", *golden_lines(found["golden"])]
-
-
-def golden_lines(golden: dict[str, Any] | None) -> list[str]:
-    """The golden predictions that change."""
-    if golden is None:
-        return ["Golden predictions: none to compare (the first model, or a model with other fields)."]
-    if not golden["changed"]:
-        return [f"Golden predictions: all {golden['rows']} unchanged."]
-    lines = [f"Golden predictions: {golden['changed']} of {golden['rows']} change.", ""]
-    lines += ["| row | before | after |", "|---|---|---|"]
-    return lines + [f"| {row} | {_shown(before)} | {_shown(after)} |" for row, before, after in golden["shown"]]
-
-
-def _shown(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

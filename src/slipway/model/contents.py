@@ -259,6 +259,13 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     importance: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def shares(self) -> dict[str, float]:
+        """Each field's share of the importance of all; none where no field matters."""
+        positive = {name: max(0.0, loss) for name, loss in self.importance}
+        whole = sum(positive.values())
+        return {name: loss / whole for name, loss in positive.items()} if whole else {}
+
 
 def model_of(bundle: Bundle | Draft) -> Model:
     """model.json; BundleError if it is invalid."""

@@ -101,10 +101,26 @@ def live_loss(days: Sequence[Tally], usual: Loss, rows: int) -> LiveLoss:
         Of the hold-out.
     """
     recent = [day for day in days if days[-1].day - day.day < timedelta(RECENT)]
-    everything = np.array([(day.rows, day.total, day.squares) for day in days]).reshape(-1, 3)
+    everything = _array(days)
     lasts = everything[len(days) - len(recent) :]
     allowed = float(limit(usual.mean, usual.deviation, rows))
     return LiveLoss(usual.mean, allowed, _bound(everything, sequence(everything, rows)), _bound(lasts, last(lasts)))
+
+
+def _array(days: Sequence[Tally]) -> np.ndarray:
+    return np.array([(day.rows, day.total, day.squares) for day in days]).reshape(-1, 3)
+
+
+def interval(days: Sequence[Tally]) -> tuple[float, float]:
+    """The mean loss of these days' rows, to be read beside that of the hold-out (`usual_interval`): it decides nothing."""
+    rows, mean, deviation = map(float, _moments(_array(days)))
+    return usual_interval(Loss(mean, deviation), int(rows))
+
+
+def usual_interval(loss: Loss, rows: int) -> tuple[float, float]:
+    """The ends of the normal 90 % interval of a mean loss of so many rows."""
+    margin = UNSURE * loss.deviation / np.sqrt(rows)
+    return float(loss.mean - margin), float(loss.mean + margin)
 
 
 def limit(mean: np.ndarray | float, deviation: np.ndarray | float, rows: int) -> np.ndarray:

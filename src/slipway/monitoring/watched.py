@@ -3,36 +3,26 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
-import msgspec
 import numpy as np
 
 from slipway.model.bundle import Bundle
-from slipway.model.contents import Metrics, Model, metrics_of, model_of, schema_of
+from slipway.model.contents import Model, metrics_of, model_of, schema_of
 from slipway.model.reference import Reference, reference_of
 from slipway.monitoring.bins import LABEL, SCORE, columns_of
 from slipway.monitoring.decision import Decision, Evidence, decide, importance_of
-from slipway.monitoring.drift import LONGEST, Look, Suspects, look
+from slipway.monitoring.drift import LONGEST, Look, look
 from slipway.monitoring.estimate import Expected, expected
 from slipway.monitoring.loss import LiveLoss, live_loss
+from slipway.monitoring.memory import recalled, remember
 from slipway.monitoring.partitions import Log
 from slipway.monitoring.production import Traffic, as_days, traffic, watched
 from slipway.monitoring.tallies import Losses
 from slipway.monitoring.tallies import losses as losses_of
 from slipway.monitoring.words import sentence
 from slipway.problem import Problem
-from slipway.store.atomic import replace
 from slipway.store.local import LocalStore
-
-STATE = "watch.json"
-KEPT = 60  # looks
-
-
-class State(msgspec.Struct, frozen=True):
-    """What earlier looks at a bundle left, the oldest first."""
-
-    bundle: str = ""
-    looks: tuple[Suspects, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +72,9 @@ class Watched:
         return [sentence(move, importance_of(move, self.importance), answers, worse) for move in flagged]
 
 
-def watch(problem: Problem, store: LocalStore, log: Log, now: datetime) -> Watched:
+def watch(
+    problem: Problem, store: LocalStore, log: Log, now: datetime, journal: Sequence[Mapping[str, Any]] | None = None
+) -> Watched:
     """Look at the last 28 whole days of the champion, and remember the look for the next one.
 
     Parameters
@@ -94,6 +86,8 @@ def watch(problem: Problem, store: LocalStore, log: Log, now: datetime) -> Watch
         Collected.
     now : datetime
         In UTC.
+    journal : sequence of mapping, optional
+        Its lines, those of other machines among them; by default those of this one.
 
     Raises
     ------
@@ -108,14 +102,15 @@ def watch(problem: Problem, store: LocalStore, log: Log, now: datetime) -> Watch
     columns = watched(columns_of(bundle), {*problem.log.omit, *problem.log.hash})
     today = now.date()
     days = traffic(log, bundle.digest, columns, schema, model, today - timedelta(LONGEST), today)
-    state = _state(log, bundle.digest)
+    state = recalled(log, bundle.digest)
     found = look(columns, as_days(days), state.looks) if days else None
     reference = reference_of(bundle) if bundle.has("live.json") else None
     losses = losses_of(log, problem.id, model, bundle.digest, today)
     loss = _loss(reference, losses)
-    importance = shares(measured)
+    importance = measured.shares
     trained = _day(store.verdict(pointer)) or today
-    trainings = [each for each in store.journal.entries() if each.get("event") == "verdict"]
+    journal = store.journal.entries() if journal is None else journal
+    trainings = [each for each in journal if each.get("event") == "verdict"]
     evidence = Evidence(
         today=today,
         last=max((day.day for day in days if day.rows), default=None),
@@ -128,7 +123,8 @@ def watch(problem: Problem, store: LocalStore, log: Log, now: datetime) -> Watch
         learned=model.rows.training,
         labelled=losses.labelled,
     )
-    _remember(log, bundle.digest, state, found)
+    if found and found.suspects:
+        remember(log, state.with_looks([found.suspects]))
     estimate = _estimate(reference, model, days, found)
     return Watched(problem.name, bundle, now, tuple(days), found, losses, loss, estimate, importance, decide(evidence))
 
@@ -139,13 +135,6 @@ def _loss(reference: Reference | None, losses: Losses) -> LiveLoss | None:
     return live_loss(losses.days, usual, reference.rows) if reference and usual and losses.days else None
 
 
-def shares(measured: Metrics) -> dict[str, float]:
-    """Each field's share of the importance of all."""
-    positive = {name: max(0.0, loss) for name, loss in measured.importance}
-    whole = sum(positive.values())
-    return {name: loss / whole for name, loss in positive.items()} if whole else {}
-
-
 def _estimate(
     reference: Reference | None, model: Model, days: Sequence[Traffic], found: Look | None
 ) -> Mapping[str, Expected]:
@@ -153,21 +142,6 @@ def _estimate(
         return {}
     answers = [each for day in days[-found.days :] for each in day.answers]
     return expected(reference, model, np.concatenate(answers)) if answers else {}
-
-
-def _state(log: Log, digest: str) -> State:
-    """What was left for a bundle; nothing by another one, nor by what is no such file."""
-    try:
-        state = msgspec.json.decode((log.root / STATE).read_bytes(), type=State)
-    except (FileNotFoundError, msgspec.DecodeError):
-        return State(digest)
-    return state if state.bundle == digest else State(digest)
-
-
-def _remember(log: Log, digest: str, state: State, found: Look | None) -> None:
-    if found and found.suspects:
-        others = tuple(each for each in state.looks if each.day != found.suspects.day)
-        replace(log.root / STATE, msgspec.json.encode(State(digest, (*others, found.suspects)[-KEPT:])))
 
 
 def _day(entry: Mapping[str, object]) -> date | None:

@@ -143,6 +143,12 @@ def remote_entries(remote: S3Store) -> list[dict[str, Any]]:
     return read_entries(remote.read(JOURNAL)) if JOURNAL in remote.sizes(JOURNAL) else []
 
 
+def known_entries(store: LocalStore, remote: S3Store) -> list[dict[str, Any]]:
+    """The entries of both journals, the oldest first; one that both have is there once."""
+    there = remote_entries(remote)
+    return sorted([*there, *map(dict, _lacking(store.journal.entries(), there))], key=lambda each: str(each.get("at", "")))
+
+
 def add_entries(remote: S3Store, entries: Iterable[Mapping[str, Any]]) -> int:
     """Append missing entries to the remote journal, in one step; returns their number.
 

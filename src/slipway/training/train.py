@@ -127,5 +127,6 @@ def concluded(
         inputs = None  # once the champion is here, --if-changed trains again
     looked = {"look": verdict.look.to_json()} if verdict.look else {}
     decision = entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs, latency_us=latency, **looked)
-    store.decide(decision, {"against": champion} | changes(champions.bundle(pointer), bundle))
+    told = {"against": champion, "sources": list(problem.source)} | changes(champions.bundle(pointer), bundle)
+    store.decide(decision, told)
     return Outcome(bundle, verdict, champion, latency)

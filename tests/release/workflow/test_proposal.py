@@ -10,6 +10,7 @@ import pytest
 from bundles import make_bundle
 from rehearsal.github import GitHub, install
 from rehearsal.project import Project
+from slipway.release.workflow.proposal import CUT, LONGEST, UNDO, body
 from slipway.store.local import LocalStore
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -51,6 +52,28 @@ def propose(project: Project, github: GitHub) -> str:
 def promote(project: Project, change: float) -> str:
     weights = [[250.0 + change], [30.0], [23000.0], [1.0]]
     return make_bundle(LocalStore(project.folder / "artifacts"), "regression", weights=weights).digest
+
+
+def test_the_body_ends_with_how_to_undo_it(project, github):
+    promote(project, 1)
+    told = propose(project, github)
+    [pull] = github.pulls()
+    assert pull["body"].startswith("### Model of regression\n\n**") and pull["body"].endswith(UNDO)
+    assert UNDO in told
+
+
+@pytest.mark.parametrize("lines", [LONGEST // 10 - 200, LONGEST // 10 + 200])
+def test_a_long_body_is_cut_between_lines_and_says_so(lines):
+    said = body("nine char\n" * lines)
+    assert len(said) <= LONGEST and said.endswith(UNDO)
+    told = said.removesuffix(UNDO)
+    assert (CUT in told) == (lines * 10 > LONGEST)
+    assert set(told.removesuffix(CUT).splitlines()) == {"nine char"} and len(said) > LONGEST - 3_000
+
+
+def test_one_line_that_is_too_long_is_cut_in_itself():
+    said = body("x" * (LONGEST + 1))
+    assert len(said) <= LONGEST and CUT in said and said.endswith(UNDO)
 
 
 def test_a_champion_that_stays_proposes_nothing(project, github):

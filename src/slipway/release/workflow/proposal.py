@@ -14,6 +14,14 @@ FILES = (POINTER, "artifacts/verdict.json")
 AUTHOR = ("-c", "user.name=github-actions[bot]", "-c", "user.email=41898282+github-actions[bot]@users.noreply.github.com")
 PULLS = "repos/{owner}/{repo}/pulls"
 NEW = ("-f", f"head={BRANCH}", "-f", "base=main")
+LONGEST = 60_000  # characters of a body; GitHub takes 65,536
+CUT = "\n… The rest is cut off: `slipway diff HEAD~1` on this branch shows all of it.\n"
+UNDO = """
+#### How to undo it
+
+Press *Revert* on this pull request once it is merged, or run `git revert` for its commit (`-m 1` for a merge commit) and push.
+Code and model go back together, to the image that served before: nothing is trained, built or tested again.
+"""
 
 
 def propose(repository: Path) -> Iterator[str]:
@@ -34,11 +42,21 @@ def propose(repository: Path) -> Iterator[str]:
         yield "The champion stays: nothing to propose."
         return
     difference = _run(repository, sys.executable, "-m", "slipway", "diff", "HEAD")
-    yield difference.rstrip("\n")
+    said = body(difference)
+    yield said.rstrip("\n")
     title = f"Serve model {json.loads(pointer.read_bytes())['digest'][:12]}"
     _push(repository, title)
-    yield _open(repository, title, difference)
+    yield _open(repository, title, said)
     _run(repository, "gh", "workflow", "run", "main.yaml", "--ref", BRANCH)  # what a workflow pushes starts nothing itself
+
+
+def body(difference: str) -> str:
+    """What the pull request says: all of ``slipway diff`` that has room, in whole lines, and how to undo it."""
+    room = LONGEST - len(UNDO)
+    if len(difference) > room:
+        start = difference[: room - len(CUT)]
+        difference = (start[: start.rfind("\n") + 1] or start) + CUT
+    return difference + UNDO
 
 
 def _push(repository: Path, title: str) -> None:

@@ -31,8 +31,9 @@ AGE = 10  # days of the first model when the fortnight begins: longer than the c
 START = clocks.monotonic()
 PLAN = Plan()
 HELLO = f"""\
-Fourteen days of a service at speed, in two to four minutes on two cores. The service, its log, the commands and git are real;
-simulated are the parcels, GitHub, and the date that time.time() and datetime.now() say to the service and the commands.
+Fourteen days of a service at speed: about 90 seconds of CPU time, four minutes on two busy cores.
+The service, its log, the commands and git are real. Simulated are the parcels, GitHub, and the date: what time.time() and
+datetime.now() say to the service and the commands.
   Day {PLAN.killed}: kill -9 of a worker under load. Day {PLAN.full}: at noon the disk of the log is full.
   Day {PLAN.twice}: a table of labels comes twice.
   Day {DRIFT}: from now on 30% of the parcels cross the river, and wait for the ferry: longer ways, and a model that is wrong.
@@ -45,7 +46,7 @@ FAULTS = {PLAN.killed: "kill -9 of a worker", PLAN.full: "full disk", PLAN.twice
 def main() -> None:
     """Play it, and say what held."""
     if sys.platform != "linux":
-        sys.exit("rehearse-loop: it needs Linux. On Windows: WSL; elsewhere a container with Python and git")
+        sys.exit("rehearse-loop: it needs Linux. On Windows use WSL, elsewhere a container with Python and git")
     if missing := [name for name in ("git", "unshare") if shutil.which(name) is None]:
         sys.exit(f"rehearse-loop: {', '.join(missing)} not found. Install it first.")
     apart()

@@ -42,6 +42,7 @@ def of_rows(plan: Plan, found: Fortnight) -> list[Finding]:
     inside = len(heard.answered) - len(absent)
     sums = f"{len(heard.answered):,} answered = {inside:,} in the tables + {dropped:,} counted as dropped"
     outside = [day.number for day in found.days if day.dropped and day.number != plan.full]
+    silent = [day.number for day in found.days if day.heard.unknown and day.number != plan.killed]
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(found.dropped.items())) or "none"
     return [
         Finding("no answered row is lost but those counted", sums, len(absent) == dropped and dropped > 0),
@@ -49,10 +50,11 @@ def of_rows(plan: Plan, found: Fortnight) -> list[Finding]:
             "rows are dropped only while the disk is full", reasons, not outside and found.dropped.keys() == {"disk_full"}
         ),
         Finding(
-            "no row is in the tables twice, or unasked",
-            f"{len(heard.unknown)} unanswered when the worker was killed, {len(logged.keys() & heard.unknown)} of them logged",
-            not strange,
+            "every row is answered, but for some when the worker was killed",
+            f"{len(heard.unknown)} unanswered, {len(logged.keys() & heard.unknown)} of them logged",
+            not silent,
         ),
+        Finding("no row is in the tables twice, or unasked", f"{len(strange)} are", not strange),
     ]
 
 

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
+from itertools import cycle, islice
 from pathlib import Path
 from queue import Empty, Queue
 
@@ -54,14 +55,14 @@ class Service:
 
     def ask(self, parcels: Sequence[Parcel], meanwhile: Callable[[], object] = lambda: None) -> Heard:
         """Ask about all, one to three in a call, from several clients at once; `meanwhile` is called when half are asked."""
-        calls: Queue[Sequence[Parcel]] = Queue()
-        place = 0
-        while place < len(parcels):
-            calls.put(parcels[place : place + 1 + calls.qsize() % 3])
-            place += 1 + (calls.qsize() - 1) % 3
-        half = threading.Event()
+        rest, calls = iter(parcels), Queue()
+        for size in cycle((1, 2, 3)):
+            if not (call := list(islice(rest, size))):
+                break
+            calls.put(call)
+        half, left = threading.Event(), calls.qsize() // 2
         with ThreadPoolExecutor(CLIENTS) as pool:
-            clients = [pool.submit(self._client, calls, calls.qsize() // 2, half) for _ in range(CLIENTS)]
+            clients = [pool.submit(self._client, calls, left, half) for _ in range(CLIENTS)]
             half.wait(DEADLINE)
             meanwhile()
         heard = Heard()
@@ -69,8 +70,8 @@ class Service:
             heard.add(client.result())
         return heard
 
-    def _client(self, calls: "Queue[Sequence[Parcel]]", half_left: int, half: threading.Event) -> Heard:
-        """Take calls until there are none, on one connection as long as it holds."""
+    def _client(self, calls: "Queue[Sequence[Parcel]]", left: int, half: threading.Event) -> Heard:
+        """Make calls until there are none, on one connection as long as it holds; `half` is set when so many are left."""
         heard, connection = Heard(), self._connect()
         with suppress(Empty):
             while True:
@@ -82,7 +83,7 @@ class Service:
                     answered = False
                     connection.close()  # the next call opens another
                 (heard.answered if answered else heard.unknown).update(each.id for each in asked)
-                if calls.qsize() <= half_left:
+                if calls.qsize() <= left:
                     half.set()
         connection.close()
         return heard

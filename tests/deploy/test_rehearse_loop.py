@@ -164,21 +164,28 @@ def test_a_flag_must_come_in_time_and_not_before(flagged, holds):
 @pytest.mark.parametrize(
     "changes, holds",
     [
-        ({}, [True, True, True]),
-        ({"logged": WHOLE.logged - Counter(["3a"])}, [False, True, True]),
-        ({"dropped": {"disk_full": 2}}, [False, True, True]),
-        ({"logged": WHOLE.logged + Counter(["5b"]), "dropped": {}}, [False, False, True]),
-        ({"dropped": {"failed": 1}}, [True, False, True]),
-        ({"logged": WHOLE.logged + Counter(["3a"])}, [True, True, False]),
-        ({"logged": WHOLE.logged + Counter(["nobody"])}, [True, True, False]),
+        ({}, [True, True, True, True]),
+        ({"logged": WHOLE.logged - Counter(["3a"])}, [False, True, True, True]),
+        ({"dropped": {"disk_full": 2}}, [False, True, True, True]),
+        ({"logged": WHOLE.logged + Counter(["5b"]), "dropped": {}}, [False, False, True, True]),
+        ({"dropped": {"failed": 1}}, [True, False, True, True]),
+        ({"logged": WHOLE.logged + Counter(["3a"])}, [True, True, True, False]),
+        ({"logged": WHOLE.logged + Counter(["nobody"])}, [True, True, True, False]),
     ],
 )
 def test_rows_must_add_up(changes, holds):
     assert [each.holds for each in of_rows(Plan(), fortnight({}, **changes))] == holds
 
 
+def test_only_a_killed_worker_leaves_rows_unanswered():
+    silent = fortnight({})
+    silent.days[2].heard.unknown.add("3c")
+    assert [each.holds for each in of_rows(Plan(), silent)] == [True, True, True, True]
+    assert [each.holds for each in of_rows(Plan(killed=4), silent)] == [True, True, False, True]
+
+
 def test_rows_that_are_dropped_on_another_day_are_no_part_of_the_plan():
-    assert [each.holds for each in of_rows(Plan(full=6), WHOLE)] == [True, False, True]
+    assert [each.holds for each in of_rows(Plan(full=6), WHOLE)] == [True, False, True, True]
 
 
 @pytest.mark.parametrize(

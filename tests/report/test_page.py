@@ -11,7 +11,7 @@ from page import Page
 from reports import documents
 from slipway.model.contents import Counts, Estimate, Ranked, Start
 from slipway.model.evaluation import Importance
-from slipway.model.meeting import Meeting
+from slipway.model.meeting import Harm, Meeting
 from slipway.report.documents import Documents, Verdict, joined, verdict_of
 from slipway.report.markdown import card
 from slipway.report.numbers import aligned
@@ -310,6 +310,9 @@ def test_a_note_keeps_the_names_of_columns_as_they_are():
     ]
 
 
+HARM = Harm(name="a = b", rows=200, challenger=2.0, champion=1.0, low=0.5, high=1.5, chance=0.001, refused=True)
+
+
 @pytest.mark.parametrize(
     "figures, says",
     [
@@ -321,6 +324,7 @@ def test_a_note_keeps_the_names_of_columns_as_they_are():
         (met(low=-9.0, chance=0.05), "The gain is statistically significant."),
         (met(gain=-57.0, low=-101.0, high=-12.0), "It is not better"),
         (met("baseline"), "a baseline that ignores all fields 4,297"),
+        (msgspec.structs.replace(met(), harms=(HARM,)), "But it does harm on a part of the rows: see the reasons."),
     ],
 )
 def test_it_says_by_how_much_it_is_better_than_what_ran_before(figures, says):

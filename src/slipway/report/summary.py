@@ -145,6 +145,8 @@ def _sure(verdict: Verdict) -> str:
         return "It is not better."
     if met.chance > met.allowed:
         return "It may be chance."
+    if any(harm.refused for harm in met.harms):
+        return "But it does harm on a part of the rows: see the reasons."
     return (
         "But these figures cannot be trusted: see the first reason."
         if verdict.doubted

@@ -141,7 +141,7 @@ def test_no_harm_is_no_proof_that_there_is_none():
 def test_many_harms_are_not_all_told():
     found = harms([part(f"level {each}", noise(400, 2, each), noise(400, 1, 100)) for each in range(8)], WHOLE, "rmse", 0.9)
     says = told(found, "absolute_error")
-    assert len(says) == 6 and says[-1] == "and so on 3 more parts"
+    assert len(says) == 6 and says[-1] == "harm on 3 more parts"
 
 
 def test_more_parts_ask_for_more():
@@ -172,6 +172,12 @@ def test_the_errors_of_a_level_of_small_numbers_are_measured_by_its_own():
 def test_losses_that_do_not_vary(new, old, refused):
     same = part("one", np.full(100, new), np.full(100, old))
     assert harms([same], same, "rmse", 0.9)[0].refused == refused
+
+
+def test_groups_of_unequal_size_that_say_the_same_leave_no_doubt():
+    units = Units(np.repeat(np.arange(5), [10, 20, 30, 40, 100]))
+    (harm,) = harms([part("one", np.full(200, 3.0), np.full(200, 1.0), units)], WHOLE, "rmse", 0.9)
+    assert (harm.low, harm.high) == (pytest.approx(2), pytest.approx(2)) and harm.refused
 
 
 def test_a_part_of_too_few_groups_is_not_tested():

@@ -62,21 +62,10 @@ def harms(parts: Sequence[Part], whole: Part, metric: str, confidence: float) ->
         Of the intervals.
     """
     loss = deciding(metric)
-    rarest = _Paired(whole, loss)
+    held_out = _Paired(whole, loss)
     tested = [_Paired(part, loss) for part in parts if part.units.effective >= FEWEST_UNITS]
-    chances = [each.chance(rarest) for each in tested]
-    return tuple(
-        Harm(
-            name=tested[place].part.name,
-            rows=len(tested[place].new),
-            challenger=float(tested[place].new.mean()),
-            champion=float(tested[place].old.mean()),
-            **dict(zip(("low", "high"), tested[place].interval(confidence))),
-            chance=corrected,
-            refused=corrected <= ALPHA,
-        )
-        for place, corrected in _holm(chances)
-    )
+    ranked = _holm([each.chance(held_out) for each in tested])
+    return tuple(tested[place].harm(chance, confidence) for place, chance in ranked)
 
 
 class _Paired:
@@ -92,20 +81,27 @@ class _Paired:
         """The p-value of a mean excess above zero."""
         units = Units(np.append(self.part.units.of, len(self.part.units.sizes)))
         mean, error = _mean(np.append(self.excess, whole.excess.min(initial=0) * self.scale(whole)), units)
-        if not error:
-            return float(mean <= 0)
-        return float(stdtr(self.freedom, -mean / error))
+        return float(stdtr(self.freedom, -mean / error)) if error else 1.0  # all alike, and the added row is never above zero
 
     def scale(self, whole: "_Paired") -> float:
         """How large losses are here. Errors of numbers go with the level of the numbers; a wrong label is one anywhere."""
         usual = (whole.new + whole.old).mean()
         return float(min(1.0, (self.new + self.old).mean() / usual)) if self.loss == "absolute_error" and usual else 1.0
 
-    def interval(self, confidence: float) -> tuple[float, float]:
-        """Of how much larger the challenger's mean loss is."""
-        mean, error = _mean(self.new - self.old, self.part.units)
+    def harm(self, chance: float, confidence: float) -> Harm:
+        """What is told of it; the p-value is corrected."""
+        more, error = _mean(self.new - self.old, self.part.units)
         half = float(stdtrit(self.freedom, (1 + confidence) / 2)) * error
-        return mean - half, mean + half
+        return Harm(
+            name=self.part.name,
+            rows=len(self.new),
+            challenger=float(self.new.mean()),
+            champion=float(self.old.mean()),
+            low=more - half,
+            high=more + half,
+            chance=chance,
+            refused=chance <= ALPHA,
+        )
 
 
 def row_losses(scored: Scored, loss: str) -> np.ndarray:
@@ -136,7 +132,8 @@ def told(found: Sequence[Harm], loss: str) -> list[str]:
         parts = "1 part" if len(found) == 1 else f"{len(found)} parts"
         return [f"no harm was shown on {parts} of the rows, which does not prove that there is none"]
     more = len(refused) - SPOKEN
-    return [_sentence(harm, WORDS[loss]) for harm in refused[:SPOKEN]] + ([f"and so on {more} more parts"] if more > 0 else [])
+    others = [f"harm on {more} more parts"] if more > 0 else []
+    return [_sentence(harm, WORDS[loss]) for harm in refused[:SPOKEN]] + others
 
 
 def _sentence(harm: Harm, loss: str) -> str:

@@ -1,5 +1,6 @@
 """slipway watch"""
 
+import os
 import sys
 from datetime import UTC, datetime
 from functools import partial
@@ -18,28 +19,35 @@ def command(path: str | None) -> None:
 
     Collects the log, compares its whole days with the champion's training, and writes log/live.html, log/live.json and a line
     of the journal. The exit code says what was found: 0 nothing, 10 columns moved, 11 the loss is above its limit, 12 what
-    feeds the model is broken.
+    feeds the model is broken. SLIPWAY_WEBHOOK and SLIPWAY_SMTP_URL are told when that changes.
 
     \b
     Example:
       slipway watch
     """
+    from slipway.model.last_look import PAGE
+    from slipway.monitoring.alerts import Note, tell
+    from slipway.monitoring.channels import channels
     from slipway.monitoring.collector import collect
-    from slipway.monitoring.publication import PAGE, publish
+    from slipway.monitoring.message import message
+    from slipway.monitoring.publication import publish
     from slipway.monitoring.watched import watch
     from slipway.problem import load_problem
     from slipway.store.local import open_store
 
-    problem = load_problem(path)
-    log, now = options.log_of(problem), datetime.now(UTC).replace(tzinfo=None)
-    collect(log, problem.id, problem.log.keep_days, now, partial(click.echo, err=True), options.remote_of(problem))
+    problem, ways = load_problem(path), channels(os.environ)
+    log, remote, now = options.log_of(problem), options.remote_of(problem), datetime.now(UTC).replace(tzinfo=None)
+    collect(log, problem.id, problem.log.keep_days, now, partial(click.echo, err=True), remote)
     store = open_store(problem.folder)
     found = watch(problem, store, log, now)
-    publish(found, store, log)
+    publish(found, store, log, remote)
     click.echo(f"{found.decision.outcome}: {' '.join(found.decision.reasons)}")
     for sentence in found.sentences:
         click.echo(f"  {sentence}")
     if found.decision.train:
         click.echo("  Train the next model: slipway train")
     click.echo(f"  {found.rows:,} rows of {len(found.days)} days; {log.root / PAGE}")
+    page = remote.where(log.address(log.root / PAGE)) if remote else log.root / PAGE
+    for failure in tell(message(found, str(page)), ways, Note(log, remote)):
+        click.echo(f"slipway: {failure}", err=True)
     sys.exit(CODES[found.decision.outcome])

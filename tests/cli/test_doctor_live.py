@@ -6,17 +6,14 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from bundles import make_bundle
+from certificates import certificate
 from s3 import DENIED, aws, client, proxied, serve_s3
 from servers import Server, serve
 from slipway.cli.doctor import command, examine
@@ -189,21 +186,6 @@ def test_a_service_that_cannot_be_reached(folder, tmp_path):
 def test_answers_are_judged(seen, state, what):
     found = {each.what: each.state for each in check_service.check(seen, "a", {"prediction": 1.0})}
     assert found[what] == state
-
-
-def certificate(folder: Path, days: int) -> Path:
-    """Certificate and key of 127.0.0.1, in one file."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path = folder / "certificate.pem"
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
-    return path
 
 
 def test_the_end_of_the_certificate_is_read_from_the_connection(tmp_path, monkeypatch):

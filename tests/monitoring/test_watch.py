@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copytree
 
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from page import Page
 from slipway.cli import slipway
 from slipway.model.event import CLOSED, RAW, SHORT, Event, to_line
+from slipway.model.last_look import read_figures
 from slipway.model.predictor import Predictor
 from slipway.monitoring.collector import collect
 from slipway.monitoring.known_labels import add
@@ -28,6 +29,7 @@ from slipway.store.local import LocalStore
 from slipway.table.cell import columns_from_rows
 from tables import charges
 from trainings import trained
+from web import serve_web
 
 NOW = datetime(2026, 11, 22, 6)
 
@@ -280,3 +282,68 @@ def test_its_exit_code_says_what_was_found(production, monkeypatch):
     told = CliRunner().invoke(slipway, ["watch"])
     assert told.exit_code in (0, 12), told.output  # by the day that this test is run, the log is silent
     assert "log/live.html" in told.output
+
+
+class Later(datetime):
+    """A clock that has stopped: three days later nobody asks any more."""
+
+    @classmethod
+    def now(cls, zone=None):
+        return (NOW + timedelta(days=3)).replace(tzinfo=zone)
+
+
+@pytest.fixture
+def watched(production, monkeypatch):
+    """Call slipway watch when the log has gone silent."""
+    monkeypatch.chdir(production.folder)
+    monkeypatch.setattr("slipway.cli.watch.datetime", Later)
+
+    def call():
+        return CliRunner().invoke(slipway, ["watch"])
+
+    return call
+
+
+def test_a_person_is_told_of_a_change_with_the_next_look_if_need_be(watched, monkeypatch):
+    with serve_web() as web:
+        monkeypatch.setenv("SLIPWAY_WEBHOOK", f"{web.url}/SECRET")
+        deaf = watched()
+        assert deaf.exit_code == 12 and "SLIPWAY_WEBHOOK: the message did not arrive (HTTP 404)" in deaf.output
+        assert "SECRET" not in deaf.output
+        web.pages["/SECRET"] = (200, b"ok")
+        assert "SLIPWAY_WEBHOOK" not in watched().output and "SLIPWAY_WEBHOOK" not in watched().output
+    assert [path for path, _ in web.calls] == ["/SECRET"] * 2
+    told = json.loads(web.sent["/SECRET"])
+    assert not told["ok"] and told["text"].startswith(
+        "trial: what feeds the model is broken\nNo row was answered, or logged, since"
+    )
+    assert "log/live.html has the rest" in told["text"]
+
+
+def test_a_wrong_setting_is_told_before_anything_is_done(watched, production, monkeypatch):
+    monkeypatch.setenv("SLIPWAY_WEBHOOK", "nonsense")
+    failed = watched()
+    assert failed.exit_code == 3 and "SLIPWAY_WEBHOOK: not an https:// URL" in failed.output
+    assert not (production.log.root / "live.html").exists()
+
+
+def test_the_page_of_any_machine_is_in_the_remote_store(watched, production, bucket, monkeypatch, tmp_path):
+    monkeypatch.setenv("SLIPWAY_REMOTE", bucket.url)
+    with serve_web() as web:
+        web.pages["/hook"] = (200, b"ok")
+        monkeypatch.setenv("SLIPWAY_WEBHOOK", f"{web.url}/hook")
+        assert watched().exit_code == 12
+    assert f"{bucket.url}/log/live.html has the rest" in json.loads(web.sent["/hook"])["text"]
+    here = {name: (production.log.root / name).read_bytes() for name in ("live.html", "live.json")}
+    for name, content in here.items():
+        assert bucket.remote().read(f"log/{name}") == content
+    shown = json.loads(here["live.json"])
+    assert (shown["outcome"], shown["train"]) == ("broken", False) and shown["reasons"]
+    figures = read_figures(production.log.root)
+    assert figures.timestamp == (NOW + timedelta(days=3)).replace(tzinfo=UTC).timestamp()
+    assert (figures.bundle, figures.outcome) == (production.bundle.digest, "broken")
+
+    monkeypatch.setenv("SLIPWAY_LOG", str(tmp_path / "another"))
+    done = CliRunner().invoke(slipway, ["monitor", "--no-browser"])
+    assert (done.exit_code, done.output.strip()) == (0, str(tmp_path / "another/live.html"))
+    assert (tmp_path / "another/live.html").read_bytes() == here["live.html"]

@@ -66,7 +66,7 @@ def _looked(problem: "Problem", now: datetime, started: str) -> "Watched | None"
 
 
 def _outputs(today: "Turn", found: "Watched | None", log: Path) -> list[str]:
-    from slipway.monitoring.publication import PAGE
+    from slipway.model.last_look import PAGE
 
     told = [f"train={str(today.train).lower()}", f"reason={' '.join(today.reason.split())}"]  # of names with line breaks, too
     return told + ([f"outcome={found.decision.outcome}", f"page={log / PAGE}"] if found else [])

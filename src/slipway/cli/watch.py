@@ -1,5 +1,6 @@
 """slipway watch"""
 
+import os
 import sys
 from datetime import UTC, datetime
 from functools import partial
@@ -10,6 +11,8 @@ import click
 from slipway.cli import options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from slipway.monitoring.watched import Watched
     from slipway.problem import Problem
 
@@ -23,7 +26,7 @@ def command(path: str | None) -> None:
 
     Collects the log, compares its whole days with the champion's training, and writes log/live.html, log/live.json and a line
     of the journal. The exit code says what was found: 0 nothing, 10 columns moved, 11 the loss is above its limit, 12 what
-    feeds the model is broken.
+    feeds the model is broken. SLIPWAY_WEBHOOK and SLIPWAY_SMTP_URL are told when that changes.
 
     \b
     Example:
@@ -36,13 +39,18 @@ def command(path: str | None) -> None:
 
 
 def looked(problem: "Problem", now: datetime) -> "Watched":
-    """Look, say what was found, and keep it for the next look: with a remote store there, for any machine."""
+    """Look, show what was found, tell of a change, and keep the look for the next one: with a remote store, on any machine."""
+    from slipway.model.last_look import PAGE
+    from slipway.monitoring.alerts import Note, tell
+    from slipway.monitoring.channels import channels
     from slipway.monitoring.collector import collect
     from slipway.monitoring.memory import exchange_state, journal_of, push_looks
-    from slipway.monitoring.publication import PAGE, publish
+    from slipway.monitoring.message import message
+    from slipway.monitoring.publication import publish
     from slipway.monitoring.watched import watch
     from slipway.store.local import open_store
 
+    ways = channels(os.environ)  # a setting that is wrong ends this before anything is done
     log, remote = options.log_of(problem), options.remote_of(problem)
     collect(log, problem.id, problem.log.keep_days, now, partial(click.echo, err=True), remote)
     store = open_store(problem.folder)
@@ -50,14 +58,21 @@ def looked(problem: "Problem", now: datetime) -> "Watched":
     if remote:
         exchange_state(log, digest, remote)
     found = watch(problem, store, log, now, journal)
-    publish(found, store, log, journal=journal)
+    publish(found, store, log, journal, remote)
     if remote:
         exchange_state(log, digest, remote)
         push_looks(store, remote)
+    _show(found, log.root / PAGE)
+    page = remote.where(log.address(log.root / PAGE)) if remote else log.root / PAGE
+    for failure in tell(message(found, str(page)), ways, Note(log, remote)):
+        click.echo(f"slipway: {failure}", err=True)
+    return found
+
+
+def _show(found: "Watched", page: "Path") -> None:
     click.echo(f"{found.decision.outcome}: {' '.join(found.decision.reasons)}")
     for sentence in found.sentences:
         click.echo(f"  {sentence}")
     if found.decision.train:
         click.echo("  Train the next model: slipway train")
-    click.echo(f"  {found.rows:,} rows of {len(found.days)} days; {log.root / PAGE}")
-    return found
+    click.echo(f"  {found.rows:,} rows of {len(found.days)} days; {page}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from slipway.monitoring.decision import NAMES, importance_of
 from slipway.monitoring.drift import Move
 from slipway.monitoring.watched import Watched
 from slipway.report import numbers
-from slipway.report.look import LOOK
+from slipway.report.frame import framed
 from slipway.table.faults import visible
 
+STYLES = Path(__file__).parent / "templates" / "live.css"
 WIDTH, HEIGHT = 120, 30
 HEADLINES = {
     "quiet": "Nothing to do",
@@ -77,11 +79,10 @@ def page(of: Watched, decisions: Sequence[Mapping[str, Any]] = ()) -> bytes:
         lines=[_line(move, importance_of(move, of.importance)) for move in moves],
         traffic=_bars(np.array([day.rows for day in of.days])),
         decisions=list(reversed(decisions))[:DECISIONS],
-        look=Markup(LOOK.read_text(encoding="utf-8")),
         width=WIDTH,
         height=HEIGHT,
     )
-    return rendered.encode()
+    return framed(f"{visible(of.problem)}: production", Markup(rendered), STYLES.read_text(encoding="utf-8").strip())
 
 
 def _line(move: Move, importance: float | None) -> Line:

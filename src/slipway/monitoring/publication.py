@@ -1,25 +1,41 @@
 """What a look leaves: a line of the journal, the page live.html, and the figures as live.json."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from slipway.errors import StoreError
+from slipway.model.last_look import FIGURES, LARGEST, PAGE
 from slipway.model.reference import reference_of
 from slipway.monitoring.live_page import page
 from slipway.monitoring.loss import interval, usual_interval
 from slipway.monitoring.memory import EVENT
-from slipway.monitoring.partitions import Log
+from slipway.monitoring.partitions import TOP, Log
 from slipway.monitoring.watched import Watched
 from slipway.store.atomic import replace, unwritable
 from slipway.store.journal import entry
 from slipway.store.local import LocalStore
 
-PAGE, FIGURES = "live.html", "live.json"
+if TYPE_CHECKING:  # boto3 takes a while, and not everybody has a remote store
+    from slipway.store.remote import S3Store
 
 
-def publish(of: Watched, store: LocalStore, log: Log, journal: Sequence[Mapping[str, Any]] | None = None) -> None:
-    """Write all three; a decision to do nothing is noted, too.
+class Moment(msgspec.Struct, frozen=True):
+    """What of live.json tells the later of two."""
+
+    at: str
+
+
+def publish(
+    of: Watched,
+    store: LocalStore,
+    log: Log,
+    journal: Sequence[Mapping[str, Any]] | None = None,
+    remote: "S3Store | None" = None,
+) -> None:
+    """Write all three; a decision to do nothing is noted, too. Page and figures go to the remote store as well.
 
     Parameters
     ----------
@@ -28,6 +44,7 @@ def publish(of: Watched, store: LocalStore, log: Log, journal: Sequence[Mapping[
     log : Log
     journal : sequence of mapping, optional
         Its lines so far, those of other machines among them; by default those of this one.
+    remote : S3Store, optional
 
     Raises
     ------
@@ -39,10 +56,51 @@ def publish(of: Watched, store: LocalStore, log: Log, journal: Sequence[Mapping[
     store.journal.append(line)
     shown = line["figures"] | {name: line[name] for name in ("outcome", "reasons", "train")}
     for name, content in ((PAGE, page(of, [*earlier, line])), (FIGURES, msgspec.json.encode(shown))):
-        try:
-            replace(log.root / name, content)
-        except OSError as error:
-            raise unwritable(log.root / name, error) from error
+        _put(log, name, content)
+        if remote:
+            remote.write(TOP + name, content, sha256(content).hexdigest())
+
+
+def fetch(log: Log, remote: "S3Store") -> None:
+    """Get page and figures from the remote store, if the look that it has is a later one.
+
+    Raises
+    ------
+    StoreError
+        When the remote store cannot be used, or the log cannot be written.
+    """
+    there = remote.sizes(f"{TOP}live.")
+    if any(not 0 < there.get(TOP + name, 0) <= LARGEST for name in (PAGE, FIGURES)):
+        return
+    later = remote.read(TOP + FIGURES)
+    if _moment(later) > _moment(_content(log)):
+        log.make()
+        for name, content in ((PAGE, remote.read(TOP + PAGE)), (FIGURES, later)):
+            _put(log, name, content)
+
+
+def _put(log: Log, name: str, content: bytes) -> None:
+    try:
+        replace(log.root / name, content)
+    except OSError as error:
+        raise unwritable(log.root / name, error) from error
+
+
+def _content(log: Log) -> bytes:
+    try:
+        return (log.root / FIGURES).read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise StoreError(f"{log.root / FIGURES}: cannot be read ({error.strerror})") from error
+
+
+def _moment(content: bytes) -> str:
+    """When figures were made; empty when they do not say it."""
+    try:
+        return msgspec.json.decode(content, type=Moment).at
+    except msgspec.DecodeError:
+        return ""
 
 
 def noted(of: Watched) -> dict[str, Any]:

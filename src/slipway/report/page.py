@@ -21,7 +21,7 @@ from slipway.report.figures import (
     worse_parts,
 )
 from slipway.report.fit import fit_figures
-from slipway.report.look import LOOK
+from slipway.report.frame import framed
 from slipway.report.meanings import MEANINGS, called
 from slipway.report.worries import worries
 from slipway.table.faults import visible
@@ -55,8 +55,7 @@ class Section:
 
 def standalone(of: Documents) -> bytes:
     """The report as a file of its own: no script, nothing from elsewhere."""
-    page = _templates.get_template("standalone.html")
-    return page.render(of=of, body=body(of), look=Markup(LOOK.read_text(encoding="utf-8"))).encode()
+    return framed(f"{visible(of.problem)}: report", body(of))
 
 
 def body(of: Documents) -> Markup:

@@ -3,9 +3,12 @@
 import os
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from slipway.serving.live_gauges import LiveGauges
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -23,6 +26,7 @@ class Metrics:
 
     def __init__(self, problem: str, digest: str) -> None:
         self.registry = CollectorRegistry()
+        self._live: LiveGauges | None = None
         self._bundle = digest[:12]
         self._requests = Counter(
             "slipway_requests",
@@ -115,10 +119,17 @@ class Metrics:
         """The prediction log is on the disk, up to this time in seconds since 1970."""
         self._synced.labels(self._bundle).set(at)
 
+    def show_last_look(self, folder: Path) -> None:
+        """Show what the last look at the log in `folder` found, too."""
+        self._live = LiveGauges(folder)
+
     def page(self) -> bytes:
-        """The metrics for a scrape: of all workers, or of this process if there is only one."""
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-            return generate_latest(self.registry)
+        """The metrics for a scrape: of all workers, or of this process if there is only one; and of the last look."""
         together = CollectorRegistry()
-        MultiProcessCollector(together)
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            MultiProcessCollector(together)
+        else:
+            together.register(self.registry)
+        if self._live:
+            together.register(self._live)
         return generate_latest(together)

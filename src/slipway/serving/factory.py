@@ -11,6 +11,7 @@ from slipway.errors import ServingError
 from slipway.problem import Problem, load_problem
 from slipway.serving import access, docs, headers, keys, prefix, refusal
 from slipway.serving.api import api
+from slipway.serving.live_view import production
 from slipway.serving.pages import pages
 from slipway.serving.probes import probes
 from slipway.serving.service import open_service
@@ -29,7 +30,7 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     app.register_error_handler(refusal.Refusal, refusal.answer_refusal)
     app.register_error_handler(HTTPException, refusal.answer_http_error)
     app.register_error_handler(Exception, refusal.answer_failure)
-    for blueprint in (api, probes, pages):
+    for blueprint in (api, probes, pages, production):
         app.register_blueprint(blueprint)
     docs.install(app)
     prefix.install(app, environ.get(prefix.VARIABLE, ""))

@@ -15,7 +15,7 @@ from slipway.serving.refusal import Refusal
 HEADER = "X-API-Key"
 FORM_FIELD = "slipway:api-key"
 CLIENT = 8  # digits of its SHA-256 that stand for a key
-GUARDED = {"api.predict", "api.predict_file", "api.what_if", "pages.ask", "pages.preview", "probes.metrics"}
+GUARDED = {"api.predict", "api.predict_file", "api.what_if", "pages.ask", "pages.preview", "probes.metrics", "production.live"}
 
 
 class Keys:
@@ -102,7 +102,7 @@ def _reason(error: OSError | ValueError) -> str:
 
 
 def guard(app: Flask) -> None:
-    """Require a key for predictions and metrics."""
+    """Require a key for predictions, metrics and the page of production."""
     app.before_request(_require_key)
 
 
@@ -121,6 +121,6 @@ def _presented() -> str:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         key = request.headers.get(HEADER, "")
-    if not key and request.blueprint == "pages":
+    if not key and request.blueprint in ("pages", "production"):
         key = request.form.get(FORM_FIELD, "")
     return key.strip()

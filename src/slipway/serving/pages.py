@@ -20,7 +20,9 @@ from slipway.serving import card, snippets
 from slipway.serving.answer import Answer, explain
 from slipway.serving.examples import golden_examples
 from slipway.serving.form import FEW_FIELDS, FIRST, as_typed, controls, groups, read_row, typical
+from slipway.serving.headers import DOCUMENT_POLICY
 from slipway.serving.keys import FORM_FIELD
+from slipway.serving.live_view import is_shown
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
 from slipway.serving.trace import Trace, traces
@@ -41,15 +43,14 @@ pages.add_app_template_filter(visible, "visible")
 EXAMPLE = "slipway:example"
 CURVES = "slipway:curves"
 
-# The report as a file carries its styles in itself; nothing else may run or load in it.
-DOCUMENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
-
 
 @pages.app_context_processor
 def _frame() -> dict[str, Any]:
     """What the frame of every page shows, the error page's too."""
     here = _service()
     places = {"Predict": "pages.form", "Model": "pages.model", "Report": "pages.report", "API": "flasgger.apidocs"}
+    if is_shown(here.recorder.folder):
+        places["Live"] = "production.live"
     return {
         "problem_name": here.problem.name,
         "version": __version__,

@@ -39,6 +39,11 @@ class Recorder:
     ------
     ProblemError
         When ``log:`` names a column that no row has, or a key is missing for ``log.hash``.
+
+    Attributes
+    ----------
+    folder : Path or None
+        Of the log, if it is one of files.
     """
 
     def __init__(
@@ -59,8 +64,11 @@ class Recorder:
         self._told: set[str] = set()  # reasons why rows were dropped
         self._log: EventLog | None = None
         self._to_stdout = settings.to == "stdout"
-        if settings.to == "files" and (folder := _folder(problem, environ)):
-            self._log = EventLog(folder, digest, release, settings.max_bytes, self)
+        self.folder = _folder(problem, environ) if settings.to == "files" else None
+        if self.folder:
+            self._log = EventLog(self.folder, digest, release, settings.max_bytes, self)
+        if settings.to != "none":
+            counts.count_logged(0)  # an alert tells a log that stays empty from one that nobody wants
 
     @property
     def is_on(self) -> bool:

@@ -113,7 +113,7 @@ def answer_failure(error: Exception) -> Response:
 
 def _answer(document: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     status = document["status"]
-    if _for_a_person():
+    if for_a_person():
         page = render_template(
             "error.html",
             status=status,
@@ -124,6 +124,6 @@ def _answer(document: dict[str, Any], headers: Mapping[str, str] | None = None) 
     return Response(msgspec.json.encode(document), status, headers, mimetype=MEDIA_TYPE)
 
 
-def _for_a_person() -> bool:
+def for_a_person() -> bool:
     """Whether a browser asked for a page; calls of the API are answered as data whatever they accept."""
     return request.blueprint != "api" and "text/html" in request.headers.get("Accept", "")

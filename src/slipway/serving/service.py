@@ -84,6 +84,8 @@ class Service:
         self.decoder = Decoder(self.rules, problem.serving.max_rows, problem.unlearned | self.schema.unlearned, self.ids)
         self.metrics = Metrics(problem.name, bundle.digest)
         self.recorder = Recorder(problem, self.schema, bundle.digest, release, self.metrics, environ)
+        if self.recorder.folder:
+            self.metrics.show_last_look(self.recorder.folder)
         self._lock = threading.Lock()
         self._predictor: Predictor  # of this process; `load` makes it
         self._process = 0  # that loaded it

@@ -20,6 +20,7 @@ ALSO = (  # what the program needs from other rooms
     "store/__init__",
     "store/atomic",
     "store/journal",
+    "webhook",
 )
 MAIN = "from slipway.release.box.program import main\n\nmain()\n"
 STAMP = (1980, 1, 1, 0, 0, 0)

@@ -12,7 +12,6 @@ A runner acts for its own service. Root names one with --service if the box has 
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -45,6 +44,7 @@ from slipway.release.box.services import (
 from slipway.release.box.state import Box
 from slipway.release.box.swap import Swap
 from slipway.release.box.watch import RESTART, Watch, findings
+from slipway.webhook import post
 
 SHOWN = 20
 COMMANDS = ("status", "history", "rollback", "drain", "restart-count", "keys", "watch", "services")
@@ -285,14 +285,8 @@ def _tell(configuration: Configuration | None, service: str, log: Log, good: boo
     """Call the webhook, if there is one; returns whether it was reached. A webhook that is down is not a failure."""
     if configuration is None or not configuration.webhook:
         return True
-    from http.client import HTTPException
-    from urllib.request import Request, urlopen
-
-    content = json.dumps({"text": f"{service}: {text}", "ok": good}).encode()
-    try:
-        urlopen(Request(configuration.webhook, content, {"Content-Type": "application/json"}), timeout=5).close()
-    except (OSError, ValueError, HTTPException) as error:
-        log.say(f"warning: calling the webhook failed ({type(error).__name__})")
+    if reason := post(configuration.webhook, f"{service}: {text}", good):
+        log.say(f"warning: calling the webhook failed ({reason})")
         return False
     return True
 

@@ -1,0 +1,32 @@
+"""A message to a webhook, in the form that Slack takes; with the standard library alone, because boxes send some, too."""
+
+import json
+
+SECONDS = 5
+
+
+def post(url: str, text: str, good: bool) -> str:
+    """Send a message; returns why it did not arrive, without the address, which is a secret. Empty when it did.
+
+    Parameters
+    ----------
+    url : str
+    text : str
+        Sent with ``&``, ``<`` and ``>`` as Slack wants them: there, ``<!channel>`` would call everybody.
+    good : bool
+        Whether it is good news.
+    """
+    from html import escape  # when there is something to tell: the program on a box starts often
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    content = json.dumps({"text": escape(text, quote=False), "ok": good}).encode()
+    try:
+        urlopen(Request(url, content, {"Content-Type": "application/json"}), timeout=SECONDS).close()
+    except HTTPError as error:
+        error.close()
+        return f"HTTP {error.code}"
+    except (OSError, ValueError, HTTPException) as error:
+        return type(error).__name__
+    return ""

@@ -37,6 +37,7 @@ from slipway.yaml_document import document_in, text_of
 
 FILE = "slipway.yaml"
 MONGODB = "mongodb"  # as the source: the collection that the section of this name tells
+LOG = "log"  # as the source: the labelled rows of the prediction log
 MEBIBYTE = 1 << 20
 TASK_METRICS: dict[Task, tuple[str, ...]] = {
     "regression": ("rmse", "mae", "r2"),
@@ -157,7 +158,11 @@ class Problem(Struct, frozen=True, kw_only=True):
     """What slipway.yaml says, and the `folder` that it is in."""
 
     name: Annotated[Text, "Name of the problem. It salts the split: without holdout.salt, changing it redraws the hold-out."]
-    source: Annotated[Texts, "The table: CSV or Parquet files or globs, relative to this file; s3://bucket/glob; or mongodb."]
+    source: Annotated[
+        Texts,
+        "The table: CSV or Parquet files or globs, relative to this file; s3://bucket/glob; mongodb; or log, the "
+        "labelled rows of the prediction log, also beside files.",
+    ]
     fetch: Annotated[
         Command | None, "The command that writes the files of source where they are absent: in a fresh clone, on a runner."
     ] = None
@@ -304,6 +309,8 @@ def _check_together(problem: Problem, path: Path) -> None:
     """Refuse settings that exclude one another."""
     if MONGODB in problem.source:
         _check_collection(problem, path)
+    if LOG in problem.source:
+        _check_log(problem, path)
     _check_columns(problem, path)
     if problem.costs and not problem.costs.false_positive + problem.costs.false_negative > 0:
         raise ProblemError(f"{path}: costs: at least one of them must be above 0")
@@ -349,3 +356,11 @@ def _check_collection(problem: Problem, path: Path) -> None:
     for name in ("database", "collection"):
         if getattr(problem.mongodb, name) is None:
             raise ProblemError(f"{path}: mongodb.{name} is missing", "source: mongodb needs it")
+
+
+def _check_log(problem: Problem, path: Path) -> None:
+    if problem.source.count(LOG) > 1:
+        raise ProblemError(f"{path}: source: {LOG} is named twice", "Name it once")
+    if problem.group:
+        says = f"{path}: source: {LOG} and group exclude one another: rows of the log do not have {', '.join(problem.group)}"
+        raise ProblemError(says, f"Take {LOG} out of source")

@@ -16,7 +16,8 @@ from slipway.sources.source import sources_of
 from slipway.store.local import LocalStore
 
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "onnx", "onnxruntime")
-ROOMS_OF_OTHERS = {"serving", "cli", "doctor", "release", "batch", "project", "monitoring"}  # what they hold, no training runs
+# What they hold no training runs; of rows that the monitor brings back from the log, the fingerprint of the data tells.
+ROOMS_OF_OTHERS = {"serving", "cli", "doctor", "release", "batch", "project", "monitoring"}
 
 
 def reason(store: LocalStore, inputs: Mapping[str, str]) -> str:

@@ -24,6 +24,7 @@ from slipway.kinds import (
     Markers,
     NotNegative,
     Number,
+    OneComparison,
     Paths,
     Remote,
     Task,
@@ -44,6 +45,7 @@ TASK_METRICS: dict[Task, tuple[str, ...]] = {
     "binary": ("roc_auc", "pr_auc", "log_loss", "brier", "accuracy", "f1", "cost"),
     "multiclass": ("log_loss", "accuracy", "balanced_accuracy", "f1_macro"),
 }
+LESS_IS_BETTER = {"rmse", "mae", "log_loss", "brier", "cost"}
 METRICS = tuple(dict.fromkeys(metric for metrics in TASK_METRICS.values() for metric in metrics))
 
 
@@ -214,6 +216,11 @@ class Problem(Struct, frozen=True, kw_only=True):
     data: Data = Data()
     holdout: Holdout = Holdout()
     gate: Gate = Gate()
+    retrain_when: Annotated[
+        OneComparison | None,
+        "Also train when a metric of the newest labelled rows of production, at least 200, is worse than this. Without it "
+        "slipway watch decides by its other rules alone.",
+    ] = None
     remote: Annotated[
         Remote | None, "Where bundles and the journal are also stored: s3://bucket/prefix. slipway push and pull copy."
     ] = None
@@ -324,6 +331,26 @@ def _check_together(problem: Problem, path: Path) -> None:
         raise ProblemError(says, meant(problem.metric, allowed))
     if problem.metric == "cost" and problem.costs is None:
         raise ProblemError(f"{path}: metric: cost needs costs.false_positive and costs.false_negative")
+    _check_rule(problem, allowed, path)
+
+
+def _check_rule(problem: Problem, allowed: tuple[str, ...], path: Path) -> None:
+    """Refuse a `retrain_when` that could not be evaluated, or that good models fulfil."""
+    rule = problem.retrain_when
+    if rule is None:
+        return
+    if rule.metric not in allowed:
+        says = f"{path}: retrain_when: expected one of {', '.join(allowed)}, got {rule.metric!r}"
+        raise ProblemError(says, meant(rule.metric, allowed))
+    if (rule.sign == ">") != (rule.metric in LESS_IS_BETTER):
+        better = "less" if rule.metric in LESS_IS_BETTER else "more"
+        turned = f"{rule.metric} {'<' if rule.sign == '>' else '>'} {rule.number:g}"
+        raise ProblemError(
+            f"{path}: retrain_when: {rule} asks for training while the model is good: {better} {rule.metric} is better",
+            f"Write {turned}",
+        )
+    if rule.metric == "cost" and problem.costs is None:
+        raise ProblemError(f"{path}: retrain_when: cost needs costs.false_positive and costs.false_negative")
 
 
 def _check_columns(problem: Problem, path: Path) -> None:

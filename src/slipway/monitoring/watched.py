@@ -10,12 +10,16 @@ import numpy as np
 from slipway.model.bundle import Bundle
 from slipway.model.contents import Metrics, Model, metrics_of, model_of, schema_of
 from slipway.model.reference import Reference, reference_of
-from slipway.monitoring.bins import LABEL, SCORE, columns_of
+from slipway.monitoring.arrivals import arrivals
+from slipway.monitoring.bins import LABEL, SCORE, Column, columns_of
 from slipway.monitoring.decision import Decision, Evidence, decide, importance_of
 from slipway.monitoring.drift import LONGEST, Look, Suspects, look
 from slipway.monitoring.estimate import Expected, expected
+from slipway.monitoring.guards import doubts
+from slipway.monitoring.known_labels import in_force
 from slipway.monitoring.loss import LiveLoss, live_loss
 from slipway.monitoring.partitions import Log
+from slipway.monitoring.plain_rule import Judged, judge
 from slipway.monitoring.production import Traffic, as_days, traffic, watched
 from slipway.monitoring.tallies import Losses
 from slipway.monitoring.tallies import losses as losses_of
@@ -23,6 +27,7 @@ from slipway.monitoring.words import sentence
 from slipway.problem import Problem
 from slipway.store.atomic import replace
 from slipway.store.local import LocalStore
+from slipway.store.pointer import Pointer
 
 STATE = "watch.json"
 KEPT = 60  # looks
@@ -55,6 +60,8 @@ class Watched:
         The losses that the answers of the window let expect.
     importance : mapping of str to float
     decision : Decision
+    plain : Judged or None
+        What became of `retrain_when`; None without one.
     """
 
     problem: str
@@ -67,6 +74,7 @@ class Watched:
     estimate: Mapping[str, Expected]
     importance: Mapping[str, float]
     decision: Decision
+    plain: Judged | None = None
 
     @property
     def rows(self) -> int:
@@ -104,18 +112,15 @@ def watch(problem: Problem, store: LocalStore, log: Log, now: datetime) -> Watch
     """
     pointer = store.require_pointer()
     bundle = store.bundle(pointer.digest)
-    schema, model, measured = schema_of(bundle), model_of(bundle), metrics_of(bundle)
-    columns = watched(columns_of(bundle), {*problem.log.omit, *problem.log.hash})
-    today = now.date()
-    days = traffic(log, bundle.digest, columns, schema, model, today - timedelta(LONGEST), today)
+    model, measured, today = model_of(bundle), metrics_of(bundle), now.date()
+    columns, days = _days(problem, log, bundle, model, today)
     state = _state(log, bundle.digest)
     found = look(columns, as_days(days), state.looks) if days else None
     reference = reference_of(bundle) if bundle.has("live.json") else None
     losses = losses_of(log, problem.id, model, bundle.digest, today)
     loss = _loss(reference, losses)
     importance = shares(measured)
-    trained = _day(store.verdict(pointer)) or today
-    trainings = [each for each in store.journal.entries() if each.get("event") == "verdict"]
+    trained, tried = _trainings(store, pointer, today)
     evidence = Evidence(
         today=today,
         last=max((day.day for day in days if day.rows), default=None),
@@ -123,14 +128,38 @@ def watch(problem: Problem, store: LocalStore, log: Log, now: datetime) -> Watch
         loss=loss,
         importance=importance,
         trained=trained,
-        tried=max([trained, *filter(None, map(_day, trainings))]),
+        tried=tried,
         known=bool(state.looks),
         learned=model.rows.training,
         labelled=losses.labelled,
+        plain=_plain(problem, log, losses, model, bundle.digest),
+        doubts=doubts(arrivals(log, problem.id, today), model.classes),
     )
     _remember(log, bundle.digest, state, found)
     estimate = _estimate(reference, model, days, found)
-    return Watched(problem.name, bundle, now, tuple(days), found, losses, loss, estimate, importance, decide(evidence))
+    told = decide(evidence)
+    return Watched(problem.name, bundle, now, tuple(days), found, losses, loss, estimate, importance, told, evidence.plain)
+
+
+def _days(problem: Problem, log: Log, bundle: Bundle, model: Model, today: date) -> tuple[tuple[Column, ...], list[Traffic]]:
+    """The columns that are watched, and the days on which the bundle was asked anything."""
+    columns = watched(columns_of(bundle), {*problem.log.omit, *problem.log.hash})
+    first = today - timedelta(LONGEST)
+    return columns, traffic(log, bundle.digest, columns, schema_of(bundle), model, first, today)
+
+
+def _trainings(store: LocalStore, pointer: Pointer, today: date) -> tuple[date, date]:
+    """When the champion was decided, and when a challenger was last judged, be it kept."""
+    trained = _day(store.verdict(pointer)) or today
+    verdicts = [each for each in store.journal.entries() if each.get("event") == "verdict"]
+    return trained, max([trained, *filter(None, map(_day, verdicts))])
+
+
+def _plain(problem: Problem, log: Log, losses: Losses, model: Model, digest: str) -> Judged | None:
+    """What the rule of slipway.yaml says, if there is one."""
+    if problem.retrain_when is None:
+        return None
+    return judge(problem.retrain_when, losses.cohorts.matured, log, in_force(log), problem.id, model, digest)
 
 
 def _loss(reference: Reference | None, losses: Losses) -> LiveLoss | None:

@@ -76,7 +76,7 @@ def _total(parts: Iterable[bytes]) -> str:
 def _asked(problem: Problem) -> dict[str, Any]:
     """The settings that training depends on."""
     asked = asdict(problem)
-    for name in ("serving", "remote", "folder", "source", "fetch", "data", "limits", "log"):
+    for name in ("serving", "remote", "folder", "source", "fetch", "data", "limits", "log", "retrain_when"):
         asked.pop(name)
     return asked | {"max_row_microseconds": problem.serving.max_row_microseconds}
 

@@ -75,6 +75,16 @@ def test_sources_that_are_no_alarm(sources):
     assert unlike_sources({name: told(random, *shares) for name, shares in sources.items()}, CLASSES) == []
 
 
+def test_others_that_are_silent_this_week_are_compared_by_their_earlier_labels():
+    random = np.random.default_rng(3)
+    sources = {
+        "a": Told(drawn(random, 0.2, 10), drawn(random, 0.2, 600)),
+        "b": Told(drawn(random, 0.6), drawn(random, 0.2, 0)),
+    }
+    assert len(unlike_sources(sources, CLASSES)) == 1
+    assert unlike_sources({**sources, "a": Told(drawn(random, 0.2, 10), drawn(random, 0.2, 180))}, CLASSES) == []
+
+
 def test_a_new_source_and_numbers_are_compared_too():
     random = np.random.default_rng(2)
     usual, other = (np.array(list(map(repr, random.normal(mean, 3, 900).tolist())), dtype=object) for mean in (10, 14))

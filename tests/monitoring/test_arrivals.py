@@ -48,8 +48,9 @@ def test_labels_are_counted_by_client_source_and_correction(log):
 
 def test_a_label_that_is_only_confirmed_is_no_correction(log):
     told(log, datetime(2026, 11, 20), "a.csv", ("8-1", "Y"))
-    told(log, datetime(2026, 11, 21), "b.csv", ("8-1", "Y"))
-    assert arrivals(log, IDS, TODAY).corrected == 0
+    add(log, Outcomes({(id_key(["8-1"]), None): ("Y", "true")}, 1, ()), datetime(2026, 11, 21), "b.csv")
+    found = arrivals(log, IDS, TODAY)
+    assert (found.labels, found.corrected) == (2, 0)
 
 
 def test_that_a_label_was_seen_long_ago_does_not_hide_that_it_came_now(log):
@@ -58,6 +59,9 @@ def test_that_a_label_was_seen_long_ago_does_not_hide_that_it_came_now(log):
     add(log, backdated, datetime(2026, 11, 21), "b.csv")
     found = arrivals(log, IDS, TODAY)
     assert (found.labels, found.corrected) == (1, 1)
+    backdated = Outcomes({(id_key(["1-1"]), datetime(2026, 11, 10, 1)): ("N", None)}, 1, ())
+    add(log, backdated, datetime(2026, 11, 21), "c.csv")
+    assert arrivals(log, IDS, TODAY).clients_new == {"second": 1}
 
 
 def test_an_empty_log_has_nothing_to_say(tmp_path):

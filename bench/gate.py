@@ -26,6 +26,7 @@ from msgspec.structs import replace
 
 from slipway.kinds import Task
 from slipway.model.meeting import Meeting
+from slipway.model.metrics import METRICS, Scored, best_threshold, value
 from slipway.problem import TASK_METRICS, Gate, load_problem
 from slipway.sources.samples import ROWS, SAMPLES
 from slipway.table.schema import Field, Schema
@@ -36,7 +37,6 @@ from slipway.training.data.labelled import Rows
 from slipway.training.fitting.candidates import CANDIDATES, Trial
 from slipway.training.fitting.fitted import Fitted, baseline_scored, fit
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import METRICS, Scored, best_threshold, value
 from slipway.training.train import train
 from slipway.training.verdict.gate import Verdict, judge
 from slipway.training.verdict.looks import Held, Look, Looks, past_looks

@@ -96,6 +96,15 @@ def test_these_are_valid_too(path, text):
     load(path, LEAST + text)
 
 
+@pytest.mark.parametrize(
+    "text, value, holds",
+    [("accuracy < 0.68", 0.67, True), ("accuracy<.68", 0.68, False), ("mae > 1e3", 1_001, True), ("r2 < -0.5", -0.4, False)],
+)
+def test_a_rule_compares_one_metric_with_a_number(path, text, value, holds):
+    rule = load(path, f"{LEAST}retrain_when: {text}").retrain_when
+    assert rule.holds(value) is holds
+
+
 def test_a_byte_order_mark_and_windows_lines_are_read(path):
     path.write_bytes(b"\xef\xbb\xbf" + LEAST.replace("\n", "\r\n").encode())
     assert load_problem(path, {}).name == "trial"
@@ -118,6 +127,16 @@ def test_a_byte_order_mark_and_windows_lines_are_read(path):
         ("drop: [a, on]", "drop: expected a string or a list of strings, got the list .* YAML reads yes, no"),
         ("positive: [a]", "positive: expected a string, got the list"),
         ("positive: ''", "positive: expected a string, got the string ''"),
+        ("retrain_when: accuracy", "retrain_when: expected a metric, < or >, and a number, such as accuracy < 0.68, got the"),
+        ("retrain_when: {accuracy: 3}", "retrain_when: expected a metric, < or >, and a number"),
+        ("retrain_when: acuracy < 0.6", "retrain_when: expected one of rmse, .* got 'acuracy'. Did you mean accuracy?"),
+        ("task: regression\nretrain_when: f1 < 0.6", "retrain_when: expected one of rmse, mae, r2, got 'f1'"),
+        (
+            "retrain_when: accuracy > .9",
+            "accuracy > 0.9 asks for training while .* more accuracy is better. Write accuracy < 0.9",
+        ),
+        ("retrain_when: rmse < 3e2", "less rmse is better. Write rmse > 300"),
+        ("retrain_when: cost > 3", "retrain_when: cost needs costs"),
         ("fetch: curl x > table.csv", "fetch: expected one command, without pipes or redirections"),
         ("fetch: 'a && b'", "fetch: expected one command"),
         ("fetch: |-\n  a\n  b", "fetch: expected one command"),

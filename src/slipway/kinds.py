@@ -20,6 +20,9 @@ CANDIDATES: tuple[Candidate, ...] = get_args(Candidate)
 OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")  # a function that returns a pipeline
 EVERY_COLUMN = "*"
 BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/\s]+)*/?")
+COMPARISON = re.compile(
+    r"\s*(?P<metric>[a-z]\w*)\s*(?P<sign>[<>])\s*(?P<number>[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)\s*", re.ASCII
+)
 SHELL = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>&1"}
 SECRET = "The value itself may be a secret, such as a URL with a password, and secrets do not belong in git"
 GREATEST = sys.float_info.max  # as a limit it refuses infinity and NaN
@@ -170,6 +173,28 @@ def _paths(value: object) -> dict[str, str]:
     return paths
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """A metric that is below, or above, a number."""
+
+    metric: str
+    sign: Literal["<", ">"]
+    number: float
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.sign} {self.number:g}"
+
+    def holds(self, value: float) -> bool:
+        return value < self.number if self.sign == "<" else value > self.number
+
+
+def _comparison(value: object) -> Comparison:
+    found = COMPARISON.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError
+    return Comparison(found["metric"], "<" if found["sign"] == "<" else ">", float(found["number"]))
+
+
 def _limits(value: object) -> dict[str, tuple[float | None, float | None]]:
     limits = msgspec.convert(_by_column(value), dict[str, tuple[Number | None, Number | None]])
     if any(low is not None and high is not None and low > high for low, high in limits.values()):
@@ -205,6 +230,7 @@ Limits = Annotated[
     Mapping[str, tuple[float | None, float | None]],
     Kind("column names with a pair of numbers each, such as [0, 120]; null is no limit", _limits),
 ]
+OneComparison = Annotated[Comparison, Kind("a metric, < or >, and a number, such as accuracy < 0.68", _comparison, str)]
 Command = Annotated[tuple[str, ...], Kind("one command, without pipes or redirections (no shell runs it)", _command, str)]
 Remote = Annotated[str, Kind("s3://bucket/prefix", _remote)]
 VariableName = Annotated[str, Kind("the name of an environment variable", _variable, secret=SECRET)]

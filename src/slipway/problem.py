@@ -24,6 +24,7 @@ from slipway.kinds import (
     Markers,
     NotNegative,
     Number,
+    OneComparison,
     Paths,
     Remote,
     Task,
@@ -37,12 +38,14 @@ from slipway.yaml_document import document_in, text_of
 
 FILE = "slipway.yaml"
 MONGODB = "mongodb"  # as the source: the collection that the section of this name tells
+LOG = "log"  # as the source: the labelled rows of the prediction log
 MEBIBYTE = 1 << 20
 TASK_METRICS: dict[Task, tuple[str, ...]] = {
     "regression": ("rmse", "mae", "r2"),
     "binary": ("roc_auc", "pr_auc", "log_loss", "brier", "accuracy", "f1", "cost"),
     "multiclass": ("log_loss", "accuracy", "balanced_accuracy", "f1_macro"),
 }
+LESS_IS_BETTER = {"rmse", "mae", "log_loss", "brier", "cost"}
 METRICS = tuple(dict.fromkeys(metric for metrics in TASK_METRICS.values() for metric in metrics))
 
 
@@ -162,7 +165,11 @@ class Problem(Struct, frozen=True, kw_only=True):
     """What slipway.yaml says, and the `folder` that it is in."""
 
     name: Annotated[Text, "Name of the problem. It salts the split: without holdout.salt, changing it redraws the hold-out."]
-    source: Annotated[Texts, "The table: CSV or Parquet files or globs, relative to this file; s3://bucket/glob; or mongodb."]
+    source: Annotated[
+        Texts,
+        "The table: CSV or Parquet files or globs, relative to this file; s3://bucket/glob; mongodb; or log, the "
+        "labelled rows of the prediction log, also beside files.",
+    ]
     fetch: Annotated[
         Command | None, "The command that writes the files of source where they are absent: in a fresh clone, on a runner."
     ] = None
@@ -214,6 +221,11 @@ class Problem(Struct, frozen=True, kw_only=True):
     data: Data = Data()
     holdout: Holdout = Holdout()
     gate: Gate = Gate()
+    retrain_when: Annotated[
+        OneComparison | None,
+        "Also train when a metric of the newest labelled rows of production, at least 200, is worse than this. Without it "
+        "slipway watch decides by its other rules alone.",
+    ] = None
     remote: Annotated[
         Remote | None, "Where bundles and the journal are also stored: s3://bucket/prefix. slipway push and pull copy."
     ] = None
@@ -309,6 +321,8 @@ def _check_together(problem: Problem, path: Path) -> None:
     """Refuse settings that exclude one another."""
     if MONGODB in problem.source:
         _check_collection(problem, path)
+    if LOG in problem.source:
+        _check_log(problem, path)
     _check_columns(problem, path)
     if problem.costs and not problem.costs.false_positive + problem.costs.false_negative > 0:
         raise ProblemError(f"{path}: costs: at least one of them must be above 0")
@@ -322,6 +336,26 @@ def _check_together(problem: Problem, path: Path) -> None:
         raise ProblemError(says, meant(problem.metric, allowed))
     if problem.metric == "cost" and problem.costs is None:
         raise ProblemError(f"{path}: metric: cost needs costs.false_positive and costs.false_negative")
+    _check_rule(problem, allowed, path)
+
+
+def _check_rule(problem: Problem, allowed: tuple[str, ...], path: Path) -> None:
+    """Refuse a `retrain_when` that could not be evaluated, or that good models fulfil."""
+    rule = problem.retrain_when
+    if rule is None:
+        return
+    if rule.metric not in allowed:
+        says = f"{path}: retrain_when: expected one of {', '.join(allowed)}, got {rule.metric!r}"
+        raise ProblemError(says, meant(rule.metric, allowed))
+    if (rule.sign == ">") != (rule.metric in LESS_IS_BETTER):
+        better = "less" if rule.metric in LESS_IS_BETTER else "more"
+        turned = f"{rule.metric} {'<' if rule.sign == '>' else '>'} {rule.number:g}"
+        raise ProblemError(
+            f"{path}: retrain_when: {rule} asks for training while the model is good: {better} {rule.metric} is better",
+            f"Write {turned}",
+        )
+    if rule.metric == "cost" and problem.costs is None:
+        raise ProblemError(f"{path}: retrain_when: cost needs costs.false_positive and costs.false_negative")
 
 
 def _check_columns(problem: Problem, path: Path) -> None:
@@ -354,3 +388,11 @@ def _check_collection(problem: Problem, path: Path) -> None:
     for name in ("database", "collection"):
         if getattr(problem.mongodb, name) is None:
             raise ProblemError(f"{path}: mongodb.{name} is missing", "source: mongodb needs it")
+
+
+def _check_log(problem: Problem, path: Path) -> None:
+    if problem.source.count(LOG) > 1:
+        raise ProblemError(f"{path}: source: {LOG} is named twice", "Name it once")
+    if problem.group:
+        says = f"{path}: source: {LOG} and group exclude one another: rows of the log do not have {', '.join(problem.group)}"
+        raise ProblemError(says, f"Take {LOG} out of source")

@@ -3,11 +3,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from slipway.model.metrics import Scored
 from slipway.model.reference import Loss, Reference
 from slipway.model.row_losses import losses_of_labels, losses_of_numbers
 from slipway.monitoring.estimate import expected
 from slipway.training.evaluation.live import reference
-from slipway.training.measures.metrics import Scored
 
 BINARY = SimpleNamespace(task="binary", threshold=0.5, costs=(1.0, 5.0))
 SEVERAL = SimpleNamespace(task="multiclass", threshold=None, costs=None)

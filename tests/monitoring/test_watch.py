@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from page import Page
 from slipway.cli import slipway
+from slipway.errors import ProblemError
+from slipway.kinds import Comparison
 from slipway.model.event import CLOSED, RAW, SHORT, Event, to_line
 from slipway.model.last_look import read_figures
 from slipway.model.predictor import Predictor
@@ -240,6 +242,38 @@ def test_the_means_of_the_loss_have_intervals(production):
     low, high = loss["holdout"]["interval"]
     assert low < loss["usual"] < high
     assert (high - low) / 2 == pytest.approx(1.645 * 300 / loss["holdout"]["rows"] ** 0.5, rel=0.2)
+
+
+@pytest.mark.parametrize("number, outcome", [(600, "worse"), (2_000, "quiet")])
+def test_the_plain_rule_is_judged_on_the_newest_labelled_rows(production, number, outcome):
+    for back in (2, 1):
+        production.day(back, rows_of(back))
+    production.labels(range(8, 26), off=0)
+    production.labels(range(3, 8), off=1_000)  # mean absolute error: about 1,000; of all days it is less
+    production.decided("2026-11-01")
+    production.problem = replace(production.problem, retrain_when=Comparison("mae", ">", number))
+    found = production.watch()
+    assert not found.loss.crossed and found.decision.outcome == outcome
+    assert (str(found.plain) in found.decision.reasons) is (outcome == "worse")
+    assert found.plain.rows == 500 and found.plain.value == pytest.approx(1_020, rel=0.1)
+    assert found.plain.days == ((NOW - timedelta(days=3)).date(),)
+
+
+def test_a_metric_of_another_task_is_refused(production):
+    production.problem = replace(production.problem, retrain_when=Comparison("accuracy", "<", 0.6))
+    production.day(1, rows_of(1))
+    with pytest.raises(ProblemError, match="accuracy does not measure regression"):
+        production.watch()
+
+
+def test_labels_that_somebody_corrects_are_told_to_a_person(production):
+    for back in (2, 1):
+        production.day(back, rows_of(back))
+    production.labels(range(3, 26), off=0)
+    production.labels(range(20, 26), off=3_000)
+    decision = production.watch().decision
+    assert (decision.outcome, decision.train) == ("broken", False)
+    assert "labels of the last 7 days" in decision.reasons[0] and "3,000 of the 14,500" in decision.reasons[0]
 
 
 def test_private_columns_are_not_compared(production):

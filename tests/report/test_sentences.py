@@ -10,6 +10,7 @@ from page import Page
 from reports import documents
 from slipway.model.contents import Estimate
 from slipway.model.evaluation import IntervalLevel, Intervals, Residuals
+from slipway.model.metrics import METRICS
 from slipway.report.figures import effect_figures, target_figure
 from slipway.report.fit import fit_figures
 from slipway.report.meanings import GREATER
@@ -17,7 +18,6 @@ from slipway.report.numbers import settings
 from slipway.report.page import sections, standalone
 from slipway.report.summary import answers
 from slipway.report.worries import worries
-from slipway.training.measures.metrics import METRICS
 
 
 def with_slices(values, metric="rmse", whole=5_000.0):

@@ -11,13 +11,13 @@ import pytest
 import slipway
 from slipway.errors import TableError
 from slipway.model.contents import golden_of, metrics_of, model_of
+from slipway.model.metrics import value
 from slipway.model.predictor import Predictor
 from slipway.store.local import LocalStore
 from slipway.training import challenger
 from slipway.training.data.dataset import read
 from slipway.training.fitting.candidates import CANDIDATES
 from slipway.training.fitting.workers import Workers
-from slipway.training.measures.metrics import value
 from tables import charges, grades, problem
 from trainings import trained
 

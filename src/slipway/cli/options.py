@@ -1,7 +1,5 @@
 """Options that several commands share, and what they say."""
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,11 +19,10 @@ problem = click.option(
 
 
 def log_of(problem: "Problem") -> "Log":
-    """The prediction log: the folder ``log`` beside slipway.yaml, unless SLIPWAY_LOG names another."""
-    from slipway.model.event import FOLDER, VARIABLE
-    from slipway.monitoring.partitions import Log
+    """The prediction log."""
+    from slipway.monitoring import partitions  # late: what a command line imports at its start must be little
 
-    return Log(Path(os.environ.get(VARIABLE) or problem.folder / FOLDER))
+    return partitions.log_of(problem)
 
 
 def remote_of(problem: "Problem") -> "S3Store | None":

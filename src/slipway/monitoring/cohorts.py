@@ -45,12 +45,15 @@ class Day:
         How many there are, and of how many the label is known.
     matured : bool
         Whether at least 90 % of the labels that it will get are known.
+    delay : float or None
+        Median of the seconds from a prediction to its first label; None without labels.
     """
 
     day: date
     rows: int
     labelled: int
     matured: bool
+    delay: float | None = None
 
     @property
     def coverage(self) -> float:
@@ -118,7 +121,8 @@ def cohorts(log: Log, labels: pyarrow.Table, ids: Sequence[str], today: date, bu
     matured = maturity(counts, complete)
     late = np.concatenate([each for each, ripe in zip(seconds, matured) if ripe] or [np.zeros(0)])
     delay = Delay(*np.quantile(late, [0.5, ENOUGH]).tolist()) if len(late) else None
-    return Cohorts(tuple(Day(*day, ripe) for day, ripe in zip(days, matured)), delay)
+    medians = [float(np.median(each)) if len(each) else None for each in seconds]
+    return Cohorts(tuple(Day(*day, ripe, median) for day, ripe, median in zip(days, matured, medians)), delay)
 
 
 def labelled(

@@ -8,6 +8,7 @@ from typing import Literal
 from slipway.monitoring.bins import LABEL, SCORE, Part
 from slipway.monitoring.drift import Look, Move
 from slipway.monitoring.loss import LiveLoss
+from slipway.monitoring.plain_rule import Judged
 
 Outcome = Literal["quiet", "drift", "worse", "broken"]
 NAMES = {SCORE: "the answers", LABEL: "the answered labels"}
@@ -40,6 +41,10 @@ class Evidence:
         Whether an earlier look saw answered rows of this champion.
     learned, labelled : int
         Rows that it learned from, and labelled rows since.
+    plain : Judged or None
+        What became of `retrain_when`; None without one.
+    doubts : tuple of str
+        What speaks against learning from new labels (`slipway.monitoring.guards`).
     """
 
     today: date
@@ -52,6 +57,8 @@ class Evidence:
     known: bool
     learned: int
     labelled: int
+    plain: Judged | None = None
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,17 +82,19 @@ class Decision:
 def decide(of: Evidence) -> Decision:
     """The decision, by rules in the order of their weight.
 
-    A broken pipe is told to a person and never trained on. A loss beyond its limit asks for training; drift does only where
-    it is of an important field and there are new labels to learn from. Many new labels do by themselves, and so does age.
+    A broken pipe is told to a person and never trained on, and so are doubtful labels. A loss beyond its limit asks for
+    training, and so does the plain rule of slipway.yaml; drift does only where it is of an important field and there are new
+    labels to learn from. Many new labels do by themselves, and so does age.
     """
     if broken := _broken(of):
         return Decision("broken", tuple(broken), False)
     if of.last is None:
         return Decision("quiet", ("No row was answered on the last 28 whole days.",), False)
     flagged = of.look.flagged if of.look else ()
-    outcome: Outcome = "worse" if of.loss and of.loss.crossed else "drift" if flagged else "quiet"
+    worse = _worse(of)
+    outcome: Outcome = "worse" if worse else "drift" if flagged else "quiet"
     names = ", ".join(NAMES.get(move.column.key, move.column.name) for move in flagged)
-    told = {"worse": "The loss is above its limit.", "drift": f"Columns moved: {names}."}.get(outcome, "")
+    told = {"worse": worse, "drift": f"Columns moved: {names}."}.get(outcome, "")
     wanted = _wanted(of, outcome, flagged)
     if not wanted:
         few = "They are of little importance, or there are too few new labels to learn from."
@@ -108,7 +117,13 @@ def _broken(of: Evidence) -> list[str]:
         ]
         if parts:
             found.append(f"`{move.column.name}` is {' and '.join(parts)} more often than in training: repair what sends it.")
-    return found
+    return [*found, *of.doubts]
+
+
+def _worse(of: Evidence) -> str:
+    """Why the model is called worse; empty if nothing says so."""
+    limit = "The loss is above its limit." if of.loss and of.loss.crossed else ""
+    return " ".join(filter(None, [limit, str(of.plain) if of.plain and of.plain.holds else ""]))
 
 
 def _grew(move: Move, part: Part) -> bool:
@@ -120,7 +135,7 @@ def _grew(move: Move, part: Part) -> bool:
 def _wanted(of: Evidence, outcome: Outcome, flagged: Sequence[Move]) -> str:
     """Why the next model should be trained; empty if nothing asks for it."""
     if outcome == "worse":
-        return "The loss is above its limit."
+        return _worse(of)
     if flagged and _is_worth_it(of, flagged):
         return "They are important, and there are new labels to learn from."
     if _grown(of):

@@ -140,8 +140,8 @@ def in_force(log: Log) -> pyarrow.Table:
     Returns
     -------
     Table
-        ``key``, ``label``, ``acted``, ``source``, ``seen_at`` of that label, ``first_seen`` of the key's first one, and
-        ``labels``: how many different ones the key has had.
+        ``key``, ``label``, ``acted``, ``source``, ``seen_at`` and ``taken_at`` of that label, ``first_seen`` and
+        ``first_taken`` of the key's first one, and ``labels``: how many different ones the key has had.
     """
     every = labels_of(log)
     found = every.group_by("key", use_threads=False).aggregate(
@@ -151,6 +151,8 @@ def in_force(log: Log) -> pyarrow.Table:
             ("source", "last"),
             ("seen_at", "last"),
             ("seen_at", "first"),
+            ("taken_at", "last"),
+            ("taken_at", "min"),
             ("label", "count_distinct"),
         ]
     )
@@ -161,6 +163,8 @@ def in_force(log: Log) -> pyarrow.Table:
         "source_last": "source",
         "seen_at_last": "seen_at",
         "seen_at_first": "first_seen",
+        "taken_at_last": "taken_at",
+        "taken_at_min": "first_taken",
         "label_count_distinct": "labels",
     }
     return found.select(list(names)).rename_columns(list(names.values()))

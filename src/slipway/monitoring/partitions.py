@@ -1,7 +1,8 @@
 """The folders of the log, ``KIND/date=2026-11-22/bundle=8821177e2697/``, and files that a crash cannot leave incomplete."""
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slipway.errors import StoreError
-from slipway.model.event import SHORT
+from slipway.model.event import FOLDER, SHORT, VARIABLE
+from slipway.problem import Problem
 from slipway.store.atomic import locked, replace, sync_folder, unwritable
 
 if TYPE_CHECKING:  # boto3 takes a while, and not everybody has a remote store
@@ -120,3 +122,8 @@ class Log:
                 yield
         except OSError as error:
             raise unwritable(Path(error.filename or self.root), error) from error
+
+
+def log_of(problem: Problem, environ: Mapping[str, str] = os.environ) -> Log:
+    """The log of a problem: the folder ``log`` beside slipway.yaml, unless SLIPWAY_LOG names another."""
+    return Log(Path(environ.get(VARIABLE) or problem.folder / FOLDER))

@@ -133,6 +133,7 @@ def figures(of: Watched) -> dict[str, Any]:
             **_intervals(of),
         },
         "expected": {name: {"value": one.value, "margin": one.margin} for name, one in of.estimate.items()},
+        "retrain_when": of.plain and str(of.plain),
         "labelled": of.losses.labelled,
         "coverage": cohorts.coverage,
         "delay_seconds": cohorts.delay and {"median": cohorts.delay.median, "ninety": cohorts.delay.ninety},

@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 
 from slipway.model.contents import Model
+from slipway.model.metrics import Scored
 from slipway.model.row_losses import deciding, losses_of_labels, losses_of_numbers
 from slipway.monitoring.bins import of_answers
 from slipway.monitoring.cohorts import Cohorts, Labelled, cohorts, labelled
@@ -72,15 +73,22 @@ def losses(log: Log, ids: Sequence[str], model: Model, digest: str, today: date)
 
 
 def _each(rows: Labelled, model: Model, name: str) -> np.ndarray:
-    """One loss of each row whose label the model knows: a label by id may be of an earlier model with other classes."""
+    """One loss of each row."""
+    of = scored(rows, model)
+    if not model.classes:
+        return losses_of_numbers(of.y, of.scores)[name]
+    _, chosen = of_answers(of.scores, model.threshold)
+    return losses_of_labels(of.y, of.scores, chosen, model.costs)[name]
+
+
+def scored(rows: Labelled, model: Model) -> Scored:
+    """The truth and the answers of each row whose label the model knows: one by id may be of an earlier model's classes."""
     codes = {label: code for code, label in enumerate(model.classes)}
     told = [_code(label, codes) for label in rows.labels.column("label").to_pylist()]
     known = np.array([code is not None for code in told])
-    truth, answers = np.array([code for code in told if code is not None]), answers_of(rows.rows.calls.column(ANSWER))[known]
-    if not model.classes:
-        return losses_of_numbers(truth, answers)[name]
-    _, chosen = of_answers(answers, model.threshold)
-    return losses_of_labels(truth.astype(np.int64), answers, chosen, model.costs)[name]
+    truth = np.array([code for code in told if code is not None], dtype=np.int64 if model.classes else np.float64)
+    answers = answers_of(rows.rows.calls.column(ANSWER))[known]
+    return Scored(truth, answers, model.threshold, model.costs or (1.0, 1.0))
 
 
 def _code(label: str, codes: Mapping[str, int]) -> float | None:

@@ -10,19 +10,24 @@ import numpy as np
 from slipway.model.bundle import Bundle
 from slipway.model.contents import Model, metrics_of, model_of, schema_of
 from slipway.model.reference import Reference, reference_of
-from slipway.monitoring.bins import LABEL, SCORE, columns_of
+from slipway.monitoring.arrivals import arrivals
+from slipway.monitoring.bins import LABEL, SCORE, Column, columns_of
 from slipway.monitoring.decision import Decision, Evidence, decide, importance_of
 from slipway.monitoring.drift import LONGEST, Look, look
 from slipway.monitoring.estimate import Expected, expected
+from slipway.monitoring.guards import doubts
+from slipway.monitoring.known_labels import in_force
 from slipway.monitoring.loss import LiveLoss, live_loss
 from slipway.monitoring.memory import recalled, remember
 from slipway.monitoring.partitions import Log
+from slipway.monitoring.plain_rule import Judged, judge
 from slipway.monitoring.production import Traffic, as_days, traffic, watched
 from slipway.monitoring.tallies import Losses
 from slipway.monitoring.tallies import losses as losses_of
 from slipway.monitoring.words import sentence
 from slipway.problem import Problem
 from slipway.store.local import LocalStore
+from slipway.store.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class Watched:
         The losses that the answers of the window let expect.
     importance : mapping of str to float
     decision : Decision
+    plain : Judged or None
+        What became of `retrain_when`; None without one.
     """
 
     problem: str
@@ -57,6 +64,7 @@ class Watched:
     estimate: Mapping[str, Expected]
     importance: Mapping[str, float]
     decision: Decision
+    plain: Judged | None = None
 
     @property
     def rows(self) -> int:
@@ -98,19 +106,16 @@ def watch(
     """
     pointer = store.require_pointer()
     bundle = store.bundle(pointer.digest)
-    schema, model, measured = schema_of(bundle), model_of(bundle), metrics_of(bundle)
-    columns = watched(columns_of(bundle), {*problem.log.omit, *problem.log.hash})
-    today = now.date()
-    days = traffic(log, bundle.digest, columns, schema, model, today - timedelta(LONGEST), today)
+    model, measured, today = model_of(bundle), metrics_of(bundle), now.date()
+    columns, days = _days(problem, log, bundle, model, today)
     state = recalled(log, bundle.digest)
     found = look(columns, as_days(days), state.looks) if days else None
     reference = reference_of(bundle) if bundle.has("live.json") else None
     losses = losses_of(log, problem.id, model, bundle.digest, today)
     loss = _loss(reference, losses)
     importance = measured.shares
-    trained = _day(store.verdict(pointer)) or today
     journal = store.journal.entries() if journal is None else journal
-    trainings = [each for each in journal if each.get("event") == "verdict"]
+    trained, tried = _trainings(store.verdict(pointer), journal, today)
     evidence = Evidence(
         today=today,
         last=max((day.day for day in days if day.rows), default=None),
@@ -118,15 +123,38 @@ def watch(
         loss=loss,
         importance=importance,
         trained=trained,
-        tried=max([trained, *filter(None, map(_day, trainings))]),
+        tried=tried,
         known=bool(state.looks),
         learned=model.rows.training,
         labelled=losses.labelled,
+        plain=_plain(problem, log, losses, model, bundle.digest),
+        doubts=doubts(arrivals(log, problem.id, today), model.classes),
     )
     if found and found.suspects:
         remember(log, state.with_looks([found.suspects]))
     estimate = _estimate(reference, model, days, found)
-    return Watched(problem.name, bundle, now, tuple(days), found, losses, loss, estimate, importance, decide(evidence))
+    told = decide(evidence)
+    return Watched(problem.name, bundle, now, tuple(days), found, losses, loss, estimate, importance, told, evidence.plain)
+
+
+def _days(problem: Problem, log: Log, bundle: Bundle, model: Model, today: date) -> tuple[tuple[Column, ...], list[Traffic]]:
+    """The columns that are watched, and the days on which the bundle was asked anything."""
+    columns = watched(columns_of(bundle), {*problem.log.omit, *problem.log.hash})
+    first = today - timedelta(LONGEST)
+    return columns, traffic(log, bundle.digest, columns, schema_of(bundle), model, first, today)
+
+
+def _trainings(verdict: Verdict, journal: Sequence[Mapping[str, Any]], today: date) -> tuple[date, date]:
+    """When the champion was decided, and when a challenger was last judged, be it kept."""
+    trained = _day(verdict) or today
+    return trained, max([trained, *filter(None, (_day(each) for each in journal if each.get("event") == "verdict"))])
+
+
+def _plain(problem: Problem, log: Log, losses: Losses, model: Model, digest: str) -> Judged | None:
+    """What the rule of slipway.yaml says, if there is one."""
+    if problem.retrain_when is None:
+        return None
+    return judge(problem.retrain_when, losses.cohorts.matured, log, in_force(log), problem.id, model, digest)
 
 
 def _loss(reference: Reference | None, losses: Losses) -> LiveLoss | None:

@@ -30,7 +30,7 @@ class Batches:
         `pyarrow.concat_tables` with ``promote_options="permissive"`` finds the type of all of them. TableError when a
         part cannot be read.
     consistent : str
-        Empty, or one sentence: why this is no consistent snapshot.
+        Empty, or one sentence that the results are to carry: why this is no consistent snapshot, or what it has of the log.
     texts : bool
         Whether some of it is CSV, so that all cells are text whatever they say.
     typed : frozenset of str

@@ -6,7 +6,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from slipway.errors import TableError
-from slipway.problem import MONGODB, Problem
+from slipway.problem import LOG, MONGODB, Problem
 from slipway.sources.local_files import LocalFiles
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ PLACES = {
 # An entry of `source` → the table that other settings describe, made from (problem).
 TABLES = {
     MONGODB: "slipway.sources.mongodb:MongoCollection",
+    # by name alone: the monitor stands above this room, which therefore must not import it
+    LOG: "slipway.monitoring.returned:LogSource",
 }
 
 
@@ -52,6 +54,14 @@ class Files(Source, Protocol):
 
     def parts(self) -> list["Part"]:
         """The files, sorted; TableError when there is none."""
+
+
+@runtime_checkable
+class Supplement(Source, Protocol):
+    """A source that can be added to a table of files."""
+
+    def beside(self, files: "Batches") -> "Batches":
+        """The table of the files, and after its rows those of this source that are not among them."""
 
 
 def sources_of(problem: Problem) -> list[Source]:
@@ -95,11 +105,18 @@ def open_source(problem: Problem, columns: Collection[str] | None = None, withou
     from slipway.sources.files import open_parts
 
     parts: list[Part] = []
+    supplements = []
     for source in sources:
-        if not isinstance(source, Files):
+        if isinstance(source, Supplement):
+            supplements.append(source)
+        elif isinstance(source, Files):
+            parts += source.parts()
+        else:
             raise TableError(f"source: {source.where} cannot be one table together with other entries", "Name it alone")
-        parts += source.parts()
-    return open_parts(parts, columns)
+    table = open_parts(parts, columns)
+    for source in supplements:
+        table = source.beside(table)
+    return table
 
 
 def open_location(location: str, folder: Path, columns: Collection[str] | None = None) -> "Batches":

@@ -9,6 +9,7 @@ import numpy as np
 from slipway.errors import TableError
 from slipway.model.bundle import MODEL, TWIN
 from slipway.model.contents import Counts, Holdout, Metrics, Model, Start
+from slipway.model.metrics import METRICS, Scored
 from slipway.model.predictor import ABSOLUTE, Predictor, calibrated, close
 from slipway.model.typed_document import Draft, written
 from slipway.problem import Problem
@@ -23,7 +24,6 @@ from slipway.training.evaluation.recalibration import calibrated_threshold, reca
 from slipway.training.fitting.fitted import Blended, Entry, Fitted, fit
 from slipway.training.fitting.members import members
 from slipway.training.fitting.workers import Workers
-from slipway.training.measures.metrics import METRICS, Scored
 from slipway.training.refit import checked_rows, doubt
 
 LIBRARIES = ("scikit-learn", "numpy", "onnx", "onnxruntime")

@@ -16,7 +16,8 @@ from slipway.sources.source import files_at, sources_of
 from slipway.store.local import LocalStore
 
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "onnx", "onnxruntime")
-ROOMS_OF_OTHERS = {"serving", "cli", "doctor", "release", "batch", "project", "monitoring"}  # what they hold, no training runs
+# What they hold no training runs; of rows that the monitor brings back from the log, the fingerprint of the data tells.
+ROOMS_OF_OTHERS = {"serving", "cli", "doctor", "release", "batch", "project", "monitoring"}
 
 
 def reason(store: LocalStore, inputs: Mapping[str, str]) -> str:
@@ -76,7 +77,7 @@ def _total(parts: Iterable[bytes]) -> str:
 def _asked(problem: Problem) -> dict[str, Any]:
     """The settings that training depends on."""
     asked = asdict(problem)
-    for name in ("serving", "remote", "folder", "source", "fetch", "data", "limits", "log"):
+    for name in ("serving", "remote", "folder", "source", "fetch", "data", "limits", "log", "retrain_when"):
         asked.pop(name)
     return asked | {"max_row_microseconds": problem.serving.max_row_microseconds}
 

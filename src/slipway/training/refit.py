@@ -7,11 +7,11 @@ not allow has not learned the same; then the twin is served.
 import numpy as np
 
 from slipway.model.contents import Estimate
+from slipway.model.metrics import METRICS, Scored, value
 from slipway.report.numbers import number
 from slipway.training.data.dataset import Table
 from slipway.training.data.labelled import Rows
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import METRICS, Scored, value
 
 OTHERS = 1_000  # rows besides those held out on which a refit's export has to agree with scikit-learn
 ALIKE = 0.5  # correlation

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 
 from slipway.errors import TableError
+from slipway.model.metrics import value
 from slipway.training.comparison.search import search
 from slipway.training.data.dataset import read
 from slipway.training.data.folds import folds
 from slipway.training.fitting.candidates import CANDIDATES, Trial
 from slipway.training.fitting.fitted import fit
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import value
 from tables import charges, grades, problem
 
 

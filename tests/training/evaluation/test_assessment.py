@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from slipway.model.evaluation import Evaluation
+from slipway.model.metrics import value
 from slipway.model.predictor import Predictor
 from slipway.model.typed_document import written
 from slipway.training.challenger import challenger
@@ -10,7 +11,6 @@ from slipway.training.data.dataset import Table, read
 from slipway.training.evaluation.assessment import evaluate
 from slipway.training.fitting.candidates import CANDIDATES, Trial
 from slipway.training.fitting.fitted import Entry
-from slipway.training.measures.metrics import value
 from tables import charges, grades, problem
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from slipway.model.intervals import interval
+from slipway.model.metrics import Scored
 from slipway.training.evaluation.conformal import intervals, residuals
-from slipway.training.measures.metrics import Scored
 
 
 def errors_that_grow(rows: int, seed: int = 0) -> Scored:

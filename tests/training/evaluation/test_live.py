@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
+from slipway.model.metrics import Scored, value
 from slipway.model.typed_document import written
 from slipway.training.evaluation.live import reference
-from slipway.training.measures.metrics import Scored, value
 
 RANDOM = np.random.default_rng(0)
 TRUTH = RANDOM.normal(size=500)

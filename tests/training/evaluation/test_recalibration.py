@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from slipway.model.metrics import Scored
 from slipway.model.predictor import calibrated
 from slipway.training.evaluation.recalibration import decided
 from slipway.training.evaluation.reliability import reliability
-from slipway.training.measures.metrics import Scored
 
 
 def answers(rows: int, exaggerated: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -1,10 +1,10 @@
 import numpy as np
 
+from slipway.model.metrics import Scored
 from slipway.table.schema import Field, Schema
 from slipway.training.data.labelled import Rows
 from slipway.training.evaluation.slices import slices
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import Scored
 
 SCHEMA = Schema(
     (

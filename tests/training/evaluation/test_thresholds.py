@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score, roc_curve
 
+from slipway.model.metrics import Scored
 from slipway.training.evaluation.thresholds import class_lines, confusion, points
-from slipway.training.measures.metrics import Scored
 from slipway.training.measures.resampling import share, significant
 
 RANDOM = np.random.default_rng(0)

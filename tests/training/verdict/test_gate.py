@@ -3,9 +3,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from slipway.model.metrics import Scored
 from slipway.problem import Gate
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import Scored
 from slipway.training.measures.units import Units, single
 from slipway.training.verdict.gate import Verdict, interval, judge, percent, shuffled_chance
 from slipway.training.verdict.looks import Held, Look, Looks, past_looks

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from slipway.training.measures.metrics import Scored
+from slipway.model.metrics import Scored
 from slipway.training.measures.units import Units, single
 from slipway.training.verdict.harm import Part, harms, row_losses, told
 

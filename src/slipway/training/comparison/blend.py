@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from slipway.model.metrics import METRICS, value
 from slipway.training.comparison.measured import Measured, measured
 from slipway.training.data.folds import Fold
 from slipway.training.data.labelled import Rows
 from slipway.training.fitting.candidates import Blend, Trial
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import METRICS, value
 
 MEMBERS = 3
 PICKS = 10  # so a weight is a multiple of a tenth

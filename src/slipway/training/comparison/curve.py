@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from slipway.model.metrics import METRICS, Scored, value
 from slipway.report.numbers import number
 from slipway.training.data.dataset import Table
 from slipway.training.data.labelled import Rows
@@ -17,7 +18,6 @@ from slipway.training.data.sample import WHOLE
 from slipway.training.fitting.candidates import Trial, learner
 from slipway.training.fitting.fitted import fit
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import METRICS, Scored, value
 from slipway.training.measures.resampling import significant
 from slipway.training.measures.units import single
 from slipway.training.verdict.gate import drawn_gains

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slipway.model.metrics import METRICS, value
 from slipway.training.data.folds import Fold
 from slipway.training.data.labelled import Rows
 from slipway.training.fitting.candidates import Blend, Trial
 from slipway.training.fitting.fitted import Entry
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import METRICS, value
 
 Answers = Mapping[int, np.ndarray]  # by the number of the fold, for the rows it holds out
 

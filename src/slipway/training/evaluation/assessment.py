@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from slipway.model.evaluation import Evaluation, LeftOut
+from slipway.model.metrics import Scored, value
 from slipway.model.predictor import Predictor
 from slipway.problem import Problem
 from slipway.table.schema import Schema
@@ -20,7 +21,6 @@ from slipway.training.evaluation.reliability import reliability
 from slipway.training.evaluation.slices import slices
 from slipway.training.fitting.fitted import Entry, baseline_scored
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import Scored, value
 from slipway.training.measures.resampling import significant
 
 ROWS = 20_000

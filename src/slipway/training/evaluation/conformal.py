@@ -7,7 +7,7 @@ import numpy as np
 from slipway.model.contents import Estimate
 from slipway.model.evaluation import IntervalLevel, Intervals, ResidualBand, Residuals
 from slipway.model.intervals import interval
-from slipway.training.measures.metrics import Scored
+from slipway.model.metrics import Scored
 from slipway.training.measures.resampling import share
 
 LEVELS = (0.8, 0.9, 0.95)

@@ -7,6 +7,7 @@ import numpy as np
 
 from slipway.kinds import Task
 from slipway.model.contents import Estimate, Golden, Holdout, Ranked
+from slipway.model.metrics import Scored, value
 from slipway.model.predictor import Predictor, golden_answers
 from slipway.problem import TASK_METRICS
 from slipway.table.cell import request_rows
@@ -14,7 +15,6 @@ from slipway.table.schema import Field
 from slipway.training.data.labelled import Rows
 from slipway.training.fitting.fitted import Entry, baseline_scored
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import Scored, value
 from slipway.training.measures.units import Units
 from slipway.training.verdict.gate import interval
 

@@ -3,11 +3,11 @@
 import numpy as np
 
 from slipway.model.evaluation import Importance
+from slipway.model.metrics import METRICS, Scored, value
 from slipway.model.predictor import Predictor
 from slipway.table.schema import Columns
 from slipway.training.data.labelled import Rows
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import METRICS, Scored, value
 from slipway.training.measures.resampling import drawn, draws, estimate
 
 ROWS = 1_000

@@ -7,13 +7,13 @@ import numpy as np
 
 from slipway.model.contents import Calibration
 from slipway.model.evaluation import LearningPoint
+from slipway.model.metrics import METRICS, Scored, value
 from slipway.model.predictor import calibrated
 from slipway.report.numbers import number
 from slipway.training.data.labelled import Rows
 from slipway.training.fitting.candidates import Blend, Trial
 from slipway.training.fitting.workers import fit_all
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import METRICS, Scored, value
 from slipway.training.measures.resampling import drawn, draws, estimate
 
 SIZES = 5

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
+from slipway.model.metrics import Scored
 from slipway.model.reference import Loss, Reference
 from slipway.model.row_losses import losses_of_labels, losses_of_numbers
 from slipway.training.evaluation.evidence import binned
-from slipway.training.measures.metrics import Scored
 
 
 def reference(scored: Scored, classes: Sequence[str], costs: bool) -> Reference:

@@ -8,11 +8,11 @@ from sklearn.model_selection import StratifiedKFold
 
 from slipway.model.contents import Calibration, Estimate
 from slipway.model.evaluation import Recalibration
+from slipway.model.metrics import TINY
 from slipway.model.predictor import calibrated
 from slipway.training.data.labelled import Rows
 from slipway.training.fitting.fitted import Entry
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import TINY
 from slipway.training.measures.resampling import deviations
 
 FOLDS = 10

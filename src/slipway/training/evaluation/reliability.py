@@ -3,7 +3,7 @@
 import numpy as np
 
 from slipway.model.evaluation import Reliability, ReliabilityBin
-from slipway.training.measures.metrics import Scored
+from slipway.model.metrics import Scored
 from slipway.training.measures.resampling import DRAWS, draws, estimate, share
 
 BINS = 10

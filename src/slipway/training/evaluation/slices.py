@@ -7,11 +7,11 @@ import numpy as np
 
 from slipway.model.contents import Estimate
 from slipway.model.evaluation import Slice, Slices
+from slipway.model.metrics import METRICS, Scored, value
 from slipway.table.dates import show_date
 from slipway.table.schema import Field
 from slipway.training.data.labelled import Rows
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import METRICS, Scored, value
 from slipway.training.measures.resampling import deviations, drawn, draws, significant
 
 FIELDS = 40

@@ -4,7 +4,7 @@ import numpy as np
 
 from slipway.model.contents import Estimate
 from slipway.model.evaluation import ClassLine, ThresholdPoint
-from slipway.training.measures.metrics import METRICS, Scored
+from slipway.model.metrics import METRICS, Scored
 from slipway.training.measures.resampling import share
 
 POINTS = 100

@@ -11,12 +11,12 @@ from sklearn.exceptions import ConvergenceWarning
 
 from slipway.errors import TableError
 from slipway.model.encoding import Encoding
+from slipway.model.metrics import Scored
 from slipway.table.schema import Columns
 from slipway.training.data.labelled import Rows
 from slipway.training.fitting.candidates import CANDIDATES, Blend, Trial
 from slipway.training.fitting.target_means import learned_matrix
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import Scored
 
 
 @dataclass(frozen=True)

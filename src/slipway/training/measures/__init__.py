@@ -1,1 +1,1 @@
-"""How good answers are, and how sure that is: metrics, what they are to reach, and bootstrap draws of them."""
+"""What answers are to reach, and how sure their metrics are: the goal, and bootstrap draws."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from slipway.training.measures.metrics import Scored, best_threshold
+from slipway.model.metrics import Scored, best_threshold
 
 LOSSES = ("rmse", "mae", "r2", "log_loss", "brier")
 SMOOTH = (*LOSSES, "roc_auc", "pr_auc")

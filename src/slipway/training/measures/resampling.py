@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 
 from slipway.model.contents import Estimate
-from slipway.training.measures.metrics import METRICS, Scored, value
+from slipway.model.metrics import METRICS, Scored, value
 from slipway.training.measures.units import drawn_weights
 
 DRAWS = 200

@@ -10,6 +10,7 @@ import pyarrow
 
 from slipway.errors import BundleError
 from slipway.model.bundle import Bundle
+from slipway.model.metrics import Scored
 from slipway.model.predictor import Predictor
 from slipway.model.row_losses import deciding
 from slipway.problem import Problem
@@ -17,7 +18,6 @@ from slipway.store.pointer import Pointer
 from slipway.training.data.dataset import Table
 from slipway.training.fitting.fitted import baseline_scored
 from slipway.training.inspection.leaks import Suspect
-from slipway.training.measures.metrics import Scored
 from slipway.training.verdict.champion import Champion, Champions, Incomparable, common_rows, require_fair
 from slipway.training.verdict.doubts import doubts
 from slipway.training.verdict.gate import Verdict, judge

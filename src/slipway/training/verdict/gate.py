@@ -16,10 +16,10 @@ import numpy as np
 from scipy.special import ndtr, stdtr
 
 from slipway.model.meeting import Harm, Meeting
+from slipway.model.metrics import METRICS, Scored, value
 from slipway.problem import Gate
 from slipway.report.numbers import number
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.metrics import METRICS, Scored, value
 from slipway.training.measures.units import CELLS, DRAWS, Units, single
 from slipway.training.verdict.looks import Look
 

@@ -18,9 +18,9 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from slipway.model.meeting import Harm
+from slipway.model.metrics import Scored
 from slipway.model.row_losses import deciding, losses_of_labels, losses_of_numbers
 from slipway.report.numbers import aligned, number
-from slipway.training.measures.metrics import Scored
 from slipway.training.measures.units import Units
 from slipway.training.verdict.gate import FEWEST_UNITS
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slipway.problem import LESS_IS_BETTER
+
 TINY = np.finfo(np.float64).eps
 
 
@@ -162,20 +164,21 @@ class Metric:
         return 1 if self.greater_is_better else -1
 
 
-METRICS = {
-    "rmse": Metric(_rmse, False),
-    "mae": Metric(_mae, False),
-    "r2": Metric(_r2, True),
-    "roc_auc": Metric(_roc_auc, True),
-    "pr_auc": Metric(_pr_auc, True),
-    "log_loss": Metric(_log_loss, False),
-    "brier": Metric(_brier, False),
-    "accuracy": Metric(_accuracy, True),
-    "f1": Metric(_f1, True),
-    "cost": Metric(_cost, False),
-    "balanced_accuracy": Metric(_balanced_accuracy, True),
-    "f1_macro": Metric(_f1_macro, True),
+FORMULAS = {
+    "rmse": _rmse,
+    "mae": _mae,
+    "r2": _r2,
+    "roc_auc": _roc_auc,
+    "pr_auc": _pr_auc,
+    "log_loss": _log_loss,
+    "brier": _brier,
+    "accuracy": _accuracy,
+    "f1": _f1,
+    "cost": _cost,
+    "balanced_accuracy": _balanced_accuracy,
+    "f1_macro": _f1_macro,
 }
+METRICS = {name: Metric(compute, name not in LESS_IS_BETTER) for name, compute in FORMULAS.items()}
 
 
 def best_threshold(y: np.ndarray, scores: np.ndarray, costs: tuple[float, float]) -> float:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from slipway.training.measures.metrics import METRICS, Scored, best_threshold, value
+from slipway.model.metrics import METRICS, Scored, best_threshold, value
 
 RANDOM = np.random.default_rng(3)
 N = 200

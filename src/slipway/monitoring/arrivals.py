@@ -1,0 +1,108 @@
+"""How labels have come of late, and how before: whose predictions they are of, from where, how late, how often corrected."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pyarrow
+from pyarrow import compute
+
+from slipway.monitoring.cohorts import Day, cohorts, labelled
+from slipway.monitoring.known_labels import in_force, labels_of
+from slipway.monitoring.logged_rows import MOMENT
+from slipway.monitoring.partitions import Log
+
+RECENT = timedelta(days=7)
+DIGITS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class Told:
+    """The labels in force of one source, as texts: those of the last seven days, and the earlier ones."""
+
+    new: np.ndarray
+    before: np.ndarray
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """How labels come.
+
+    Parameters
+    ----------
+    labels, corrected : int
+        Taken in the last seven days, and how many of them replace a different one.
+    clients_before, clients_new : mapping of str to int
+        API key → labelled rows that it asked for: those first labelled earlier, and those of the last seven days.
+    sources : mapping of str to Told
+        By the name of the table that the labels were in, with # for its numbers: an export of every day is one source.
+    matured : sequence of Day
+        Of all bundles, in their order.
+    """
+
+    labels: int
+    corrected: int
+    clients_before: Mapping[str, int]
+    clients_new: Mapping[str, int]
+    sources: Mapping[str, Told]
+    matured: Sequence[Day]
+
+
+def arrivals(log: Log, ids: Sequence[str], today: date) -> Arrivals:
+    """Read how labels have come.
+
+    Parameters
+    ----------
+    log : Log
+        Collected, with its labels.
+    ids : sequence of str
+        Columns that name a row.
+    today : date
+        In UTC.
+
+    Raises
+    ------
+    StoreError
+        When a file of the log cannot be read.
+    """
+    since = pyarrow.scalar(datetime(today.year, today.month, today.day) - RECENT, MOMENT)
+    current = in_force(log)
+    days = cohorts(log, current, ids, today).days
+    before, new = _clients(log, current, ids, [day.day for day in days], since)
+    labels, corrected = corrections_in(labels_of(log), since)
+    return Arrivals(labels, corrected, before, new, _sources(current, since), [day for day in days if day.matured])
+
+
+def corrections_in(every: pyarrow.Table, since: pyarrow.Scalar) -> tuple[int, int]:
+    """How many labels were taken since then, and how many of them differ from the one of the same key that was taken before.
+
+    When a label was taken is the log's own time; when it was seen is what a table says.
+    """
+    every = every.sort_by([("key", "ascending"), ("taken_at", "ascending"), ("seen_at", "ascending")])
+    recent = compute.greater_equal(every.column("taken_at"), since).to_numpy()
+    keys, labels = (np.array(every.column(name).to_pylist(), dtype=object) for name in ("key", "label"))
+    replaces = (keys[1:] == keys[:-1]) & (labels[1:] != labels[:-1])
+    return int(recent.sum()), int((recent[1:] & replaces).sum())
+
+
+def _clients(
+    log: Log, current: pyarrow.Table, ids: Sequence[str], days: Sequence[date], since: pyarrow.Scalar
+) -> tuple[Counter[str], Counter[str]]:
+    """Labelled rows by client, of earlier labels and of new ones; rows that were asked for without a key are of nobody."""
+    found = labelled(log, current, ids, days, columns=())
+    if found is None:
+        return Counter(), Counter()
+    clients = found.rows.calls.column("client").to_pylist()
+    recent = compute.greater_equal(found.labels.column("first_taken"), since).to_pylist()
+    of = [Counter(client for client, new in zip(clients, recent) if client and new == wanted) for wanted in (False, True)]
+    return of[0], of[1]
+
+
+def _sources(current: pyarrow.Table, since: pyarrow.Scalar) -> dict[str, Told]:
+    names = np.array([DIGITS.sub("#", name) for name in current.column("source").to_pylist()], dtype=object)
+    labels = np.array(current.column("label").to_pylist(), dtype=object)
+    recent = compute.greater_equal(current.column("taken_at"), since).to_numpy()
+    return {name: Told(labels[(names == name) & recent], labels[(names == name) & ~recent]) for name in sorted(set(names))}

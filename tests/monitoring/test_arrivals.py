@@ -1,0 +1,76 @@
+"""How labels have come, read from a log."""
+
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from logs import BUNDLE, IDS, collected, event, put
+from slipway.monitoring.arrivals import arrivals
+from slipway.monitoring.cohorts import cohorts
+from slipway.monitoring.known_labels import add, in_force
+from slipway.monitoring.outcomes import Outcomes
+from slipway.monitoring.partitions import Log
+from slipway.monitoring.row_keys import id_key
+
+TODAY = date(2026, 11, 22)
+
+
+@pytest.fixture
+def log(tmp_path) -> Log:
+    """Eight days of two patients, asked for by two clients: the second one only on the last two."""
+    made = Log(tmp_path / "log")
+    made.make()
+    for back in range(8, 0, -1):
+        day = TODAY - timedelta(days=back)
+        rows = [{"patient": f"{back}-{number}", "age": 30} for number in (1, 2)]
+        client = "" if back == 3 else "second" if back < 3 else "first"
+        put(made, event(f"r{back}", rows, at=f"{day}T09:00:00Z", client=client), name=f"r{back}", day=str(day), bundle=BUNDLE)
+    collected(made)
+    return made
+
+
+def told(log: Log, at: datetime, source: str, *labels: tuple[str, str]) -> None:
+    add(log, Outcomes({(id_key([patient]), None): (label, None) for patient, label in labels}, len(labels), ()), at, source)
+
+
+def test_labels_are_counted_by_client_source_and_correction(log):
+    told(log, datetime(2026, 11, 14, 23), "outcomes-2026-11-14.csv", ("8-1", "Y"), ("8-2", "N"))
+    told(log, datetime(2026, 11, 15), "outcomes-2026-11-15.csv", ("7-1", "Y"), ("8-1", "N"))
+    told(log, datetime(2026, 11, 21), "clinic.csv", ("2-1", "Y"), ("3-1", "Y"), ("8-2", "N"))
+    found = arrivals(log, IDS, TODAY)
+    assert (found.labels, found.corrected) == (4, 1)
+    assert (found.clients_before, found.clients_new) == ({"first": 2}, {"first": 1, "second": 1})
+    assert {name: (sorted(of.new), sorted(of.before)) for name, of in found.sources.items()} == {
+        "clinic.csv": (["Y", "Y"], []),
+        "outcomes-#-#-#.csv": (["N", "Y"], ["N"]),
+    }
+
+
+def test_a_label_that_is_only_confirmed_is_no_correction(log):
+    told(log, datetime(2026, 11, 20), "a.csv", ("8-1", "Y"))
+    add(log, Outcomes({(id_key(["8-1"]), None): ("Y", "true")}, 1, ()), datetime(2026, 11, 21), "b.csv")
+    found = arrivals(log, IDS, TODAY)
+    assert (found.labels, found.corrected) == (2, 0)
+
+
+def test_that_a_label_was_seen_long_ago_does_not_hide_that_it_came_now(log):
+    told(log, datetime(2026, 11, 10), "a.csv", ("8-1", "Y"))
+    backdated = Outcomes({(id_key(["8-1"]), datetime(2026, 11, 10, 1)): ("N", None)}, 1, ())
+    add(log, backdated, datetime(2026, 11, 21), "b.csv")
+    found = arrivals(log, IDS, TODAY)
+    assert (found.labels, found.corrected) == (1, 1)
+    backdated = Outcomes({(id_key(["1-1"]), datetime(2026, 11, 10, 1)): ("N", None)}, 1, ())
+    add(log, backdated, datetime(2026, 11, 21), "c.csv")
+    assert arrivals(log, IDS, TODAY).clients_new == {"second": 1}
+
+
+def test_an_empty_log_has_nothing_to_say(tmp_path):
+    found = arrivals(Log(tmp_path), IDS, TODAY)
+    assert (found.labels, found.corrected, found.clients_new, found.sources, found.matured) == (0, 0, {}, {}, [])
+
+
+def test_days_have_their_delay(log):
+    told(log, datetime(2026, 11, 15, 9), "a.csv", ("8-1", "Y"), ("8-2", "Y"))
+    assert in_force(log).column("first_taken").to_pylist()[0].replace(tzinfo=None) == datetime(2026, 11, 15, 9)
+    first, *others = cohorts(log, in_force(log), IDS, TODAY).days
+    assert first.delay == 86_400 and {each.delay for each in others} == {None}

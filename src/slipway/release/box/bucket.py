@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import file_digest, sha256
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from io import BufferedReader
 from urllib.parse import quote, urlsplit
 
@@ -160,4 +160,6 @@ def _read(answer: HTTPResponse) -> bytes:
     content = answer.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise OSError(f"it is larger than {MOST_BYTES >> 20} MiB")
+    if answer.length:
+        raise IncompleteRead(content, answer.length)
     return content

@@ -73,10 +73,9 @@ def close_abandoned(log: Path) -> None:
 @contextmanager
 def regular(path: Path) -> Iterator[BufferedReader]:
     """A file to read; not what a link leads to, nor a pipe, at which one would wait: releases write this folder."""
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise ReleaseError(f"{path}: not a file", "Remove it")
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise ReleaseError(f"{path}: not a file", "Remove it")
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:  # it may have been replaced
         yield file
 
 

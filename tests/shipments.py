@@ -17,7 +17,11 @@ from transfers import dies
 
 OWN = Credentials("AKIATESTTESTTESTTEST", "test")
 FOLDER = f"{RAW}/date=2026-11-20/bundle=8821177e2697"
-FILES = {f"{FOLDER}/r1-aa-1{CLOSED}": b"one\n", f"{FOLDER}/r1-aa-2{CLOSED}": b"two\n" * 9_000, f"{FOLDER}/r1-bb-1{OPEN}": b"three\n"}
+FILES = {
+    f"{FOLDER}/r1-aa-1{CLOSED}": b"one\n",
+    f"{FOLDER}/r1-aa-2{CLOSED}": b"two\n" * 9_000,
+    f"{FOLDER}/r1-bb-1{OPEN}": b"three\n",
+}
 # What is in the bucket in the end, below log/: the file of the process that was killed, too.
 SHIPPED = {name.removesuffix(OPEN) + CLOSED if name.endswith(OPEN) else name: content for name, content in FILES.items()}
 

@@ -1,14 +1,23 @@
 # shellcheck shell=bash
 # The prediction log of a service has a file system of its own: a file of fixed size, so that it cannot fill the box's disk.
 
+least=1000000000   # bytes that stay free for images, as release/box/disk.py has it
+
 log_folder() { printf '/var/lib/slipway/services/%s/log' "$1"; }   # SERVICE
 
-log_settings() {   # SIZE REMOTE: what the bootstrap was given, before it changes anything
-  [[ $1 =~ ^([1-9][0-9]*(MiB|GiB))?$ ]] || die "LOG_SIZE is \"$1\", not a size like 2GiB."
-  [ -z "$1" ] || [ "$(bytes "$1")" -ge 67108864 ] || die "LOG_SIZE is $1. Give the prediction log at least 64MiB."
-  [[ $2 =~ ^(s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9._-]+)*)?$ ]] ||
-    die "LOG_REMOTE is \"$2\", not s3://bucket/prefix, as remote in slipway.yaml."
+log_settings() {   # SERVICE SIZE REMOTE: what the bootstrap was given, before it changes anything
+  local free
+  [[ $2 =~ ^([1-9][0-9]*(MiB|GiB))?$ ]] || die "LOG_SIZE is \"$2\", not a size like 2GiB."
+  [ -z "$2" ] || [ "$(bytes "$2")" -ge 67108864 ] || die "LOG_SIZE is $2. Give the prediction log at least 64MiB."
+  if [ -n "$2" ] && [ ! -e "$(log_folder "$1").img" ]; then
+    free=$(df --block-size=1 --output=avail /var/lib | tail -n 1)
+    [ $((free - least)) -ge "$(bytes "$2")" ] || no_room "$2"
+  fi
+  [[ $3 =~ ^(s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9._-]+)*)?$ ]] ||
+    die "LOG_REMOTE is \"$3\", not s3://bucket/prefix, as remote in slipway.yaml."
 }
+
+no_room() { die "the disk has no room for $1. Give a smaller LOG_SIZE, or the box a larger disk."; }   # SIZE
 
 bytes() { numfmt --from=iec-i "${1%B}"; }   # SIZE
 
@@ -44,7 +53,7 @@ END
 make_image() {   # IMAGE SIZE: under its name once it is whole
   rm -f "$1.new"
   (umask 077; fallocate --length "$(bytes "$2")" "$1.new") ||
-    { rm -f "$1.new"; die "the disk has no room for $2. Give a smaller LOG_SIZE, or the box a larger disk."; }
+    { rm -f "$1.new"; no_room "$2"; }
   mkfs.ext4 -q -m 0 -E root_owner=10001:10001 "$1.new"   # the user of releases
   sync "$1.new"
   mv -T "$1.new" "$1"

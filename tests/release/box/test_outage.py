@@ -1,5 +1,6 @@
 """What is wrong with a service, seen from outside its releases."""
 
+import errno
 import os
 import socketserver
 import subprocess
@@ -147,6 +148,17 @@ def test_a_certificate_says_when_it_ends(tmp_path):
     assert certificate_days(path) == pytest.approx(20, abs=0.1)
     path.write_text("damaged")
     assert certificate_days(path) is None and certificate_days(tmp_path / "absent") is None
+
+
+def test_a_log_that_cannot_be_read_is_a_finding_and_keeps_nothing_else_from_being_one(box, monkeypatch):
+    def damaged(path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(outage, "unlogged", lambda log, root: "")
+    monkeypatch.setattr(outage.os, "statvfs", damaged)
+    monkeypatch.setattr(outage, "silent", lambda box, proxy: "no answer")
+    found = examine(box, Configuration("example.org/a", log_mount="/srv/log"))
+    assert found.unlogged.endswith("srv/log: Input/output error") and found.silent == "no answer"
 
 
 def test_the_facts_of_a_service(box, monkeypatch, tmp_path):

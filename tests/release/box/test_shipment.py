@@ -148,11 +148,12 @@ def test_empty_folders_of_earlier_days_are_removed(tmp_path):
     assert not days["19"].parent.exists()
 
 
-def test_work_is_done_within_the_folder_and_says_whether_it_went_well(tmp_path):
+def test_work_is_done_within_the_folder_and_says_whether_it_went_well(tmp_path, capfd):
     os.chown(tmp_path, *([shipment.USER] * 2 if os.geteuid() == 0 else [-1, -1]))
-    assert as_service(tmp_path, lambda: Path("here").touch())
+    assert as_service(tmp_path, lambda: Path("here").touch() is None)
     assert (tmp_path / "here").exists() and Path.cwd() != tmp_path
-    assert not as_service(tmp_path, lambda: 1 / 0)
+    assert not as_service(tmp_path, lambda: False) and capfd.readouterr().err == ""
+    assert not as_service(tmp_path, lambda: 1 / 0) and "ZeroDivisionError" in capfd.readouterr().err
     assert not as_service(tmp_path / "absent", lambda: None)
 
 
@@ -166,4 +167,4 @@ def test_a_link_leads_the_work_no_farther_than_the_releases(tmp_path):
     (folder / "link").symlink_to(other)
     assert not as_service(folder, lambda: Path("link/kept").unlink())
     assert (other / "kept").exists()
-    assert as_service(folder, lambda: Path("own").touch()) and (folder / "own").stat().st_uid == shipment.USER
+    assert as_service(folder, lambda: Path("own").touch() is None) and (folder / "own").stat().st_uid == shipment.USER

@@ -51,16 +51,21 @@ class Condition:
 
 def examine(box: Box, configuration: Configuration, proxy: tuple[str, int] = PROXY) -> Condition:
     """Look at a service."""
-    log = log_of(box, configuration)
-    lost = unlogged(log, box.root) if log else ""
-    disk = os.statvfs(log) if log and not lost else None
+    lost, used, waited = "", 0.0, 0.0
+    if log := log_of(box, configuration):
+        try:
+            if not (lost := unlogged(log, box.root)):
+                used = full(os.statvfs(log))
+                waited = waiting(log, time.time()) if configuration.log_remote else 0.0
+        except OSError as error:  # of a file system that is damaged
+            lost = f"{log}: {error.strerror}"
     return Condition(
         silent=silent(box, proxy),
         unlogged=lost,
-        used=1 - disk.f_bavail / disk.f_blocks if disk and disk.f_blocks else 0.0,
+        used=used,
         host=configuration.host,
         days=certificate_days(box.root / CERTIFICATE.format(configuration.host)) if configuration.host else None,
-        waiting=waiting(log, time.time()) if log and not lost and configuration.log_remote else 0.0,
+        waiting=waited,
     )
 
 
@@ -100,6 +105,11 @@ def unlogged(log: Path, root: Path = Path("/")) -> str:
     except OSError as error:
         return f"{log}, which log_mount names, cannot be read ({error.strerror})"
     return f"{log}, which log_mount names, is on the disk of the system: its own file system is not mounted"
+
+
+def full(disk: os.statvfs_result) -> float:
+    """The share of a file system that is in use; 0 for one that has no size."""
+    return 1 - disk.f_bavail / disk.f_blocks if disk.f_blocks else 0.0
 
 
 def silent(box: Box, proxy: tuple[str, int], pause: Callable[[float], None] = time.sleep) -> str:

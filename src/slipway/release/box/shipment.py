@@ -7,6 +7,8 @@ tables by the name and content of their file: one that is sent twice, because a 
 import fcntl
 import os
 import stat
+import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
@@ -97,7 +99,7 @@ def fetch(path: Path, bucket: Bucket) -> None:
         path.chmod(0o644)
 
 
-def as_service(log: Path, work: Callable[[], object]) -> bool:
+def as_service(log: Path, work: Callable[[], bool]) -> bool:
     """Do `work` in a process of its own within the log's folder, as the user of the releases if this is root.
 
     Releases write that folder: a link that they put there leads this user no farther than it leads them.
@@ -105,7 +107,7 @@ def as_service(log: Path, work: Callable[[], object]) -> bool:
     Returns
     -------
     bool
-        Whether it ended without an exception, of which nothing is told.
+        What `work` returned; False if it raised, which standard error shows.
     """
     child = os.fork()
     if child == 0:
@@ -116,8 +118,10 @@ def as_service(log: Path, work: Callable[[], object]) -> bool:
                 os.setgroups([])
                 os.setresgid(USER, USER, USER)
                 os.setresuid(USER, USER, USER)
-            work()
-            code = 0
+            code = 0 if work() else 1
+        except BaseException:
+            traceback.print_exc()
         finally:
+            sys.stderr.flush()
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

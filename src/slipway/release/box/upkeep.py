@@ -75,13 +75,14 @@ def _ship(log: Path, box: Box, own: Configuration, environ: Mapping[str, str], s
         raise ReleaseError(lost, "Mount it: see On a box in docs/monitoring.md")
     bucket = bucket_of(own.log_remote, environ)
 
-    def work() -> None:
+    def work() -> bool:
         try:
             if count := ship(Path(), bucket):
                 say(f"shipped {count} files of the prediction log to {own.log_remote}")
         except ReleaseError as error:
             say(f"Result: FAILED: {error}")
-            raise
+            return False
+        return True
 
     return as_service(log, work)
 

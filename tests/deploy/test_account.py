@@ -61,7 +61,7 @@ def test_up_makes_it_all_and_teardown_leaves_nothing(up, tmp_path):
         Url="https://token.actions.githubusercontent.com",
         ClientIDList=["sts.amazonaws.com"],
     )["OpenIDConnectProviderArn"]
-    done = up(DOMAIN="api.example.org", RUNNER_TOKEN=TOKEN)
+    done = up(DOMAIN="api.example.org", LOG_SIZE="2GiB", RUNNER_TOKEN=TOKEN)
     assert done.returncode == 0, done.stderr
     [stack] = boto3.client("cloudformation").describe_stacks(StackName=f"{STACK}-foundation")["Stacks"]
     assert {"ParameterKey": "OidcProviderArn", "ParameterValue": provider} in stack["Parameters"], "an account has one only"
@@ -82,7 +82,8 @@ def test_up_makes_it_all_and_teardown_leaves_nothing(up, tmp_path):
     again = up()
     assert again.returncode == 0, again.stderr
     assert outputs("box") == box
-    assert "DOMAIN=api.example.org" in parameters()[f"/slipway/{STACK}-foundation/bootstrap"].split(" "), "it stays"
+    kept = parameters()[f"/slipway/{STACK}-foundation/bootstrap"].split(" ")
+    assert {"DOMAIN=api.example.org", "LOG_SIZE=2GiB"} <= set(kept), "they stay"
     assert "https://api.example.org" in again.stdout
 
     for body in (b"1", b"2"):
@@ -124,6 +125,8 @@ def assert_archive(bucket: str, folder: Path) -> None:
         f"REPOSITORY={registry}/{STACK}",
         "RUNNER_URL=https://github.com/acme/insurance",
         "DOMAIN=api.example.org",
+        "LOG_SIZE=2GiB",
+        f"LOG_REMOTE=s3://{bucket}/artifacts",
     ]
     boto3.client("s3").download_file(bucket, key, str(folder / "archive"))
     content = (folder / "archive").read_bytes()

@@ -123,6 +123,7 @@ GUEST = {"STACK": "churn", "GITHUB_REPOSITORY": "acme/churn", "BOX_OF": "slipway
         ({}, {"BOX_OF": "a b"}, 'BOX_OF is "a b", not another STACK'),
         ({}, {"BOX_OF": ""}, "PREFIX is set, but BOX_OF is not"),
         ({}, {"PREFIX": ""}, "set PREFIX, such as /churn, or DOMAIN"),
+        ({}, {"LOG_SIZE": "2GB"}, 'LOG_SIZE is "2GB", not a size like 2GiB'),
         ({}, {"EMAIL": "a&b@example.org"}, "PREFIX, DOMAIN or EMAIL has a character"),
         ({STATUS.format("churn-box"): (0, "CREATE_COMPLETE")}, {}, "churn has a box of its own"),
         ({BOX: ABSENT}, {}, "there is no box slipway-box in eu-west-1"),

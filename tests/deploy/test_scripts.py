@@ -10,7 +10,7 @@ import pytest
 
 EC2 = Path(__file__).resolve().parents[2] / "src/slipway/release/ec2"
 SCRIPTS = sorted(path for path in EC2.iterdir() if path.suffix == ".sh" or path.read_bytes().startswith(b"#!"))
-NAMES = {"account.sh", "bootstrap", "changes.sh", "migrate.sh", "runner", "site", "teardown", "up"}
+NAMES = {"account.sh", "bootstrap", "changes.sh", "log.sh", "migrate.sh", "runner", "site", "teardown", "up"}
 
 
 def shellcheck() -> str:

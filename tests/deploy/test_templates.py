@@ -25,6 +25,12 @@ DELIVERY = {
     },
     "Bucket": {"s3:ListBucket"},
     "${Bucket.Arn}/artifacts/*": {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
+    "${Bucket.Arn}/artifacts/log/*": {"s3:DeleteObject"},
+}
+# What a box may do with the prediction log: add to it, and get the page of the last look.
+LOG = {
+    "${Bucket.Arn}/artifacts/log/raw/*": {"s3:PutObject"},
+    "${Bucket.Arn}/artifacts/log/live.*": {"s3:GetObject"},
 }
 READ = {"*": {"ecr:GetAuthorizationToken"}, "Repository": {"ecr:BatchGetImage"}}
 BOX = {
@@ -44,6 +50,7 @@ BOX = {
     },
     "Repository": {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
     "${Bucket.Arn}/bootstrap/*": {"s3:GetObject"},
+    **LOG,
     "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/slipway/${AWS::StackName}/*": {"ssm:GetParameter"},
 }
 
@@ -113,6 +120,14 @@ def test_the_box_of_another_stack_may_pull_where_it_is_named_and_nobody_else(fou
     assert set(statement["Action"]) == BOX["Repository"]
 
 
+def test_the_box_of_another_stack_may_add_to_the_log_and_nothing_else(foundation):
+    _, *given = foundation["BucketPolicy"]["PolicyDocument"]["Statement"]
+    conditions, statements, absent = zip(*(each["Fn::If"] for each in given))
+    assert set(conditions) == {"OtherBox"} and list(absent) == [{"Ref": "AWS::NoValue"}] * len(given)
+    assert all(each["Effect"] == "Allow" and each["Principal"] == {"AWS": {"Ref": "OtherBoxRoleArn"}} for each in statements)
+    assert {place(each["Resource"]): {each["Action"]} for each in statements} == LOG
+
+
 def test_the_bucket_is_private_versioned_and_encrypted(foundation):
     bucket = foundation["Bucket"]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
@@ -135,7 +150,8 @@ def test_the_bucket_drops_old_versions_and_never_what_is_current(foundation):
 
 
 def test_the_bucket_is_reached_over_tls_only(foundation):
-    [statement] = foundation["BucketPolicy"]["PolicyDocument"]["Statement"]
+    statement, *others = foundation["BucketPolicy"]["PolicyDocument"]["Statement"]
+    assert all(list(each) == ["Fn::If"] for each in others)
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert statement["Resource"] == [{"Fn::GetAtt": ["Bucket", "Arn"]}, {"Fn::Sub": "${Bucket.Arn}/*"}]

@@ -1,6 +1,7 @@
 """The bootstrap on a bare Debian machine: once, and again. No systemd runs there, so nothing of it is started."""
 
 import json
+import os
 import re
 import subprocess
 import tarfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from slipway.release.box.archive import pack
+from slipway.release.box.state import USER
 
 pytestmark = pytest.mark.docker
 BASE = "python:3.11-slim-bookworm"
@@ -18,6 +20,7 @@ REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 REPOSITORY = f"{REGISTRY}/insurance"
 DOMAIN = "api.example.org"
 SETTINGS = "/etc/slipway/services/insurance"
+STATE_FOLDER = "/var/lib/slipway/services/insurance"
 RUNNER = "runner-insurance"
 PROGRAM = "/usr/local/sbin/slipway-release"
 # Names, kinds, modes, owners, targets and content.
@@ -167,6 +170,40 @@ def test_updates_install_themselves_and_a_restart_that_they_need_is_told(machine
     assert "slipway-release watch" in machine.read("cat /etc/systemd/system/slipway-watch.service")
     assert machine.read(f"mkdir -p /run && touch /run/reboot-required; {PROGRAM} watch || echo $?").endswith("sudo reboot\n1")
     machine.run("rm /run/reboot-required /var/lib/slipway/watch.json")
+
+
+def test_a_watchdog_looks_every_five_minutes_and_logs_are_shipped(machine):
+    timers = machine.read("cat /etc/systemd/system/slipway-watch.timer /etc/systemd/system/slipway-ship.timer")
+    assert "OnCalendar=*:0/5" in timers and "OnCalendar=*:2/10" in timers
+    assert f"ExecStart={PROGRAM} ship\n" in machine.read("cat /etc/systemd/system/slipway-ship.service")
+    assert machine.read(f"{PROGRAM} ship") == "", "without a log there is nothing to ship"
+
+
+def test_the_prediction_log_gets_a_file_system_of_its_own_once(machine, tmp_path):
+    log, unit = f"{STATE_FOLDER}/log", "/etc/systemd/system/var-lib-slipway-services-insurance-log.mount"
+    asked = {"LOG_SIZE": "64MiB", "LOG_REMOTE": "s3://bucket/artifacts"}
+    machine.run(f"echo unfinished > {log}.img.new")  # of a run that was killed
+    machine.set_up(**asked)
+    settings = machine.read(f"cat {SETTINGS}/release.toml").splitlines()
+    assert f'log_mount = "{log}"' in str(settings) and 'log_remote = "s3://bucket/artifacts"' in str(settings)
+    assert machine.read(f"stat -c '%a %U:%G %s' {log}.img {log}").split()[:3] == ["600", "root:root", str(64 << 20)]
+    assert machine.read(f"stat -c '%a %U:%G' {log}") == "700 root:root", "a release could write to the disk of the box"
+    before = machine.state()
+    said = machine.set_up(**asked | {"LOG_SIZE": "65MiB"}).stdout
+    machine.set_up()
+    assert machine.state() == before and "keeps its size" in said
+    mount = dict(line.split("=", 1) for line in machine.read(f"grep = {unit}").splitlines())
+    assert (mount["What"], mount["Where"], mount["Before"]) == (f"{log}.img", log, "docker.service")
+    machine.docker("cp", f"{machine.name}:{log}.img", tmp_path / "log.img")
+    (tmp_path / "log").mkdir()
+    subprocess.run(["mount", "-t", mount["Type"], "-o", mount["Options"], tmp_path / "log.img", tmp_path / "log"], check=True)
+    try:
+        root = (tmp_path / "log").stat()
+        assert (root.st_uid, root.st_gid, (tmp_path / "log").is_mount()) == (USER, USER, True)
+        assert os.statvfs(tmp_path / "log").f_flag & (os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC) == 14
+    finally:
+        subprocess.run(["umount", "--lazy", tmp_path / "log"], check=True)
+    machine.run(f"rm -r {log}.img {log} {unit} && sed -i '/^log_/d' {SETTINGS}/release.toml")
 
 
 def test_logs_stay_bounded(machine):
@@ -340,6 +377,10 @@ def test_a_domain_name_brings_https(machine):
         ({"REPOSITORY": "https://x/y"}, "Omit https://"),
         ({"DOMAIN": "a b; rm"}, "not a domain name like"),
         ({"RUNNER_TOKEN": "AAAA"}, "RUNNER_URL is not"),
+        ({"LOG_SIZE": "2GB"}, "not a size like 2GiB"),
+        ({"LOG_SIZE": "1MiB"}, "at least 64MiB"),
+        ({"LOG_SIZE": "900000GiB"}, "the disk has no room for 900000GiB"),
+        ({"LOG_REMOTE": "bucket/prefix"}, "not s3://bucket/prefix"),
         ({"SERVICE": "Churn"}, "cannot be the name of a service"),
         ({"PREFIX": "churn"}, "not a path like /churn"),
         ({"SERVICE": "churn", "PREFIX": "/churn"}, "service insurance already has this repository"),

@@ -65,7 +65,7 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
 
     `live` is the address of the service, empty if it is not known; None leaves out what only a deployment has.
     """
-    from slipway.doctor import check_checkout, check_credentials, check_source, check_store
+    from slipway.doctor import check_checkout, check_credentials, check_log, check_source, check_store
     from slipway.errors import ProblemError
     from slipway.problem import load_problem
     from slipway.store.local import open_store
@@ -80,14 +80,15 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
     facts = check_checkout.gather(folder, local)
     seen = check_store.look(problem, facts.champion)
     retrained = check_source.check(problem, check_source.gather(problem), facts.workflows) if problem else []
+    logged = check_log.check_here(problem.log, environ) if problem else []
     registry = environ.get("AWS_ECR_LOGIN_URI", "")
     unanswered = check_credentials.answers(registry) if check_credentials.well_formed(registry) else ""
     groups = {
-        "checkout": check_checkout.check(facts, refused, seen.bundle) + retrained,
+        "checkout": check_checkout.check(facts, refused, seen.bundle) + retrained + logged,
         "GitHub": _github(folder, facts.workflows, environ),
         "credentials": check_credentials.check(check_credentials.identity(environ), environ, unanswered),
         "store": check_store.check(seen, facts.champion),
-        "box": _box(root),
+        "box": _box(root, problem),
     }
     if live is not None and problem and local:
         groups |= _live(live, problem, local, facts.champion, environ)
@@ -134,11 +135,11 @@ def _github(folder: Path, workflows: Mapping[str, str], environ: Mapping[str, st
     return check(look(name, environ) if name else None, on_own_machine(workflows), origin)
 
 
-def _box(root: Path) -> list["Finding"]:
+def _box(root: Path, problem: "Problem | None") -> list["Finding"]:
     from slipway.doctor import check_box
     from slipway.doctor.finding import SKIPPED, Finding
 
     try:
-        return check_box.check(check_box.gather(root))
+        return check_box.check(check_box.gather(root), problem.log if problem else None)
     except PermissionError as error:
         return [Finding("box", SKIPPED, f"only root can read {error.filename}", "Run sudo slipway doctor")]

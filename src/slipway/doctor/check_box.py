@@ -4,11 +4,14 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from slipway.doctor import check_log
+from slipway.doctor.check_log import BoxLog
 from slipway.doctor.finding import FAILED, MISSING, OK, SKIPPED, Finding
 from slipway.errors import ReleaseError
+from slipway.problem import Log
 from slipway.release.box.configuration import read_configuration
 from slipway.release.box.engine import Engine
 from slipway.release.box.services import RUNNER, installed
@@ -31,12 +34,14 @@ class Service:
         What is wrong with its release.toml; empty for nothing.
     live : str or None
         Id of the release that active.sock leads to; None before the first. `silent` says why it does not answer.
+    log : BoxLog
     """
 
     name: str
     settings: str = ""
     live: str | None = None
     silent: str = ""
+    log: BoxLog = field(default_factory=BoxLog)
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,12 @@ def gather(root: Path, engine: Engine = Engine()) -> Facts | None:
 
 
 def _service(box: Box) -> Service:
-    return Service(box.service, _said(lambda: read_configuration(box.configuration)), *_live(box))
+    live = _live(box)
+    try:
+        log = check_log.gather(box, read_configuration(box.configuration))
+    except ReleaseError as error:
+        return Service(box.service, str(error), *live)
+    return Service(box.service, "", *live, log)
 
 
 def _at(root: Path, path: Path) -> Path:
@@ -162,8 +172,8 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(errors="replace").splitlines() if path.is_file() else []
 
 
-def check(facts: Facts | None) -> list[Finding]:
-    """Judge the facts; None: this is no box."""
+def check(facts: Facts | None, asked: Log | None = None) -> list[Finding]:
+    """Judge the facts; None: this is no box. `asked` is the log that slipway.yaml asks for, None if there is none here."""
     if facts is None:
         return [Finding("box", SKIPPED, "this machine is not a box: run slipway doctor there, as root")]
     return [
@@ -176,6 +186,7 @@ def check(facts: Facts | None) -> list[Finding]:
         if facts.proxy
         else Finding("nginx", FAILED, "/etc/nginx/conf.d/slipway.conf is missing", BOOTSTRAP),
         *map(live, facts.services),
+        *(each for service in facts.services for each in check_log.check_service(service.name, service.log, asked)),
         room(facts),
         sudo(facts),
         docker_group(facts),

@@ -9,9 +9,11 @@ from typing import Any
 
 import msgspec
 
-VARIABLE, FOLDER = "SLIPWAY_LOG", "log"  # what names the folder, and its usual name beside slipway.yaml
-RAW = "raw"
-OPEN, CLOSED = ".jsonl.open", ".jsonl"
+from slipway.model.raw_files import CLOSED, FOLDER, OPEN, RAW
+
+__all__ = ["CLOSED", "FOLDER", "FORM", "OPEN", "RAW", "SHORT", "VARIABLE", "Event", "read_events", "to_line"]
+
+VARIABLE = "SLIPWAY_LOG"  # names the folder
 FORM = 1
 SHORT = 12  # digits of a digest in the name of a folder
 

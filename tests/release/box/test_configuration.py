@@ -52,6 +52,8 @@ def test_only_the_repository_must_be_given(write):
         (f'repository = "{REPOSITORY}"\nemail = "nobody"', "email"),
         (f'repository = "{REPOSITORY}"\nsockets_mount = "relative"', "sockets_mount"),
         (f'repository = "{REPOSITORY}"\nlog_mount = "relative"', "log_mount"),
+        (f'repository = "{REPOSITORY}"\nlog_remote = "bucket/prefix"', "log_remote"),
+        (f'repository = "{REPOSITORY}"\nlog_remote = "s3://b/a?x"', "log_remote"),
         (f'repository = "{REPOSITORY}"\nprivileged = true', "unknown setting privileged"),
         ("keep = 3", "repository is missing"),
         ("keep = ", "invalid TOML"),

@@ -12,7 +12,7 @@ from slipway.release.box.pack import build
 from slipway.store.atomic import replace, unwritable
 
 EC2 = Path(slipway.__file__).parent / "release" / "ec2"
-PARTS = ("bootstrap", "changes.sh", "migrate.sh", "runner", "site")  # and the files of nginx
+PARTS = ("bootstrap", "changes.sh", "log.sh", "migrate.sh", "runner", "site")  # and the files of nginx
 
 
 def pack(target: Path) -> None:

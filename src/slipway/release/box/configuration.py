@@ -12,6 +12,7 @@ from slipway.errors import ReleaseError
 REPOSITORY = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+")
 MEMORY = re.compile(r"[1-9][0-9]*[mg]")
 LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+BUCKET = "s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Configuration:
         Path of the sockets folder for the Docker engine, if it differs; otherwise empty.
     log_mount : str
         Folder of the prediction log, for the Docker engine; empty for none.
+    log_remote : str
+        ``s3://bucket/prefix``, the ``remote`` of slipway.yaml, to which that log is shipped; empty for nowhere.
     """
 
     repository: str
@@ -61,6 +64,7 @@ class Configuration:
     email: str = ""
     sockets_mount: str = ""
     log_mount: str = ""
+    log_remote: str = ""
 
     @property
     def mebibytes(self) -> int:
@@ -90,6 +94,7 @@ RULES = {
     "email": _text("an address, or empty", r"([^@\s]+@[^@\s]+)?"),
     "sockets_mount": _text("an absolute path, or empty", r"(/\S+)?"),
     "log_mount": _text("an absolute path, or empty", r"(/\S+)?"),
+    "log_remote": _text("an address like s3://bucket/prefix, or empty", rf"({BUCKET}(/[A-Za-z0-9._-]+)*/?)?"),
 }
 
 

@@ -17,6 +17,7 @@ ALSO = (  # what the program needs from other rooms
     "model/__init__",
     "model/bundle",
     "model/document",
+    "model/raw_files",
     "store/__init__",
     "store/atomic",
     "store/journal",

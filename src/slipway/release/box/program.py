@@ -5,7 +5,8 @@ slipway-release --dry-run < request
 slipway-release status | history | rollback | restart-count
 slipway-release keys < file   replace the API keys of a service's running releases: one per line
 slipway-release drain         stop idle releases of all services
-slipway-release watch         call the webhooks when the disk fills up or an update requires a restart
+slipway-release watch         call the webhooks when something needs attention, and when that is over
+slipway-release ship          ship the prediction logs of all services
 slipway-release services      list name, host, prefix, address for mails and repository of all services
 
 A runner acts for its own service. Root names one with --service if the box has several.
@@ -15,13 +16,12 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 
 from slipway.api_keys import MOST_BYTES as MOST_KEYS
 from slipway.errors import ReleaseError, SlipwayError
 from slipway.release.box.configuration import Configuration, read_configuration
-from slipway.release.box.disk import require_disk, usage
+from slipway.release.box.disk import require_disk
 from slipway.release.box.engine import Engine
 from slipway.release.box.execution import Execution
 from slipway.release.box.history import History
@@ -43,11 +43,11 @@ from slipway.release.box.services import (
 )
 from slipway.release.box.state import Box
 from slipway.release.box.swap import Swap
-from slipway.release.box.watch import RESTART, Watch, findings
+from slipway.release.box.upkeep import ship_all, watch
 from slipway.webhook import post
 
 SHOWN = 20
-COMMANDS = ("status", "history", "rollback", "drain", "restart-count", "keys", "watch", "services")
+COMMANDS = ("status", "history", "rollback", "drain", "restart-count", "keys", "watch", "ship", "services")
 
 
 class Log:
@@ -94,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             return log.say(LISTS[asked.command](boxes, log))
         if asked.command == "watch":
             return _watch(boxes, log)
+        if asked.command == "ship":
+            sys.exit(not ship_all(boxes, _configurations(boxes, log), os.environ, log.say))
         if asked.command == "drain":
             return _drain(boxes, found, log)
         box = only(boxes)
@@ -259,26 +261,14 @@ def _drain(boxes: Sequence[Box], found: Sequence[Box], log: Log) -> None:
 
 def _watch(boxes: Sequence[Box], log: Log) -> None:
     """Ends with 1 if anything needs attention, so that systemd shows the unit as failed."""
-    shared = boxes[0].shared
-    found = findings(os.statvfs(shared), RESTART.exists(), partial(usage, boxes))
-    for line in found.values():
-        log.say(line)
     all = _configurations(boxes, log)
     for name, other in sharing(all).items():
         log.say(f"warning: {name} cannot be released or drained: {other} has the same repository")
-    webhooks = {each.webhook: (name, each) for name, each in all.items()}
-    Watch(shared / "watch.json", partial(_tell_all, webhooks.values(), log)).look(found)
-    sys.exit(bool(found))
+    sys.exit(watch(boxes, all, log.say, lambda name, own, good, text: _tell(own, name, log, good, text)))
 
 
 def _request() -> Request:
     return read_request(sys.stdin.buffer.read(MOST_BYTES + 1))
-
-
-def _tell_all(services: Iterable[tuple[str, Configuration]], log: Log, good: bool, text: str) -> bool:
-    """Call every webhook once; returns whether all were reached."""
-    reached = [_tell(configuration, name, log, good, text) for name, configuration in services]
-    return all(reached)
 
 
 def _tell(configuration: Configuration | None, service: str, log: Log, good: bool, text: str) -> bool:

@@ -37,16 +37,16 @@ def rotate(box: Box, content: bytes) -> str:
     os.chmod(draft, 0o640)  # before the rename: a release reads the file once, when it appears
     put(draft, folder / "api-keys")
     valid = f"{count} API keys are valid" if count > 1 else "1 API key is valid"
-    if _variables(box.environment).get(FILE) == INSIDE:
+    if variables(box.environment).get(FILE) == INSIDE:
         return f"{valid} from the next request on"
     return f"{valid} from the next release on, if {box.environment} has the line {FILE}={INSIDE}"
 
 
 def api_key(box: Box) -> str:
     """The first of the service's API keys, for this program's own requests; empty if the service requires none."""
-    variables = _variables(box.environment)
-    fixed = listed_keys(variables.get(VARIABLE, ""))
-    if fixed or variables.get(FILE) != INSIDE:
+    told = variables(box.environment)
+    fixed = listed_keys(told.get(VARIABLE, ""))
+    if fixed or told.get(FILE) != INSIDE:
         return next(iter(fixed), "")
     try:
         return parse_keys((box.keys / "api-keys").read_bytes())[0]
@@ -54,8 +54,8 @@ def api_key(box: Box) -> str:
         return ""
 
 
-def _variables(path: Path) -> dict[str, str]:
-    """The environment of the service, as Docker reads it: of two lines with one name, the last.
+def variables(path: Path) -> dict[str, str]:
+    """The environment of a service, as Docker reads it: of two lines with one name, the last.
 
     Docker refuses bytes that are not UTF-8; a rollback starts nothing, and needs no key.
     """

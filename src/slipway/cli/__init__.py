@@ -29,6 +29,7 @@ COMMANDS = {
     "collect": ("slipway.cli.collect", "Turn the prediction log into tables."),
     "labels": ("slipway.cli.labels", "Add what really happened to the prediction log."),
     "watch": ("slipway.cli.watch", "Tell what moved in production, and what to do."),
+    "replay": ("slipway.cli.replay", "Compare a bundle with the champion on what production was asked."),
     "log": ("slipway.cli.log", "Delete a person's rows from the prediction log."),
     "doctor": ("slipway.cli.doctor", "Report what is missing for production."),
     "upgrade": ("slipway.cli.upgrade", "Bring a repository to this version of Slipway."),

@@ -21,23 +21,23 @@ def card(of: Documents) -> bytes:
     model = of.model
     built = "; ".join(f"{each.candidate} ({settings(each.settings)})" for each in model.members)
     parts = [
-        f"# Model card: {_plain(of.problem)}",
-        f"Predicts {_plain(model.target)} from {counted(len(of.schema.names), 'field')}.",
+        f"# Model card: {plain(of.problem)}",
+        f"Predicts {plain(model.target)} from {counted(len(of.schema.names), 'field')}.",
         "## Model",
         *_listed(
-            f"Target: {_plain(model.target)} ({TASKS[model.task]})",
-            *([f"Labels: {', '.join(map(_plain, model.classes))}"] if model.classes else []),
-            f"Built from: {_plain(built)}",
+            f"Target: {plain(model.target)} ({TASKS[model.task]})",
+            *([f"Labels: {', '.join(map(plain, model.classes))}"] if model.classes else []),
+            f"Built from: {plain(built)}",
             origin(of),
         ),
         "## Intended use",
-        _plain(of.purpose) if of.purpose else "Not stated: set `purpose` in slipway.yaml.",
+        plain(of.purpose) if of.purpose else "Not stated: set `purpose` in slipway.yaml.",
         "## How good it is",
-        " ".join(map(_plain, answers(of))),
-        _table(measured(of.metrics)),
+        " ".join(map(plain, answers(of))),
+        table(measured(of.metrics)),
         "## Limits",
         *_listed(
-            *(f"**{_plain(each.title)}.** {_plain(each.text)}" for each in worries(of)),
+            *(f"**{plain(each.title)}.** {plain(each.text)}" for each in worries(of)),
             "Its figures come from rows like those of the table. They cannot tell whether tomorrow’s rows will be like them.",
         ),
         *_fields(of),
@@ -61,8 +61,8 @@ def _fields(of: Documents) -> list[str]:
         (one.name, one.type, share(one.missing) if one.missing else "never", brief(described(one, of.schema)))
         for one in of.evaluation.fields[:MOST_FIELDS]
     ]
-    left_out = [f"{_plain(one.column)}: {_plain(one.reason)}" for one in of.evaluation.left_out]
-    data = ["## Data", _table(Table(("field", "type", "missing", "values"), tuple(rows)))]
+    left_out = [f"{plain(one.column)}: {plain(one.reason)}" for one in of.evaluation.left_out]
+    data = ["## Data", table(Table(("field", "type", "missing", "values"), tuple(rows)))]
     return [*data, "Left out:", *_listed(*left_out)] if left_out else data
 
 
@@ -70,14 +70,14 @@ def _listed(*texts: str) -> list[str]:
     return ["\n".join(f"- {text}" for text in texts)]
 
 
-def _table(of: Table) -> str:
+def table(of: Table) -> str:
     def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(map(_plain, cells))} |"
+        return f"| {' | '.join(map(plain, cells))} |"
 
     rule = "|" + "|".join("---:" if place in of.numbers else "---" for place in range(len(of.head))) + "|"
     return "\n".join([line(of.head), rule, *map(line, of.rows)])
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A text that Markdown shows as it is: a name from the data must not become a link or an element."""
     return MARKS.sub(r"\\\1", " ".join(visible(text).split()))

@@ -8,7 +8,7 @@ from itertools import chain
 from operator import attrgetter
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.stats import hypergeom
 
 from slipway.model.evaluation import Intervals
 from slipway.model.intervals import interval
@@ -172,7 +172,7 @@ class Flips:
 
     @property
     def spots(self) -> list[Spot]:
-        """Up to three levels or ranges, each of another field, where flips are concentrated; the surest first.
+        """Up to three levels or ranges, each of another field, where flips are concentrated; those with most first.
 
         The number of flips of a bin is held against that of as many rows drawn from all without replacement.
         """
@@ -180,16 +180,15 @@ class Flips:
         if not 0 < share < 1:
             return []
         found = []
-        sure = -float(ndtri(CHANCE / sum(_size(column) for column in self.columns)))
+        allowed = CHANCE / sum(_size(column) for column in self.columns)
         for column in self.columns:
             rows, flips = self._counts[column.name]
-            spread = np.sqrt(rows * share * (1 - share) * (1 - rows / self.rows))
-            enough = (rows >= FEWEST) & (spread > 0)
-            enough &= flips * (1 - share) >= ODDS * (rows - flips) * share
-            beyond = np.divide(flips - rows * share, spread, out=np.zeros(len(rows)), where=enough)
-            place = int(beyond.argmax())
-            if beyond[place] > sure:
-                found.append((float(beyond[place]), Spot(_where(column, place), int(rows[place]), flips[place] / rows[place])))
+            chance = hypergeom.sf(flips - 1, self.rows, self.flipped, rows)
+            enough = (rows >= FEWEST) & (chance < allowed) & (flips * (1 - share) >= ODDS * (rows - flips) * share)
+            if enough.any():
+                place = int(np.where(enough, flips - rows * share, 0).argmax())
+                spot = Spot(_where(column, place), int(rows[place]), flips[place] / rows[place])
+                found.append((flips[place] - rows[place] * share, spot))
         return [spot for _, spot in sorted(found, key=lambda each: -each[0])[:SPOTS]]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
+import msgspec
 import numpy as np
 import pandas as pd
 
@@ -20,8 +21,9 @@ from slipway.monitoring.logged_rows import LoggedRows
 from slipway.store.snapshots import KeptData
 from slipway.table.cell import Reader, reader_of
 from slipway.table.identity import row_keys
+from slipway.table.schema import Field
 
-AS_LOGGED: Mapping[str, Reader] = {}  # numbers are numbers and dates in ISO 8601, whatever the format of the source
+AS_LOGGED: Mapping[str, Reader] = {}  # no column has a format of its own: numbers are numbers, dates are in ISO 8601
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,14 @@ class Learned:
         if self.split.time is None:
             held: np.ndarray = held_out(frame, self.split) & _is_named(frame)
             return held
-        as_logged = replace(self.split, time=replace(self.split.time, format="", markers=()))
-        return held_out(frame, as_logged)
+        return held_out(frame, msgspec.structs.replace(self.split, time=_as_logged(self.split.time)))
 
     def is_new(self, rows: LoggedRows) -> np.ndarray:
         """Mask of the rows that what serves has not learned from; none where that cannot be told."""
         frame = frame_of(rows, self.split.needed)
         new = np.zeros(len(rows), dtype=bool)
         if self.split.time is not None and self.latest is not None:
-            new |= moments_of(frame, replace(self.split.time, format="", markers=())) > self.latest
+            new |= moments_of(frame, _as_logged(self.split.time)) > self.latest
         elif self.keys is not None:
             new |= ~np.isin(_hashes(frame, self.split.columns, AS_LOGGED), self.keys) & _is_named(frame)
         return new
@@ -115,10 +116,26 @@ def untold(split: Split, logged: Collection[str], private: Collection[str]) -> s
     return f"rows were divided by {absent[0]}, which requests do not have" if absent else ""
 
 
+def unlike(champion: Split, challenger: Split, groups: Sequence[str]) -> str:
+    """Why the two cannot meet on rows new to both: the champion may have learned from neighbours of them; else empty.
+
+    Such a champion would win by what it remembers; the gate does not let it meet a challenger either.
+    """
+    if challenger.time and not champion.time:
+        return f"the champion's rows were not divided by {challenger.time.name}"
+    if groups and not (champion.columns and set(champion.columns) <= set(groups)):
+        return f"the champion's rows were not divided by {', '.join(groups)}"
+    return ""
+
+
 def _hashes(frame: pd.DataFrame, columns: Sequence[str], readers: Mapping[str, Reader]) -> np.ndarray:
     parts = (row_keys(frame.iloc[start : start + ROWS], columns, readers) for start in range(0, len(frame), ROWS))
     digests = b"".join(blake2b(key, digest_size=8).digest() for part in parts for key in part)
     return np.frombuffer(digests, dtype=np.uint64)
+
+
+def _as_logged(field: Field) -> Field:
+    return replace(field, format="", markers=())
 
 
 def _is_named(frame: pd.DataFrame) -> np.ndarray:

@@ -100,6 +100,8 @@ class Losses:
     learned : sequence of Learned
         What the two learned from.
     labelled : int
+    enough : set of str
+        Who has rows enough to be compared.
     units, found : mapping
         Who is compared → piece by piece the unit of each row, and the losses: an array of shape (names, 2, rows).
     """
@@ -107,6 +109,7 @@ class Losses:
     sides: tuple[Side, Side]
     learned: Sequence[Learned]
     labelled: int = 0
+    enough: set[str] = field(default_factory=set)
     units: dict[str, list[np.ndarray]] = field(default_factory=lambda: {REFITS: [], TWINS: []})
     found: dict[str, list[np.ndarray]] = field(default_factory=lambda: {REFITS: [], TWINS: []})
 
@@ -136,7 +139,7 @@ class Losses:
         self.labelled += int(known.sum())
         new = known & np.all([each.is_new(rows) for each in self.learned], axis=0)
         self._keep(REFITS, new, units, truths, [scores_of(each) for each in answers])
-        if self._is_enough(REFITS):
+        if REFITS in self.enough:
             return
         twins = [side.twin for side in self.sides if side.twin]
         held = known & np.all([each.held_out(rows) for each in self.learned], axis=0)
@@ -145,10 +148,6 @@ class Losses:
             for twin, some, each in zip(twins, scores, answers):
                 some[held] = twin.scores(_taken(each.columns, held))
             self._keep(TWINS, held, units, truths, scores)
-
-    def _is_enough(self, who: str) -> bool:
-        units = self.units[who]
-        return sum(map(len, units)) >= FEWEST and len(np.unique(np.concatenate(units))) >= FEWEST // 3
 
     def _keep(
         self, who: str, chosen: np.ndarray, units: np.ndarray, truths: Sequence[np.ndarray], scores: Sequence[np.ndarray]
@@ -162,11 +161,15 @@ class Losses:
         sound = np.isfinite(found).all(axis=(0, 1))
         self.units[who].append(units[chosen][sound])
         self.found[who].append(found[:, :, sound])
+        if who not in self.enough:
+            some = np.concatenate(self.units[who])
+            if len(some) >= FEWEST and len(np.unique(some)) >= FEWEST // 3:
+                self.enough.add(who)
 
     def result(self, confidence: float, why: str) -> Rematch:
         """What these rows say; `why` is what is said where there are too few."""
         for who in (REFITS, TWINS):
-            if self._is_enough(who):
+            if who in self.enough:
                 units, named = np.concatenate(self.units[who]), zip(self.names, np.concatenate(self.found[who], axis=2))
                 differences = tuple(difference(name, one, other, units, confidence) for name, (one, other) in named)
                 return Rematch(self.labelled, who, differences)

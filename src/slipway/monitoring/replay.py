@@ -13,14 +13,14 @@ import pyarrow
 from pyarrow import compute
 
 from slipway.model.bundle import Bundle
-from slipway.model.evaluation import evaluation_of
+from slipway.model.evaluation import Intervals, evaluation_of
 from slipway.model.predictor import close
 from slipway.model.scoring import Answers
 from slipway.monitoring.bins import LABEL, SCORE, columns_of
 from slipway.monitoring.contender import Contender, contender_of
 from slipway.monitoring.flips import Flips, Pairs, pairs_of_labels, pairs_of_numbers
 from slipway.monitoring.known_labels import in_force
-from slipway.monitoring.learned import learned_of, merged, untold
+from slipway.monitoring.learned import learned_of, merged, unlike, untold
 from slipway.monitoring.logged_rows import ANSWER, LoggedRows, answers_of, contents_of, read_in_pieces
 from slipway.monitoring.partitions import ROWS, Log, Part
 from slipway.monitoring.rematch import Losses, Rematch, Side, scores_of, twin_of
@@ -82,8 +82,11 @@ def replay(
 
 
 def _rival(store: LocalStore, challenger: Bundle) -> Bundle:
+    """The champion, or the one before if the challenger is the champion."""
     pointer = store.require_pointer()
-    return store.bundle(store.previous() if pointer.digest == challenger.digest else pointer.digest)
+    found = store.bundle(store.previous() if pointer.digest == challenger.digest else pointer.digest)
+    found.require_problem(challenger.problem)
+    return found
 
 
 Two = tuple[Contender, Contender]
@@ -121,6 +124,7 @@ class _Reading:
     """What was counted in the rows so far."""
 
     sides: Two
+    intervals: Intervals | None
     flips: Flips
     losses: Losses | None
     others: int = 0
@@ -164,8 +168,7 @@ class _Reading:
         one, other = (side.predictor for side in self.sides)
         if one.classes:
             return pairs_of_labels(answers[0], answers[1], one.classes, other.classes)
-        evaluation = evaluation_of(self.sides[0].bundle)
-        return pairs_of_numbers(answers[0].values, answers[1].values, evaluation.intervals if evaluation else None)
+        return pairs_of_numbers(answers[0].values, answers[1].values, self.intervals)
 
 
 def _replayed(found: Replay, problem: Problem, store: LocalStore, log: Log, parts: Sequence[Part], sides: Two) -> Replay:
@@ -173,7 +176,8 @@ def _replayed(found: Replay, problem: Problem, store: LocalStore, log: Log, part
     keys, told = labels.column("key").combine_chunks(), labels.column("label")
     losses, why = _losses(sides, problem, store) if labels.num_rows else (None, "")
     watched = [column for column in columns_of(sides[1].bundle) if column.key not in (SCORE, LABEL)]
-    reading = _Reading(sides, Flips(watched), losses)
+    evaluation = evaluation_of(sides[0].bundle)
+    reading = _Reading(sides, evaluation.intervals if evaluation else None, Flips(watched), losses)
     wanted = {*sides[0].needed, *sides[1].needed, *problem.id, *problem.group}
     wanted |= {name for side in sides for name in side.predictor.model.split.needed}
     some_labelled = 0
@@ -206,6 +210,8 @@ def _losses(sides: Two, problem: Problem, store: LocalStore) -> tuple[Losses | N
     for side in sides:
         if why := untold(side.predictor.model.split, logged, private):
             return None, why
+    if why := unlike(sides[0].predictor.model.split, sides[1].predictor.model.split, problem.group):
+        return None, why
     kept = KeptData(store.root / "data")
     twins = [twin_of(side) for side in sides]
     one, other = (Side(side, twin) for side, (twin, _) in zip(sides, twins))

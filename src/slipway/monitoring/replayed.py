@@ -125,11 +125,10 @@ class Replay:
         if not found.losses:
             return [f"{counted(found.labelled, 'row')} with a label: not compared, because {found.why}."]
         first, *rest = found.losses
-        met = "that neither learned from" if found.who == TWINS else "that are new to both"
-        who = "the twins that judged them have" if found.who == TWINS else "they have"
+        met = "that both twins held out" if found.who == TWINS else "that are new to both"
         where = f"On {counted(first.rows, 'row')} with a label {met} (of {found.labelled:,} with a label)"
-        told = [f"{where}, {who} {_loss(first, self.confidence)}: {_meaning(first)}."]
-        return told + [f"On the same rows, {_loss(each, self.confidence)}." for each in rest]
+        told = [f"{where}, {_loss(first, self.confidence)}: {_meaning(first)}."]
+        return told + [f"On the same rows, {_loss(each, self.confidence)}: {_meaning(each)}." for each in rest]
 
 
 def _changes(flips: Flips, target: str) -> list[str]:
@@ -165,7 +164,7 @@ def _loss(found: Difference, confidence: float) -> str:
     before, after = aligned([found.before, found.after])
     low, high = aligned([found.low, found.high])
     name = LOSSES.get(found.loss, found.loss)
-    return f"a mean {name} of {before} → {after}, a difference of {low} to {high} ({percent(confidence)} interval)"
+    return f"the mean {name} goes from {before} to {after}, a change of {low} to {high} ({percent(confidence)} interval)"
 
 
 def _meaning(found: Difference) -> str:

@@ -20,6 +20,7 @@ from slipway.monitoring.row_keys import request_key
 from slipway.problem import Problem, load_problem
 from slipway.store.local import LocalStore
 from slipway.table.cell import columns_from_rows
+from slipway.training.fitting.export import linear_graph
 
 NOW = datetime(2026, 11, 22, 6)
 WEIGHTS = {  # of age, bmi, smoker and the weekday; the champion's are those of bundles.TASKS
@@ -61,10 +62,12 @@ class Production:
         text = f"name: {self.task}\nsource: table.csv\ntarget: {target}\n{more}\n"
         (self.folder / "slipway.yaml").write_text(text)
 
-    def bundle(self, changed: dict | None = None, **changes) -> Bundle:
-        """A bundle that is not the champion; `changed` are members of its model.json and twin.json."""
+    def bundle(self, changed: dict | None = None, twin: list | None = None, **changes) -> Bundle:
+        """A bundle that is not the champion; `changed` are members of its model.json and twin.json, `twin` weights."""
         files = bundles.files(self.task, **changes)
         judging = bundles.twin(files)
+        if twin:
+            judging["twin.onnx"] = linear_graph(np.array(twin))
         for document, name in ((files, "model.json"), (judging, "twin.json")):
             document[name] = json.dumps(json.loads(document[name]) | (changed or {})).encode()
         return self.store.add(self.task, files, judging)

@@ -8,7 +8,7 @@ import pyarrow
 import pytest
 
 from bundles import ENCODING, SCHEMA
-from replays import NOW, Production, rows_of
+from replays import NOW, WEIGHTS, Production, rows_of
 from slipway.errors import BundleError, StoreError
 from slipway.model.encoding import Encoding, Output
 from slipway.model.predictor import Predictor
@@ -159,6 +159,8 @@ def test_a_challenger_of_a_wider_range_reads_what_the_champion_refuses(productio
     challenger = production.bundle(schema=wide, encoding=Encoding(wide, ENCODING.outputs))
     production.ask([{**rows_of(1)[0], "age": 150}], answers=[1.0])
     assert production.replay(challenger).refused == (1, 0)
+    found = production.replay(production.champion, champion=challenger)
+    assert found.refused == (0, 1) and found.flips.rows == 0
 
 
 @pytest.mark.parametrize("setting", ["omit", "hash"])
@@ -187,6 +189,12 @@ def test_a_new_feature_that_no_logged_row_has(production, missing):
     production.ask(rows_of(5))
     found = production.replay(with_field(production, missing))
     assert found.omitted == ("children",) and "children (no logged row has it)" in found.obstacle
+
+
+def test_limits_of_a_field_that_the_models_lack_are_for_a_later_one(production):
+    production.ask(rows_of(5))
+    production.settings("limits: {children: [0, 5], age: [0, 120]}")
+    assert production.replay().flips.rows == 5
 
 
 def test_an_optional_field_that_nobody_sent_is_missing(production):
@@ -265,6 +273,24 @@ def test_twins_meet_on_rows_that_both_held_out(production):
     assert loss.before == 0 and 2_600 < loss.after < 3_400  # 6,000 for each smoker
     assert loss.low < loss.after < loss.high and loss.low > 2_000
     assert found.sentences[-1].endswith("the challenger is worse.")
+
+
+def test_the_twins_answer_not_what_they_became(production):
+    rows = rows_of(1_000)
+    challenger = production.bundle(twin=[[250.0], [30.0], [23000.0 + 100], [1.0]], weights=WEIGHTS["regression"])
+    production.ask(rows)
+    production.label(truths(production, rows))
+    [loss] = production.replay(challenger).rematch.losses
+    assert 40 < loss.after < 60 and production.replay(challenger).flips.quantiles([1.0]) == pytest.approx([6_000])
+
+
+def test_without_a_twin_only_what_serves_can_meet(production):
+    files = {name: production.challenger.read(name) for name in production.challenger.parts["serving"]}
+    rows = rows_of(300)
+    production.ask(rows)
+    production.label(truths(production, rows))
+    found = production.replay(production.store.add("regression", files))
+    assert found.rematch.losses == () and "was not judged" in found.sentences[-1]
 
 
 def test_what_serves_meets_on_rows_that_no_training_had(production):
@@ -361,6 +387,7 @@ def test_no_value_of_a_row_is_told(production):
     production.ask(rows, answers=[0.0] * 60, request="a|b`c")
     production.label(["1.0"] * 60, "a|b`c")
     said = "\n".join([*production.replay().markdown, *production.replay().sentences])
+    assert all(line.count("|") == 5 + line.count(r"\|") for line in said.splitlines() if line.startswith("|"))
     assert not [text for text in ("Meyer", "secret", "4711", "31.4159", rows[3]["joined"]) if text in said]
     assert r"a\|b\`c" in said
 

@@ -1,7 +1,7 @@
 """A bundle as it answers the rows of the log: by the rules of the service, as if they were asked again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pyarrow
 
@@ -12,7 +12,6 @@ from slipway.monitoring.logged_rows import LoggedRows
 from slipway.problem import Problem
 from slipway.table.arrow_cells import read_column
 from slipway.table.rules import Rules
-from slipway.table.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,6 @@ class Contender:
 def contender_of(bundle: Bundle, problem: Problem) -> Contender:
     """A bundle under the policies of a problem; BundleError when it does not load."""
     predictor = Predictor(bundle)
-    # the log has what a cell said: numbers as numbers, dates in ISO 8601, nothing where a marker stood
-    plain = Schema(tuple(replace(field, format="", markers=()) for field in predictor.schema))
-    numbers = {field.name for field in plain if field.is_number}
-    limits = {name: limit for name, limit in problem.limits.items() if name in numbers}
-    return Contender(bundle, predictor, Rules(plain, problem.serving, limits))
+    numbers = {field.name for field in predictor.schema if field.is_number}
+    limits = {name: limit for name, limit in problem.limits.items() if name in numbers}  # an earlier one may lack a field
+    return Contender(bundle, predictor, Rules(predictor.schema, problem.serving, limits, problem.markers))

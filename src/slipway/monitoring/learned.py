@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-import msgspec
 import numpy as np
 import pandas as pd
 
@@ -21,7 +20,6 @@ from slipway.monitoring.logged_rows import LoggedRows
 from slipway.store.snapshots import KeptData
 from slipway.table.cell import Reader, reader_of
 from slipway.table.identity import row_keys
-from slipway.table.schema import Field
 
 AS_LOGGED: Mapping[str, Reader] = {}  # no column has a format of its own: numbers are numbers, dates are in ISO 8601
 
@@ -46,17 +44,15 @@ class Learned:
     def held_out(self, rows: LoggedRows) -> np.ndarray:
         """Mask of the rows that its twin has not learned from."""
         frame = frame_of(rows, self.split.needed)
-        if self.split.time is None:
-            held: np.ndarray = held_out(frame, self.split) & _is_named(frame)
-            return held
-        return held_out(frame, msgspec.structs.replace(self.split, time=_as_logged(self.split.time)))
+        held = held_out(frame, self.split)
+        return held if self.split.time else held & _is_named(frame)
 
     def is_new(self, rows: LoggedRows) -> np.ndarray:
         """Mask of the rows that what serves has not learned from; none where that cannot be told."""
         frame = frame_of(rows, self.split.needed)
         new = np.zeros(len(rows), dtype=bool)
         if self.split.time is not None and self.latest is not None:
-            new |= moments_of(frame, _as_logged(self.split.time)) > self.latest
+            new |= moments_of(frame, self.split.time) > self.latest
         elif self.keys is not None:
             new |= ~np.isin(_hashes(frame, self.split.columns, AS_LOGGED), self.keys) & _is_named(frame)
         return new
@@ -132,10 +128,6 @@ def _hashes(frame: pd.DataFrame, columns: Sequence[str], readers: Mapping[str, R
     parts = (row_keys(frame.iloc[start : start + ROWS], columns, readers) for start in range(0, len(frame), ROWS))
     digests = b"".join(blake2b(key, digest_size=8).digest() for part in parts for key in part)
     return np.frombuffer(digests, dtype=np.uint64)
-
-
-def _as_logged(field: Field) -> Field:
-    return replace(field, format="", markers=())
 
 
 def _is_named(frame: pd.DataFrame) -> np.ndarray:

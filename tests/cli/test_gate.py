@@ -8,13 +8,13 @@ from click.testing import CliRunner
 from logs import event, put
 from slipway.cli import slipway
 from slipway.model.contents import Split
+from slipway.model.division import held_out
 from slipway.monitoring.collector import collect
 from slipway.monitoring.known_labels import add
 from slipway.monitoring.outcomes import Outcomes
 from slipway.monitoring.partitions import Log
 from slipway.monitoring.row_keys import id_key
 from slipway.store.local import LocalStore
-from slipway.training.data.split import held_out
 from tables import charges, problem
 
 ROWS = 900

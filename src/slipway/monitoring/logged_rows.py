@@ -4,7 +4,7 @@ A file has a column for each thing that is known of a call, and one column ``row
 fields: so a feature may be called ``id`` or ``date`` as well.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,8 +78,35 @@ def read_rows(path: Path, columns: Collection[str] | None = None) -> LoggedRows:
     StoreError
         When the file cannot be read.
     """
-    wanted = None if columns is None else [*CALLS.names, ANSWER, *(FIELD + name for name in columns)]
-    table = read_table(path, wanted)
+    return _rows_of(read_table(path, _wanted(columns)), columns)
+
+
+def read_in_pieces(path: Path, columns: Collection[str], size: int) -> Iterator[LoggedRows]:
+    """The rows of a file, at most `size` at a time; else as `read_rows`."""
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(size, columns=_wanted(columns), use_threads=False):
+                yield _rows_of(pyarrow.Table.from_batches([batch]), columns)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise StoreError(f"{path}: cannot be read ({error})", DAMAGED) from error
+
+
+def contents_of(path: Path) -> tuple[int, tuple[str, ...]]:
+    """How many rows a file of the log has, and which features and ids; StoreError when it cannot be read."""
+    try:
+        with parquet.ParquetFile(path) as file:
+            place = file.schema_arrow.get_field_index(ROW)
+            fields = () if place < 0 else tuple(field.name for field in file.schema_arrow.field(place).type)
+            return file.metadata.num_rows, fields
+    except (OSError, pyarrow.ArrowException) as error:
+        raise StoreError(f"{path}: cannot be read ({error})", DAMAGED) from error
+
+
+def _wanted(columns: Collection[str] | None) -> list[str] | None:
+    return None if columns is None else [*CALLS.names, ANSWER, *(FIELD + name for name in columns)]
+
+
+def _rows_of(table: pyarrow.Table, columns: Collection[str] | None) -> LoggedRows:
     calls = table.select([*CALLS.names, ANSWER])
     if ROW not in table.column_names:
         return LoggedRows(calls, pyarrow.table({}))

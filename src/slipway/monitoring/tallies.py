@@ -1,10 +1,11 @@
 """The losses of production by the day of the prediction, of days of which nearly all labels have come."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
+import pyarrow
 
 from slipway.model.contents import Model
 from slipway.model.metrics import Scored
@@ -15,6 +16,7 @@ from slipway.monitoring.known_labels import in_force
 from slipway.monitoring.logged_rows import ANSWER, answers_of
 from slipway.monitoring.loss import Tally, tally
 from slipway.monitoring.partitions import Log
+from slipway.table.cell import numbers
 
 
 @dataclass(frozen=True)
@@ -75,27 +77,44 @@ def losses(log: Log, ids: Sequence[str], model: Model, digest: str, today: date)
 def _each(rows: Labelled, model: Model, name: str) -> np.ndarray:
     """One loss of each row."""
     of = scored(rows, model)
-    if not model.classes:
-        return losses_of_numbers(of.y, of.scores)[name]
-    _, chosen = of_answers(of.scores, model.threshold)
-    return losses_of_labels(of.y, of.scores, chosen, model.costs)[name]
+    return row_losses(of.y, of.scores, model, model.costs)[name]
 
 
 def scored(rows: Labelled, model: Model) -> Scored:
     """The truth and the answers of each row whose label the model knows: one by id may be of an earlier model's classes."""
-    codes = {label: code for code, label in enumerate(model.classes)}
-    told = [_code(label, codes) for label in rows.labels.column("label").to_pylist()]
-    known = np.array([code is not None for code in told])
-    truth = np.array([code for code in told if code is not None], dtype=np.int64 if model.classes else np.float64)
+    truth = truth_of(rows.labels.column("label"), model.classes)
+    known = np.isfinite(truth)
     answers = answers_of(rows.rows.calls.column(ANSWER))[known]
-    return Scored(truth, answers, model.threshold, model.costs or (1.0, 1.0))
+    return Scored(
+        truth[known].astype(np.int64 if model.classes else np.float64), answers, model.threshold, model.costs or (1.0, 1.0)
+    )
 
 
-def _code(label: str, codes: Mapping[str, int]) -> float | None:
-    """The code of a label, or the number that it is; None when the model has no such label."""
-    if codes:
-        return codes.get(label)
-    try:
-        return float(label)
-    except ValueError:
-        return None
+def truth_of(labels: pyarrow.ChunkedArray, classes: Sequence[str]) -> np.ndarray:
+    """The code of each label, or the number that it is; not finite where the model has no such label."""
+    if classes:
+        codes = {label: float(code) for code, label in enumerate(classes)}
+        return np.array([codes.get(label, np.nan) for label in labels.to_pylist()], dtype=np.float64)
+    return numbers(labels.to_pylist())
+
+
+def row_losses(
+    truth: np.ndarray, scores: np.ndarray, model: Model, costs: tuple[float, float] | None
+) -> dict[str, np.ndarray]:
+    """The losses of rows by name.
+
+    Parameters
+    ----------
+    truth : ndarray of shape (n,)
+        Numbers, or codes of labels.
+    scores : ndarray of shape (n,) or (n, classes)
+        As the predictor gives them.
+    model : Model
+        Whose answers they are.
+    costs : tuple of float or None
+        Of a false positive and a false negative.
+    """
+    if not model.classes:
+        return losses_of_numbers(truth, scores)
+    _, chosen = of_answers(scores, model.threshold)
+    return losses_of_labels(truth.astype(np.int64), scores, chosen, costs)

@@ -3,9 +3,10 @@ import pandas as pd
 import pytest
 
 from slipway.errors import TableError
+from slipway.model.division import held_out
 from slipway.store.local import LocalStore
 from slipway.training.data.dataset import read, remarks
-from slipway.training.data.split import held_out, split_of
+from slipway.training.data.split import split_of
 from slipway.training.train import train
 from tables import charges, problem
 

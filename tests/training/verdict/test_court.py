@@ -5,10 +5,10 @@ import shutil
 import pytest
 
 from slipway.model.contents import metrics_of, model_of
+from slipway.model.division import held_out
 from slipway.model.predictor import Predictor
 from slipway.store import local
 from slipway.store.local import LocalStore
-from slipway.training.data.split import held_out
 from tables import charges, grades
 from trainings import trained
 

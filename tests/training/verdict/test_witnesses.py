@@ -8,8 +8,8 @@ import pyarrow
 import pytest
 
 from slipway.model.contents import Split
+from slipway.model.division import held_out
 from slipway.store.local import LocalStore
-from slipway.training.data.split import held_out
 from slipway.training.train import train
 from slipway.training.verdict.gate import Verdict
 from tables import charges, grades, problem

@@ -8,13 +8,14 @@ import pandas as pd
 
 from slipway.errors import TableError
 from slipway.model.contents import Split
+from slipway.model.division import keys_of
 from slipway.problem import Problem
 from slipway.sources.batches import frame_of
 from slipway.sources.source import files_at
 from slipway.table.inference import Target
 from slipway.table.schema import Schema
 from slipway.training.data.outside import Outside, outside, targets
-from slipway.training.data.split import FEW, keys_of
+from slipway.training.data.split import FEW
 
 SETTING = "gate.anchor"
 NAME = "the anchor set"

@@ -9,6 +9,7 @@ import pyarrow
 
 from slipway.errors import StoreError, TableError
 from slipway.model.contents import Split
+from slipway.model.division import held_out
 from slipway.problem import TASK_METRICS, Problem, default_metric
 from slipway.sources.batches import batches_of
 from slipway.sources.source import open_source
@@ -20,7 +21,7 @@ from slipway.training.data.kin import Kinship, kinship
 from slipway.training.data.labelled import Rows
 from slipway.training.data.outside import Outside
 from slipway.training.data.sample import Sample, draw
-from slipway.training.data.split import held_out, in_time, notes, split_in_time, split_of
+from slipway.training.data.split import in_time, notes, split_in_time, split_of
 from slipway.training.measures.goal import Goal
 from slipway.training.measures.units import Units, units_of
 

@@ -7,6 +7,7 @@ import pandas as pd
 from msgspec.structs import replace
 
 from slipway.model.contents import Split
+from slipway.model.division import moments_of
 from slipway.problem import Problem
 from slipway.table.cell import problem_reader
 from slipway.table.cells import cells_of, read_columns
@@ -14,7 +15,6 @@ from slipway.table.identity import key_of
 from slipway.table.inference import Target
 from slipway.table.schema import Columns, Schema
 from slipway.training.data.kin import kinship
-from slipway.training.data.split import moments_of
 from slipway.training.measures.units import Units, units_of
 
 

@@ -10,13 +10,14 @@ import pandas as pd
 from slipway.errors import BundleError, SlipwayError, TableError
 from slipway.model.bundle import Bundle
 from slipway.model.contents import Model, Split, model_of
+from slipway.model.division import held_out
 from slipway.model.predictor import Predictor
 from slipway.problem import Problem
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
 from slipway.table.cell import Markers, no_markers
 from slipway.table.cells import read_columns
-from slipway.training.data.split import FEW, held_out
+from slipway.training.data.split import FEW
 
 
 class Incomparable(Exception):

@@ -8,12 +8,13 @@ import pandas as pd
 import pyarrow
 
 from slipway.errors import TableError
+from slipway.model.division import held_out
 from slipway.model.predictor import Predictor
 from slipway.problem import Problem
 from slipway.table.schema import MISSING
 from slipway.training.data.dataset import Table
 from slipway.training.data.outside import Outside, outside, targets
-from slipway.training.data.split import FEW, held_out
+from slipway.training.data.split import FEW
 from slipway.training.verdict.champion import Champion, Incomparable
 from slipway.training.verdict.harm import Part
 

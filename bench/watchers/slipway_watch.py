@@ -7,6 +7,7 @@ began = time.process_time()
 from datetime import datetime  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+import pandas  # noqa: E402, F401 -- pyarrow imports it at the first array
 from exchange import given, tell  # noqa: E402
 
 from slipway.monitoring.partitions import Log  # noqa: E402

@@ -86,7 +86,8 @@ def read_rows(path: Path, columns: Collection[str] | None = None) -> LoggedRows:
     cells = table.select([ROW]).flatten()
     cells = cells.rename_columns([name.removeprefix(FIELD) for name in cells.column_names])
     if columns is not None:
-        cells = cells.select([name for name in columns if name in cells.column_names])
+        known = set(cells.column_names)
+        cells = cells.select([name for name in columns if name in known])
     return LoggedRows(calls, cells)
 
 

@@ -120,9 +120,10 @@ def _add_refused(day: Traffic, columns: Sequence[Column]) -> None:
 def typed(rows: LoggedRows, column: Column, schema: Schema) -> np.ndarray:
     """The values of a field as training has them: numbers, or codes of levels."""
     of = schema[column.name]
-    if column.name not in rows.cells.column_names:
+    place = rows.cells.schema.get_field_index(column.name)
+    if place < 0:
         return np.full(len(rows), np.nan) if of.is_number else np.full(len(rows), MISSING)
-    cells = rows.cells.column(column.name).combine_chunks()
+    cells = rows.cells.column(place).combine_chunks()
     if of.is_number:
         if pyarrow.types.is_string(cells.type):
             read: np.ndarray = encode(of, cells.to_pylist())

@@ -2,7 +2,8 @@
 
 All see the same rows: a reference, and as many of one day, of which every tenth column has moved. Slipway has the reference
 as counts in a bundle, and the day as a service logged it and `slipway collect` made tables of it; the others have both as
-Parquet files. Each tool runs as a process of its own in an environment of its own, in turns.
+Parquet files. Each tool runs as a process of its own in an environment of its own, in turns. "all of it" is the whole of
+`slipway watch` after it has collected: also labels, the loss, the decision and the journal.
 
     python bench/drift.py
     python bench/drift.py --rows 10000 --turns 1
@@ -39,7 +40,12 @@ from slipway.table.schema import Field, Schema  # noqa: E402
 from slipway.training.data.labelled import Rows  # noqa: E402
 from slipway.training.evaluation.evidence import binned, drift_profile  # noqa: E402
 
-TOOLS = {"Slipway": "slipway_watch", "Evidently": "evidently_report", "NannyML": "nannyml_drift"}
+TOOLS = {
+    "Slipway": "slipway_drift",
+    "all of it": "slipway_watch",
+    "Evidently": "evidently_report",
+    "NannyML": "nannyml_drift",
+}
 PLACE, SCRIPTS = ROOT / "build" / "drift", ROOT / "bench" / "watchers"
 QUIET = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}
 DAY, NOW = "2026-11-21", datetime(2026, 11, 22, 6)
@@ -68,7 +74,7 @@ def python_of(tool: str) -> str:
     """The interpreter of a tool's environment; none if nobody has made it."""
     name = tool.lower()
     python = PLACE / name / "bin" / "python"
-    if tool == "Slipway":
+    if TOOLS[tool].startswith("slipway"):
         return sys.executable
     if python.exists():
         return str(python)
@@ -161,7 +167,7 @@ def write_log(folder: Path, digest: str, schema: Schema, current: dict[str, np.n
 
 def spent(tool: str, python: str, run: dict[str, str]) -> dict[str, float]:
     """One turn of one tool."""
-    environ = os.environ | QUIET | ({"PYTHONPATH": str(ROOT / "src")} if tool == "Slipway" else {})
+    environ = os.environ | QUIET | ({"PYTHONPATH": str(ROOT / "src")} if python == sys.executable else {})
     script = str(SCRIPTS / f"{TOOLS[tool]}.py")
     ended = subprocess.run([python, script, json.dumps(run)], env=environ, capture_output=True, text=True)
     if ended.returncode:
@@ -179,7 +185,7 @@ def printed(found: dict[str, dict[str, float]], rows: int, fields: int) -> str:
         f"{'':>10} {'import s':>9} {'reference s':>12} {'check s':>9} {'× Slipway':>10} {'memory MB':>10} {'page kB':>9}",
     ]
     for tool, one in found.items():
-        times = one["check"] / found["Slipway"]["check"]
+        times = (one["reference"] + one["check"]) / found["Slipway"]["check"]
         lines.append(
             f"{tool:>10} {one['import']:>9.1f} {one['reference']:>12.2f} {one['check']:>9.2f} {times:>10.1f}"
             f" {one['memory']:>10.0f} {one['page']:>9.0f}"

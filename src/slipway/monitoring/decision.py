@@ -8,6 +8,7 @@ from typing import Literal
 from slipway.monitoring.bins import LABEL, SCORE, Part
 from slipway.monitoring.drift import Look, Move
 from slipway.monitoring.loss import LiveLoss
+from slipway.report.numbers import brief
 
 Outcome = Literal["quiet", "drift", "worse", "broken"]
 NAMES = {SCORE: "the answers", LABEL: "the answered labels"}
@@ -16,6 +17,7 @@ IMPORTANT = 0.05  # of the importance of all fields
 NEW_LABELS = 0.2  # of the rows that the model learned from
 LONGEST = timedelta(days=30)  # without a training
 COOL_DOWN = timedelta(days=7)  # between two
+NAMED = 8  # columns in one reason
 SILENT = timedelta(days=2)  # without an answered row, where there were some
 
 
@@ -84,8 +86,7 @@ def decide(of: Evidence) -> Decision:
         return Decision("quiet", ("No row was answered on the last 28 whole days.",), False)
     flagged = of.look.flagged if of.look else ()
     outcome: Outcome = "worse" if of.loss and of.loss.crossed else "drift" if flagged else "quiet"
-    names = ", ".join(NAMES.get(move.column.key, move.column.name) for move in flagged)
-    told = {"worse": "The loss is above its limit.", "drift": f"Columns moved: {names}."}.get(outcome, "")
+    told = {"worse": "The loss is above its limit.", "drift": f"Columns moved: {_named(flagged)}."}.get(outcome, "")
     wanted = _wanted(of, outcome, flagged)
     if not wanted:
         few = "They are of little importance, or there are too few new labels to learn from."
@@ -107,8 +108,16 @@ def _broken(of: Evidence) -> list[str]:
             change.part for change in move.changes if change.suspected and change.part in PIPE and _grew(move, change.part)
         ]
         if parts:
-            found.append(f"`{move.column.name}` is {' and '.join(parts)} more often than in training: repair what sends it.")
-    return found
+            name = brief(move.column.name)
+            found.append(f"`{name}` is {' and '.join(parts)} more often than in training: repair what sends it.")
+    return [*found[:NAMED], f"So are {len(found) - NAMED} more columns."] if len(found) > NAMED else found
+
+
+def _named(flagged: Sequence[Move]) -> str:
+    """The columns that moved most, and how many more there are."""
+    most = sorted(flagged, key=lambda move: -move.effect)[:NAMED]
+    names = ", ".join(NAMES.get(move.column.key, brief(move.column.name)) for move in most)
+    return f"{names} and {len(flagged) - NAMED} more" if len(flagged) > NAMED else names
 
 
 def _grew(move: Move, part: Part) -> bool:

@@ -64,7 +64,9 @@ class LoggedRows:
         return to_parquet(table)
 
 
-def read_rows(path: Path, columns: Collection[str] | None = None) -> LoggedRows:
+def read_rows(
+    path: Path, columns: Collection[str] | None = None, calls: Collection[str] = (*CALLS.names, ANSWER)
+) -> LoggedRows:
     """The rows of a file of the log.
 
     Parameters
@@ -72,23 +74,24 @@ def read_rows(path: Path, columns: Collection[str] | None = None) -> LoggedRows:
     path : Path
     columns : collection of str, optional
         Read only those features and ids of them that there are; all when absent.
+    calls : collection of str, optional
+        Read only these of what is known of a call; all when absent. The request's id alone takes as long as five numbers.
 
     Raises
     ------
     StoreError
         When the file cannot be read.
     """
-    wanted = None if columns is None else [*CALLS.names, ANSWER, *(FIELD + name for name in columns)]
-    table = read_table(path, wanted)
-    calls = table.select([*CALLS.names, ANSWER])
+    table = read_table(path, None if columns is None else [*calls, *(FIELD + name for name in columns)])
+    known_of_calls = table.select([*calls])
     if ROW not in table.column_names:
-        return LoggedRows(calls, pyarrow.table({}))
+        return LoggedRows(known_of_calls, pyarrow.table({}))
     cells = table.select([ROW]).flatten()
     cells = cells.rename_columns([name.removeprefix(FIELD) for name in cells.column_names])
     if columns is not None:
         known = set(cells.column_names)
         cells = cells.select([name for name in columns if name in known])
-    return LoggedRows(calls, cells)
+    return LoggedRows(known_of_calls, cells)
 
 
 def joined(parts: Sequence[LoggedRows]) -> LoggedRows:

@@ -72,7 +72,8 @@ def traffic(
     names = [column.name for column in columns if column.key not in (SCORE, LABEL)]
     for part in log.parts(ROWS):
         if part.bundle == digest[:SHORT] and first <= part.day < until:
-            _add(found.setdefault(part.day, Traffic(part.day)), read_rows(log.path(ROWS, part), names), columns, schema, model)
+            rows = read_rows(log.path(ROWS, part), names, calls=[ANSWER])
+            _add(found.setdefault(part.day, Traffic(part.day)), rows, columns, schema, model)
     for day in found.values():
         _add_refused(day, columns)
     return [found[day] for day in sorted(found)]

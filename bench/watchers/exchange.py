@@ -2,9 +2,9 @@
 
 import json
 import os
-import resource
 import sys
 import time
+from pathlib import Path
 
 
 def given() -> dict:
@@ -14,11 +14,12 @@ def given() -> dict:
 
 def tell(began: float, imported: float, fitted: float, page: object, rows: int) -> None:
     """Print what was spent until now: on imports, on learning the reference where that is a step of its own, on the check."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     found = {
         "import": imported - began,
         "reference": fitted - imported,
         "check": time.process_time() - fitted,
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "memory": int(status["VmHWM"].split()[0]) / 1024,  # getrusage would have the memory of the process that started this
         "page": os.path.getsize(str(page)) / 1e3 if page else 0,
         "rows": rows,
     }

@@ -15,6 +15,7 @@ from slipway.monitoring.bins import LABEL, SCORE, Column, count, of_answers
 from slipway.monitoring.drift import Day
 from slipway.monitoring.logged_rows import ANSWER, LoggedRows, answers_of, read_rows, read_table
 from slipway.monitoring.partitions import REFUSALS, ROWS, Log
+from slipway.monitoring.whole_days import files
 from slipway.table.cell import encode
 from slipway.table.schema import MISSING, UNSEEN, Schema
 
@@ -66,13 +67,13 @@ def traffic(
         When a file of the log cannot be read.
     """
     found: dict[date, Traffic] = {}
-    for part in log.parts(REFUSALS):
+    for part, path in files(log, REFUSALS):
         if part.bundle == digest[:SHORT] and first <= part.day < until:
-            found.setdefault(part.day, Traffic(part.day)).refused.update(_refused(read_table(log.path(REFUSALS, part))))
+            found.setdefault(part.day, Traffic(part.day)).refused.update(_refused(read_table(path)))
     names = [column.name for column in columns if column.key not in (SCORE, LABEL)]
-    for part in log.parts(ROWS):
+    for part, path in files(log, ROWS):
         if part.bundle == digest[:SHORT] and first <= part.day < until:
-            rows = read_rows(log.path(ROWS, part), names, calls=[ANSWER])
+            rows = read_rows(path, names, calls=[ANSWER])
             _add(found.setdefault(part.day, Traffic(part.day)), rows, columns, schema, model)
     for day in found.values():
         _add_refused(day, columns)

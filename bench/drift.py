@@ -88,9 +88,7 @@ def prepare(folder: Path, rows: int, fields: int) -> dict[str, str]:
     schema = Schema(tuple(field(place) for place in range(fields)))
     reference, current = columns(schema, rows, 0, 0.0), columns(schema, rows, 1, SHIFT)
     for name, data in (("reference", reference), ("current", current)):
-        cells = {
-            each.name: pyarrow.array(LEVELS).take(data[each.name]) if each.levels else data[each.name] for each in schema
-        }
+        cells = {each.name: pyarrow.array(LEVELS).take(data[each.name]) if each.levels else data[each.name] for each in schema}
         parquet.write_table(pyarrow.table(cells), folder / f"{name}.parquet")
     began = time.process_time()
     digest = bundle(folder, schema, reference)
@@ -99,7 +97,9 @@ def prepare(folder: Path, rows: int, fields: int) -> dict[str, str]:
     began_collecting = time.process_time()
     done = collect(Log(folder / "log"), ("id",), 90, NOW, print)
     collected = time.process_time() - began_collecting
-    print(f"{fields} fields: bundle made in {learned - began:.2f} CPU s, {done.rows:,} rows collected in {collected:.1f} CPU s")
+    print(
+        f"{fields} fields: bundle made in {learned - began:.2f} CPU s, {done.rows:,} rows collected in {collected:.1f} CPU s"
+    )
     paths = {name: str(folder / f"{name}.parquet") for name in ("reference", "current")}
     return paths | {"page": str(folder / "page.html"), "folder": str(folder), "now": NOW.isoformat()}
 
@@ -155,9 +155,7 @@ def write_log(folder: Path, digest: str, schema: Schema, current: dict[str, np.n
     place.mkdir(parents=True)
     for hour, chosen in enumerate(np.array_split(np.arange(len(scores(current, schema))), HOURS)):
         part = {name: values[chosen] for name, values in current.items()}
-        cells = [
-            [LEVELS[code] for code in part[each.name]] if each.levels else part[each.name].tolist() for each in schema
-        ]
+        cells = [[LEVELS[code] for code in part[each.name]] if each.levels else part[each.name].tolist() for each in schema]
         with (place / f"local-0-{hour}{CLOSED}").open("wb") as file:
             for number, answer, row in zip(chosen.tolist(), scores(part, schema).tolist(), zip(*cells)):
                 at = f"{DAY}T{hour:02}:00:00.000Z"

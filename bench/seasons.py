@@ -67,7 +67,11 @@ def replay(folder: Path, days: int, trials: int) -> None:
     table = flights(folder)
     table[table["day"] < str(FIRST)].to_csv(folder / "winter.csv", index=False)
     (folder / "slipway.yaml").write_text(f"{SETTINGS}search: {{trials: {trials}}}\n")
-    problem, store, log = load_problem(folder / "slipway.yaml", environ={}), LocalStore(folder / "artifacts"), Log(folder / "log")
+    problem, store, log = (
+        load_problem(folder / "slipway.yaml", environ={}),
+        LocalStore(folder / "artifacts"),
+        Log(folder / "log"),
+    )
     train(problem, store, jobs=1)
     backdated(store)
     log.make()

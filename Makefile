@@ -71,6 +71,8 @@ bench: $(VENV)/dev.stamp   ## Compare Slipway with code written by hand, at smal
 	$(BIN)/python bench/batch.py --rows 200000
 	$(BIN)/python bench/mongodb.py --documents 50000 --turns 2
 	$(BIN)/python bench/log.py
+	$(BIN)/python bench/drift.py --rows 10000 --turns 1
+	$(BIN)/python bench/seasons.py --days 3
 	$(BIN)/python bench/large.py --rows 100000
 	$(BIN)/python bench/quality
 	$(BIN)/python bench/gate.py --runs 5

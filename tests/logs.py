@@ -23,6 +23,7 @@ from slipway.monitoring.logged_rows import read_rows
 from slipway.monitoring.outcomes import Outcomes
 from slipway.monitoring.partitions import ROWS, Log
 from slipway.monitoring.row_keys import id_key, request_key
+from slipway.monitoring.whole_days import files
 from slipway.store.remote import S3Store
 from transfers import dies, remote_at
 
@@ -71,9 +72,18 @@ FILLED = [("a", 0, "1", 30.0), ("a", 1, "2", 40.0), ("b", 0, "1", 31.0), ("c", 0
 
 def rows_in(log: Log) -> list[tuple]:
     """Request, number, patient and age of all rows that are tables, sorted."""
+    return _rows(log.path(ROWS, part) for part in log.parts(ROWS))
+
+
+def rows_read(log: Log) -> list[tuple]:
+    """The same as who looks at production reads them: from copies of whole days where there are any."""
+    return _rows(path for _, path in files(log, ROWS))
+
+
+def _rows(paths: Iterable[Path]) -> list[tuple]:
     found = []
-    for part in log.parts(ROWS):
-        rows = read_rows(log.path(ROWS, part))
+    for path in paths:
+        rows = read_rows(path)
         columns = [rows.calls.column(name) for name in ("id", "number")] + [
             rows.cells.column(name) for name in ("patient", "age")
         ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from logs import DAY, FILLED, IDS, NOW, collected, event, fill, put, rows_in, rows_in_raw, start
+from logs import DAY, FILLED, IDS, NOW, collected, event, fill, put, rows_in, rows_in_raw, rows_read, start
 from slipway.errors import StoreError
 from slipway.model.event import FORM, OPEN, RAW
 from slipway.monitoring.collector import collect
@@ -178,6 +178,7 @@ def test_a_collector_that_is_killed_at_any_step_loses_and_doubles_nothing(tmp_pa
     everything = {row[:2] for row in few}
     for each in logs:
         assert rows_in_raw(each) | {row[:2] for row in rows_in(each)} == everything
+        assert rows_read(each) == rows_in(each)
         collected(each)
-        assert rows_in(each) == few
+        assert rows_in(each) == rows_read(each) == few
         assert files(each, RAW) == [] and not [name for name in files(each, ROWS) if not name.endswith(".parquet")]

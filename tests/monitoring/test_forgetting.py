@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from logs import FILLED, IDS, NOW, collected, event, fill, label_keys, put, rows_in, start
+from logs import FILLED, IDS, NOW, collected, event, fill, label_keys, put, rows_in, rows_read, start
 from slipway.model.event import FORM, OPEN
 from slipway.monitoring.collector import collect
 from slipway.monitoring.forgetting import Forgotten, forget
@@ -102,5 +102,7 @@ def test_forgetting_that_is_killed_at_any_step_loses_nobody_else_and_the_next_ru
     left = [row for row in few if row[2] != "1"]
     for each in logs:
         assert set(left) <= set(rows_in(each)) <= set(few)
+        assert rows_read(each) == rows_in(each)
         forget(each, IDS, {"patient": {"1"}}, print)
-        assert rows_in(each) == left and label_keys(each) == []
+        assert rows_in(each) == rows_read(each) == left and label_keys(each) == []
+        assert not (each.root / "days").exists() or not list((each.root / "days").rglob("*.parquet"))

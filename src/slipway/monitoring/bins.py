@@ -128,11 +128,11 @@ def count(column: Column, values: np.ndarray, refused: int = 0) -> np.ndarray:
         How many further rows had a cell of this field that was refused.
     """
     found: dict[Part, int] = {"refused": refused}
-    if column.edges:
-        places = np.bincount(np.searchsorted(column.edges, values, side="right"), minlength=len(column.edges) + 1)
+    if column.edges:  # ten comparisons of all values take a fifth of the time of a search for each value
+        at_least = np.array([np.count_nonzero(values >= edge) for edge in column.edges])
         at_end, found["missing"] = int((values == column.edges[-1]).sum()), int(np.isnan(values).sum())
-        found |= {"below": int(places[0]), "above": int(places[-1]) - at_end - found["missing"]}  # NaN is behind all numbers
-        ordinary = places[1:-1]
+        found |= {"below": len(values) - found["missing"] - int(at_least[0]), "above": int(at_least[-1]) - at_end}
+        ordinary = at_least[:-1] - at_least[1:]
         ordinary[-1] += at_end
     else:
         found |= {"missing": int((values == MISSING).sum()), "unseen": int((values == UNSEEN).sum())}

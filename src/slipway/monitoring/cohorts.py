@@ -6,14 +6,17 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
 
 import numpy as np
 import pyarrow
 from numpy.typing import NDArray
 
 from slipway.monitoring.logged_rows import LoggedRows, joined, read_rows
-from slipway.monitoring.partitions import ROWS, Log, Part
+from slipway.monitoring.partitions import ROWS, Log
 from slipway.monitoring.row_keys import places
+from slipway.monitoring.whole_days import files
 
 ENOUGH = 0.9  # of the labels that a day will get: the early ones alone are not like the rest
 EPOCH = date(1970, 1, 1)
@@ -109,8 +112,8 @@ def cohorts(log: Log, labels: pyarrow.Table, ids: Sequence[str], today: date, bu
     """
     days, counts, seconds = [], [], []
     keys, seen = labels.column("key").combine_chunks(), _microseconds(labels.column("first_seen"))
-    for day, parts in _by_day(log, bundle):
-        rows = joined([read_rows(log.path(ROWS, part), ids) for part in parts])
+    for day, paths in _by_day(log, bundle):
+        rows = joined([read_rows(path, ids) for path in paths])
         found = places(rows, ids, keys)
         known = found.is_valid().to_numpy()
         late = seen[found.drop_null().to_numpy()]
@@ -151,9 +154,9 @@ def labelled(
     keys = labels.column("key").combine_chunks()
     wanted = None if columns is None else [*dict.fromkeys([*columns, *ids])]
     rows, found = [], []
-    for day, parts in _by_day(log, bundle):
-        for part in parts if day in days else ():
-            each = read_rows(log.path(ROWS, part), wanted)
+    for day, paths in _by_day(log, bundle):
+        for path in paths if day in days else ():
+            each = read_rows(path, wanted)
             at = places(each, ids, keys)
             rows.append(each.filter(at.is_valid()))
             found.append(at.drop_null())
@@ -195,10 +198,10 @@ def maturity(counts: Sequence[NDArray[np.int64]], complete: Sequence[int]) -> li
     return [over > 0 and bool(arrived[over - 1] >= ENOUGH) for over in complete]
 
 
-def _by_day(log: Log, bundle: str | None) -> Iterator[tuple[date, list[Part]]]:
-    parts = [part for part in log.parts(ROWS) if bundle is None or bundle.startswith(part.bundle)]
-    for day, group in groupby(parts, lambda part: part.day):
-        yield day, list(group)
+def _by_day(log: Log, bundle: str | None) -> Iterator[tuple[date, list[Path]]]:
+    found = [(part.day, path) for part, path in files(log, ROWS) if bundle is None or bundle.startswith(part.bundle)]
+    for day, group in groupby(found, itemgetter(0)):
+        yield day, [path for _, path in group]
 
 
 def _microseconds(moments: pyarrow.ChunkedArray) -> NDArray[np.int64]:

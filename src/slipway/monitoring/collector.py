@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from slipway.monitoring.intake import Collected, Tell, take_files
 from slipway.monitoring.partitions import Log
 from slipway.monitoring.retention import expire, expired_labels
+from slipway.monitoring.whole_days import renew
 
 if TYPE_CHECKING:  # boto3 takes a while, and not everybody has a remote store
     from slipway.store.remote import S3Store
@@ -51,7 +52,9 @@ def collect(
 
             removed += expire_objects(remote, now.date() - keep)
         done = gather(log, ids, tell, remote)
-        return done + Collected(removed=removed + _expire_labels(log, keep, now, remote))
+        removed += _expire_labels(log, keep, now, remote)
+        renew(log, now.date())
+        return done + Collected(removed=removed)
 
 
 def gather(log: Log, ids: Collection[str], tell: Tell, remote: "S3Store | None") -> Collected:

@@ -9,6 +9,7 @@ from slipway.monitoring.bins import LABEL, SCORE, Part
 from slipway.monitoring.drift import Look, Move
 from slipway.monitoring.loss import LiveLoss
 from slipway.monitoring.plain_rule import Judged
+from slipway.report.numbers import brief
 
 Outcome = Literal["quiet", "drift", "worse", "broken"]
 NAMES = {SCORE: "the answers", LABEL: "the answered labels"}
@@ -17,6 +18,7 @@ IMPORTANT = 0.05  # of the importance of all fields
 NEW_LABELS = 0.2  # of the rows that the model learned from
 LONGEST = timedelta(days=30)  # without a training
 COOL_DOWN = timedelta(days=7)  # between two
+NAMED = 8  # columns in one reason
 SILENT = timedelta(days=2)  # without an answered row, where there were some
 
 
@@ -93,8 +95,7 @@ def decide(of: Evidence) -> Decision:
     flagged = of.look.flagged if of.look else ()
     worse = _worse(of)
     outcome: Outcome = "worse" if worse else "drift" if flagged else "quiet"
-    names = ", ".join(NAMES.get(move.column.key, move.column.name) for move in flagged)
-    told = {"worse": worse, "drift": f"Columns moved: {names}."}.get(outcome, "")
+    told = {"worse": worse, "drift": f"Columns moved: {_named(flagged)}."}.get(outcome, "")
     wanted = _wanted(of, outcome, flagged)
     if not wanted:
         few = "They are of little importance, or there are too few new labels to learn from."
@@ -116,14 +117,23 @@ def _broken(of: Evidence) -> list[str]:
             change.part for change in move.changes if change.suspected and change.part in PIPE and _grew(move, change.part)
         ]
         if parts:
-            found.append(f"`{move.column.name}` is {' and '.join(parts)} more often than in training: repair what sends it.")
-    return [*found, *of.doubts]
+            name = brief(move.column.name)
+            found.append(f"`{name}` is {' and '.join(parts)} more often than in training: repair what sends it.")
+    more = len(found) - NAMED
+    return [*found[:NAMED], *([f"So are {more} more columns."] if more > 0 else []), *of.doubts]
 
 
 def _worse(of: Evidence) -> str:
     """Why the model is called worse; empty if nothing says so."""
     limit = "The loss is above its limit." if of.loss and of.loss.crossed else ""
     return " ".join(filter(None, [limit, str(of.plain) if of.plain and of.plain.holds else ""]))
+
+
+def _named(flagged: Sequence[Move]) -> str:
+    """The columns that moved most, and how many more there are."""
+    most = sorted(flagged, key=lambda move: -move.effect)[:NAMED]
+    names = ", ".join(NAMES.get(move.column.key, brief(move.column.name)) for move in most)
+    return f"{names} and {len(flagged) - NAMED} more" if len(flagged) > NAMED else names
 
 
 def _grew(move: Move, part: Part) -> bool:

@@ -20,6 +20,7 @@ from slipway.monitoring.intake import Tell
 from slipway.monitoring.logged_rows import LoggedRows, read_rows, read_table, to_parquet
 from slipway.monitoring.partitions import ROWS, Log
 from slipway.monitoring.row_keys import id_keys, id_texts, ids_in, request_keys
+from slipway.monitoring.whole_days import delete
 
 if TYPE_CHECKING:  # boto3 takes a while, and not everybody has a remote store
     from slipway.store.remote import S3Store
@@ -64,6 +65,7 @@ def forget(log: Log, ids: Sequence[str], named: Named, tell: Tell, remote: "S3St
             rows = read_rows(path, ids)
             if found := _keys(rows.filter(_of(rows, named)), ids):
                 keys[path] = found
+        delete(log)  # before the tables: a copy of one that has changed is never read, nor looked for here, again
         labels, tables = _forget_labels(log, ids, named, set[str]().union(*keys.values()), remote)
         gone = 0
         for path in keys:

@@ -18,6 +18,7 @@ from slipway.monitoring.outcomes import Outcomes
 from slipway.monitoring.partitions import LABELS, PARQUET, ROWS, Log
 from slipway.monitoring.retention import WAIT
 from slipway.monitoring.row_keys import places
+from slipway.monitoring.whole_days import files
 from slipway.table.identity import fingerprint
 
 if TYPE_CHECKING:  # boto3 takes a while, and not everybody has a remote store
@@ -175,8 +176,8 @@ def standing(log: Log, ids: Sequence[str], now: datetime) -> Standing:
     labels = in_force(log)
     keys = labels.column("key").combine_chunks()
     matched = np.zeros(labels.num_rows, dtype=bool)
-    for _, parts in groupby(log.parts(ROWS), lambda part: part.day):
-        rows = joined([read_rows(log.path(ROWS, part), ids) for part in parts])
+    for _, found in groupby(files(log, ROWS), lambda each: each[0].day):
+        rows = joined([read_rows(path, ids) for _, path in found])
         matched[places(rows, ids, keys).drop_null().to_numpy()] = True
     limit = pyarrow.scalar(now - WAIT, MOMENT)
     recent = compute.greater_equal(labels.column("first_seen"), limit).to_numpy()

@@ -25,6 +25,7 @@ HEADLINES = {
     "broken": "What feeds the model is broken",
 }
 DECISIONS = 20  # of the journal
+DRAWN = 30  # levels: more bars than that are thinner than a line
 
 _templates = Environment(
     loader=PackageLoader("slipway.monitoring"),
@@ -88,11 +89,13 @@ def page(of: Watched, decisions: Sequence[Mapping[str, Any]] = ()) -> bytes:
 def _line(move: Move, importance: float | None) -> Line:
     column = move.column
     most = max(move.changes, key=lambda change: change.effect)
-    ordinary = move.counts[len(column.apart) :]
-    now, then = _shares(ordinary), _shares(column.ordinary)
+    now, then = _shares(move.counts[len(column.apart) :]), _shares(column.ordinary)
+    name = numbers.brief(NAMES.get(column.key, column.name))
+    elsewhere = numbers.share(float(np.abs(now - then).sum() / 2))
+    if column.levels:
+        now, then = _frequent(now, then)
     top = max(now.max(), then.max()) or 1.0
-    name = NAMES.get(column.key, column.name)
-    says = f"{name}: {numbers.share(float(np.abs(now - then).sum() / 2))} of the rows are in other bins than in training"
+    says = f"{name}: {elsewhere} of the rows are in other bins than in training"
     return Line(
         visible(name), most.effect, most.floor, importance, move.flagged, _bars(now, top), _steps(then, top), visible(says)
     )
@@ -101,6 +104,14 @@ def _line(move: Move, importance: float | None) -> Line:
 def _shares(counts: np.ndarray) -> np.ndarray:
     found: np.ndarray = counts / max(counts.sum(), 1)
     return found
+
+
+def _frequent(now: np.ndarray, then: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The most frequent levels in their order, and the rest in one."""
+    rare = np.sort(np.argsort(-np.maximum(now, then), kind="stable")[DRAWN - 1 :])
+    if len(rare) < 2:
+        return now, then
+    return np.append(np.delete(now, rare), now[rare].sum()), np.append(np.delete(then, rare), then[rare].sum())
 
 
 def _bars(values: np.ndarray, top: float | None = None) -> str:

@@ -27,6 +27,7 @@ CALLS = pyarrow.schema(
     }
 )
 ANSWER = "answer"
+ALL = (*CALLS.names, ANSWER)  # that is known of a call
 ROW = "row"
 FIELD = f"{ROW}."
 DAMAGED = "The file is damaged: delete it, or restore it from the remote store"
@@ -64,7 +65,7 @@ class LoggedRows:
         return to_parquet(table)
 
 
-def read_rows(path: Path, columns: Collection[str] | None = None) -> LoggedRows:
+def read_rows(path: Path, columns: Collection[str] | None = None, calls: Collection[str] = ALL) -> LoggedRows:
     """The rows of a file of the log.
 
     Parameters
@@ -72,21 +73,23 @@ def read_rows(path: Path, columns: Collection[str] | None = None) -> LoggedRows:
     path : Path
     columns : collection of str, optional
         Read only those features and ids of them that there are; all when absent.
+    calls : collection of str, optional
+        Read only these of what is known of a call; all when absent. The request's id alone takes as long as five numbers.
 
     Raises
     ------
     StoreError
         When the file cannot be read.
     """
-    return _rows_of(read_table(path, _wanted(columns)), columns)
+    return _rows_of(read_table(path, _wanted(columns, calls)), columns, calls)
 
 
 def read_in_pieces(path: Path, columns: Collection[str], size: int) -> Iterator[LoggedRows]:
     """The rows of a file, at most `size` at a time; else as `read_rows`."""
     try:
         with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(size, columns=_wanted(columns), use_threads=False):
-                yield _rows_of(pyarrow.Table.from_batches([batch]), columns)
+            for batch in file.iter_batches(size, columns=_wanted(columns, ALL), use_threads=False):
+                yield _rows_of(pyarrow.Table.from_batches([batch]), columns, ALL)
     except (OSError, pyarrow.ArrowException) as error:
         raise StoreError(f"{path}: cannot be read ({error})", DAMAGED) from error
 
@@ -102,19 +105,20 @@ def contents_of(path: Path) -> tuple[int, tuple[str, ...]]:
         raise StoreError(f"{path}: cannot be read ({error})", DAMAGED) from error
 
 
-def _wanted(columns: Collection[str] | None) -> list[str] | None:
-    return None if columns is None else [*CALLS.names, ANSWER, *(FIELD + name for name in columns)]
+def _wanted(columns: Collection[str] | None, calls: Collection[str]) -> list[str] | None:
+    return None if columns is None else [*calls, *(FIELD + name for name in columns)]
 
 
-def _rows_of(table: pyarrow.Table, columns: Collection[str] | None) -> LoggedRows:
-    calls = table.select([*CALLS.names, ANSWER])
+def _rows_of(table: pyarrow.Table, columns: Collection[str] | None, calls: Collection[str]) -> LoggedRows:
+    known_of_calls = table.select([*calls])
     if ROW not in table.column_names:
-        return LoggedRows(calls, pyarrow.table({}))
+        return LoggedRows(known_of_calls, pyarrow.table({}))
     cells = table.select([ROW]).flatten()
     cells = cells.rename_columns([name.removeprefix(FIELD) for name in cells.column_names])
     if columns is not None:
-        cells = cells.select([name for name in columns if name in cells.column_names])
-    return LoggedRows(calls, cells)
+        known = set(cells.column_names)
+        cells = cells.select([name for name in columns if name in known])
+    return LoggedRows(known_of_calls, cells)
 
 
 def joined(parts: Sequence[LoggedRows]) -> LoggedRows:

@@ -15,6 +15,7 @@ from slipway.monitoring.bins import LABEL, SCORE, Column, count, of_answers
 from slipway.monitoring.drift import Day
 from slipway.monitoring.logged_rows import ANSWER, LoggedRows, answers_of, read_rows, read_table
 from slipway.monitoring.partitions import REFUSALS, ROWS, Log
+from slipway.monitoring.whole_days import files
 from slipway.table.cell import encode
 from slipway.table.schema import MISSING, UNSEEN, Schema
 
@@ -66,13 +67,14 @@ def traffic(
         When a file of the log cannot be read.
     """
     found: dict[date, Traffic] = {}
-    for part in log.parts(REFUSALS):
+    for part, path in files(log, REFUSALS):
         if part.bundle == digest[:SHORT] and first <= part.day < until:
-            found.setdefault(part.day, Traffic(part.day)).refused.update(_refused(read_table(log.path(REFUSALS, part))))
+            found.setdefault(part.day, Traffic(part.day)).refused.update(_refused(read_table(path)))
     names = [column.name for column in columns if column.key not in (SCORE, LABEL)]
-    for part in log.parts(ROWS):
+    for part, path in files(log, ROWS):
         if part.bundle == digest[:SHORT] and first <= part.day < until:
-            _add(found.setdefault(part.day, Traffic(part.day)), read_rows(log.path(ROWS, part), names), columns, schema, model)
+            rows = read_rows(path, names, calls=[ANSWER])
+            _add(found.setdefault(part.day, Traffic(part.day)), rows, columns, schema, model)
     for day in found.values():
         _add_refused(day, columns)
     return [found[day] for day in sorted(found)]
@@ -120,9 +122,10 @@ def _add_refused(day: Traffic, columns: Sequence[Column]) -> None:
 def typed(rows: LoggedRows, column: Column, schema: Schema) -> np.ndarray:
     """The values of a field as training has them: numbers, or codes of levels."""
     of = schema[column.name]
-    if column.name not in rows.cells.column_names:
+    place = rows.cells.schema.get_field_index(column.name)
+    if place < 0:
         return np.full(len(rows), np.nan) if of.is_number else np.full(len(rows), MISSING)
-    cells = rows.cells.column(column.name).combine_chunks()
+    cells = rows.cells.column(place).combine_chunks()
     if of.is_number:
         if pyarrow.types.is_string(cells.type):
             read: np.ndarray = encode(of, cells.to_pylist())

@@ -1,0 +1,95 @@
+"""Past days of the log in one file each: copies, for reading.
+
+A service leaves a table for each worker and hour. To open two thousand of them takes longer than to read what they have, so
+the small tables of a past day are also kept as one, in ``days/KIND/date=…/bundle=…/``. A copy is named by the tables that it
+was made of, and is read only while these are the ones that are there. So it is never wrong, whenever a run was cut off, and
+it can be deleted at any time: what counts is the tables, and they alone are in the remote store.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import date
+from hashlib import sha256
+from itertools import groupby
+from pathlib import Path
+
+import pyarrow
+
+from slipway.errors import StoreError
+from slipway.monitoring.logged_rows import joined, read_rows, read_table, to_parquet
+from slipway.monitoring.partitions import PARQUET, REFUSALS, ROWS, Log, Part
+
+DAYS = "days"
+LARGEST = 16 << 20  # bytes of a day's tables: what opens more is busy reading, and a copy would save nothing
+
+
+def files(log: Log, kind: str) -> Iterator[tuple[Part, Path]]:
+    """All that the log has of a kind, once: of a day the copy, if there is one, or its tables."""
+    for parts in _days(log, kind):
+        copy = _copy(log, kind, parts)
+        if copy.is_file():
+            yield parts[0], copy
+        else:
+            yield from ((part, log.path(kind, part)) for part in parts)
+
+
+def renew(log: Log, today: date) -> None:
+    """Make the copies of days before `today`, and delete what is none any more; the caller has the log alone.
+
+    Raises
+    ------
+    OSError
+        When something cannot be written.
+    """
+    for kind in (ROWS, REFUSALS):
+        wanted = set()
+        for parts in _days(log, kind):
+            if len(parts) > 1 and parts[0].day < today and _size(log, kind, parts) <= LARGEST:
+                copy = _copy(log, kind, parts)
+                with suppress(StoreError):  # a table is damaged: who reads the day will say so
+                    if not copy.is_file():
+                        log.write(copy, _together(kind, [log.path(kind, part) for part in parts]))
+                    wanted.add(copy)
+        _delete(log, kind, wanted)
+
+
+def delete(log: Log) -> None:
+    """Delete all copies; the caller has the log alone."""
+    for kind in (ROWS, REFUSALS):
+        _delete(log, kind, set())
+
+
+def _delete(log: Log, kind: str, kept: set[Path]) -> None:
+    for folder in (log.root / DAYS / kind).glob("date=*/bundle=*"):
+        for path in folder.iterdir():
+            if path not in kept:
+                path.unlink()
+        for empty in (folder, folder.parent):
+            with suppress(OSError):
+                empty.rmdir()
+
+
+def _days(log: Log, kind: str) -> Iterator[list[Part]]:
+    """The tables of each day and bundle."""
+    for _, parts in groupby(log.parts(kind), lambda part: part.folder):
+        yield list(parts)
+
+
+def _copy(log: Log, kind: str, parts: Sequence[Part]) -> Path:
+    """The path of the copy: a table that was written again is another one, though it has the same name."""
+    made_of = sha256()
+    for part in parts:
+        with suppress(FileNotFoundError):  # it has just been deleted: then no copy has this name
+            found = log.path(kind, part).stat()
+            made_of.update(f"{part.name} {found.st_ino} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return log.root / DAYS / kind / parts[0].folder / f"{made_of.hexdigest()}{PARQUET}"
+
+
+def _size(log: Log, kind: str, parts: Sequence[Part]) -> int:
+    return sum(log.path(kind, part).stat().st_size for part in parts)
+
+
+def _together(kind: str, paths: Sequence[Path]) -> bytes:
+    if kind == ROWS:
+        return joined([read_rows(path) for path in paths]).to_parquet()
+    return to_parquet(pyarrow.concat_tables([read_table(path) for path in paths]))

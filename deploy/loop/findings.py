@@ -81,7 +81,8 @@ def of_proposal(found: Fortnight, checkouts: Checkouts) -> list[Finding]:
     trainings = checkouts.trainings()[1:]
     pulls = checkouts.github.pulls()
     body = pulls[0]["body"] if pulls else ""
-    says = [reason for each in trainings for reason in each["reasons"] if reason in body]
+    reasons = [reason for each in (*trainings, *(day.look for day in advised)) for reason in each["reasons"]]
+    says = [reason for reason in reasons if reason in body]  # of the verdict, or of the look that advised it
     days = ", ".join(f"day {day.number}" for day in advised) or "no day"
     digest = json.loads(checkouts.runner.git("show", f"origin/slipway/retrain:{FILES[0]}"))["digest"] if pulls else ""
     return [

@@ -100,7 +100,7 @@ def test_two_days_with_all_faults_and_a_proposal(tmp_path, monkeypatch):
     clock.set(moment(9, time()))
     checkouts.train([*learned, *parcels(random, 1_000, "new", ferry=True)])
     checkouts.propose()
-    late = Fortnight([replace(found.days[0], number=8, look={"train": True})])
+    late = Fortnight([replace(found.days[0], number=8, look={"train": True, "reasons": []})])
     assert [each for each in of_proposal(late, checkouts) if not each.holds] == []
     assert checkouts.store.champion().digest == first, "main serves what it did"
 

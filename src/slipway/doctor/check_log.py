@@ -13,7 +13,7 @@ from slipway.release.box.outage import log_of, unlogged
 from slipway.release.box.rotation import variables
 from slipway.release.box.state import USER, Box
 
-BOOTSTRAP = "Run the bootstrap with LOG_SIZE (docs/monitoring.md, On a box), then release"
+BOOTSTRAP = "Run the bootstrap with LOG_SIZE (docs/prediction-log.md, On a box), then release"
 
 
 @dataclass(frozen=True)

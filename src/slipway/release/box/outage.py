@@ -79,7 +79,7 @@ def findings(condition: Condition) -> dict[str, str]:
     if condition.used > MOST:
         found["log room"] = (
             f"the file system of the prediction log is {condition.used:.0%} full; releases drop rows from 95% on. "
-            "See journalctl -u slipway-ship, or give the log more room (docs/monitoring.md)"
+            "See journalctl -u slipway-ship, or give the log more room (docs/prediction-log.md)"
         )
     if condition.days is not None and condition.days < LEAST_DAYS:
         end = f"ends in {condition.days:.0f} days" if condition.days > 0 else "has ended"

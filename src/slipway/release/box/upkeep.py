@@ -72,7 +72,7 @@ def ship_all(boxes: Sequence[Box], settings: Mapping[str, Configuration], enviro
 
 def _ship(log: Path, box: Box, own: Configuration, environ: Mapping[str, str], say: Say) -> bool:
     if lost := unlogged(log, box.root):
-        raise ReleaseError(lost, "Mount it: see On a box in docs/monitoring.md")
+        raise ReleaseError(lost, "Mount it: see On a box in docs/prediction-log.md")
     bucket = bucket_of(own.log_remote, environ)
 
     def work() -> bool:

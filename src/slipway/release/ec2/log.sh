@@ -27,7 +27,7 @@ log_disk() {   # SERVICE SIZE
   image=$folder.img
   if [ -e "$image" ]; then   # whatever is in it, it is never formatted
     say "already there: $image"
-    [ "$(stat -c %s "$image")" = "$(bytes "$2")" ] || say "$image keeps its size; docs/monitoring.md says how to grow it"
+    [ "$(stat -c %s "$image")" = "$(bytes "$2")" ] || say "$image keeps its size; docs/prediction-log.md says how to grow it"
   else
     make_image "$image" "$2"
   fi

@@ -1,7 +1,7 @@
 """What to do: nothing, look at what moved, train again, or have a person repair what feeds the model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
@@ -19,6 +19,7 @@ NEW_LABELS = 0.2  # of the rows that the model learned from
 LONGEST = timedelta(days=30)  # without a training
 COOL_DOWN = timedelta(days=7)  # between two
 NAMED = 8  # columns in one reason
+UNSURE = "Not calibrated yet: how much columns differ from day to day by themselves is known after 21 days."
 SILENT = timedelta(days=2)  # without an answered row, where there were some
 
 
@@ -86,8 +87,15 @@ def decide(of: Evidence) -> Decision:
 
     A broken pipe is told to a person and never trained on, and so are doubtful labels. A loss beyond its limit asks for
     training, and so does the plain rule of slipway.yaml; drift does only where it is of an important field and there are new
-    labels to learn from. Many new labels do by themselves, and so does age.
+    labels to learn from. Many new labels do by themselves, and so does age. Flags of the first weeks are told to be unsure.
     """
+    decision = _decided(of)
+    if of.look and of.look.flagged and not of.look.calibrated:
+        return replace(decision, reasons=(*decision.reasons, UNSURE))
+    return decision
+
+
+def _decided(of: Evidence) -> Decision:
     if broken := _broken(of):
         return Decision("broken", tuple(broken), False)
     if of.last is None:

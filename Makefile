@@ -122,10 +122,12 @@ $(VENV)/lint.stamp: .github/lint/package-lock.json | $(BIN)/pip
 	npm ci --silent --prefix $(VENV)/lint
 	@touch $@
 
+APT = -qq -o Dir::State::lists="$$PWD/lists" -o Dir::Cache="$$PWD/cache"   # lists of its own: nobody needs to be root
+
 $(BIN)/promtool: | $(BIN)/pip   # from Debian's or Ubuntu's package, without the server that it would start
 	@command -v apt-get >/dev/null || { echo "make lint needs promtool, of Prometheus" >&2; exit 1; }
-	rm -rf $(VENV)/prometheus && mkdir $(VENV)/prometheus
-	cd $(VENV)/prometheus && { apt-get download -qq prometheus || { echo "Run: sudo apt-get update" >&2; exit 1; }; }
+	rm -rf $(VENV)/prometheus && mkdir -p $(VENV)/prometheus/lists/partial $(VENV)/prometheus/cache/archives/partial
+	cd $(VENV)/prometheus && apt-get $(APT) update && apt-get $(APT) download prometheus
 	cd $(VENV)/prometheus && dpkg-deb --extract prometheus_*.deb .
 	cp $(VENV)/prometheus/usr/bin/promtool $@ && rm -r $(VENV)/prometheus
 

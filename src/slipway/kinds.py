@@ -67,12 +67,14 @@ def kind_of(hint: Any) -> Kind:
             return mark
     choices = get_args(inner)
     limits = next((mark for mark in marks if isinstance(mark, Meta)), Meta())
-    expected = "one of " + ", ".join(choices) if choices else _between(inner, limits.ge, limits.le)
+    expected = "one of " + ", ".join(choices) if choices else _between(inner, limits)
     return Kind(expected, lambda value: msgspec.convert(value, hint), choices=choices)
 
 
-def _between(number: type, low: float | None, high: float | None) -> str:
-    name = {int: "an integer", float: "a number"}[number]
+def _between(number: type, limits: Meta) -> str:
+    name, low, high = {int: "an integer", float: "a number"}[number], limits.ge, limits.le
+    if limits.gt is not None:
+        return f"{name} above {limits.gt}" + (f", at most {high}" if high is not None else "")
     if low == -GREATEST:
         return name
     return f"{name} of {low} or more" if high in (None, GREATEST) else f"{name} from {low} to {high}"

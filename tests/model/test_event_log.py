@@ -51,7 +51,7 @@ def log(tmp_path, told):
 
 
 def files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != ".gitignore")
 
 
 def eventually(said) -> None:
@@ -229,3 +229,9 @@ def test_two_releases_of_one_bundle_that_write_at_once_never_share_a_file(tmp_pa
     found = [[json.loads(line) for line in path.read_text().splitlines()] for path in files(tmp_path)]
     assert sorted((lines[0]["release"], len(lines)) for lines in found) == [("r-1", 2000), ("r-2", 2000), ("r-2", 2000)]
     assert all([each["n"] for each in lines] == list(range(2000)) for lines in found)
+
+
+def test_a_new_folder_keeps_itself_out_of_git(tmp_path, log):
+    log.write(b"{}\n", 1)
+    (ignoring,) = tmp_path.rglob(".gitignore")
+    assert ignoring.read_text() == "*\n" and list(ignoring.parent.glob("raw/*/*/*"))

@@ -74,7 +74,7 @@ def test_what_is_no_ordinary_value_comes_before_the_shape():
 def test_levels_in_words():
     found = said(sentence(move(REGION, 0, 0, 0, 50, 30, 20), None, False, False))
     assert found.startswith("`region`: 20.0 % west, 10.0 % in training (0.52 sd); since") and found.endswith(
-        "the loss is no worse."
+        "the loss is within its limit."
     )
     found = said(sentence(move(REGION, 0, 0, 0, 20, 30, 50), None, False, False))
     assert found.startswith("`region`: 50.0 % west, 10.0 % in training, most frequent east → west (0.52 sd)")

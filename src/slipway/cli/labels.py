@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ def command(location: str, path: str | None) -> None:
       acted                                                   optional: whether the answer was acted on
 
     A label by id belongs to all predictions with that id. The same table twice adds nothing; of several labels, the one seen
-    last counts, and the others are kept. A label may come before its prediction is collected.
+    last counts, and the others are kept. A label may come before its prediction. Collects the log, too.
 
     \b
     Example:
@@ -45,6 +46,7 @@ def command(location: str, path: str | None) -> None:
     """
     from slipway.model.contents import model_of
     from slipway.model.pseudonyms import pseudonyms_of
+    from slipway.monitoring.collector import collect
     from slipway.monitoring.known_labels import add, standing
     from slipway.monitoring.outcomes import read_outcomes
     from slipway.problem import load_problem
@@ -61,9 +63,11 @@ def command(location: str, path: str | None) -> None:
         click.echo(f"{where}: {len(more):,} more such rows", err=True)
     if outcomes.read and len(outcomes.faults) == outcomes.read:
         raise TableError(f"{where}: no row has a label that can be taken", "See above what is wrong with them")
-    added = add(log, outcomes, now, where, options.remote_of(problem))
+    remote = options.remote_of(problem)
+    added = add(log, outcomes, now, where, remote)
     says = f"{added.new:,} new, {added.duplicate:,} duplicate, {added.corrected:,} corrected"
     click.echo(f"{counted(outcomes.read, 'row')} read: {says}, {len(outcomes.faults):,} not taken.")
+    collect(log, problem.id, problem.log.keep_days, now, partial(click.echo, err=True), remote)
     stand = standing(log, problem.id, now)
     says = f"{stand.matched:,} have a prediction, {stand.waiting:,} wait for it, {stand.orphan:,} have waited for 90 days"
     click.echo(f"Of all labels in the log, {says}.")

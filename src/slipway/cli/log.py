@@ -1,6 +1,7 @@
 """slipway log"""
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -38,7 +39,8 @@ def command() -> None:
 def forget(ids: Sequence[str], path: str | None) -> None:
     """Delete all rows with an ID, and their labels, from the prediction log.
 
-    ID is a value of the id column of slipway.yaml. If there are several id columns, write COLUMN=VALUE.
+    ID is a value of the id column of slipway.yaml. If there are several id columns, write COLUMN=VALUE. Ends with 1 while rows
+    are left in files that the service is still writing.
 
     \b
     Example:
@@ -57,8 +59,9 @@ def forget(ids: Sequence[str], path: str | None) -> None:
     click.echo(f"Deleted {what}, in {counted(gone.tables, 'table')}.")
     if gone.pending:
         says = f"{counted(gone.pending, 'row')} left in files that the service is still writing"
-        click.echo(f"{says}: run the same command again when it has closed them.")
+        click.echo(f"{says}: run the same command again when it has closed them.", err=True)
     click.echo(NOT_REACHED)
+    sys.exit(1 if gone.pending else 0)
 
 
 def _named(ids: Sequence[str], columns: Sequence[str], pseudonyms: "Pseudonyms") -> Mapping[str, set[str]]:

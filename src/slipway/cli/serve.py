@@ -44,6 +44,8 @@ def _say(service: "Service", address: str) -> None:
     from slipway.serving.snippets import curl
 
     click.echo(f"Serving on {address} (Ctrl-C stops it)", err=True)
+    if service.recorder.folder:
+        click.echo(f"Rows and answers are logged in {service.recorder.folder}, as log: in slipway.yaml says", err=True)
     row = example_row(service.schema)
     if len(row) > FEW_FIELDS:
         click.echo(f"Try it: {address} shows a call with a typical row", err=True)

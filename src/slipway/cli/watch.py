@@ -64,8 +64,9 @@ def looked(problem: "Problem", now: datetime) -> "Watched":
         push_looks(store, remote)
     _show(found, log.root / PAGE)
     page = remote.where(log.address(log.root / PAGE)) if remote else log.root / PAGE
-    for failure in tell(message(found, str(page)), ways, Note(log, remote)):
-        click.echo(f"slipway: {failure}", err=True)
+    if found.rows or found.decision.outcome != "quiet":  # a champion that was asked nothing yet is no all-clear
+        for failure in tell(message(found, str(page)), ways, Note(log, remote)):
+            click.echo(f"slipway: {failure}", err=True)
     return found
 
 

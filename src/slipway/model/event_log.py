@@ -19,6 +19,7 @@ from threading import Lock, Thread
 from typing import Protocol
 
 from slipway.model.event import CLOSED, OPEN, RAW, SHORT
+from slipway.model.raw_files import make_folder
 
 LARGEST = 64 << 20  # bytes of a file
 LONGEST = 3_600.0  # seconds that a file is written to
@@ -144,6 +145,7 @@ class EventLog:
 
     def _open(self, now: float) -> _File:
         folder = self._folder / time.strftime("date=%Y-%m-%d", time.gmtime(now)) / self._bundle
+        make_folder(self._folder.parent)
         folder.mkdir(parents=True, exist_ok=True)
         for _ in range(TURNS):
             self._number += 1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from slipway.errors import StoreError
 from slipway.model.event import FOLDER, SHORT, VARIABLE
+from slipway.model.raw_files import make_folder
 from slipway.problem import Problem
 from slipway.store.atomic import locked, replace, sync_folder, unwritable
 
@@ -82,6 +83,7 @@ class Log:
 
     def write(self, path: Path, content: bytes) -> None:
         """Write or replace a file below the root, in one step that survives a power cut."""
+        make_folder(self.root)
         path.parent.mkdir(parents=True, exist_ok=True)
         replace(path, content)
         for folder in path.parents[1:]:  # the next step deletes what the file was made of: its folders must be there, too
@@ -102,7 +104,7 @@ class Log:
     def make(self) -> None:
         """Make the folder if there is none; StoreError when it cannot be made."""
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            make_folder(self.root)
         except OSError as error:
             raise unwritable(self.root, error) from error
 

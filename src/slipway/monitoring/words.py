@@ -9,6 +9,7 @@ from slipway.monitoring.bins import LABEL, SCORE, Column, Part
 from slipway.monitoring.drift import Move
 from slipway.report.numbers import brief, number, share
 
+LOSS = {None: "the loss is unknown until labels arrive", True: "the loss is worse", False: "the loss is within its limit"}
 ANSWERS = {SCORE: "The answers", LABEL: "The answered labels"}
 
 
@@ -35,9 +36,7 @@ def sentence(move: Move, importance: float | None, answers: bool, worse: bool | 
         told.append(f"{share(importance)} of the importance")
     if not of_answers:
         told.append("the answers moved, too" if answers else "the answers did not move")
-    told.append(
-        {None: "the loss is unknown until labels arrive", True: "the loss is worse", False: "the loss is no worse"}[worse]
-    )
+    told.append(LOSS[worse])
     name = ANSWERS[column.key] if of_answers else f"`{brief(column.name)}`"
     return f"{name}: {'; '.join(told)}."
 

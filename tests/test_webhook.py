@@ -23,6 +23,17 @@ def test_a_refusal_is_told_without_the_address(status):
         assert post(f"{web.url}/services/SECRET", "a", True) == f"HTTP {status}"
 
 
+@pytest.mark.parametrize("status", [301, 302])
+def test_a_redirect_is_refused_and_told_without_the_address(status):
+    """It could lead from https to http, or to an address that only this machine reaches."""
+    with serve_web() as web:
+        web.pages["/services/SECRET"] = (status, f"{web.url}/inside")
+        web.pages["/inside"] = (200, b"ok")
+        said = post(f"{web.url}/services/SECRET", "a", True)
+    assert said == f"HTTP {status}, a redirect, which is not followed"
+    assert [path for path, _ in web.calls] == ["/services/SECRET"]
+
+
 def test_nobody_there():
     assert post(f"http://127.0.0.1:{free_port()}/", "a", True) == "URLError"
     assert post("nonsense", "a", True) == "ValueError"

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from bundles import make_bundle, said
 from slipway.cli import slipway
+from slipway.errors import StoreError
 from slipway.model.changes import changes
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
@@ -111,6 +112,14 @@ def test_what_cannot_be_replayed_is_said_and_the_rest_is_shown(store, asked):
     said = diff("HEAD").output
     assert f"They could not be replayed: bundle {before[:12]} is not in" in said
     assert said.rstrip().endswith("Golden predictions: all 4 unchanged.")
+
+
+def test_an_error_of_the_replay_is_no_markdown(store, asked, monkeypatch):
+    def replay(*_, **__):
+        raise StoreError("<img> @octocat")
+
+    monkeypatch.setitem(sys.modules, "slipway.monitoring.replay", SimpleNamespace(replay=replay))
+    assert "They could not be replayed: \\<img\\> @\u200doctocat\n" in diff("HEAD").output
 
 
 def test_the_same_bundle_is_not_replayed(store, asked):

@@ -1,5 +1,7 @@
 """The log in the remote store: raw files become tables once, and all machines have the same tables."""
 
+import threading
+
 import pytest
 
 import s3
@@ -51,6 +53,44 @@ def test_another_machine_gets_the_tables_and_gives_its_own(bucket, here, there):
     collected(there, remote=bucket.remote())
     collected(here, remote=bucket.remote())
     assert rows_in(here) == rows_in(there) == sorted([*FILLED, ("z", 0, "9", 1.0)])
+
+
+@pytest.mark.parametrize("kind", ["put", "get"])
+def test_tables_are_copied_several_at_a_time(bucket, here, there, kind):
+    """Each waits until all of them are under way."""
+    fill(here)
+    collected(here)
+    if kind == "get":
+        collected(here, remote=bucket.remote())
+    together = threading.Barrier(len(here.parts(ROWS)), timeout=20)
+
+    def fault(call, forward):
+        if call.kind == kind and f"/{ROWS}/" in call.path:
+            together.wait()
+        return None
+
+    bucket.proxy.fault = fault
+    collected(here if kind == "put" else there, remote=bucket.remote())
+    bucket.proxy.fault = lambda *_: None
+    collected(there, remote=bucket.remote())
+    assert rows_in(there) == FILLED
+
+
+@pytest.mark.parametrize("kind", ["put", "get"])
+def test_a_copy_that_fails_is_told_and_the_next_run_copies_the_rest(bucket, here, there, kind):
+    fill(here)
+    collected(here)
+    if kind == "get":
+        collected(here, remote=bucket.remote())
+    failing = next(here.tables()).name
+    bucket.proxy.fault = lambda call, forward: s3.DENIED if call.kind == kind and failing in call.path else None
+    copying = here if kind == "put" else there
+    with pytest.raises(StoreError, match=failing):
+        collected(copying, remote=bucket.remote())
+    bucket.proxy.fault = lambda *_: None
+    collected(copying, remote=bucket.remote())
+    collected(there, remote=bucket.remote())
+    assert rows_in(here) == rows_in(there) == FILLED
 
 
 def test_a_raw_file_that_is_here_and_there_is_one_table(bucket, here, tmp_path):

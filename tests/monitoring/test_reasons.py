@@ -35,6 +35,7 @@ def test_the_last_look_at_the_champion_counts_while_it_is_fresh():
         (look() | {"train": False}, "", []),
         (None, "", []),
         (None, "Columns moved: a_b.", ["Columns moved: a\\_b."]),
+        (None, "@octocat: https://a.b", ["@\u200doctocat: https:\u200d//a.b"]),
     ],
 )
 def test_why_now_is_what_started_the_training(found, given, says):

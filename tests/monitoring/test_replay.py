@@ -389,7 +389,7 @@ def test_no_value_of_a_row_is_told(production):
     said = "\n".join([*production.replay().markdown, *production.replay().sentences])
     assert all(line.count("|") == 5 + line.count(r"\|") for line in said.splitlines() if line.startswith("|"))
     assert not [text for text in ("Meyer", "secret", "4711", "31.4159", rows[3]["joined"]) if text in said]
-    assert r"a\|b\`c" in said
+    assert "| ``a\\|b`c`` |" in said
 
 
 def test_the_ten_rows_that_move_most_are_named(production):
@@ -403,3 +403,9 @@ def test_the_ten_rows_that_move_most_are_named(production):
     lines = found.markdown
     assert "| request | row | before | after |" in lines
     assert NOW.date() == found.last and len(lines[lines.index("| request | row | before | after |") :]) == 12
+
+
+def test_a_request_id_of_a_client_is_no_link(production):
+    production.ask(rows_of(100), request="https://evil.example/merge")
+    lines = [line for line in production.replay().markdown if "evil.example" in line]
+    assert len(lines) == 10 and all(line.startswith("| `https://evil.example/merge` | ") for line in lines)

@@ -69,7 +69,9 @@ def test_without_figures_the_first_reason_stands_for_the_verdict(verdict, says):
 
 
 def test_names_in_reasons_are_no_markdown():
-    assert successor.reasons({"reasons": ["worse for region = [x](http://y)"]}) == ["- worse for region = \\[x\\](http://y)"]
+    assert successor.reasons({"reasons": ["worse for region = [x](http://y)"]}) == [
+        "- worse for region = \\[x\\](http:\u200d//y)"
+    ]
 
 
 def test_data_before_and_after_with_the_sources_of_both():

@@ -112,12 +112,13 @@ def _replay(problem: "Problem", store: "LocalStore", old: "Pointer", bundle: "Bu
     if not log.parts(ROWS):
         return []
     from slipway.monitoring.replay import replay
+    from slipway.report.markdown import plain
 
     try:
         now = datetime.now(UTC).replace(tzinfo=None)
         found = replay(problem, store, log, bundle, DAYS, now, champion=store.bundle(old.digest))
     except SlipwayError as error:
-        return [f"They could not be replayed: {error}"]
+        return [f"They could not be replayed: {plain(str(error))}"]
     return found.markdown if found else []
 
 

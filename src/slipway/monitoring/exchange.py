@@ -5,7 +5,8 @@ a table never changes but when a person is forgotten, and then the remote one co
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
 from hashlib import sha256
@@ -17,6 +18,7 @@ from slipway.monitoring.intake import Collected, Tell, take
 from slipway.monitoring.partitions import LABELS, PARQUET, REFUSALS, ROWS, TOP, Log, Part, part_of
 from slipway.store.remote import Overtaken, S3Store
 
+AT_ONCE = 10  # tables; as many connections does botocore keep open
 OF_LABELS = re.compile(rf"{LABELS}/[0-9a-f]{{64}}{re.escape(PARQUET)}")
 
 
@@ -52,6 +54,9 @@ def take_objects(log: Log, remote: S3Store, ids: Collection[str], tell: Tell) ->
 def exchange(log: Log, remote: S3Store) -> None:
     """Copy tables that either side lacks; where they differ, from the remote store.
 
+    Several go at once, because a new runner lacks them all. Each is a file of its own that is written in one step, so a run
+    that is cut off leaves some of them, and the next one copies the rest.
+
     Raises
     ------
     StoreError
@@ -64,11 +69,16 @@ def exchange(log: Log, remote: S3Store) -> None:
         for name, size in remote.sizes(f"{TOP}{kind}/").items()
         if _is_table(name.removeprefix(TOP))
     }
-    for name in sorted(here.keys() - there.keys()):
+
+    def give(name: str) -> None:
         _upload(log, remote, log.root / name.removeprefix(TOP))
-    for name in sorted(name for name, size in there.items() if here.get(name) != size):
+
+    def get(name: str) -> None:
         with suppress(Overtaken):  # it was too old for another machine
             log.write(log.root / name.removeprefix(TOP), remote.read(name))
+
+    _at_once(give, sorted(here.keys() - there.keys()))
+    _at_once(get, sorted(name for name, size in there.items() if here.get(name) != size))
 
 
 def expire_objects(remote: S3Store, oldest: date) -> int:
@@ -77,6 +87,13 @@ def expire_objects(remote: S3Store, oldest: date) -> int:
     for name in old:
         remote.delete(name)
     return len(old)
+
+
+def _at_once(copy: Callable[[str], None], names: list[str]) -> None:
+    """Copy tables, several at a time; the first error ends it, after the copies that have begun."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for _ in pool.map(copy, names):
+            pass
 
 
 def _upload(log: Log, remote: S3Store, path: Path) -> None:

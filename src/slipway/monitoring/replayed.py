@@ -83,8 +83,8 @@ class Replay:
         lines = [f"- {plain(sentence)}" for sentence in self.sentences]
         if not self.flips:
             return lines
-        for made in (_labels(self.flips), _most(self.flips)):
-            lines += ["", *table(made).split("\n")] if made.rows else []
+        for made, ids in ((_labels(self.flips), ()), (_most(self.flips), (0,))):
+            lines += ["", *table(made, ids).split("\n")] if made.rows else []
         return lines
 
     @property

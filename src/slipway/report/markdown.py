@@ -1,7 +1,7 @@
 """card.md: the model card as Markdown, for a repository, a wiki or a pull request."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from slipway.report.documents import Documents
 from slipway.report.figure import Table
@@ -12,7 +12,9 @@ from slipway.report.summary import answers, origin
 from slipway.report.worries import worries
 from slipway.table.faults import visible
 
-MARKS = re.compile(r"([\\`*_{}\[\]<>#|~])")
+MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&])")
+LINKS = re.compile(r"(@|:(?=//)|www(?=\.)|#(?=\d)|GH-(?=\d))", re.IGNORECASE)  # GitHub makes links of them without any mark
+JOINER = "\N{ZERO WIDTH JOINER}"
 TASKS = {"regression": "regression", "binary": "binary classification", "multiclass": "multi-class classification"}
 
 
@@ -70,14 +72,34 @@ def _listed(*texts: str) -> list[str]:
     return ["\n".join(f"- {text}" for text in texts)]
 
 
-def table(of: Table) -> str:
+def table(of: Table, ids: Collection[int] = ()) -> str:
+    """A table; the cells in the columns `ids` are shown as code."""
+
     def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(map(plain, cells))} |"
+        shown = (code(cell).replace("|", "\\|") if place in ids else plain(cell) for place, cell in enumerate(cells))
+        return f"| {' | '.join(shown)} |"
 
     rule = "|" + "|".join("---:" if place in of.numbers else "---" for place in range(len(of.head))) + "|"
-    return "\n".join([line(of.head), rule, *map(line, of.rows)])
+    head = f"| {' | '.join(map(plain, of.head))} |"
+    return "\n".join([head, rule, *map(line, of.rows)])
 
 
 def plain(text: str) -> str:
-    """A text that Markdown shows as it is: a name from the data must not become a link or an element."""
-    return MARKS.sub(r"\\\1", " ".join(visible(text).split()))
+    """A text that Markdown shows as it is: a name from the data must not become a link, a mention or an element.
+
+    GitHub looks for addresses, mentions and numbers of issues in what Markdown has made of a text, where a backslash before
+    them is gone: a sign without width, which nobody sees, keeps them apart.
+    """
+    return MARKS.sub(r"\\\1", LINKS.sub(rf"\1{JOINER}", _line(text)))
+
+
+def code(text: str) -> str:
+    """A text as code, which it cannot end: its fence is longer than any in it."""
+    shown = _line(text)
+    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    space = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{fence}{space}{shown}{space}{fence}" if shown else ""
+
+
+def _line(text: str) -> str:
+    return " ".join(visible(text).split())

@@ -39,6 +39,12 @@ def arrived(bucket, prefix: str = "models/a/log/") -> dict[str, bytes]:
     return {key.removeprefix(prefix): content for key, content in got.items() if "/raw/" in key}
 
 
+def give(*paths: Path) -> None:
+    """To the user of the releases, if this is root."""
+    for path in paths if os.geteuid() == 0 else ():
+        os.chown(path, shipment.USER, shipment.USER, follow_symlinks=False)
+
+
 def test_closed_files_and_those_of_killed_processes_are_shipped_and_deleted(bucket, there, log):
     assert ship(log, there) == 3
     assert (arrived(bucket), left(log)) == (SHIPPED, set())
@@ -138,6 +144,23 @@ def test_the_page_of_the_last_look_is_got_and_written_only_when_it_changed(bucke
     assert page.read_bytes() == b"<p>two" and not (log / "live.json").exists()
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "link", "longer"])
+def test_what_a_release_puts_in_place_of_a_page_is_replaced_and_not_read(bucket, there, log, tmp_path, kind):
+    """A pipe would keep the box waiting for ever, and a device would fill its memory."""
+    page, other = log / "live.html", tmp_path / "other"
+    other.write_bytes(b"<p>one")
+    {
+        "pipe": lambda: os.mkfifo(page),
+        "device": lambda: page.symlink_to("/dev/zero"),
+        "link": lambda: page.symlink_to(other),
+        "longer": lambda: page.write_bytes(b"<p>one more"),
+    }[kind]()
+    bucket.put("log/live.html", b"<p>one")
+    give(log, *log.rglob("*"))
+    assert as_service(log, lambda: ship(Path(), there) == 3, 30)
+    assert not page.is_symlink() and page.read_bytes() == b"<p>one"
+
+
 def test_empty_folders_of_earlier_days_are_removed(tmp_path):
     days = {name: tmp_path / "raw" / f"date=2026-11-{name}/bundle=8821177e2697" for name in ("18", "19", "20", "21", "22")}
     for folder in days.values():
@@ -149,12 +172,19 @@ def test_empty_folders_of_earlier_days_are_removed(tmp_path):
 
 
 def test_work_is_done_within_the_folder_and_says_whether_it_went_well(tmp_path, capfd):
-    os.chown(tmp_path, *([shipment.USER] * 2 if os.geteuid() == 0 else [-1, -1]))
+    give(tmp_path)
     assert as_service(tmp_path, lambda: Path("here").touch() is None)
     assert (tmp_path / "here").exists() and Path.cwd() != tmp_path
     assert not as_service(tmp_path, lambda: False) and capfd.readouterr().err == ""
     assert not as_service(tmp_path, lambda: 1 / 0) and "ZeroDivisionError" in capfd.readouterr().err
     assert not as_service(tmp_path / "absent", lambda: None)
+
+
+def test_work_that_never_ends_is_ended(tmp_path):
+    give(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ReleaseError, match="ended after 1 s"):
+        as_service(tmp_path, lambda: bool(Path("pipe").read_bytes()), 1)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

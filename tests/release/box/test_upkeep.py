@@ -1,11 +1,15 @@
 """What timers have a box do, over all of its services."""
 
+import signal
+from pathlib import Path
+
 import pytest
 
 import shipments
-from slipway.release.box import upkeep
+from slipway.release.box import shipment, upkeep
 from slipway.release.box.configuration import Configuration
 from slipway.release.box.outage import Condition
+from slipway.release.box.shipment import ship
 from slipway.release.box.state import Box
 from slipway.release.box.upkeep import bucket_of, ship_all, watch
 
@@ -50,6 +54,31 @@ def test_what_s3_refuses_is_said_with_the_service_and_fails(boxes, mounted, buck
     environ = KEYS | {"AWS_ENDPOINT_URL": bucket.proxy.url}
     assert not ship_all(boxes, own, environ, lambda line: print(line, flush=True))
     assert "churn: Result: FAILED: s3://absent-bucket/churn/log/raw/" in capfd.readouterr().out
+
+
+def test_a_service_whose_shipping_hangs_keeps_no_other_from_being_shipped(boxes, mounted, bucket, monkeypatch):
+    monkeypatch.setattr("slipway.release.box.shipment.os.geteuid", lambda: 1)
+    limited = shipment.as_service
+    monkeypatch.setattr(upkeep, "as_service", lambda log, work: limited(log, work, 1 if log.name == "churn" else 60))
+    monkeypatch.setattr(upkeep, "ship", lambda log, there: signal.pause() if there.prefix == "churn/" else ship(log, there))
+    for each in boxes:
+        shipments.fill(each.root / "srv" / each.service)
+    own = {
+        each.service: settings(log_mount=f"/srv/{each.service}", log_remote=f"s3://{bucket.name}/{each.service}")
+        for each in boxes
+    }
+    said: list[str] = []
+    assert not ship_all(boxes, own, KEYS | {"AWS_ENDPOINT_URL": bucket.proxy.url}, said.append)
+    assert len(said) == 1 and "Result: FAILED: churn" in said[0] and "ended after 1 s" in said[0]
+    assert {key.removeprefix("fraud/log/") for key in bucket.objects()} == set(shipments.SHIPPED)
+
+
+def test_the_unit_outlasts_services_that_hang_and_is_limited_in_memory():
+    text = (Path(upkeep.__file__).parents[1] / "ec2/bootstrap").read_text()
+    unit = text.split("unit slipway-ship.service <<'END'\n")[1].split("\nEND\n")[0].splitlines()
+    limits = dict(line.split("=", 1) for line in unit if "=" in line)
+    assert 60 * int(limits["TimeoutStartSec"].removesuffix("min")) > 3 * shipment.SECONDS
+    assert (limits["MemoryMax"], limits["OOMPolicy"]) == ("512M", "continue")
 
 
 @pytest.mark.parametrize("own", [settings(), settings(log_mount="/srv/log"), settings(log_remote="s3://bucket/a")])

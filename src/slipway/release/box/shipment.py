@@ -6,6 +6,7 @@ tables by the name and content of their file: one that is sent twice, because a 
 
 import fcntl
 import os
+import signal
 import stat
 import sys
 import traceback
@@ -23,6 +24,7 @@ from slipway.store.atomic import locked, replace, sync_folder
 
 PAGES = ("live.html", "live.json")
 ENTRIES = "date=*/bundle=*/*"
+SECONDS = 300  # for one service: the others wait meanwhile
 
 
 def ship(log: Path, bucket: Bucket) -> int:
@@ -94,25 +96,40 @@ def remove_empty(log: Path, today: date) -> None:
 def fetch(path: Path, bucket: Bucket) -> None:
     """Get a page that `slipway watch` left, if there is another than the last time."""
     content = bucket.get(f"{FOLDER}/{path.name}")
-    if content is not None and not (path.exists() and path.read_bytes() == content):
+    if content is not None and not _has(path, content):
         replace(path, content)
         path.chmod(0o644)
 
 
-def as_service(log: Path, work: Callable[[], bool]) -> bool:
+def _has(path: Path, content: bytes) -> bool:
+    """Whether a file has this content. What a release put in its place, such as a pipe or a link, does not."""
+    with suppress(OSError, ReleaseError), regular(path) as file:
+        return file.read(len(content) + 1) == content
+    return False
+
+
+def as_service(log: Path, work: Callable[[], bool], seconds: int = SECONDS) -> bool:
     """Do `work` in a process of its own within the log's folder, as the user of the releases if this is root.
 
-    Releases write that folder: a link that they put there leads this user no farther than it leads them.
+    Releases write that folder: a link that they put there leads this user no farther than it leads them, and what keeps
+    this process waiting does so for `seconds` at most.
 
     Returns
     -------
     bool
         What `work` returned; False if it raised, which standard error shows.
+
+    Raises
+    ------
+    ReleaseError
+        If it took too long, and was ended.
     """
     child = os.fork()
     if child == 0:
         code = 1
         try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # it ends the process, whatever that waits for
+            signal.alarm(seconds)
             os.chdir(log)  # the folders around it are closed to that user
             if os.geteuid() == 0:
                 os.setgroups([])
@@ -124,4 +141,7 @@ def as_service(log: Path, work: Callable[[], bool]) -> bool:
         finally:
             sys.stderr.flush()
             os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code == -signal.SIGALRM:
+        raise ReleaseError(f"{log}: ended after {seconds} s", "The next run goes on; if it ends so, too, see what is there")
+    return code == 0

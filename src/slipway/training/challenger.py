@@ -189,6 +189,7 @@ def draft(table: Table, entry: Entry, fitted: Fitted | Blended, stem: str, learn
         rows=Counts(len(learned.y), int(table.held.sum()), int((~table.target.rows).sum()), int(table.used.sum())),
         start=start,
         data=table.fingerprint,
+        anchor=table.anchor.identity if table.anchor else "",
         libraries={name: version(name) for name in LIBRARIES},
     )
     return Draft({"schema.json": written(table.rows.schema), MODEL: written(model), **graphs})

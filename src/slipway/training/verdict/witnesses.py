@@ -84,7 +84,19 @@ class Witnesses:
                     yield Part(name, whole.challenger.take(inside), whole.champion.take(inside), self.table.units(rows))
 
     def _anchor(self) -> tuple[list[Outside], list[str]]:
-        return [self.table.anchor] if self.table.anchor else [], []
+        """The rows that the champion cannot have learned from: all of them once it was trained beside the same anchor set."""
+        anchor, champion = self.table.anchor, self.champion
+        if anchor is None:
+            return [], []
+        if champion.twin.model.anchor == anchor.identity:
+            return [anchor], []
+        unseen = champion.unseen(anchor.frame)
+        if unseen.all():
+            return [anchor], []
+        may = f"the champion, which was trained without this anchor set, may have learned from {(~unseen).sum():,} of its rows"
+        if unseen.sum() < FEW:
+            raise Incomparable(f"{may}; from the next promotion on they count")
+        return [anchor.take(unseen)], [f"{may}: they count from the next promotion on"]
 
     def _production(self) -> tuple[list[Outside], list[str]]:
         """The newest days that together have 200 rows that neither model has learned from; Incomparable with fewer than 30."""

@@ -224,6 +224,18 @@ def test_a_day_that_cannot_be_compared_is_passed_over(tmp_path, change, says):
     assert any(f"production 2 days could not be compared ({says}" in reason for reason in verdict.reasons)
 
 
+def test_where_rows_are_divided_in_time_the_moment_of_the_prediction_will_do(tmp_path):
+    """However the table writes its dates."""
+    frame = table(900).assign(day=[f"{1 + number % 28:02d}.{1 + number // 75:02d}.2025" for number in range(900)])
+    store, given = LocalStore(tmp_path / "artifacts"), {"time": "day", "id": "row", "candidates": ["linear"]}
+    given["formats"] = {"day": "31.12.2024"}
+    train(problem(tmp_path, frame, "charges", **given, drop=["age"]), store, jobs=1)
+    moments = pyarrow.array([datetime(2026, 10, 1, 8, number % 60) for number in range(600)], pyarrow.timestamp("us"))
+    cohort = dated(day(east(600)).append_column("day", moments))
+    verdict = train(problem(tmp_path, frame, "charges", **given), store, jobs=1, cohort=cohort).verdict
+    assert [harm.rows for harm in verdict.meeting.harms if "production" in harm.name] == [600], verdict.reasons
+
+
 def test_days_that_are_long_past_do_not_speak_for_what_is_asked_now(tmp_path):
     today = datetime.now(UTC).date()
     meeting, asked = Meeting(tmp_path, 900), day(east(1_200))

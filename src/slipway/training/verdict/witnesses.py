@@ -126,8 +126,11 @@ class Witnesses:
                 says.append(f"{nameless:,} more have no {by}, so nobody can tell whether a model learned from them")
             raise Incomparable("; ".join(says))
         frames, ys = zip(*days.values())
-        name, of = f"{PRODUCTION} ({period(days)})", self.table
-        found = outside(name, pd.concat(frames, ignore_index=True), np.concatenate(ys), self.problem, of.rows.schema, of.split)
+        name, frame, of = f"{PRODUCTION} ({period(days)})", pd.concat(frames, ignore_index=True), self.table
+        try:
+            found = outside(name, frame, np.concatenate(ys), self.problem, of.rows.schema, of.split)
+        except TableError as error:
+            raise Incomparable(error.cause) from error
         return [found], [f"of {PRODUCTION} {says}" for says in skipped]
 
     def _unlearned(self, day: pyarrow.Table) -> tuple[pd.DataFrame, np.ndarray, int]:

@@ -1,6 +1,6 @@
 """The newest labelled rows of production, as the gate takes them."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pyarrow
 import pytest
@@ -37,11 +37,16 @@ def logged(folder, label=float) -> Log:
     return log
 
 
+def first(found: dict[date, pyarrow.Table]) -> pyarrow.Table:
+    return next(iter(found.values()))
+
+
 def test_each_matured_day_is_a_table_and_the_newest_is_the_first(tmp_path):
     found = newest_days(PROBLEM, logged(tmp_path), TODAY)
     # the labels of yesterday's rows came today, and today is not over
-    assert [table.column("age")[0].as_py() for table in found] == list(range(2, 12))
-    first = found[0]
+    assert [table.column("age")[0].as_py() for table in found.values()] == list(range(2, 12))
+    assert list(found) == [TODAY - timedelta(days=age) for age in range(2, 12)]
+    first = found[TODAY - timedelta(days=2)]
     assert first.num_rows == 8 and set(first.column_names) == {"patient", "age", "joined", "charges"}
     types = {name: first.schema.field(name).type for name in first.column_names}
     assert (types["age"], types["joined"], types["charges"]) == (pyarrow.float64(), pyarrow.string(), pyarrow.float64())
@@ -56,15 +61,25 @@ def test_older_days_are_not_read_when_there_are_rows_enough(tmp_path, monkeypatc
 
 def test_what_the_log_has_a_hash_of_is_no_value_of_the_column(tmp_path):
     hashing = replace(PROBLEM, log=replace(PROBLEM.log, hash=("joined",)))
-    assert "joined" not in newest_days(hashing, logged(tmp_path), TODAY)[0].column_names
+    assert "joined" not in first(newest_days(hashing, logged(tmp_path), TODAY)).column_names
+
+
+def test_the_time_of_rows_is_when_they_were_answered_unless_requests_have_it_or_the_log_hides_it(tmp_path):
+    log = logged(tmp_path)
+    column = first(newest_days(replace(PROBLEM, time="day"), log, TODAY)).column("day")
+    two_days_ago = TODAY - timedelta(days=2)
+    assert column.to_pylist() == [datetime(two_days_ago.year, two_days_ago.month, two_days_ago.day, 9)] * 8
+    assert first(newest_days(replace(PROBLEM, time="joined"), log, TODAY)).column("joined").to_pylist() == ["2020-01-01"] * 8
+    hidden = replace(PROBLEM, time="day", log=replace(PROBLEM.log, omit=("day",)))
+    assert "day" not in first(newest_days(hidden, log, TODAY)).column_names
 
 
 def test_labels_that_are_no_numbers_are_texts(tmp_path):
     found = newest_days(PROBLEM, logged(tmp_path, label=lambda each: "NY"[each % 2]), TODAY)
-    assert found[0].column("charges").to_pylist() == list("NYNYNYNY")
+    assert first(found).column("charges").to_pylist() == list("NYNYNYNY")
 
 
 @pytest.mark.parametrize("labels", [True, False])
 def test_there_is_nothing_before_labels_have_matured(tmp_path, labels):
     log = logged(tmp_path) if labels else Log(tmp_path / "empty")
-    assert newest_days(PROBLEM, log, TODAY - timedelta(days=11)) == []
+    assert newest_days(PROBLEM, log, TODAY - timedelta(days=11)) == {}

@@ -13,6 +13,7 @@ from slipway.cli.progress import FEW, Progress
 from slipway.threads import cores, pin_threads
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
 
     import pyarrow
@@ -83,7 +84,7 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
     show(outcome, problem, store)
 
 
-def _production(problem: "Problem") -> "list[pyarrow.Table] | None":
+def _production(problem: "Problem") -> "dict[date, pyarrow.Table] | None":
     """What the gate compares the models by besides the table; None when nothing has been logged and collected."""
     from slipway.monitoring.newest import newest_days
     from slipway.monitoring.partitions import ROWS

@@ -132,6 +132,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         What the training started from besides its own trials; none without a champion.
     data : str
         Fingerprint of what the training read.
+    anchor : str, unset without one
+        Fingerprint of the rows that the training kept apart as the anchor set.
     libraries : mapping
         Name → version, as it was trained.
     """
@@ -148,6 +150,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     rows: Counts
     start: tuple[Start, ...] = ()
     data: str
+    anchor: str | msgspec.UnsetType = msgspec.UNSET
     libraries: dict[str, str]
 
     def __post_init__(self) -> None:

@@ -37,6 +37,14 @@ def held_out(frame: pd.DataFrame, split: Split, schema: Schema = PLAIN) -> np.nd
     return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)
 
 
+def is_named(frame: pd.DataFrame, split: Split) -> np.ndarray:
+    """Mask of the rows that have anything to be known by: of all others the key is the same, so that it says nothing."""
+    named = np.zeros(len(frame), dtype=bool)
+    for name in split.needed:
+        named |= ~cells_of(frame[name]).missing
+    return named
+
+
 def keys_of(frame: pd.DataFrame, columns: Sequence[str], schema: Schema) -> Iterator[list[bytes]]:
     """What identifies each row, by these columns; as many rows at a time as memory has room for."""
     readers = {field.name: reader_of(replace(field, markers=())) for field in schema if field.format}

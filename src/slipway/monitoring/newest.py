@@ -14,10 +14,11 @@ from slipway.table.formats import number
 MOST = 5_000  # rows; where two models hold out a fifth each, 200 of them are new to both
 
 
-def newest_days(problem: Problem, log: Log, today: date) -> list[pyarrow.Table]:
-    """The labelled rows of the newest matured days, a table for each day, the newest first; about 5,000 rows.
+def newest_days(problem: Problem, log: Log, today: date) -> dict[date, pyarrow.Table]:
+    """The labelled rows of the newest matured days, by day, the newest first; about 5,000 rows.
 
-    A table has the features and ids as they were logged, without those of which the log has a hash, and the target.
+    A table has the features and ids as they were logged, without those of which the log has a hash, and the target. Where
+    requests do not have the problem's time, it is when they were answered.
 
     Parameters
     ----------
@@ -33,18 +34,20 @@ def newest_days(problem: Problem, log: Log, today: date) -> list[pyarrow.Table]:
         When a file of the log cannot be read.
     """
     labels = in_force(log)
-    found: list[pyarrow.Table] = []
+    found: dict[date, pyarrow.Table] = {}
     for day in reversed(cohorts(log, labels, problem.id, today).matured):
-        if sum(table.num_rows for table in found) >= MOST:
+        if sum(table.num_rows for table in found.values()) >= MOST:
             break
         if rows := labelled(log, labels, problem.id, [day.day]):
-            found.append(_table(rows, problem))
+            found[day.day] = _table(rows, problem)
     return found
 
 
 def _table(rows: Labelled, problem: Problem) -> pyarrow.Table:
     hidden = {problem.target, *problem.log.hash}
     cells = rows.rows.cells.select([name for name in rows.rows.cells.column_names if name not in hidden])
+    if problem.time and problem.time not in {*cells.column_names, *hidden, *problem.log.omit}:
+        cells = cells.append_column(problem.time, rows.rows.calls.column("at").cast(pyarrow.timestamp("us")))
     return cells.append_column(problem.target, _target(rows.labels.column("label").to_pylist()))
 
 

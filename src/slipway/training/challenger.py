@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
+import msgspec
 import numpy as np
 
 from slipway.errors import TableError
@@ -189,6 +190,7 @@ def draft(table: Table, entry: Entry, fitted: Fitted | Blended, stem: str, learn
         rows=Counts(len(learned.y), int(table.held.sum()), int((~table.target.rows).sum()), int(table.used.sum())),
         start=start,
         data=table.fingerprint,
+        anchor=table.anchor.identity if table.anchor else msgspec.UNSET,
         libraries={name: version(name) for name in LIBRARIES},
     )
     return Draft({"schema.json": written(table.rows.schema), MODEL: written(model), **graphs})

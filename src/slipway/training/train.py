@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 
 import pyarrow
 
@@ -37,7 +38,7 @@ def train(
     reading: Callable[[int, int | None], None] = lambda done, total: None,
     data: str | None = None,
     given: pyarrow.Table | None = None,
-    cohort: Sequence[pyarrow.Table] | None = None,
+    cohort: Mapping[date, pyarrow.Table] | None = None,
 ) -> Outcome:
     """Train, keep what was read, write the bundle, pass the gate, and note the verdict in the journal.
 
@@ -59,8 +60,8 @@ def train(
         Fingerprint of data that an earlier training kept, to learn from it instead of the source.
     given : pyarrow.Table, optional
         A table in memory to learn from instead of the source.
-    cohort : sequence of pyarrow.Table, optional
-        Labelled rows of production for the gate, a table for each day, the newest first; None where nothing is logged.
+    cohort : mapping of date to pyarrow.Table, optional
+        Labelled rows of production for the gate by their day, the newest first; None where nothing is logged.
 
     Raises
     ------
@@ -88,7 +89,7 @@ def _learned(
     inputs: Mapping[str, str] | None,
     jobs: int,
     progress: Callable[[Step], None],
-    cohort: Sequence[pyarrow.Table] | None,
+    cohort: Mapping[date, pyarrow.Table] | None,
 ) -> Outcome:
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
     table, learned = worth_learning(table, problem.candidates, log_target)
@@ -112,7 +113,7 @@ def concluded(
     learned: Sequence[str] = (),
     inputs: Mapping[str, str] | None = None,
     jobs: int = 1,
-    cohort: Sequence[pyarrow.Table] | None = None,
+    cohort: Mapping[date, pyarrow.Table] | None = None,
 ) -> Outcome:
     """Write the bundle, pass the gate, and note the verdict; what nothing judged is kept."""
     leaks = suspects(table.learned)

@@ -68,6 +68,10 @@ def test_classes_have_the_codes_of_the_table(tmp_path):
             "gate.anchor: anchor.csv: no known target in row 5. Fill in charges: a number",
         ),
         (lambda frame: frame[:0], "anchor.csv"),
+        (
+            lambda frame: frame.assign(row=["a", "b"] * 20),
+            "gate.anchor: anchor.csv: its 40 rows are of too few groups or moments to judge by. Add rows of others",
+        ),
     ],
 )
 def test_a_file_that_cannot_judge_is_an_error_even_without_a_champion(tmp_path, change, says):
@@ -100,6 +104,13 @@ def test_rows_that_are_learned_from_are_an_error(tmp_path):
     with pytest.raises(TableError, match=says):
         anchored(tmp_path, anchor)
     assert len(anchored(tmp_path, anchor[2:]).y) == 38
+
+
+def test_it_is_the_same_in_another_order_and_with_corrected_targets_but_not_with_other_rows(tmp_path):
+    frame = keyed(charges(40, seed=1), "a")
+    first = anchored(tmp_path, frame).identity
+    assert anchored(tmp_path, frame[::-1].assign(charges="1")).identity == first
+    assert first not in {anchored(tmp_path, frame[1:]).identity, anchored(tmp_path, keyed(frame, "b")).identity}
 
 
 @pytest.mark.parametrize("settings", [{}, {"time": "day"}], ids=["by features", "in time"])

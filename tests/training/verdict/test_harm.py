@@ -7,7 +7,7 @@ import pytest
 
 from slipway.model.metrics import Scored
 from slipway.training.measures.units import Units, single
-from slipway.training.verdict.harm import Part, harms, row_losses, told
+from slipway.training.verdict.harm import Part, harms, row_losses, told, untested
 
 ROWS = 3_000
 LEVELS = (3, 5, 8, 14)  # of each field: 30 in all
@@ -193,3 +193,14 @@ def test_the_loss_is_that_of_the_metric():
     assert row_losses(replace(scored, threshold=0.5), "cost").tolist() == [0, 5, 0]
     several = Scored(np.array([2.0]), np.array([[0.2, 0.3, 0.5]]))
     assert row_losses(several, "log_loss") == pytest.approx([-np.log(0.5)])
+
+
+def test_parts_of_too_few_units_are_not_tested_and_told():
+    new, old = noise(400, 2, 2), noise(400, 1, 3)
+    few = [part(f"branch = {place}", new, old, Units(np.arange(400) % 2)) for place in range(7)]
+    enough = part("smoker = yes", new, old, Units(np.arange(400) % 4))
+    assert [harm.name for harm in harms([*few, enough], WHOLE, "rmse", 0.9)] == ["smoker = yes"]
+    (sentence,) = untested([*few, enough])
+    assert sentence.startswith("not tested, because their rows are of too few groups or moments: branch = 0 (400 rows), ")
+    assert sentence.endswith("branch = 4 (400 rows), 2 more")
+    assert untested([enough]) == []

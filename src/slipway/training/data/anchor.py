@@ -1,6 +1,8 @@
 """The anchor set: rows that a person has reviewed, beside the table, on which no challenger may be worse than the champion."""
 
 from collections.abc import Collection
+from dataclasses import replace
+from hashlib import sha256
 from itertools import chain
 
 import numpy as np
@@ -16,6 +18,7 @@ from slipway.table.inference import Target
 from slipway.table.schema import Schema
 from slipway.training.data.outside import Outside, outside, targets
 from slipway.training.data.split import FEW
+from slipway.training.measures.units import FEWEST_UNITS
 
 SETTING = "gate.anchor"
 NAME = "the anchor set"
@@ -38,7 +41,8 @@ def read_anchor(problem: Problem, learned: pd.DataFrame, target: Target, schema:
     Raises
     ------
     TableError
-        When the file is absent, lacks a column, or has fewer than 30 rows, one without a target, or one that is learned from.
+        When the file is absent, lacks a column, has fewer than 30 rows or too few groups, a row without a target, or one that
+        is learned from.
     """
     if problem.gate.anchor is None:
         return None
@@ -49,15 +53,20 @@ def read_anchor(problem: Problem, learned: pd.DataFrame, target: Target, schema:
         cure = f"Fill in {target.name}: {' or '.join(target.classes)[:120] or 'a number'}"
         raise _wrong(problem, f"no known target in {_rows(np.isnan(y))}", cure)
     known = set(chain.from_iterable(keys_of(learned, named_by, schema)))
-    again = np.array([key in known for key in chain.from_iterable(keys_of(frame, named_by, schema))])
+    keys = [*chain.from_iterable(keys_of(frame, named_by, schema))]
+    again = np.array([key in known for key in keys])
     if again.any():
         by = ", ".join(named_by) if len(named_by) <= SHOWN else "all features"
         cure = f"Take them out of the source, or out of the anchor set. Rows are told apart by {by}"
         raise _wrong(problem, f"training also learns from {_rows(again)}", cure)
     try:
-        return outside(NAME, frame, y, problem, schema, split)
+        found = outside(NAME, frame, y, problem, schema, split)
     except TableError as error:
         raise _wrong(problem, error.cause, error.cure) from error
+    if found.units.effective < FEWEST_UNITS:
+        says = f"its {len(frame):,} rows are of too few groups or moments to judge by"
+        raise _wrong(problem, says, f"Add rows of others: more than {FEWEST_UNITS}, of about the same size")
+    return replace(found, identity=_identity(named_by, keys))
 
 
 def _frame(problem: Problem, location: str, needed: Collection[str]) -> pd.DataFrame:
@@ -70,6 +79,14 @@ def _frame(problem: Problem, location: str, needed: Collection[str]) -> pd.DataF
     if len(frame) < FEW:
         raise _wrong(problem, f"{len(frame)} rows are too few to judge by", f"Add rows: at least {FEW}")
     return frame
+
+
+def _identity(named_by: Collection[str], keys: Collection[bytes]) -> str:
+    """The same for the same rows in any order, whatever else is said of them: a corrected target changes nothing."""
+    total = sha256()
+    for part in (*(name.encode() for name in sorted(named_by)), *sorted(set(keys))):
+        total.update(sha256(part).digest())
+    return total.hexdigest()
 
 
 def _rows(which: np.ndarray) -> str:

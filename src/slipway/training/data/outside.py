@@ -34,6 +34,8 @@ class Outside:
         The targets: numbers, or codes of classes.
     units : Units
         Which rows belong together.
+    identity : str
+        SHA-256 of what the rows are told apart by; of the anchor set only.
     """
 
     name: str
@@ -41,6 +43,13 @@ class Outside:
     columns: Columns
     y: np.ndarray
     units: Units
+    identity: str = ""
+
+    def take(self, rows: np.ndarray) -> "Outside":
+        """Those of this mask."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        units = Units(np.unique(self.units.of[rows], return_inverse=True)[1])
+        return Outside(self.name, self.frame[rows], columns, self.y[rows], units)
 
 
 def targets(frame: pd.DataFrame, problem: Problem, target: Target) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 DRAWS = 1_000
 CELLS = 4_000_000
 BLOCKS = 10
+FEWEST_UNITS = 3  # effective ones: fewer say nothing of how much is chance
 
 
 def drawn_weights(random: np.random.Generator, draws: int, units: int) -> np.ndarray:

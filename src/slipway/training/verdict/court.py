@@ -1,8 +1,8 @@
 """How a challenger comes to its verdict: whom it meets, on which rows, and what stands against promoting it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +21,7 @@ from slipway.training.inspection.leaks import Suspect
 from slipway.training.verdict.champion import Champion, Champions, Incomparable, common_rows, require_fair
 from slipway.training.verdict.doubts import doubts
 from slipway.training.verdict.gate import Verdict, judge
-from slipway.training.verdict.harm import Part, harms, told
+from slipway.training.verdict.harm import Part, harms, told, untested
 from slipway.training.verdict.looks import Looks, held_rows
 from slipway.training.verdict.witnesses import Witnesses
 
@@ -43,8 +43,8 @@ class Court:
     looks : Looks
         How often held-out rows were looked at before.
     leaks : sequence of Suspect
-    cohort : sequence of pyarrow.Table or None
-        Labelled rows of production, a table for each day, the newest first; None where nothing is logged.
+    cohort : mapping of date to pyarrow.Table, or None
+        Labelled rows of production by their day, the newest first; None where nothing is logged.
     """
 
     problem: Problem
@@ -52,7 +52,7 @@ class Court:
     bundle: Bundle
     looks: Looks
     leaks: Sequence[Suspect]
-    cohort: Sequence[pyarrow.Table] | None = None
+    cohort: Mapping[date, pyarrow.Table] | None = None
 
     def verdict(self, champions: Champions, pointer: Pointer | None) -> Verdict:
         """The verdict; a promotion stands only when nothing is doubtful."""
@@ -120,13 +120,13 @@ class Court:
         """The verdict with what levels, the anchor set and production's newest rows say."""
         if verdict.meeting is None:
             return verdict
-        witnesses = Witnesses(self.problem, self.table, self._twin, champion, self.cohort)
+        witnesses = Witnesses(self.problem, self.table, self._twin, champion, self.cohort, datetime.now(UTC).date())
         whole = Part("all", self._scored(common), rival, self.table.units(common))
-        parts, absent = witnesses.heard(whole, common)
+        parts, says = witnesses.heard(whole, common)
         goal, before = self.table.goal, verdict.promoted
         found = harms(parts, whole, goal.metric, self.problem.gate.confidence)
         loss = deciding(goal.metric)
-        verdict = verdict.weighed(loss, found, [*(told(found, loss) if found else []), *absent])
+        verdict = verdict.weighed(loss, found, [*(told(found, loss) if found else []), *untested(parts), *says])
         return verdict.advising(self._anyway) if before and not verdict.promoted else verdict
 
     def _scored(self, rows: np.ndarray) -> Scored:

@@ -20,12 +20,11 @@ from slipway.model.metrics import METRICS, Scored, value
 from slipway.problem import Gate
 from slipway.report.numbers import number
 from slipway.training.measures.goal import Goal
-from slipway.training.measures.units import CELLS, DRAWS, Units, single
+from slipway.training.measures.units import CELLS, DRAWS, FEWEST_UNITS, Units, single
 from slipway.training.verdict.looks import Look
 
 FEWEST_SHUFFLES = 199
 FEWEST = 10
-FEWEST_UNITS = 3
 LISTED = 20  # parts; verdict.json is committed
 ROUNDING = 1e-12  # relative: sums in another order differ by so much
 

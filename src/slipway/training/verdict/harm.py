@@ -21,8 +21,7 @@ from slipway.model.meeting import Harm
 from slipway.model.metrics import Scored
 from slipway.model.row_losses import deciding, losses_of_labels, losses_of_numbers
 from slipway.report.numbers import aligned, number
-from slipway.training.measures.units import Units
-from slipway.training.verdict.gate import FEWEST_UNITS
+from slipway.training.measures.units import FEWEST_UNITS, Units
 
 ALPHA = 0.05  # of refusing a challenger that is within the tolerance on all parts
 TOLERANCE = 0.05  # of the champion's mean loss on the part
@@ -47,9 +46,13 @@ class Part:
     champion: Scored
     units: Units
 
+    @property
+    def testable(self) -> bool:
+        return self.units.effective >= FEWEST_UNITS
+
 
 def harms(parts: Sequence[Part], whole: Part, metric: str, confidence: float) -> tuple[Harm, ...]:
-    """The parts that can be tested, the worst first.
+    """The parts that can be tested, the worst first; of the others `untested` tells.
 
     Parameters
     ----------
@@ -63,7 +66,7 @@ def harms(parts: Sequence[Part], whole: Part, metric: str, confidence: float) ->
     """
     loss = deciding(metric)
     held_out = _Paired(whole, loss)
-    tested = [_Paired(part, loss) for part in parts if part.units.effective >= FEWEST_UNITS]
+    tested = [_Paired(part, loss) for part in parts if part.testable]
     ranked = _holm([each.chance(held_out) for each in tested])
     return tuple(tested[place].harm(chance, confidence) for place, chance in ranked)
 
@@ -134,6 +137,15 @@ def told(found: Sequence[Harm], loss: str) -> list[str]:
     more = len(refused) - SPOKEN
     others = [f"harm on {more} more parts"] if more > 0 else []
     return [_sentence(harm, WORDS[loss]) for harm in refused[:SPOKEN]] + others
+
+
+def untested(parts: Sequence[Part]) -> list[str]:
+    """A sentence for all parts that cannot be tested; none where each can."""
+    names = [f"{part.name} ({len(part.challenger.y):,} rows)" for part in parts if not part.testable]
+    if not names:
+        return []
+    more = [f"{len(names) - SPOKEN} more"] if len(names) > SPOKEN else []
+    return [f"not tested, because their rows are of too few groups or moments: {', '.join(names[:SPOKEN] + more)}"]
 
 
 def _sentence(harm: Harm, loss: str) -> str:

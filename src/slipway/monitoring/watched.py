@@ -168,7 +168,7 @@ def _estimate(
 ) -> Mapping[str, Expected]:
     if reference is None or found is None:
         return {}
-    answers = [each for day in days[-found.days :] for each in day.answers]
+    answers = [each for day in days[-found.days :] for each in day.answers if len(each)]
     return expected(reference, model, np.concatenate(answers)) if answers else {}
 
 

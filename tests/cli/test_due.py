@@ -15,6 +15,7 @@ from slipway.monitoring.outcomes import Outcomes
 from slipway.monitoring.partitions import Log
 from slipway.monitoring.row_keys import request_key
 from slipway.store.local import LocalStore
+from slipway.store.transfer import add_entries
 
 NOW = datetime.now(UTC).replace(tzinfo=None)
 SETTINGS = "name: regression\nsource: table.csv\ntarget: charges\n"
@@ -39,8 +40,14 @@ class Repository:
         event = Event(at=f"{at.isoformat()}Z", id="r", bundle=self.bundle.digest, rows=ROWS, answers=[1.0] * len(ROWS))
         put(self.log, event, day=str(at.date()), bundle=self.bundle.digest[:SHORT], name=f"local-{days}")
 
-    def labelled(self) -> None:
-        add(self.log, Outcomes({(request_key("r", 0), NOW): ("1", None)}, 1, ()), NOW, "outcomes.csv")
+    def labelled(self, taken: datetime = NOW) -> None:
+        add(self.log, Outcomes({(request_key("r", 0), taken): ("1", None)}, 1, ()), taken, "outcomes.csv")
+
+    def kept(self, days: int) -> None:
+        """So many days ago a challenger was kept."""
+        self.store.journal.append(
+            {"event": "verdict", "outcome": "kept", "at": f"{(NOW - timedelta(days)).isoformat()}+00:00"}
+        )
 
     def due(self) -> dict[str, str]:
         """The outputs of the step."""
@@ -63,19 +70,7 @@ def repository(tmp_path, run, monkeypatch) -> Repository:
     return Repository(tmp_path, run)
 
 
-@pytest.fixture
-def never(monkeypatch) -> None:
-    """No day is the one of the weekly training."""
-    monkeypatch.setattr(schedule, "WEEKLY", 7)
-
-
-@pytest.fixture
-def today(monkeypatch) -> None:
-    """It is the day of the weekly training."""
-    monkeypatch.setattr(schedule, "WEEKLY", NOW.weekday())
-
-
-def test_a_quiet_look_trains_nothing_and_is_in_the_summary(repository, today):
+def test_a_quiet_look_trains_nothing_and_is_in_the_summary(repository):
     repository.asked()
     repository.log.make()
     repository.labelled()
@@ -91,7 +86,7 @@ def test_a_quiet_look_trains_nothing_and_is_in_the_summary(repository, today):
     assert "**No training.** Nothing moved beyond chance." in repository.summary
 
 
-def test_a_broken_pipe_is_told_and_not_trained_on(repository, today):
+def test_a_broken_pipe_is_told_and_not_trained_on(repository):
     repository.asked(days=10)
     found = repository.due()
     assert (found["train"], found["outcome"]) == ("false", "broken") and found["reason"].startswith("No row was answered")
@@ -99,13 +94,33 @@ def test_a_broken_pipe_is_told_and_not_trained_on(repository, today):
     assert (live["outcome"], live["train"], live["reasons"]) == ("broken", False, [found["reason"]])
 
 
-def test_without_labels_the_weekly_training_stays(repository, today):
+@pytest.mark.parametrize("logged", [True, False])
+@pytest.mark.parametrize("days, train", [(7, "true"), (6, "false")])
+def test_without_labels_it_trains_a_week_after_the_last_training(repository, logged, days, train):
+    if logged:
+        repository.asked()
+    repository.kept(days)
+    assert repository.due()["train"] == train
+
+
+def test_labels_that_have_ceased_end_no_weekly_training(repository):
     repository.asked()
+    repository.log.make()
+    repository.labelled(NOW - timedelta(31))
     assert repository.due()["train"] == "true"
 
 
+def test_a_training_of_another_machine_counts_also_where_nobody_looks(repository, bucket, monkeypatch):
+    monkeypatch.setenv("SLIPWAY_REMOTE", bucket.url)
+    repository.logs("none")
+    repository.kept(1)
+    add_entries(bucket.remote(), repository.store.journal.entries())
+    repository.store.journal.path.unlink()
+    assert repository.due()["train"] == "false"
+
+
 @pytest.mark.parametrize("to", ["none", "files"])
-def test_where_nothing_is_logged_there_is_no_look_and_the_weekly_training_stays(repository, today, to):
+def test_where_nothing_is_logged_there_is_no_look_and_the_weekly_training_stays(repository, to):
     """Neither where the log is off, nor on a new machine without a log."""
     repository.logs(to)
     found = repository.due()
@@ -113,13 +128,15 @@ def test_where_nothing_is_logged_there_is_no_look_and_the_weekly_training_stays(
     assert "Nobody looked at production" in repository.summary and not repository.log.root.exists()
 
 
-def test_without_a_champion_there_is_nothing_to_look_at(repository, never):
+def test_without_a_champion_there_is_nothing_to_look_at(repository):
     repository.asked()
     (repository.store.root / "champion.json").unlink()
+    assert repository.due() == {"train": "true", "reason": "It is the weekly training: no answered row is logged yet."}
+    repository.kept(1)
     assert repository.due()["train"] == "false"
 
 
-def test_who_starts_it_by_hand_gets_a_training_even_if_the_log_cannot_be_read(repository, never, monkeypatch):
+def test_who_starts_it_by_hand_gets_a_training_even_if_the_log_cannot_be_read(repository, monkeypatch):
     repository.asked()
     repository.due()
     [path] = repository.log.tables()
@@ -130,7 +147,7 @@ def test_who_starts_it_by_hand_gets_a_training_even_if_the_log_cannot_be_read(re
     assert repository.due() == {"train": "true", "reason": "It was started by hand."}
 
 
-def test_outside_of_a_workflow_it_only_says_so(repository, never, monkeypatch):
+def test_outside_of_a_workflow_it_only_says_so(repository, monkeypatch):
     for name in ("GITHUB_EVENT_NAME", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name)
     repository.logs("none")
@@ -139,13 +156,13 @@ def test_outside_of_a_workflow_it_only_says_so(repository, never, monkeypatch):
     assert not (repository.folder / "output").exists()
 
 
-def test_a_name_with_a_line_break_adds_no_output(repository, today, monkeypatch):
+def test_a_name_with_a_line_break_adds_no_output(repository, monkeypatch):
     said = schedule.Turn(False, "Columns moved: a\ntrain=true.")
     monkeypatch.setattr(schedule, "turn", lambda *_: said)
     assert repository.due()["reason"] == "Columns moved: a train=true."
 
 
-def test_a_look_is_known_on_the_next_machine(repository, never, bucket, monkeypatch):
+def test_a_look_is_known_on_the_next_machine(repository, bucket, monkeypatch):
     """A runner is new each day: what it leaves is in the remote store, the line of a broken pipe, too."""
     monkeypatch.setenv("SLIPWAY_REMOTE", bucket.url)
     repository.asked(days=10)

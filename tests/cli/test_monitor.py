@@ -8,7 +8,12 @@ import pytest
 
 from looks import leave
 
-LOOKS = {"older": "2026-11-21T06:00:00", "same": "2026-11-22T06:00:00", "newer": "2026-11-22T06:00:01"}
+LOOKS = {
+    "older": "2026-11-21T06:00:00",
+    "same": "2026-11-22T06:00:00",
+    "newer": "2026-11-22T06:00:01",
+    "future": "2999-01-01T00:00:00",
+}
 
 
 @pytest.fixture
@@ -46,7 +51,7 @@ def test_without_a_look_it_says_what_to_do(run, opened):
     assert (done.code, opened) == (5, []) and "there is no page yet. Run slipway watch" in done.err
 
 
-@pytest.mark.parametrize("age, page", [("older", "here"), ("same", "here"), ("newer", "there")])
+@pytest.mark.parametrize("age, page", [("older", "here"), ("same", "here"), ("newer", "there"), ("future", "here")])
 def test_the_newer_look_counts(run, opened, bucket, monkeypatch, age, page):
     monkeypatch.setenv("SLIPWAY_REMOTE", bucket.url)
     leave(Path("log"), "here")
@@ -55,7 +60,7 @@ def test_the_newer_look_counts(run, opened, bucket, monkeypatch, age, page):
     assert Path("log/live.html").read_text() == page
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"x":' * 9_999, b'{"at": "2999-01-01T00:00:00"}'])
 def test_a_damaged_look_counts_for_none(run, opened, bucket, monkeypatch, content):
     monkeypatch.setenv("SLIPWAY_REMOTE", bucket.url)
     put(bucket, LOOKS["older"], "there")

@@ -12,6 +12,7 @@ from slipway.model.event import FORM, OPEN, RAW
 from slipway.monitoring.collector import collect
 from slipway.monitoring.logged_rows import read_table
 from slipway.monitoring.partitions import REFUSALS, ROWS, Log
+from slipway.monitoring.whole_days import DAYS
 
 
 @pytest.fixture
@@ -137,6 +138,24 @@ def test_old_days_are_deleted_but_not_what_a_service_writes(log):
         assert files(log, RAW) == ["live.jsonl.open"]
     assert not raw.exists() and log.parts(ROWS) == [] and log.parts(REFUSALS) == []
     assert not (log.root / ROWS / f"date={old}").exists()
+
+
+def test_copies_of_old_days_go_with_them_also_when_the_remote_store_is_away(log):
+    for name in ("a", "b"):
+        put(log, event(name, [{"patient": 1, "age": 30}], refused={"age/missing": 1}), name=name)
+    collected(log)
+    copied = [log.root / DAYS / kind / f"date={DAY}" for kind in (ROWS, REFUSALS)]
+    assert all(folder.is_dir() for folder in copied)
+    with pytest.raises(ZeroDivisionError):
+        collect(log, IDS, 1, NOW, print, Away())
+    assert not any(folder.exists() for folder in copied)
+
+
+class Away:
+    """A remote store that does not answer."""
+
+    def sizes(self, _: str) -> dict[str, int]:
+        raise ZeroDivisionError
 
 
 def test_empty_folders_of_past_days_go_and_those_of_today_stay(log):

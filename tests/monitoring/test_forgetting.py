@@ -5,14 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from bundles import ROWS, make_bundle
 from logs import FILLED, IDS, NOW, collected, event, fill, label_keys, put, rows_in, rows_read, start
-from slipway.model.event import FORM, OPEN
+from slipway.model.event import FORM, OPEN, SHORT
 from slipway.monitoring.collector import collect
 from slipway.monitoring.forgetting import Forgotten, forget
 from slipway.monitoring.known_labels import add
 from slipway.monitoring.outcomes import Outcomes
 from slipway.monitoring.partitions import Log
 from slipway.monitoring.row_keys import id_key, request_key
+from slipway.monitoring.watched import watch
+from slipway.problem import load_problem
+from slipway.store.local import LocalStore
 
 LEFT = [row for row in FILLED if row[2] != "1"]
 
@@ -67,6 +71,21 @@ def test_an_emptied_table_stays_so_that_no_other_machine_brings_it_back(log):
     before = list(log.tables())
     forget(log, IDS, {"patient": {"1", "2", "3"}}, print)
     assert list(log.tables()) == before and rows_in(log) == []
+
+
+@pytest.mark.parametrize("task, answer", [("regression", 1.0), ("binary", 0.5), ("multiclass", [0.2, 0.3, 0.5])])
+def test_production_can_be_looked_at_when_a_table_has_been_emptied(tmp_path, task, answer):
+    """Of several labels an answer is a list, and a table without rows does not say how long they are."""
+    bundle = make_bundle(LocalStore(tmp_path / "artifacts"), task)
+    (tmp_path / "slipway.yaml").write_text(f"name: {task}\nsource: table.csv\ntarget: charges\n")
+    log = Log(tmp_path / "log")
+    for patient in (1, 2):
+        asked = event(str(patient), [ROWS[0] | {"patient": patient}], answers=[answer])
+        put(log, asked, bundle=bundle.digest[:SHORT], name=f"w{patient}-boot-1-0")
+    collected(log)
+    assert forget(log, IDS, {"patient": {"1"}}, print).rows == 1
+    found = watch(load_problem(tmp_path / "slipway.yaml", environ={}), LocalStore(tmp_path / "artifacts"), log, NOW)
+    assert (found.rows, found.decision.outcome) == (1, "quiet")
 
 
 def test_rows_that_a_service_is_still_writing_are_told(log):

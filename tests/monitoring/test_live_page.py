@@ -84,6 +84,8 @@ def test_it_stays_below_half_a_megabyte(part):
         estimate={},
         importance=importance,
         decision=decision,
+        trained=TODAY - timedelta(10),
+        tried=TODAY - timedelta(10),
     )
     assert len(found.flagged) == len(of.sentences) == FIELDS
     noted = {"at": "2026-11-22T06:00:00", "outcome": decision.outcome, "reasons": list(decision.reasons)}

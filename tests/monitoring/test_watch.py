@@ -2,9 +2,9 @@
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 
 import numpy as np
 import pytest
@@ -203,6 +203,46 @@ def test_a_log_that_has_gone_silent_is_a_broken_pipe(production):
     assert (later.outcome, later.reasons) == ("broken", ("No row was answered for 28 days.",))
 
 
+@pytest.mark.parametrize("weekday, outcome", [(0, "quiet"), (1, "quiet"), (2, "broken")])
+def test_a_service_that_rests_at_weekends_is_not_silent_on_mondays(asked, tmp_path, weekday, outcome):
+    """Its days end on a Friday; on a Wednesday two working days have been without a row."""
+    folder = Path(copytree(asked, tmp_path / "rests"))
+    for path in (folder / "log" / RAW).glob("date=*"):
+        if date.fromisoformat(path.name.removeprefix("date=")).weekday() > 4 or path.name > "date=2026-11-13":
+            rmtree(path)
+    production = Production(folder)
+    production.decided("2026-10-01")
+    assert production.watch(datetime(2026, 11, 16 + weekday, 4, 17)).decision.outcome == outcome
+
+
+def test_a_new_champion_rests_as_the_earlier_ones_did(asked, tmp_path):
+    production = Production(Path(copytree(asked, tmp_path / "rests")))
+    production.decided("2026-10-01")
+    for path in (production.log.root / RAW).glob("date=*/bundle=*"):
+        day = path.parent.name.removeprefix("date=")
+        if day > "2026-11-06":
+            rmtree(path)
+        elif day < "2026-11-05":
+            rmtree(path) if day > "2026-11-01" else path.rename(path.with_name(f"bundle={'0' * SHORT}"))
+    assert [production.watch(datetime(2026, 11, 9 + more, 4, 17)).decision.outcome for more in (0, 2, 3)] == [
+        "quiet",
+        "quiet",
+        "broken",
+    ]
+
+
+@pytest.mark.parametrize("wrong", ["journal", "verdict"])
+def test_a_training_of_the_future_ends_no_training(production, wrong):
+    """Its clock was wrong: until then nothing would be trained."""
+    for back in (2, 1):
+        production.day(back, rows_of(back))
+    production.labels(range(3, 26), off=3_000)
+    production.decided("2027-11-22" if wrong == "verdict" else "2026-10-01")
+    production.store.journal.append({"event": "verdict", "outcome": "kept", "at": "2027-11-22T00:00:00+00:00"})
+    found = production.watch()
+    assert found.decision.train and found.trained <= found.tried <= NOW.date()
+
+
 def test_a_champion_that_has_just_come_back_is_not_silent(production):
     production.decided(str((NOW + timedelta(days=4)).date()))
     assert production.watch(NOW + timedelta(days=5)).decision.outcome == "quiet"
@@ -330,7 +370,8 @@ class Later(datetime):
 def watched(production, monkeypatch):
     """Call slipway watch when the log has gone silent."""
     monkeypatch.chdir(production.folder)
-    monkeypatch.setattr("slipway.cli.watch.datetime", Later)
+    for module in ("slipway.cli.watch", "slipway.monitoring.publication"):
+        monkeypatch.setattr(f"{module}.datetime", Later)
 
     def call():
         return CliRunner().invoke(slipway, ["watch"])

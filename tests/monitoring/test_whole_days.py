@@ -1,13 +1,15 @@
 """Copies of whole days: the same rows from fewer files, whatever happens."""
 
+import os
 from datetime import date
 
 import pytest
 
 from logs import DAY, FILLED, IDS, NOW, collected, event, fill, put, rows_in, rows_read
+from slipway.errors import StoreError
 from slipway.monitoring import whole_days
 from slipway.monitoring.forgetting import forget
-from slipway.monitoring.logged_rows import read_table
+from slipway.monitoring.logged_rows import contents_of, read_in_pieces, read_rows, read_table
 from slipway.monitoring.partitions import REFUSALS, ROWS, Log
 from slipway.monitoring.whole_days import DAYS, files, renew
 
@@ -59,7 +61,11 @@ def test_a_table_that_comes_late_is_read_before_and_after_the_next_copy(log):
     assert rows_read(log) == rows_in(log) == sorted([*FILLED, ("z", 0, "9", 9.0)])
     collected(log)
     assert rows_read(log) == rows_in(log)
-    assert len(copies(log)) == 1 and copies(log) != before
+    assert len(copies(log)) == 2 and {*before} < {*copies(log)}  # somebody may be about to read the earlier one
+    for path in log.tables():
+        os.utime(path, (0, path.stat().st_mtime - 3_601))
+    renew(log, NOW.date())
+    assert len(copies(log)) == 1 and not {*before} & {*copies(log)}
 
 
 def test_a_table_that_is_written_again_makes_the_copy_worthless(log):
@@ -67,6 +73,34 @@ def test_a_table_that_is_written_again_makes_the_copy_worthless(log):
     part = log.parts(ROWS)[0]
     log.write(log.path(ROWS, part), log.path(ROWS, part).read_bytes())
     assert not {path.as_posix() for _, path in files(log, ROWS)} & set(copies(log))
+
+
+def test_a_table_that_is_written_again_leaves_no_earlier_copy(log):
+    """Another machine has forgotten somebody: no copy of the table as it was stays for an hour."""
+    [before] = copies(log)
+    path = log.path(ROWS, log.parts(ROWS)[0])
+    log.write(path, path.read_bytes())
+    collected(log)
+    assert len(copies(log)) == 1 and before not in copies(log)
+
+
+def test_who_has_listed_the_copies_can_read_them_though_a_table_comes_late(log):
+    listed = [path for _, path in files(log, ROWS)]
+    for name in ("late-1", "late-2"):
+        put(log, event(name, [{"patient": 9, "age": 9}]), name=name)
+        collected(log)
+        listed += [path for _, path in files(log, ROWS)]
+    assert all(len(read_rows(path)) for path in listed)
+
+
+def test_a_file_that_is_gone_is_not_called_damaged(log):
+    """The cure of a damaged one is to delete it."""
+    path = log.path(ROWS, log.parts(ROWS)[0])
+    path.unlink()
+    for read in (read_rows, contents_of, lambda path: list(read_in_pieces(path, [], 9))):
+        with pytest.raises(StoreError, match="there is no such file any more") as found:
+            read(path)
+        assert "run this again" in str(found.value)
 
 
 def test_no_copy_keeps_a_person_who_is_forgotten(log, monkeypatch):

@@ -91,7 +91,9 @@ def test_without_a_look_there_is_nothing_and_the_next_look_is_seen(client, tmp_p
     assert samples(client.get("/metrics").text) == {}
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"at": "yesterday", "bundle": "a"}', '{"at": "2026-11-22T06:00:00"}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"x":' * 9_999, '{"at": "yesterday", "bundle": "a"}', '{"at": "2026-11-22T06:00:00"}']
+)
 def test_a_damaged_file_is_ignored_and_told_once(client, tmp_path, capfd, content):
     leave(tmp_path / "log")
     (tmp_path / "log/live.json").write_text(content)

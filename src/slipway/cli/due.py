@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,8 @@ STARTED, OUTPUT, SUMMARY = "GITHUB_EVENT_NAME", "GITHUB_OUTPUT", "GITHUB_STEP_SU
 def command(path: str | None) -> None:
     """Say whether the next model is due, for a workflow that runs every day.
 
-    Looks at production like slipway watch, and follows its decision. While no answered row is logged, or no label has come,
-    the next model is due on Mondays; when the workflow was started by hand, it always is.
+    Looks at production like slipway watch, and follows its decision. While no answered row is logged, or no label has come for
+    30 days, the next model is due 7 days after the last training; when the workflow was started by hand, it always is.
 
     On GitHub, the outputs of the step are train (true or false) and reason, and after a look also outcome and page; the look
     is in the summary of the job. Whatever it finds, the exit code is 0.
@@ -34,14 +34,15 @@ def command(path: str | None) -> None:
     Example:
       slipway due
     """
-    from slipway.monitoring.schedule import turn
+    from slipway.monitoring.schedule import tells, turn
     from slipway.problem import load_problem
 
     problem, now = load_problem(path), datetime.now(UTC).replace(tzinfo=None)
     started = os.environ.get(STARTED, "")
     found = _looked(problem, now, started)
     log = options.log_of(problem)
-    today = turn(started, now.date(), found.decision if found else None, bool(log.labels()))
+    labelled = found is not None and tells(log, found)
+    today = turn(started, now.date(), found.decision if found else None, labelled, _tried(problem, now, started, found))
     click.echo(f"{'Train' if today.train else 'Do not train'}: {today.reason}")
     _add(OUTPUT, _outputs(today, found, log.root))
     _add(SUMMARY, _summary(today, found))
@@ -63,6 +64,20 @@ def _looked(problem: "Problem", now: datetime, started: str) -> "Watched | None"
             raise
         click.echo(f"Nobody looked at production: {error}", err=True)  # who wants a training gets one
         return None
+
+
+def _tried(problem: "Problem", now: datetime, started: str, found: "Watched | None") -> date | None:
+    """When the last training was, on whatever machine; of no interest to who wants one."""
+    from slipway.monitoring.memory import journal_of
+    from slipway.monitoring.schedule import SCHEDULE
+    from slipway.monitoring.watched import last_training
+    from slipway.store.local import open_store
+
+    if found or started != SCHEDULE:
+        return found.tried if found else None
+    store = open_store(problem.folder)
+    pointer = store.pointer()
+    return last_training(store.verdict(pointer) if pointer else {}, journal_of(store, options.remote_of(problem)), now.date())
 
 
 def _outputs(today: "Turn", found: "Watched | None", log: Path) -> list[str]:

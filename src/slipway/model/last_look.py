@@ -100,7 +100,10 @@ def read_figures(folder: Path) -> Figures:
     ValueError
         When they are damaged.
     """
-    return msgspec.json.decode(_read(folder / FIGURES), type=Figures)
+    try:
+        return msgspec.json.decode(_read(folder / FIGURES), type=Figures)
+    except RecursionError as error:
+        raise ValueError(f"{FIGURES} is nested too deeply") from error
 
 
 def stamp(folder: Path) -> tuple[int, ...]:

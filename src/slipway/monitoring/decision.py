@@ -20,7 +20,8 @@ LONGEST = timedelta(days=30)  # without a training
 COOL_DOWN = timedelta(days=7)  # between two
 NAMED = 8  # columns in one reason
 UNSURE = "Not calibrated yet: how much columns differ from day to day by themselves is known after 21 days."
-SILENT = timedelta(days=2)  # without an answered row, where there were some
+DAY = timedelta(days=1)
+SILENT = timedelta(days=2)  # without an answered row, where there were some and none of the last pauses was as long
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Evidence:
         What became of `retrain_when`; None without one.
     doubts : tuple of str
         What speaks against learning from new labels (`slipway.monitoring.guards`).
+    pause : timedelta
+        The longest from one day with answered rows to the next: one day where there are some on every day.
     """
 
     today: date
@@ -62,6 +65,7 @@ class Evidence:
     labelled: int
     plain: Judged | None = None
     doubts: tuple[str, ...] = ()
+    pause: timedelta = DAY
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ def _decided(of: Evidence) -> Decision:
 def _broken(of: Evidence) -> list[str]:
     found = []
     heard = max(of.last, of.trained) if of.last else of.trained
-    if (of.last or of.known) and of.today - heard > SILENT:
+    if (of.last or of.known) and of.today - heard > max(SILENT, of.pause + DAY):
         found.append(f"No row was answered, or logged, since {of.last}." if of.last else "No row was answered for 28 days.")
     for move in of.look.flagged if of.look else ():
         parts = [

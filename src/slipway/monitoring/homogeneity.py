@@ -12,7 +12,6 @@ a share: Cohen's h, 2·asin(√q) − 2·asin(√r) (Statistical Power Analysis 
 
 import numpy as np
 from scipy.special import chdtrc
-from scipy.stats import hypergeom
 
 from slipway.monitoring.bins import Column
 
@@ -44,6 +43,10 @@ def _shares(found: np.ndarray, rows: np.ndarray, usual: np.ndarray, total: int) 
     effects = np.sqrt(np.maximum(0, h**2 - 1 / np.maximum(rows, 1) - 1 / total))
     p, tested = np.ones_like(effects), effects >= SMALL
     found, rows, usual = (each[tested] for each in np.broadcast_arrays(found, rows, usual))
+    if not len(found):
+        return p, effects
+    from scipy.stats import hypergeom  # a second to load, and most looks need no exact tail
+
     facts = rows + total, found + usual, rows
     p[tested] = np.minimum(1, 2 * np.minimum(hypergeom.cdf(found, *facts), hypergeom.sf(found - 1, *facts)))
     return p, effects

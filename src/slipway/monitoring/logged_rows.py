@@ -30,6 +30,7 @@ ANSWER = "answer"
 ALL = (*CALLS.names, ANSWER)  # that is known of a call
 ROW = "row"
 FIELD = f"{ROW}."
+GONE = "Another slipway has just deleted it: run this again"
 DAMAGED = "The file is damaged: delete it, or restore it from the remote store"
 
 
@@ -91,7 +92,7 @@ def read_in_pieces(path: Path, columns: Collection[str], size: int) -> Iterator[
             for batch in file.iter_batches(size, columns=_wanted(columns, ALL), use_threads=False):
                 yield _rows_of(pyarrow.Table.from_batches([batch]), columns, ALL)
     except (OSError, pyarrow.ArrowException) as error:
-        raise StoreError(f"{path}: cannot be read ({error})", DAMAGED) from error
+        raise _unreadable(path, error) from error
 
 
 def contents_of(path: Path) -> tuple[int, tuple[str, ...]]:
@@ -102,7 +103,7 @@ def contents_of(path: Path) -> tuple[int, tuple[str, ...]]:
             fields = () if place < 0 else tuple(field.name for field in file.schema_arrow.field(place).type)
             return file.metadata.num_rows, fields
     except (OSError, pyarrow.ArrowException) as error:
-        raise StoreError(f"{path}: cannot be read ({error})", DAMAGED) from error
+        raise _unreadable(path, error) from error
 
 
 def _wanted(columns: Collection[str] | None, calls: Collection[str]) -> list[str] | None:
@@ -160,10 +161,10 @@ def _texts(piece: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
 
 
 def answers_of(column: pyarrow.ChunkedArray) -> np.ndarray:
-    """Answers as the predictor gives them: of shape (n,), or (n, classes)."""
+    """Answers as the predictor gives them: of shape (n,), or (n, classes); an empty list does not tell its classes: (0, 1)."""
     whole = column.combine_chunks()
     if pyarrow.types.is_list(whole.type):
-        shares: np.ndarray = whole.flatten().to_numpy().reshape(len(whole), -1)
+        shares: np.ndarray = whole.flatten().to_numpy().reshape(len(whole), -1 if len(whole) else 1)
         return shares
     numbers: np.ndarray = whole.to_numpy(zero_copy_only=False)
     return numbers
@@ -174,7 +175,13 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pyarrow.Tabl
     try:
         return parquet.ParquetFile(path).read(columns, use_threads=False)
     except (OSError, pyarrow.ArrowException) as error:
-        raise StoreError(f"{path}: cannot be read ({error})", DAMAGED) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> StoreError:
+    if isinstance(error, FileNotFoundError):
+        return StoreError(f"{path}: there is no such file any more", GONE)
+    return StoreError(f"{path}: cannot be read ({error})", DAMAGED)
 
 
 def to_parquet(table: pyarrow.Table) -> bytes:

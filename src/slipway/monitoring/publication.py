@@ -1,6 +1,7 @@
 """What a look leaves: a line of the journal, the page live.html, and the figures as live.json."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ from slipway.store.local import LocalStore
 
 if TYPE_CHECKING:  # boto3 takes a while, and not everybody has a remote store
     from slipway.store.remote import S3Store
+
+
+AHEAD = timedelta(days=1)  # by how much the clock of another machine may be fast
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -62,7 +66,7 @@ def publish(
 
 
 def fetch(log: Log, remote: "S3Store") -> None:
-    """Get page and figures from the remote store, if the look that it has is a later one.
+    """Get page and figures from the remote store, if the look that it has is a later one; one of the future is none.
 
     Raises
     ------
@@ -96,11 +100,12 @@ def _content(log: Log) -> bytes:
 
 
 def _moment(content: bytes) -> str:
-    """When figures were made; empty when they do not say it."""
+    """When figures were made; empty when they do not say it, or a clock was wrong: they would be the latest for ever."""
     try:
-        return msgspec.json.decode(content, type=Moment).at
-    except msgspec.DecodeError:
+        at = msgspec.json.decode(content, type=Moment).at
+    except (msgspec.DecodeError, RecursionError):
         return ""
+    return at if at <= (datetime.now(UTC) + AHEAD).replace(tzinfo=None).isoformat() else ""
 
 
 def noted(of: Watched) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from pyarrow import compute
 from slipway.model.event import RAW
 from slipway.monitoring.logged_rows import read_table
 from slipway.monitoring.partitions import REFUSALS, ROWS, Log
+from slipway.monitoring.whole_days import DAYS
 from slipway.store.atomic import locked
 
 WAIT = timedelta(days=90)  # how long a label waits for its prediction, which may still be on its way from another machine
 
 
 def expire(log: Log, oldest: date, today: date) -> int:
-    """Delete the days before `oldest`, but for files that a service still writes; returns the number of files.
+    """Delete the days before `oldest`, but for files that a service still writes; returns the number of files but copies.
 
     Raises
     ------
@@ -27,6 +28,8 @@ def expire(log: Log, oldest: date, today: date) -> int:
     """
     removed = 0
     for kind in (ROWS, REFUSALS):
+        for folder in _days(log.root / DAYS / kind, oldest):
+            shutil.rmtree(folder)
         for folder in _days(log.root / kind, oldest):
             removed += sum(1 for path in folder.glob("*/*") if path.is_file())
             shutil.rmtree(folder)

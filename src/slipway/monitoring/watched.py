@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,14 @@ from slipway.model.contents import Model, metrics_of, model_of, schema_of
 from slipway.model.reference import Reference, reference_of
 from slipway.monitoring.arrivals import arrivals
 from slipway.monitoring.bins import LABEL, SCORE, Column, columns_of
-from slipway.monitoring.decision import Decision, Evidence, decide, importance_of
+from slipway.monitoring.decision import COOL_DOWN, DAY, Decision, Evidence, decide, importance_of
 from slipway.monitoring.drift import LONGEST, Look, look
 from slipway.monitoring.estimate import Expected, expected
 from slipway.monitoring.guards import doubts
 from slipway.monitoring.known_labels import in_force
 from slipway.monitoring.loss import LiveLoss, live_loss
 from slipway.monitoring.memory import recalled, remember
-from slipway.monitoring.partitions import Log
+from slipway.monitoring.partitions import ROWS, Log
 from slipway.monitoring.plain_rule import Judged, judge
 from slipway.monitoring.production import Traffic, as_days, traffic, watched
 from slipway.monitoring.tallies import Losses
@@ -50,6 +51,8 @@ class Watched:
         The losses that the answers of the window let expect.
     importance : mapping of str to float
     decision : Decision
+    trained, tried : date
+        When the champion was decided, and when a challenger was last judged, be it kept.
     plain : Judged or None
         What became of `retrain_when`; None without one.
     """
@@ -64,6 +67,8 @@ class Watched:
     estimate: Mapping[str, Expected]
     importance: Mapping[str, float]
     decision: Decision
+    trained: date
+    tried: date
     plain: Judged | None = None
 
     @property
@@ -129,12 +134,27 @@ def watch(
         labelled=losses.labelled,
         plain=_plain(problem, log, losses, model, bundle.digest),
         doubts=doubts(arrivals(log, problem.id, today), model.classes),
+        pause=_pause(log, today),
     )
     if found and found.suspects:
         remember(log, state.with_looks([found.suspects]))
     estimate = _estimate(reference, model, days, found)
     told = decide(evidence)
-    return Watched(problem.name, bundle, now, tuple(days), found, losses, loss, estimate, importance, told, evidence.plain)
+    return Watched(
+        problem.name,
+        bundle,
+        now,
+        tuple(days),
+        found,
+        losses,
+        loss,
+        estimate,
+        importance,
+        told,
+        trained,
+        tried,
+        evidence.plain,
+    )
 
 
 def _days(problem: Problem, log: Log, bundle: Bundle, model: Model, today: date) -> tuple[tuple[Column, ...], list[Traffic]]:
@@ -144,10 +164,25 @@ def _days(problem: Problem, log: Log, bundle: Bundle, model: Model, today: date)
     return columns, traffic(log, bundle.digest, columns, schema_of(bundle), model, first, today)
 
 
+def _pause(log: Log, today: date) -> timedelta:
+    """The longest from one day with answered rows to the next, of the window and all bundles: a new one rests as they did."""
+    days = sorted({part.day for part in log.parts(ROWS) if today - timedelta(LONGEST) <= part.day < today})
+    return max((after - before for before, after in pairwise(days)), default=DAY)
+
+
 def _trainings(verdict: Verdict, journal: Sequence[Mapping[str, Any]], today: date) -> tuple[date, date]:
-    """When the champion was decided, and when a challenger was last judged, be it kept."""
-    trained = _day(verdict) or today
-    return trained, max([trained, *filter(None, (_day(each) for each in journal if each.get("event") == "verdict"))])
+    """When the champion was decided, and when a challenger was last judged, be it kept.
+
+    Where nobody said the first, or a clock was wrong, it is the second; where none is known, both are long enough ago.
+    """
+    tried = last_training(verdict, journal, today) or today - COOL_DOWN
+    return last_training(verdict, (), today) or tried, tried
+
+
+def last_training(verdict: Verdict, journal: Sequence[Mapping[str, Any]], today: date) -> date | None:
+    """The day of the last verdict, that on the champion among them; None if none is known. Those of the future are none."""
+    days = map(_day, [verdict, *(each for each in journal if each.get("event") == "verdict")])
+    return max((day for day in days if day and day <= today), default=None)
 
 
 def _plain(problem: Problem, log: Log, losses: Losses, model: Model, digest: str) -> Judged | None:
@@ -168,7 +203,7 @@ def _estimate(
 ) -> Mapping[str, Expected]:
     if reference is None or found is None:
         return {}
-    answers = [each for day in days[-found.days :] for each in day.answers]
+    answers = [each for day in days[-found.days :] for each in day.answers if len(each)]
     return expected(reference, model, np.concatenate(answers)) if answers else {}
 
 

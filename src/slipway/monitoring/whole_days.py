@@ -2,8 +2,9 @@
 
 A service leaves a table for each worker and hour. To open two thousand of them takes longer than to read what they have, so
 the small tables of a past day are also kept as one, in ``days/KIND/date=…/bundle=…/``. A copy is named by the tables that it
-was made of, and is read only while these are the ones that are there. So it is never wrong, whenever a run was cut off, and
-it can be deleted at any time: what counts is the tables, and they alone are in the remote store.
+was made of, and is read only while these are the ones that are there. So it is never wrong, whenever a run was cut off: what
+counts is the tables, and they alone are in the remote store. When tables come late, the copy without them stays for an hour,
+because somebody may just be reading the log.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from datetime import date
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
+from time import time_ns
 
 import pyarrow
 
@@ -21,6 +23,7 @@ from slipway.monitoring.partitions import PARQUET, REFUSALS, ROWS, Log, Part
 
 DAYS = "days"
 LARGEST = 16 << 20  # bytes of a day's tables: what opens more is busy reading, and a copy would save nothing
+HOUR = 3_600_000_000_000  # nanoseconds
 
 
 def files(log: Log, kind: str) -> Iterator[tuple[Part, Path]]:
@@ -42,10 +45,11 @@ def renew(log: Log, today: date) -> None:
         When something cannot be written.
     """
     for kind in (ROWS, REFUSALS):
-        wanted = set()
+        wanted = set[Path]()
         for parts in _days(log, kind):
+            copy = _copy(log, kind, parts)
+            wanted |= _earlier(log, kind, parts, copy)
             if len(parts) > 1 and parts[0].day < today and _size(log, kind, parts) <= LARGEST:
-                copy = _copy(log, kind, parts)
                 with suppress(StoreError):  # a table is damaged: who reads the day will say so
                     if not copy.is_file():
                         log.write(copy, _together(kind, [log.path(kind, part) for part in parts]))
@@ -73,6 +77,19 @@ def _days(log: Log, kind: str) -> Iterator[list[Part]]:
     """The tables of each day and bundle."""
     for _, parts in groupby(log.parts(kind), lambda part: part.folder):
         yield list(parts)
+
+
+def _earlier(log: Log, kind: str, parts: Sequence[Part], copy: Path) -> set[Path]:
+    """The copies of what there was within the last hour: somebody may be about to read them.
+
+    They are of the tables that are still as they were: one that was written again may have had a person who is forgotten.
+    """
+    if not {*copy.parent.glob("*")} - {copy}:  # as nearly always
+        return set()
+    written = {part: log.path(kind, part).stat().st_mtime_ns for part in parts}
+    moments = {moment for moment in written.values() if moment > time_ns() - HOUR}
+    before = ([part for part in parts if written[part] < moment] for moment in moments)
+    return {_copy(log, kind, some) for some in before if some}
 
 
 def _copy(log: Log, kind: str, parts: Sequence[Part]) -> Path:

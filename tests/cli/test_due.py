@@ -152,7 +152,7 @@ def test_outside_of_a_workflow_it_only_says_so(repository, monkeypatch):
         monkeypatch.delenv(name)
     repository.logs("none")
     done = repository.run("due")
-    assert (done.code, done.out) == (0, "Train: It was started by hand.\n")
+    assert (done.code, done.out) == (0, "Train: It is the weekly training: no answered row is logged yet.\n")
     assert not (repository.folder / "output").exists()
 
 

@@ -19,19 +19,21 @@ def decided(days: int, shift: float):
     seen = [Day(TODAY - timedelta(days - place), 2_000, [counts]) for place, counts in enumerate(drawn)]
     earlier = look(columns, seen[:-1], []).suspects
     found = look(columns, seen, [earlier] if earlier else [])
-    return found, decide(
-        Evidence(
-            today=TODAY,
-            last=found.day,
-            look=found,
-            loss=None,
-            importance={},
-            trained=TODAY - timedelta(days=10),
-            tried=TODAY - timedelta(days=10),
-            known=True,
-            learned=1_000,
-            labelled=0,
-        )
+    return found, decide(evidence(found))
+
+
+def evidence(found) -> Evidence:
+    return Evidence(
+        today=TODAY,
+        last=found.day,
+        look=found,
+        loss=None,
+        importance={},
+        trained=TODAY - timedelta(days=10),
+        tried=TODAY - timedelta(days=10),
+        known=True,
+        learned=1_000,
+        labelled=0,
     )
 
 
@@ -40,3 +42,12 @@ def test_flags_of_the_first_weeks_are_told_to_be_unsure(days, shift, told):
     found, decision = decided(days, shift)
     assert bool(found.flagged) is (shift > 0) and decision.outcome == ("drift" if shift else "quiet")
     assert (UNSURE in decision.reasons) is told
+
+
+def test_what_one_look_alone_suspects_is_named():
+    columns, random = [number()], np.random.default_rng(1)
+    seen = [Day(TODAY - timedelta(days=1), 2_000, [random.multinomial(2_000, shifted(1.0))])]
+    found = look(columns, seen, [])
+    decision = decide(evidence(found))
+    assert decision.outcome == "quiet" and not decision.train
+    assert decision.reasons == ("Suspected, until a look on another day confirms it: bmi.",)

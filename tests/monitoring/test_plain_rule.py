@@ -62,7 +62,7 @@ def test_it_asks_for_training_once_the_last_one_is_old_enough():
     decision = decide(evidence(date(2026, 11, 1), plain=judged))
     assert (decision.outcome, decision.train, decision.reasons) == ("worse", True, (str(judged),))
     young = decide(evidence(date(2026, 11, 20), plain=judged))
-    assert (young.outcome, young.train) == ("worse", False) and "from 2026-11-27 on" in young.reasons[-1]
+    assert (young.outcome, young.train) == ("worse", False) and "none before 2026-11-27" in young.reasons[-1]
     assert decide(evidence(date(2026, 11, 1), plain=Judged(RULE, DAYS, 412, 0.7))).outcome == "quiet"
 
 

@@ -187,7 +187,7 @@ def test_a_training_that_was_kept_counts_for_the_next(production):
     assert production.watch().decision.train
     production.store.journal.append({"event": "verdict", "outcome": "kept", "at": "2026-11-21T00:00:00+00:00"})
     decision = production.watch().decision
-    assert not decision.train and "from 2026-11-28 on" in decision.reasons[-1]
+    assert not decision.train and "none before 2026-11-28" in decision.reasons[-1]
 
 
 def test_a_label_that_the_model_does_not_know_is_left_out(production):
@@ -330,7 +330,9 @@ def test_days_of_another_bundle_do_not_count(production):
         path.rename(path.with_name(other))
     found = production.watch()
     assert (found.days, found.look, found.decision.outcome) == ((), None, "quiet")
-    assert found.decision.reasons == ("No row was answered on the last 28 whole days.",)
+    assert found.decision.reasons == (
+        "The champion answered no row on the last 28 whole days (UTC); those of today count tomorrow.",
+    )
 
 
 def test_a_look_is_noted_and_shown(production):

@@ -51,7 +51,7 @@ def command(path: str | None) -> None:
 def _looked(problem: "Problem", now: datetime, started: str) -> "Watched | None":
     """A look at production; None where nothing is logged, or nothing is served yet."""
     from slipway.cli.watch import looked
-    from slipway.monitoring.schedule import SCHEDULE
+    from slipway.monitoring.schedule import BY_HAND
     from slipway.store.local import open_store
 
     there = problem.remote is not None or options.log_of(problem).root.is_dir()
@@ -60,7 +60,7 @@ def _looked(problem: "Problem", now: datetime, started: str) -> "Watched | None"
     try:
         return looked(problem, now)
     except SlipwayError as error:
-        if started == SCHEDULE:
+        if started != BY_HAND:
             raise
         click.echo(f"Nobody looked at production: {error}", err=True)  # who wants a training gets one
         return None
@@ -69,11 +69,11 @@ def _looked(problem: "Problem", now: datetime, started: str) -> "Watched | None"
 def _tried(problem: "Problem", now: datetime, started: str, found: "Watched | None") -> date | None:
     """When the last training was, on whatever machine; of no interest to who wants one."""
     from slipway.monitoring.memory import journal_of
-    from slipway.monitoring.schedule import SCHEDULE
+    from slipway.monitoring.schedule import BY_HAND
     from slipway.monitoring.watched import last_training
     from slipway.store.local import open_store
 
-    if found or started != SCHEDULE:
+    if found or started == BY_HAND:
         return found.tried if found else None
     store = open_store(problem.folder)
     pointer = store.pointer()

@@ -9,7 +9,7 @@ from slipway.monitoring.bins import LABEL, SCORE, Part
 from slipway.monitoring.drift import Look, Move
 from slipway.monitoring.loss import LiveLoss
 from slipway.monitoring.plain_rule import Judged
-from slipway.report.numbers import brief
+from slipway.report.numbers import aligned, brief
 
 Outcome = Literal["quiet", "drift", "worse", "broken"]
 NAMES = {SCORE: "the answers", LABEL: "the answered labels"}
@@ -103,7 +103,9 @@ def _decided(of: Evidence) -> Decision:
     if broken := _broken(of):
         return Decision("broken", tuple(broken), False)
     if of.last is None:
-        return Decision("quiet", ("No row was answered on the last 28 whole days.",), False)
+        return Decision(
+            "quiet", ("The champion answered no row on the last 28 whole days (UTC); those of today count tomorrow.",), False
+        )
     flagged = of.look.flagged if of.look else ()
     worse = _worse(of)
     outcome: Outcome = "worse" if worse else "drift" if flagged else "quiet"
@@ -111,11 +113,11 @@ def _decided(of: Evidence) -> Decision:
     wanted = _wanted(of, outcome, flagged)
     if not wanted:
         few = "They are of little importance, or there are too few new labels to learn from."
-        return Decision(outcome, (told, few) if told else ("Nothing moved beyond chance.",), False)
+        return Decision(outcome, (told, few) if told else (_unflagged(of.look),), False)
     reasons = tuple(dict.fromkeys(filter(None, (told, wanted))))
     if of.today - of.tried >= COOL_DOWN:
         return Decision(outcome, reasons, True)
-    later = f"The last training was on {of.tried}: the next is worth its look at the hold-out from {of.tried + COOL_DOWN} on."
+    later = f"The last training was on {of.tried}: none before {of.tried + COOL_DOWN}."
     return Decision(outcome, (*reasons, later), False)
 
 
@@ -137,15 +139,28 @@ def _broken(of: Evidence) -> list[str]:
 
 def _worse(of: Evidence) -> str:
     """Why the model is called worse; empty if nothing says so."""
-    limit = "The loss is above its limit." if of.loss and of.loss.crossed else ""
+    limit = _crossed(of.loss) if of.loss and of.loss.crossed else ""
     return " ".join(filter(None, [limit, str(of.plain) if of.plain and of.plain.holds else ""]))
 
 
-def _named(flagged: Sequence[Move]) -> str:
+def _crossed(loss: LiveLoss) -> str:
+    low, allowed, usual = aligned([loss.low or 0.0, loss.allowed, loss.usual])
+    return f"The loss is above its limit: at least {low} on labelled rows; {allowed} is allowed, {usual} usual."
+
+
+def _unflagged(found: Look | None) -> str:
+    """What a look says that confirms nothing."""
+    suspected = [move for move in found.moves if any(change.suspected for change in move.changes)] if found else []
+    if not suspected:
+        return "Nothing moved beyond chance."
+    return f"Suspected, until a look on another day confirms it: {_named(suspected)}."
+
+
+def _named(moves: Sequence[Move]) -> str:
     """The columns that moved most, and how many more there are."""
-    most = sorted(flagged, key=lambda move: -move.effect)[:NAMED]
+    most = sorted(moves, key=lambda move: -move.effect)[:NAMED]
     names = ", ".join(NAMES.get(move.column.key, brief(move.column.name)) for move in most)
-    return f"{names} and {len(flagged) - NAMED} more" if len(flagged) > NAMED else names
+    return f"{names} and {len(moves) - NAMED} more" if len(moves) > NAMED else names
 
 
 def _grew(move: Move, part: Part) -> bool:

@@ -10,7 +10,7 @@ from slipway.monitoring.logged_rows import read_table
 from slipway.monitoring.partitions import Log
 from slipway.monitoring.watched import Watched
 
-SCHEDULE = "schedule"  # as GitHub calls the event
+BY_HAND = "workflow_dispatch"  # as GitHub calls the event
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def turn(event: str, today: date, decision: Decision | None, labelled: bool, tri
     Parameters
     ----------
     event : str
-        What started the workflow; all but a schedule is somebody who wants a training.
+        What started the workflow; empty elsewhere than on GitHub.
     today : date
         In UTC.
     decision : Decision or None
@@ -47,7 +47,7 @@ def turn(event: str, today: date, decision: Decision | None, labelled: bool, tri
     tried : date or None
         When a challenger was last judged, be it kept; None if nobody knows.
     """
-    if event != SCHEDULE:
+    if event == BY_HAND:
         return Turn(True, "It was started by hand.")
     if decision and (decision.train or decision.outcome == "broken"):
         return Turn(decision.train, " ".join(decision.reasons))

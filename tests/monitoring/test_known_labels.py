@@ -89,7 +89,11 @@ def test_labels_have_a_prediction_or_wait_for_it_or_waited_in_vain(log):
     add(log, table(("8", "Y"), seen_at=NOW - WAIT), NOW, "o.csv")
     add(log, table(("9", "Y"), seen_at=NOW - WAIT - timedelta(seconds=1)), NOW, "o.csv")
     assert standing(log, IDS, NOW) == Standing(matched=2, waiting=1, orphan=1)
-    put(log, event("e", [{"patient": 8, "age": 1}]))
+    put(log, event("e", [{"patient": 8, "age": 1}]), name="late")
+    collected(log)
+    assert standing(log, IDS, NOW) == Standing(matched=2, waiting=1, orphan=1)
+    early = NOW - WAIT
+    put(log, event("f", [{"patient": 8, "age": 1}], at=f"{early.isoformat()}Z"), name="early", day=str(early.date()))
     collected(log)
     assert standing(log, IDS, NOW) == Standing(matched=3, waiting=0, orphan=1)
     assert standing(log, (), NOW) == Standing(matched=1, waiting=2, orphan=1)

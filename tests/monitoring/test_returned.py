@@ -2,13 +2,14 @@
 
 import os
 from dataclasses import replace as with_changes
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from shutil import copytree
 
 import msgspec
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from slipway.model.contents import model_of, schema_of
 from slipway.model.event import CLOSED, RAW, SHORT, read_events, to_line
 from slipway.model.pseudonyms import pseudonyms_of
 from slipway.monitoring import returned
+from slipway.monitoring.logged_rows import LoggedRows, read_rows
 from slipway.monitoring.partitions import Log
 from slipway.monitoring.returned import LogSource, labelled_table
 from slipway.problem import load_problem
@@ -211,6 +213,20 @@ def test_of_several_predictions_of_one_id_the_last_counts(folder):
     later.write_bytes(path.read_bytes())
     found = labelled_table(problem, log, TODAY)
     assert (len(found), found.repeated) == (200, 20)
+
+
+def test_what_is_asked_again_when_its_label_is_known_is_not_learned(folder):
+    problem = load_problem(folder / "slipway.yaml", environ={})
+    before = fingerprint(write(folder, "[history.csv, log]"))
+    [path] = (folder / "log" / "rows").glob(f"date={TODAY - timedelta(days=12)}/*/*.parquet")
+    rows = read_rows(path)
+    at = pyarrow.array([datetime.combine(TODAY - timedelta(days=3), time(9))] * len(rows), rows.calls.schema.field("at").type)
+    rows = LoggedRows(rows.calls.set_column(0, "at", at), rows.cells)
+    again = path.parents[2] / f"date={TODAY - timedelta(days=3)}" / path.parent.name / path.name
+    again.write_bytes(rows.to_parquet())
+    found = labelled_table(problem, Log(folder / "log"), TODAY)
+    assert (len(found), found.repeated) == (200, 20)
+    assert fingerprint(write(folder, "[history.csv, log]")) == before
 
 
 def test_without_ids_nothing_is_left_out_and_that_is_said(folder):

@@ -5,7 +5,7 @@ from datetime import date
 
 import pyarrow
 
-from slipway.monitoring.cohorts import Labelled, cohorts, labelled
+from slipway.monitoring.cohorts import Labelled, cohorts, labelled_days
 from slipway.monitoring.known_labels import in_force
 from slipway.monitoring.partitions import Log
 from slipway.problem import Problem
@@ -34,11 +34,11 @@ def newest_days(problem: Problem, log: Log, today: date) -> list[pyarrow.Table]:
     """
     labels = in_force(log)
     found: list[pyarrow.Table] = []
-    for day in reversed(cohorts(log, labels, problem.id, today).matured):
+    days = [day.day for day in reversed(cohorts(log, labels, problem.id, today).matured)]
+    for _, rows in labelled_days(log, labels, problem.id, days):
+        found.append(_table(rows, problem))
         if sum(table.num_rows for table in found) >= MOST:
             break
-        if rows := labelled(log, labels, problem.id, [day.day]):
-            found.append(_table(rows, problem))
     return found
 
 

@@ -47,7 +47,7 @@ class Returned:
     acted : int
         Rows whose answer somebody acted on.
     repeated : int
-        Earlier predictions of the same ids, which are left out.
+        Other predictions of the same ids, and what was asked when its label was known, on these days: left out.
     """
 
     table: pyarrow.Table
@@ -78,8 +78,8 @@ def labelled_table(problem: Problem, log: Log, today: date) -> Returned:
         When a file of the log cannot be read.
     """
     labels = in_force(log)
-    days = [day.day for day in cohorts(log, labels, problem.id, today).matured]
-    found = labelled(log, labels, problem.id, days)
+    days = cohorts(log, labels, problem.id, today).matured
+    found = labelled(log, labels, problem.id, [day.day for day in days])
     if found is None:
         return Returned(pyarrow.table({}), ())
     rows, keys = found.rows, _keys(found.rows, problem.id)
@@ -91,7 +91,7 @@ def labelled_table(problem: Problem, log: Log, today: date) -> Returned:
         table = table.append_column(problem.time, _moments(rows))
     table = table.append_column(problem.target, told.column("label"))
     acted = compute.is_in(told.column("acted"), value_set=pyarrow.array(YES))
-    repeated = len(keys) - len(last)
+    repeated = sum(day.repeated for day in days) + len(keys) - len(last)
     return Returned(table, [keys[place] for place in last.to_pylist()], compute.sum(acted).as_py() or 0, repeated)
 
 
@@ -232,7 +232,7 @@ class LogSource:
         if found.acted:
             says.append(f"somebody acted on the answers of {found.acted:,} of them")
         if found.repeated:
-            says.append(f"{found.repeated:,} earlier predictions of the same id were left out")
+            says.append(f"{found.repeated:,} other predictions of the same ids were left out")
         if beside and any(key is not None for key in found.keys):
             says.append("those whose id the files have are taken from the files")
         elif beside and len(found):

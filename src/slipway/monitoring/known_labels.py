@@ -145,11 +145,12 @@ def in_force(log: Log) -> pyarrow.Table:
         ``first_taken`` of the key's first one, and ``labels``: how many different ones the key has had.
     """
     every = labels_of(log)
+    blank = compute.ScalarAggregateOptions(skip_nulls=False)  # also what the last one does not say: it may take back a yes
     found = every.group_by("key", use_threads=False).aggregate(
         [
             ("label", "last"),
-            ("acted", "last"),
-            ("source", "last"),
+            ("acted", "last", blank),
+            ("source", "last", blank),
             ("seen_at", "last"),
             ("seen_at", "first"),
             ("taken_at", "last"),

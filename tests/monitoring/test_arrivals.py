@@ -60,6 +60,20 @@ def test_that_a_label_was_seen_long_ago_does_not_hide_that_it_came_now(log):
     assert (found.labels, found.corrected) == (1, 1)
 
 
+def test_a_table_with_the_history_of_its_labels_corrects_only_what_was_told_before(log):
+    steps = {
+        (id_key([patient]), datetime(2026, 11, 15) + timedelta(days=day)): (label, None)
+        for patient in ("8-1", "8-2")
+        for day, label in enumerate("NYNY")
+    }
+    told(log, datetime(2026, 11, 14), "a.csv", ("8-2", "N"))
+    add(log, Outcomes(steps, len(steps), ()), datetime(2026, 11, 20), "history.csv")
+    found = arrivals(log, IDS, TODAY)
+    assert (found.labels, found.corrected) == (7, 1)  # the first label of 8-2 was known
+    told(log, datetime(2026, 11, 21), "b.csv", ("8-1", "N"), ("7-1", "N"))
+    assert arrivals(log, IDS, TODAY).corrected == 2
+
+
 def test_clients_are_compared_by_the_days_of_their_predictions(log):
     """Though the labels of all days come in one table, on one day."""
     days = {back: datetime(2026, 11, 22, 9) - timedelta(days=back) for back in range(8, 0, -1)}

@@ -79,13 +79,17 @@ def arrivals(log: Log, ids: Sequence[str], today: date) -> Arrivals:
 def corrections_in(every: pyarrow.Table, since: pyarrow.Scalar) -> tuple[int, int]:
     """How many labels were taken since then, and how many of them differ from the one of the same key that was taken before.
 
-    When a label was taken is the log's own time; when it was seen is what a table says.
+    When a label was taken is the log's own time; when it was seen is what a table says. Of several labels of one key that were
+    taken together, as of a table with its history, only the last one seen can be a correction.
     """
     every = every.sort_by([("key", "ascending"), ("taken_at", "ascending"), ("seen_at", "ascending")])
     recent = compute.greater_equal(every.column("taken_at"), since).to_numpy()
     keys, labels = (np.array(every.column(name).to_pylist(), dtype=object) for name in ("key", "label"))
-    replaces = (keys[1:] == keys[:-1]) & (labels[1:] != labels[:-1])
-    return int(recent.sum()), int((recent[1:] & replaces).sum())
+    taken = every.column("taken_at").cast(pyarrow.int64()).to_numpy()
+    last = np.flatnonzero(np.append((keys[1:] != keys[:-1]) | (taken[1:] != taken[:-1]), [True] * bool(len(keys))))
+    before, after = last[:-1], last[1:]
+    replaces = (keys[after] == keys[before]) & (labels[after] != labels[before])
+    return int(recent.sum()), int((recent[after] & replaces).sum())
 
 
 def _clients(log: Log, current: pyarrow.Table, ids: Sequence[str], days: Sequence[date]) -> tuple[Counter[str], Counter[str]]:

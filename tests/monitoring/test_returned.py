@@ -1,7 +1,6 @@
 """What production was asked comes back as rows to learn from: the same types and levels as those of the files."""
 
 import os
-from dataclasses import replace as with_changes
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from shutil import copytree
@@ -18,8 +17,6 @@ from slipway.cli import slipway
 from slipway.errors import ProblemError, TableError
 from slipway.model.contents import model_of, schema_of
 from slipway.model.event import CLOSED, RAW, SHORT, read_events, to_line
-from slipway.model.pseudonyms import pseudonyms_of
-from slipway.monitoring import returned
 from slipway.monitoring.logged_rows import LoggedRows, read_rows
 from slipway.monitoring.partitions import Log
 from slipway.monitoring.returned import LogSource, labelled_table
@@ -251,12 +248,13 @@ def test_acted_rows_are_kept_and_counted(folder):
     assert batches.consistent == "200 labelled rows of the prediction log; somebody acted on the answers of 5 of them"
 
 
-@pytest.mark.parametrize("setting", ["omit", "hash"])
-@pytest.mark.parametrize("column, allowed", [("smoker", False), ("customer", True)])
+@pytest.mark.parametrize(
+    "setting, column, allowed", [("omit", "smoker", False), ("hash", "smoker", False), ("omit", "customer", True)]
+)
 def test_private_columns(folder, setting, column, allowed):
     problem = write(folder, "[history.csv, log]")
     problem = replace(problem, log=replace(problem.log, **{setting: (column,)}))
-    source = LogSource(problem, environ={"SLIPWAY_LOG_KEY": "a-key-of-32-characters-or-more-ab"})
+    source = LogSource(problem, environ={})
     files = open_source(write(folder, "history.csv"))
     if allowed:
         assert sum(batch.num_rows for batch in source.beside(files).read()) == len(HISTORY) + len(ASKED)
@@ -264,22 +262,6 @@ def test_private_columns(folder, setting, column, allowed):
     with pytest.raises(ProblemError, match=rf"does not have smoker as it was \(log\.{setting}\)") as refused:
         source.beside(files)
     assert refused.value.cure == f"Add smoker to drop, or take it out of log.{setting}"
-
-
-def test_hashed_ids_are_compared_by_their_hashes(folder):
-    problem = write(folder, "[history.csv, log]")
-    source = LogSource(replace(problem, log=replace(problem.log, hash=("customer",))), environ={"SLIPWAY_LOG_KEY": "k" * 32})
-    assert source.variables == ("SLIPWAY_LOG_KEY",)
-    hashed = pseudonyms_of(source.problem.log, source.environ)
-    found = labelled_table(problem, Log(folder / "log"), TODAY)
-    keys = ["ids\x1f" + hashed.of("customer", key.removeprefix("ids\x1f")) for key in found.keys]
-    ASKED.head(50).to_csv(folder / "history.csv", index=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(returned, "labelled_table", lambda *given: with_changes(found, keys=keys))
-        read = list(source.beside(open_source(write(folder, "history.csv"))).read())
-    assert sum(batch.num_rows for batch in read) == 200
-    with pytest.raises(ProblemError, match="log.hash needs SLIPWAY_LOG_KEY"):
-        LogSource(source.problem, environ={}).beside(open_source(write(folder, "history.csv")))
 
 
 def test_a_log_without_labels_is_said_or_adds_nothing(folder):
@@ -307,3 +289,12 @@ def test_what_cannot_come_back_is_refused_at_load(tmp_path, source, more, says):
     settings = SETTINGS.replace("time: joined\n", "").replace("id: customer\n", "") + more
     with pytest.raises(ProblemError, match=says):
         write(tmp_path, source, settings)
+
+
+@pytest.mark.parametrize("source", ["log", "[a.csv, log]"])
+def test_a_hashed_id_cannot_come_back(tmp_path, source):
+    settings = SETTINGS.replace("log: {to: files}", "log: {to: files, hash: [customer, smoker]}")
+    with pytest.raises(ProblemError, match="source: log and an id in log.hash exclude one another") as refused:
+        write(tmp_path, source, settings)
+    assert refused.value.cure == "Take customer out of log.hash, or log out of source"
+    assert write(tmp_path, "a.csv", settings).log.hash == ("customer", "smoker")

@@ -67,8 +67,8 @@ def one_client(before: Mapping[str, int], new: Mapping[str, int]) -> str:
     if most <= MOSTLY * rows or usual >= SELDOM:
         return ""
     return (
-        f"The client with the API key {client} asked for {most:,} of {rows:,} labelled rows ({share(most / rows)}) of the last "
-        f"7 days that are judged, and for {share(usual)} of the earlier ones: ask whether these rows are real."
+        f"The client with the API key {client} asked for {most:,} of {rows:,} labelled rows ({share(most / rows)}) of the "
+        f"last 7 days that are judged, and for {share(usual)} of the earlier ones: ask whether these rows are real."
     )
 
 

@@ -95,6 +95,16 @@ def test_of_what_is_asked_again_and_again_before_the_label_the_last_counts(log):
     assert [len(each.rows) for each in days.values()] == [*[8] * 17, 9, 7]
 
 
+@pytest.mark.parametrize("request_id, seconds", [("r20", 1), ("other", 0)])
+def test_neither_the_same_request_id_nor_the_same_moment_gives_a_label_to_two(log, request_id, seconds):
+    at = datetime(2026, 11, 2, 9) + timedelta(seconds=seconds)
+    put(log, event(request_id, [{"patient": 0, "age": 70}], at=f"{at.isoformat()}Z"), name="again", day="2026-11-02")
+    collect(log, IDS, 90, NOW, print)
+    first = cohorts(log, in_force(log), IDS, TODAY).days[0]
+    assert (first.day, first.rows, first.labelled, first.repeated) == (at.date(), 10, 8, 1)
+    assert len(labelled(log, in_force(log), IDS, [first.day]).rows) == 8
+
+
 def test_a_label_seen_on_a_day_is_of_all_that_day(log):
     add(log, Outcomes({(id_key(["50"]), datetime(2026, 11, 7)): ("5", None)}, 1, ()), NOW, "p.csv")
     counts = [(day.rows, day.labelled) for day in cohorts(log, in_force(log), IDS, TODAY).days]

@@ -386,7 +386,7 @@ def test_the_page_of_a_broken_pipe_is_kept_before_the_job_fails():
 def test_only_the_step_that_needs_a_secret_has_it():
     given = {step["name"]: set(re.findall(r"secrets\.(\w+)", str(step.get("env")))) for step in RETRAIN["steps"]}
     assert given["Look at production"] == {"SLIPWAY_WEBHOOK", "SLIPWAY_SMTP_URL"}
-    assert given["Train"] == {"MONGO_DB_URL", "SLIPWAY_LOG_KEY"}
+    assert given["Train"] == {"MONGO_DB_URL"}
     assert given["Keep the bundle"] == given["Propose"] == set()
 
 

@@ -396,3 +396,9 @@ def _check_log(problem: Problem, path: Path) -> None:
     if problem.group:
         says = f"{path}: source: {LOG} and group exclude one another: rows of the log do not have {', '.join(problem.group)}"
         raise ProblemError(says, f"Take {LOG} out of source")
+    if hashed := [name for name in problem.id if name in problem.log.hash]:
+        says = (
+            f"{path}: source: {LOG} and an id in log.hash exclude one another: rows are held out by {hashed[0]}, and in the "
+            "log they have another one than in files"
+        )
+        raise ProblemError(says, f"Take {hashed[0]} out of log.hash, or {LOG} out of source")

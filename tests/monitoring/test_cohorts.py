@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from logs import BUNDLE, IDS, NOW, event, put
-from slipway.monitoring.cohorts import cohorts, labelled, maturity
+from slipway.monitoring.cohorts import cohorts, labelled, labelled_days, maturity
 from slipway.monitoring.collector import collect
 from slipway.monitoring.known_labels import add, in_force
 from slipway.monitoring.outcomes import Outcomes
@@ -63,6 +63,62 @@ def test_the_labelled_rows_of_some_days(log):
     assert labelled(log, labels, IDS, [TODAY]) is None
     assert labelled(log, labels, IDS, days, bundle="f" * 64) is None
     assert len(labelled(log, labels, IDS, days, bundle=BUNDLE + "0" * 52).rows) == 8
+
+
+def asked(log: Log, request: str, patient: int, *ages: int, at: datetime) -> None:
+    rows = [{"patient": patient, "age": age} for age in ages]
+    put(log, event(request, rows, at=f"{at.isoformat()}Z"), day=at.date().isoformat(), name=request)
+    collect(log, IDS, 90, NOW, print)
+
+
+def test_what_is_asked_again_when_its_label_is_known_has_none(log):
+    """The label of the first patient was seen 33 hours after nine o'clock, 20 days ago."""
+    before, seen = cohorts(log, in_force(log), IDS, TODAY), datetime(2026, 11, 3, 18)
+    asked(log, "poison", 0, *[999] * 50, at=seen + timedelta(seconds=1))
+    after = cohorts(log, in_force(log), IDS, TODAY)
+    assert [(day.rows, day.labelled) for day in after.days] == [(day.rows, day.labelled) for day in before.days]
+    assert [day.repeated for day in after.days if day.repeated] == [50]
+    found = labelled(log, in_force(log), IDS, [day.day for day in after.days])
+    assert 999.0 not in found.rows.cells.column("age").to_pylist() and len(found.rows) == 8 * 19
+
+
+def test_of_what_is_asked_again_and_again_before_the_label_the_last_counts(log):
+    seen = datetime(2026, 11, 3, 18)
+    asked(log, "again", 0, 71, 72, at=seen)
+    asked(log, "before", 0, *[70] * 50, at=seen - timedelta(hours=1))
+    found = cohorts(log, in_force(log), IDS, TODAY)
+    assert [(day.rows, day.labelled, day.repeated) for day in found.days[:2]] == [(9, 7, 1), (11, 9, 51)]
+    rows = labelled(log, in_force(log), IDS, [day.day for day in found.days[:2]])
+    ages = rows.rows.cells.column("age").to_pylist()
+    assert len(rows.rows) == rows.labels.num_rows == 16 and ages.count(72.0) == 1 and not {70.0, 71.0} & set(ages)
+    days = dict(labelled_days(log, in_force(log), IDS, [day.day for day in reversed(found.days)]))
+    assert [len(each.rows) for each in days.values()] == [*[8] * 17, 9, 7]
+
+
+@pytest.mark.parametrize("request_id, seconds", [("r20", 1), ("other", 0)])
+def test_neither_the_same_request_id_nor_the_same_moment_gives_a_label_to_two(log, request_id, seconds):
+    at = datetime(2026, 11, 2, 9) + timedelta(seconds=seconds)
+    put(log, event(request_id, [{"patient": 0, "age": 70}], at=f"{at.isoformat()}Z"), name="again", day="2026-11-02")
+    collect(log, IDS, 90, NOW, print)
+    first = cohorts(log, in_force(log), IDS, TODAY).days[0]
+    assert (first.day, first.rows, first.labelled, first.repeated) == (at.date(), 10, 8, 1)
+    assert len(labelled(log, in_force(log), IDS, [first.day]).rows) == 8
+
+
+def test_a_label_seen_on_a_day_is_of_all_that_day(log):
+    add(log, Outcomes({(id_key(["50"]), datetime(2026, 11, 7)): ("5", None)}, 1, ()), NOW, "p.csv")
+    counts = [(day.rows, day.labelled) for day in cohorts(log, in_force(log), IDS, TODAY).days]
+    assert counts[5] == (10, 8)
+    add(log, Outcomes({(id_key(["51"]), datetime(2026, 11, 7, 0, 1)): ("5", None)}, 1, ()), NOW, "q.csv")
+    assert cohorts(log, in_force(log), IDS, TODAY).days[5].labelled == 7
+
+
+def test_a_request_that_takes_the_id_of_a_labelled_one_has_no_label(log):
+    add(log, Outcomes({(request_key("r5", 9), datetime(2026, 11, 18)): ("9", None)}, 1, ()), NOW, "p.csv")
+    put(log, event("r5", [{"patient": 1_000 + each, "age": 999} for each in range(10)], at="2026-11-19T09:00:00Z"), name="r5")
+    collect(log, IDS, 90, NOW, print)
+    found = cohorts(log, in_force(log), IDS, TODAY)
+    assert sum(day.labelled for day in found.days) == 8 * 19 + 1 and sum(day.repeated for day in found.days) == 1
 
 
 def test_a_log_without_labels_or_rows(log, tmp_path):

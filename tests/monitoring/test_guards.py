@@ -42,7 +42,7 @@ def test_one_client_with_most_of_the_new_rows(before, new, fires):
     said = one_client(before, new)
     assert bool(said) is fires
     if "c" in new and fires:
-        assert "The client with the API key c asked for 140 of 220 newly labelled rows (63.6 %)" in readable(said)
+        assert "The client with the API key c asked for 140 of 220 labelled rows (63.6 %) of the last 7 days" in readable(said)
         assert "and for 0.0 % of the earlier ones" in readable(said)
 
 

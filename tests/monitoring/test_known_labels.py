@@ -77,6 +77,12 @@ def test_that_an_answer_was_acted_on_can_be_told_later(log):
     assert in_force(log).column("acted").to_pylist() == ["yes"]
 
 
+def test_a_correction_that_does_not_say_acted_takes_it_back(log):
+    add(log, table(("1", "Y"), acted="yes"), NOW, "o.csv")
+    add(log, table(("1", "N")), NOW + timedelta(days=1), "p.csv")
+    assert [in_force(log).column(name).to_pylist() for name in ("label", "acted", "source")] == [["N"], [None], ["p.csv"]]
+
+
 def test_rows_that_were_not_taken_are_none_of_them(log):
     assert add(log, Outcomes({}, 2, ("row 1: …", "row 2: …")), NOW, "o.csv") == Added(0, 0, 0)
     assert log.labels() == [] and in_force(log).num_rows == 0
@@ -89,7 +95,11 @@ def test_labels_have_a_prediction_or_wait_for_it_or_waited_in_vain(log):
     add(log, table(("8", "Y"), seen_at=NOW - WAIT), NOW, "o.csv")
     add(log, table(("9", "Y"), seen_at=NOW - WAIT - timedelta(seconds=1)), NOW, "o.csv")
     assert standing(log, IDS, NOW) == Standing(matched=2, waiting=1, orphan=1)
-    put(log, event("e", [{"patient": 8, "age": 1}]))
+    put(log, event("e", [{"patient": 8, "age": 1}]), name="late")
+    collected(log)
+    assert standing(log, IDS, NOW) == Standing(matched=2, waiting=1, orphan=1)
+    early = NOW - WAIT
+    put(log, event("f", [{"patient": 8, "age": 1}], at=f"{early.isoformat()}Z"), name="early", day=str(early.date()))
     collected(log)
     assert standing(log, IDS, NOW) == Standing(matched=3, waiting=0, orphan=1)
     assert standing(log, (), NOW) == Standing(matched=1, waiting=2, orphan=1)

@@ -1,14 +1,14 @@
 """What production was asked comes back as rows to learn from: the same types and levels as those of the files."""
 
 import os
-from dataclasses import replace as with_changes
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from shutil import copytree
 
 import msgspec
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
@@ -17,8 +17,7 @@ from slipway.cli import slipway
 from slipway.errors import ProblemError, TableError
 from slipway.model.contents import model_of, schema_of
 from slipway.model.event import CLOSED, RAW, SHORT, read_events, to_line
-from slipway.model.pseudonyms import pseudonyms_of
-from slipway.monitoring import returned
+from slipway.monitoring.logged_rows import LoggedRows, read_rows
 from slipway.monitoring.partitions import Log
 from slipway.monitoring.returned import LogSource, labelled_table
 from slipway.problem import load_problem
@@ -213,6 +212,20 @@ def test_of_several_predictions_of_one_id_the_last_counts(folder):
     assert (len(found), found.repeated) == (200, 20)
 
 
+def test_what_is_asked_again_when_its_label_is_known_is_not_learned(folder):
+    problem = load_problem(folder / "slipway.yaml", environ={})
+    before = fingerprint(write(folder, "[history.csv, log]"))
+    [path] = (folder / "log" / "rows").glob(f"date={TODAY - timedelta(days=12)}/*/*.parquet")
+    rows = read_rows(path)
+    at = pyarrow.array([datetime.combine(TODAY - timedelta(days=3), time(9))] * len(rows), rows.calls.schema.field("at").type)
+    rows = LoggedRows(rows.calls.set_column(0, "at", at), rows.cells)
+    again = path.parents[2] / f"date={TODAY - timedelta(days=3)}" / path.parent.name / path.name
+    again.write_bytes(rows.to_parquet())
+    found = labelled_table(problem, Log(folder / "log"), TODAY)
+    assert (len(found), found.repeated) == (200, 20)
+    assert fingerprint(write(folder, "[history.csv, log]")) == before
+
+
 def test_without_ids_nothing_is_left_out_and_that_is_said(folder):
     settings = SETTINGS.replace("id: customer\n", "drop: customer\n")
     for path in (folder / "log" / "labels").iterdir():
@@ -235,12 +248,13 @@ def test_acted_rows_are_kept_and_counted(folder):
     assert batches.consistent == "200 labelled rows of the prediction log; somebody acted on the answers of 5 of them"
 
 
-@pytest.mark.parametrize("setting", ["omit", "hash"])
-@pytest.mark.parametrize("column, allowed", [("smoker", False), ("customer", True)])
+@pytest.mark.parametrize(
+    "setting, column, allowed", [("omit", "smoker", False), ("hash", "smoker", False), ("omit", "customer", True)]
+)
 def test_private_columns(folder, setting, column, allowed):
     problem = write(folder, "[history.csv, log]")
     problem = replace(problem, log=replace(problem.log, **{setting: (column,)}))
-    source = LogSource(problem, environ={"SLIPWAY_LOG_KEY": "a-key-of-32-characters-or-more-ab"})
+    source = LogSource(problem, environ={})
     files = open_source(write(folder, "history.csv"))
     if allowed:
         assert sum(batch.num_rows for batch in source.beside(files).read()) == len(HISTORY) + len(ASKED)
@@ -248,22 +262,6 @@ def test_private_columns(folder, setting, column, allowed):
     with pytest.raises(ProblemError, match=rf"does not have smoker as it was \(log\.{setting}\)") as refused:
         source.beside(files)
     assert refused.value.cure == f"Add smoker to drop, or take it out of log.{setting}"
-
-
-def test_hashed_ids_are_compared_by_their_hashes(folder):
-    problem = write(folder, "[history.csv, log]")
-    source = LogSource(replace(problem, log=replace(problem.log, hash=("customer",))), environ={"SLIPWAY_LOG_KEY": "k" * 32})
-    assert source.variables == ("SLIPWAY_LOG_KEY",)
-    hashed = pseudonyms_of(source.problem.log, source.environ)
-    found = labelled_table(problem, Log(folder / "log"), TODAY)
-    keys = ["ids\x1f" + hashed.of("customer", key.removeprefix("ids\x1f")) for key in found.keys]
-    ASKED.head(50).to_csv(folder / "history.csv", index=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(returned, "labelled_table", lambda *given: with_changes(found, keys=keys))
-        read = list(source.beside(open_source(write(folder, "history.csv"))).read())
-    assert sum(batch.num_rows for batch in read) == 200
-    with pytest.raises(ProblemError, match="log.hash needs SLIPWAY_LOG_KEY"):
-        LogSource(source.problem, environ={}).beside(open_source(write(folder, "history.csv")))
 
 
 def test_a_log_without_labels_is_said_or_adds_nothing(folder):
@@ -291,3 +289,12 @@ def test_what_cannot_come_back_is_refused_at_load(tmp_path, source, more, says):
     settings = SETTINGS.replace("time: joined\n", "").replace("id: customer\n", "") + more
     with pytest.raises(ProblemError, match=says):
         write(tmp_path, source, settings)
+
+
+@pytest.mark.parametrize("source", ["log", "[a.csv, log]"])
+def test_a_hashed_id_cannot_come_back(tmp_path, source):
+    settings = SETTINGS.replace("log: {to: files}", "log: {to: files, hash: [customer, smoker]}")
+    with pytest.raises(ProblemError, match="source: log and an id in log.hash exclude one another") as refused:
+        write(tmp_path, source, settings)
+    assert refused.value.cure == "Take customer out of log.hash, or log out of source"
+    assert write(tmp_path, "a.csv", settings).log.hash == ("customer", "smoker")

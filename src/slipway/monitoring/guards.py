@@ -17,7 +17,7 @@ from slipway.report.numbers import number, share
 from slipway.table.cell import numbers
 
 CORRECTED, CORRECTIONS = 0.05, 20  # of the labels of a week, and the fewest
-MOSTLY, SELDOM = 0.5, 0.25  # a client's share of new labelled rows, and before
+MOSTLY, SELDOM = 0.5, 0.25  # a client's share of the newest labelled rows, and before
 ROWS = 200  # the fewest that a share is taken of
 WEEK = 7  # days
 LATER, SECONDS = 3, 86_400  # how many times as late as before, and at least how late
@@ -55,7 +55,7 @@ def corrections(labels: int, corrected: int) -> str:
 
 
 def one_client(before: Mapping[str, int], new: Mapping[str, int]) -> str:
-    """Whether more than half of at least 200 newly labelled rows are of a client that had less than a quarter before.
+    """Whether more than half of at least 200 labelled rows of the newest days are of a client with less than a quarter before.
 
     Where only one client was seen before, a second one is no wonder.
     """
@@ -67,8 +67,8 @@ def one_client(before: Mapping[str, int], new: Mapping[str, int]) -> str:
     if most <= MOSTLY * rows or usual >= SELDOM:
         return ""
     return (
-        f"The client with the API key {client} asked for {most:,} of {rows:,} newly labelled rows ({share(most / rows)}), and "
-        f"for {share(usual)} of the earlier ones: ask whether these rows are real."
+        f"The client with the API key {client} asked for {most:,} of {rows:,} labelled rows ({share(most / rows)}) of the "
+        f"last 7 days that are judged, and for {share(usual)} of the earlier ones: ask whether these rows are real."
     )
 
 

@@ -145,11 +145,12 @@ def in_force(log: Log) -> pyarrow.Table:
         ``first_taken`` of the key's first one, and ``labels``: how many different ones the key has had.
     """
     every = labels_of(log)
+    blank = compute.ScalarAggregateOptions(skip_nulls=False)  # also what the last one does not say: it may take back a yes
     found = every.group_by("key", use_threads=False).aggregate(
         [
             ("label", "last"),
-            ("acted", "last"),
-            ("source", "last"),
+            ("acted", "last", blank),
+            ("source", "last", blank),
             ("seen_at", "last"),
             ("seen_at", "first"),
             ("taken_at", "last"),
@@ -174,11 +175,10 @@ def in_force(log: Log) -> pyarrow.Table:
 def standing(log: Log, ids: Sequence[str], now: datetime) -> Standing:
     """How the labels in force stand; `ids` are the columns that name a row, `now` is in UTC without a time zone."""
     labels = in_force(log)
-    keys = labels.column("key").combine_chunks()
     matched = np.zeros(labels.num_rows, dtype=bool)
     for _, found in groupby(files(log, ROWS), lambda each: each[0].day):
         rows = joined([read_rows(path, ids) for _, path in found])
-        matched[places(rows, ids, keys).drop_null().to_numpy()] = True
+        matched[places(rows, ids, labels).drop_null().to_numpy()] = True
     limit = pyarrow.scalar(now - WAIT, MOMENT)
     recent = compute.greater_equal(labels.column("first_seen"), limit).to_numpy()
     return Standing(int(matched.sum()), int((~matched & recent).sum()), int((~matched & ~recent).sum()))

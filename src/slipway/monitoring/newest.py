@@ -5,7 +5,7 @@ from datetime import date
 
 import pyarrow
 
-from slipway.monitoring.cohorts import Labelled, cohorts, labelled
+from slipway.monitoring.cohorts import Labelled, cohorts, labelled_days
 from slipway.monitoring.known_labels import in_force
 from slipway.monitoring.partitions import Log
 from slipway.problem import Problem
@@ -35,11 +35,11 @@ def newest_days(problem: Problem, log: Log, today: date) -> dict[date, pyarrow.T
     """
     labels = in_force(log)
     found: dict[date, pyarrow.Table] = {}
-    for day in reversed(cohorts(log, labels, problem.id, today).matured):
+    days = [day.day for day in reversed(cohorts(log, labels, problem.id, today).matured)]
+    for day, rows in labelled_days(log, labels, problem.id, days):
+        found[day] = _table(rows, problem)
         if sum(table.num_rows for table in found.values()) >= MOST:
             break
-        if rows := labelled(log, labels, problem.id, [day.day]):
-            found[day.day] = _table(rows, problem)
     return found
 
 

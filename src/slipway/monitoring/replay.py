@@ -173,7 +173,7 @@ class _Reading:
 
 def _replayed(found: Replay, problem: Problem, store: LocalStore, log: Log, parts: Sequence[Part], sides: Two) -> Replay:
     labels = in_force(log)
-    keys, told = labels.column("key").combine_chunks(), labels.column("label")
+    told = labels.column("label")
     losses, why = _losses(sides, problem, store) if labels.num_rows else (None, "")
     watched = [column for column in columns_of(sides[1].bundle) if column.key not in (SCORE, LABEL)]
     evaluation = evaluation_of(sides[0].bundle)
@@ -183,7 +183,7 @@ def _replayed(found: Replay, problem: Problem, store: LocalStore, log: Log, part
     some_labelled = 0
     for part in parts:
         for rows in read_in_pieces(log.path(ROWS, part), sorted(wanted), TOGETHER // len(wanted) + 1):
-            at = places(rows, problem.id, keys)
+            at = places(rows, problem.id, labels)
             some_labelled += len(rows) - at.null_count
             reading.add(part, rows, told.take(at) if losses else None, _units(rows, problem))
     if not some_labelled:

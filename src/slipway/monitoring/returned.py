@@ -14,7 +14,6 @@ from pyarrow import compute, types
 
 from slipway.errors import ProblemError, TableError
 from slipway.model.contents import schema_of
-from slipway.model.pseudonyms import KEY, Pseudonyms, pseudonyms_of
 from slipway.monitoring.cohorts import cohorts, labelled
 from slipway.monitoring.known_labels import in_force
 from slipway.monitoring.logged_rows import LoggedRows
@@ -47,7 +46,7 @@ class Returned:
     acted : int
         Rows whose answer somebody acted on.
     repeated : int
-        Earlier predictions of the same ids, which are left out.
+        Other predictions of the same ids, and what was asked when its label was known, on these days: left out.
     """
 
     table: pyarrow.Table
@@ -78,8 +77,8 @@ def labelled_table(problem: Problem, log: Log, today: date) -> Returned:
         When a file of the log cannot be read.
     """
     labels = in_force(log)
-    days = [day.day for day in cohorts(log, labels, problem.id, today).matured]
-    found = labelled(log, labels, problem.id, days)
+    days = cohorts(log, labels, problem.id, today).matured
+    found = labelled(log, labels, problem.id, [day.day for day in days])
     if found is None:
         return Returned(pyarrow.table({}), ())
     rows, keys = found.rows, _keys(found.rows, problem.id)
@@ -91,7 +90,7 @@ def labelled_table(problem: Problem, log: Log, today: date) -> Returned:
         table = table.append_column(problem.time, _moments(rows))
     table = table.append_column(problem.target, told.column("label"))
     acted = compute.is_in(told.column("acted"), value_set=pyarrow.array(YES))
-    repeated = len(keys) - len(last)
+    repeated = sum(day.repeated for day in days) + len(keys) - len(last)
     return Returned(table, [keys[place] for place in last.to_pylist()], compute.sum(acted).as_py() or 0, repeated)
 
 
@@ -149,11 +148,7 @@ class LogSource:
 
     @property
     def variables(self) -> tuple[str, ...]:
-        return (KEY,) if self._hashed_ids else ()
-
-    @property
-    def _hashed_ids(self) -> set[str]:
-        return {*self.problem.id} & {*self.problem.log.hash}
+        return ()
 
     def fingerprint(self) -> Iterator[bytes]:
         """Of the labelled rows: not of all that the service is asked, which is more every day."""
@@ -181,23 +176,22 @@ class LogSource:
         Raises
         ------
         ProblemError
-            When the log omits or hashes a column of the files, or a key is missing to compare ids.
+            When the log omits or hashes a column of the files.
         """
         private = [*self.problem.log.omit, *self.problem.log.hash]
         self._require_readable([name for name in private if name in files.names], "the files have it as it is")
-        pseudonyms = pseudonyms_of(self.problem.log, self.environ) if self._hashed_ids else Pseudonyms((), b"")
         found = self._found()
         ids = [name for name in self.problem.id if name in files.names]
 
         def read() -> Iterator[pyarrow.RecordBatch]:
             kinds: dict[str, pyarrow.DataType] = {}
-            there: set[str | None] = set()
+            absent = {*found.keys}
             for batch in files.read():
                 kinds |= {each.name: each.type for each in batch.schema if not types.is_null(each.type)}
                 texts = {name: [id_text(cell) for cell in batch.column(name).to_pylist()] for name in ids}
-                there.update(_keys_of(texts, self.problem.id, pseudonyms))
+                absent.difference_update(_keys_of(texts, self.problem.id))
                 yield _with_texts(batch, texts)
-            rows = [key is None or key not in there for key in found.keys]
+            rows = [key is None or key in absent for key in found.keys]
             if any(rows):
                 kinds |= dict.fromkeys(ids, pyarrow.string())
                 table = found.table.filter(pyarrow.array(rows))
@@ -232,7 +226,7 @@ class LogSource:
         if found.acted:
             says.append(f"somebody acted on the answers of {found.acted:,} of them")
         if found.repeated:
-            says.append(f"{found.repeated:,} earlier predictions of the same id were left out")
+            says.append(f"{found.repeated:,} other predictions of the same ids were left out")
         if beside and any(key is not None for key in found.keys):
             says.append("those whose id the files have are taken from the files")
         elif beside and len(found):
@@ -240,17 +234,17 @@ class LogSource:
         return "; ".join(says)
 
 
-def _keys_of(texts: Mapping[str, Sequence[str | None]], ids: Sequence[str], pseudonyms: Pseudonyms) -> Iterator[str]:
+def _keys_of(texts: Mapping[str, Sequence[str | None]], ids: Sequence[str]) -> Iterator[str]:
     """The key of each row of a file, as the log has it."""
     if not ids or set(ids) != set(texts):
         return
     for row in zip(*(texts[name] for name in ids)):
         if None not in row:
-            yield id_key(pseudonyms.of(name, text) for name, text in zip(ids, row))
+            yield id_key(row)
 
 
 def _with_texts(batch: pyarrow.RecordBatch, texts: Mapping[str, Sequence[str | None]]) -> pyarrow.RecordBatch:
-    """The same with ids as texts, as the log has them: hashed ones are no numbers."""
+    """The same with ids as texts, as the log has them."""
     for name, cells in texts.items():
         if not types.is_string(batch.schema.field(name).type):
             place = batch.schema.get_field_index(name)

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import pyarrow
 from pyarrow import compute
 
-from slipway.monitoring.logged_rows import LoggedRows
+from slipway.monitoring.logged_rows import MOMENT, LoggedRows
 from slipway.table.row_id import BETWEEN, id_text
 
 IDS, REQUEST = "ids", "request"  # how the one and the other key begins
+DAY = 86_400_000_000  # microseconds
 Logged = Callable[[str, str], str]  # column and text of an id → what the log has of it
 
 
@@ -53,8 +55,38 @@ def id_texts(rows: LoggedRows, column: str) -> pyarrow.ChunkedArray:
     return pyarrow.chunked_array([pyarrow.array(map(id_text, cells.to_pylist()), pyarrow.string())])
 
 
-def places(rows: LoggedRows, ids: Sequence[str], keys: pyarrow.Array) -> pyarrow.ChunkedArray:
-    """Per row the place of its key in `keys`, from 0; null when it is not there. The key by ids goes first."""
-    by_request = compute.index_in(request_keys(rows), value_set=keys)
-    by_id = id_keys(rows, ids)
-    return by_request if by_id is None else compute.coalesce(compute.index_in(by_id, value_set=keys), by_request)
+def places(rows: LoggedRows, ids: Sequence[str], labels: pyarrow.Table) -> pyarrow.ChunkedArray:
+    """Per row the place of its label in `labels`, from 0; null when it has none, or was asked too late for it."""
+    return places_in_time(rows, ids, labels)[0]
+
+
+def places_in_time(
+    rows: LoggedRows, ids: Sequence[str], labels: pyarrow.Table
+) -> tuple[pyarrow.ChunkedArray, pyarrow.ChunkedArray]:
+    """The places of the rows' labels, and which rows have none because they were asked too late. A label by ids goes first.
+
+    A prediction that was made after its label was first seen does not get it: whoever asks again for what is known already
+    would otherwise choose what the label is learned with. A label seen at midnight has a day and no hour, so it is of the
+    whole day.
+
+    Parameters
+    ----------
+    rows : LoggedRows
+        With ids, if they have any.
+    ids : sequence of str
+        Columns that name a row.
+    labels : Table
+        Those in force (`slipway.monitoring.known_labels.in_force`).
+    """
+    keys, by_id = labels.column("key").combine_chunks(), id_keys(rows, ids)
+    seen = labels.column("first_seen").cast(pyarrow.int64()).to_numpy()
+    until = pyarrow.array(seen + np.where(seen % DAY == 0, DAY - 1, 0)).cast(MOMENT)
+
+    def in_time(place: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
+        early = compute.less_equal(rows.calls.column("at"), until.take(place))
+        return compute.if_else(early, place, pyarrow.scalar(None, place.type))
+
+    ways = [request_keys(rows)] if by_id is None else [by_id, request_keys(rows)]
+    named = [compute.index_in(way, value_set=keys) for way in ways]
+    found = compute.coalesce(*map(in_time, named))
+    return found, compute.and_(compute.coalesce(*named).is_valid(), found.is_null())

@@ -11,7 +11,7 @@ from slipway.model.contents import Model
 from slipway.model.metrics import Scored
 from slipway.model.row_losses import deciding, losses_of_labels, losses_of_numbers
 from slipway.monitoring.bins import of_answers
-from slipway.monitoring.cohorts import Cohorts, Labelled, cohorts, labelled
+from slipway.monitoring.cohorts import Cohorts, Labelled, cohorts, labelled_days
 from slipway.monitoring.known_labels import in_force
 from slipway.monitoring.logged_rows import ANSWER, answers_of
 from slipway.monitoring.loss import Tally, tally
@@ -67,10 +67,9 @@ def losses(log: Log, ids: Sequence[str], model: Model, digest: str, today: date)
     found = cohorts(log, labels, ids, today, digest)
     name = deciding(model.metric)
     days = []
-    for day in found.matured:
-        rows = labelled(log, labels, ids, [day.day], digest, ())
-        if rows and len(each := _each(rows, model, name)):
-            days.append(tally(day.day, each))
+    for day, rows in labelled_days(log, labels, ids, [day.day for day in found.matured], digest, ()):
+        if len(each := _each(rows, model, name)):
+            days.append(tally(day, each))
     return Losses(name, found, tuple(days))
 
 

@@ -1,5 +1,6 @@
 """slipway replay, as a person calls it."""
 
+import shutil
 from datetime import UTC, datetime
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_digest_that_is_none(run, production):
 
 
 def test_without_a_log(run, production):
-    production.log.root.rmdir()
+    shutil.rmtree(production.log.root)
     result = run("replay", production.challenger.digest)
     assert result.code == 5 and "there is no log" in result.err
 

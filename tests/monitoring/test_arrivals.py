@@ -37,7 +37,7 @@ def test_labels_are_counted_by_source_and_correction(log):
     told(log, datetime(2026, 11, 14, 23), "outcomes-2026-11-14.csv", ("8-1", "Y"), ("8-2", "N"))
     told(log, datetime(2026, 11, 15), "outcomes-2026-11-15.csv", ("7-1", "Y"), ("8-1", "N"))
     told(log, datetime(2026, 11, 21), "clinic.csv", ("2-1", "Y"), ("3-1", "Y"), ("8-2", "N"))
-    found = arrivals(log, IDS, TODAY)
+    found = arrivals(log, in_force(log), IDS, TODAY)
     assert (found.labels, found.corrected) == (4, 1)
     assert {name: (sorted(of.new), sorted(of.before)) for name, of in found.sources.items()} == {
         "clinic.csv": (["Y", "Y"], []),
@@ -48,7 +48,7 @@ def test_labels_are_counted_by_source_and_correction(log):
 def test_a_label_that_is_only_confirmed_is_no_correction(log):
     told(log, datetime(2026, 11, 20), "a.csv", ("8-1", "Y"))
     add(log, Outcomes({(id_key(["8-1"]), None): ("Y", "true")}, 1, ()), datetime(2026, 11, 21), "b.csv")
-    found = arrivals(log, IDS, TODAY)
+    found = arrivals(log, in_force(log), IDS, TODAY)
     assert (found.labels, found.corrected) == (2, 0)
 
 
@@ -56,7 +56,7 @@ def test_that_a_label_was_seen_long_ago_does_not_hide_that_it_came_now(log):
     told(log, datetime(2026, 11, 10), "a.csv", ("8-1", "Y"))
     backdated = Outcomes({(id_key(["8-1"]), datetime(2026, 11, 10, 1)): ("N", None)}, 1, ())
     add(log, backdated, datetime(2026, 11, 21), "b.csv")
-    found = arrivals(log, IDS, TODAY)
+    found = arrivals(log, in_force(log), IDS, TODAY)
     assert (found.labels, found.corrected) == (1, 1)
 
 
@@ -68,10 +68,10 @@ def test_a_table_with_the_history_of_its_labels_corrects_only_what_was_told_befo
     }
     told(log, datetime(2026, 11, 14), "a.csv", ("8-2", "N"))
     add(log, Outcomes(steps, len(steps), ()), datetime(2026, 11, 20), "history.csv")
-    found = arrivals(log, IDS, TODAY)
+    found = arrivals(log, in_force(log), IDS, TODAY)
     assert (found.labels, found.corrected) == (7, 1)  # the first label of 8-2 was known
     told(log, datetime(2026, 11, 21), "b.csv", ("8-1", "N"), ("7-1", "N"))
-    assert arrivals(log, IDS, TODAY).corrected == 2
+    assert arrivals(log, in_force(log), IDS, TODAY).corrected == 2
 
 
 def test_clients_are_compared_by_the_days_of_their_predictions(log):
@@ -82,13 +82,13 @@ def test_clients_are_compared_by_the_days_of_their_predictions(log):
     put(log, event("again", again, at="2026-11-20T09:00:00Z", client="second"), name="again", day="2026-11-20")
     collected(log)
     add(log, Outcomes(found, len(found), ()), datetime(2026, 11, 22), "o.csv")
-    of = arrivals(log, IDS, TODAY)
+    of = arrivals(log, in_force(log), IDS, TODAY)
     assert [day.day.day for day in of.matured] == [*range(14, 22)]
     assert (of.clients_before, of.clients_new) == ({"first": 1}, {"first": 4, "second": 2})
 
 
 def test_an_empty_log_has_nothing_to_say(tmp_path):
-    found = arrivals(Log(tmp_path), IDS, TODAY)
+    found = arrivals(Log(tmp_path), in_force(Log(tmp_path)), IDS, TODAY)
     assert (found.labels, found.corrected, found.clients_new, found.sources, found.matured) == (0, 0, {}, {}, ())
 
 

@@ -19,7 +19,7 @@ from slipway.table.cells import cells_of, typed
 from slipway.table.identity import row_keys
 from slipway.table.schema import Field, Schema
 
-PLAIN = Schema(())
+PLAIN = Schema(())  # no column has a format of its own: numbers are numbers, dates are in ISO 8601
 ROWS = 50_000  # whose keys, which are long texts, are in memory at a time
 
 
@@ -43,6 +43,22 @@ def is_named(frame: pd.DataFrame, split: Split) -> np.ndarray:
     for name in split.needed:
         named |= ~cells_of(frame[name]).missing
     return named
+
+
+def undivided(champion: Split, challenger: Split, groups: Sequence[str]) -> tuple[str, ...]:
+    """The columns by which a champion's rows should have been divided but were not; none when all is well.
+
+    Such a champion may have learned from neighbours of the rows that the challenger holds out, and wins by what it remembers.
+
+    Parameters
+    ----------
+    champion, challenger : Split
+    groups : sequence of str
+        The columns by which the challenger's rows belong together; none where each stands alone.
+    """
+    if challenger.time and not champion.time:
+        return (challenger.time.name,)
+    return () if not groups or (champion.columns and set(champion.columns) <= set(groups)) else tuple(groups)
 
 
 def keys_of(frame: pd.DataFrame, columns: Sequence[str], schema: Schema) -> Iterator[list[bytes]]:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from slipway.model.metrics import Scored
+
 TINY = np.finfo(np.float64).eps  # a probability of 0 would cost infinitely much
 
 
@@ -12,6 +14,13 @@ def deciding(metric: str) -> str:
     if metric in ("accuracy", "balanced_accuracy", "f1", "f1_macro"):
         return "error"
     return "cost" if metric == "cost" else "log_loss"
+
+
+def losses_of(rows: Scored, labels: bool) -> dict[str, np.ndarray]:
+    """All losses of each row by name; `labels` says whether labels were answered, not numbers."""
+    if not labels:
+        return losses_of_numbers(rows.y, rows.scores)
+    return losses_of_labels(rows.y.astype(np.int64), rows.scores, rows.chosen(), rows.costs)
 
 
 def losses_of_numbers(truth: np.ndarray, answers: np.ndarray) -> dict[str, np.ndarray]:

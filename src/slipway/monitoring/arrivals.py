@@ -11,7 +11,7 @@ import pyarrow
 from pyarrow import compute
 
 from slipway.monitoring.cohorts import Day, cohorts, labelled_days
-from slipway.monitoring.known_labels import in_force, labels_of
+from slipway.monitoring.known_labels import labels_of
 from slipway.monitoring.logged_rows import MOMENT
 from slipway.monitoring.partitions import Log
 
@@ -51,13 +51,15 @@ class Arrivals:
     matured: Sequence[Day]
 
 
-def arrivals(log: Log, ids: Sequence[str], today: date) -> Arrivals:
+def arrivals(log: Log, current: pyarrow.Table, ids: Sequence[str], today: date) -> Arrivals:
     """Read how labels have come.
 
     Parameters
     ----------
     log : Log
         Collected, with its labels.
+    current : Table
+        The labels in force (`slipway.monitoring.known_labels.in_force`).
     ids : sequence of str
         Columns that name a row.
     today : date
@@ -69,7 +71,6 @@ def arrivals(log: Log, ids: Sequence[str], today: date) -> Arrivals:
         When a file of the log cannot be read.
     """
     since = pyarrow.scalar(datetime(today.year, today.month, today.day) - RECENT, MOMENT)
-    current = in_force(log)
     matured = cohorts(log, current, ids, today).matured
     before, new = _clients(log, current, ids, [day.day for day in matured])
     labels, corrected = corrections_in(labels_of(log), since)

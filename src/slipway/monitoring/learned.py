@@ -5,8 +5,8 @@ too: of it only the kept data of the training tells (`slipway.store.snapshots`).
 has the same ids, group or features as the split names them, or, where rows are divided in time, when it is later than all.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
@@ -15,13 +15,10 @@ import pandas as pd
 from slipway.errors import StoreError
 from slipway.model.bundle import Bundle
 from slipway.model.contents import IMPORTED, Split, model_of, schema_of
-from slipway.model.division import ROWS, held_out, moments_of
+from slipway.model.division import PLAIN, held_out, is_named, keys_of, moments_of, undivided
 from slipway.monitoring.logged_rows import LoggedRows
 from slipway.store.snapshots import KeptData
-from slipway.table.cell import Reader, reader_of
-from slipway.table.identity import row_keys
-
-AS_LOGGED: Mapping[str, Reader] = {}  # no column has a format of its own: numbers are numbers, dates are in ISO 8601
+from slipway.table.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class Learned:
         """Mask of the rows that its twin has not learned from."""
         frame = frame_of(rows, self.split.needed)
         held = held_out(frame, self.split)
-        return held if self.split.time else held & _is_named(frame)
+        return held if self.split.time else held & is_named(frame, self.split)
 
     def is_new(self, rows: LoggedRows) -> np.ndarray:
         """Mask of the rows that what serves has not learned from; none where that cannot be told."""
@@ -54,7 +51,7 @@ class Learned:
         if self.split.time is not None and self.latest is not None:
             new |= moments_of(frame, self.split.time) > self.latest
         elif self.keys is not None:
-            new |= ~np.isin(_hashes(frame, self.split.columns, AS_LOGGED), self.keys) & _is_named(frame)
+            new |= ~np.isin(_hashes(frame, self.split.columns, PLAIN), self.keys) & is_named(frame, self.split)
         return new
 
 
@@ -74,8 +71,7 @@ def learned_of(bundle: Bundle, kept: KeptData) -> Learned:
     if split.time is not None:
         moments = moments_of(frame, split.time)
         return Learned(split, latest=float(np.nanmax(moments)))
-    readers = {field.name: reader_of(replace(field, markers=())) for field in schema_of(bundle) if field.format}
-    return Learned(split, keys=np.unique(_hashes(frame, split.columns, readers)))
+    return Learned(split, keys=np.unique(_hashes(frame, split.columns, schema_of(bundle))))
 
 
 def merged(one: Learned, other: Learned) -> tuple[Learned, ...]:
@@ -117,20 +113,11 @@ def unlike(champion: Split, challenger: Split, groups: Sequence[str]) -> str:
 
     Such a champion would win by what it remembers; the gate does not let it meet a challenger either.
     """
-    if challenger.time and not champion.time:
-        return f"the champion's rows were not divided by {challenger.time.name}"
-    if groups and not (champion.columns and set(champion.columns) <= set(groups)):
-        return f"the champion's rows were not divided by {', '.join(groups)}"
-    return ""
+    by = undivided(champion, challenger, groups)
+    return f"the champion's rows were not divided by {', '.join(by)}" if by else ""
 
 
-def _hashes(frame: pd.DataFrame, columns: Sequence[str], readers: Mapping[str, Reader]) -> np.ndarray:
-    parts = (row_keys(frame.iloc[start : start + ROWS], columns, readers) for start in range(0, len(frame), ROWS))
+def _hashes(frame: pd.DataFrame, columns: Sequence[str], schema: Schema) -> np.ndarray:
+    parts = keys_of(frame, columns, schema)
     digests = b"".join(blake2b(key, digest_size=8).digest() for part in parts for key in part)
     return np.frombuffer(digests, dtype=np.uint64)
-
-
-def _is_named(frame: pd.DataFrame) -> np.ndarray:
-    """Mask of the rows that have anything to be known by."""
-    named: np.ndarray = frame.notna().any(axis=1).to_numpy()
-    return named

@@ -12,13 +12,14 @@ import pyarrow
 from scipy.special import stdtrit
 
 from slipway.errors import BundleError
+from slipway.model.metrics import Scored
 from slipway.model.predictor import Predictor
-from slipway.model.row_losses import deciding
+from slipway.model.row_losses import deciding, losses_of
 from slipway.model.scoring import Answers
 from slipway.monitoring.contender import Contender
 from slipway.monitoring.learned import Learned
 from slipway.monitoring.logged_rows import LoggedRows
-from slipway.monitoring.tallies import row_losses, truth_of
+from slipway.monitoring.tallies import truth_of
 from slipway.table.schema import Columns
 
 FEWEST = 30  # rows, and a third as many units: below, the interval means nothing
@@ -152,10 +153,11 @@ class Losses:
     def _keep(
         self, who: str, chosen: np.ndarray, units: np.ndarray, truths: Sequence[np.ndarray], scores: Sequence[np.ndarray]
     ) -> None:
-        costs = self.sides[1].contender.predictor.model.costs if "cost" in self.names else None
+        models = [side.contender.predictor.model for side in self.sides]
+        costs = models[1].costs or (1.0, 1.0)
         both = [
-            row_losses(truth[chosen], some[chosen], side.contender.predictor.model, costs)
-            for truth, some, side in zip(truths, scores, self.sides)
+            losses_of(Scored(truth[chosen], some[chosen], model.threshold, costs), bool(model.classes))
+            for truth, some, model in zip(truths, scores, models)
         ]
         found = np.array([[each[name] for each in both] for name in self.names])
         sound = np.isfinite(found).all(axis=(0, 1))

@@ -9,10 +9,8 @@ import pyarrow
 
 from slipway.model.contents import Model
 from slipway.model.metrics import Scored
-from slipway.model.row_losses import deciding, losses_of_labels, losses_of_numbers
-from slipway.monitoring.bins import of_answers
+from slipway.model.row_losses import deciding, losses_of
 from slipway.monitoring.cohorts import Cohorts, Labelled, cohorts, labelled_days
-from slipway.monitoring.known_labels import in_force
 from slipway.monitoring.logged_rows import ANSWER, answers_of
 from slipway.monitoring.loss import Tally, tally
 from slipway.monitoring.partitions import Log
@@ -42,13 +40,15 @@ class Losses:
         return sum(day.labelled for day in self.cohorts.days)
 
 
-def losses(log: Log, ids: Sequence[str], model: Model, digest: str, today: date) -> Losses:
+def losses(log: Log, labels: pyarrow.Table, ids: Sequence[str], model: Model, digest: str, today: date) -> Losses:
     """The losses of what a bundle answered.
 
     Parameters
     ----------
     log : Log
-        Collected, with its labels.
+        Collected.
+    labels : Table
+        Those in force (`slipway.monitoring.known_labels.in_force`).
     ids : sequence of str
         Columns that name a row.
     model : Model
@@ -63,20 +63,13 @@ def losses(log: Log, ids: Sequence[str], model: Model, digest: str, today: date)
     StoreError
         When a file of the log cannot be read.
     """
-    labels = in_force(log)
     found = cohorts(log, labels, ids, today, digest)
     name = deciding(model.metric)
     days = []
     for day, rows in labelled_days(log, labels, ids, [day.day for day in found.matured], digest, ()):
-        if len(each := _each(rows, model, name)):
+        if len(each := losses_of(scored(rows, model), bool(model.classes))[name]):
             days.append(tally(day, each))
     return Losses(name, found, tuple(days))
-
-
-def _each(rows: Labelled, model: Model, name: str) -> np.ndarray:
-    """One loss of each row."""
-    of = scored(rows, model)
-    return row_losses(of.y, of.scores, model, model.costs)[name]
 
 
 def scored(rows: Labelled, model: Model) -> Scored:
@@ -95,25 +88,3 @@ def truth_of(labels: pyarrow.ChunkedArray, classes: Sequence[str]) -> np.ndarray
         codes = {label: float(code) for code, label in enumerate(classes)}
         return np.array([codes.get(label, np.nan) for label in labels.to_pylist()], dtype=np.float64)
     return numbers(labels.to_pylist())
-
-
-def row_losses(
-    truth: np.ndarray, scores: np.ndarray, model: Model, costs: tuple[float, float] | None
-) -> dict[str, np.ndarray]:
-    """The losses of rows by name.
-
-    Parameters
-    ----------
-    truth : ndarray of shape (n,)
-        Numbers, or codes of labels.
-    scores : ndarray of shape (n,) or (n, classes)
-        As the predictor gives them.
-    model : Model
-        Whose answers they are.
-    costs : tuple of float or None
-        Of a false positive and a false negative.
-    """
-    if not model.classes:
-        return losses_of_numbers(truth, scores)
-    _, chosen = of_answers(scores, model.threshold)
-    return losses_of_labels(truth.astype(np.int64), scores, chosen, costs)

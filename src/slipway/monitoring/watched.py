@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pyarrow
 
 from slipway.model.bundle import Bundle
 from slipway.model.contents import Model, metrics_of, model_of, schema_of
@@ -116,7 +117,8 @@ def watch(
     state = recalled(log, bundle.digest)
     found = look(columns, as_days(days), state.looks) if days else None
     reference = reference_of(bundle) if bundle.has("live.json") else None
-    losses = losses_of(log, problem.id, model, bundle.digest, today)
+    labels = in_force(log)
+    losses = losses_of(log, labels, problem.id, model, bundle.digest, today)
     loss = _loss(reference, losses)
     importance = measured.shares
     journal = store.journal.entries() if journal is None else journal
@@ -132,8 +134,8 @@ def watch(
         known=bool(state.looks),
         learned=model.rows.training,
         labelled=losses.labelled,
-        plain=_plain(problem, log, losses, model, bundle.digest),
-        doubts=doubts(arrivals(log, problem.id, today), model.classes),
+        plain=_plain(problem, log, labels, losses, model, bundle.digest),
+        doubts=doubts(arrivals(log, labels, problem.id, today), model.classes),
         pause=_pause(log, today),
     )
     if found and found.suspects:
@@ -141,19 +143,7 @@ def watch(
     estimate = _estimate(reference, model, days, found)
     told = decide(evidence)
     return Watched(
-        problem.name,
-        bundle,
-        now,
-        tuple(days),
-        found,
-        losses,
-        loss,
-        estimate,
-        importance,
-        told,
-        trained,
-        tried,
-        evidence.plain,
+        problem.name, bundle, now, tuple(days), found, losses, loss, estimate, importance, told, trained, tried, evidence.plain
     )
 
 
@@ -185,11 +175,11 @@ def last_training(verdict: Verdict, journal: Sequence[Mapping[str, Any]], today:
     return max((day for day in days if day and day <= today), default=None)
 
 
-def _plain(problem: Problem, log: Log, losses: Losses, model: Model, digest: str) -> Judged | None:
+def _plain(problem: Problem, log: Log, labels: pyarrow.Table, losses: Losses, model: Model, digest: str) -> Judged | None:
     """What the rule of slipway.yaml says, if there is one."""
     if problem.retrain_when is None:
         return None
-    return judge(problem.retrain_when, losses.cohorts.matured, log, in_force(log), problem.id, model, digest)
+    return judge(problem.retrain_when, losses.cohorts.matured, log, labels, problem.id, model, digest)
 
 
 def _loss(reference: Reference | None, losses: Losses) -> LiveLoss | None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from slipway.model.metrics import Scored
+from slipway.model.row_losses import losses_of
 from slipway.training.measures.units import Units, single
-from slipway.training.verdict.harm import Part, harms, row_losses, told, untested
+from slipway.training.verdict.harm import Part, harms, told, untested
 
 ROWS = 3_000
 LEVELS = (3, 5, 8, 14)  # of each field: 30 in all
@@ -188,11 +189,11 @@ def test_a_part_of_too_few_groups_is_not_tested():
 def test_the_loss_is_that_of_the_metric():
     y, scores = np.array([0, 1, 1]), np.array([0.2, 0.4, 0.9])
     scored = Scored(y, scores, 0.3, (1.0, 5.0))
-    assert row_losses(scored, "log_loss") == pytest.approx(-np.log([0.8, 0.4, 0.9]))
-    assert row_losses(replace(scored, threshold=0.5), "error").tolist() == [0, 1, 0]
-    assert row_losses(replace(scored, threshold=0.5), "cost").tolist() == [0, 5, 0]
+    assert losses_of(scored, labels=True)["log_loss"] == pytest.approx(-np.log([0.8, 0.4, 0.9]))
+    assert losses_of(replace(scored, threshold=0.5), labels=True)["error"].tolist() == [0, 1, 0]
+    assert losses_of(replace(scored, threshold=0.5), labels=True)["cost"].tolist() == [0, 5, 0]
     several = Scored(np.array([2.0]), np.array([[0.2, 0.3, 0.5]]))
-    assert row_losses(several, "log_loss") == pytest.approx([-np.log(0.5)])
+    assert losses_of(several, labels=True)["log_loss"] == pytest.approx([-np.log(0.5)])
 
 
 def test_parts_of_too_few_units_are_not_tested_and_told():

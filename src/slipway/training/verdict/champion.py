@@ -10,7 +10,7 @@ import pandas as pd
 from slipway.errors import BundleError, SlipwayError, TableError
 from slipway.model.bundle import Bundle
 from slipway.model.contents import Model, Split, model_of
-from slipway.model.division import held_out
+from slipway.model.division import held_out, undivided
 from slipway.model.predictor import Predictor
 from slipway.problem import Problem
 from slipway.store.local import LocalStore
@@ -167,11 +167,6 @@ def require_fair(champion: Split, challenger: Split, groups: Sequence[str]) -> N
     groups : sequence of str
         The columns by which the challenger's rows belong together; none where each stands alone.
     """
-    if challenger.time and not champion.time:
-        says = (
-            f"the champion's rows were not divided by {challenger.time.name}, so it learned from rows around the held-out ones"
-        )
-        raise Incomparable(says)
-    if groups and not (champion.columns and set(champion.columns) <= set(groups)):
-        by = ", ".join(groups)
-        raise Incomparable(f"the champion's rows were not divided by {by}, so it learned from other rows of the same groups")
+    if by := undivided(champion, challenger, groups):
+        neighbours = "rows around the held-out ones" if challenger.time else "other rows of the same groups"
+        raise Incomparable(f"the champion's rows were not divided by {', '.join(by)}, so it learned from {neighbours}")

@@ -19,7 +19,7 @@ from scipy.special import stdtr, stdtrit
 
 from slipway.model.meeting import Harm
 from slipway.model.metrics import Scored
-from slipway.model.row_losses import deciding, losses_of_labels, losses_of_numbers
+from slipway.model.row_losses import deciding, losses_of
 from slipway.report.numbers import aligned, number
 from slipway.training.measures.units import FEWEST_UNITS, Units
 
@@ -76,7 +76,8 @@ class _Paired:
 
     def __init__(self, part: Part, loss: str) -> None:
         self.part, self.loss = part, loss
-        self.new, self.old = row_losses(part.challenger, loss), row_losses(part.champion, loss)
+        labels = loss != "absolute_error"
+        self.new, self.old = losses_of(part.challenger, labels)[loss], losses_of(part.champion, labels)[loss]
         self.excess = self.new - (1 + TOLERANCE) * self.old
         self.freedom = part.units.effective - 1
 
@@ -105,13 +106,6 @@ class _Paired:
             chance=chance,
             refused=chance <= ALPHA,
         )
-
-
-def row_losses(scored: Scored, loss: str) -> np.ndarray:
-    """The loss of each row, by its name in `slipway.model.row_losses`."""
-    if loss == "absolute_error":
-        return losses_of_numbers(scored.y, scored.scores)[loss]
-    return losses_of_labels(scored.y.astype(np.int64), scored.scores, scored.chosen(), scored.costs)[loss]
 
 
 def _mean(values: np.ndarray, units: Units) -> tuple[float, float]:

@@ -1,10 +1,13 @@
 """The search: rounds counted in fits, iterations read from a validation curve, the simpler of equals, and blends."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from slipway.table.schema import Field, Schema
 from slipway.training.comparison import search as searching
+from slipway.training.comparison import work
 from slipway.training.comparison.choice import chosen, complexity, lag
 from slipway.training.comparison.measured import Measured, settled
 from slipway.training.comparison.search import rounds, search
@@ -81,6 +84,32 @@ def test_a_part_of_the_rows_keeps_the_share_of_each_class():
     assert some.tolist() == part_of(rows, np.arange(900), 100, seed=0).tolist()
 
 
+def test_a_fit_that_an_earlier_round_made_is_not_made_again(monkeypatch):
+    made, fitting = [], work.Work.stages
+    monkeypatch.setattr(work.Work, "stages", lambda self, job: made.append(job) or fitting(self, job))
+    rows, compared = table(straight), [Trial("linear", {"penalty": float(penalty)}) for penalty in range(1, 13)]
+    found = search(rows, compared, RMSE, 1).entries
+    apart = {(job.trial.settings["penalty"], job.fold) for job in made}
+    assert len(made) == len(apart) == 12 * 2 + 10 * 1 + 5 * 17  # of the rounds of 2, 3 and 20 folds
+    monkeypatch.setattr(work, "ROOM", 0)
+    again = search(rows, compared, RMSE, 1).entries
+    assert len(made) == len(apart) + 12 * 2 + 10 * 3 + 5 * 20
+    assert [(each.trial, each.mean) for each in again] == [(each.trial, each.mean) for each in found]
+
+
+def test_what_no_trial_asks_for_any_more_is_forgotten():
+    known, answers = work.Known(), {0: np.zeros(3)}
+    staying, leaving = (work.Job(0, Trial("linear", {"penalty": penalty}), 0, 240) for penalty in (1.0, 2.0))
+    known.keep(staying, answers)
+    known.keep(leaving, answers)
+    assert known.divide([replace(staying, number=1), replace(staying, fold=1)]) == (
+        [(replace(staying, number=1), answers)],
+        [replace(staying, fold=1)],
+    )
+    assert known.divide([leaving]) == ([], [leaving])
+    assert known.divide([replace(staying, part=100)])[0] == []  # it learns from other rows
+
+
 def test_one_fit_answers_for_every_number_of_iterations():
     """The staged answers are those of fits that end there."""
     rows = table(curved)
@@ -90,6 +119,15 @@ def test_one_fit_answers_for_every_number_of_iterations():
     for iterations in (10, 40):
         alone = fit(Trial("boosting", BOOSTING).settled(iterations), learned, 0)
         np.testing.assert_allclose(answers[iterations], alone.scores(held.columns))
+
+
+@pytest.mark.parametrize(("step", "patience"), [(0.1, 15), (0.05, 30)])
+def test_a_fit_ends_when_nothing_was_gained_for_a_while_which_is_longer_in_smaller_steps(step, patience):
+    rows, trial = table(curved), Trial("boosting", BOOSTING | {"learning_rate": step})
+    learned, held = rows.take(np.arange(200)), rows.take(np.arange(200, 300))
+    answers = stages(trial, learned, held, 0)
+    best = fit(trial.settled(max(answers) - patience), learned, 0).scores(held.columns)
+    assert all(np.mean((held.y - best) ** 2) < np.mean((held.y - other) ** 2) + 1e-12 for other in answers.values())
 
 
 def test_the_number_of_iterations_is_found_inside_the_folds():

@@ -38,10 +38,11 @@ if __name__ == "__main__":
     from slipway.training.fitting.workers import Workers
     with Workers(print, 1 + 1) as workers:
         print(workers._pool.submit(os.getppid).result() == server)
+        print(workers._pool.submit(eval, '"slipway.training.challenger" in __import__("sys").modules').result())
 """
 
 
-def test_workers_come_from_the_server_that_was_warmed_up(tmp_path):
+def test_workers_come_with_their_libraries_from_the_server_that_was_warmed_up(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(WARM)
-    assert subprocess.run([sys.executable, program], capture_output=True, text=True, check=True).stdout == "True\n"
+    assert subprocess.run([sys.executable, program], capture_output=True, text=True, check=True).stdout == "True\nTrue\n"

@@ -10,6 +10,7 @@ optimization", AISTATS 2016.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from slipway.training.comparison.blend import blended
 from slipway.training.comparison.choice import chosen
 from slipway.training.comparison.measured import Measured, measured, settled
 from slipway.training.comparison.speed import Speed
-from slipway.training.comparison.work import Job, Work
+from slipway.training.comparison.work import Job, Known, Stages, Work
 from slipway.training.data.folds import Fold, folds
 from slipway.training.data.labelled import Rows
 from slipway.training.fitting.candidates import Blend, Trial, distinct
@@ -33,7 +34,7 @@ ENOUGH, PLENTY = 1_000, 6_000  # rows held out, at which fewer folds tell the be
 NEAR = 1.1  # times the quickest, where nothing keeps the bound
 
 
-Fits = Workers[Job, dict[int, np.ndarray]]
+Fits = Workers[Job, Stages]
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,7 @@ class Halving:
         self._done: list[tuple[Trial, Measured]] = []  # what the last round was asked, and what came of it; the best first
         self._left: list[tuple[Measured, str]] = []
         self._remarks: list[str] = []
+        self._known = Known()
 
     def run(self, trials: Sequence[Trial], workers: Fits) -> None:
         """Make the rounds."""
@@ -208,14 +210,17 @@ class Halving:
 
     def _round(self, trials: Sequence[Trial], number: int, plan: Sequence[Round], workers: Fits) -> None:
         this = plan[number]
-        jobs = [Job(index, trial, fold, this.part) for index, trial in enumerate(trials) for fold in range(this.folds)]
+        jobs = [self._job(index, trial, fold, this) for index, trial in enumerate(trials) for fold in range(this.folds)]
+        known, unknown = self._known.divide(jobs)
         before = sum(self._work(each) for each in plan[:number])
         total = before + sum(self._work(each) for each in plan[number:])
         best = self._done[0][1].entry(self._rows, self._folds) if self._done else None
-        stages: dict[int, dict[int, dict[int, np.ndarray]]] = {}
+        stages: dict[int, dict[int, Stages]] = {}
         results: dict[int, Measured] = {}
         try:
-            for made, (job, answers) in enumerate(workers.run(jobs), start=1):
+            for made, (job, answers) in enumerate(chain(known, workers.run(unknown)), start=1):
+                if made > len(known) and number < len(plan) - 1:
+                    self._known.keep(job, answers)
                 stages.setdefault(job.number, {})[job.fold] = answers
                 if len(stages[job.number]) == this.folds:  # settled at once: only the answers of one stage are kept
                     stage = stages.pop(job.number)
@@ -227,6 +232,9 @@ class Halving:
                 goal = self._goal if number == len(plan) - 1 else self._goal.guide
                 order = sorted(results, key=lambda index: (-self._rank(results[index], goal), index))
                 self._done = [(trials[index], results[index]) for index in order]
+
+    def _job(self, index: int, trial: Trial, fold: int, this: Round) -> Job:
+        return Job(index, trial, fold, min(this.part, len(self._folds[fold][0])))
 
     def _rank(self, result: Measured, goal: Goal) -> float:
         return measured(result.trial, result.answers, self._rows, self._folds, goal).mean

@@ -36,7 +36,7 @@ def importances(predictor: Predictor, held: Rows, goal: Goal, confidence: float)
     reached, spread = value(goal.metric, whole), drawn(goal.metric, whole, weights)
     found = []
     for name, column in rows.columns.items():
-        shuffled = [answered(rows.columns | {name: column[order]}) for order in orders]
+        shuffled = [answered({**rows.columns, name: column[order]}) for order in orders]
         loss = sign * (reached - np.mean([value(goal.metric, each) for each in shuffled]))
         losses = sign * (spread - np.mean([drawn(goal.metric, each, weights) for each in shuffled], axis=0))
         found.append(Importance(name, estimate(float(loss), losses, confidence)))

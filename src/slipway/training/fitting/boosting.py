@@ -16,7 +16,7 @@ LARGEST = {"learning_rate": 0.1, "max_iter": 100, "max_leaf_nodes": 31, "min_sam
 QUICK = 0.1  # the learning rate at which settings are compared first; the best of them then learn in smaller steps
 SLOW = 0.05
 LONGEST = 600
-PATIENCE = 30  # iterations without a gain on the rows held out that end a fit
+PATIENCE = 1.5  # iterations without a gain on the rows held out that end a fit, times the learning rate
 STEPS = sorted({round(10 * 1.15**step) for step in range(30)} | {LONGEST})  # 10 to 600: where a staged fit is looked at
 TRIED: tuple[Settings, ...] = tuple(
     {"learning_rate": QUICK, "max_leaf_nodes": leaves, "min_samples_leaf": rows, "max_features": share, NATIVE: native}
@@ -55,7 +55,8 @@ def _staged(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """One fit as long as the rows held out gain from it, looked at again and again: a validation curve for one fit's time."""
     known = np.isin(truth, y) if hasattr(estimator, "predict_proba") else np.ones(len(truth), dtype=bool)
-    estimator.set_params(early_stopping=True, n_iter_no_change=PATIENCE, scoring="loss")
+    patience = round(PATIENCE / estimator.learning_rate)
+    estimator.set_params(early_stopping=True, n_iter_no_change=patience, scoring="loss")
     estimator.fit(matrix, y, X_val=held[known], y_val=truth[known])
     stages = estimator.staged_predict_proba if hasattr(estimator, "predict_proba") else estimator.staged_predict
     for done, answers in enumerate(stages(held), start=1):

@@ -3,16 +3,15 @@
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
 
 from slipway.model.encoding import Encoding
 from slipway.training.fitting.candidate import Candidate, Settings
 from slipway.training.fitting.export import Graph, Tree, tree_graph
 from slipway.training.fitting.preprocessing import for_forest
+from slipway.training.fitting.trees import Forest, ForestOfClasses, ForestOfNumbers
 
 TREES = 100
 TREE_ROWS = 10_000  # of many, each drawn anew: a forest of large trees would be slow to grow, to export and to ask
-KINDS = {"best": (RandomForestRegressor, RandomForestClassifier), "random": (ExtraTreesRegressor, ExtraTreesClassifier)}
 NUMBERS = (
     {"min_samples_leaf": 5, "max_features": 0.7},
     {"min_samples_leaf": 1, "max_features": 0.5},
@@ -32,11 +31,8 @@ CLASSES = (
 
 
 def _estimator(task: str, settings: Settings, seed: int, encoding: Encoding) -> Any:
-    given = dict(settings)
-    numbers, classes = KINDS[given.pop("splits", "best")]
-    kind = numbers if task == "regression" else classes
-    drawn = {"bootstrap": True} if "max_samples" in given else {}
-    return kind(n_estimators=TREES, **given, **drawn, random_state=seed)
+    kind = ForestOfNumbers if task == "regression" else ForestOfClasses
+    return kind(TREES, seed, **settings)
 
 
 def _trees(settings: Settings, rows: int) -> tuple[int, int]:
@@ -51,8 +47,8 @@ def _drawn(random: np.random.Generator) -> Settings:
 
 
 def _export(fitted: Any, features: int) -> Graph:
-    share = 1 / len(fitted.estimators_)
-    trees = [tree_of(member.tree_, share) for member in fitted.estimators_]
+    grown = fitted.grown if isinstance(fitted, Forest) else [member.tree_ for member in fitted.estimators_]
+    trees = [tree_of(tree, 1 / len(grown)) for tree in grown]
     return Graph(tree_graph(trees, features), "identity", [0.0] * trees[0].value.shape[1])
 
 

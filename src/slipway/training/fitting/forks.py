@@ -4,7 +4,7 @@ import multiprocessing
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 
-LOADED = "slipway.training.fitting.workers"
+LOADED = "slipway.training.challenger"  # what fits need, and what a fit of a bundle needs besides
 
 
 def context() -> BaseContext:

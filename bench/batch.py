@@ -2,8 +2,9 @@
 
 The scripts are a tutorial's: pd.read_csv, predict of a pickled pipeline, to_csv. One has the tutorial's model
 (OneHotEncoder and StandardScaler before GradientBoostingRegressor), the other, the fair one, the same class of model with
-the same settings as Slipway's champion. All run in a process of their own, from its start to its end, in turns; the ratio
-is what to read, not the numbers.
+the same settings as Slipway's champion. polars, in an environment of its own, predicts nothing: it reads the file, adds one
+column of floats, and writes it, with as many threads as it likes and with one. All run in a process of their own, from its
+start to its end, in turns; the ratio is what to read, not the numbers.
 
     python bench/batch.py
     python bench/batch.py --rows 10000000 --alone
@@ -23,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
+POLARS = "polars==2.1.0"
 CHUNK = 50_000
 CLASSES = {
     "boosting": "HistGradientBoostingRegressor",
@@ -62,6 +64,13 @@ frame["prediction"] = model.predict(frame)
 frame.to_csv("by_hand.csv", index=False)
 """
 
+COPY = """
+import polars
+
+frame = polars.read_csv("in.csv")
+frame.with_columns((frame["bmi"] * 1.1).alias("prediction")).write_csv("polars.csv")
+"""
+
 
 def main() -> None:
     """Measure, and print a line for each and the ratios."""
@@ -69,7 +78,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         rivals = _prepare(place, options.rows, options.alone)
-        commands = {"slipway": [sys.executable, "-m", "slipway", "predict", "in.csv", "-o", "out.csv"]} | rivals
+        copy = [str(_polars()), "-c", COPY]
+        commands = {
+            "slipway": [sys.executable, "-m", "slipway", "predict", "in.csv", "-o", "out.csv"],
+            "polars, no prediction": copy,
+            "polars, one thread, no prediction": ["env", "POLARS_MAX_THREADS=1", *copy],
+        } | rivals
         found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in commands}
         for turn in range(options.turns):
             for name, command in commands.items():
@@ -84,13 +98,14 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--turns", type=int, default=1)
-    parser.add_argument("--alone", action="store_true", help="only slipway, for a file that the script has no memory for")
+    parser.add_argument("--alone", action="store_true", help="without the scripts, for a file that they have no memory for")
     return parser.parse_args()
 
 
 def _prepare(place: Path, rows: int, alone: bool) -> dict[str, list[str]]:
     """Train all of them on the sample, and write the table; the commands of the rivals."""
-    (place / "slipway.yaml").write_text("name: bench\nsource: table.csv\ntarget: charges\n")
+    shipped = (ROOT / "slipway.yaml").read_text()
+    (place / "slipway.yaml").write_text(shipped.replace("data/insurance.csv", "table.csv"))
     for command in (["sample", "insurance", "table.csv"], ["train"]):
         _run([sys.executable, "-m", "slipway", *command], place)
     _write_table(place / "in.csv", rows)
@@ -99,25 +114,37 @@ def _prepare(place: Path, rows: int, alone: bool) -> dict[str, list[str]]:
         return {}
     digest = json.loads((place / "artifacts/champion.json").read_text())["digest"]
     model = json.loads((place / "artifacts/bundles" / digest / "model.json").read_text())
-    same, settings = CLASSES[model["candidate"]], dict(model["settings"])
-    if "penalty" in settings:
-        settings["alpha"] = settings.pop("penalty")
-    rivals = {
-        "the tutorial's model by hand": ("GradientBoostingRegressor", {}, "tutorial.joblib"),
-        f"the same model by hand ({same})": (same, settings, "same.joblib"),
-    }
+    rivals = {"the tutorial's model by hand": ("GradientBoostingRegressor", {}, "tutorial.joblib")}
+    if len(model["members"]) == 1:  # a blend is more than a script
+        member = model["members"][0]
+        same, settings = CLASSES[member["candidate"]], dict(member["settings"])
+        settings.pop("native_levels", None)
+        if "penalty" in settings:
+            settings["alpha"] = settings.pop("penalty")
+        rivals[f"the same model by hand ({same})"] = (same, settings, "same.joblib")
     for name, settings, file in rivals.values():
         _run([sys.executable, "-c", TRAINING, name, json.dumps(settings), file], place)
     return {title: [sys.executable, "-c", SCRIPT, file] for title, (_, _, file) in rivals.items()}
 
 
+def _polars() -> Path:
+    """The Python that has it."""
+    folder = ROOT / "build" / POLARS.replace("==", "-")
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", POLARS], check=True)
+    return python
+
+
 def _write_table(path: Path, rows: int) -> None:
-    """Rows like those of the sample, none of them outside of what training saw."""
+    """Rows like those of the sample, with all its columns, none of them outside of what training saw."""
     with path.with_name("table.csv").open(newline="") as file:
-        bmi = [float(row["bmi"]) for row in csv.DictReader(file)]
+        sample = list(csv.DictReader(file))
+    bmi, charges = ([float(row[name]) for row in sample] for name in ("bmi", "charges"))
     random = np.random.default_rng(0)
     with path.open("w") as file:
-        file.write("age,sex,bmi,children,smoker,region\n")
+        file.write("age,sex,bmi,children,smoker,region,charges\n")
         for begin in range(0, rows, CHUNK):
             count = min(CHUNK, rows - begin)
             columns = (
@@ -127,8 +154,9 @@ def _write_table(path: Path, rows: int) -> None:
                 random.integers(0, 6, count).tolist(),
                 random.choice(["yes", "no"], count).tolist(),
                 random.choice(["northeast", "northwest", "southeast", "southwest"], count).tolist(),
+                np.round(random.uniform(min(charges), max(charges), count), 5).tolist(),
             )
-            file.writelines("%d,%s,%s,%d,%s,%s\n" % row for row in zip(*columns))
+            file.writelines("%d,%s,%s,%d,%s,%s,%s\n" % row for row in zip(*columns))
 
 
 def _run(command: list[str], place: Path) -> None:
@@ -154,11 +182,15 @@ def _measure(command: list[str], place: Path) -> tuple[float, float, float]:
 
 
 def _report(found: dict[str, list[tuple[float, float, float]]], rows: int) -> None:
-    rates = {name: rows / statistics.median(seconds for seconds, _, _ in turns) for name, turns in found.items()}
+    medians = {name: [statistics.median(each) for each in zip(*turns)] for name, turns in found.items()}
+    seconds, busy, _ = medians["slipway"]
     for name, turns in found.items():
         most = max(megabytes for _, _, megabytes in turns)
-        ratio = "" if name == "slipway" else f"; slipway answers {rates['slipway'] / rates[name]:.1f} times as many"
-        print(f"{name}: {rates[name]:,.0f} rows a second, {most:.0f} MB{ratio}")
+        says = f"{name}: {rows / medians[name][0]:,.0f} rows a second, {most:.0f} MB"
+        if name != "slipway":
+            times = f"{seconds / medians[name][0]:.2f} of its time, {busy / medians[name][1]:.2f} of its processors' time"
+            says += f"; slipway takes {times}"
+        print(says)
 
 
 if __name__ == "__main__":

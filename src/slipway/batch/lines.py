@@ -9,7 +9,7 @@ import pyarrow
 from slipway.batch.rows import Position, Rows
 from slipway.errors import TableError
 from slipway.table.csv_file import CsvFile
-from slipway.table.csv_rows import Form, Parsed, line_end_of, parse
+from slipway.table.csv_rows import Form, Parsed, lines_of, parse
 
 LEAST, MOST = 1 << 16, 1 << 22  # bytes of a block
 ROWS = 80_000  # of a block: the more, the faster trees answer; each takes some 500 bytes while it is worked at
@@ -63,11 +63,13 @@ class Sheet:
         byte, row, rest = position["byte"], position["row"], b""
         for piece in self._pieces(byte):
             final = not piece
-            data, rest = (rest, b"") if final else _cut(rest + piece)
+            data, rest = (rest, b"") if final else _cut(rest, piece)
             if data:
-                count, parsing = _count(data), partial(parse, data, form, final)
-                taken = len(data)
-                if count is None:  # only parsing tells where its last row ends
+                lines = lines_of(data)
+                parsing, taken = partial(parse, data, form, final, lines), len(data)
+                if lines and b'"' not in data:  # each line is a row
+                    count = len(lines)
+                else:  # only parsing tells where its last row ends
                     parsed = parsing()
                     count, taken = parsed.count, parsed.taken
                     parsing = partial(_same, parsed)
@@ -114,14 +116,10 @@ def _same(parsed: Parsed) -> Parsed:
     return parsed
 
 
-def _cut(data: bytes) -> tuple[bytes, bytes]:
+def _cut(rest: bytes, piece: bytes) -> tuple[bytes, bytes]:
     """Whole lines, and the start of the next."""
-    end = data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, -1) + 1
-    return data[:end], data[end:]
-
-
-def _count(data: bytes) -> int | None:
-    """How many rows a block has, where that is plain without reading them: each line is one."""
-    if b'"' in data or line_end_of(data) is None:
-        return None
-    return data.count(b"\n") + (not data.endswith(b"\n"))
+    end = piece.rfind(b"\n") + 1
+    if not end:
+        rest, piece = b"", rest + piece
+        end = piece.rfind(b"\n") + 1 or piece.rfind(b"\r", 0, -1) + 1
+    return b"".join((rest, memoryview(piece)[:end])), piece[end:]

@@ -9,11 +9,13 @@ from slipway.batch.input import Source, open_tables
 from slipway.batch.output import CsvCells, CsvLines, Output, Packed, ParquetRows
 from slipway.batch.place import Target, place, state
 from slipway.batch.record import Record
+from slipway.batch.regions import RegionRunner
 from slipway.batch.run import Batch
 from slipway.batch.scorer import Scorer
 from slipway.errors import BundleError, TableError
 from slipway.model.evaluation import Intervals, evaluation_of
 from slipway.model.intervals import levels
+from slipway.model.runner import Runner
 from slipway.model.tables import Predictor
 from slipway.problem import Problem, problem_of
 from slipway.sources.files import CSV, PARQUET
@@ -56,7 +58,7 @@ def open_batch(
         When there is no such bundle, or one of the two cannot be what it has to be.
     """
     store = open_store(problem.folder)
-    predictor = load_champion(problem, digits)
+    predictor = _loaded(problem, digits, RegionRunner)
     scorer = Scorer(predictor, rules_of(predictor.schema, problem), _intervals(predictor, level), level)
     rejects = rejects or default_rejects(out)
     _check_places(location, out, rejects)
@@ -131,11 +133,14 @@ def load_champion(problem: Problem | Mapping[str, Any] | str | Path | None = Non
     BundleError
         When it is damaged, of another problem, or answers otherwise than when it was trained.
     """
-    problem = problem_of(problem)
+    return _loaded(problem_of(problem), digest, Runner)
+
+
+def _loaded(problem: Problem, digest: str | None, runner: type[Runner]) -> Predictor:
     store = open_store(problem.folder)
     bundle = store.bundle(store.find(digest.lower())) if digest else store.champion()
     bundle.require_problem(problem.name)
-    predictor = Predictor(bundle)
+    predictor = Predictor(bundle, runner)
     predictor.replay()
     return predictor
 

@@ -4,24 +4,22 @@ import csv
 import io
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, repeat
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 import pyarrow
+from pyarrow import compute, ipc, parquet
 from pyarrow import csv as arrow
-from pyarrow import ipc, parquet
 
 from slipway.batch.rows import Rows
 from slipway.errors import TableError
 from slipway.model.scoring import Answers
+from slipway.table.csv_rows import pieces
 from slipway.table.dialect import Header
-
-AT_ONCE = 10_000
 
 
 class Output(Protocol):
@@ -63,15 +61,13 @@ class CsvLines:
         names = [_quoted(name, self.separator) for name in self.added]
         return self.separator.join([self.header.raw, *names]) + self.line_end
 
-    def encode(self, rows: Rows, answers: Answers) -> bytes:
+    def encode(self, rows: Rows, answers: Answers) -> memoryview:
         """The answered rows, as they are appended."""
-        lines = rows.originals if answers.chosen is None else [rows.originals[place] for place in answers.chosen.tolist()]
-        written = []
-        for begin in range(0, len(lines), AT_ONCE):  # the texts of all rows at once would take much room
-            part = slice(begin, begin + AT_ONCE)
-            columns, notes = _texts(_some(answers, part), self.separator)
-            written.append(_joined([lines[part], *columns], notes, self.separator, self.line_end))
-        return b"".join(written)
+        lines = rows.originals if answers.chosen is None else rows.originals.take(pyarrow.array(answers.chosen))
+        columns, notes = _texts(answers, self.separator)
+        line_end, separator, nothing = _array([self.line_end, self.separator, b""])
+        tails = line_end if notes is None else compute.binary_join_element_wise(notes, line_end, nothing)
+        return _content(compute.binary_join_element_wise(lines, *columns, tails, separator))
 
     def finish(self, unfinished: Path) -> Path:
         return unfinished
@@ -92,7 +88,8 @@ class CsvCells:
         table = chosen_cells(rows, answers)
         columns, notes = _texts(answers, b",", quoted=False)
         for name, text in zip(self.added, [*columns, notes]):
-            table = table.append_column(name, pyarrow.array(_decoded(text, table.num_rows), pyarrow.string()))
+            texts = pyarrow.repeat("", len(table)) if text is None else text.cast(pyarrow.string())
+            table = table.append_column(name, texts)
         written = io.BytesIO()
         try:
             arrow.write_csv(table, written, arrow.WriteOptions(include_header=False, quoting_style="needed"))
@@ -188,48 +185,41 @@ def _columns(answers: Answers) -> list[pyarrow.Array]:
     return [pyarrow.array(answers.values, kind), *beside, pyarrow.array(notes, pyarrow.string())]
 
 
-def _some(answers: Answers, part: slice) -> Answers:
-    """The answers of some of the rows."""
-    return replace(
-        answers,
-        values=answers.values[part],
-        probabilities=None if answers.probabilities is None else answers.probabilities[part],
-        ends=None if answers.ends is None else answers.ends[part],
-        warnings=answers.warnings and answers.warnings[part],
-    )
-
-
-def _texts(answers: Answers, separator: bytes, quoted: bool = True) -> tuple[list[list[bytes]], list[bytes] | None]:
+def _texts(answers: Answers, separator: bytes, quoted: bool = True) -> tuple[list[pyarrow.Array], pyarrow.Array | None]:
     """The answer as columns of text, and its warnings as one more; None when there are none."""
     write = (lambda text: _quoted(text, separator)) if quoted else str.encode
     if answers.probabilities is None:
-        columns = [numbers_text(answers.values.tolist())]
+        columns = [numbers_text(answers.values)]
     else:
         labels = {label: write(label) for label in set(answers.values.tolist())}
-        columns = [[labels[value] for value in answers.values.tolist()]]
+        columns = [_array([labels[value] for value in answers.values.tolist()])]
     if answers.beside is not None:
-        columns += [numbers_text(each.tolist()) for each in answers.beside.T]
-    return columns, None if answers.warnings is None else [write(note) for note in answers.warnings]
+        columns += [numbers_text(each) for each in answers.beside.T]
+    return columns, None if answers.warnings is None else _array([write(note) for note in answers.warnings])
 
 
-def _decoded(texts: list[bytes] | None, count: int) -> list[str]:
-    return [""] * count if texts is None else [text.decode() for text in texts]
+def _array(texts: list[bytes]) -> pyarrow.BinaryArray:
+    return pieces(b"".join(texts), np.cumsum([0, *map(len, texts)]))
 
 
-def numbers_text(values: Sequence[float]) -> list[bytes]:
+def numbers_text(values: np.ndarray) -> pyarrow.BinaryArray:
     """Numbers as Python writes them, the shortest digits that say exactly this number."""
-    texts = msgspec.json.encode(values)[1:-1].split(b",") if values else []
+    text = msgspec.json.encode(values.tolist())  # [1.5,2.5]: each text is behind a bracket or a comma
+    commas = np.flatnonzero(np.frombuffer(text, np.uint8) == ord(","))
+    begins = np.concatenate([[0], commas, [len(text) - 1]] if len(values) else [[0]])
+    texts = compute.binary_slice(pieces(text, begins), 1, len(text))  # pyarrow 26 fails without an end
     sizes = np.abs(values)
-    for place in np.flatnonzero((sizes >= 1e16) | (sizes < 1e-4) & (sizes > 0)).tolist():
-        texts[place] = repr(values[place]).encode()  # with the exponent that Python writes
+    odd = (sizes >= 1e16) | (sizes < 1e-4) & (sizes > 0)
+    if odd.any():
+        with_exponents = [repr(value).encode() for value in values[odd].tolist()]  # as Python writes them
+        texts = compute.replace_with_mask(texts, pyarrow.array(odd), pyarrow.array(with_exponents, pyarrow.binary()))
     return texts
 
 
-def _joined(columns: list[list[bytes]], last: list[bytes] | None, separator: bytes, line_end: bytes) -> bytes:
-    """Lines of these columns; a last one of None is empty."""
-    parts: list[Iterable[bytes]] = [each for column in columns for each in (column, repeat(separator))]
-    parts += [repeat(line_end)] if last is None else [last, repeat(line_end)]
-    return b"".join(chain.from_iterable(zip(*parts)))
+def _content(texts: pyarrow.BinaryArray) -> memoryview:
+    """All texts, one behind the other."""
+    _, offsets, content = texts.buffers()
+    return memoryview(content)[: np.frombuffer(offsets, np.int32)[len(texts)]] if len(texts) else memoryview(b"")
 
 
 def _quoted(text: str, separator: bytes) -> bytes:
@@ -238,7 +228,7 @@ def _quoted(text: str, separator: bytes) -> bytes:
     return ('"' + text.replace('"', '""') + '"' if needs else text).encode()
 
 
-def _packed(content: bytes) -> bytes:
+def _packed(content: bytes | memoryview) -> bytes:
     pack = zlib.compressobj(6, zlib.DEFLATED, 31)
     return pack.compress(content) + pack.flush() if content else b""
 

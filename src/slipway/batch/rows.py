@@ -26,7 +26,7 @@ class Rows:
         Where the rows after these begin.
     malformed : mapping of int to str
         Rows, from 0, that have not, and why.
-    originals : list
+    originals : sequence or BinaryArray
         The rows with the right shape as they stand: of CSV the bytes without the line end, of a collection the document;
         empty where the cells are all there is.
     """
@@ -37,7 +37,7 @@ class Rows:
     cells: Any
     position: Position
     malformed: Mapping[int, str] = field(default_factory=dict)
-    originals: list[Any] = field(default_factory=list)
+    originals: Any = ()
 
     @property
     def well_formed(self) -> int:

@@ -1,9 +1,9 @@
 """Rows of a batch → answers, by the rules and in the words of the service."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from slipway.batch.rows import Rows, column
 from slipway.model.evaluation import Intervals

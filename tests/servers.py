@@ -38,9 +38,15 @@ class Server:
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), DEADLINE)
 
-    def workers(self) -> list[int]:
-        pid = self.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    def workers(self, wanted: int = 0) -> list[int]:
+        """Process ids of the workers, once there are at least so many: gunicorn forks one after another, and the first may
+        answer before there is a second."""
+        pid, deadline = self.process.pid, time.monotonic() + DEADLINE
+        while True:
+            found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+            if len(found) >= wanted or time.monotonic() > deadline:
+                return found
+            time.sleep(0.02)
 
     def stop(self) -> tuple[int, str, str]:
         """Exit code, standard output and standard error, after SIGTERM."""

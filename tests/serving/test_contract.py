@@ -5,7 +5,13 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import load_all_checks
-from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+from schemathesis.specs.openapi.checks import (
+    negative_data_rejection,
+    positive_data_acceptance,
+    response_schema_conformance,
+)
+
+from specification import definition
 
 load_all_checks()
 ALLOWED, NOT_ALLOWED = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
@@ -33,7 +39,12 @@ def test_calls_are_answered_as_described(serve, method, path, mode, task):
     @given(case=specification[path][method].as_strategy(generation_mode=mode))
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     def answered(case):
-        case.call_and_validate(excluded_checks=excluded)
+        response = case.call()
+        # Swagger 2 has one schema a status: that of 200 is for one row, and what a list gets is a definition of its own
+        several = path == "/predict" and response.status_code == 200 and isinstance(case.body, list)
+        if several:
+            definition(specification.raw_schema, "Answers").validate(response.json())
+        case.validate_response(response, excluded_checks=[*excluded, response_schema_conformance] if several else excluded)
 
     answered()
 

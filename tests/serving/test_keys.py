@@ -88,7 +88,7 @@ def test_every_worker_follows_the_file_at_the_next_request(folder, file):
         def statuses(key: str) -> set[int]:
             return {server.call("POST", "/predict", ROW, **{"X-API-Key": key})[0] for _ in range(30)}
 
-        assert len(server.workers()) == 2
+        assert len(server.workers(2)) == 2
         assert statuses("old") == {200}
         put(file, VALID)
         assert statuses("old") == statuses("new") == {200}

@@ -69,8 +69,9 @@ def _answer(service: Service) -> Document:
 
 
 def _answers(answer: Document) -> Document:
-    """Answers to a list of rows; one that is rejected has errors instead of probabilities."""
-    one = {"type": "object", "required": ["prediction"], "properties": answer | {"errors": ERRORS}}
+    """Answers to a list of rows; one that is rejected has a null prediction, and errors instead of probabilities."""
+    nullable = {"prediction": answer["prediction"] | {"x-nullable": True}}
+    one = {"type": "object", "required": ["prediction"], "properties": answer | nullable | {"errors": ERRORS}}
     return {
         "type": "object",
         "required": ["predictions", "bundle"],

@@ -11,7 +11,7 @@ PROMTOOL := $(or $(shell command -v promtool 2>/dev/null),$(BIN)/promtool)
 REPOSITORY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test e2e lint types docs diff audit rehearse rehearse-loop bench teardown lock settings clean
+.PHONY: help up install test e2e lint types docs diff audit rehearse rehearse-loop bench bench-quick bench-lock guard teardown lock settings clean
 
 help:            ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,8 +65,8 @@ rehearse: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Play the way to production, 
 rehearse-loop: $(VENV)/train.stamp   ## Play two weeks of production at speed: log, labels, drift, the next model; needs Linux
 	$(BIN)/python deploy/rehearse_loop.py
 
-bench: $(VENV)/dev.stamp   ## Compare Slipway with code written by hand, at small sizes; only the swap of releases needs Docker
-	$(BIN)/python bench/serving.py --seconds 2 --turns 2
+bench: $(VENV)/dev.stamp $(VENV)/lock.stamp   ## Compare Slipway with other tools, at small sizes; only the swap of releases needs Docker
+	$(BIN)/python bench/serving --run small --again --loads keep-alive --models insurance --seconds 2 --turns 1
 	$(BIN)/python bench/clients.py --silent 200 --bodies 40 --readers 10
 	$(BIN)/python bench/batch.py --rows 200000
 	$(BIN)/python bench/mongodb.py --documents 50000 --turns 2
@@ -78,6 +78,13 @@ bench: $(VENV)/dev.stamp   ## Compare Slipway with code written by hand, at smal
 	$(BIN)/python bench/gate.py --runs 5
 	@if docker info >/dev/null 2>&1; then $(BIN)/python bench/release.py 3; \
 	  else echo "Left out: bench/release.py, which needs a running Docker engine"; fi
+
+bench-quick: $(VENV)/train.stamp $(VENV)/lock.stamp   ## Two minutes: Slipway, a service written by hand and a hello-world, 16 clients
+	$(BIN)/python bench/serving --run quick --again --loads keep-alive --models insurance --seconds 2 \
+	  --peers slipway,hello,fastapi-onnx
+
+guard: $(VENV)/dev.stamp   ## Count what a call costs, beside the accepted counts; ACCEPT=yes accepts the new ones
+	@$(BIN)/python bench/guard $(if $(ACCEPT),--accept)
 
 teardown: $(VENV)/train.stamp   ## Delete the box and its AWS resources; asks first
 	$(BIN)/slipway box teardown
@@ -92,6 +99,12 @@ lock: $(VENV)/lock.stamp   ## Pin the newest versions of everything in requireme
 	$(LOCK) requirements.in requirements-train.in requirements-dev.in -c requirements-train.txt -o requirements-dev.txt
 	$(LOCK) requirements-publish.in -c requirements-dev.txt -o requirements-publish.txt
 	$(LOCK) requirements-test.in -c requirements-dev.txt -o requirements-test.txt
+
+PEERS := $(basename $(notdir $(wildcard bench/serving/locks/*.in)))
+
+bench-lock: $(VENV)/lock.stamp   ## Pin the newest versions of what bench/serving compares with
+	for peer in $(PEERS); do UV_CUSTOM_COMPILE_COMMAND='make bench-lock' $(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url bench/serving/locks/$$peer.in -o bench/serving/locks/$$peer.txt || exit 1; done
 
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upgrade --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url

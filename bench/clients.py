@@ -12,12 +12,15 @@ import json
 import socket
 import statistics
 import sys
-import tempfile
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from serving import ROOT, _environ, _prepare, _running, _wait
+sys.path.insert(0, str(Path(__file__).with_name("serving")))
+
+from environments import ROOT
+from models import MODELS, pinned, prepare
+from process import free_port, running, wait
 
 PROBES = 50
 PATIENCE = 2.0  # seconds; who waits longer counts as not answered
@@ -27,11 +30,10 @@ ROWS = 20_000
 def main() -> None:
     """Measure both, and print a line for each."""
     options = _options()
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        row = _prepare(place, "insurance")
-        for name, more in {"slipway": [], "gthread": ["--worker-class", "gthread"]}.items():
-            print(f"{name:<8} {_measure(place, row, more, options)}", flush=True)
+    place = prepare(MODELS["insurance"])
+    row = json.loads((place / "rows.json").read_text())[0]
+    for name, more in {"slipway": [], "gthread": ["--worker-class", "gthread"]}.items():
+        print(f"{name:<8} {_measure(place, row, more, options)}", flush=True)
 
 
 def _options() -> argparse.Namespace:
@@ -43,13 +45,14 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(place: Path, row: dict, more: list[str], options: argparse.Namespace) -> str:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--config", str(ROOT / "gunicorn.conf.py"), *more]
-    predict = _post("/predict", json.dumps(row).encode(), "application/json")
+    body = json.dumps(row).encode()
+    predict = _post("/predict", body, "application/json")
     questions = {"/healthz": b"GET /healthz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n", "/predict": predict}
-    with _running([*command, "--bind", f"127.0.0.1:{port}", "app:app"], ROOT, _environ(place)) as process, ExitStack() as held:
-        _wait(port, process, predict.replace(b"Connection: close\r\n", b""))
+    environ = pinned() | {"SLIPWAY_PROBLEM": str(place / "slipway.yaml"), "SLIPWAY_LOG": str(place / "log")}
+    with running([*command, "--bind", f"127.0.0.1:{port}", "app:app"], ROOT, environ) as pid, ExitStack() as held:
+        wait(pid, port, "/predict", body)
         before = {path: _asked(port, question) for path, question in questions.items()}
         _hold(port, row, options, held)
         during = {path: _asked(port, question) for path, question in questions.items()}

@@ -12,6 +12,7 @@ SHOWN = (
     "LICENSE",
     "docs/*.md",
     "docs/*.png",
+    "docs/*.svg",
     "examples/**/*.md",
     "src/slipway/release/ec2/*.yaml",
     "deploy/observability/*",

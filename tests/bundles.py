@@ -14,8 +14,9 @@ from slipway.model.typed_document import Draft, written
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
 from slipway.store.verdicts import to_bytes
+from slipway.table.block import Block, Layout
 from slipway.table.cell import columns_from_rows
-from slipway.table.schema import Field, Schema
+from slipway.table.schema import Columns, Field, Schema
 from slipway.training.fitting.export import linear_graph
 
 SCHEMA = Schema(
@@ -155,3 +156,12 @@ def make_bundle(store: LocalStore, task: str, promote: bool = True, verdict: dic
         store.point(Pointer(bundle.digest, task))
         said(store, task, bundle.digest, **verdict)
     return bundle
+
+
+def block_of(schema: Schema, columns: Columns) -> Block:
+    """The same columns as a request has them."""
+    layout = Layout(schema.fields)
+    matrix = np.empty((len(next(iter(columns.values()))), len(layout.places)))
+    for name, place in layout.places.items():
+        matrix[:, place] = columns.get(name, np.nan)
+    return Block(layout, matrix)

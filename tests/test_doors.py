@@ -30,6 +30,10 @@ HEAVY = {
 }
 
 
+# What a service imports when a call needs it, never at its start.
+LATER = {"onnxruntime", "flasgger", "jsonschema", "mistune", "boto3", "botocore", "pymongo", "sqlite3", "multiprocessing"}
+
+
 def named(node: ast.AST) -> set[str]:
     if isinstance(node, ast.Import):
         return {alias.name for alias in node.names}
@@ -125,7 +129,14 @@ def test_the_command_line_imports_nothing_heavy_before_a_command_is_called():
 
 def loaded(code: str, folder: Path, **environ) -> set[str]:
     """Modules that a fresh interpreter has after running the code."""
-    code += "\nimport json, sys\nprint('\\n' + json.dumps(sorted(sys.modules)))"
+    return set(json.loads(run(code + SHOW, folder, **environ).splitlines()[-1]))
+
+
+SHOW = "\nimport json, sys\nprint('\\n' + json.dumps(sorted(sys.modules)))\n"
+
+
+def run(code: str, folder: Path, **environ) -> str:
+    """What a fresh interpreter prints."""
     environ = {**os.environ, "PYTHONPATH": str(SOURCE), **environ}
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -136,7 +147,7 @@ def loaded(code: str, folder: Path, **environ) -> set[str]:
         timeout=60,
         check=True,
     )
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    return done.stdout
 
 
 def test_the_service_answers_without_training_libraries(tmp_path):
@@ -161,7 +172,7 @@ assert client.post("/predict/file", data="age,bmi,smoker,joined\\n19,20,no,2020-
     "code, forbidden",
     [
         ("import slipway.serving", HEAVY | {"numpy", "flask", "onnxruntime"}),
-        ("import slipway.serving.factory", HEAVY),
+        ("import slipway.serving.factory", HEAVY | LATER),
         (
             "import slipway.batch.open",
             {"flask", "gunicorn", "prometheus_client", "sklearn", "scipy", "boto3", "pymongo", "pandas"},
@@ -180,6 +191,29 @@ assert client.post("/predict/file", data="age,bmi,smoker,joined\\n19,20,no,2020-
 )
 def test_a_fresh_interpreter_loads_only_what_is_needed(tmp_path, code, forbidden):
     assert within(loaded(code, tmp_path), forbidden) == set()
+
+
+def test_workers_share_what_the_master_imports_and_nothing_of_it_is_looked_through_for_garbage(tmp_path):
+    make_bundle(LocalStore(tmp_path / "artifacts"), "regression")
+    (tmp_path / "slipway.yaml").write_text("name: regression\nsource: table.csv\ntarget: charges\n")
+    master = """
+import gc
+from types import SimpleNamespace
+import slipway.serving.worker  # as gunicorn does when it reads the name of the worker class
+from slipway.serving import create_app, gunicorn_conf
+gunicorn_conf.on_starting(None)
+assert not gc.isenabled()
+"""
+    worker = """
+gunicorn_conf.when_ready(SimpleNamespace(LISTENERS=[]))
+shared = gc.get_freeze_count()
+assert gc.isenabled() and shared
+gunicorn_conf.post_worker_init(SimpleNamespace(wsgi=create_app()))
+assert gc.isenabled() and gc.get_freeze_count() > shared
+"""
+    before, after = loaded(master, tmp_path), loaded(master + worker, tmp_path)
+    assert "slipway.serving.factory" in before and within(before, HEAVY | LATER) == set()
+    assert "onnxruntime" in after and within(after - before, {"slipway", "flask", "msgspec", "prometheus_client"}) == set()
 
 
 def test_what_is_reached_in_several_steps_is_seen():

@@ -112,7 +112,8 @@ def test_a_file_name_occurs_once():
     assert [name for name, count in names.items() if count > 1] == []
 
 
-def test_one_command_runs_every_file_of_bench():
+def test_one_command_runs_every_file_and_folder_of_bench():
     root = SOURCE.parent
-    run = set(re.findall(r"bench/(\w+\.py)", (root / "Makefile").read_text()))
-    assert run == {path.name for path in (root / "bench").glob("*.py")}
+    run = set(re.findall(r"python bench/([\w.]+)", (root / "Makefile").read_text()))
+    files, folders = (root / "bench").glob("*.py"), (root / "bench").glob("*/__main__.py")
+    assert run == {path.name for path in files} | {path.parent.name for path in folders}

@@ -264,6 +264,7 @@ def test_this_repository_is_tested_and_released_and_then_not_tested_again(docker
     run = our_way.push()
     assert run.code == 0, run.log
     assert sorted(run.jobs) == sorted(JOBS) and run.ran("Lint code, workflows and Dockerfile")
+    assert "| POST /predict, 1 row: opcodes | " in run.log
     live = our_way.digest()
     our_way.project.git("commit", "--quiet", "--allow-empty", "--message", "Nothing that counts")
     run = our_way.push()

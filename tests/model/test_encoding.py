@@ -1,24 +1,32 @@
 import math
+import pickle
 
 import numpy as np
 import pytest
 
-from bundles import ENCODING, ROWS, SCHEMA
+from bundles import ENCODING, ROWS, SCHEMA, block_of
 from slipway.model.encoding import Encoding, Output
 from slipway.table.cell import columns_from_rows
 from slipway.table.dates import parse_date
-from slipway.table.schema import Field, Schema
+from slipway.table.schema import Columns, Feature, Field, Schema
 
 NAN = math.nan
 FIELDS = Schema((Field("x", "number"), Field("level", "category", levels=("a", "b", "c")), Field("day", "date")))
 
+ENCODING_OF_ALL = Encoding(FIELDS, (Output("value", "x"), Output("missing", "level"), Output("log", "x")))
+
+
+def columns_of(output: Output, *cells) -> Columns:
+    """Rows with these cells; the other fields have other values."""
+    row = {"level": "a", "day": "2020-01-01"}
+    return columns_from_rows(FIELDS, [row | {"x": place, output.field: cell} for place, cell in enumerate(cells)])
+
 
 def encoded(output: Output, *cells) -> list[float]:
-    column = columns_from_rows(FIELDS, [{output.field: cell} for cell in cells])
-    return Encoding(FIELDS, (output,)).encode(column)[:, 0].tolist()
+    return Encoding(FIELDS, (output,)).encode(columns_of(output, *cells))[:, 0].tolist()
 
 
-@pytest.mark.parametrize(
+CASES = pytest.mark.parametrize(
     "output, cells, expected",
     [
         (Output("value", "x"), (1.5, -2, None), [1.5, -2, NAN]),
@@ -50,8 +58,40 @@ def encoded(output: Output, *cells) -> list[float]:
         ),
     ],
 )
+
+
+@CASES
 def test_one_column(output, cells, expected):
     np.testing.assert_allclose(encoded(output, *cells), expected)
+
+
+@CASES
+def test_a_block_is_encoded_as_its_columns_are(output, cells, expected):
+    columns = columns_of(output, *cells)
+    coded, hour = Output("level", "level", ("c",)), Output("hour", "day")
+    others = (Output("log", "x", fill=0.0), coded, hour, output, Output("value", "x"))
+    features = (Feature("twice", "x * 2"), Feature("more", "twice + x"))
+    for encoding in (
+        Encoding(FIELDS, (output,)),
+        Encoding(FIELDS, others),
+        Encoding(FIELDS, (Output("value", "more"), output, Output("value", "twice")), features),
+        Encoding(FIELDS, ()),
+    ):
+        np.testing.assert_array_equal(encoding.encode(block_of(FIELDS, columns)), encoding.encode(columns))
+
+
+def test_more_rows_than_are_encoded_together(monkeypatch):
+    columns = columns_of(Output("value", "x"), *range(7))
+    together = ENCODING_OF_ALL.encode(columns)
+    monkeypatch.setattr("slipway.model.encoding.AT_ONCE", 3)
+    np.testing.assert_array_equal(ENCODING_OF_ALL.encode(columns), together)
+
+
+def test_it_can_be_sent_to_another_process_after_use():
+    encoding = Encoding(FIELDS, (Output("value", "twice"),), (Feature("twice", "x * 2"),))
+    columns = columns_of(Output("value", "x"), 1.5)
+    before = encoding.encode(columns)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(encoding)).encode(columns), before)
 
 
 def test_the_matrix_has_a_row_for_each_and_is_double():

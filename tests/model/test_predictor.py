@@ -1,5 +1,6 @@
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -43,6 +44,15 @@ def test_a_number(store):
     np.testing.assert_allclose(found.values, raw("regression")[:, 0], rtol=1e-12)
     assert found.probabilities is None
     assert all(type(value) is float for value in found.values)
+
+
+def test_single_rows_are_answered_as_many_are_by_threads_at_once(store):
+    made = predictor(store, "multiclass")
+    together = made.scores(COLUMNS)
+    alone = [columns_from_rows(SCHEMA, [row]) for row in ROWS]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(made.scores, alone * 200))
+    np.testing.assert_array_equal(np.concatenate(found), np.concatenate([together] * 200))
 
 
 def test_the_logarithm_is_undone_in_double_precision(store):

@@ -275,6 +275,13 @@ def test_twins_meet_on_rows_that_both_held_out(production):
     assert found.sentences[-1].endswith("the challenger is worse.")
 
 
+def test_only_the_labelled_half_of_the_rows_is_compared(production):
+    rows = rows_of(2_000)
+    production.ask(rows)
+    production.label(truths(production, rows)[:1_000])
+    assert production.replay().rematch.labelled == 1_000
+
+
 def test_the_twins_answer_not_what_they_became(production):
     rows = rows_of(1_000)
     challenger = production.bundle(twin=[[250.0], [30.0], [23000.0 + 100], [1.0]], weights=WEIGHTS["regression"])

@@ -52,7 +52,7 @@ def workflows(answers: Answers) -> dict[str, dict]:
 def test_a_thin_repository_has_no_source_of_slipway():
     for name in (*COMMON, *HEROKU):
         text = render(name, THEIRS)
-        assert not re.search(r"PYTHONPATH: src|PYTHONPATH=src|COPY src|make lint|make docs|make e2e", text), name
+        assert not re.search(r"PYTHONPATH: src|PYTHONPATH=src|COPY src|make lint|make docs|make e2e|guard", text), name
         assert "\n\n\n\n" not in text and not re.search("<%|%>", text), name
 
 

@@ -125,6 +125,13 @@ def test_other_bad_bodies_are_refused(client, content, status):
     assert_problem(post(client, content), status)
 
 
+@pytest.mark.parametrize("path", ["/predict", "/what-if", "/predict/file"])
+def test_a_query_that_is_not_utf_8_is_refused(client, path):
+    kind, content = ("text/csv", b"age\n1\n") if path == "/predict/file" else (JSON, json.dumps(ROW).encode())
+    answer = client.post(path, data=content, content_type=kind, environ_overrides={"QUERY_STRING": "interval=\xff"})
+    assert_problem(answer, 400)
+
+
 def test_wrong_fields_are_named_without_the_data(client):
     answer = post(client, [ROW, ROW | {"age": "secret-1", "smoker": "secret-2", "joined": "secret-3"}])
     assert_problem(answer, 422)
@@ -209,6 +216,12 @@ def test_other_addresses_and_methods(client, method, path, status):
 def test_a_browser_gets_a_page(client, accept, kind):
     assert client.get("/nothing", headers={"Accept": accept}).mimetype == kind
     assert client.post("/predict", headers={"Accept": accept}).mimetype == "application/problem+json"
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64])
+@pytest.mark.parametrize("path", ["/", "/nothing", "/predict"])
+def test_a_host_that_cannot_be_one_is_refused(client, path, host):
+    assert_problem(client.get(path, headers={"Host": host, "Accept": "text/html"}), 400)
 
 
 def test_a_failure_says_nothing_of_the_data(client, app, monkeypatch, capfd):

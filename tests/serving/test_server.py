@@ -30,7 +30,7 @@ def server(folder):
 
 
 def test_two_workers_answer(server):
-    assert len(server.workers()) >= 2
+    assert len(server.workers(2)) >= 2
     assert server.call("POST", "/predict", ROW)[0] == 200
 
 

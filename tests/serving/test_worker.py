@@ -16,6 +16,8 @@ from gunicorn.config import Config
 from bundles import ROWS
 from servers import DEADLINE, serve, start
 from slipway.serving.connection import PIECE_SECONDS, Connection
+from slipway.serving.door import Door
+from slipway.serving.plain_head import Heads
 from slipway.serving.worker import Worker
 
 GUNICORN = ("-m", "gunicorn", "app:app")
@@ -104,7 +106,7 @@ def test_a_slow_reader_gets_the_whole_answer(server):
 
 def test_an_upload_counts_until_its_answer_is_sent():
     ours, theirs = socket.socketpair()
-    conn = Connection(Config(), ours, "", "", len(TABLE))
+    conn = Connection(Heads(Config()), ours, "", "", len(TABLE))
     with theirs, closing(conn):
         theirs.setblocking(False)
         sent, request = 0, call("/predict/file", TABLE, "text/csv")
@@ -256,10 +258,9 @@ def test_a_worker_that_is_replaced_ends_though_clients_never_stop_coming(monkeyp
         return True
 
     with socket.create_server(("127.0.0.1", 0)) as listener, selectors.DefaultSelector() as poller:
-        poller.register(listener, selectors.EVENT_READ)
         worker = Worker(1, 1, [listener], None, 30, Config(), None)
         worker.tmp.close()
-        worker.poller = poller
+        worker.door = Door(poller, [listener], come, lambda: False)
         monkeypatch.setattr(worker, "_accept", come)
         worker._close_listeners()
         assert listener.fileno() == -1

@@ -4,9 +4,9 @@ Both the service and the gate use it, so a model is judged by exactly what will 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -23,11 +23,10 @@ RELATIVE = 1e-5
 ABSOLUTE = 1e-6
 
 
-@dataclass(frozen=True)
-class Prediction:
+class Prediction(msgspec.Struct, frozen=True):
     """Answers for n rows.
 
-    Parameters
+    Attributes
     ----------
     values : list of float or list of str
         A number per row, or the label.
@@ -44,13 +43,19 @@ class Predictor:
 
     Create it after a fork: an ONNX Runtime session does not survive one.
 
+    Parameters
+    ----------
+    bundle : Bundle or Draft
+    runner : type, optional
+        Of its members.
+
     Raises
     ------
     BundleError
         When a file of the bundle does not fit the others.
     """
 
-    def __init__(self, bundle: Bundle | Draft) -> None:
+    def __init__(self, bundle: Bundle | Draft, runner: type[Runner] = Runner) -> None:
         self.bundle = bundle
         self.digest = bundle.digest
         self.schema = schema_of(bundle)
@@ -59,7 +64,7 @@ class Predictor:
         self.target = model.target
         self.classes = model.classes
         self.threshold = model.threshold
-        self._members = [Runner(bundle, self.schema, member) for member in model.members]
+        self._members = [runner(bundle, self.schema, member) for member in model.members]
 
     @property
     def positive(self) -> str | None:
@@ -72,21 +77,36 @@ class Predictor:
 
     def scores(self, columns: Columns) -> np.ndarray:
         """Predicted numbers (n,), P(positive) (n,), or class probabilities (n, classes)."""
-        if len(self._members) == 1:
-            scores = self._members[0].scores(columns)
-        else:
-            scores = np.sum([member.weight * member.scores(columns) for member in self._members], axis=0)
+        first, *others = self._members
+        scores = first.scores(columns)
+        if others:
+            scores = sum((each.weight * each.scores(columns) for each in others), start=first.weight * scores)
         if self.task == "multiclass":
             return scores
         return calibrated(scores[:, 0], self.model.calibration)
 
     def predict(self, columns: Columns) -> Prediction:
         """Answer each row."""
-        scores = self.scores(columns)
+        values, probabilities = self.answers(columns)
+        return Prediction(values.tolist(), probabilities)
+
+    def answers(self, columns: Columns) -> tuple[np.ndarray, np.ndarray | None]:
+        """The same, with the values as an array of doubles or of labels."""
+        return self.decided(self.scores(columns))
+
+    def decided(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Values and probabilities from the scores of rows."""
         if self.task == "regression":
-            return Prediction(scores.tolist(), None)
-        probabilities = scores if self.task == "multiclass" else np.column_stack([1 - scores, scores])
-        return Prediction(self.labels(scores), probabilities)
+            return scores, None
+        return np.array(self.labels(scores), dtype=object), self.probabilities(scores)
+
+    def probabilities(self, scores: np.ndarray) -> np.ndarray:
+        """That of each class, of shape (n, classes), from the scores of a classification."""
+        if self.task == "multiclass":
+            return scores
+        found = np.empty((len(scores), 2))
+        found[:, 0], found[:, 1] = 1 - scores, scores
+        return found
 
     def labels(self, scores: np.ndarray) -> list[str]:
         """The labels that scores stand for: the most probable class, or the threshold's verdict."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from threading import local
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # see _session
 
 INPUT = "rows"
 OUTPUT = "raw"
+TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 
 
 class Runner:
@@ -36,6 +38,11 @@ class Runner:
     ------
     BundleError
         When the encoding does not fit the schema, or the graph the encoding.
+
+    Attributes
+    ----------
+    weight : float
+        Of its scores among those of all members.
     """
 
     def __init__(self, bundle: Bundle | Draft, schema: Schema, member: Member) -> None:
@@ -53,19 +60,50 @@ class Runner:
         self._session = _session(bundle, member.graph)
         if not _fits(self._session, member):
             raise unfit(bundle, member.graph, "its inputs and outputs differ from those in model.json")
+        self._one_row = _OneRow(self._session)
+        self._has_parts: bool = self._session.get_outputs()[0].shape[1] == 2 * len(self._base)
 
     @property
     def has_trees(self) -> bool:
         """Whether the graph is one of trees: no other answers every score in two parts."""
-        return bool(self._session.get_outputs()[0].shape[1] == 2 * len(self._base))
+        return self._has_parts
 
     def scores(self, columns: Columns) -> np.ndarray:
         """Its scores for n rows, of shape (n, scores)."""
-        matrix = self.encoding.encode(columns).astype(self._dtype)
-        parts = self._session.run([OUTPUT], {INPUT: matrix})[0].astype(np.float64)
+        return self.answers(self.encoding.encode(columns))
+
+    def answers(self, matrix: np.ndarray) -> np.ndarray:
+        """The scores of n rows that are encoded."""
+        if len(matrix) == 1:
+            parts = self._one_row.answer(matrix)
+        else:
+            given = matrix.astype(self._dtype, copy=False)
+            parts = self._session.run([OUTPUT], {INPUT: given})[0].astype(np.float64, copy=False)
+        width = len(self._base)
         # A tree graph answers every score in two float32 parts whose sum is the double (see training/fitting/export.py).
-        raw = parts.reshape(len(matrix), -1, len(self._base)).sum(axis=1) + self._base
-        return self._link(raw)
+        raw = parts[:, :width] + parts[:, width:] if self._has_parts else parts
+        return self._link(raw + self._base)
+
+
+class _OneRow(local):
+    """One row's way through the graph; each thread has its own input and output, which to bind takes longer than to run."""
+
+    def __init__(self, session: "InferenceSession") -> None:
+        read, answered = session.get_inputs()[0], session.get_outputs()[0]
+        self._read, self._answered = (np.empty((1, one.shape[1]), dtype=TYPES[one.type]) for one in (read, answered))
+        self._session = session
+        self._binding = session.io_binding()
+        for bind, name, array in (
+            (self._binding.bind_input, INPUT, self._read),
+            (self._binding.bind_output, OUTPUT, self._answered),
+        ):
+            bind(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+
+    def answer(self, matrix: np.ndarray) -> np.ndarray:
+        """What the graph answers to a matrix of one row, in doubles."""
+        self._read[:] = matrix
+        self._session.run_with_iobinding(self._binding)
+        return self._answered.astype(np.float64)
 
 
 def _session(bundle: Bundle | Draft, graph: str) -> "InferenceSession":
@@ -90,12 +128,14 @@ def _fits(session: "InferenceSession", member: Member) -> bool:
     kind = {"float32": "tensor(float)", "float64": "tensor(double)"}[member.input]
     answered = [(one.name, one.shape[1:]) for one in session.get_outputs()]
     parts = [[(OUTPUT, [count * len(member.base)])] for count in (1, 2)]
-    return read == [(INPUT, kind, [len(member.encoding.outputs)])] and answered in parts
+    known = session.get_outputs()[0].type in TYPES
+    return known and read == [(INPUT, kind, [len(member.encoding.outputs)])] and answered in parts
 
 
 def sigmoid(raw: np.ndarray) -> np.ndarray:
     small: np.ndarray = np.exp(-np.abs(raw))
-    return np.where(raw >= 0, 1 / (1 + small), small / (1 + small))
+    shares: np.ndarray = np.where(raw >= 0, 1.0, small) / (1 + small)
+    return shares
 
 
 def _softmax(raw: np.ndarray) -> np.ndarray:

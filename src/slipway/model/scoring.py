@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from slipway.model.evaluation import Intervals
 from slipway.model.intervals import interval
@@ -20,11 +21,10 @@ AT_ONCE = 10_000
 MOST_REASONS = 10  # of a row; a wide table of nothing but wrong rows must not grow tenfold
 
 
-@dataclass(frozen=True)
-class Answers:
+class Answers(Struct, frozen=True):
     """What was answered to some rows.
 
-    Parameters
+    Attributes
     ----------
     chosen : ndarray of int or None
         Which of the rows were answered, from 0; None for all.
@@ -101,9 +101,9 @@ def score(predictor: Predictor, columns: Columns, reasons: Mapping[int, str], co
         columns = {name: values[chosen] for name, values in columns.items()}
         count = len(chosen)
     values, probabilities = _predict(predictor, columns, count)
-    finite = np.isfinite(values if probabilities is None else probabilities.sum(axis=1))
-    if not finite.all():
-        odd = np.flatnonzero(~finite)
+    finite = np.isfinite(values if probabilities is None else probabilities)
+    if np.count_nonzero(finite) < finite.size:
+        odd = np.flatnonzero(~finite.reshape(count, -1).all(axis=1))
         chosen = np.arange(count) if chosen is None else chosen
         reasons = {**reasons, **{int(row): NO_ANSWER for row in chosen[odd]}}
         kept = np.delete(np.arange(count), odd)
@@ -136,22 +136,16 @@ def _predict(predictor: Predictor, columns: Columns, count: int) -> tuple[np.nda
 
     They take the same ways through the trees, which are then in the processor's cache: a third of the time for a forest.
     """
-    classes = predictor.classes
     if 0 < count <= SAMPLE:
         with np.errstate(over="ignore", invalid="ignore"):
-            few = predictor.predict(columns)
-        return np.array(few.values, dtype=object if classes else np.float64), few.probabilities
+            return predictor.answers(columns)
     order = _like_together(columns) if predictor.has_trees else None
-    values = np.empty(count, dtype=object if classes else np.float64)
-    probabilities = np.empty((count, len(classes))) if classes else None
+    scores = np.empty((count, len(predictor.classes)) if predictor.task == "multiclass" else count)
     with np.errstate(over="ignore", invalid="ignore"):  # a number too large for double precision has no finite answer
         for begin in range(0, count, AT_ONCE):
             some = slice(begin, begin + AT_ONCE) if order is None else order[begin : begin + AT_ONCE]
-            prediction = predictor.predict({name: each[some] for name, each in columns.items()})
-            values[some] = prediction.values
-            if probabilities is not None:
-                probabilities[some] = prediction.probabilities
-    return values, probabilities
+            scores[some] = predictor.scores({name: each[some] for name, each in columns.items()})
+    return predictor.decided(scores)
 
 
 def _like_together(columns: Columns) -> np.ndarray:

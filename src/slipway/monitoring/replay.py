@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import msgspec
 import numpy as np
 import pyarrow
 from pyarrow import compute
@@ -241,4 +242,4 @@ def _only(answers: Answers, mask: np.ndarray) -> Answers:
         return answers
     shares = None if answers.probabilities is None else answers.probabilities[mask]
     columns = {name: values[mask] for name, values in answers.columns.items()}
-    return replace(answers, values=answers.values[mask], probabilities=shares, columns=columns)
+    return msgspec.structs.replace(answers, values=answers.values[mask], probabilities=shares, columns=columns)

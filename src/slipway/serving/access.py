@@ -7,11 +7,14 @@ import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from functools import lru_cache, partial
 
 import msgspec
 from flask import Flask, Response, current_app, g, request
 
+from slipway.serving.call import Call
+
+CALL = "slipway.call"  # in a WSGI environment, where it began in front of Flask
 STDOUT, STDERR = 1, 2
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}", re.ASCII)
 LONGEST_PATH = 200
@@ -23,34 +26,53 @@ def watch(app: Flask) -> None:
     app.after_request(_end)
 
 
+def begin(given: str) -> Call:
+    """The call that arrives now, under the id that its client gave or, if that is not a sane one, a random id."""
+    return Call(given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8), time.perf_counter())
+
+
 def _begin() -> None:
-    g.started = time.perf_counter()
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-    g.rows = 0
+    g.call = request.environ.get(CALL) or begin(request.headers.get("X-Request-ID", ""))
 
 
 def _end(response: Response) -> Response:
-    response.headers["X-Request-ID"] = g.request_id
-    service = current_app.extensions["slipway"]
+    call = g.call  # the context is gone when a streamed answer ends
+    response.headers["X-Request-ID"] = call.request_id
     endpoint = request.url_rule.rule if request.url_rule else "unknown"
-    facts = g._get_current_object()  # the context is gone when a streamed answer ends
-    record = {
-        "id": facts.request_id,
-        "method": request.method,
-        "path": request.path[:LONGEST_PATH],
-        "status": response.status_code,
-        "bundle": service.digest[:12],
-    }
-
-    @response.call_on_close
-    def _sent() -> None:
-        seconds = time.perf_counter() - facts.started
-        service.metrics.count_answer(endpoint, record["method"], record["status"], seconds, facts.rows)
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        write_line(STDOUT, {"at": now} | record | {"ms": round(1000 * seconds, 2), "rows": facts.rows})
-
+    facts = endpoint, request.method, request.path, response.status_code
+    response.call_on_close(partial(current_app.extensions["slipway"].sent, call, *facts))
     return response
+
+
+def write_access(call: Call, method: str, path: str, status: int, bundle: str, seconds: float) -> None:
+    """Log an answer that was sent."""
+    write_bytes(STDOUT, access_line(call, method, path, status, bundle, seconds))
+
+
+def access_line(call: Call, method: str, path: str, status: int, bundle: str, seconds: float) -> bytes:
+    """The line of an answer."""
+    record = {
+        "at": f"{moment()}+00:00",
+        "id": call.request_id,
+        "method": method,
+        "path": path[:LONGEST_PATH],
+        "status": status,
+        "bundle": bundle[:12],
+        "ms": round(1000 * seconds, 2),
+        "rows": call.rows,
+    }
+    return _line(record)
+
+
+def moment() -> str:
+    """Now, to the millisecond, in UTC. The seconds are written once each: that takes as long as to encode a row."""
+    second, millisecond = divmod(int(time.time() * 1000), 1000)
+    return f"{_written(second)}.{millisecond:03d}"
+
+
+@lru_cache(maxsize=1)
+def _written(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def log_failure(error: Exception, request_id: str | None) -> None:
@@ -62,7 +84,11 @@ def log_failure(error: Exception, request_id: str | None) -> None:
 
 def write_line(descriptor: int, record: Mapping[str, object]) -> None:
     """A record as a line."""
-    write_bytes(descriptor, msgspec.json.encode(record) + b"\n")
+    write_bytes(descriptor, _line(record))
+
+
+def _line(record: Mapping[str, object]) -> bytes:
+    return msgspec.json.encode(record) + b"\n"
 
 
 def write_bytes(descriptor: int, line: bytes) -> bool:

@@ -1,15 +1,17 @@
 """The calls that predict: rows as JSON, and whole tables as CSV."""
 
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import IO
+from typing import IO, Any
 
 import msgspec
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Request, Response, current_app, g, request
 
 from slipway.model.curves import FIELDS, curves
 from slipway.model.intervals import levels
 from slipway.serving import csv_upload as table
 from slipway.serving.body import PIECE, pieces, require_type
+from slipway.serving.call import Call
 from slipway.serving.decoder import is_single
 from slipway.serving.refusal import Refusal, shown_name
 from slipway.serving.service import Service
@@ -23,44 +25,72 @@ def predict() -> Response:
 
     With ``?interval=0.9`` a number comes with the ends of its prediction interval.
     """
+    if g.call.failure:
+        raise g.call.failure
     require_type("application/json")
-    service = current_app.extensions["slipway"]
-    body = b"".join(pieces())
+    body = b"".join(pieces(request.stream, request.content_length))
+    return Response(prediction(_service(), g.call, body, arguments(request)), mimetype="application/json")
+
+
+def prediction(service: Service, call: Call, body: bytes, query: Mapping[str, str]) -> bytes:
+    """The answer to a body of JSON, as JSON; `query` has the arguments.
+
+    Raises
+    ------
+    Refusal
+    """
     single = is_single(body)
-    partial = _flag("partial") and not single
-    level = _level(service) if request.query_string else None
+    partial = _flag(query, "partial") and not single
+    level = _level(service, query)
     decoded = service.decoder.decode(body, partial)
-    answered = service.answer(service.asked(decoded, whole=not partial), g)
+    answered = service.answer(service.asked(decoded, whole=not partial), call)
     answers = service.told(answered.answers, decoded, level)
-    document = answers[0] if single else {"predictions": answers}
+    document: dict[str, Any] = answers[0] if single else {"predictions": answers}
     if partial:
         document["rejected"] = sum("errors" in answer for answer in answers)
     document["bundle"] = service.digest
     warnings = service.decoder.warnings(decoded, answered.unlike, answered.answers.chosen)
     if warnings:
         document["warnings"] = [warning.to_json() for warning in warnings]
-    return Response(msgspec.json.encode(document), mimetype="application/json")
+    return msgspec.json.encode(document)
 
 
-def _flag(name: str) -> bool:
-    """A query parameter that is true or false."""
-    if not request.query_string:  # to parse one that is empty takes as long as to decode a row
-        return False
-    text = request.args.get(name, "false").lower()
+def _service() -> Service:
+    found: Service = current_app.extensions["slipway"]
+    return found
+
+
+def arguments(asked: Request) -> Mapping[str, str]:
+    """Those of the query.
+
+    Raises
+    ------
+    Refusal
+        400 when it is not UTF-8.
+    """
+    try:
+        return asked.args if asked.query_string else {}  # to parse an empty one takes as long as to decode a row
+    except UnicodeDecodeError as error:
+        raise Refusal(400, "The query is not UTF-8; write its bytes as %XX.") from error
+
+
+def _flag(query: Mapping[str, str], name: str) -> bool:
+    """An argument that is true or false."""
+    text = query.get(name, "false").lower()
     if text not in ("true", "false"):
         raise Refusal(422, f"Expected {name}=true or {name}=false.")
     return text == "true"
 
 
-def _level(service: Service) -> float | None:
-    """Which prediction interval the query asks for; None when it asks for none.
+def _level(service: Service, query: Mapping[str, str]) -> float | None:
+    """Which prediction interval is asked for; None when none is.
 
     Raises
     ------
     Refusal
         422 when the bundle does not have it.
     """
-    text = request.args.get("interval")
+    text = query.get("interval")
     if text is None:
         return None
     if service.predictor.classes:
@@ -81,9 +111,9 @@ def what_if() -> Response:
     ``?interval=0.9`` is as in ``predict``, of the row as it stands.
     """
     require_type("application/json")
-    service = current_app.extensions["slipway"]
-    level = _level(service)
-    body = b"".join(pieces())
+    service = _service()
+    level = _level(service, arguments(request))
+    body = b"".join(pieces(request.stream, request.content_length))
     decoded = service.decoder.decode(body)
     if not is_single(body):
         raise Refusal(422, "Expected one row, an object.")
@@ -115,8 +145,8 @@ def _fields(service: Service) -> list[str]:
 @api.post("/predict/file")
 def predict_file() -> Response:
     """Answer a CSV table with the same table and its predictions; ``?interval=0.9`` is as in ``predict``."""
-    service = current_app.extensions["slipway"]
-    level = _level(service)
+    service = _service()
+    level = _level(service, arguments(request))
     request.max_content_length = service.problem.serving.max_upload_bytes
     require_type("text/csv", "multipart/form-data")
     file = _upload()
@@ -125,7 +155,7 @@ def predict_file() -> Response:
     except Refusal:
         file.close()
         raise
-    response = Response(table.answer(sheet, service, g._get_current_object(), level), mimetype="text/csv")
+    response = Response(table.answer(sheet, service, g.call, level), mimetype="text/csv")
     response.call_on_close(file.close)
     response.headers["Content-Disposition"] = 'attachment; filename="predictions.csv"'
     response.headers["Slipway-Bundle"] = service.digest
@@ -136,7 +166,7 @@ def _upload() -> IO[bytes]:
     """The table of this request, on disk if it is large; the file has no name, so nothing can be left behind."""
     try:
         if request.mimetype == "text/csv":
-            return table.spool(pieces())
+            return table.spool(pieces(request.stream, request.content_length))
         files = request.files.getlist("file")
         if len(files) != 1:
             raise Refusal(422, f"Expected one file in the form's field named file, not {len(files)}.")

@@ -1,6 +1,7 @@
 """Reads the body of a request: the right type, limited in size, and complete."""
 
 from collections.abc import Iterator
+from typing import IO
 
 from flask import request
 
@@ -22,8 +23,8 @@ def require_type(*expected: str) -> None:
         raise Refusal(415, "Expected a body without Content-Encoding.")
 
 
-def pieces() -> Iterator[bytes]:
-    """The body, piece by piece.
+def pieces(body: IO[bytes], length: int | None) -> Iterator[bytes]:
+    """The body, piece by piece, up to its announced length if there is one.
 
     Werkzeug's own ``get_data`` cuts a body without a length at the limit, and does not miss the end of one with a
     length when the server says that it terminates bodies itself, as gunicorn does. A further ``read`` raises 413.
@@ -33,9 +34,9 @@ def pieces() -> Iterator[bytes]:
     Refusal
         400 when the client stopped sending before the announced end.
     """
-    left = request.content_length
+    left = length
     while left is None or left > 0:
-        piece = request.stream.read(PIECE if left is None else min(PIECE, left))
+        piece = body.read(PIECE if left is None else min(PIECE, left))
         if not piece:
             break
         left = None if left is None else left - len(piece)

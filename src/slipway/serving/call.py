@@ -1,14 +1,38 @@
-"""Rows that count as predictions, whichever way they came, and what was answered to them."""
+"""A call of the service, the rows of it that count as predictions, and what was answered to them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from slipway.model.scoring import Answers
 from slipway.table.rules import Unlike
 from slipway.table.schema import Columns
+
+
+class Call(msgspec.Struct):
+    """One request, from its arrival to the last byte of its answer; Flask keeps it as ``g.call``.
+
+    Attributes
+    ----------
+    request_id : str
+    started : float
+        Of `time.perf_counter`, in seconds.
+    client : str
+        What the log calls who sent it; empty where no key is needed.
+    rows : int
+        How many were answered so far.
+    failure : Exception or None
+        Why it cannot be answered, as found in front of Flask, which answers it then.
+    """
+
+    request_id: str
+    started: float
+    client: str = ""
+    rows: int = 0
+    failure: Exception | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """One connection to a client: what has arrived, the request that it makes, and what is left to send.
 
-Nothing here waits for the client. gunicorn parses the head of a request and frames the answer; it takes a connection
+Nothing here waits for the client. gunicorn parses a head that is not plain and frames the answer; it takes a connection
 for a socket to read from and to write to.
 """
 
@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
-from gunicorn.config import Config
 from gunicorn.http import get_parser
 from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, LimitRequestHeaders, NoMoreData
 from gunicorn.http.wsgi import Response
 
 from slipway.serving.chunks import Chunks, Torn
+from slipway.serving.plain_head import Heads
 
 PIECE = 1 << 16
 LONGEST_HEAD = 1 << 15
@@ -31,6 +31,7 @@ class Connection:
 
     Parameters
     ----------
+    heads : Heads
     sock : socket
     client, server
         Addresses, as the socket tells them.
@@ -38,17 +39,18 @@ class Connection:
         Bytes of a body that the application does not refuse unread.
     """
 
-    def __init__(self, cfg: Config, sock: socket.socket, client: Any, server: Any, largest: int) -> None:
+    def __init__(self, heads: Heads, sock: socket.socket, client: Any, server: Any, largest: int) -> None:
         sock.setblocking(False)
         self.sock, self.client, self.server = sock, client, server
         self.deadline = time.monotonic() + HEAD_SECONDS
-        self.request: Any = None  # gunicorn's Request, which has no types; None between two of them
+        self.request: Any = None  # a PlainRequest or gunicorn's, which has no types; None between two of them
         self.response: Any = None  # gunicorn's Response, until the next request
         self._largest = largest
-        self._parser = get_parser(cfg, self, client)
+        self._heads = heads
+        self._parser: Any = None  # gunicorn's, once a head is not plain
         self._received = bytearray()
         self._is_ended = False
-        self._body: IO[bytes] = io.BytesIO()
+        self._body: IO[bytes] | None = None  # before any of it is here
         self._length = 0  # of the body as far as it is here
         self._left = 0  # of a body that does not come in chunks
         self._chunks: Chunks | None = None
@@ -133,6 +135,16 @@ class Connection:
             if self._is_ended:
                 raise NoMoreData
             return False
+        if plain := self._heads.read(self._received, self.client):
+            del self._received[: plain.size]
+            self.request, self._chunks, self._left = plain, None, plain.length
+        else:
+            self._parse_with_rules()
+        self.deadline = time.monotonic() + PIECE_SECONDS
+        return True
+
+    def _parse_with_rules(self) -> None:
+        self._parser = self._parser or get_parser(self._heads.cfg, self, self.client)
         try:
             self.request = next(self._parser)
         except NoMoreData as error:
@@ -141,14 +153,10 @@ class Connection:
         reader, self.request.body = self.request.body.reader, io.BytesIO()  # read here, not by gunicorn
         self._chunks = None if hasattr(reader, "length") else Chunks()
         self._left = 0 if self._chunks else reader.length
-        self._length = 0
-        self._body = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed with the connection
-        self.deadline = time.monotonic() + PIECE_SECONDS
         if self.request._expected_100_continue:  # gunicorn would say so when the body is here
             self.request._expected_100_continue = False
             if self._left <= self._largest:
                 self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return True
 
     def _store(self) -> None:
         """Move what belongs to the body to where the application reads it."""
@@ -161,20 +169,31 @@ class Connection:
             content = self._received[: self._left]
             del self._received[: self._left]
             self._left -= len(content)
-        self._body.write(content)
+        self._keep(content)
         if (self._length + len(content)) // PIECE > self._length // PIECE:
             self.deadline = time.monotonic() + PIECE_SECONDS
         self._length += len(content)
+
+    def _keep(self, content: bytes | bytearray) -> None:
+        if self._body is None:
+            if self.is_whole and len(content) <= IN_MEMORY:
+                self._body = io.BytesIO(content)
+                return
+            self._body = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed with the connection
+        self._body.write(content)
 
     def body(self) -> "Connection | Torn":
         """What the application reads; it finds out itself when a length was announced and less is there."""
         if self._chunks and self._is_ended and not self.is_whole:
             return Torn()
-        self._body.seek(0)
+        if self._body is not None:
+            self._body.seek(0)
         return self
 
     def read(self, size: int = -1) -> bytes:
         """For the application: the next bytes of the body, once; their room is free when the last are read."""
+        if self._body is None:
+            return b""
         data = self._body.read(size)
         if self.on_disk and self._body.tell() >= self._length:
             self._body.truncate(0)
@@ -233,9 +252,8 @@ class Connection:
 
     def renew(self, seconds: float) -> None:
         """Wait for the next request on the same connection."""
-        self._body.close()
+        self._free()
         self.request = self.response = None
-        self._body = io.BytesIO()
         self._length = 0
         self.deadline = time.monotonic() + seconds
 
@@ -254,5 +272,10 @@ class Connection:
 
     def close(self) -> None:
         """End it."""
-        self._body.close()
+        self._free()
         self.sock.close()
+
+    def _free(self) -> None:
+        if self._body is not None:
+            self._body.close()
+            self._body = None

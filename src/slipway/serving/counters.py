@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -82,14 +82,25 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="max",
         ).labels(problem, self._bundle).set(1)
+        # Of each combination of labels once: to look them up takes longer than to count. There are few of them.
+        self._of_answers = cache(self._find_of_answers)
+        self._of_rows = cache(lambda endpoint: self._rows.labels(endpoint, self._bundle))
 
     def count_answer(self, endpoint: str, method: str, status: int, seconds: float, rows: int) -> None:
         """One answer was sent."""
         method = method if method in METHODS else "other"  # a client must not invent labels
-        self._requests.labels(endpoint, method, status, self._bundle).inc()
-        self._seconds.labels(endpoint, self._bundle).observe(seconds)
+        requests, durations = self._of_answers(endpoint, method, status)
+        requests.inc()
+        durations.observe(seconds)
         if rows:
-            self._rows.labels(endpoint, self._bundle).inc(rows)
+            self._of_rows(endpoint).inc(rows)
+
+    def _find_of_answers(self, endpoint: str, method: str, status: int) -> tuple[Counter, Histogram]:
+        return self._requests.labels(endpoint, method, status, self._bundle), self._seconds.labels(endpoint, self._bundle)
+
+    def count_not_begun(self, endpoint: str, times: int) -> None:
+        """So many requests were refused unread, because too many came at once."""
+        self._requests.labels(endpoint, "POST", 503, self._bundle).inc(times)
 
     def count_rejected(self, counts: Mapping[str, int]) -> None:
         """Fields were refused, by reason."""

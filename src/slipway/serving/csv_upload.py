@@ -18,7 +18,7 @@ import numpy as np
 from slipway.errors import TableError
 from slipway.model.intervals import ENDS
 from slipway.model.scoring import added_columns, added_names, reasons_of
-from slipway.serving.call import Asked
+from slipway.serving.call import Asked, Call
 from slipway.serving.recorder import as_read
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
@@ -118,14 +118,14 @@ def open_sheet(file: IO[bytes], rules: Rules) -> Sheet:
     return Sheet(header.names, header.separator, header.line_end, header.raw, rules, places, filled)
 
 
-def answer(sheet: Sheet, service: Service, facts: Any, level: float | None = None) -> Iterator[bytes]:
-    """The table with its predictions, and their intervals of a level, portion by portion; counts them in ``facts.rows``."""
+def answer(sheet: Sheet, service: Service, call: Call, level: float | None = None) -> Iterator[bytes]:
+    """The table with its predictions, and their intervals of a level, portion by portion; counts them in ``call.rows``."""
     ends = () if level is None else ENDS
     added = added_names(service.predictor, *ends, "warning", "error")
     yield sheet.raw + sheet.separator.encode() + _written(sheet, [fresh_names(added, sheet.header)])
     first = 0
     for rows in _portions(sheet):
-        yield _answer_rows(sheet, rows, first, service, facts, level)
+        yield _answer_rows(sheet, rows, first, service, call, level)
         first += len(rows)
 
 
@@ -143,12 +143,12 @@ def _portions(sheet: Sheet) -> Iterator[list[Row]]:
         yield rows
 
 
-def _answer_rows(sheet: Sheet, rows: list[Row], first: int, service: Service, facts: Any, level: float | None) -> bytes:
+def _answer_rows(sheet: Sheet, rows: list[Row], first: int, service: Service, call: Call, level: float | None) -> bytes:
     """A portion of the table, whose first row has the number `first`, with its predictions."""
     size = len(sheet.header)
     malformed = {place: wrong for place, row in enumerate(rows) if (wrong := shape_error(row, size))}
     well_formed = {first + place: row for place, row in enumerate(rows) if row is not None and place not in malformed}
-    found = service.answer(_asked(sheet, well_formed, service), facts)
+    found = service.answer(_asked(sheet, well_formed, service), call)
     answers = found.answers.said(found.unlike).between(service.intervals, level)
     answered = iter(added_columns(answers, len(well_formed)))
     blank = [None] * ((0 if answers.beside is None else answers.beside.shape[1]) + 2)

@@ -8,10 +8,11 @@ rows of a permitted number goes neither way: to parse a body of brackets takes a
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from slipway.serving.refusal import Refusal, shown_name
 from slipway.serving.typed_rows import TypedRows, by_name, fit_for_struct, is_id
@@ -26,11 +27,10 @@ LISTED_OF_A_ROW = 10
 IGNORED = "is not a feature of the model and was not read"
 
 
-@dataclass(frozen=True)
-class Decoded:
+class Decoded(Struct, frozen=True):
     """The rows of a request.
 
-    Parameters
+    Attributes
     ----------
     columns : mapping of str to ndarray
         Typed; what a wrong row has in them means nothing.
@@ -49,11 +49,11 @@ class Decoded:
 
     columns: Columns
     count: int
-    wrong: Mapping[int, Sequence[FieldProblem]] = field(default_factory=dict)
+    wrong: Mapping[int, Sequence[FieldProblem]] = {}
     ignored: tuple[str, ...] = ()
     rows: Sequence[Any] = ()
     objects: bool = False
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = {}
 
 
 class Decoder:

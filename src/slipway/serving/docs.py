@@ -1,10 +1,13 @@
 """The API's specification (Swagger 2), made from the schema that also decodes the requests, shown by Flasgger.
 
-Flasgger only shows it: its own validation is off. The page is ours, because Flasgger's loads inline scripts.
+Flasgger only shows it: its own validation is off. The page is ours, because Flasgger's loads inline scripts. It is imported
+when somebody reads that page: with the libraries that it needs for validation it would take a tenth of the start.
 """
 
-from flasgger import Swagger
-from flask import Flask, current_app, redirect, request, url_for
+from importlib.util import find_spec
+from pathlib import Path
+
+from flask import Blueprint, Flask, current_app, jsonify, redirect, request, url_for
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.wrappers import Response
 
@@ -17,29 +20,35 @@ from slipway.serving.keys import HEADER
 from slipway.serving.refusal import MEDIA_TYPE, problem_document
 from slipway.serving.service import Service
 
-CONFIG = {
-    "headers": [],
-    "specs": [{"endpoint": "apispec", "route": "/apispec.json", "title": "API", "rule_filter": lambda rule: False}],
-    "static_url_path": "/flasgger_static",
-    "specs_route": "/apidocs/",
-}
-
-
-class ApiDocs(Swagger):  # type: ignore[misc]  # Flasgger has no types
-    """Flasgger with a specification that is built in one go, not gathered from docstrings."""
-
-    def get_apispecs(self, endpoint: str = "apispec") -> Document:
-        return specification(current_app.extensions["slipway"], request.script_root)
+CONFIG = {"specs": [{"endpoint": "apispec", "title": "API"}]}  # as Flasgger's view reads it
 
 
 def install(app: Flask) -> None:
     """Serve ``/apidocs/`` and ``/apispec.json``; ``/docs`` redirects there."""
-    ApiDocs(app, config=dict(CONFIG))
+    found = find_spec("flasgger")
+    assert found and found.origin
+    static = Path(found.origin).parent / "ui3" / "static"
+    # Flasgger's view asks for these names; its own registration would import it, and add a hook to every request.
+    views = Blueprint("flasgger", __name__, static_folder=static, static_url_path="/flasgger_static")
+    views.add_url_rule("/apidocs/", "apidocs", _page)
+    views.add_url_rule("/apispec.json", "apispec", _specification)
+    app.register_blueprint(views)
     if isinstance(app.json, DefaultJSONProvider):
         app.json.sort_keys = False  # predictions before operations, and fields in the order of the table
     # Flask's own redirect names the host, which is wrong behind a proxy that does not pass it on.
     app.add_url_rule("/apidocs", "apidocs", _to_apidocs)
     app.add_url_rule("/docs", "docs", _to_apidocs)  # the address in FastAPI
+
+
+def _page() -> str:
+    from flasgger.base import APIDocsView
+
+    page: str = APIDocsView(view_args={"config": CONFIG}).get()
+    return page
+
+
+def _specification() -> Response:
+    return jsonify(specification(current_app.extensions["slipway"], request.script_root))
 
 
 def _to_apidocs() -> Response:

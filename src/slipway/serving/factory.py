@@ -3,13 +3,13 @@
 import os
 from collections.abc import Mapping
 
-from flask import Flask
+import flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from slipway.errors import ServingError
 from slipway.problem import Problem, load_problem
-from slipway.serving import access, docs, headers, keys, prefix, refusal
+from slipway.serving import access, docs, headers, keys, prefix, refusal, shortcut
 from slipway.serving.api import api
 from slipway.serving.live_view import production
 from slipway.serving.pages import pages
@@ -17,10 +17,11 @@ from slipway.serving.probes import probes
 from slipway.serving.service import open_service
 
 
-def build(problem: Problem | None = None, environ: Mapping[str, str] = os.environ) -> Flask:
+def build(problem: Problem | None = None, environ: Mapping[str, str] = os.environ) -> flask.Flask:
     """The application; `slipway.serving.create_app` is its public name."""
     problem = problem or load_problem(environ=environ)
-    app = Flask("slipway.serving")
+    app = flask.Flask("slipway.serving")  # not imported by its name: a tool may have put its own class there meanwhile
+    is_wrapped = "wsgi_app" in vars(app)  # in middleware of a tool, which is to see every call
     app.extensions["slipway"] = service = open_service(problem, environ)
     app.config["MAX_CONTENT_LENGTH"] = problem.serving.max_body_bytes
     app.config["MAX_FORM_PARTS"] = 10 + len(service.schema.fields)
@@ -33,12 +34,14 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     for blueprint in (api, probes, pages, production):
         app.register_blueprint(blueprint)
     docs.install(app)
+    if not is_wrapped:
+        shortcut.install(app)
     prefix.install(app, environ.get(prefix.VARIABLE, ""))
     _trust_proxies(app, environ.get("SLIPWAY_TRUSTED_PROXIES") or "0")
     return app
 
 
-def _trust_proxies(app: Flask, count: str) -> None:
+def _trust_proxies(app: flask.Flask, count: str) -> None:
     """Trust the forwarded address and scheme; not host and prefix: where a proxy does not set them, any client could."""
     if not count.isdecimal():
         raise ServingError(f"SLIPWAY_TRUSTED_PROXIES: {count!r} is not a number of proxies", "Set it to 1 for one proxy")

@@ -3,8 +3,11 @@
 Each worker makes its own app and ONNX session after the fork. Numerical libraries get one thread per worker.
 """
 
+import gc
 import os
 import sys
+from functools import partial
+from typing import TYPE_CHECKING
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
@@ -14,6 +17,9 @@ from slipway.problem import load_problem
 from slipway.serving.listener import refuse_when_stopped
 from slipway.serving.scratch import make_scratch
 from slipway.threads import cores, pin_threads
+
+if TYPE_CHECKING:
+    from slipway.serving.service import Service
 
 MEMORY = "/dev/shm"
 MOST_WORKERS = 4
@@ -43,7 +49,12 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = make_scratch(_memory)
 
 
 def on_starting(server: Arbiter) -> None:
-    """Fail here, with one line, if there is nothing to serve: otherwise workers would fail one after another."""
+    """Fail here, with one line, if there is nothing to serve: otherwise workers would fail one after another.
+
+    Workers share what is imported here.
+    """
+    gc.disable()  # until workers start: what is imported is no garbage, and to go through it took a sixth of the start
+    from slipway.serving import factory  # noqa: F401
     from slipway.serving.service import open_service
 
     try:
@@ -55,6 +66,8 @@ def on_starting(server: Arbiter) -> None:
 
 def when_ready(server: Arbiter) -> None:
     """After a stop signal, accept no client that could not be answered."""
+    gc.freeze()  # a collector that writes to what is shared would copy it to each worker
+    gc.enable()
     refuse_when_stopped(server)
 
 
@@ -63,7 +76,24 @@ def post_worker_init(worker: Worker) -> None:
     service = getattr(worker.wsgi, "extensions", {}).get("slipway")
     if service is not None:
         service.load()
-        worker.largest_body = service.problem.serving.max_upload_bytes
+        _prepare(worker, service)
+    gc.collect()
+    gc.freeze()  # what is loaded stays: to look through it again would hold up every request for 30 ms
+    gc.enable()  # if another when_ready did not
+
+
+def _prepare(worker: Worker, service: "Service") -> None:
+    """Tell the worker which calls are quick, and how to refuse those that it has no time for."""
+    from slipway.serving.headers import secured
+    from slipway.serving.overload import Overload
+    from slipway.serving.prefix import VARIABLE
+    from slipway.serving.worker import QUICK
+
+    prefix = os.environ.get(VARIABLE, "").rstrip("/")
+    count = partial(service.metrics.count_not_begun, "/predict")
+    worker.largest_body = service.problem.serving.max_upload_bytes
+    worker.quick = QUICK | {prefix + path for path in QUICK}
+    worker.overload = Overload(service.digest, secured(service.release), count, service.problem.serving.cors_origins, prefix)
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:
@@ -74,7 +104,9 @@ def worker_exit(server: Arbiter, worker: Worker) -> None:
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
-    """Keep counting the metrics of a worker that ended, without its gauges."""
+    """Keep counting the metrics of a worker that ended, without its gauges; its clients have left."""
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(worker.pid)
+    if holdings := getattr(worker, "holdings", None):  # of this worker class alone
+        holdings.vacate(worker.age)

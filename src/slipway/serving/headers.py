@@ -1,7 +1,7 @@
 """Response headers: what a browser may do with an answer, and which other origins may ask."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -23,6 +23,9 @@ SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+NOT_STORED = "no-store"
+VARY = "Origin"
+EXPOSED = "X-Request-ID, Slipway-Bundle, Retry-After"
 RELEASE = "Slipway-Release"
 ORIGIN = re.compile(r"https?://[^/*?#\s]+", re.ASCII)
 PREFLIGHT = {
@@ -43,10 +46,14 @@ def protect(app: Flask, origins: tuple[str, ...], release: str = "") -> None:
     for origin in origins:
         if not ORIGIN.fullmatch(origin):
             raise ServingError(f"serving.cors_origins: {origin!r} is not an origin", "Write it like https://example.com")
-    more = {RELEASE: release} if release else {}
-    app.wsgi_app = _Secured(app.wsgi_app, SECURITY | more)  # type: ignore[method-assign]  # as Flask documents
+    app.wsgi_app = _Secured(app.wsgi_app, secured(release))  # type: ignore[method-assign]  # as Flask documents
     app.after_request(_limit_storing)
     app.after_request(_share)
+
+
+def secured(release: str) -> dict[str, str]:
+    """The headers that every answer has, unless it has its own."""
+    return SECURITY | ({RELEASE: release} if release else {})
 
 
 class _Secured:
@@ -68,19 +75,24 @@ class _Secured:
 def _limit_storing(response: Response) -> Response:
     """Answers must not be stored; browsers must revalidate pages, because they change with the release."""
     page = request.blueprint in ("flasgger", "pages") and request.method != "POST"
-    response.headers.setdefault("Cache-Control", "no-cache" if page else "no-store")
+    response.headers.setdefault("Cache-Control", "no-cache" if page else NOT_STORED)
     return response
+
+
+def shared(origins: Collection[str], origin: str | None) -> dict[str, str]:
+    """The headers with which an answer of the API is shared with the page that asked, if it is of one of these origins."""
+    if origin is None or origin not in origins:
+        return {}
+    return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED}
 
 
 def _share(response: Response) -> Response:
     origins = current_app.extensions["slipway"].problem.serving.cors_origins
     if not origins or request.blueprint != "api":
         return response
-    response.vary.add("Origin")
-    origin = request.headers.get("Origin")
-    if origin in origins:
-        response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Expose-Headers"] = "X-Request-ID, Slipway-Bundle"
-        if request.method == "OPTIONS":
-            response.headers.update(PREFLIGHT)
+    response.vary.add(VARY)
+    found = shared(origins, request.headers.get("Origin"))
+    response.headers.update(found)
+    if found and request.method == "OPTIONS":
+        response.headers.update(PREFLIGHT)
     return response

@@ -110,17 +110,17 @@ def _require_key() -> None:
     keys = current_app.extensions["slipway"].keys
     if not keys.needed or request.endpoint not in GUARDED or request.method == "OPTIONS":
         return
-    client = keys.accept(_presented())
+    key = presented(request.headers.get("Authorization", ""), request.headers.get(HEADER, ""))
+    if not key and request.blueprint in ("pages", "production"):
+        key = request.form.get(FORM_FIELD, "").strip()
+    client = keys.accept(key)
     if client is None:
         detail = f"Expected an API key: Authorization: Bearer KEY, or {HEADER}: KEY."
         raise Refusal(401, detail, headers={"WWW-Authenticate": 'Bearer realm="slipway"'})
-    g.client = client
+    g.call.client = client
 
 
-def _presented() -> str:
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        key = request.headers.get(HEADER, "")
-    if not key and request.blueprint in ("pages", "production"):
-        key = request.form.get(FORM_FIELD, "")
-    return key.strip()
+def presented(authorization: str, header: str) -> str:
+    """The key in the two headers that may have it, of which ``Authorization: Bearer`` comes first; empty without one."""
+    scheme, _, key = authorization.partition(" ")
+    return (key if scheme.lower() == "bearer" else header).strip()

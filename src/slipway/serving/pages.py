@@ -94,7 +94,7 @@ def preview() -> str:
 def _refused(refusal: Refusal) -> tuple[str, int, Mapping[str, str]]:
     """The form again, with what was typed and with all that is wrong."""
     if request.endpoint != "pages.preview":
-        _service().refused(refusal.counts, g, prediction=EXAMPLE not in request.form)
+        _service().refused(refusal.counts, g.call, prediction=EXAMPLE not in request.form)
     errors = [(problem.field or "", problem.detail) for problem in refusal.problems]
     if not errors:
         errors = [(FORM_FIELD if refusal.status == 401 else "", refusal.detail)]
@@ -133,7 +133,7 @@ def _asked(typed: Mapping[str, str], curved: Sequence[str] = (), counts: bool = 
     here = _service()
     row = read_row(here.schema, typed)
     decoded = here.decoder.decode(json.dumps(row).encode())
-    answers = here.answer(here.asked(decoded, whole=False), g).answers if counts else here.score(decoded.columns, {}, 1)
+    answers = here.answer(here.asked(decoded, whole=False), g.call).answers if counts else here.score(decoded.columns, {}, 1)
     if answers.reasons:
         raise Refusal(422, "The model has no finite answer: some numbers are too far outside the range.")
     warnings = here.decoder.warnings(decoded, here.rules.unlike(decoded.columns), None)

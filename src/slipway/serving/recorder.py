@@ -1,6 +1,5 @@
 """What is written of the calls that count: an event for the prediction log, before the answer is sent."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +14,8 @@ from slipway.model.event_log import Counts, EventLog
 from slipway.model.pseudonyms import pseudonyms_of
 from slipway.model.scoring import Answers
 from slipway.problem import Problem
-from slipway.serving.access import STDERR, STDOUT, log_failure, write_bytes, write_line
+from slipway.serving.access import STDERR, STDOUT, log_failure, moment, write_bytes, write_line
+from slipway.serving.call import Call
 from slipway.serving.typed_rows import by_name
 from slipway.table.cell import request_rows
 from slipway.table.schema import UNSEEN, Columns, Schema
@@ -60,7 +60,6 @@ class Recorder:
         self._share = settings.share
         self._digest, self._release = digest, release
         self._counts = counts
-        self._second = 0, ""
         self._told: set[str] = set()  # reasons why rows were dropped
         self._log: EventLog | None = None
         self._to_stdout = settings.to == "stdout"
@@ -76,7 +75,7 @@ class Recorder:
 
     def record(
         self,
-        call: Any,
+        call: Call,
         answers: Answers | None,
         rows: Callable[[], Sequence[Any]],
         numbers: Sequence[int] | None,
@@ -87,8 +86,7 @@ class Recorder:
 
         Parameters
         ----------
-        call
-            With the `request_id`, and the `client` where keys are needed.
+        call : Call
         answers : Answers or None
             None when nothing was answered.
         rows : callable
@@ -102,11 +100,11 @@ class Recorder:
             return
         try:
             event = Event(
-                at=self._moment(),
+                at=f"{moment()}Z",
                 id=call.request_id,
                 bundle=self._digest,
                 release=self._release,
-                client=call.get("client", ""),
+                client=call.client,
                 share=self._share,
                 rows=self._without_private(rows()) if answers else [],
                 numbers=None if numbers is None else list(numbers),
@@ -146,15 +144,6 @@ class Recorder:
                 self._counts.count_logged(sum(written))
             if not all(written):
                 self.count_dropped(written.count(False) if event.rows else 0, "unwritable")
-
-    def _moment(self) -> str:
-        """Now; what is the same for a whole second is written once, as that takes as long as to encode a row."""
-        now = time.time()
-        second, text = self._second
-        if int(now) != second:
-            second, text = int(now), time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
-            self._second = second, text
-        return f"{text}.{int(now * 1000) % 1000:03d}Z"
 
     def _is_drawn(self, request_id: str) -> bool:
         if self._share >= 1:

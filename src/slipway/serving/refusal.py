@@ -5,6 +5,7 @@ from typing import IO, Any
 
 import msgspec
 from flask import Response, current_app, g, render_template, request
+from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Response as BaseResponse
@@ -71,7 +72,7 @@ def problem_document(status: int, detail: str, problems: Sequence[FieldProblem] 
 
 def answer_refusal(refusal: Refusal) -> Response:
     """The answer to a refused request."""
-    current_app.extensions["slipway"].refused(refusal.counts, g, request.endpoint in PREDICTIONS)
+    current_app.extensions["slipway"].refused(refusal.counts, g.call, request.endpoint in PREDICTIONS)
     total = sum(refusal.counts.values())
     return _answer(problem_document(refusal.status, refusal.detail, refusal.problems, total), refusal.headers)
 
@@ -105,7 +106,7 @@ def answer_failure(error: Exception) -> Response:
     """The answer to anything unexpected; the client's broken body is the client's, the rest is ours."""
     if type(error).__module__.startswith("gunicorn.http"):
         return _answer(problem_document(400, "The body arrived incomplete or malformed."))
-    log_failure(error, g.get("request_id"))
+    log_failure(error, g.call.request_id if "call" in g else None)
     if isinstance(error, SlipwayError):
         return _answer(problem_document(503, "The model cannot answer; see /readyz for the reason."))
     return _answer(problem_document(500, DETAILS[500]))
@@ -125,5 +126,9 @@ def _answer(document: dict[str, Any], headers: Mapping[str, str] | None = None) 
 
 
 def for_a_person() -> bool:
-    """Whether a browser asked for a page; calls of the API are answered as data whatever they accept."""
-    return request.blueprint != "api" and "text/html" in request.headers.get("Accept", "")
+    """Whether a browser asked for a page; calls of the API are answered as data whatever they accept.
+
+    So is a Host header that no host can have: Flask makes no links then, and a page has some.
+    """
+    wants_page = request.blueprint != "api" and "text/html" in request.headers.get("Accept", "")
+    return wants_page and request_ctx.url_adapter is not None

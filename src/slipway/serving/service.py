@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -17,7 +18,8 @@ from slipway.model.scoring import Answers, score
 from slipway.problem import Problem
 from slipway.report.documents import documents_of, joined
 from slipway.report.page import body
-from slipway.serving.call import Answered, Asked
+from slipway.serving.access import write_access
+from slipway.serving.call import Answered, Asked, Call
 from slipway.serving.counters import Metrics
 from slipway.serving.decoder import Decoded, Decoder
 from slipway.serving.keys import Keys
@@ -131,14 +133,14 @@ class Service:
         """Answer those of `count` rows that have no reason not to be; see `slipway.model.scoring.score`."""
         return score(self.predictor, columns, reasons, count)
 
-    def answer(self, asked: Asked, call: Any) -> Answered:
+    def answer(self, asked: Asked, call: Call) -> Answered:
         """Answer rows that count: scored, counted and logged, all before anything of it is sent.
 
         Parameters
         ----------
         asked : Asked
-        call
-            The request's `request_id`; its `rows` are counted here.
+        call : Call
+            Its `rows` are counted here.
 
         Raises
         ------
@@ -162,12 +164,18 @@ class Service:
         self.recorder.record(call, answers, lambda: asked.rows(chosen), asked.numbers(chosen), warned, refused)
         return Answered(answers, unlike)
 
-    def refused(self, counts: Mapping[str, int], call: Any, prediction: bool) -> None:
+    def refused(self, counts: Mapping[str, int], call: Call, prediction: bool) -> None:
         """Count what was wrong with a call that was refused as a whole, and log it if it asked for a prediction."""
         if counts:
             self.metrics.count_rejected(by_reason(counts))
         if counts and prediction:
             self.recorder.record(call, None, tuple, None, {}, counts)
+
+    def sent(self, call: Call, endpoint: str, method: str, path: str, status: int) -> None:
+        """Count an answer whose last byte was sent, and write its line of the access log."""
+        seconds = time.perf_counter() - call.started
+        self.metrics.count_answer(endpoint, method, status, seconds, call.rows)
+        write_access(call, method, path, status, self.digest, seconds)
 
     def asked(self, decoded: Decoded, whole: bool) -> Asked:
         """The rows of a request, answered as a `whole` or not at all, or each by itself."""

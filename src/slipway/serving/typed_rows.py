@@ -1,96 +1,90 @@
 """The fast way to read a request: msgspec decodes it straight into a struct of the schema's types."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import GenericAlias
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
+from msgspec.structs import astuple
 
+from slipway.table.block import Block, Layout
 from slipway.table.dates import days
 from slipway.table.rules import SURROGATE, Rule, Rules
-from slipway.table.schema import MISSING, UNSEEN, Columns
+from slipway.table.schema import MISSING
 
 UNSAFE_IN_NAMES = set('"\\')
 
 
 class TypedRows:
-    """The types of a schema for msgspec. Numbers come first in a row, so that they become one matrix; ids come last."""
+    """The types of a schema for msgspec, in its order, in which a client most likely sends them; ids come last."""
 
     def __init__(self, rules: Rules, ids: Sequence[str]) -> None:
-        numbers = [rule for rule in rules if rule.is_number]
-        self._texts = [rule for rule in rules if not rule.is_number]
-        self._names = [rule.field.name for rule in numbers]
-        self._order = [rule.field.name for rule in rules]
-        self._width = len(numbers)
-        self._whole = np.array([rule.field.type == "integer" for rule in numbers], dtype=bool)
-        self._low = np.array([rule.low for rule in numbers])
-        self._high = np.array([rule.high for rule in numbers])
+        self._layout = Layout(rule.field for rule in rules)
+        self._width = len(rules)
+        self._readers = [(place, _reader(rule)) for place, rule in enumerate(rules) if not rule.is_number]
         self._marked = [
-            (place, list(rule.reader.numeric_markers)) for place, rule in enumerate(numbers) if rule.reader.numeric_markers
+            (place, list(rule.reader.numeric_markers))
+            for place, rule in enumerate(rules)
+            if rule.is_number and rule.reader.numeric_markers
         ]
-        self._codes = {rule.field.name: _codes(rule) for rule in self._texts}
-        row = _struct([*numbers, *self._texts], ids)
+        row = _struct(rules, ids)
         self._decoder = msgspec.json.Decoder(row | GenericAlias(list, (row,)))
 
-    def decode(self, body: bytes, max_rows: int) -> tuple[Columns, list[Any]] | None:
+    def decode(self, body: bytes, max_rows: int) -> tuple[Block, list[Any]] | None:
         """Typed columns, and the rows as structs; None when anything at all is not as expected."""
         try:
             found = self._decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            return None
-        found = found if type(found) is list else [found]
-        if not 0 < len(found) <= max_rows:
-            return None
-        rows = [msgspec.structs.astuple(row) for row in found]
-        columns = self._numbers(rows)
-        if columns is None:
-            return None
-        for place, rule in enumerate(self._texts, start=self._width):
-            column = self._column(rule, [row[place] for row in rows])
-            if column is None:
+            rows = found if type(found) is list else [found]
+            if not 0 < len(rows) <= max_rows:
                 return None
-            columns[rule.field.name] = column
-        return {name: columns[name] for name in self._order}, found
-
-    def _numbers(self, rows: list[tuple[Any, ...]]) -> Columns | None:
-        if not self._width:
-            return {}
-        matrix = np.array([row[: self._width] for row in rows], dtype=np.float64)  # None becomes NaN
-        if ((matrix < self._low) | (matrix > self._high) | np.isinf(matrix)).any():
+            cells = [self._cells(row) for row in rows]
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, LookupError):
             return None
+        matrix = np.array(cells, dtype=np.float64)  # None becomes NaN
         if self._marked and any(np.isin(matrix[:, place], markers).any() for place, markers in self._marked):
             return None
-        if self._whole.any():
-            whole = matrix[:, self._whole]
-            if (whole - np.floor(whole) > 0).any():
-                return None
-        return dict(zip(self._names, matrix.T))
+        return Block(self._layout, matrix), rows
 
-    def _column(self, rule: Rule, values: list[Any]) -> np.ndarray | None:
-        if rule.field.type == "category":
-            levels = self._codes[rule.field.name]
-            codes = [MISSING if value is None else levels.get(value, UNSEEN) for value in values]
-            return None if UNSEEN in codes else np.array(codes, dtype=np.int64)
-        markers = rule.reader.date_markers
-        if markers and any(value is not None and value.lower() in markers for value in values):
+    def _cells(self, row: Any) -> list[Any]:
+        """Those of a struct as a block has them; LookupError for a text that is not as expected."""
+        cells = list(astuple(row)[: self._width])
+        for place, read in self._readers:
+            cells[place] = read(cells[place])
+        return cells
+
+
+def _reader(rule: Rule) -> Callable[[str | None], float | None]:
+    """What reads the texts of a field."""
+    if rule.field.type == "category":
+        return _codes(rule).__getitem__
+    markers = rule.reader.date_markers
+
+    def read(text: str | None) -> float | None:
+        if text is None:
             return None
-        numbers = [np.nan if value is None else days(value) for value in values]
-        if any(number != number and value is not None for value, number in zip(values, numbers)):
-            return None
-        return np.array(numbers, dtype=np.float64)
+        found = days(text)
+        if found != found or markers and text.lower() in markers:
+            raise LookupError(text)
+        return found
+
+    return read
 
 
-def _codes(rule: Rule) -> dict[str, int]:
-    """The levels that are read as they stand; a marker of missing cells, named after the training, may be a level."""
-    return {level: code for code, level in enumerate(rule.field.levels) if rule.reader.text(level) == level}
+def _codes(rule: Rule) -> dict[str | None, int]:
+    """Of a missing cell and of levels that are read as they stand: one may be a marker that was named after the training."""
+    codes: dict[str | None, int] = {
+        level: code for code, level in enumerate(rule.field.levels) if rule.reader.text(level) == level
+    }
+    codes[None] = MISSING
+    return codes
 
 
-def _struct(rules: Sequence[Rule], ids: Sequence[str]) -> type[msgspec.Struct]:
+def _struct(rules: Iterable[Rule], ids: Sequence[str]) -> type[msgspec.Struct]:
     """Of a row; what it leaves out is left out when it is written again."""
     fields: list[Any] = []
     for number, rule in enumerate(rules):
-        kind = float if rule.is_number else str
+        kind = _number(rule) if rule.is_number else str
         fields.append((f"f{number}", kind | None, None) if rule.field.optional else (f"f{number}", kind))
     names = {f"f{number}": rule.field.name for number, rule in enumerate(rules)}
     for number, name in enumerate(ids):
@@ -99,6 +93,12 @@ def _struct(rules: Sequence[Rule], ids: Sequence[str]) -> type[msgspec.Struct]:
     return msgspec.defstruct(
         "Row", fields, rename=names, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False
     )
+
+
+def _number(rule: Rule) -> Any:
+    """A number that is answered; msgspec takes no infinite one."""
+    low, high = (bound if np.isfinite(bound) else None for bound in (rule.low, rule.high))
+    return Annotated[float, msgspec.Meta(ge=low, le=high, multiple_of=1 if rule.field.type == "integer" else None)]
 
 
 def is_id(value: Any) -> bool:

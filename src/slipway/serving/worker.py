@@ -5,6 +5,7 @@ yet waits without a thread. Quick calls are answered in the loop itself, the oth
 """
 
 import errno
+import gc
 import os
 import resource
 import selectors
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from typing import Any, ClassVar
 
 from gunicorn import util
 from gunicorn.config import Config
@@ -24,11 +26,16 @@ from gunicorn.sock import BaseSocket
 from gunicorn.workers.base import Worker as BaseWorker
 
 from slipway.serving.connection import Connection
+from slipway.serving.door import Door, Holdings
+from slipway.serving.overload import Backlog, Overload
+from slipway.serving.plain_head import Heads, PlainRequest
 
-QUICK = {"/predict", "/healthz"}  # with a short body
+QUICK = frozenset({"/predict", "/healthz"})  # with a short body
 TURN_SECONDS = 1.0
 LINGER_SECONDS = 2.0
 SETTLE_SECONDS = 0.25
+IDLE_SECONDS = 0.0005  # that the loop waited; less happens between two requests of a client that is in a hurry
+BEHIND_SECONDS = 0.05  # without having been idle
 MOST_IN_MEMORY = 1 << 26  # bytes of requests that are not complete, and of answers that wait for their clients
 MOST_BODIES = 4  # of the largest kind, on disk at once
 SPARE_FILES = 256
@@ -41,12 +48,35 @@ Step = Callable[[Connection], None]
 class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     """One process of the service.
 
-    The application refuses a body of more than `largest_body` bytes unread.
+    The application refuses a body of more than `largest_body` bytes unread. Calls of `quick` addresses are answered in
+    the loop; with an `overload` those of them that come too late are refused instead, except for what a probe asks.
     """
 
     alive: bool
     sockets: list[BaseSocket]
     largest_body = sys.maxsize
+    quick = QUICK
+    overload: Overload | None = None
+    holdings = Holdings()  # of all workers: made in the master, before any is forked
+
+    made: ClassVar[list["Worker"]] = []  # and not known to have ended; in the master
+
+    def __init__(self, *arguments: Any) -> None:
+        """In the master, which has noticed by now which workers have ended; child_exit may be another configuration's."""
+        super().__init__(*arguments)
+        for worker in [worker for worker in self.made if worker.has_ended]:
+            self.made.remove(worker)
+            self.holdings.vacate(worker.age)
+        self.made.append(self)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the master has let go of it."""
+        try:
+            self.tmp.fileno()
+        except ValueError:
+            return True
+        return False
 
     @classmethod
     def check_config(cls, cfg: Config, log: object) -> None:
@@ -60,9 +90,12 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         self.waiting: dict[Connection, Step] = {}  # for its client; the longest waiting first
         self.busy: set[Connection] = set()  # in the pool
         self.calls: deque[Callable[[], None]] = deque()
-        self.next_look = 0.0
+        self.backlog = Backlog()
+        self.next_look = self.idle_at = 0.0
         self.idle_until = float("inf")
+        self.heads = Heads(self.cfg)
         self._raise_file_limit()
+        gc.enable()  # the master may have left it off: its when_ready may be another configuration's
         super().init_process()
 
     def _raise_file_limit(self) -> None:
@@ -73,27 +106,68 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
             self.most_connections = min(wanted, max(files - SPARE_FILES, files // 2))  # uploads need files too
 
+    def handle_usr1(self, *arguments: Any) -> None:
+        """Reopen the log, which the environment of every request names."""
+        super().handle_usr1(*arguments)
+        self.heads = Heads(self.cfg)
+
     def run(self) -> None:
         """Serve until a signal, or the end of the master."""
         self.poller.register(self.PIPE[0], selectors.EVENT_READ, self._woken)  # signals write to it too
-        for listener in self.sockets:
-            listener.setblocking(False)
-            self.poller.register(listener, selectors.EVENT_READ, partial(self._accept, listener))
+        self._open()
         while self.alive and self.ppid == os.getppid():
             self._turn(TURN_SECONDS)
         self.alive = False
         self._drain()
 
+    def _open(self) -> None:
+        for listener in self.sockets:
+            listener.setblocking(False)
+        self.door = Door(self.poller, self.sockets, self._accept, self._leaves_some)
+
     def _turn(self, seconds: float) -> None:
-        for key, _ in self.poller.select(0 if self.calls else seconds):
+        for key, _ in self._select(seconds):
             key.data()
+        self.door.look()
         for _ in range(len(self.calls)):
             self.calls.popleft()()
+        if self.overload:
+            self.overload.tell()
         now = time.monotonic()
         if now >= self.next_look:
             self.next_look = now + min(seconds, TURN_SECONDS)
             self.notify()
             self._look(now)
+
+    def _select(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
+        self._tell()
+        before = time.monotonic()
+        ready = self.poller.select(0 if self.calls else min(seconds, self.door.seconds))
+        now = time.monotonic()
+        if now - before > IDLE_SECONDS:
+            self.idle_at = now
+        is_behind = now - self.idle_at > BEHIND_SECONDS  # then all clients are let in, to know how long they wait
+        self.door.begin(now, max(self.most_connections - self._held(), 1) if is_behind else 1)
+        self.backlog.begin(now, time.thread_time())
+        return ready
+
+    def _held(self) -> int:
+        """Connections, about."""
+        return len(self.waiting) + len(self.busy) + len(self.calls)
+
+    def _is_ahead(self) -> bool:
+        return self.holdings.is_ahead(self._tell())
+
+    def _leaves_some(self) -> bool:
+        """Whether to leave new clients to another worker; nobody else can take those of a listener of its own."""
+        return not self.cfg.reuse_port and self._is_ahead()
+
+    def _tell(self) -> int:
+        """Let the other workers know how many connections there are, unless this one takes no more."""
+        held = self._held()
+        if self.sockets:
+            self.holdings.set(self.age, held)
+        return held
 
     def _woken(self) -> None:
         with suppress(BlockingIOError):
@@ -125,7 +199,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     # From the client.
 
     def _accept(self, listener: BaseSocket) -> bool:
-        """Take one connection; whether there was one."""
+        """Take one connection, and read from it after those that are known; whether there was one."""
         try:
             sock, client = listener.accept()
         except OSError as error:
@@ -134,10 +208,10 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             elif error.errno not in NOBODY:
                 raise
             return False
-        conn = Connection(self.cfg, sock, client, listener.getsockname(), self.largest_body)
-        if len(self.waiting) + len(self.busy) >= self.most_connections:
+        conn = Connection(self.heads, sock, client, listener.getsockname(), self.largest_body)
+        if self._held() >= self.most_connections:
             self._make_room()
-        self._do(self._read, conn)
+        self.calls.append(partial(self._do, self._read, conn))
         return True
 
     def _make_room(self) -> None:
@@ -195,10 +269,33 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _begin(self, conn: Connection) -> None:
         """Answer a request that has arrived."""
-        if conn.is_short and conn.request.path in QUICK:
-            self._answer(conn)(conn)
-        else:
+        if not conn.is_short or conn.request.path not in self.quick:
             self._hand_over(conn)
+        elif self.overload and self._is_late() and conn.request.method == "POST":
+            self._turn_away(conn, self.overload)
+        else:
+            self._answer(conn)(conn)
+
+    def _is_late(self) -> bool:
+        return self.backlog.is_late(time.monotonic(), time.thread_time())
+
+    def _turn_away(self, conn: Connection, overload: Overload) -> None:
+        closes = not self._is_kept(conn) or conn.request.should_close() or self._is_ahead()  # then another has time
+        conn.sendall(overload.refuse(conn.request, closes))
+        try:
+            is_taken = conn.flush()
+        except OSError:
+            is_taken = False
+        if not is_taken:
+            self._drop(conn)
+        elif closes:
+            self._close(conn)
+        else:
+            self._renew(conn)
+
+    def _is_kept(self, conn: Connection) -> bool:
+        """Whether the connection may have another request."""
+        return bool(conn.is_whole and self.alive and self.cfg.keepalive)
 
     # The answer.
 
@@ -215,7 +312,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _take_back(self, conn: Connection, future: Future[Step]) -> None:
         self.busy.discard(conn)
-        self._do(future.result(), conn)
+        self._do(lambda conn: future.result()(conn), conn)
 
     def _answer(self, conn: Connection) -> Step:
         """Call the application, or go on with its answer; what comes next."""
@@ -236,12 +333,16 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         return self._close if conn.response.should_close() else self._renew
 
     def _call(self, conn: Connection) -> None:
-        response, environ = wsgi.create(conn.request, conn, conn.client, conn.server, self.cfg)
-        environ |= {"wsgi.input": conn.body(), "wsgi.multithread": True}
+        if isinstance(conn.request, PlainRequest):
+            environ = self.heads.environ(conn.request, conn.client, conn.server)
+            response = wsgi.Response(conn.request, conn, self.cfg)
+        else:
+            response, environ = wsgi.create(conn.request, conn, conn.client, conn.server, self.cfg)
+        environ |= {"wsgi.input": conn.body(), "wsgi.multithread": True, "gunicorn.socket": conn}
         self.nr += 1
         if self.nr >= self.max_requests:
             self.alive = False
-        if not (conn.is_whole and self.alive and self.cfg.keepalive):
+        if not self._is_kept(conn):
             response.force_close()
         conn.answer(response, self.wsgi(environ, response.start_response))
 
@@ -322,10 +423,11 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def _close_listeners(self) -> None:
+        self.door.close()
         end = time.monotonic() + TURN_SECONDS  # while other workers go on, new clients may never stop coming
         for listener in self.sockets:
             while self._accept(listener) and time.monotonic() < end:
                 pass
-            self.poller.unregister(listener)
             listener.close()
         self.sockets = []
+        self.holdings.vacate(self.age)

@@ -51,7 +51,8 @@ def _plain_numbers(rule: Rule, cells: pyarrow.Array) -> np.ndarray:
             plain = compute.match_substring_regex(cells, PLAIN_NUMBER)
             cells = compute.cast(compute.if_else(plain, cells, pyarrow.scalar(None, kind)), pyarrow.float64())
     values = _numpy(cells, np.nan)
-    values[np.isin(values, list(rule.reader.numeric_markers))] = np.nan
+    if rule.reader.numeric_markers:
+        values[np.isin(values, list(rule.reader.numeric_markers))] = np.nan
     return values
 
 

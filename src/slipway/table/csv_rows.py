@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pyarrow
+from pyarrow import compute
 from pyarrow import csv as arrow
 
 from slipway.table.dialect import LONGEST_CELL, Header, read_rows, shape_error
@@ -67,8 +69,8 @@ class Parsed:
     ----------
     count : int
         Malformed ones counted.
-    lines : list of bytes
-        Of the well-formed rows, without line ends.
+    lines : BinaryArray
+        The well-formed rows as they stand, without line ends.
     cells : Table
         The wanted columns of the well-formed rows, as text.
     malformed : dict of int to str
@@ -77,24 +79,70 @@ class Parsed:
     """
 
     count: int
-    lines: list[bytes]
+    lines: pyarrow.BinaryArray
     cells: pyarrow.Table
     malformed: dict[int, str]
     taken: int
 
 
-def line_end_of(data: bytes) -> bytes | None:
-    """How the lines of a block end; None when one is blank or ends in another way than the rest."""
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a block, all of which end alike.
+
+    Parameters
+    ----------
+    data : bytes
+        The last may have no end.
+    end : bytes
+    begins : ndarray of int
+        Where each line begins, and behind them where one more would.
+    """
+
+    data: bytes
+    end: bytes
+    begins: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.begins) - 1
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest one, with its end."""
+        return int(np.diff(self.begins).max())
+
+    @property
+    def last(self) -> bytes:
+        return self.data[self.begins[-2] :].removesuffix(self.end)
+
+    def array(self) -> pyarrow.BinaryArray:
+        """Each as it stands, without its end."""
+        data = self.data if self.begins[-1] == len(self.data) else self.data + self.end
+        return compute.binary_slice(pieces(data, self.begins), 0, -len(self.end))
+
+
+def pieces(data: bytes, begins: np.ndarray) -> pyarrow.BinaryArray:
+    """Bytes cut where each piece begins, and the last one ends; `pyarrow.array` would load pandas, which takes 30 MB."""
+    buffers = [None, pyarrow.py_buffer(begins.astype(np.int32)), pyarrow.py_buffer(data)]
+    return pyarrow.Array.from_buffers(pyarrow.binary(), len(begins) - 1, buffers)
+
+
+def lines_of(data: bytes) -> Lines | None:
+    """The lines of a block; None when one is blank or ends in another way than the rest."""
     if data.startswith((b"\n", b"\r")):
         return None
-    if b"\r" not in data:
-        return None if b"\n\n" in data else b"\n"
-    ends = data.count(b"\r\n")
-    even = ends == data.count(b"\r") == data.count(b"\n") and b"\n\r\n" not in data
-    return b"\r\n" if even else None
+    signs = np.frombuffer(data, np.uint8)
+    feeds, end = np.flatnonzero(signs == ord("\n")), b"\n"
+    if b"\r" in data:
+        end = b"\r\n"
+        if not np.array_equal(np.flatnonzero(signs == ord("\r")) + 1, feeds):
+            return None
+    begins = np.concatenate([[0], feeds + 1])
+    if not data.endswith(end):
+        begins = np.append(begins, len(data) + len(end))
+    return Lines(data, end, begins) if np.diff(begins).min() > len(end) else None
 
 
-def parse(data: bytes, form: Form, final: bool) -> Parsed:
+def parse(data: bytes, form: Form, final: bool, lines: Lines | None) -> Parsed:
     """The rows of a block that starts with one and ends with a line.
 
     Parameters
@@ -103,18 +151,17 @@ def parse(data: bytes, form: Form, final: bool) -> Parsed:
     form : Form
     final : bool
         Whether nothing follows, so that the last row ends here in any case.
+    lines : Lines or None
+        What `lines_of` says of the block.
     """
-    return _parse_lines(data, form) or _parse_oddly(data, form, final)
+    return lines and _parse_lines(lines, form) or _parse_oddly(data, form, final)
 
 
-def _parse_lines(data: bytes, form: Form) -> Parsed | None:
-    end = line_end_of(data)
-    if end is None or not _is_utf_8(data):
+def _parse_lines(lines: Lines, form: Form) -> Parsed | None:
+    data = lines.data
+    if not _is_utf_8(data) or lines.longest > LONGEST_CELL + len(lines.end):
         return None
-    lines = data.removesuffix(end).split(end)
-    if max(map(len, lines)) > LONGEST_CELL:
-        return None
-    if b'"' in lines[-1] and not _ends(lines[-1].decode(), form.header.separator):
+    if b'"' in lines.last and not _ends(lines.last.decode(), form.header.separator):
         return None
     found: list[arrow.InvalidRow] = []
 
@@ -134,7 +181,9 @@ def _parse_lines(data: bytes, form: Form) -> Parsed | None:
     if table.num_rows + len(found) != len(lines):  # a line end within quotes
         return None
     malformed = {row.number - 1: form.fault(row.text, row.actual_columns) for row in found}
-    kept = [line for place, line in enumerate(lines) if place not in malformed] if malformed else lines
+    kept = lines.array()
+    if malformed:
+        kept = kept.take(pyarrow.array(np.delete(np.arange(len(lines)), list(malformed))))
     return Parsed(len(lines), kept, table.rename_columns(list(form.wanted)), malformed, len(data))
 
 
@@ -193,4 +242,4 @@ def _parse_oddly(data: bytes, form: Form, final: bool) -> Parsed:
         count += 1
     cells = {str(place): pyarrow.array([row[place] for row in rows], pyarrow.string()) for place in form.places}
     table = pyarrow.table(cells).rename_columns(list(form.wanted))
-    return Parsed(count, lines, table, malformed, taken)
+    return Parsed(count, pyarrow.array(lines, pyarrow.binary()), table, malformed, taken)

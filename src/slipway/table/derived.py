@@ -1,5 +1,6 @@
 """The columns that a model computes from the fields of a row: those that slipway.yaml declares under ``features``."""
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,9 +33,14 @@ class Derived:
 
     def with_columns(self, columns: Columns) -> Columns:
         """Typed columns of n rows, and the computed ones."""
-        found = dict(columns)
+        return {**columns, **self.computed(columns)}
+
+    def computed(self, columns: Columns) -> dict[str, np.ndarray]:
+        """What is computed of typed columns of n rows."""
+        found: dict[str, np.ndarray] = {}
+        known = ChainMap(found, columns)  # type: ignore[arg-type]  # of which the first alone is written to
         for name, each in self.expressions.items():
-            found[name] = each.column(found)
+            found[name] = each.column(known)
         return found
 
     def require_values(self, columns: Columns) -> None:

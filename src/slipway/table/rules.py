@@ -16,9 +16,10 @@ import numpy as np
 
 from slipway.errors import ProblemError
 from slipway.problem import Problem, Serving
+from slipway.table.block import Block
 from slipway.table.cell import Markers, Reader, encode, no_markers, reader_of
 from slipway.table.faults import LISTED, Fault, Faults, FieldProblem, visible
-from slipway.table.schema import UNSEEN, Columns, Field, Schema, an
+from slipway.table.schema import MISSING, UNSEEN, Columns, Field, Schema, an
 
 A_DATE = "a date such as 2026-01-31 or 2026-01-31T08:30:00"
 MOST_LEVELS = 12
@@ -237,6 +238,8 @@ class Rules:
 
     def unlike(self, columns: Columns) -> list[Unlike]:
         """What is unlike training in rows that are answered all the same, in the order of the fields."""
+        if isinstance(columns, Block) and not self._may_be_unlike(columns.matrix):
+            return []
         found = []
         for field in self._open:
             rows = np.flatnonzero(columns[field.name] == UNSEEN)
@@ -250,6 +253,19 @@ class Rules:
                 detail = f"a {'date' if field.type == 'date' else 'number'} outside the range seen in training, {field.range}"
                 found.append(Unlike(field.name, "out_of_range", detail, np.flatnonzero(odd[place])))
         return sorted(found, key=lambda each: self._order[each.field]) if len(found) > 1 else found
+
+    def _may_be_unlike(self, matrix: np.ndarray) -> bool:
+        """Whether a value of a block may be outside of training's range, or a level that it never saw."""
+        low, high = self._usual
+        return bool(np.count_nonzero(matrix < low) or np.count_nonzero(matrix > high))
+
+    @cached_property
+    def _usual(self) -> tuple[np.ndarray, np.ndarray]:
+        """The range of each value of a block."""
+        ranges = {field.name: _seen(field) for field in self._ranged}
+        ranges |= {field.name: (MISSING, np.inf) for field in self._open}
+        low, high = np.array([ranges.get(rule.field.name, (-np.inf, np.inf)) for rule in self.rules]).T
+        return low, high
 
 
 def rules_of(schema: Schema, problem: Problem) -> Rules:
@@ -277,8 +293,8 @@ def notes(unlike: Sequence[Unlike], count: int) -> list[str]:
 
 def spread(values: np.ndarray, faults: Faults, codes: np.ndarray) -> tuple[np.ndarray, Faults]:
     """Values and faults of distinct cells → those of rows; `codes` say which cell each row has."""
-    wrong = np.flatnonzero(np.isin(codes, list(faults)))
-    return values[codes], {row: faults[int(codes[row])] for row in wrong.tolist()}
+    wrong = np.flatnonzero(np.isin(codes, list(faults))).tolist() if faults else ()
+    return values[codes], {row: faults[int(codes[row])] for row in wrong}
 
 
 def _require_numbers(schema: Schema, names: Collection[str]) -> None:

@@ -4,7 +4,7 @@ One description drives ingest checks, request decoding, the API's specification,
 sample requests. It needs NumPy only, because the service imports it.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
@@ -17,7 +17,7 @@ from slipway.table.dates import show_date
 MISSING = -1
 UNSEEN = -2
 
-Columns = dict[str, np.ndarray]
+Columns = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ PROMTOOL := $(or $(shell command -v promtool 2>/dev/null),$(BIN)/promtool)
 REPOSITORY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test e2e lint types docs diff audit rehearse rehearse-loop bench bench-quick bench-lock guard teardown lock settings clean
+.PHONY: help up install test e2e engines lint types docs diff audit rehearse rehearse-loop bench bench-quick bench-lock guard teardown lock settings clean
 
 help:            ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,12 +22,16 @@ up: $(VENV)/train.stamp   ## Install, fetch the sample table, train, and serve o
 	$(BIN)/slipway train --if-changed
 	$(BIN)/slipway serve --port $(PORT)
 
-test: $(VENV)/dev.stamp   ## Run all tests that need neither a browser nor Docker; JUNIT=report.xml writes a report
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser and not docker" $(if $(JUNIT),--junitxml=$(JUNIT)) $(TESTS)
+test: $(VENV)/dev.stamp   ## Run all tests that need no browser, Docker, database or Spark; JUNIT=report.xml writes a report
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser and not database and not docker and not spark" $(if $(JUNIT),--junitxml=$(JUNIT)) $(TESTS)
 
 e2e: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Run the tests that need Chrome or Chromium, its driver, Docker and Node.js
 	SLIPWAY_BROWSER=required SLIPWAY_E2E=required \
 	  $(BIN)/python -m pytest -m "browser or docker" $(if $(JUNIT),--junitxml=$(JUNIT))
+
+engines: $(VENV)/spark.stamp   ## Run the tests that need PostgreSQL, MariaDB and Java
+	SLIPWAY_ENGINES=required \
+	  $(BIN)/python -m pytest -m "database or spark" $(if $(JUNIT),--junitxml=$(JUNIT))
 
 lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp $(PROMTOOL)   ## Code, types, workflows, Dockerfiles, shell scripts, templates and alerts
 	$(BIN)/ruff check --quiet . bin/post_compile
@@ -96,7 +100,8 @@ lock: $(VENV)/lock.stamp   ## Pin the newest versions of everything in requireme
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements.in requirements-train.in -c requirements.txt -o requirements-train.txt
 	$(LOCK) requirements-release.in -c requirements-train.txt -o requirements-release.txt
-	$(LOCK) requirements.in requirements-train.in requirements-dev.in -c requirements-train.txt -o requirements-dev.txt
+	$(LOCK) requirements.in requirements-train.in requirements-sql.in requirements-dev.in -c requirements-train.txt -o requirements-dev.txt
+	$(LOCK) requirements.in requirements-train.in requirements-spark.in -c requirements-dev.txt -o requirements-spark.txt
 	$(LOCK) requirements-publish.in -c requirements-dev.txt -o requirements-publish.txt
 	$(LOCK) requirements-test.in -c requirements-dev.txt -o requirements-test.txt
 
@@ -127,6 +132,10 @@ $(VENV)/train.stamp: requirements-train.txt pyproject.toml | $(BIN)/pip
 
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/train.stamp
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/spark.stamp: requirements-spark.txt $(VENV)/dev.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.txt
 	@touch $@
 
 $(VENV)/lint.stamp: .github/lint/package-lock.json | $(BIN)/pip

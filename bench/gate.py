@@ -27,7 +27,8 @@ from msgspec.structs import replace
 from slipway.kinds import Task
 from slipway.model.meeting import Meeting
 from slipway.model.metrics import METRICS, Scored, best_threshold, value
-from slipway.problem import TASK_METRICS, Gate, load_problem
+from slipway.problem import TASK_METRICS, load_problem
+from slipway.sections import Gate
 from slipway.sources.samples import ROWS, SAMPLES
 from slipway.table.schema import Field, Schema
 from slipway.threads import cores, pin_threads

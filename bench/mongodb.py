@@ -54,7 +54,7 @@ with MongoClient(os.environ["MONGO_DB_URL"]) as client:
     "slipway": (
         """
 import pandas
-from slipway.problem import Collection
+from slipway.sections import Collection
 from slipway.sources.batches import frame_of
 from slipway.sources.mongodb import open_collection
 """,

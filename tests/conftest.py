@@ -1,11 +1,13 @@
 """An app with a small bundle behind it, and a client of it."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from unittest.mock import patch
 
 import pytest
@@ -18,7 +20,12 @@ from slipway.problem import load_problem
 from slipway.serving.factory import build
 from slipway.store.local import LocalStore
 
-ASKED = ("SLIPWAY_BROWSER", "SLIPWAY_E2E")  # what .ci/run asks of the tests themselves
+if TYPE_CHECKING:
+    from clusters import Cluster
+    from databases import Database
+    from pyspark.sql import SparkSession
+
+ASKED = ("SLIPWAY_BROWSER", "SLIPWAY_E2E", "SLIPWAY_ENGINES")  # what .ci/run asks of the tests themselves
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +133,56 @@ def mongo_rows(mongo_url, monkeypatch):
     monkeypatch.setenv("MONGO_DB_URL", mongo_url)
     with collection(mongo_url) as made:
         yield made
+
+
+def absent(what: str) -> None:
+    """End a test that needs what this machine has not: it is skipped, unless SLIPWAY_ENGINES=required."""
+    if os.environ.get("SLIPWAY_ENGINES") == "required":
+        pytest.fail(f"needs {what}")
+    pytest.skip(f"needs {what}")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["Database"]:
+    """A PostgreSQL server that tests share; `databases.fresh` makes a database of one's own in it."""
+    import databases
+
+    if not databases.postgres_programs():
+        absent("PostgreSQL")
+    with databases.serve_postgres() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator["Database"]:
+    """A MariaDB server that tests share; `databases.fresh` makes a database of one's own in it."""
+    import databases
+
+    if not databases.mariadb_programs():
+        absent("MariaDB")
+    with databases.serve_mariadb() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory) -> Iterator["Cluster"]:
+    """A Spark cluster of a master and two workers that tests share."""
+    if not (find_spec("pyspark") and shutil.which("java")):
+        absent("pyspark and Java")
+    from clusters import serve_cluster
+
+    with serve_cluster(tmp_path_factory.mktemp("spark")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def spark(cluster) -> Iterator["SparkSession"]:
+    """The session on that cluster."""
+    from slipway.sources.spark_session import session
+
+    made = session(cluster.url)
+    yield made
+    made.stop()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from slipway.errors import ProblemError
-from slipway.problem import SETTINGS, Collection, Costs, Gate, Holdout, Search, Serving, default_metric, load_problem
+from slipway.problem import SETTINGS, default_metric, load_problem
+from slipway.sections import Collection, Costs, Gate, Holdout, Search, Serving
 
 LEAST = "name: trial\nsource: table.csv\ntarget: charges\n"
 

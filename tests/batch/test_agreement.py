@@ -14,7 +14,8 @@ from conftest import make_app
 from slipway.batch import lines
 from slipway.batch.open import open_batch
 from slipway.batch.run import run
-from slipway.problem import Serving, load_problem
+from slipway.problem import load_problem
+from slipway.sections import Serving
 from slipway.table import cells as training_cells
 from slipway.table.arrow_cells import read_column
 from slipway.table.rules import Rule, Rules

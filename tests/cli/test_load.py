@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 import slipway
 from mongo import PASSWORD, USER, own_mongo
-from slipway.problem import Collection
+from slipway.sections import Collection
 from slipway.sources.batches import frame_of
 from slipway.sources.mongodb import open_collection
 from slipway.sources.source import open_location

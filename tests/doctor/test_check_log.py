@@ -6,9 +6,9 @@ import pytest
 
 from slipway.doctor import check_log
 from slipway.doctor.check_log import BoxLog, check_here, check_service, gather
-from slipway.problem import Log
 from slipway.release.box.configuration import Configuration
 from slipway.release.box.state import USER, Box
+from slipway.sections import Log
 
 KEY = {"SLIPWAY_LOG_KEY": "0123456789abcdef"}
 FILES, HASHED = Log(to="files"), Log(to="files", hash=("customer",))

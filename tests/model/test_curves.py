@@ -6,7 +6,7 @@ from slipway.model.curves import FIELDS, POINTS, curves
 from slipway.model.encoding import Encoding, Output
 from slipway.model.predictor import Predictor
 from slipway.model.typed_document import Draft
-from slipway.problem import Serving
+from slipway.sections import Serving
 from slipway.table.cell import columns_from_rows
 from slipway.table.rules import Rules
 from slipway.table.schema import Field, Schema

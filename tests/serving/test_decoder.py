@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from bundles import ROWS, SCHEMA
-from slipway.problem import Serving
+from slipway.sections import Serving
 from slipway.serving import decoder as decoder_module
 from slipway.serving.decoder import Decoder, is_single
 from slipway.serving.refusal import Refusal

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from schemathesis.specs.openapi.definitions import SWAGGER_20_VALIDATOR
 
 from bundles import SCHEMA
-from slipway.problem import Serving
+from slipway.sections import Serving
 from slipway.serving.decoder import Decoder
 from slipway.serving.definitions import row_schema
 from slipway.serving.refusal import Refusal

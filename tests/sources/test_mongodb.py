@@ -9,7 +9,7 @@ from pymongo import MongoClient
 
 from mongo import collection, own_mongo
 from slipway.errors import TableError
-from slipway.problem import Collection
+from slipway.sections import Collection
 from slipway.sources import mongodb, mongodb_query
 from slipway.sources.batches import one_table
 from slipway.sources.mongodb import open_collection

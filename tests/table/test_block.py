@@ -1,7 +1,7 @@
 import numpy as np
 
 from bundles import ROWS, SCHEMA, block_of
-from slipway.problem import Serving
+from slipway.sections import Serving
 from slipway.table.cell import columns_from_rows
 from slipway.table.rules import Rules, Unlike
 

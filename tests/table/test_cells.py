@@ -7,7 +7,7 @@ import pyarrow
 import pytest
 
 from slipway.errors import ProblemError, TableError
-from slipway.problem import Serving
+from slipway.sections import Serving
 from slipway.table.arrow_cells import read_column
 from slipway.table.cells import cells_of, read_columns, read_frame_column
 from slipway.table.identity import row_keys

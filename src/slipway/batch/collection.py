@@ -19,7 +19,7 @@ from slipway.batch.rows import Position, Rows
 from slipway.batch.typed import Typed
 from slipway.errors import TableError
 from slipway.model.scoring import Answers
-from slipway.problem import Collection
+from slipway.sections import Collection
 from slipway.sources.bson_cells import value_at
 from slipway.sources.mongodb import connect, open_collection, server_url, told
 from slipway.sources.mongodb_query import Query

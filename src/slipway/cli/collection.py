@@ -11,7 +11,7 @@ import click
 from slipway.errors import ProblemError
 
 if TYPE_CHECKING:
-    from slipway.problem import Collection
+    from slipway.sections import Collection
 
 CURE = "Use mongodb://HOST/DATABASE/COLLECTION, or mongodb:COLLECTION with the server and database of slipway.yaml"
 SCHEMES = ("mongodb", "mongodb+srv")

@@ -16,7 +16,7 @@ from slipway.errors import ProblemError
 from slipway.kinds import TASKS
 
 if TYPE_CHECKING:
-    from slipway import problem
+    from slipway import problem, sections
     from slipway.table.inference import Target
     from slipway.training.data.sample import Sample
     from slipway.training.inspection.order import Order
@@ -135,13 +135,13 @@ def _source(table: str, output: Path) -> str:
 
 def _section(table: str, collection: Named) -> dict[str, Any]:
     """What slipway.yaml says of a collection: never the URL, which may have a password."""
-    from slipway.problem import Collection as MongoSettings
+    from slipway.sections import Collection as MongoSettings
 
     variable = {} if "://" in table or collection.where == MongoSettings().url else {"url": collection.where}
     return {"source": "mongodb", "mongodb": variable | {"database": collection.database, "collection": collection.collection}}
 
 
-def _server() -> "problem.Collection":
+def _server() -> "sections.Collection":
     """The server and database that the problem file here names; without one, those of the environment."""
     from slipway.problem import FILE, load_problem, read_problem
 

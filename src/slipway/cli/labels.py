@@ -83,7 +83,7 @@ def _opened(problem: "Problem", location: str) -> "tuple[Batches, str]":
         batches = open_location(location, Path(), columns_of(problem))
         batches.require_format(problem.formats)
         return batches, location
-    from slipway.problem import Collection
+    from slipway.sections import Collection
     from slipway.sources.mongodb import open_collection
 
     to = named(location, "IN", lambda: problem.mongodb)

@@ -11,12 +11,12 @@ from slipway.doctor import check_log
 from slipway.doctor.check_log import BoxLog
 from slipway.doctor.finding import FAILED, MISSING, OK, SKIPPED, Finding
 from slipway.errors import ReleaseError
-from slipway.problem import Log
 from slipway.release.box.configuration import read_configuration
 from slipway.release.box.engine import Engine
 from slipway.release.box.services import RUNNER, installed
 from slipway.release.box.state import SERVICES, Box
 from slipway.release.box.web import ask
+from slipway.sections import Log
 
 ROOM = 2_000_000_000  # bytes: an image has about 400 MB, and a pull needs it twice for a moment
 RULE = 'runner-{} ALL=(root) NOPASSWD: /usr/local/sbin/slipway-release ""'

@@ -7,11 +7,11 @@ from pathlib import Path
 from slipway.doctor.finding import FAILED, MISSING, OK, Finding
 from slipway.errors import ProblemError
 from slipway.model.pseudonyms import KEY, pseudonyms_of
-from slipway.problem import Log
 from slipway.release.box.configuration import Configuration
 from slipway.release.box.outage import log_of, unlogged
 from slipway.release.box.rotation import variables
 from slipway.release.box.state import USER, Box
+from slipway.sections import Log
 
 BOOTSTRAP = "Run the bootstrap with LOG_SIZE (docs/prediction-log.md, On a box), then release"
 

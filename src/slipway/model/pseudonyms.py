@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from slipway.errors import ProblemError
-from slipway.problem import Log
+from slipway.sections import Log
 from slipway.table.row_id import id_text
 
 KEY = "SLIPWAY_LOG_KEY"

@@ -9,7 +9,8 @@ from slipway.errors import TableError
 from slipway.model.predictor import Prediction
 from slipway.model.predictor import Predictor as ColumnPredictor
 from slipway.model.scoring import added_columns, added_names, reasons_of, score
-from slipway.problem import Problem, Serving
+from slipway.problem import Problem
+from slipway.sections import Serving
 from slipway.table.dialect import require_unique
 from slipway.table.faults import Faults
 from slipway.table.rules import Rule, Rules, rules_of

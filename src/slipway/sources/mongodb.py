@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow
 
-from slipway import problem
+from slipway import problem, sections
 from slipway.errors import TableError
 from slipway.sources.batches import Batches
 from slipway.sources.bson_cells import Column, Misfit
@@ -62,7 +62,7 @@ class MongoCollection:
 
 
 def open_collection(
-    settings: problem.Collection,
+    settings: sections.Collection,
     columns: Collection[str] | None = None,
     without: Collection[str] = (),
     server: str = "",
@@ -100,7 +100,7 @@ def open_collection(
     return Batches(tuple(paths), rows, lambda: _read(query, paths, begun), says)
 
 
-def _asked(settings: problem.Collection, columns: Collection[str] | None) -> dict[str, str] | None:
+def _asked(settings: sections.Collection, columns: Collection[str] | None) -> dict[str, str] | None:
     """Column → dotted path, as far as the settings and the caller say it."""
     if columns is None:
         return dict(settings.fields) or None

@@ -16,7 +16,7 @@ from pymongo.collection import Collection
 from pymongo.cursor import RawBatchCursor
 from pymongo.errors import ConfigurationError, ExecutionTimeout, OperationFailure, PyMongoError
 
-from slipway import problem
+from slipway import sections
 from slipway.errors import TableError
 from slipway.sources.mongodb_server import connect, place, server_url
 
@@ -35,7 +35,7 @@ class Query:
     `server` is the URL of another server than the settings' variable has.
     """
 
-    settings: problem.Collection
+    settings: sections.Collection
     paths: Mapping[str, str] | None
     without: tuple[str, ...] = ()
     server: str = field(default="", repr=False)

@@ -18,7 +18,7 @@ from pymongo.errors import (
 )
 
 from slipway.errors import ProblemError, SlipwayError, TableError
-from slipway.problem import Collection
+from slipway.sections import Collection
 
 SCHEMES = ("mongodb://", "mongodb+srv://")
 # A server that is gone is noticed in less than 5 s, also when it falls silent in the middle of a long answer: it is asked all

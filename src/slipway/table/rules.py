@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from slipway.errors import ProblemError
-from slipway.problem import Problem, Serving
+from slipway.problem import Problem
+from slipway.sections import Serving
 from slipway.table.block import Block
 from slipway.table.cell import Markers, Reader, encode, no_markers, reader_of
 from slipway.table.faults import LISTED, Fault, Faults, FieldProblem, visible

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from msgspec.structs import replace
 
-from slipway.problem import Sampling
+from slipway.sections import Sampling
 from slipway.store.local import LocalStore
 from slipway.training.comparison import curve
 from slipway.training.data import sample

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slipway.model.metrics import Scored
-from slipway.problem import Gate
+from slipway.sections import Gate
 from slipway.training.measures.goal import Goal
 from slipway.training.measures.units import Units, single
 from slipway.training.verdict.gate import Verdict, interval, judge, percent, shuffled_chance

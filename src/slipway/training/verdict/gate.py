@@ -17,8 +17,8 @@ from scipy.special import ndtr, stdtr
 
 from slipway.model.meeting import Harm, Meeting
 from slipway.model.metrics import METRICS, Scored, value
-from slipway.problem import Gate
 from slipway.report.numbers import number
+from slipway.sections import Gate
 from slipway.training.measures.goal import Goal
 from slipway.training.measures.units import CELLS, DRAWS, FEWEST_UNITS, Units, single
 from slipway.training.verdict.looks import Look

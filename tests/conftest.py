@@ -21,9 +21,10 @@ from slipway.serving.factory import build
 from slipway.store.local import LocalStore
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from clusters import Cluster
     from databases import Database
-    from pyspark.sql import SparkSession
 
 ASKED = ("SLIPWAY_BROWSER", "SLIPWAY_E2E", "SLIPWAY_ENGINES")  # what .ci/run asks of the tests themselves
 

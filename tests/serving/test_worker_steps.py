@@ -4,6 +4,7 @@ import gc
 import socket
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
+from functools import partial
 
 import pytest
 from gunicorn.config import Config
@@ -33,7 +34,7 @@ class Shop:
         self._stack.callback(worker.tmp.close)
         self._stack.enter_context(worker.poller)
         self._stack.callback(worker.pool.shutdown)
-        self._stack.callback(lambda: [worker._drop(conn) for conn in list(worker.waiting)])
+        self._stack.callback(lambda: [worker.clients.drop(conn) for conn in list(worker.clients.waiting)])
         for listener in worker.sockets:
             self._stack.enter_context(listener)
         return worker
@@ -49,7 +50,7 @@ class Shop:
         theirs.sendall(sent)
         if sent:
             assert conn.receive()
-        worker._wait(conn, worker._read)
+        worker.clients.wait(conn, worker._read)
         return conn, theirs
 
 
@@ -68,10 +69,10 @@ def test_an_error_in_a_thread_costs_its_client_alone(shop):
     conn, theirs = shop.client(worker)
     future: Future = Future()
     future.set_exception(RuntimeError("of no kind that is known"))
-    worker._forget(conn)
-    worker.busy.add(conn)
-    worker._take_back(conn, future)
-    assert (worker.busy, theirs.recv(1)) == (set(), b"")
+    worker.clients.forget(conn)
+    worker.clients.busy.add(conn)
+    worker.clients.do(partial(worker._take_back, future), conn)
+    assert (worker.clients.busy, theirs.recv(1)) == (set(), b"")
 
 
 POST = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
@@ -85,7 +86,7 @@ def test_who_is_refused_is_sent_to_a_worker_that_has_fewer_clients(shop, others,
     worker.holdings.set(2, others)
     worker._turn_away(conn, Overload("0" * 12, {}, lambda times: None))
     assert b"Connection: " + connection + b"\r\n" in theirs.recv(1 << 16)
-    assert (conn in worker.waiting) == (connection == b"keep-alive")
+    assert (conn in worker.clients.waiting) == (connection == b"keep-alive")
 
 
 def test_nobody_is_left_to_a_worker_that_accepts_no_more(shop):
@@ -109,7 +110,7 @@ def test_nobody_is_left_to_a_worker_with_a_listener_of_its_own(shop, apart, take
     for _ in range(2):
         shop.come()
         worker._turn(0)
-    assert worker._held() == taken
+    assert worker.clients.count == taken
 
 
 def test_a_worker_that_died_is_forgotten_with_any_configuration(shop):

@@ -11,20 +11,19 @@ import resource
 import selectors
 import sys
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar
 
-from gunicorn import util
 from gunicorn.config import Config
 from gunicorn.http import wsgi
 from gunicorn.http.errors import NoMoreData
 from gunicorn.sock import BaseSocket
 from gunicorn.workers.base import Worker as BaseWorker
 
+from slipway.serving.clients import LINGER_SECONDS, Clients, Step
 from slipway.serving.connection import Connection
 from slipway.serving.door import Door, Holdings
 from slipway.serving.overload import Backlog, Overload
@@ -32,7 +31,6 @@ from slipway.serving.plain_head import Heads, PlainRequest
 
 QUICK = frozenset({"/predict", "/healthz"})  # with a short body
 TURN_SECONDS = 1.0
-LINGER_SECONDS = 2.0
 SETTLE_SECONDS = 0.25
 IDLE_SECONDS = 0.0005  # that the loop waited; less happens between two requests of a client that is in a hurry
 BEHIND_SECONDS = 0.05  # without having been idle
@@ -41,8 +39,6 @@ MOST_BODIES = 4  # of the largest kind, on disk at once
 SPARE_FILES = 256
 NOBODY = {errno.EAGAIN, errno.ECONNABORTED, errno.EINVAL}  # EINVAL: a unix socket that was shut down
 FULL = {errno.EMFILE, errno.ENFILE}
-
-Step = Callable[[Connection], None]
 
 
 class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -87,9 +83,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     def init_process(self) -> None:
         self.poller = selectors.DefaultSelector()
         self.pool = ThreadPoolExecutor(self.cfg.threads)
-        self.waiting: dict[Connection, Step] = {}  # for its client; the longest waiting first
-        self.busy: set[Connection] = set()  # in the pool
-        self.calls: deque[Callable[[], None]] = deque()
+        self.clients = Clients(self.poller, self.log)
         self.backlog = Backlog()
         self.next_look = self.idle_at = 0.0
         self.idle_until = float("inf")
@@ -129,8 +123,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         for key, _ in self._select(seconds):
             key.data()
         self.door.look()
-        for _ in range(len(self.calls)):
-            self.calls.popleft()()
+        self.clients.take_turns()
         if self.overload:
             self.overload.tell()
         now = time.monotonic()
@@ -142,18 +135,14 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     def _select(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
         self._tell()
         before = time.monotonic()
-        ready = self.poller.select(0 if self.calls else min(seconds, self.door.seconds))
+        ready = self.poller.select(0 if self.clients.has_turns else min(seconds, self.door.seconds))
         now = time.monotonic()
         if now - before > IDLE_SECONDS:
             self.idle_at = now
         is_behind = now - self.idle_at > BEHIND_SECONDS  # then all clients are let in, to know how long they wait
-        self.door.begin(now, max(self.most_connections - self._held(), 1) if is_behind else 1)
+        self.door.begin(now, max(self.most_connections - self.clients.count, 1) if is_behind else 1)
         self.backlog.begin(now, time.thread_time())
         return ready
-
-    def _held(self) -> int:
-        """Connections, about."""
-        return len(self.waiting) + len(self.busy) + len(self.calls)
 
     def _is_ahead(self) -> bool:
         return self.holdings.is_ahead(self._tell())
@@ -164,7 +153,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _tell(self) -> int:
         """Let the other workers know how many connections there are, unless this one takes no more."""
-        held = self._held()
+        held = self.clients.count
         if self.sockets:
             self.holdings.set(self.age, held)
         return held
@@ -175,26 +164,12 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _look(self, now: float) -> None:
         """Drop clients that time out, and those that leave too much unsent or unread."""
-        for conn in list(self.waiting):
-            if conn.deadline <= now or conn.is_idle and now >= self.idle_until:
-                self._give_up(conn)
-        self._bound(lambda conn: conn.in_memory, MOST_IN_MEMORY)
-
-    def _bound(self, size: Callable[[Connection], int], most: int) -> None:
-        """Drop clients, those that are waited for longest first, until the sizes are at most `most` in total."""
-        excess = sum(map(size, [*self.waiting, *self.busy])) - most
-        for conn in list(self.waiting):
-            if excess <= 0:
-                break
-            if size(conn):
-                excess -= size(conn)
-                self._drop(conn)
-
-    def _give_up(self, conn: Connection) -> None:
-        if self.waiting[conn] == self._read and not conn.is_idle:
-            self._refuse(conn, 408, "Request Timeout", "The request did not arrive in time.")
-        else:
-            self._drop(conn)
+        for conn, step in self.clients.overdue(now, self.idle_until):
+            if step == self._read and not conn.is_idle:
+                self.clients.refuse(conn, 408, "Request Timeout", "The request did not arrive in time.")
+            else:
+                self.clients.drop(conn)
+        self.clients.bound(lambda conn: conn.in_memory, MOST_IN_MEMORY)
 
     # From the client.
 
@@ -204,47 +179,15 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             sock, client = listener.accept()
         except OSError as error:
             if error.errno in FULL:
-                self._make_room()
+                self.clients.make_room()
             elif error.errno not in NOBODY:
                 raise
             return False
         conn = Connection(self.heads, sock, client, listener.getsockname(), self.largest_body)
-        if self._held() >= self.most_connections:
-            self._make_room()
-        self.calls.append(partial(self._do, self._read, conn))
+        if self.clients.count >= self.most_connections:
+            self.clients.make_room()
+        self.clients.queue(self._read, conn)
         return True
-
-    def _make_room(self) -> None:
-        """Drop the client that has been inactive longest."""
-        conn = next(iter(self.waiting), None)
-        if conn is not None:
-            self._drop(conn)
-
-    def _wait(self, conn: Connection, step: Step) -> None:
-        """Do `step` when the client sends something, or `_write` when it takes something."""
-        before = self.waiting.pop(conn, None)
-        self.waiting[conn] = step
-        if before != step:
-            events = selectors.EVENT_WRITE if step == self._write else selectors.EVENT_READ
-            change = self.poller.modify if before else self.poller.register
-            change(conn.sock, events, partial(self._ready, conn))
-
-    def _ready(self, conn: Connection) -> None:
-        step = self.waiting.get(conn)
-        if step is not None:  # nobody gave it up in the same turn
-            self._do(step, conn)
-
-    def _do(self, step: Step, conn: Connection) -> None:
-        """One step; an error with one client must not affect the others."""
-        try:
-            step(conn)
-        except Exception:
-            self.log.exception("Error with a client")
-            self._drop(conn)
-
-    def _forget(self, conn: Connection) -> None:
-        if self.waiting.pop(conn, None):
-            self.poller.unregister(conn.sock)
 
     def _read(self, conn: Connection) -> None:
         self._take(conn, conn.receive)
@@ -253,19 +196,19 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             is_ready = arrive()
         except NoMoreData:
-            self._drop(conn)
+            self.clients.drop(conn)
         except OSError as error:
-            self._refuse(conn, 503, "Service Unavailable", f"There is no space for the body ({error.strerror}).")
+            self.clients.refuse(conn, 503, "Service Unavailable", f"There is no space for the body ({error.strerror}).")
         except Exception as error:
             self.handle_error(conn.request, conn, conn.client, error)
-            self._linger(conn)
+            self.clients.linger(conn)
         else:
             if is_ready:
                 self._begin(conn)
             else:
-                self._wait(conn, self._read)
+                self.clients.wait(conn, self._read)
                 if conn.on_disk:
-                    self._bound(lambda conn: conn.on_disk, MOST_BODIES * self.largest_body)
+                    self.clients.bound(lambda conn: conn.on_disk, MOST_BODIES * self.largest_body)
 
     def _begin(self, conn: Connection) -> None:
         """Answer a request that has arrived."""
@@ -287,9 +230,9 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         except OSError:
             is_taken = False
         if not is_taken:
-            self._drop(conn)
+            self.clients.drop(conn)
         elif closes:
-            self._close(conn)
+            self.clients.close(conn)
         else:
             self._renew(conn)
 
@@ -300,19 +243,19 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     # The answer.
 
     def _hand_over(self, conn: Connection) -> None:
-        self._forget(conn)
-        self.busy.add(conn)
+        self.clients.forget(conn)
+        self.clients.busy.add(conn)
         self.pool.submit(self._answer, conn).add_done_callback(partial(self._handed_back, conn))
 
     def _handed_back(self, conn: Connection, future: Future[Step]) -> None:
         """In the thread: let the loop go on with it."""
-        self.calls.append(partial(self._take_back, conn, future))
+        self.clients.queue(partial(self._take_back, future), conn)
         with suppress(OSError):  # a full pipe wakes as well
             os.write(self.PIPE[1], b"\0")
 
-    def _take_back(self, conn: Connection, future: Future[Step]) -> None:
-        self.busy.discard(conn)
-        self._do(lambda conn: future.result()(conn), conn)
+    def _take_back(self, future: Future[Step], conn: Connection) -> None:
+        self.clients.busy.discard(conn)
+        future.result()(conn)
 
     def _answer(self, conn: Connection) -> Step:
         """Call the application, or go on with its answer; what comes next."""
@@ -323,14 +266,14 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
                 return self._pause
             conn.end_answer()
         except (ConnectionError, TimeoutError):
-            return self._drop
+            return self.clients.drop
         except Exception as error:
             if conn.response is None or not conn.response.headers_sent:
                 self.handle_error(conn.request, conn, conn.client, error)
-                return self._linger
+                return self.clients.linger
             self.log.exception("Error handling request %s", conn.request.path)
-            return self._drop
-        return self._close if conn.response.should_close() else self._renew
+            return self.clients.drop
+        return self.clients.close if conn.response.should_close() else self._renew
 
     def _call(self, conn: Connection) -> None:
         if isinstance(conn.request, PlainRequest):
@@ -348,7 +291,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _pause(self, conn: Connection) -> None:
         if conn.is_blocked:
-            self._wait(conn, self._write)
+            self.clients.wait(conn, self._write, selectors.EVENT_WRITE)
         else:
             self._hand_over(conn)
 
@@ -361,61 +304,22 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     def _renew(self, conn: Connection) -> None:
         conn.renew(self.cfg.keepalive)
         if conn.is_idle:
-            self._wait(conn, self._read)
+            self.clients.wait(conn, self._read)
         else:  # the next request came with this one; it has its turn like any other
-            self._forget(conn)
-            self.calls.append(partial(self._do, self._read_on, conn))
+            self.clients.forget(conn)
+            self.clients.queue(self._read_on, conn)
 
     def _read_on(self, conn: Connection) -> None:
         self._take(conn, conn.is_ready)
 
     # The end.
 
-    def _refuse(self, conn: Connection, status: int, reason: str, detail: str) -> None:
-        util.write_error(conn, status, reason, detail)
-        self._linger(conn)
-
-    def _close(self, conn: Connection) -> None:
-        if conn.is_read:
-            self._drop(conn)
-        else:
-            self._linger(conn)
-
-    def _linger(self, conn: Connection) -> None:
-        """Close once the client has read the answer: what it still sends would reset the connection."""
-        self._leave(conn)
-        try:
-            conn.linger(LINGER_SECONDS)
-        except OSError:
-            self._drop(conn)
-        else:
-            self._wait(conn, self._discard)
-
-    def _discard(self, conn: Connection) -> None:
-        try:
-            if not conn.discard():
-                return
-        except OSError:
-            pass
-        self._drop(conn)
-
-    def _drop(self, conn: Connection) -> None:
-        self._forget(conn)
-        self._leave(conn)
-        conn.close()
-
-    def _leave(self, conn: Connection) -> None:
-        try:
-            conn.end_answer()
-        except Exception:
-            self.log.exception("Error ending the answer to %s", conn.request.path)
-
     def _drain(self) -> None:
         """Answer who is connected, or just connecting; then end."""
         now = time.monotonic()
         settled, end = now + SETTLE_SECONDS, now + self.cfg.graceful_timeout
         self.idle_until = now + LINGER_SECONDS
-        while now < end and (self.sockets or self.waiting or self.busy):
+        while now < end and (self.sockets or self.clients.waiting or self.clients.busy):
             if self.sockets and now >= settled:
                 self._close_listeners()
             self._turn(TURN_SECONDS / 20)

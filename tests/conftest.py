@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from unittest.mock import patch
 
+import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
     from clusters import Cluster
     from databases import Database
+
+hypothesis.settings.register_profile(
+    "untimed", hypothesis.settings(deadline=None)
+)  # no test is timed
+hypothesis.settings.load_profile("untimed")
 
 ASKED = ("SLIPWAY_BROWSER", "SLIPWAY_E2E", "SLIPWAY_ENGINES")  # what .ci/run asks of the tests themselves
 

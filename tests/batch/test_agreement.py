@@ -132,7 +132,7 @@ def compare(both, content: bytes) -> None:
     last=st.booleans(),
     block=st.sampled_from([1 << 20, 64, 7]),
 )
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_odd_cells_and_odd_tables(both, rows, ends, last, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "MOST", block)
@@ -146,7 +146,7 @@ def test_odd_cells_and_odd_tables(both, rows, ends, last, block):
 
 
 @given(rows=st.lists(PLAIN, min_size=1, max_size=30))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_odd_cells_in_even_tables(both, rows):
     compare(both, "".join(",".join(row) + "\n" for row in [HEADER.split(","), *rows]).encode())
 

@@ -207,7 +207,7 @@ ODD_CELLS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(names=ODD_NAMES, cells=ODD_CELLS)
 def test_what_init_writes_means_the_columns_that_it_saw(names, cells):
     key, constant, number, level, other, target = names

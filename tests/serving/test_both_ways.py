@@ -121,7 +121,7 @@ lengths = mostly("exact", "longer", "shorter", "none", "-1", "+5", "1_0", "٣", 
 
 
 @given(environ=environs, body=bodies, length=lengths)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_call_leaves_the_same(ways, environ, body, length):
     compare(ways, environ, body, length)
 

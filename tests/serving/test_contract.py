@@ -37,7 +37,7 @@ def test_calls_are_answered_as_described(serve, method, path, mode, task):
     excluded = [positive_data_acceptance] if path == "/predict/file" else [negative_data_rejection]
 
     @given(case=specification[path][method].as_strategy(generation_mode=mode))
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
     def answered(case):
         response = case.call()
         # Swagger 2 has one schema a status: that of 200 is for one row, and what a list gets is a definition of its own

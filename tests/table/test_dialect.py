@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pyarrow
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.batch.lines import Sheet
@@ -70,7 +70,6 @@ def written(name: str, quoted: bool, before: str, after: str) -> str:
     excel=st.sampled_from(["", "sep={}", "SEP={}", '"sep={}"', "sep={} "]),
     size=st.sampled_from([1, 2, 7, PIECE]),
 )
-@settings(deadline=None)
 def test_a_header_reads_back_the_same_at_every_door(names, separator, end, blank, mark, excel, size):
     line = separator.join(written(*name) for name in names)
     excel = excel.format(separator) + end if excel else ""

@@ -19,6 +19,7 @@ from slipway.model.evaluation import Intervals, evaluation_of
 from slipway.model.intervals import levels
 from slipway.model.runner import Runner
 from slipway.model.tables import Predictor
+from slipway.model.typed_document import Draft
 from slipway.problem import Problem, problem_of
 from slipway.sources.files import CSV, PARQUET
 from slipway.sources.source import S3
@@ -79,7 +80,7 @@ def open_batch(
     return Batch(source, scorer, output, place_of_out, place(rejects, folder), record, strict)
 
 
-def intervals_of(bundle: Bundle, level: float | None) -> Intervals | None:
+def intervals_of(bundle: Bundle | Draft, level: float | None) -> Intervals | None:
     """Those of the bundle if a level is asked for; BundleError when it does not have that one."""
     if level is None:
         return None

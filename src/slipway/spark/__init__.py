@@ -8,16 +8,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from slipway.batch.open import find_bundle, intervals_of
-from slipway.model.contents import model_of, schema_of
+from slipway.model.contents import Model, model_of, schema_of
+from slipway.model.intervals import ENDS
 from slipway.problem import Problem, problem_of
-from slipway.spark.travel import job_of, on_workers, result_schema
+from slipway.sources.spark_workers import on_workers
+from slipway.spark.scoring_job import Job, answered
+from slipway.spark.travel import parcel_of
 from slipway.table.dialect import require_unique
 from slipway.table.rules import rules_of
-from slipway.table.schema import require_columns
+from slipway.table.schema import fresh_names, require_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
 
 
 def predict(
@@ -70,5 +76,21 @@ def predict(
     intervals_of(bundle, interval)
     require_unique(df.columns)
     require_columns("the table", df.columns, schema.names)
-    job = job_of(bundle, problem, interval)
-    return df.mapInArrow(on_workers(job), result_schema(df, model_of(bundle), interval))
+    missing = {name: problem.markers(name) for name in schema.names}
+    job = Job(parcel_of(bundle), problem.serving, dict(problem.limits), missing, interval)
+    function = on_workers(f"{answered.__module__}:{answered.__name__}", msgspec.msgpack.encode(job), ("onnxruntime",))
+    return df.mapInArrow(function, _answered_schema(df, model_of(bundle), interval))
+
+
+def _answered_schema(df: "DataFrame", model: Model, level: float | None) -> "StructType":
+    """The columns of a table, then those of the answer.
+
+    To Spark, names that differ in upper and lower case alone are the same.
+    """
+    from pyspark.sql.types import DoubleType, StringType, StructField, StructType
+
+    beside = (*(f"probability_{label}" for label in model.classes), *(() if level is None else ENDS))
+    names = fresh_names(("prediction", *beside, "warning", "reason"), {*df.columns, *map(str.lower, df.columns)})
+    text, number = StringType(), DoubleType()
+    kinds = (text if model.classes else number, *[number] * len(beside), text, text)
+    return StructType([*df.schema.fields, *(StructField(name, kind) for name, kind in zip(names, kinds))])

@@ -1,81 +1,50 @@
-"""How a bundle reaches the workers: its bytes go with the function that every task gets, so nothing has to be shared."""
+"""How a bundle reaches the workers: as bytes that go with the work, so that no place has to be shared.
 
-from collections.abc import Callable, Iterator
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+A cluster's own ways to send files differ from one to the next (a folder is sent in local mode only, and Spark Connect has
+no context to send it with). What goes with the work arrives everywhere, and Spark broadcasts what is large.
+"""
 
-import msgspec
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from slipway import __version__
-from slipway.model.bundle import MANIFEST, SERVING, Bundle
-from slipway.model.contents import Model
-from slipway.model.intervals import ENDS
-from slipway.problem import Problem
-from slipway.spark.scoring import Job
-from slipway.table.schema import fresh_names
+from msgspec import Struct
 
-if TYPE_CHECKING:
-    import pyarrow
-    from pyspark.sql import DataFrame
-    from pyspark.sql.types import StructType
-
-    Batches = Iterator[pyarrow.RecordBatch]
+from slipway.errors import BundleError
+from slipway.model.bundle import MANIFEST, SERVING, Bundle, read_bundle
 
 
-def job_of(bundle: Bundle, problem: Problem, level: float | None) -> Job:
-    """What a worker needs to answer as this machine would."""
-    carried = bundle.carried(SERVING)
-    files = {name: bundle.read(name) for name in carried if name != MANIFEST}
-    return Job(
-        digest=bundle.digest,
-        files=files | {MANIFEST: (bundle.folder / MANIFEST).read_bytes()},
-        serving=problem.serving,
-        limits=dict(problem.limits),
-        missing={name: tuple(texts) for name, texts in problem.missing.items()},
-        level=level,
-        onnxruntime=version("onnxruntime"),
-    )
+class Parcel(Struct, frozen=True):
+    """The part of a bundle that serves.
 
-
-def on_workers(job: Job) -> "Callable[[Batches], Batches]":
-    """The function for `DataFrame.mapInArrow`.
-
-    It is sent by value, and imports where it runs, so that it can say what a worker lacks.
+    Attributes
+    ----------
+    digest : str
+    files : mapping of str to bytes
+        Its manifest and list among them.
     """
-    packed, wanted = msgspec.msgpack.encode(job), __version__
 
-    def answer(batches: Any) -> Any:
-        import platform
-        import sys
+    digest: str
+    files: dict[str, bytes]
 
-        where = f"the Spark worker on {platform.node()}, {sys.executable},"
+
+def parcel_of(bundle: Bundle) -> Parcel:
+    """What is sent of a bundle; BundleError when a file of it is gone."""
+    files = {name: bundle.read(name) for name in bundle.carried(SERVING) if name not in (MANIFEST, *bundle.lists)}
+    unlisted = {name: (bundle.folder / name).read_bytes() for name in (MANIFEST, *bundle.lists)}
+    return Parcel(bundle.digest, files | unlisted)
+
+
+@contextmanager
+def unpacked(parcel: Parcel) -> Iterator[Bundle]:
+    """The bundle on a worker, verified by its digest; its folder is gone afterwards. BundleError when a byte differs."""
+    with TemporaryDirectory(prefix="slipway-") as folder:
+        for name, content in parcel.files.items():
+            (Path(folder) / name).write_bytes(content)
         try:
-            import slipway
-        except ImportError:
-            raise RuntimeError(f"slipway: {where} has no Slipway. Install slipway-ml {wanted} there") from None
-        if slipway.__version__ != wanted:
-            told = f"slipway: {where} has Slipway {slipway.__version__}, the driver {wanted}. Install the same there"
-            raise RuntimeError(told)
-        from slipway.spark.scoring import answered
-
-        try:
-            yield from answered(packed, batches)
-        except slipway.SlipwayError as error:
-            raise RuntimeError(f"slipway: {where} {error}") from None
-
-    return answer
-
-
-def result_schema(df: "DataFrame", model: Model, level: float | None) -> "StructType":
-    """The columns of a table, then those of the answer.
-
-    Spark does not tell upper case from lower case, so a name that differs from another in that alone is taken, too.
-    """
-    from pyspark.sql.types import DoubleType, StringType, StructField, StructType
-
-    beside = (*(f"probability_{label}" for label in model.classes), *(() if level is None else ENDS))
-    taken = {*df.columns, *map(str.lower, df.columns)}
-    names = fresh_names(("prediction", *beside, "warning", "reason"), taken)
-    text, number = StringType(), DoubleType()
-    types = (text if model.classes else number, *[number] * len(beside), text, text)
-    return StructType([*df.schema.fields, *(StructField(name, each) for name, each in zip(names, types))])
+            bundle = read_bundle(Path(folder), parcel.digest)
+        except BundleError as error:
+            says = error.cause.removeprefix(f"{folder}/")
+            raise BundleError(f"bundle {parcel.digest[:12]} was damaged on the way ({says})", "Run it again") from error
+        yield bundle

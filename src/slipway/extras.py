@@ -4,9 +4,8 @@ import os
 import shutil
 from importlib.util import find_spec
 
-from slipway.problem import SQL, Problem
+from slipway.problem import SPARK, SQL, Problem
 
-SPARK = "spark:"
 LIBRARY = {"sql": "sqlalchemy", "spark": "pyspark"}  # extra → a library that only it brings
 
 

@@ -12,19 +12,19 @@ import numpy as np
 from slipway.batch.open import find_bundle
 from slipway.model.contents import schema_of
 from slipway.monitoring.bins import Column, columns_of
-from slipway.monitoring.drift import Day, Move, look
-from slipway.monitoring.words import ANSWERS, changes
 from slipway.problem import Problem, problem_of
 from slipway.sources.spark_session import told
 from slipway.sources.spark_workers import on_workers
 from slipway.spark.counting_job import COUNTS, Tally, counted
 from slipway.spark.scoring_job import LIBRARIES, packed_job
-from slipway.table.audit import Finding
 from slipway.table.faults import tally_key
 from slipway.table.schema import Field, Schema, an
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # workers import this room: they need neither pandas nor SciPy
     from pyspark.sql import DataFrame
+
+    from slipway.monitoring.drift import Move
+    from slipway.table.audit import Finding
 
 SAYS = {  # reason of a cell → what is wrong with some of them
     "missing": "missing; training had no missing cells here",
@@ -63,8 +63,8 @@ class Counts:
     faults: Mapping[str, int]
     warnings: Mapping[str, int]
     bins: Mapping[str, np.ndarray]
-    findings: tuple[Finding, ...]
-    moves: tuple[Move, ...]
+    findings: "tuple[Finding, ...]"
+    moves: "tuple[Move, ...]"
 
     @property
     def refused(self) -> int:
@@ -74,6 +74,8 @@ class Counts:
     @property
     def sentences(self) -> list[str]:
         """One for each column that moved, the largest effect first."""
+        from slipway.monitoring.words import ANSWERS, changes
+
         moved = sorted(self.moves, key=lambda move: -move.effect)
         return [f"{ANSWERS.get(move.column.key, move.column.name)}: {'; '.join(changes(move))}" for move in moved]
 
@@ -118,11 +120,15 @@ def check(
         needed = df.select(*(f"`{name.replace('`', '``')}`" for name in schema.names))
         for row in needed.mapInArrow(function, f"{COUNTS} binary").collect():
             whole.add(msgspec.msgpack.decode(row[COUNTS], type=Tally))
-    return counts_of(whole, columns_of(bundle), schema)
+    others = problem.unlearned | schema.unlearned
+    return counts_of(whole, columns_of(bundle), schema, [name for name in df.columns if name not in others])
 
 
-def counts_of(tally: Tally, columns: Sequence[Column], schema: Schema) -> Counts:
-    """What a tally of these columns says."""
+def counts_of(tally: Tally, columns: Sequence[Column], schema: Schema, names: Sequence[str]) -> Counts:
+    """What a tally says: `columns` are those that it counts in bins, `names` those of the table."""
+    from slipway.monitoring.drift import Day, look
+    from slipway.table.audit import ignored
+
     bins = [np.array(each) for each in tally.bins] or [np.zeros_like(column.counts) for column in columns]
     for column, found in zip(columns, bins):
         if "refused" in column.apart:
@@ -132,11 +138,14 @@ def counts_of(tally: Tally, columns: Sequence[Column], schema: Schema) -> Counts
     moves = tuple(move for move in window.moves if any(change.suspected for change in move.changes))
     by_key = {column.key: found for column, found in zip(columns, bins)}
     findings = tuple(finding for field in schema for finding in _findings(field, tally))
+    findings += tuple(ignored(names, schema.names))
     return Counts(tally.rows, tally.answered, tally.faults, tally.unlike, by_key, findings, moves)
 
 
-def _findings(field: Field, tally: Tally) -> Iterator[Finding]:
+def _findings(field: Field, tally: Tally) -> "Iterator[Finding]":
     """What is wrong with cells of a field, for which rows are refused, then what is answered with a warning."""
+    from slipway.table.audit import Finding
+
     for reason in SAYS:
         what = SAYS[reason].format(range=field.range, a_type=an(field.type))
         if count := tally.faults.get(tally_key(field.name, reason)):

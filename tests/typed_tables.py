@@ -5,7 +5,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow
 
 from slipway.problem import Problem, load_problem
@@ -14,7 +13,7 @@ from slipway.training.train import train
 
 TARGETS = {"regression": "cost", "binary": "late", "multiclass": "grade"}
 LEVELS = ["north", "south", "east"]
-START = dt.datetime(2024, 1, 1, tzinfo=dt.timezone.utc)
+START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 
 
 def typed(rows: int, seed: int = 0) -> pyarrow.Table:

@@ -50,7 +50,7 @@ lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp $(PROMTOOL)   ## Code, types, w
 types: $(VENV)/dev.stamp   ## Check types with mypy --strict
 	$(BIN)/mypy
 
-SCRIPTS = .ci/run $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" src/slipway/release/ec2/*)
+SCRIPTS = .ci/run .ci/engines $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" src/slipway/release/ec2/*)
 
 docs: $(VENV)/dev.stamp   ## Build the documentation as a site in build/site, and check its links
 	$(BIN)/mkdocs build
@@ -101,6 +101,7 @@ lock: $(VENV)/lock.stamp   ## Pin the newest versions of everything in requireme
 	$(LOCK) requirements.in requirements-train.in -c requirements.txt -o requirements-train.txt
 	$(LOCK) requirements-release.in -c requirements-train.txt -o requirements-release.txt
 	$(LOCK) requirements.in requirements-train.in requirements-sql.in requirements-dev.in -c requirements-train.txt -o requirements-dev.txt
+	$(LOCK) requirements-sql.in -c requirements-dev.txt -o requirements-sql.txt
 	$(LOCK) requirements.in requirements-train.in requirements-spark.in -c requirements-dev.txt -o requirements-spark.txt
 	$(LOCK) requirements-publish.in -c requirements-dev.txt -o requirements-publish.txt
 	$(LOCK) requirements-test.in -c requirements-dev.txt -o requirements-test.txt

@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-LOCKS = ("requirements.txt", "requirements-train.txt", "requirements-test.txt", "requirements-release.txt")
+LOCKS = tuple(f"requirements{name}.txt" for name in ("", "-train", "-test", "-release", "-sql", "-spark"))
 
 
 class WithLocks(build_py):

@@ -14,6 +14,7 @@ SHOWN = (
     "docs/*.png",
     "docs/*.svg",
     "examples/**/*.md",
+    "examples/spark/*.py",
     "src/slipway/release/ec2/*.yaml",
     "deploy/observability/*",
 )

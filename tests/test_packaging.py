@@ -16,6 +16,7 @@ import slipway
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.txt", "requirements-train.txt", "requirements-dev.txt")
+OTHERS = ("requirements-sql.txt", "requirements-spark.txt", "requirements-test.txt")
 PIN = re.compile(r"^([a-z0-9-]+)==([^ ;]+)(?: ; [^\\]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})*)$", re.M)
 LEFT_OUT = (".*", "__pycache__", "*.egg-info", "build", "dist", "artifacts")
 
@@ -55,7 +56,8 @@ def test_the_wheel_holds_all_of_the_package_and_nothing_else(wheel):
     files = (path for path in (source / "slipway").rglob("*") if path.is_file() and path.suffix != ".pyc")
     assert {path.relative_to(source).as_posix() for path in files} <= names
     packed = {name.removeprefix("slipway/project/locks/") for name in names if "/locks/" in name}
-    assert packed == {"requirements.txt", "requirements-train.txt", "requirements-test.txt", "requirements-release.txt"}
+    locks = ("", "-train", "-test", "-release", "-sql", "-spark")
+    assert packed == {f"requirements{name}.txt" for name in locks}
     assert {name.split("/")[0] for name in names} == {"slipway", f"slipway_ml-{slipway.__version__}.dist-info"}
 
 
@@ -87,9 +89,11 @@ def test_the_wheel_says_what_it_needs(wheel):
     assert "Requires-Python: >=3.11" in metadata
     assert re.search("^License(-Expression)?: Apache-2.0$", metadata, re.M)
     needed = [Requirement(text) for text in re.findall("^Requires-Dist: (.+)$", metadata, re.M)]
-    for name, marker in {"requirements.in": "None", "requirements-train.in": 'extra == "train"'}.items():
-        asked = {(each.name, each.specifier) for each in needed if str(each.marker) == marker}
-        assert asked == {(each.name, each.specifier) for each in wanted(name)}
+    for name in ("", "train", "sql", "spark"):
+        asked = {
+            str(each).partition(";")[0] for each in needed if str(each.marker) == (f'extra == "{name}"' if name else "None")
+        }
+        assert asked == {str(each) for each in wanted(f"requirements{name and f'-{name}'}.in")}
 
 
 def wanted(name: str) -> list[Requirement]:
@@ -106,7 +110,7 @@ def pins(lock: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("lock", [*LOCKS, "requirements-publish.txt", "requirements-test.txt"])
+@pytest.mark.parametrize("lock", [*LOCKS, *OTHERS, "requirements-publish.txt"])
 def test_a_lock_names_all_that_is_wanted_with_hashes_and_no_address(lock):
     text = (ROOT / lock).read_text()
     assert {each.name for each in wanted(lock.replace(".txt", ".in"))} <= set(pins(lock))
@@ -116,9 +120,16 @@ def test_a_lock_names_all_that_is_wanted_with_hashes_and_no_address(lock):
     assert not re.search(r"https?:|file:|index|find-links|/(home|opt|root|tmp|work)/", text)
 
 
-@pytest.mark.parametrize(("small", "large"), [LOCKS[:2], LOCKS[1:], ("requirements-test.txt", LOCKS[2])])
+@pytest.mark.parametrize(
+    ("small", "large"),
+    [LOCKS[:2], LOCKS[1:], ("requirements-test.txt", LOCKS[2]), ("requirements-sql.txt", LOCKS[2]), (LOCKS[1], OTHERS[1])],
+)
 def test_the_locks_are_one_set(small, large):
     assert {name: versions for name, versions in pins(large).items() if name in pins(small)} == pins(small)
+
+
+def test_only_the_lock_of_spark_has_spark():
+    assert [name for name in (*LOCKS, *OTHERS) if "pyspark" in pins(name)] == ["requirements-spark.txt"]
 
 
 def test_training_libraries_are_not_for_serving():

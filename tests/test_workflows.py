@@ -251,10 +251,13 @@ def test_every_python_that_is_declared_is_tested_and_lint_runs_once():
         assert conditions[name].endswith(f"matrix.python == '{pythons[0]}'")
 
 
-def test_the_browser_and_the_containers_are_tested_beside_the_integration_and_delivery_needs_both():
+def test_the_browser_the_containers_and_the_engines_are_tested_beside_the_integration_and_delivery_needs_both():
     job = RELEASE["end-to-end"]
     assert job["needs"] == "tested", "a pull request is tested too, and nothing else waits"
-    assert [step["run"] for step in job["steps"] if step["name"].startswith("Test")] == ["make e2e JUNIT=report.xml"]
+    assert [step["run"] for step in job["steps"] if step["name"].startswith("Test")] == [
+        "make e2e JUNIT=report.xml",
+        ".ci/engines && make engines",
+    ]
     [report] = (step for step in RELEASE["integration"]["steps"] if step["name"] == "Report the tests")
     assert job["steps"][-1] == report, "both report their tests"
 
@@ -386,7 +389,7 @@ def test_the_page_of_a_broken_pipe_is_kept_before_the_job_fails():
 def test_only_the_step_that_needs_a_secret_has_it():
     given = {step["name"]: set(re.findall(r"secrets\.(\w+)", str(step.get("env")))) for step in RETRAIN["steps"]}
     assert given["Look at production"] == {"SLIPWAY_WEBHOOK", "SLIPWAY_SMTP_URL"}
-    assert given["Train"] == {"MONGO_DB_URL"}
+    assert given["Train"] == {"DATABASE_URL", "MONGO_DB_URL"}
     assert given["Keep the bundle"] == given["Propose"] == set()
 
 

@@ -45,7 +45,7 @@ wanted>=3
     assert found["wanted>=3"].lines == "# mine: for the report\nwanted>=3"
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-train.txt", "requirements-test.txt"])
+@pytest.mark.parametrize("name", [f"requirements{each}.txt" for each in ("", "-train", "-test", "-sql", "-spark")])
 def test_every_pin_and_hash_of_our_locks_is_read(name):
     text = packaged(name)
     assert text == (ROOT / name).read_text()

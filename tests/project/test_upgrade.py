@@ -167,6 +167,30 @@ def test_locks_follow_and_own_libraries_stay(folder, run):
     assert "\nrequirements.txt:" not in f"\n{result.out}"
 
 
+@pytest.mark.parametrize(
+    "settings, library",
+    [
+        ("source: sql\nsql: {table: visits}", "sqlalchemy"),
+        ("source: spark:clinic.visits", "pyspark"),
+    ],
+)
+def test_the_lock_of_training_follows_the_source(folder, run, settings, library):
+    path = folder / "slipway.yaml"
+    before = path.read_text()
+    assert library not in (folder / "requirements-train.txt").read_text()
+    path.write_text(f"name: mine\ntarget: charges\n{settings}\n")
+    result = run("upgrade", "--yes")
+    assert result.code == 0 and f"  {library} absent → " in result.out, result.err
+    assert f"\n{library}==" in (folder / "requirements-train.txt").read_text()
+    assert library not in (folder / "requirements.txt").read_text()
+    assert "Nothing to change" in run("upgrade").out
+    path.write_text("source: [")  # cannot be read: what it needed stays
+    assert "Nothing to change" in run("upgrade").out
+    path.write_text(before)
+    run("upgrade", "--yes")
+    assert library not in (folder / "requirements-train.txt").read_text()
+
+
 def test_the_vendored_wheel_is_replaced(folder, run, monkeypatch):
     old, [new] = folder / f"vendor/slipway_ml-{OLD}-py3-none-any.whl", (folder / "vendor").iterdir()
     new.rename(old)

@@ -11,7 +11,9 @@ from slipway.model.intervals import ENDS
 from slipway.model.predictor import Predictor
 from slipway.model.scoring import Answers, added_names, reasons_of, score
 from slipway.table.arrow_cells import read_column
+from slipway.table.faults import Faults
 from slipway.table.rules import Rules
+from slipway.table.schema import Columns
 
 
 class Scorer:
@@ -46,14 +48,19 @@ class Scorer:
 
     def answer(self, rows: Rows) -> Answers:
         """Answer each row, or say why not; reasons are by row of the part, malformed rows counted."""
+        columns, faults = self.read(rows)
+        answers = score(self.predictor, columns, reasons_of(faults), rows.well_formed)
+        answers = answers.between(self.intervals, self.level).noted(self.rules)
+        return replace(answers, reasons=_numbered(rows, answers.reasons))
+
+    def read(self, rows: Rows) -> tuple[Columns, dict[str, Faults]]:
+        """The typed columns of the well-formed rows, and per field what is wrong with its cells by row, from 0."""
         columns, faults = {}, {}
         for rule in self.rules:
             name = rule.field.name
             cells = column(rows.cells, name)
             columns[name], faults[name] = rule.read(cells) if isinstance(cells, list) else read_column(rule, cells)
-        answers = score(self.predictor, columns, reasons_of(faults), rows.well_formed)
-        answers = answers.between(self.intervals, self.level).noted(self.rules)
-        return replace(answers, reasons=_numbered(rows, answers.reasons))
+        return columns, faults
 
 
 def _numbered(rows: Rows, reasons: Mapping[int, str]) -> dict[int, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from slipway.cli import options
 from slipway.errors import TableError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from slipway.problem import Problem
+    from slipway.sources.batches import Batches
     from slipway.store.pointer import Pointer
 
 
@@ -25,8 +27,10 @@ def command(table: str | None, path: str | None) -> None:
     """Compare TABLE with the champion's schema, column by column (if its bundle is not here: with the source's).
 
     Without TABLE it is the problem's source, fetched first if it is not there. TABLE is a CSV or Parquet file, a quoted glob
-    of them, or s3://bucket/key with a glob in its key. Exit code 4 means that rows cannot be answered as they are. Columns
-    that are not fields are reported and ignored.
+    of them, s3://bucket/key with a glob in its key, or a table of a Spark cluster, as source has it. Exit code 4 means that
+    rows cannot be answered as they are. Columns that are not fields are reported and ignored.
+
+    A table of a cluster is counted there, all of it, and the lines also say what drifted from training.
 
     \b
     Example:
@@ -35,8 +39,7 @@ def command(table: str | None, path: str | None) -> None:
       slipway check "s3://clinic/2026-*/*.parquet"
     """
     from slipway.model.contents import schema_of
-    from slipway.problem import load_problem
-    from slipway.sources.batches import frame_of
+    from slipway.problem import SPARK, load_problem
     from slipway.sources.fetch import fetch
     from slipway.sources.source import open_location, open_source
     from slipway.store.local import open_store
@@ -48,15 +51,22 @@ def command(table: str | None, path: str | None) -> None:
     source = ", ".join(problem.source)
     if table is None:
         fetch(problem, partial(click.echo, err=True))
-    tested = open_source(problem) if table is None else open_location(table, Path())
     store = open_store(problem.folder)
     pointer = store.pointer()
-    if pointer and pointer.digest in store.digests():
+    here = pointer is not None and pointer.digest in store.digests()
+    if (table or source).startswith(SPARK):
+        described = problem if table is None else replace(problem, source=(table,), folder=Path().resolve())
+        if pointer and here:
+            return _on_cluster(described, problem, f"champion {pointer.digest[:12]}")
+        tested = open_source(described)
+    else:
+        tested = open_source(problem) if table is None else open_location(table, Path())
+    if pointer and here:
         schema, by = schema_of(store.bundle(pointer.digest)), f"champion {pointer.digest[:12]}"
     else:
         by = source
-        schema = infer_schema(frame_of(open_source(problem), by), problem)
-    frame = frame_of(tested, table or source)
+        schema = infer_schema(_frame(open_source(problem), problem, by), problem)
+    frame = _frame(tested, problem, table or source)
     found = audit(frame, rules_of(schema, problem), problem.unlearned | schema.unlearned)
     for finding in found:
         click.echo(f"{finding.column}: {finding.says}")
@@ -70,6 +80,40 @@ def command(table: str | None, path: str | None) -> None:
             f"{_absent(pointer)}: the table was compared with the source, {by}. From the same table nothing can differ."
         )
     if any(finding.rejects for finding in found):
+        sys.exit(TableError.exit_code)
+
+
+def _frame(batches: "Batches", problem: "Problem", where: str) -> "pd.DataFrame":
+    """The whole table; of one that lies on a cluster a sample by hash, as training would take it."""
+    from slipway.sources.batches import frame_of
+
+    if batches.preselect is None:
+        return frame_of(batches, where)
+    from slipway.training.data.sample import draw
+
+    sample = draw(batches, problem.id or batches.names, max(1, problem.sample.cells // len(batches.names)), where)
+    if sample.seen > sample.table.num_rows:
+        click.echo(f"{where}: {sample.seen:,} rows, of which a sample is compared: there is no champion to count by", err=True)
+    return sample.table.to_pandas(split_blocks=True, self_destruct=True, date_as_object=False)
+
+
+def _on_cluster(described: "Problem", problem: "Problem", by: str) -> None:
+    """Count the table of `described` where it lies."""
+    from slipway.sources.spark import SparkTable
+    from slipway.spark import check
+
+    source = SparkTable(described)
+    found = check(source.frame(), problem)
+    for finding in found.findings:
+        click.echo(f"{finding.column}: {finding.says}")
+    for sentence in found.sentences:
+        click.echo(f"{sentence}; unlike training")
+    rows = "1 row" if found.rows == 1 else f"{found.rows:,} rows"
+    findings = "1 finding" if len(found.findings) == 1 else f"{len(found.findings)} findings"
+    moved = f", {len(found.moves)} drifted" if found.moves else ""
+    refused = f" ({found.answered:,} answered, {found.refused:,} refused)"
+    click.echo(f"{source.where}: {rows}{refused}, {findings}{moved} against the schema of {by}")
+    if found.refused:
         sys.exit(TableError.exit_code)
 
 

@@ -65,7 +65,7 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
 
     `live` is the address of the service, empty if it is not known; None leaves out what only a deployment has.
     """
-    from slipway.doctor import check_checkout, check_credentials, check_log, check_source, check_store
+    from slipway.doctor import check_checkout, check_credentials, check_extras, check_log, check_source, check_store
     from slipway.errors import ProblemError
     from slipway.problem import load_problem
     from slipway.store.local import open_store
@@ -80,11 +80,12 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
     facts = check_checkout.gather(folder, local)
     seen = check_store.look(problem, facts.champion)
     retrained = check_source.check(problem, check_source.gather(problem), facts.workflows) if problem else []
+    needed = check_extras.check(problem) if problem else []
     logged = check_log.check_here(problem.log, environ) if problem else []
     registry = environ.get("AWS_ECR_LOGIN_URI", "")
     unanswered = check_credentials.answers(registry) if check_credentials.well_formed(registry) else ""
     groups = {
-        "checkout": check_checkout.check(facts, refused, seen.bundle) + retrained + logged,
+        "checkout": check_checkout.check(facts, refused, seen.bundle) + needed + retrained + logged,
         "GitHub": _github(folder, facts.workflows, environ),
         "credentials": check_credentials.check(check_credentials.identity(environ), environ, unanswered),
         "store": check_store.check(seen, facts.champion),

@@ -63,7 +63,11 @@ def command(
     _require_both(folder, table, target)
     if (committed and fetch) or (table is None and (committed or fetch)):
         raise click.UsageError("--commit-data and --fetch exclude each other, and both need --table")
+    from msgspec.structs import replace
+
     from slipway.cli.init import problem_name
+    from slipway.extras import extras_of
+    from slipway.problem import read_problem
     from slipway.project.answers import Answers
     from slipway.project.creation import contents, require_free, write
     from slipway.project.distribution import origin
@@ -85,7 +89,8 @@ def command(
         heroku=heroku,
     )
     text, say = _described(folder, table, target or "", answers, own, fetch)
-    made = repository(answers, slipway)
+    extras = extras_of(read_problem(text, folder / FILE, {}))
+    made = repository(replace(answers, extras=extras), slipway)
     files = contents(made, {FILE: text.encode()})
     if not force:
         require_free(folder, files)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slipway import __version__
-from slipway.errors import ProjectError
+from slipway.errors import ProblemError, ProjectError
 
 if TYPE_CHECKING:
     from slipway.project.upgrade import Change, Plan
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def command(yes: bool, index: bool | None) -> None:
     """Bring the repository in this folder to the version of Slipway that runs here.
 
+    The lock of training gets the libraries that the source in slipway.yaml needs: run this also when it becomes sql or spark.
     Shows what would change and asks first. Your edits of generated files are kept: each file is merged with what was
     generated before. Where both changed the same lines, the file gets conflict markers, and the command names it and ends with
     exit code 8. slipway.yaml, src/, data/ and artifacts/ are yours: no upgrade touches them.
@@ -46,7 +47,8 @@ def command(yes: bool, index: bool | None) -> None:
         says = f"this repository was made by Slipway {before.version}, and this is {__version__}"
         raise ProjectError(says, "Install that version or a newer one, and run slipway upgrade again")
     vendored = before.answers.vendored if index is None else not index
-    made = repository(replace(before.answers, vendored=vendored), origin(vendored))
+    answers = replace(before.answers, vendored=vendored, extras=_extras(folder, before.answers.extras))
+    made = repository(answers, origin(vendored))
     planned = plan(folder, before, made)
     for line in _shown(planned):
         click.echo(line)
@@ -64,6 +66,17 @@ def command(yes: bool, index: bool | None) -> None:
         raise ProjectError(says, "Resolve them between <<<<<<< and >>>>>>>, run make test, and commit")
     if planned.changes:
         click.echo("Done. Next: make test, and commit")
+
+
+def _extras(folder: Path, before: tuple[str, ...]) -> tuple[str, ...]:
+    """What slipway.yaml needs now; as before where it cannot be read."""
+    from slipway.extras import extras_of
+    from slipway.problem import FILE, load_problem
+
+    try:
+        return extras_of(load_problem(folder / FILE, {}))
+    except ProblemError:
+        return before
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -28,10 +28,7 @@ def sentence(move: Move, importance: float | None, answers: bool, worse: bool | 
     """
     column = move.column
     of_answers = column.key in ANSWERS
-    moved = [
-        f"{_change(change.part, column, move.counts)} ({change.effect:.2f} sd)" for change in move.changes if change.suspected
-    ]
-    told = [*moved, f"since {move.since}"]
+    told = [*changes(move), f"since {move.since}"]
     if importance is not None:
         told.append(f"{share(importance)} of the importance")
     if not of_answers:
@@ -39,6 +36,12 @@ def sentence(move: Move, importance: float | None, answers: bool, worse: bool | 
     told.append(LOSS[worse])
     name = ANSWERS[column.key] if of_answers else f"`{brief(column.name)}`"
     return f"{name}: {'; '.join(told)}."
+
+
+def changes(move: Move) -> list[str]:
+    """Each suspected part of a column: its share now, its share in the reference, and the effect in standard deviations."""
+    suspected = (change for change in move.changes if change.suspected)
+    return [f"{_change(change.part, move.column, move.counts)} ({change.effect:.2f} sd)" for change in suspected]
 
 
 def _change(part: Part, column: Column, counts: np.ndarray) -> str:

@@ -30,6 +30,8 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         Whether the files for Heroku are there.
     source : bool
         Whether Slipway's own source is in src/: only in the repository of Slipway itself.
+    extras : tuple of str
+        Extras of slipway-ml whose libraries are in the lock of training (`slipway.extras.extras_of`).
     """
 
     name: str
@@ -38,6 +40,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     vendored: bool = True
     heroku: bool = False
     source: bool = False
+    extras: tuple[str, ...] = ()
 
     @property
     def package(self) -> str:

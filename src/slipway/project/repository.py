@@ -10,14 +10,15 @@ from slipway.project.generated import Generated, packed
 from slipway.project.pins import SLIPWAY, Pin, Pins, packaged, read_pins
 from slipway.project.rendering import File, rendered
 
+TRAIN = "requirements-train.txt"
 LOCKS = {
     "requirements.txt": (
         "# What serves, in the versions that this Slipway was tested with. slipway upgrade brings the next ones.",
         ("requirements.txt",),
     ),
-    "requirements-train.txt": (
+    TRAIN: (
         "# What trains and tests, and what serves. Add libraries of your own with their hashes: slipway upgrade keeps them.",
-        ("requirements-test.txt", "requirements-train.txt"),
+        ("requirements-test.txt", TRAIN),
     ),
 }
 
@@ -59,7 +60,10 @@ class Repository:
 def repository(answers: Answers, origin: Origin) -> Repository:
     """What this Slipway generates for these answers."""
     line = Pin(__version__, origin.line)
-    locks = {path: _union(names) | {SLIPWAY: line} for path, (_, names) in LOCKS.items()}
+    extras = tuple(f"requirements-{extra}.txt" for extra in answers.extras)
+    locks = {
+        path: _union((*names, *(extras if path == TRAIN else ()))) | {SLIPWAY: line} for path, (_, names) in LOCKS.items()
+    }
     return Repository(answers, rendered(answers), locks, origin)
 
 

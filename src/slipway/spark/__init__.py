@@ -8,18 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from slipway.batch.open import find_bundle, intervals_of
-from slipway.model.contents import Model, model_of, schema_of
+from slipway.batch.open import find_bundle
+from slipway.model.contents import Model, model_of
 from slipway.model.intervals import ENDS
 from slipway.problem import Problem, problem_of
 from slipway.sources.spark_workers import on_workers
-from slipway.spark.scoring_job import Job, answered
-from slipway.spark.travel import parcel_of
-from slipway.table.dialect import require_unique
-from slipway.table.rules import rules_of
-from slipway.table.schema import fresh_names, require_columns
+from slipway.spark.counts import check as check
+from slipway.spark.scoring_job import LIBRARIES, answered, packed_job
+from slipway.table.schema import fresh_names
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -71,14 +67,8 @@ def predict(
     """
     problem = problem_of(problem)
     bundle = find_bundle(problem, digest)
-    schema = schema_of(bundle)
-    rules_of(schema, problem)  # limits of a column that is no number of the model are told here, not by a worker
-    intervals_of(bundle, interval)
-    require_unique(df.columns)
-    require_columns("the table", df.columns, schema.names)
-    missing = {name: problem.markers(name) for name in schema.names}
-    job = Job(parcel_of(bundle), problem.serving, dict(problem.limits), missing, interval)
-    function = on_workers(f"{answered.__module__}:{answered.__name__}", msgspec.msgpack.encode(job), ("onnxruntime",))
+    packed = packed_job(bundle, problem, df.columns, interval)
+    function = on_workers(f"{answered.__module__}:{answered.__name__}", packed, LIBRARIES)
     return df.mapInArrow(function, _answered_schema(df, model_of(bundle), interval))
 
 

@@ -1,6 +1,6 @@
 """The job of scoring on a worker of Spark: record batches → the same with their answers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,13 +14,19 @@ from slipway.batch.output import answer_columns
 from slipway.batch.regions import RegionRunner
 from slipway.batch.rows import Rows
 from slipway.batch.scorer import Scorer
+from slipway.model.bundle import Bundle
+from slipway.model.contents import schema_of
 from slipway.model.predictor import Predictor
 from slipway.model.scoring import Answers
+from slipway.problem import Problem
 from slipway.sections import Serving
-from slipway.spark.travel import Parcel, unpacked
-from slipway.table.rules import Limits, Rules
+from slipway.spark.travel import Parcel, parcel_of, unpacked
+from slipway.table.dialect import require_unique
+from slipway.table.rules import Limits, Rules, rules_of
+from slipway.table.schema import require_columns
 
 KEPT = 4  # bundles that a worker keeps ready
+LIBRARIES = ("onnxruntime",)  # whose versions on a worker must be the driver's
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -45,6 +51,27 @@ class Job(msgspec.Struct, frozen=True):
     level: float | None
 
 
+def packed_job(bundle: Bundle, problem: Problem, names: Sequence[str], level: float | None = None) -> bytes:
+    """The job of scoring a table with these columns, in MessagePack. What it cannot do is told here, not by a worker.
+
+    Raises
+    ------
+    BundleError
+        When the bundle has no such intervals.
+    ProblemError
+        When the problem limits a column that is no number of the model.
+    TableError
+        When a column is missing, or there twice.
+    """
+    schema = schema_of(bundle)
+    rules_of(schema, problem)
+    intervals_of(bundle, level)
+    require_unique(names)
+    require_columns("the table", names, schema.names)
+    missing = {name: problem.markers(name) for name in schema.names}
+    return msgspec.msgpack.encode(Job(parcel_of(bundle), problem.serving, dict(problem.limits), missing, level))
+
+
 def answered(packed: bytes, batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
     """The batches with the columns of the answer behind their own.
 
@@ -56,7 +83,7 @@ def answered(packed: bytes, batches: Iterable[pyarrow.RecordBatch]) -> Iterator[
     """
     scorer = scorer_of(packed)
     for batch in batches:
-        rows = Rows("the table", 1, batch.num_rows, _cells(batch, scorer.needed), {})
+        rows = Rows("the table", 1, batch.num_rows, cells_of(batch, scorer.needed), {})
         columns = [*batch.columns, *_of_all_rows(scorer.answer(rows), batch.num_rows)]
         yield pyarrow.RecordBatch.from_arrays(columns, list(map(str, range(len(columns)))))  # Spark goes by their order
 
@@ -75,7 +102,7 @@ def scorer_of(packed: bytes) -> Scorer:
         return Scorer(predictor, rules, intervals_of(bundle, job.level), job.level)
 
 
-def _cells(batch: pyarrow.RecordBatch, needed: Iterable[str]) -> dict[str, Any]:
+def cells_of(batch: pyarrow.RecordBatch, needed: Iterable[str]) -> dict[str, Any]:
     """These columns of a batch; moments, which Spark hands over in the session's time zone, in UTC, as Parquet has them."""
     found = {name: batch.column(name) for name in needed}
     for name, cells in found.items():

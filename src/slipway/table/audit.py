@@ -40,10 +40,13 @@ def audit(frame: pd.DataFrame, rules: Iterable[Rule], others: Collection[str] = 
             findings.append(Finding(name, "is not in the table" + (f"; is it {near[0]!r}?" if near else "")))
         else:
             findings += _look(cells_of(frame[name], rule.reader), rule)
-    for name in frame.columns:
-        if name not in fields and name not in others:
-            findings.append(Finding(str(name), "is not a field of the schema; ignored", rejects=False))
-    return findings
+    return [*findings, *ignored(map(str, frame.columns), fields, others)]
+
+
+def ignored(names: Iterable[str], fields: Collection[str], others: Collection[str] = ()) -> list[Finding]:
+    """Findings on the columns of a table that are neither fields nor among `others`."""
+    strange = (name for name in names if name not in fields and name not in others)
+    return [Finding(name, "is not a field of the schema; ignored", rejects=False) for name in strange]
 
 
 def _look(cells: Cells, rule: Rule) -> list[Finding]:

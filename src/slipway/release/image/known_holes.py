@@ -13,6 +13,8 @@ REACH = {  # lock → what has its libraries; a hole reaches as far as the first
     SERVING: "serving: the image of every release has it",
     "requirements-train.txt": "training",
     "requirements-release.txt": "slipway pull and push in workflows",
+    "requirements-sql.txt": "source: sql",
+    "requirements-spark.txt": "Spark",
     "requirements-test.txt": "tests",
     "requirements-dev.txt": "development and tests",
     "requirements-publish.txt": "publishing the package",

@@ -1,5 +1,7 @@
 """A Parquet folder on a file system of Hadoop, local disks among them, as a place for scored rows or rejects."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,12 +40,13 @@ class HadoopFolder:
     def tidy(self) -> None:
         """Remove what an unfinished run left; what it had already moved out of the way comes back."""
         here, before = self.path(self.location), self.path(self.location + PREVIOUS)
-        if self.files.exists(before):
-            if self.files.exists(here):
-                self.files.delete(before, True)
-            else:
-                self._move(before, here)
-        self.files.delete(self.path(self.location + UNFINISHED), True)
+        with _told(self.location):
+            if self.files.exists(before):
+                if self.files.exists(here):
+                    self.files.delete(before, True)
+                else:
+                    self._move(before, here)
+            self.files.delete(self.path(self.location + UNFINISHED), True)
 
     def stage(self, frame: "DataFrame", by: str) -> "DataFrame":
         """Write a frame beside the folder, a part for each value of its last column, `by`; the frame as it was written."""
@@ -69,10 +72,11 @@ class HadoopFolder:
     def _replace(self, folder: Any) -> None:
         """No file system of Hadoop swaps two folders, so for a moment there is neither; `tidy` mends an end just then."""
         here = self.path(self.location)
-        self.files.create(self.path(folder, DONE), True).close()
-        if self.files.exists(here):
-            self._move(here, self.path(self.location + PREVIOUS))
-        self._move(folder, here)
+        with _told(self.location):
+            self.files.create(self.path(folder, DONE), True).close()
+            if self.files.exists(here):
+                self._move(here, self.path(self.location + PREVIOUS))
+            self._move(folder, here)
         self.tidy()
 
     def _move(self, old: Any, new: Any) -> None:
@@ -82,6 +86,20 @@ class HadoopFolder:
 
 def folder_at(session: "SparkSession", location: str) -> HadoopFolder:
     """The folder at a location, with or without something there."""
-    path = session._jvm.org.apache.hadoop.fs.Path
+    jvm: Any = session._jvm
+    path = jvm.org.apache.hadoop.fs.Path
     location = location.rstrip("/")
-    return HadoopFolder(location, path(location).getFileSystem(session._jsc.hadoopConfiguration()), path)
+    with _told(location):
+        return HadoopFolder(location, path(location).getFileSystem(session._jsc.hadoopConfiguration()), path)
+
+
+@contextmanager
+def _told(location: str) -> Iterator[None]:
+    """What a file system refuses, as TableError of one line."""
+    from py4j.protocol import Py4JJavaError
+
+    try:
+        yield
+    except Py4JJavaError as error:
+        told = str(error.java_exception.toString()).partition("\n")[0]
+        raise TableError(f"{location}: {told}") from error

@@ -89,18 +89,15 @@ def score_table(session: "SparkSession", problem: Problem, request: Request) -> 
     """
     for each in (request.location, request.out, request.refused):
         _require_parquet(each)
-    folder = open_store(problem.folder).root / FOLDER
-    with (
-        alone(state(request.out, folder).with_suffix(".lock"), request.out),
-        alone(state(request.refused, folder).with_suffix(".lock"), request.refused),
-        told(),
-    ):
+    with told():
         for name, value in SETTINGS.items():
             session.conf.set(name, value)
         out, rejects = (_place(session, each) for each in (request.out, request.refused))
         table = _table(session, request.location)
         _require_apart(request.location, table, out, rejects)
-        with _tidied(session, out, rejects):
+        folder = open_store(problem.folder).root / FOLDER
+        locks = [state(each.identity, folder).with_suffix(".lock") for each in (out, rejects)]
+        with alone(locks[0], out.location), alone(locks[1], rejects.location), _tidied(session, out, rejects):
             return _score(table, problem, request, out, rejects)
 
 
@@ -145,7 +142,7 @@ def _stopped_by_a_row(request: Request) -> Iterator[None]:
 
 
 def _counts(staged: "DataFrame") -> Counts:
-    found = dict(staged.groupBy(REJECTED).count().collect())
+    found: dict[bool, int] = dict(staged.groupBy(REJECTED).count().collect())
     return Counts(found.get(False, 0), found.get(True, 0))
 
 

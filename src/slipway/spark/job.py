@@ -148,11 +148,11 @@ def _counts(staged: "DataFrame") -> Counts:
 
 def default_rejects(out: str) -> str:
     """Beside OUT: ``scored.parquet`` has ``scored.rejects.parquet``, another folder NAME.rejects, a table NAME_rejects."""
-    if out.startswith(TABLE):
+    if _table_name(out):
         return beside(out, "_rejects")
     out = out.rstrip("/")
-    ending = next((each for each in PARQUET if out.lower().endswith(each)), "")
-    return f"{out.removesuffix(ending)}.rejects{ending}"
+    name, dot, ending = out.rpartition(".")
+    return f"{name}.rejects.{ending}" if f"{dot}{ending}".lower() in PARQUET else f"{out}.rejects"
 
 
 def _require_parquet(location: str) -> None:
@@ -160,16 +160,22 @@ def _require_parquet(location: str) -> None:
         raise TableError(f"{location}: with --spark only Parquet and tables are read and written", "Leave --spark out for CSV")
 
 
+def _table_name(location: str) -> str:
+    """That of the catalogue; empty for a path, with ``spark:`` before it or without, as `source` has it."""
+    name = location.removeprefix(TABLE)
+    return "" if name == location or "/" in name and "`" not in name else name
+
+
 def _place(session: "SparkSession", location: str) -> Place:
-    if location.startswith(TABLE):
-        return CatalogueTable(session, location.removeprefix(TABLE))
-    return folder_at(session, location)
+    if name := _table_name(location):
+        return CatalogueTable(session, name)
+    return folder_at(session, location.removeprefix(TABLE))
 
 
 def _table(session: "SparkSession", location: str) -> "DataFrame":
-    if location.startswith(TABLE):
-        return session.table(location.removeprefix(TABLE))
-    return session.read.parquet(location)
+    if name := _table_name(location):
+        return session.table(name)
+    return session.read.parquet(location.removeprefix(TABLE))
 
 
 def _require_apart(location: str, table: "DataFrame", out: Place, rejects: Place) -> None:

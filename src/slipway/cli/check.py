@@ -1,7 +1,7 @@
 """slipway check"""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +41,7 @@ def command(table: str | None, path: str | None) -> None:
     from slipway.model.contents import schema_of
     from slipway.problem import SPARK, load_problem
     from slipway.sources.fetch import fetch
-    from slipway.sources.source import open_location, open_source
+    from slipway.sources.source import open_location
     from slipway.store.local import open_store
     from slipway.table.audit import audit
     from slipway.table.inference import infer_schema
@@ -54,18 +54,16 @@ def command(table: str | None, path: str | None) -> None:
     store = open_store(problem.folder)
     pointer = store.pointer()
     here = pointer is not None and pointer.digest in store.digests()
-    if (table or source).startswith(SPARK):
-        described = problem if table is None else replace(problem, source=(table,), folder=Path().resolve())
-        if pointer and here:
-            return _on_cluster(described, problem, f"champion {pointer.digest[:12]}")
-        tested = open_source(described)
-    else:
-        tested = open_source(problem) if table is None else open_location(table, Path())
+    on_cluster = (table or source).startswith(SPARK)
+    described = replace(problem, source=(table,), folder=Path().resolve()) if table and on_cluster else problem
     if pointer and here:
         schema, by = schema_of(store.bundle(pointer.digest)), f"champion {pointer.digest[:12]}"
+        if on_cluster:
+            return _on_cluster(described, problem, by)
     else:
         by = source
-        schema = infer_schema(_frame(open_source(problem), problem, by), problem)
+        schema = infer_schema(_frame(_source(problem), problem, by), problem)
+    tested = open_location(table, Path()) if table and not on_cluster else _source(described, schema.names)
     frame = _frame(tested, problem, table or source)
     found = audit(frame, rules_of(schema, problem), problem.unlearned | schema.unlearned)
     for finding in found:
@@ -81,6 +79,17 @@ def command(table: str | None, path: str | None) -> None:
         )
     if any(finding.rejects for finding in found):
         sys.exit(TableError.exit_code)
+
+
+def _source(problem: "Problem", also: Collection[str] = ()) -> "Batches":
+    """The problem's table without the columns in drop, which may be of types that no table has, unless they are in `also`."""
+    from slipway.sources.source import open_source
+
+    batches = open_source(problem)
+    wanted = [name for name in batches.names if name not in problem.drop or name in also or name == problem.time]
+    if len(wanted) == len(batches.names):
+        return batches
+    return open_source(problem, wanted, set(batches.names) - set(wanted))
 
 
 def _frame(batches: "Batches", problem: "Problem", where: str) -> "pd.DataFrame":

@@ -6,7 +6,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from slipway.errors import TableError
-from slipway.problem import LOG, MONGODB, SPARK, Problem
+from slipway.problem import LOG, MONGODB, SPARK, SQL, Problem
 from slipway.sources.local_files import LocalFiles
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ PLACES = {
 TABLES = {
     MONGODB: "slipway.sources.mongodb:MongoCollection",
     SPARK: "slipway.sources.spark:SparkTable",
+    SQL: "slipway.sources.sql:SqlTable",
     # by name alone: the monitor stands above this room, which therefore must not import it
     LOG: "slipway.monitoring.returned:LogSource",
 }

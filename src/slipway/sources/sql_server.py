@@ -1,0 +1,324 @@
+"""The way to an SQL database, and what its faults say to a person. No message has the URL, because that has the password."""
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slipway.errors import ProblemError, SlipwayError, TableError
+from slipway.sections import Sql
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine, Table
+    from sqlalchemy.exc import DBAPIError
+
+# How a URL begins, whatever driver it names → how SQLAlchemy calls the database with the driver that is used here.
+DIALECTS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+    "mssql": "mssql+pymssql",
+    "sqlite": "sqlite+pysqlite",
+    "duckdb": "duckdb",
+}
+IN_FILES = {"sqlite", "duckdb"}
+INSTALL = {"duckdb": "pip install duckdb-engine pytz", "mssql": "pip install pymssql"}
+CONNECT, SILENT = 5, 600  # seconds to wait for a connection, and for MySQL's next bytes; the others have keepalives
+OPTIONS: dict[str, dict[str, Any]] = {
+    "postgresql": {
+        "connect_timeout": CONNECT,
+        "application_name": "slipway",
+        "client_encoding": "utf8",
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    },
+    "mysql": {"connect_timeout": CONNECT, "read_timeout": SILENT, "charset": "utf8mb4", "program_name": "slipway"},
+    "mssql": {"login_timeout": CONNECT, "appname": "slipway", "charset": "UTF-8"},
+}
+OPTIONS["mariadb"] = OPTIONS["mysql"]
+URL_CURE = (
+    "Expected DATABASE://user:password@host:port/name, or sqlite:///FILE; in user and password, write : / ? # [ ] @ % as "
+    "%3A %2F %3F %23 %5B %5D %40 %25"
+)
+# What a driver calls a fault → its kind: SQLSTATE of PostgreSQL, numbers of MySQL, MariaDB and SQL Server, names of SQLite's
+# codes and of DuckDB's exceptions.
+KINDS: dict[str | int, str] = {
+    code: kind
+    for kind, codes in {
+        "password": ("28P01", "28000", 1045, 1698, 18456),
+        "database": ("3D000", 1049, 4060),
+        "table": ("42P01", "3F000", 1146, 208),
+        "column": ("42703", 1054, 207),
+        "right": ("42501", 1044, 1142, 1143, 1227, 229),
+        "unreachable": (2002, 2003, 2005, 20009),
+        "lost": ("57P01", "57P02", "57P03", 1053, 1927, 2006, 2013, 20003, 20004, 20006, 20047),
+        "time": ("57014", "55P03", 1205, 1969, 3024, "SQLITE_BUSY", "SQLITE_LOCKED"),
+        "read-only": ("25006", 1792, "SQLITE_READONLY"),
+        "full": ("53100", "53200", 1021, "SQLITE_FULL"),
+        "busy": ("53300", 1040, 1203),
+        "damaged": ("SQLITE_NOTADB", "SQLITE_CORRUPT"),
+    }.items()
+    for code in codes
+}
+# Where a driver has no code for a fault, what its message has.
+SAID = {
+    "password authentication failed": "password",
+    "no password supplied": "password",
+    "no such table": "table",
+    "no such column": "column",
+    "Table with name": "table",
+    "Referenced column": "column",
+    "does not exist": "database",
+    "Connection refused": "unreachable",
+    "timeout expired": "unreachable",
+    "resolve host": "unreachable",
+    "not known": "unreachable",
+    "server closed the connection": "lost",
+    "the connection is lost": "lost",
+    "terminating connection": "lost",
+    "read-only mode": "read-only",
+    "Could not set lock": "time",
+}
+CURES = {
+    "unreachable": ("no server answers", "Is it running, and may this machine reach it?"),
+    "password": ("the server refuses the user or the password", "Correct them in the variable"),
+    "database": ("the server has no such database, or refuses this one", "Correct its name in the variable"),
+    "table": ("there is no such table", "Correct its name; outside of the usual schema it is SCHEMA.TABLE"),
+    "column": ("there is no such column", "Correct its name"),
+    "right": ("the user has no right to it", "Grant it"),
+    "time": ("the database gave up waiting", "Run it again when nothing locks the table, or with a longer timeout there"),
+    "read-only": ("only reading is allowed here", "Use a SELECT"),
+    "full": ("the server has no space left", "Make space there"),
+    "busy": ("the server has no connection left", "Run it again later, or allow more of them there"),
+    "damaged": ("the file is no intact database of its kind", "Restore it"),
+}
+
+
+def engine_of(settings: Sql, server: str = "", writes: bool = False) -> "Engine":
+    """An engine for the database; nothing is asked of it yet, and no connection outlives its use.
+
+    Parameters
+    ----------
+    settings : Sql
+    server : str, optional
+        The URL, when it is not in the settings' variable.
+    writes : bool
+        Whether it is for writing; without it a file of SQLite or DuckDB is opened to read only.
+
+    Raises
+    ------
+    ProblemError
+        When the variable with the URL is not set, or its URL is not valid.
+    TableError
+        When a library is absent, or the file of a database.
+    """
+    try:
+        import sqlalchemy
+    except ImportError as error:
+        raise TableError("SQL databases need SQLAlchemy, which is not installed", "pip install 'slipway-ml[sql]'") from error
+    url = _url(server or server_url(settings), settings.url)
+    kind = url.get_backend_name()
+    if kind in IN_FILES:
+        _require_file(url, settings.url)
+    options = dict(OPTIONS.get(kind, {}))
+    if kind == "duckdb" and not writes:
+        options["read_only"] = True
+    try:
+        engine = sqlalchemy.create_engine(
+            url, poolclass=sqlalchemy.NullPool, connect_args=options, hide_parameters=True, pool_reset_on_return=None
+        )
+    except (ImportError, sqlalchemy.exc.NoSuchModuleError) as error:
+        cure = INSTALL.get(kind, "pip install 'slipway-ml[sql]'")
+        raise TableError(f"{settings.url}: the driver of {kind} is not installed", cure) from error
+    except (sqlalchemy.exc.ArgumentError, ValueError, TypeError):  # what they say may repeat the password
+        raise ProblemError(f"{settings.url}: is not a valid URL of a database", URL_CURE) from None
+    if kind == "sqlite" and not writes:
+        sqlalchemy.event.listen(engine, "connect", _only_query)
+    return engine
+
+
+def server_url(settings: Sql, environ: Mapping[str, str] | None = None) -> str:
+    """The URL that the settings' variable has; ProblemError when it is not set."""
+    url = (os.environ if environ is None else environ).get(settings.url, "").strip()
+    if not url:
+        cure = "Set it to the URL of the database, such as postgresql://user:password@host:5432/name or sqlite:///FILE"
+        raise ProblemError(f"the environment variable {settings.url} is not set", cure)
+    return url
+
+
+def _url(given: str, variable: str) -> "URL":
+    """The URL with the driver that is used here; ProblemError when it is none."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    scheme, separator, rest = given.partition("://")
+    dialect = DIALECTS.get(scheme.partition("+")[0].lower())
+    if not dialect or not separator:
+        says = f"{variable}: is not a URL of a supported database ({', '.join(sorted(DIALECTS.keys() - {'postgres'}))})"
+        raise ProblemError(says, URL_CURE)
+    try:
+        url = make_url(f"{dialect}://{rest}")
+    except (ArgumentError, ValueError):  # what they say may repeat the password
+        raise ProblemError(f"{variable}: is not a valid URL of a database", URL_CURE) from None
+    kind = url.get_backend_name()
+    if "@" in (url.host or "") or "@" in (url.database or "") and kind not in IN_FILES:  # a part of the password is there
+        raise ProblemError(f"{variable}: is not a valid URL of a database", URL_CURE)
+    if not url.database or kind not in IN_FILES and not url.host and "host" not in url.query:
+        raise ProblemError(f"{variable}: the URL names no {'database' if url.host else 'host'}", URL_CURE)
+    return url
+
+
+def _require_file(url: "URL", variable: str) -> None:
+    """TableError when there is no such file: SQLite and DuckDB would make an empty one."""
+    path = url.database or ""
+    if path != ":memory:" and not path.startswith("file:") and not Path(path).is_file():
+        raise TableError(f"{variable}: there is no file {path}", "A relative path is relative to the current folder")
+
+
+def _only_query(connection: Any, record: object) -> None:
+    connection.execute("PRAGMA query_only = ON")
+
+
+def place(settings: Sql, engine: "Engine | None" = None) -> str:
+    """What is read or written, for messages: the table or the query, with the host and the database where they are known."""
+    what = settings.table or "sql.query"
+    if engine is None:
+        return what
+    url = engine.url
+    return "/".join(part for part in (url.host, url.database, what) if part)
+
+
+@contextmanager
+def told(variable: str, where: str, deed: str = "read") -> Iterator[None]:
+    """Turn what SQLAlchemy and the drivers raise into a TableError of one line.
+
+    Parameters
+    ----------
+    variable : str
+        What has the URL, to begin the message with.
+    where : str
+        What is read or written, of `place`.
+    deed : str
+        What was done to it: read, written.
+    """
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+    try:
+        yield
+    except DBAPIError as error:
+        raise _refused(error, variable, where, deed) from None
+    except SQLAlchemyError as error:
+        raise TableError(f"{variable}: {where}: {_short(str(error))}") from None
+    except (OSError, EOFError) as error:
+        raise TableError(*_lost(variable, where, deed, _short(str(error)))) from None
+
+
+def kind_of(error: "DBAPIError") -> str:
+    """The kind of a fault, a key of CURES or "lost"; empty when it is none of them."""
+    original = error.orig
+    said = str(original)
+    for code in _codes(original):
+        if code in KINDS:
+            return KINDS[code]
+    for part, kind in SAID.items():
+        if part in said:
+            return kind
+    return "lost" if error.connection_invalidated else ""
+
+
+def _codes(original: BaseException | None) -> Iterator[str | int]:
+    yield str(getattr(original, "sqlstate", None))
+    yield str(getattr(original, "sqlite_errorname", None))
+    first = original.args[0] if original and original.args else None
+    while isinstance(first, tuple) and first:  # as pymssql nests it
+        first = first[0]
+    if isinstance(first, int):
+        yield first
+
+
+def _refused(error: "DBAPIError", variable: str, where: str, deed: str) -> SlipwayError:
+    kind, said = kind_of(error), _said(error.orig)
+    if kind == "lost":
+        return TableError(*_lost(variable, where, deed, said))
+    if kind in CURES:
+        cause, cure = CURES[kind]
+        return TableError(f"{variable}: {where}: {cause} ({said})", cure)
+    return TableError(f"{variable}: {where} cannot be {deed}: {said}")
+
+
+def _lost(variable: str, where: str, deed: str, said: str) -> tuple[str, str]:
+    return (
+        f"{variable}: the connection was lost while {where} was {deed} ({said or 'no reason given'})",
+        "Run it again when the server is back",
+    )
+
+
+def _said(original: BaseException | None) -> str:
+    """What a driver says, without its codes."""
+    parts = original.args if original else ()
+    while len(parts) == 1 and isinstance(parts[0], tuple):
+        parts = parts[0]
+    text = parts[1] if len(parts) == 2 and isinstance(parts[0], int) else original
+    return _short(text.decode(errors="replace") if isinstance(text, bytes) else str(text))
+
+
+def _short(said: str) -> str:
+    """The first line; the others show the statement, or guess at the cause."""
+    first = next((line for line in said.splitlines() if line.strip()), "")
+    return " ".join(first.removeprefix("connection failed: ").split())[:200].rstrip(".")
+
+
+def table_of(engine: "Engine", name: str, variable: str = "", connection: "Connection | None" = None) -> "Table":
+    """A table or view as the database describes it.
+
+    Parameters
+    ----------
+    engine : Engine
+    name : str
+        TABLE or SCHEMA.TABLE.
+    variable : str
+        What has the URL, for messages.
+    connection : Connection, optional
+        To ask over it, as a part of its transaction.
+
+    Raises
+    ------
+    TableError
+        Naming the nearest table when there is none of this name; SQLAlchemyError when the database refuses.
+    """
+    import sqlalchemy
+
+    if connection is None:
+        with engine.connect() as made:
+            return table_of(engine, name, variable, made)
+    schema, table = found_table(connection, name, variable)
+    with warnings.catch_warnings():  # of types and indexes that SQLAlchemy does not know
+        warnings.simplefilter("ignore", sqlalchemy.exc.SAWarning)
+        return sqlalchemy.Table(table, sqlalchemy.MetaData(), schema=schema, autoload_with=connection, resolve_fks=False)
+
+
+def found_table(connection: "Connection", name: str, variable: str = "") -> tuple[str | None, str]:
+    """The schema, None for the usual one, and the name of a table or view; TableError as of `table_of`."""
+    import sqlalchemy
+
+    inspector = sqlalchemy.inspect(connection)
+    within, _, table = name.rpartition(".")
+    schema = within or None
+    if schema and inspector.has_table(name):  # a dot may also be a part of a table's own name
+        schema, table = None, name
+    if inspector.has_table(table, schema):
+        return schema, table
+    known = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
+    says = f"{variable + ': ' if variable else ''}{place(Sql(table=name), connection.engine)}: there is no such table"
+    raise TableError(says, nearest(table, known))
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """The cure of a wrong name."""
+    close = get_close_matches(name, known, 1, 0.6)
+    return f"Did you mean {close[0]}?" if close else f"It has {', '.join(sorted(known)[:10]) or 'none'}"

@@ -25,6 +25,8 @@ from slipway.table.rules import rules_of
 from slipway.table.schema import fresh_names
 
 COLLECTION = "mongodb:"
+SQL = "sql:"
+SERVED = {COLLECTION: "the collection", SQL: "the table"}  # how an address of what a server has begins → how it is called
 FOLDER = "batch"
 
 
@@ -43,7 +45,7 @@ def open_batch(
     ----------
     problem : Problem
     location, out : str
-        A path, a glob (of the input), ``s3://bucket/key`` or ``mongodb:COLLECTION``.
+        A path, a glob (of the input), ``s3://bucket/key``, ``mongodb:COLLECTION`` or ``sql:TABLE``.
     digits : str or None
         The start of a bundle's digest; None for the champion's.
     strict : bool
@@ -63,15 +65,18 @@ def open_batch(
     rejects = rejects or default_rejects(out)
     _check_places(location, out, rejects)
     folder = store.root / FOLDER
-    source = _source(problem, location, out, scorer)
-    output = _output(source, fresh_names(scorer.added, source.names), out)
-    place_of_out = _place(problem, out, folder)
+    if out.startswith(SQL):
+        source, output, place_of_out = _to_table(problem, location, out, scorer, folder)
+    else:
+        source = _source(problem, location, out, scorer)
+        output = _output(source, fresh_names(scorer.added, source.names), out)
+        place_of_out = _place(problem, out, folder)
     settings = [problem.serving.unknown_levels, problem.serving.out_of_range, problem.missing, problem.limits, strict, level]
     job = {
         "the bundle": predictor.digest,
         "the place of the rejects": rejects,
         "the settings": settings,
-        "the collection" if location.startswith(COLLECTION) else "the input": source.identity,
+        next((told for begin, told in SERVED.items() if location.startswith(begin)), "the input"): source.identity,
     }
     record = Record(place_of_out.unfinished.with_suffix(".partial.json"), job)
     return Batch(source, scorer, output, place_of_out, place(rejects, folder), record, strict)
@@ -105,6 +110,15 @@ def _source(problem: Problem, location: str, out: str, scorer: Scorer) -> Source
     if out.startswith(COLLECTION):
         return open_documents(settings, location, scorer.needed, scorer.added)
     return open_cells(settings, location, scorer.needed)
+
+
+def _to_table(problem: Problem, location: str, out: str, scorer: Scorer, folder: Path) -> tuple[Source, Output, Target]:
+    from slipway.sources.sql_server import engine_of
+
+    engine = engine_of(problem.sql, writes=True)  # before the modules that need SQLAlchemy: it tells when that is absent
+    from slipway.batch.sql_open import open_to_table
+
+    return open_to_table(problem, engine, location, out, scorer, folder)
 
 
 def _place(problem: Problem, out: str, folder: Path) -> Target:
@@ -147,8 +161,9 @@ def _loaded(problem: Problem, digest: str | None, runner: type[Runner]) -> Predi
 
 def default_rejects(out: str) -> str:
     """Beside the output, the same name with ``.rejects.csv``."""
-    if out.startswith(COLLECTION):
-        return f"{out.removeprefix(COLLECTION)}.rejects.csv"
+    for begin in SERVED:
+        if out.startswith(begin):
+            return f"{out.removeprefix(begin)}.rejects.csv"
     for ending in sorted((*CSV, *PARQUET), key=len, reverse=True):
         if out.lower().endswith(ending):
             return f"{out[: -len(ending)]}.rejects.csv"
@@ -166,7 +181,7 @@ def _check_places(location: str, out: str, rejects: str) -> None:
 
 
 def _same(location: str, written: str) -> bool:
-    if S3 in location or S3 in written or COLLECTION in (location + written):
+    if any(begin in location + written for begin in (S3, *SERVED)):
         read = location
     else:
         read, written = str(Path(location).resolve()), str(Path(written).resolve())

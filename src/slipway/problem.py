@@ -4,6 +4,7 @@ Strict: what is unknown or impossible is refused with its path and the cure.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,6 +37,7 @@ FILE = "slipway.yaml"
 MONGODB = "mongodb"  # as the source: the collection that the section of this name tells
 SQL = "sql"  # as the source: the table or query that the section of this name tells
 LOG = "log"  # as the source: the labelled rows of the prediction log
+SELECT = re.compile(r"(\s|\(|--[^\n]*\n|/\*.*?\*/)*(SELECT|WITH|VALUES|TABLE)\b", re.IGNORECASE | re.DOTALL)
 TASK_METRICS: dict[Task, tuple[str, ...]] = {
     "regression": ("rmse", "mae", "r2"),
     "binary": ("roc_auc", "pr_auc", "log_loss", "brier", "accuracy", "f1", "cost"),
@@ -51,8 +53,8 @@ class Problem(Struct, frozen=True, kw_only=True):
     name: Annotated[Text, "Name of the problem. It salts the split: without holdout.salt, changing it redraws the hold-out."]
     source: Annotated[
         Texts,
-        "The table: CSV or Parquet files or globs, relative to this file; s3://bucket/glob; mongodb; or log, the "
-        "labelled rows of the prediction log, also beside files.",
+        "The table: CSV or Parquet files or globs, relative to this file; s3://bucket/glob; mongodb; sql; or log, "
+        "the labelled rows of the prediction log, also beside files.",
     ]
     fetch: Annotated[
         Command | None, "The command that writes the files of source where they are absent: in a fresh clone, on a runner."
@@ -207,6 +209,8 @@ def _check_together(problem: Problem, path: Path) -> None:
     """Refuse settings that exclude one another."""
     if MONGODB in problem.source:
         _check_collection(problem, path)
+    if SQL in problem.source:
+        _check_sql(problem, path)
     if LOG in problem.source:
         _check_log(problem, path)
     _check_columns(problem, path)
@@ -274,6 +278,18 @@ def _check_collection(problem: Problem, path: Path) -> None:
     for name in ("database", "collection"):
         if getattr(problem.mongodb, name) is None:
             raise ProblemError(f"{path}: mongodb.{name} is missing", "source: mongodb needs it")
+
+
+def _check_sql(problem: Problem, path: Path) -> None:
+    if len(problem.source) > 1:
+        raise ProblemError(f"{path}: source: sql cannot be one table together with other entries", "Name only sql")
+    table, query = problem.sql.table, problem.sql.query
+    if table is None and query is None:
+        raise ProblemError(f"{path}: sql.table is missing", "source: sql needs it, or a SELECT in sql.query")
+    if table is not None and query is not None:
+        raise ProblemError(f"{path}: sql.table and sql.query exclude one another", "Remove one of them")
+    if query is not None and not SELECT.match(query):
+        raise ProblemError(f"{path}: sql.query: expected a SELECT", "It may begin with WITH; nothing else is run")
 
 
 def _check_log(problem: Problem, path: Path) -> None:

@@ -1,7 +1,7 @@
 """slipway check"""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from slipway.problem import Problem
+    from slipway.sources.batches import Batches
     from slipway.store.pointer import Pointer
 
 
@@ -38,7 +39,7 @@ def command(table: str | None, path: str | None) -> None:
     from slipway.problem import load_problem
     from slipway.sources.batches import frame_of
     from slipway.sources.fetch import fetch
-    from slipway.sources.source import open_location, open_source
+    from slipway.sources.source import open_location
     from slipway.store.local import open_store
     from slipway.table.audit import audit
     from slipway.table.inference import infer_schema
@@ -48,14 +49,14 @@ def command(table: str | None, path: str | None) -> None:
     source = ", ".join(problem.source)
     if table is None:
         fetch(problem, partial(click.echo, err=True))
-    tested = open_source(problem) if table is None else open_location(table, Path())
     store = open_store(problem.folder)
     pointer = store.pointer()
     if pointer and pointer.digest in store.digests():
         schema, by = schema_of(store.bundle(pointer.digest)), f"champion {pointer.digest[:12]}"
     else:
         by = source
-        schema = infer_schema(frame_of(open_source(problem), by), problem)
+        schema = infer_schema(frame_of(_source(problem), by), problem)
+    tested = _source(problem, schema.names) if table is None else open_location(table, Path())
     frame = frame_of(tested, table or source)
     found = audit(frame, rules_of(schema, problem), problem.unlearned | schema.unlearned)
     for finding in found:
@@ -71,6 +72,17 @@ def command(table: str | None, path: str | None) -> None:
         )
     if any(finding.rejects for finding in found):
         sys.exit(TableError.exit_code)
+
+
+def _source(problem: "Problem", also: Collection[str] = ()) -> "Batches":
+    """The problem's table without the columns in drop, which may be of types that no table has, unless they are in `also`."""
+    from slipway.sources.source import open_source
+
+    batches = open_source(problem)
+    wanted = [name for name in batches.names if name not in problem.drop or name in also or name == problem.time]
+    if len(wanted) == len(batches.names):
+        return batches
+    return open_source(problem, wanted, set(batches.names) - set(wanted))
 
 
 def _absent(pointer: "Pointer | None") -> str:

@@ -12,11 +12,12 @@ import click
 import yaml
 
 from slipway.cli.collection import Named, is_collection, named
+from slipway.cli.database import PREFIX, is_database, sample_of, section_of
 from slipway.errors import ProblemError
 from slipway.kinds import TASKS
 
 if TYPE_CHECKING:
-    from slipway import problem, sections
+    from slipway import problem
     from slipway.table.inference import Target
     from slipway.training.data.sample import Sample
     from slipway.training.inspection.order import Order
@@ -47,13 +48,15 @@ def command(
 ) -> None:
     """Look at TABLE and write a commented slipway.yaml for it.
 
-    TABLE is a CSV or Parquet file, a quoted glob of them, s3://bucket/key with a glob in its key, or a MongoDB collection:
-    mongodb:COLLECTION on the server in MONGO_DB_URL, or mongodb://HOST/DATABASE/COLLECTION.
+    TABLE is a CSV or Parquet file, a quoted glob of them, s3://bucket/key with a glob in its key, a table of the SQL database
+    in DATABASE_URL (sql:TABLE), or a MongoDB collection: mongodb:COLLECTION on the server in MONGO_DB_URL, or
+    mongodb://HOST/DATABASE/COLLECTION.
 
     \b
     Example:
       slipway init table.csv --target charges
       slipway init "data/*.parquet" --target approved --positive yes
+      slipway init sql:patients --target charges
       slipway init mongodb://localhost:27017/shop/patients --target charges
     """
     if output.exists() and not force:
@@ -83,22 +86,32 @@ def problem_for(
     from slipway.problem import read_problem
     from slipway.table.inference import features, read_target
     from slipway.training.inspection.problem_file import problem_text
-    from slipway.training.inspection.profile import profile
+    from slipway.training.inspection.profile import Finding, profile
     from slipway.training.inspection.review import review
     from slipway.training.inspection.written import read_as_written
 
-    collection = named(table, "the table", _server) if is_collection(table) else None
-    origin: dict[str, Any] = _section(table, collection) if collection else {"source": _source(table, output)}
+    collection = named(table, "the table", lambda: _here().mongodb) if is_collection(table) else None
+    database = is_database(table)
+    if database:
+        origin: dict[str, Any] = section_of(table, lambda: _here().sql)
+    else:
+        origin = _section(table, collection) if collection else {"source": _source(table, output)}
     name = name or _name(table, collection)
     now = {"source": str(Path(table).resolve())} if moved and "source" in moved else {}  # the folder may not be there yet
     given = {"name": name, **origin, **now, "target": target, "positive": positive, "task": task, "id": list(ids)}
     draft = read_problem(yaml.safe_dump({key: value for key, value in given.items() if value}), output, {})
-    sample, unfit = _from_collection(draft, collection, {target, *ids}) if collection else (_sample(draft), {})
+    if database:
+        sample, unfit = sample_of(draft, {target, *ids})
+    else:
+        sample, unfit = _from_collection(draft, collection, {target, *ids}) if collection else (_sample(draft), {})
     written = read_as_written(sample.table.to_pandas())
     read = read_target(written.frame, draft)
     features(written.frame, draft)  # tells an id that is no column
     findings = profile(written, read, ids)
-    if unfit:
+    if unfit and database:
+        findings = [*findings, *(Finding(name, "drop", why) for name, why in unfit.items())]
+        unfit = {}
+    elif unfit:
         origin["mongodb"]["fields"] = {column: column for column in written.frame.columns}
     written_so = partial(problem_text, draft, _origin(draft, origin | dict(moved or {}), unfit), read, written, findings)
     learned = [finding.name for finding in findings if finding.use == "feature"]
@@ -119,8 +132,9 @@ def problem_for(
 
 def _name(table: str, collection: Named | None) -> str:
     """What the problem is called if nobody says: as its table."""
-    of_table = collection.collection if collection else Path(table).name.split(".")[0]
-    return problem_name(of_table)
+    if table.startswith(PREFIX):
+        return problem_name(table.removeprefix(PREFIX))
+    return problem_name(collection.collection if collection else Path(table).name.split(".")[0])
 
 
 def problem_name(text: str) -> str:
@@ -141,12 +155,12 @@ def _section(table: str, collection: Named) -> dict[str, Any]:
     return {"source": "mongodb", "mongodb": variable | {"database": collection.database, "collection": collection.collection}}
 
 
-def _server() -> "sections.Collection":
-    """The server and database that the problem file here names; without one, those of the environment."""
+def _here() -> "problem.Problem":
+    """What the problem file here says, if there is one, and the environment: servers, and what they call their databases."""
     from slipway.problem import FILE, load_problem, read_problem
 
     path = Path(os.environ.get("SLIPWAY_PROBLEM") or FILE)
-    return (load_problem(path) if path.exists() else read_problem("{name: a, source: a, target: a}", path, os.environ)).mongodb
+    return load_problem(path) if path.exists() else read_problem("{name: a, source: a, target: a}", path, os.environ)
 
 
 def _sample(draft: "problem.Problem") -> "Sample":
@@ -190,6 +204,9 @@ def _origin(draft: "problem.Problem", origin: Mapping[str, Any], unfit: Mapping[
     from slipway.training.inspection.problem_file import scalar, shown
 
     lines = [f"{key}: {scalar(origin[key])}" for key in ("source", "fetch") if key in origin]
+    if "sql" in origin:
+        lines += [f"# The URL of the database is in the environment variable {draft.sql.url}"]
+        lines += [yaml.safe_dump({"sql": origin["sql"]}, sort_keys=False, allow_unicode=True, width=math.inf).rstrip("\n")]
     if "mongodb" in origin:
         lines += [f"# The URL of the server is in the environment variable {draft.mongodb.url}"]
         if unfit:

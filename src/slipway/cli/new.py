@@ -33,7 +33,9 @@ Tests and retraining on GitHub need {source}. Where do its runners get it?
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="NAME")
-@click.option("--table", help="What to learn from: a file, a quoted glob, s3://… or mongodb:…; default: a generated sample.")
+@click.option(
+    "--table", help="What to learn from: a file, a quoted glob, s3://…, sql:…, mongodb:…; default: a generated sample."
+)
 @click.option("--target", help="The column to predict.")
 @click.option("--commit-data", "committed", is_flag=True, help="Commit the table, so that GitHub's runners have it.")
 @click.option("--fetch", metavar="COMMAND", help="The command that writes the table on a runner.")

@@ -70,5 +70,5 @@ def _files(problem: Problem, entry: Entry) -> Finding:
         FAILED,
         f"{RETRAIN} starts from the last commit, which does not contain {name}",
         "Commit it (with git add --force if .gitignore has it), or set fetch in slipway.yaml to the command that writes it, "
-        "or read it from S3 or MongoDB",
+        "or read it from S3, MongoDB or an SQL database",
     )

@@ -1,14 +1,14 @@
 """The one form in which every source is read: record batches, one after another, in bounded memory."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow
 
 from slipway.errors import TableError
 
-ROWS = 1 << 16  # of a batch
+ROWS, SIZE = 1 << 16, 1 << 24  # of a batch, whichever comes first; the second in bytes
 
 if TYPE_CHECKING:  # who scores a table needs no pandas, which takes a while to load and 30 MB
     import pandas as pd
@@ -56,6 +56,39 @@ class Batches:
 def batches_of(table: pyarrow.Table) -> Batches:
     """A table in memory, read like any other."""
     return Batches(tuple(table.column_names), table.num_rows, lambda: iter(table.to_batches(max_chunksize=ROWS)))
+
+
+class Typed(Protocol):
+    """A column that is read piece by piece; its type may widen on the way."""
+
+    name: str
+
+    @property
+    def type(self) -> pyarrow.DataType:
+        """Of all cells so far."""
+
+
+def gathered(pieces: Iterable[Sequence[pyarrow.Array]], columns: Sequence[Typed]) -> Iterator[pyarrow.RecordBatch]:
+    """Small pieces of a table, each an array per column, as record batches, of the types that the columns have by then."""
+    parts: list[Sequence[pyarrow.Array]] = []
+    rows = size = 0
+    for piece in pieces:
+        parts.append(piece)
+        rows += len(piece[0])
+        size += sum(cells.nbytes for cells in piece)
+        if rows >= ROWS or size >= SIZE:
+            yield _one_batch(parts, columns)
+            parts, rows, size = [], 0, 0
+    if parts:
+        yield _one_batch(parts, columns)
+
+
+def _one_batch(parts: list[Sequence[pyarrow.Array]], columns: Sequence[Typed]) -> pyarrow.RecordBatch:
+    whole = [
+        pyarrow.concat_arrays([cells if cells.type == column.type else cells.cast(column.type, safe=False) for cells in piece])
+        for column, piece in zip(columns, zip(*parts))
+    ]
+    return pyarrow.record_batch(whole, [column.name for column in columns])
 
 
 def frame_of(batches: Batches, where: str) -> "pd.DataFrame":

@@ -10,14 +10,13 @@ import pyarrow
 
 from slipway import problem, sections
 from slipway.errors import TableError
-from slipway.sources.batches import Batches
+from slipway.sources.batches import Batches, gathered
 from slipway.sources.bson_cells import Column, Misfit
 from slipway.sources.mongodb_query import Answer, Query, decoded, field_missing, has, nothing_found
 from slipway.sources.mongodb_server import connect, place, server_url, told
 
 __all__ = ["UnfitField", "connect", "open_collection", "place", "server_url", "told"]
 
-ROWS, SIZE = 1 << 16, 1 << 24  # of a record batch, whichever comes first
 CURE = (
     "Name the columns to read in mongodb.fields, a part of an object by its dotted path; or leave such documents out by "
     "mongodb.filter"
@@ -137,7 +136,8 @@ def _read(query: Query, paths: dict[str, str], begun: list[Answer]) -> Iterator[
     with told(query.settings.url, query.place):
         answer = begun.pop() if begun else Answer(query)
         try:
-            yield from _record_batches(answer, paths)
+            columns = [Column(name, path) for name, path in paths.items()]
+            yield from gathered(_pieces(answer, columns), columns)
         except Misfit as misfit:
             says = f"{query.place}: field {paths.get(misfit.name, misfit.name)}: in {answer.name(misfit.row)} {misfit.says}"
             raise UnfitField(misfit.name, misfit.says, says) from None
@@ -145,27 +145,18 @@ def _read(query: Query, paths: dict[str, str], begun: list[Answer]) -> Iterator[
             answer.close()
 
 
-def _record_batches(answer: Answer, paths: dict[str, str]) -> Iterator[pyarrow.RecordBatch]:
-    columns = [Column(name, path) for name, path in paths.items()]
-    known = frozenset(paths)
-    parts: list[list[pyarrow.Array]] = []
-    start = rows = size = 0
+def _pieces(answer: Answer, columns: list[Column]) -> Iterator[list[pyarrow.Array]]:
+    known = frozenset(column.name for column in columns)
+    start = 0
     with closing(_ahead(answer)) as answers:
         for documents in decoded(answers):
             try:
                 if answer.query.paths is None:
                     _check_known(documents, known)
-                parts.append([each.cells(documents) for each in columns])
+                yield [each.cells(documents) for each in columns]
             except Misfit as misfit:
                 raise Misfit(misfit.name, start + misfit.row, misfit.says) from None
             start += len(documents)
-            rows += len(documents)
-            size += sum(cells.nbytes for cells in parts[-1])
-            if rows >= ROWS or size >= SIZE:
-                yield _one_batch(parts, columns)
-                parts, rows, size = [], 0, 0
-    if parts:
-        yield _one_batch(parts, columns)
 
 
 def _ahead(answer: Answer) -> Generator[bytes, None, None]:
@@ -185,12 +176,3 @@ def _check_known(documents: list[dict[str, Any]], known: frozenset[str]) -> None
     for row, document in enumerate(documents):
         for name in document.keys() - known:
             raise Misfit(name, row, "it first appears, too late to become a column")
-
-
-def _one_batch(parts: list[list[pyarrow.Array]], columns: list[Column]) -> pyarrow.RecordBatch:
-    """The cells of some documents and then some more as one batch, of the types that the columns have by now."""
-    whole = [
-        pyarrow.concat_arrays([cells if cells.type == column.type else cells.cast(column.type) for cells in piece])
-        for column, piece in zip(columns, zip(*parts))
-    ]
-    return pyarrow.record_batch(whole, [column.name for column in columns])

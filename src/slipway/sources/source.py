@@ -6,7 +6,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from slipway.errors import TableError
-from slipway.problem import LOG, MONGODB, Problem
+from slipway.problem import LOG, MONGODB, SQL, Problem
 from slipway.sources.local_files import LocalFiles
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ PLACES = {
 # An entry of `source` → the table that other settings describe, made from (problem).
 TABLES = {
     MONGODB: "slipway.sources.mongodb:MongoCollection",
+    SQL: "slipway.sources.sql:SqlTable",
     # by name alone: the monitor stands above this room, which therefore must not import it
     LOG: "slipway.monitoring.returned:LogSource",
 }

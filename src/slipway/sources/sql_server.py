@@ -1,6 +1,7 @@
 """The way to an SQL database, and what its faults say to a person. No message has the URL, because that has the password."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -304,7 +305,9 @@ def table_of(engine: "Engine", name: str, variable: str = "", connection: "Conne
         known = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
         says = f"{variable + ': ' if variable else ''}{place(Sql(table=name), engine)}: there is no such table"
         raise TableError(says, nearest(table, known))
-    return sqlalchemy.Table(table, sqlalchemy.MetaData(), schema=schema, autoload_with=connection, resolve_fks=False)
+    with warnings.catch_warnings():  # of types and indexes that SQLAlchemy does not know
+        warnings.simplefilter("ignore", sqlalchemy.exc.SAWarning)
+        return sqlalchemy.Table(table, sqlalchemy.MetaData(), schema=schema, autoload_with=connection, resolve_fks=False)
 
 
 def _parts(name: str, exists: Callable[[str], bool]) -> tuple[str | None, str]:

@@ -5,6 +5,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from slipway.batch.input import Source, open_tables
 from slipway.batch.output import CsvCells, CsvLines, Output, Packed, ParquetRows
 from slipway.batch.place import Target, place, state
@@ -12,17 +14,19 @@ from slipway.batch.record import Record
 from slipway.batch.regions import RegionRunner
 from slipway.batch.run import Batch
 from slipway.batch.scorer import Scorer
+from slipway.batch.typed import Typed
 from slipway.errors import BundleError, TableError
 from slipway.model.evaluation import Intervals, evaluation_of
 from slipway.model.intervals import levels
 from slipway.model.runner import Runner
 from slipway.model.tables import Predictor
 from slipway.problem import Problem, problem_of
+from slipway.sections import Sql
 from slipway.sources.files import CSV, PARQUET
 from slipway.sources.source import S3
 from slipway.store.local import open_store
 from slipway.table.rules import rules_of
-from slipway.table.schema import fresh_names
+from slipway.table.schema import fresh_names, require_columns
 
 COLLECTION = "mongodb:"
 SQL = "sql:"
@@ -99,6 +103,8 @@ def _intervals(predictor: Predictor, level: float | None) -> Intervals | None:
 
 
 def _source(problem: Problem, location: str, out: str, scorer: Scorer) -> Source:
+    if location.startswith(SQL) and not out.startswith(COLLECTION):
+        return _cells_of_table(_sql_settings(problem, location), location, scorer.needed)
     if not location.startswith(COLLECTION):
         if out.startswith(COLLECTION):
             cure = "Write a file, and load that with slipway load"
@@ -118,7 +124,27 @@ def _to_table(problem: Problem, location: str, out: str, scorer: Scorer, folder:
     engine = engine_of(problem.sql, writes=True)  # before the modules that need SQLAlchemy: it tells when that is absent
     from slipway.batch.sql_open import open_to_table
 
-    return open_to_table(problem, engine, location, out, scorer, folder)
+    read = _sql_settings(problem, location) if location.startswith(SQL) else None
+    return open_to_table(problem, engine, read, location, out, scorer, folder)
+
+
+def _sql_settings(problem: Problem, location: str) -> Sql:
+    """The table that an address names; without a name the table or query of the section ``sql``."""
+    if name := location.removeprefix(SQL):
+        return replace(problem.sql, table=name, query=None)
+    if not (problem.sql.table or problem.sql.query):
+        raise TableError(f"{SQL} names no table", "Write sql:TABLE, or set sql.table or sql.query in slipway.yaml")
+    return problem.sql
+
+
+def _cells_of_table(settings: Sql, location: str, needed: tuple[str, ...]) -> Source:
+    """The columns of a table or query, in the order in which the database gives them."""
+    from slipway.sources.sql import open_table
+
+    batches = open_table(settings)
+    require_columns(f"{location}:", batches.names, needed)
+    part = Typed(location, batches.rows, batches.names, batches.read)
+    return Source(location, batches.names, (part,), (batches.rows or 0,), None, batches.consistent)
 
 
 def _place(problem: Problem, out: str, folder: Path) -> Target:

@@ -6,23 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy
-from msgspec.structs import replace
 
 from slipway.batch.sql_target import unique_sets
-from slipway.errors import TableError
-from slipway.problem import Problem
 from slipway.sections import Sql
-from slipway.sources.sql_server import place, table_of, told
+from slipway.sources.sql import SESSIONS, TRANSACTIONS
+from slipway.sources.sql_server import engine_of, place, table_of, told
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, FromClause, Table
 
 COPY = "slipway_query"
-READING = {  # dialect → what makes a session one that only reads, with times in UTC
-    "mysql": ("SET SESSION TRANSACTION READ ONLY", "SET time_zone = '+00:00'"),
-    "sqlite": ("PRAGMA query_only = ON",),
-}
-READING["mariadb"] = READING["mysql"]
 
 
 @dataclass(frozen=True)
@@ -52,14 +45,11 @@ class SqlInput:
 
     @contextmanager
     def connect(self) -> Iterator["Connection"]:
-        """A connection that only reads."""
-        with told(self.settings.url, self.where), self.engine.connect() as connection:
-            dialect = connection.dialect.name
-            if dialect == "postgresql":
-                connection = connection.execution_options(postgresql_readonly=True)
-            for statement in READING.get(dialect, ()):
+        """A connection that only reads, in one transaction, as the source of this name does."""
+        options = TRANSACTIONS.get(self.engine.dialect.name, {})
+        with told(self.settings.url, self.where), self.engine.connect().execution_options(**options) as connection:
+            for statement in SESSIONS.get(connection.dialect.name, ()):
                 connection.exec_driver_sql(statement)
-            connection.rollback()
             yield connection
 
     def holds_snapshot(self) -> bool:
@@ -79,18 +69,13 @@ class SqlInput:
             return connection.execute(sqlalchemy.select(sqlalchemy.func.count()).select_from(self.rows)).scalar() or 0
 
 
-def open_input(problem: Problem, name: str, engine: "Engine") -> SqlInput:
-    """The table of this name; without a name the table or query of the section ``sql``."""
-    settings = problem.sql
-    if name:
-        settings = replace(settings, table=name, query=None)
+def open_input(settings: Sql, engine: "Engine") -> SqlInput:
+    """The table or query of these settings; TableError when the database has none of this name."""
     with told(settings.url, place(settings, engine)), engine.connect() as connection:
-        if settings.table:
-            table = table_of(engine, settings.table, settings.url, connection)
-            return SqlInput(engine, settings, table, table)
         if settings.query:
-            return SqlInput(engine, settings, *_described(connection, settings.query))
-    raise TableError("sql: names no table", "Write sql:TABLE, or set sql.table or sql.query in slipway.yaml")
+            return SqlInput(engine_of(settings), settings, *_described(connection, settings.query))
+        table = table_of(engine, settings.table or "", settings.url, connection)
+        return SqlInput(engine_of(settings), settings, table, table)
 
 
 def _described(connection: "Connection", query: str) -> tuple["Table", "FromClause"]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import types
+from sqlalchemy.dialects import mysql
 
 from slipway.batch.rows import Position, Rows
-from slipway.batch.sql_columns import MYSQL, kind_of
+from slipway.batch.sql_columns import kind_of
 from slipway.batch.sql_key import behind, key_from_json, key_to_json
 
 if TYPE_CHECKING:
@@ -98,9 +99,14 @@ def as_it_is(column: Any, dialect: str) -> "ColumnElement[Any]":
     kind, value = column.type, column
     if dialect == "postgresql" and kind_of(kind) not in EXACT:
         value = sqlalchemy.cast(column, types.Text)
-    elif dialect in MYSQL and isinstance(kind, types.Float) and not isinstance(kind, types.Double):
-        value = sqlalchemy.cast(column, types.Double)  # a FLOAT is shown with 6 digits
+    elif is_float_of_mysql(kind):
+        value = sqlalchemy.cast(column, types.Double)  # it would be shown with 6 digits
     return sqlalchemy.type_coerce(value, types.NullType()).label(column.name)
+
+
+def is_float_of_mysql(kind: Any) -> bool:
+    """Whether a type is the FLOAT of 32 bits of MySQL."""
+    return isinstance(kind, mysql.FLOAT)
 
 
 def _long(columns: Any) -> list[int]:

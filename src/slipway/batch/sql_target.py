@@ -19,7 +19,7 @@ from slipway.sources.sql_server import place, table_of, told
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-WRITTEN = ("postgresql", "sqlite", "duckdb", *MYSQL)
+WRITTEN = ("postgresql", "sqlite", *MYSQL)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,9 @@ def clinic(request, monkeypatch, desk):
 def fill(clinic, count: int = ROWS) -> None:
     """Patients, of whom each seventh cannot be answered."""
     smokers = ["maybe" if number % 7 == 6 else "no" for number in range(count)]
-    rows = ", ".join(f"({number}, {18 + number % 46}, 20.5, '{smoker}', '2021-03-05')" for number, smoker in enumerate(smokers))
+    rows = ", ".join(
+        f"({number}, {18 + number % 46}, 20.5, '{smoker}', '2021-03-05')" for number, smoker in enumerate(smokers)
+    )
     clinic.execute(PATIENTS, f"INSERT INTO patients VALUES {rows}")
 
 

@@ -51,8 +51,9 @@ def require_key_of_cells(location: str, key: Sequence[str]) -> None:
         raise TableError(f"{location}: the key ({listed}) is not unique: {shown}", CURE)
 
 
-def schema_of(location: str) -> pyarrow.Schema:
-    """The columns of Parquet files, each of the type that holds those of all."""
+def schema_of(location: str, names: Sequence[str]) -> pyarrow.Schema:
+    """These columns of Parquet files, each of the type that holds those of all."""
     parts = files_at(location, Path()).parts()
     schemas = [open_parquet(part.where, part.open).metadata.schema.to_arrow_schema() for part in parts]
-    return pyarrow.unify_schemas([each.remove_metadata() for each in schemas], promote_options="permissive")
+    whole = pyarrow.unify_schemas([each.remove_metadata() for each in schemas], promote_options="permissive")
+    return pyarrow.schema([whole.field(name) for name in names])

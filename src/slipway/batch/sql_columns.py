@@ -8,6 +8,7 @@ import pyarrow
 from pyarrow import types as arrow
 from sqlalchemy import Column, Table, types
 from sqlalchemy.dialects import mysql
+from sqlalchemy.sql import quoted_name
 
 from slipway.errors import TableError
 
@@ -25,9 +26,18 @@ def kind_of(column_type: Any) -> str:
     if isinstance(column_type, types.Float):
         return "float"
     try:
-        return str(column_type.python_type.__name__)
+        found = column_type.python_type
     except NotImplementedError:
-        return type(column_type).__name__
+        found = object
+    return type(column_type).__name__ if found is object else str(found.__name__)
+
+
+def quoted(table: Table) -> Table:
+    """The same table, its names always in quotes: SQLAlchemy does not know every word that a database reserves."""
+    for column in table.columns:
+        column.name = quoted_name(column.name, True)
+    table.name = quoted_name(table.name, True)
+    return table
 
 
 def answer_names(added: Sequence[str], taken: Collection[str]) -> tuple[str, ...]:
@@ -42,17 +52,21 @@ def answer_names(added: Sequence[str], taken: Collection[str]) -> tuple[str, ...
     return tuple(found)
 
 
-def columns_like(table: Table, where: str, dialect: str) -> list[Column[Any]]:
-    """The columns of a table of the same database, without its defaults and constraints; TableError for an unknown type."""
+def columns_like(table: Table) -> list[Column[Any]]:
+    """The columns of a table of the same database, without its defaults and constraints."""
+    return [Column(column.name, column.type, nullable=column.nullable, autoincrement=False) for column in table.columns]
+
+
+def creatable(columns: Sequence[Column[Any]], where: str, dialect: str) -> list[Column[Any]]:
+    """The columns for a new table; TableError naming one of a type that SQLAlchemy does not know."""
     found = []
-    for column in table.columns:
-        kind = column.type
-        if isinstance(kind, types.NullType):
+    for column in columns:
+        if isinstance(column.type, types.NullType):
             if dialect != "sqlite":
                 cure = "Create the table for the answers yourself, or leave the column out with sql.query"
                 raise TableError(f"{where}: column {column.name!r} has a type that Slipway does not know", cure)
-            kind = types.BLOB()  # to SQLite the same as no type
-        found.append(Column(column.name, kind, nullable=column.nullable, autoincrement=False))
+            column = Column(column.name, types.BLOB(), nullable=column.nullable)  # to SQLite the same as no type
+        found.append(column)
     return found
 
 
@@ -149,7 +163,7 @@ def _takes(there: Any, wanted: Any) -> bool:
     """Whether a column takes all values of another type unchanged. What is only too long, the database refuses itself."""
     kind = kind_of(wanted)
     if kind_of(there) != kind:
-        return (kind_of(there), kind) in TAKES
+        return (kind_of(there), kind) in TAKES or kind == "NullType" and isinstance(there, types.BLOB)
     if kind == "Decimal" and there.scale is not None:
         return wanted.scale is not None and bool(wanted.scale <= there.scale)
     if kind == "float":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy
 
+from slipway.batch.sql_columns import quoted
 from slipway.batch.sql_target import unique_sets
 from slipway.sections import Sql
 from slipway.sources.sql import SESSIONS, TRANSACTIONS
@@ -74,7 +75,7 @@ def open_input(settings: Sql, engine: "Engine") -> SqlInput:
     with told(settings.url, place(settings, engine)), engine.connect() as connection:
         if settings.query:
             return SqlInput(engine_of(settings), settings, *_described(connection, settings.query))
-        table = table_of(engine, settings.table or "", settings.url, connection)
+        table = quoted(table_of(engine, settings.table or "", settings.url, connection))
         return SqlInput(engine_of(settings), settings, table, table)
 
 
@@ -82,7 +83,7 @@ def _described(connection: "Connection", query: str) -> tuple["Table", "FromClau
     """The columns of a query, as those of an empty temporary table, and the query with these columns."""
     plain = query.strip().rstrip(";").replace(":", "\\:") + "\n"  # no parameters, and perhaps a comment at the end
     connection.execute(sqlalchemy.text(f"CREATE TEMPORARY TABLE {COPY} AS SELECT * FROM ({plain}) AS q WHERE 1 = 0"))
-    table = table_of(connection.engine, COPY, connection=connection)
+    table = quoted(table_of(connection.engine, COPY, connection=connection))
     connection.rollback()
     return table, sqlalchemy.text(plain).columns(
         *(sqlalchemy.Column(each.name, each.type) for each in table.columns)

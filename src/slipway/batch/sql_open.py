@@ -76,7 +76,7 @@ def _from_files(
     source = open_tables(location, scorer.needed, whole=True)
     key = key_of(problem, location, source.names, target.primary)
     dialect = target.engine.dialect.name
-    columns = columns_of(schema_of(location).select(source.names), key, location, dialect)
+    columns = columns_of(schema_of(location, source.names), key, location, dialect)
     columns += _answers(scorer, source.names, target)
     place = target.place(columns, key, True, {}, folder)
     require_key_of_cells(location, key)
@@ -95,7 +95,7 @@ def _from_table(
     require_order([table.c[name] for name in key], location, dialect)
     _require_cells(table, scorer.needed, location, dialect)
     answers = _answers(scorer, names, target)
-    place = target.place(columns_like(table, location, dialect) + answers, key, False, _options(table), folder)
+    place = target.place(columns_like(table) + answers, key, False, _options(table), folder)
     with found.connect() as connection:
         require_key(connection, found.rows, key, found.is_unique(connection, key), location)
     rows, snapshot = found.count(), found.holds_snapshot()

@@ -12,6 +12,7 @@ import sqlalchemy
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
+from sqlalchemy.sql import quoted_name
 
 from slipway.batch.rows import Rows
 from slipway.batch.sql_cells import python_rows
@@ -51,15 +52,16 @@ def upsert(table: "Table", names: Sequence[str], key: Sequence[str], dialect: st
     values = {name: sqlalchemy.bindparam(parameter(place), type_=target.c[name].type) for place, name in enumerate(names)}
     others = [name for name in names if name not in key]
     if dialect in MYSQL:  # not by stmt.inserted: the driver makes one statement of many rows only of VALUES()
-        new = {name: sqlalchemy.func.values(target.c[name]) for name in others}
-        return mysql.insert(target).values(values).on_duplicate_key_update(new)
+        given = {name: sqlalchemy.func.values(target.c[name]) for name in others}
+        return mysql.insert(target).values(values).on_duplicate_key_update(given)
     insert = sqlite.insert(target) if dialect == "sqlite" else postgresql.insert(target)
     found = insert.values(values)
-    return found.on_conflict_do_update(index_elements=list(key), set_={name: found.excluded[name] for name in others})
+    new = {target.c[name]: found.excluded[name] for name in others}
+    return found.on_conflict_do_update(index_elements=[target.c[name] for name in key], set_=new)
 
 
 def _untyped(name: str) -> "ColumnClause[Any]":
-    return sqlalchemy.column(name)
+    return sqlalchemy.column(quoted_name(name, True))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, Table
 
 from slipway.batch.place import state
-from slipway.batch.sql_columns import MYSQL, require_fit
+from slipway.batch.sql_columns import MYSQL, creatable, quoted, require_fit
 from slipway.batch.sql_place import TablePlace, upsert
 from slipway.errors import TableError
 from slipway.sections import Sql
@@ -81,13 +81,16 @@ class SqlTarget:
         table = self.existing
         if table is None:
             schema, _, name = str(self.settings.table).rpartition(".")
-            table = Table(name, MetaData(), *columns, PrimaryKeyConstraint(*key), schema=schema or None, **options)
+            made = creatable(columns, self.where, self.engine.dialect.name)
+            table = Table(name, MetaData(), *made, PrimaryKeyConstraint(*key), schema=schema or None, **options)
         else:
             require_fit(table, columns, self.where)
             self._require_key(frozenset(key))
+        quoted(table)
         statement = upsert(table, [column.name for column in columns], key, self.engine.dialect.name, typed)
         url = self.engine.url
-        unfinished = state(f"{url.host}:{url.port}/{url.database}/{table.fullname}", folder)
+        own = str(table.fullname).removeprefix(f"{self.schema}.")
+        unfinished = state(f"{url.host}:{url.port}/{url.database}/{own}", folder)
         exists = self.existing is not None
         return TablePlace(self.location, self.engine, self.settings.url, self.where, table, statement, unfinished, exists)
 

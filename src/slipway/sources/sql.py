@@ -10,14 +10,16 @@ import pyarrow
 from slipway import problem, sections
 from slipway.errors import TableError
 from slipway.sources.batches import Batches, gathered
-from slipway.sources.sql_server import IN_FILES, engine_of, place, table_of, told
+from slipway.sources.sql_server import IN_FILES, engine_of, found_table, place, told
 from slipway.sources.sql_types import Column, Misfit, declared_type
 from slipway.table.dialect import require_unique
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, CursorResult, Engine, Table
+    from sqlalchemy import Connection, CursorResult, Engine
 
 FIRST, MOST, SIZE = 64, 4_096, 1 << 20  # rows that are fetched at first, and at most, at once, and about how many bytes
+ALIAS = "slipway"
+Named = tuple[str | None, str]  # schema and table
 CURE = "Add it to drop, or convert it or leave it out in sql.query"
 NO_SNAPSHOT = "The database gives no snapshot of {}: what is written to it during the read may or may not be in the table"
 # What a connection is to be before the first read: its transaction sees one state of the database, may only read, and gives
@@ -107,7 +109,7 @@ def open_table(settings: sections.Sql, columns: Collection[str] | None = None, s
     engine = engine_of(settings, server)
     where = place(settings, engine)
     with told(settings.url, where), _snapshot(engine) as connection:
-        table = None if settings.query else table_of(engine, settings.table or "", settings.url, connection)
+        table = None if settings.query else found_table(connection, settings.table or "", settings.url)
         origin = _origin(engine, settings, table)
         names = _names(connection, settings, origin)
         rows, consistent = _about(connection, origin, table)
@@ -118,9 +120,10 @@ def open_table(settings: sections.Sql, columns: Collection[str] | None = None, s
     chosen = tuple(name for name in names if columns is None or name in columns)
     if not chosen:
         raise TableError(f"{settings.url}: {where} has none of the columns that are asked for")
-    listed = ", ".join(_quoted(engine, name) for name in chosen)
+    # of a table's own name: a quoted one that is absent would be a text to SQLite
+    listed = ", ".join(f"{ALIAS}.{_quoted(engine, name)}" for name in chosen)
     says = "" if consistent else NO_SNAPSHOT.format(where)
-    return Batches(chosen, rows, lambda: _read(engine, settings, f"SELECT {listed} FROM {origin}"), says)
+    return Batches(chosen, rows, lambda: _read(engine, settings, f"SELECT {listed} FROM {origin} AS {ALIAS}"), says)
 
 
 @contextmanager
@@ -144,12 +147,12 @@ def _allows_snapshot(engine: "Engine") -> bool:
 def _names(connection: "Connection", settings: sections.Sql, origin: str) -> tuple[str, ...]:
     """The columns. SQLite and DuckDB rename the second of one name within brackets, but they begin any query at once."""
     in_file = connection.dialect.name in IN_FILES
-    asked = settings.query if settings.query and in_file else f"SELECT * FROM {origin} WHERE 1 = 0"
+    asked = settings.query if settings.query and in_file else f"SELECT * FROM {origin} AS {ALIAS} WHERE 1 = 0"
     with closing(connection.exec_driver_sql(asked)) as result:
         return tuple(result.keys())
 
 
-def _about(connection: "Connection", origin: str, table: "Table | None") -> tuple[int | None, bool]:
+def _about(connection: "Connection", origin: str, table: Named | None) -> tuple[int | None, bool]:
     """About how many rows there are, where the database knows, and whether one state of them can be read."""
     kind = connection.dialect.name
     if kind == "mssql":
@@ -158,18 +161,18 @@ def _about(connection: "Connection", origin: str, table: "Table | None") -> tupl
         return None, True
     from sqlalchemy import text
 
-    given = {"origin": origin, "schema": table.schema, "name": table.name}
+    given = {"origin": origin, "schema": table[0], "name": table[1]}
     asked = text(ABOUT[kind])
     found = connection.execute(asked, {name: given[name] for name in asked.compile().params}).first()
     rows, engine = found or (None, None)
     return int(rows) if rows else None, engine in ("InnoDB", None)
 
 
-def _origin(engine: "Engine", settings: sections.Sql, table: "Table | None") -> str:
+def _origin(engine: "Engine", settings: sections.Sql, table: Named | None) -> str:
     """What stands behind FROM."""
     if table is None:
-        return f"({(settings.query or '').strip().rstrip(';')}\n) AS slipway"
-    return ".".join(_quoted(engine, name) for name in (table.schema, table.name) if name)
+        return f"({(settings.query or '').strip().rstrip(';')}\n)"
+    return ".".join(_quoted(engine, name) for name in table if name)
 
 
 def _quoted(engine: "Engine", name: str) -> str:

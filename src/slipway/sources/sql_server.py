@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -26,7 +26,7 @@ DIALECTS = {
     "duckdb": "duckdb",
 }
 IN_FILES = {"sqlite", "duckdb"}
-INSTALL = {"duckdb": "pip install duckdb-engine", "mssql": "pip install pymssql"}
+INSTALL = {"duckdb": "pip install duckdb-engine pytz", "mssql": "pip install pymssql"}
 CONNECT, SILENT = 5, 600  # seconds to wait for a connection, and for MySQL's next bytes; the others have keepalives
 OPTIONS: dict[str, dict[str, Any]] = {
     "postgresql": {
@@ -299,21 +299,26 @@ def table_of(engine: "Engine", name: str, variable: str = "", connection: "Conne
     if connection is None:
         with engine.connect() as made:
             return table_of(engine, name, variable, made)
-    inspector = sqlalchemy.inspect(connection)
-    schema, table = _parts(name, inspector.has_table)
-    if not inspector.has_table(table, schema):
-        known = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
-        says = f"{variable + ': ' if variable else ''}{place(Sql(table=name), engine)}: there is no such table"
-        raise TableError(says, nearest(table, known))
+    schema, table = found_table(connection, name, variable)
     with warnings.catch_warnings():  # of types and indexes that SQLAlchemy does not know
         warnings.simplefilter("ignore", sqlalchemy.exc.SAWarning)
         return sqlalchemy.Table(table, sqlalchemy.MetaData(), schema=schema, autoload_with=connection, resolve_fks=False)
 
 
-def _parts(name: str, exists: Callable[[str], bool]) -> tuple[str | None, str]:
-    """Schema and table; a name with a dot in it is a table's own if there is such a table."""
-    schema, dot, table = name.rpartition(".")
-    return (schema, table) if dot and not exists(name) else (None, name)
+def found_table(connection: "Connection", name: str, variable: str = "") -> tuple[str | None, str]:
+    """The schema, None for the usual one, and the name of a table or view; TableError as of `table_of`."""
+    import sqlalchemy
+
+    inspector = sqlalchemy.inspect(connection)
+    within, _, table = name.rpartition(".")
+    schema = within or None
+    if schema and inspector.has_table(name):  # a dot may also be a part of a table's own name
+        schema, table = None, name
+    if inspector.has_table(table, schema):
+        return schema, table
+    known = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
+    says = f"{variable + ': ' if variable else ''}{place(Sql(table=name), connection.engine)}: there is no such table"
+    raise TableError(says, nearest(table, known))
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

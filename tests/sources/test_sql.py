@@ -1,0 +1,258 @@
+"""A table of SQLite or DuckDB, or what a query finds there, as a table."""
+
+import gc
+import math
+import sqlite3
+from datetime import date, datetime
+
+import pyarrow
+import pytest
+
+from slipway.errors import ProblemError, SlipwayError, TableError
+from slipway.problem import load_problem
+from slipway.sections import Sql
+from slipway.sources import batches, sql
+from slipway.sources.batches import one_table
+from slipway.sources.source import open_source, sources_of
+from slipway.sources.sql import UnfitColumn, open_table
+
+VISITS = [(3, 27.9, "yes", None), (1, None, "no", "ä"), (2, 26.29, "no", "100% :x")]
+
+
+@pytest.fixture
+def database(tmp_path, monkeypatch):
+    """An open database with a table of three visits; DATABASE_URL names it."""
+    path = tmp_path / "shop.db"
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{path}")
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute('CREATE TABLE visits (age INTEGER, bmi REAL, smoker TEXT, "a note: 100%s" TEXT)')
+    connection.executemany("INSERT INTO visits VALUES (?, ?, ?, ?)", VISITS)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def duck(tmp_path, monkeypatch):
+    """The same of DuckDB, closed: it lets nobody else in."""
+    duckdb = pytest.importorskip("duckdb")
+    pytest.importorskip("duckdb_engine")
+    path = tmp_path / "shop.duckdb"
+    monkeypatch.setenv("DATABASE_URL", f"duckdb:///{path}")
+
+    def fill(*statements: str) -> None:
+        with duckdb.connect(str(path)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    return fill
+
+
+def read(columns=None, **settings) -> pyarrow.Table:
+    opened = open_table(Sql(**settings), columns)
+    return one_table(list(opened.read()), opened.names, "rows")
+
+
+def refused(columns=None, **settings) -> str:
+    with pytest.raises(SlipwayError) as caught:
+        read(columns, **settings)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_table(database):
+    found = read(table="visits")
+    assert found.schema.types == [pyarrow.int64(), pyarrow.float64(), pyarrow.string(), pyarrow.string()]
+    assert [tuple(row.values()) for row in found.to_pylist()] == VISITS
+    assert found.column_names == ["age", "bmi", "smoker", "a note: 100%s"]
+
+
+def test_only_the_columns_that_are_asked_for_are_selected(database):
+    seen = []
+    database.execute("ALTER TABLE visits ADD COLUMN photo BLOB DEFAULT x'00'")
+    opened = open_table(Sql(table="visits"), {"smoker", "age", "absent"})
+    assert opened.names == ("age", "smoker")
+    for batch in opened.read():
+        seen += batch.schema.names
+    assert seen == ["age", "smoker"]
+    assert refused({"absent"}, table="visits").endswith("shop.db/visits has none of the columns that are asked for")
+
+
+@pytest.mark.parametrize(
+    "query, column, cells",
+    [
+        ("SELECT age AS years FROM visits WHERE smoker = 'no' ORDER BY age", "years", [1, 2]),
+        ("SELECT age FROM visits WHERE smoker LIKE 'y%' AND ':x' <> smoker;  ", "age", [3]),
+        ("select '%s' || ':a::b' || '\\:c' AS text -- the end", "text", ["%s:a::b\\:c"]),
+        ("/* first */ WITH old AS (SELECT * FROM visits WHERE age > 2) SELECT bmi FROM old", "bmi", [27.9]),
+        ("VALUES (1), (2)", "column1", [1, 2]),
+    ],
+)
+def test_a_query_is_run_as_it_is_written(database, query, column, cells):
+    assert read(query=query).to_pydict() == {column: cells}
+
+
+def test_of_a_query_too_only_the_columns_that_are_asked_for(database):
+    assert read({"b"}, query="SELECT age a, bmi b, x'00' c FROM visits").column_names == ["b"]
+
+
+@pytest.mark.parametrize(
+    "settings, says",
+    [
+        ({"table": "visitors"}, "/shop.db/visitors: there is no such table. Did you mean visits?"),
+        ({"table": "orders"}, "/shop.db/orders: there is no such table. It has visits"),
+        ({"query": "SELECT * FROM orders"}, "/shop.db/sql.query: there is no such table (no such table: orders). Correct its"),
+        ({"query": "SELECT agee FROM visits"}, "/shop.db/sql.query: there is no such column (no such column: agee). Correct"),
+        ({"query": "SELECT age, age FROM visits"}, "/shop.db/sql.query: duplicate column name 'age'. Rename or remove one"),
+        ({"query": "SELECT FROM"}, "/shop.db/sql.query cannot be read: near "),
+        ({"query": "SELECT 1; DROP TABLE visits"}, "You can only execute one statement at a time"),
+        (
+            {"query": "DELETE FROM visits RETURNING age"},
+            "/shop.db/sql.query: only reading is allowed here (atte",
+        ),
+        ({"table": "visits", "query": None, "url": "NOWHERE"}, "the environment variable NOWHERE is not set. Set it to"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_one_line(database, settings, says):
+    assert says in refused(**settings)
+    assert database.execute("SELECT count(*) FROM visits").fetchone() == (3,), "nothing was written"
+
+
+def test_an_empty_table(database):
+    database.execute("DELETE FROM visits")
+    opened = open_table(Sql(table="visits"))
+    assert len(opened.names) == 4 and list(opened.read()) == []
+
+
+@pytest.mark.parametrize(
+    "cells, kind, expected",
+    [
+        ("(1), (NULL), (-5)", pyarrow.int64(), [1, None, -5]),
+        ("(NULL), (1), (0.5)", pyarrow.float64(), [None, 1.0, 0.5]),
+        ("(9007199254740993), (0.5)", pyarrow.float64(), [9007199254740992.0, 0.5]),
+        ("(NULL), (NULL)", pyarrow.null(), [None, None]),
+        ("('007'), ('')", pyarrow.string(), ["007", ""]),
+    ],
+)
+@pytest.mark.parametrize("piece", [1, 64])
+def test_the_type_of_a_column_is_that_of_all_its_cells(database, monkeypatch, cells, kind, expected, piece):
+    monkeypatch.setattr(sql, "FIRST", piece)
+    monkeypatch.setattr(sql, "MOST", piece)
+    found = read(query=f"SELECT column1 AS x FROM (VALUES {cells})")
+    assert (found.schema.types, found["x"].to_pylist()) == ([kind], expected)
+
+
+@pytest.mark.parametrize(
+    "cells, says",
+    [
+        ("(x'00')", "column 'x': the type is binary. Add it to drop, or convert it or leave it out in sql.query"),
+        ("(1), ('one')", "column 'x': the type is integer in some rows and text in others. Add it to drop, or convert"),
+    ],
+)
+def test_a_column_that_no_table_can_have(database, cells, says):
+    assert says in refused(query=f"SELECT column1 AS x, 1 AS y FROM (VALUES {cells})")
+    with pytest.raises(UnfitColumn) as caught:
+        read(query=f"SELECT column1 AS x, 1 AS y FROM (VALUES {cells})")
+    assert caught.value.field == "x" and caught.value.why in says
+
+
+def test_a_column_that_is_gone_when_it_is_read(database):
+    opened = open_table(Sql(table="visits"))
+    database.execute("ALTER TABLE visits DROP COLUMN bmi")
+    with pytest.raises(TableError, match="there is no such column .no such column: slipway.bmi."):
+        list(opened.read())
+
+
+def test_batches_are_bounded_in_rows_and_in_bytes(database, monkeypatch):
+    monkeypatch.setattr(batches, "ROWS", 1_000)
+    numbers = "WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n WHERE x < 20000) SELECT x FROM n"
+    sizes = [batch.num_rows for batch in open_table(Sql(query=numbers)).read()]
+    assert sum(sizes) == 20_000 and max(sizes) < 1_000 + sql.MOST
+    monkeypatch.setattr(batches, "SIZE", 1 << 18)
+    wide = numbers.replace("SELECT x FROM", "SELECT x, replace(hex(zeroblob(2000)), '0', 'y') AS y FROM")
+    bytes_of = [batch.nbytes for batch in open_table(Sql(query=wide)).read()]
+    assert sum(bytes_of) > 20_000 * 4_000 and max(bytes_of) < (1 << 18) + 3 * sql.SIZE
+
+
+def test_each_reading_begins_anew_and_one_may_be_left_early(database):
+    opened = open_table(Sql(table="visits"))
+    assert len(list(opened.read())) == 1
+    half = opened.read()
+    next(half)
+    del half
+    gc.collect()
+    database.execute("INSERT INTO visits VALUES (9, 9, '9', '9')")  # nobody holds a lock
+    assert sum(batch.num_rows for batch in opened.read()) == 4
+
+
+def test_the_source_of_a_problem(database, tmp_path, monkeypatch):
+    path = tmp_path / "slipway.yaml"
+    path.write_text("name: a\nsource: sql\nsql: {table: visits}\ntarget: bmi\n")
+    problem = load_problem(path, environ={})
+    (source,) = sources_of(problem)
+    assert (source.where, source.variables, source.fingerprint()) == ("visits", ("DATABASE_URL",), None)
+    source.ping()
+    assert open_source(problem, ["bmi"]).names == ("bmi",)
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///absent.db")
+    with pytest.raises(TableError, match="DATABASE_URL: there is no file absent.db"):
+        source.ping()
+
+
+@pytest.mark.parametrize(
+    "section, says",
+    [
+        ("", "sql.table is missing. source: sql needs it, or a SELECT in sql.query"),
+        ("sql: {table: a, query: SELECT 1}", "sql.table and sql.query exclude one another"),
+        ("sql: {query: DELETE FROM a}", "sql.query: expected a SELECT"),
+        ("sql: {query: '-- all\nDROP TABLE a'}", "sql.query: expected a SELECT"),
+        ("sql: {table: a, url: 'postgresql://u:hunter2@h/d'}", "sql.url: expected"),
+    ],
+)
+def test_settings_that_cannot_be(tmp_path, section, says):
+    path = tmp_path / "slipway.yaml"
+    path.write_text(f"name: a\nsource: sql\ntarget: x\n{section}\n")
+    with pytest.raises(ProblemError) as caught:
+        load_problem(path, environ={})
+    assert says in str(caught.value) and "hunter2" not in str(caught.value)
+
+
+def test_sql_is_named_alone(tmp_path):
+    path = tmp_path / "slipway.yaml"
+    path.write_text("name: a\nsource: [sql, more.csv]\nsql: {table: a}\ntarget: x\n")
+    with pytest.raises(ProblemError, match="source: sql cannot be one table together with other entries"):
+        load_problem(path, environ={})
+
+
+def test_duckdb(duck):
+    duck(
+        "CREATE TABLE visits (a INTEGER, b DECIMAL(10, 2), c HUGEINT, d DATE, t TIMESTAMP, u UUID, f FLOAT)",
+        "INSERT INTO visits VALUES (1, 0.10, 170141183460469231731687303715884105727, '2024-02-29', '2024-06-01 00:30:00', "
+        "'6b015a03-0000-4000-8000-000000000000', 0.5), (NULL, NULL, 1, NULL, NULL, NULL, 'nan')",
+    )
+    found = read(table="visits")
+    assert list(map(str, found.schema.types)) == [
+        *("int64", "double", "double", "date32[day]", "timestamp[us]", "string", "double")
+    ]
+    first, second = (list(row.values()) for row in found.to_pylist())
+    assert first == [
+        *(1, 0.1, 1.7014118346046923e38, date(2024, 2, 29), datetime(2024, 6, 1, 0, 30)),
+        *("6b015a03-0000-4000-8000-000000000000", 0.5),
+    ]
+    assert second[:2] == [None, None] and math.isnan(second[-1])
+    assert open_table(Sql(table="visits")).rows == 2
+
+
+@pytest.mark.parametrize(
+    "settings, says",
+    [
+        ({"table": "visitt"}, "there is no such table. Did you mean visits?"),
+        ({"query": "SELECT a, a FROM visits"}, "duplicate column name 'a'"),
+        ({"query": "SELECT 1; DROP TABLE visits"}, "only reading is allowed here"),
+        ({"query": "SELECT [1, 2] AS x"}, "column 'x': the type is array"),
+        ({"query": "SELECT {'k': 1} AS x"}, "column 'x': the type is json"),
+        ({"query": "SELECT INTERVAL 1 DAY AS x"}, "column 'x': the type is interval or time"),
+    ],
+)
+def test_what_duckdb_refuses(duck, settings, says):
+    duck("CREATE TABLE visits (a INTEGER)")
+    assert says in refused(**settings)
+    assert open_table(Sql(table="visits")).names == ("a",)

@@ -5,6 +5,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from slipway.batch.input import Source, open_tables
 from slipway.batch.output import CsvCells, CsvLines, Output, Packed, ParquetRows
 from slipway.batch.place import Target, place, state
@@ -12,6 +14,7 @@ from slipway.batch.record import Record
 from slipway.batch.regions import RegionRunner
 from slipway.batch.run import Batch
 from slipway.batch.scorer import Scorer
+from slipway.batch.typed import Typed
 from slipway.errors import BundleError, TableError
 from slipway.model.bundle import Bundle
 from slipway.model.contents import model_of
@@ -21,13 +24,16 @@ from slipway.model.runner import Runner
 from slipway.model.tables import Predictor
 from slipway.model.typed_document import Draft
 from slipway.problem import Problem, problem_of
+from slipway.sections import Sql
 from slipway.sources.files import CSV, PARQUET
 from slipway.sources.source import S3
 from slipway.store.local import open_store
 from slipway.table.rules import rules_of
-from slipway.table.schema import fresh_names
+from slipway.table.schema import fresh_names, require_columns
 
 COLLECTION = "mongodb:"
+SQL = "sql:"
+SERVED = {COLLECTION: "the collection", SQL: "the table"}  # how an address of what a server has begins → how it is called
 FOLDER = "batch"
 
 
@@ -46,7 +52,7 @@ def open_batch(
     ----------
     problem : Problem
     location, out : str
-        A path, a glob (of the input), ``s3://bucket/key`` or ``mongodb:COLLECTION``.
+        A path, a glob (of the input), ``s3://bucket/key``, ``mongodb:COLLECTION`` or ``sql:TABLE``.
     digits : str or None
         The start of a bundle's digest; None for the champion's.
     strict : bool
@@ -66,15 +72,18 @@ def open_batch(
     rejects = rejects or default_rejects(out)
     _check_places(location, out, rejects)
     folder = store.root / FOLDER
-    source = _source(problem, location, out, scorer)
-    output = _output(source, fresh_names(scorer.added, source.names), out)
-    place_of_out = _place(problem, out, folder)
+    if out.startswith(SQL):
+        source, output, place_of_out = _to_table(problem, location, out, scorer, folder)
+    else:
+        source = _source(problem, location, out, scorer)
+        output = _output(source, fresh_names(scorer.added, source.names), out)
+        place_of_out = _place(problem, out, folder)
     settings = [problem.serving.unknown_levels, problem.serving.out_of_range, problem.missing, problem.limits, strict, level]
     job = {
         "the bundle": predictor.digest,
         "the place of the rejects": rejects,
         "the settings": settings,
-        "the collection" if location.startswith(COLLECTION) else "the input": source.identity,
+        next((told for begin, told in SERVED.items() if location.startswith(begin)), "the input"): source.identity,
     }
     record = Record(place_of_out.unfinished.with_suffix(".partial.json"), job)
     return Batch(source, scorer, output, place_of_out, place(rejects, folder), record, strict)
@@ -97,6 +106,8 @@ def intervals_of(bundle: Bundle | Draft, level: float | None) -> Intervals | Non
 
 
 def _source(problem: Problem, location: str, out: str, scorer: Scorer) -> Source:
+    if location.startswith(SQL) and not out.startswith(COLLECTION):
+        return _cells_of_table(_sql_settings(problem, location), location, scorer.needed)
     if not location.startswith(COLLECTION):
         if out.startswith(COLLECTION):
             cure = "Write a file, and load that with slipway load"
@@ -108,6 +119,35 @@ def _source(problem: Problem, location: str, out: str, scorer: Scorer) -> Source
     if out.startswith(COLLECTION):
         return open_documents(settings, location, scorer.needed, scorer.added)
     return open_cells(settings, location, scorer.needed)
+
+
+def _to_table(problem: Problem, location: str, out: str, scorer: Scorer, folder: Path) -> tuple[Source, Output, Target]:
+    from slipway.sources.sql_server import engine_of
+
+    engine = engine_of(problem.sql, writes=True)  # before the modules that need SQLAlchemy: it tells when that is absent
+    from slipway.batch.sql_open import open_to_table
+
+    read = _sql_settings(problem, location) if location.startswith(SQL) else None
+    return open_to_table(problem, engine, read, location, out, scorer, folder)
+
+
+def _sql_settings(problem: Problem, location: str) -> Sql:
+    """The table that an address names; without a name the table or query of the section ``sql``."""
+    if name := location.removeprefix(SQL):
+        return replace(problem.sql, table=name, query=None)
+    if not (problem.sql.table or problem.sql.query):
+        raise TableError(f"{SQL} names no table", "Write sql:TABLE, or set sql.table or sql.query in slipway.yaml")
+    return problem.sql
+
+
+def _cells_of_table(settings: Sql, location: str, needed: tuple[str, ...]) -> Source:
+    """The columns of a table or query, in the order in which the database gives them."""
+    from slipway.sources.sql import open_table
+
+    batches = open_table(settings)
+    require_columns(f"{location}:", batches.names, needed)
+    part = Typed(location, batches.rows, batches.names, batches.read)
+    return Source(location, batches.names, (part,), (batches.rows or 0,), None, batches.consistent)
 
 
 def _place(problem: Problem, out: str, folder: Path) -> Target:
@@ -155,8 +195,9 @@ def find_bundle(problem: Problem, digest: str | None) -> Bundle:
 
 def default_rejects(out: str) -> str:
     """Beside the output, the same name with ``.rejects.csv``."""
-    if out.startswith(COLLECTION):
-        return f"{out.removeprefix(COLLECTION)}.rejects.csv"
+    for begin in SERVED:
+        if out.startswith(begin):
+            return f"{out.removeprefix(begin)}.rejects.csv"
     for ending in sorted((*CSV, *PARQUET), key=len, reverse=True):
         if out.lower().endswith(ending):
             return f"{out[: -len(ending)]}.rejects.csv"
@@ -174,7 +215,7 @@ def _check_places(location: str, out: str, rejects: str) -> None:
 
 
 def _same(location: str, written: str) -> bool:
-    if S3 in location or S3 in written or COLLECTION in (location + written):
+    if any(begin in location + written for begin in (S3, *SERVED)):
         read = location
     else:
         read, written = str(Path(location).resolve()), str(Path(written).resolve())

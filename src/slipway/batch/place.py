@@ -119,7 +119,7 @@ def place(location: str, folder: Path) -> Place:
 
         check(location)
         return Place(location, state(location, folder))
-    if "://" in location or location.startswith("mongodb:"):
+    if "://" in location or location.startswith(("mongodb:", "sql:")):
         raise TableError(f"{location}: is no file", "Name a path, or s3://bucket/key")
     path = Path(location)
     if path.is_dir():

@@ -28,7 +28,9 @@ class Rows:
         Rows, from 0, that have not, and why.
     originals : sequence or BinaryArray
         The rows with the right shape as they stand: of CSV the bytes without the line end, of a collection the document;
-        empty where the cells are all there is.
+        of a database its row; empty where the cells are all there is.
+    key : tuple of int
+        Where in such a row its key is.
     """
 
     where: str
@@ -38,6 +40,7 @@ class Rows:
     position: Position
     malformed: Mapping[int, str] = field(default_factory=dict)
     originals: Any = ()
+    key: tuple[int, ...] = ()
 
     @property
     def well_formed(self) -> int:
@@ -45,7 +48,9 @@ class Rows:
         return self.count - len(self.malformed)
 
     def told(self, row: int) -> str:
-        """Where a row, from 0, is found besides by its number: of a document its _id."""
+        """Where a row, from 0, is found besides by its number: of a document its _id, of a database its key."""
+        if self.key:
+            return f"{self.where}/{','.join(str(self.originals[row][place]) for place in self.key)}"
         document = self.originals[row] if self.originals and not self.malformed else None
         return f"{self.where}/{document['_id']}" if isinstance(document, dict) else self.where
 

@@ -58,6 +58,7 @@ KINDS: dict[str | int, str] = {
         "unreachable": (2002, 2003, 2005, 20009),
         "lost": ("57P01", "57P02", "57P03", 1053, 1927, 2006, 2013, 20003, 20004, 20006, 20047),
         "time": ("57014", "55P03", 1205, 1969, 3024, "SQLITE_BUSY", "SQLITE_LOCKED"),
+        "deadlock": ("40001", "40P01", 1213),
         "read-only": ("25006", 1792, "SQLITE_READONLY"),
         "full": ("53100", "53200", 1021, "SQLITE_FULL"),
         "busy": ("53300", 1040, 1203),
@@ -82,6 +83,7 @@ SAID = {
     "the connection is lost": "lost",
     "terminating connection": "lost",
     "read-only mode": "read-only",
+    "Conflict on": "deadlock",
     "Could not set lock": "time",
 }
 CURES = {
@@ -92,6 +94,7 @@ CURES = {
     "column": ("there is no such column", "Correct its name"),
     "right": ("the user has no right to it", "Grant it"),
     "time": ("the database gave up waiting", "Run it again when nothing locks the table, or with a longer timeout there"),
+    "deadlock": ("the database preferred another writer each time", "Run it again when the other one is done"),
     "read-only": ("only reading is allowed here", "Use a SELECT"),
     "full": ("the server has no space left", "Make space there"),
     "busy": ("the server has no connection left", "Run it again later, or allow more of them there"),

@@ -27,6 +27,7 @@ from slipway.training.outcome import Outcome
 from slipway.training.verdict.champion import Champions
 from slipway.training.verdict.court import Court
 from slipway.training.verdict.looks import looks_of
+from slipway.training.whole.whole_table import from_all_rows
 
 
 def train(
@@ -92,14 +93,19 @@ def _learned(
     cohort: Mapping[date, pyarrow.Table] | None,
 ) -> Outcome:
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
-    table, learned = worth_learning(table, problem.candidates, log_target)
+    worth = worth_learning(table, problem.candidates, log_target)
+    table = worth.table
     task, rows, schema = table.rows.task, int(table.used.sum()), table.rows.schema
     size = rows, columns_of_levels(schema), rows * len(schema.names)
     tried = trials(problem.candidates, problem.search.trials, task, problem.seed, log_target, *size)
     compared, start = with_start(tried, champions.model(problem), problem, task, log_target)
     found = search(table.learned, compared, table.goal, jobs, progress, problem.serving.max_row_microseconds)
-    made = challenger(table, found.entries, problem.gate.confidence, start, jobs)
-    outcome = concluded(problem, store, champions, table, made, found, learned, inputs, jobs, cohort)
+    whole = from_all_rows(problem, table, found.entries) if worth.more and table.checks is not None else None
+    if whole:
+        found = replace(found, entries=whole.placed(found.entries))
+    made = challenger(table, found.entries, problem.gate.confidence, start, jobs, whole.models if whole else None)
+    said = [*worth.said, *([str(whole.gain)] if whole else [])]
+    outcome = concluded(problem, store, champions, table, made, found, said, inputs, jobs, cohort)
     return replace(outcome, estimated_us=Speed(table.learned).microseconds(made.entry.trial) if made.entry.trial else None)
 
 

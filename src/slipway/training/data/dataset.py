@@ -21,7 +21,7 @@ from slipway.training.data.kin import Kinship, kinship
 from slipway.training.data.labelled import Rows
 from slipway.training.data.outside import Outside
 from slipway.training.data.sample import Sample, draw
-from slipway.training.data.split import in_time, notes, split_in_time, split_of
+from slipway.training.data.split import checks_of, in_time, notes, split_in_time, split_of
 from slipway.training.measures.goal import Goal
 from slipway.training.measures.units import Units, units_of
 
@@ -56,6 +56,8 @@ class Table:
         Which rows belong together.
     anchor : Outside or None
         The anchor set, if there is one.
+    checks : ndarray of bool or None
+        The rows that check what a cluster learned from all others; None where there is no cluster to learn.
     """
 
     frame: pd.DataFrame
@@ -70,6 +72,7 @@ class Table:
     consistent: str
     kin: Kinship
     anchor: Outside | None
+    checks: np.ndarray | None = None
 
     @property
     def learned(self) -> Rows:
@@ -175,8 +178,11 @@ def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Ta
         )
     goal = Goal(metric, costs, problem.seed)
     anchor = read_anchor(problem, frame[~held], target, schema, split)
+    checks = None
+    if problem.search.engine == "spark":
+        checks = held_out(frame, checks_of(split, moments), schema) & ~held
     frame = frame[held].reset_index(drop=True)
-    return Table(frame, target, rows, held, ~held, split, goal, named, sample.seen, sample.consistent, kin, anchor)
+    return Table(frame, target, rows, held, ~held, split, goal, named, sample.seen, sample.consistent, kin, anchor, checks)
 
 
 def _split(problem: Problem, frame: pd.DataFrame, own: Sequence[str]) -> tuple[Split, np.ndarray | None]:

@@ -14,7 +14,7 @@ MODULES = {
 # From the top; what stands on no floor is the ground, which all may import.
 FLOORS = (
     {"cli", "doctor", "project"},
-    {"serving", "batch", "training", "monitoring", "release"},
+    {"serving", "batch", "training", "monitoring", "release", "spark"},
     {"sources", "store", "report", "model"},
     {"table"},
 )
@@ -28,7 +28,14 @@ FLOORS_OF_TRAINING = (
     {"measures"},
 )
 # A room imports what is below it, and on its own floor what these name.
-DOORS = {("cli", "doctor"), ("cli", "project"), ("sources", "store"), ("store", "model"), ("report", "model")}
+DOORS = {
+    ("cli", "doctor"),
+    ("cli", "project"),
+    ("sources", "store"),
+    ("store", "model"),
+    ("report", "model"),
+    ("spark", "batch"),
+}
 
 
 def floor(room: str) -> int:

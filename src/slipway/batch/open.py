@@ -13,10 +13,13 @@ from slipway.batch.regions import RegionRunner
 from slipway.batch.run import Batch
 from slipway.batch.scorer import Scorer
 from slipway.errors import BundleError, TableError
+from slipway.model.bundle import Bundle
+from slipway.model.contents import model_of
 from slipway.model.evaluation import Intervals, evaluation_of
 from slipway.model.intervals import levels
 from slipway.model.runner import Runner
 from slipway.model.tables import Predictor
+from slipway.model.typed_document import Draft
 from slipway.problem import Problem, problem_of
 from slipway.sources.files import CSV, PARQUET
 from slipway.sources.source import S3
@@ -59,7 +62,7 @@ def open_batch(
     """
     store = open_store(problem.folder)
     predictor = _loaded(problem, digits, RegionRunner)
-    scorer = Scorer(predictor, rules_of(predictor.schema, problem), _intervals(predictor, level), level)
+    scorer = Scorer(predictor, rules_of(predictor.schema, problem), intervals_of(predictor.bundle, level), level)
     rejects = rejects or default_rejects(out)
     _check_places(location, out, rejects)
     folder = store.root / FOLDER
@@ -77,14 +80,14 @@ def open_batch(
     return Batch(source, scorer, output, place_of_out, place(rejects, folder), record, strict)
 
 
-def _intervals(predictor: Predictor, level: float | None) -> Intervals | None:
+def intervals_of(bundle: Bundle | Draft, level: float | None) -> Intervals | None:
     """Those of the bundle if a level is asked for; BundleError when it does not have that one."""
     if level is None:
         return None
-    found = evaluation.intervals if (evaluation := evaluation_of(predictor.bundle)) else None
+    found = evaluation.intervals if (evaluation := evaluation_of(bundle)) else None
     if level in levels(found):
         return found
-    if predictor.classes:
+    if model_of(bundle).classes:
         why = "the model answers with the probability of each label, and prediction intervals are for numbers"
         raise BundleError(f"--interval: {why}", "Leave it out")
     if not found:
@@ -137,12 +140,17 @@ def load_champion(problem: Problem | Mapping[str, Any] | str | Path | None = Non
 
 
 def _loaded(problem: Problem, digest: str | None, runner: type[Runner]) -> Predictor:
+    predictor = Predictor(find_bundle(problem, digest), runner)
+    predictor.replay()
+    return predictor
+
+
+def find_bundle(problem: Problem, digest: str | None) -> Bundle:
+    """The champion's bundle, or the one whose digest starts so, verified; StoreError or BundleError as `load_champion`."""
     store = open_store(problem.folder)
     bundle = store.bundle(store.find(digest.lower())) if digest else store.champion()
     bundle.require_problem(problem.name)
-    predictor = Predictor(bundle, runner)
-    predictor.replay()
-    return predictor
+    return bundle
 
 
 def default_rejects(out: str) -> str:

@@ -132,7 +132,7 @@ class ParquetRows:
     def encode(self, rows: Rows, answers: Answers) -> bytes:
         """The answered rows, as they are appended."""
         table = chosen_cells(rows, answers).replace_schema_metadata()
-        for name, values in zip(self.added, _columns(answers)):
+        for name, values in zip(self.added, answer_columns(answers)):
             table = table.append_column(name, values)
         written = pyarrow.BufferOutputStream()
         with ipc.new_stream(written, table.schema, options=ipc.IpcWriteOptions(compression="lz4")) as stream:
@@ -177,7 +177,7 @@ def chosen_cells(rows: Rows, answers: Answers) -> pyarrow.Table:
     return table if answers.chosen is None else table.take(pyarrow.array(answers.chosen))
 
 
-def _columns(answers: Answers) -> list[pyarrow.Array]:
+def answer_columns(answers: Answers) -> list[pyarrow.Array]:
     """The answer as typed columns: prediction, what is beside it, warning."""
     kind = pyarrow.string() if answers.probabilities is not None else pyarrow.float64()
     beside = [] if answers.beside is None else [pyarrow.array(each) for each in answers.beside.T]

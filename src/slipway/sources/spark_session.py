@@ -2,13 +2,17 @@
 
 import logging
 import os
+import re
 import shutil
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from slipway.errors import TableError
+from slipway.sources.spark_workers import SAID
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -65,6 +69,25 @@ def session(master: str | None = None, **settings: str) -> "SparkSession":
     return made
 
 
+@contextmanager
+def told() -> Iterator[None]:
+    """What fails on the cluster as TableError of one line: what a worker says, or else the first line of Spark's error."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_of_spark(error):
+            raise
+        raise TableError(first_line(error)) from error
+
+
+def _is_of_spark(error: Exception) -> bool:
+    """Whether Spark or py4j, the bridge to Java, has raised it."""
+    return type(error).__module__.partition(".")[0] in ("pyspark", "py4j")
+
+
 def first_line(error: BaseException) -> str:
-    """What an error of Spark says, without the stack of Java."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]
+    """What an error of Spark says, without the stacks of Python and Java: what a worker said, or else its first line."""
+    text = str(error)
+    if said := re.search(rf"RuntimeError: {SAID}(.+)", text):
+        return said[1].strip()
+    return next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)[:300]

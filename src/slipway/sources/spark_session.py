@@ -70,7 +70,7 @@ def session(master: str | None = None, **settings: str) -> "SparkSession":
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def told(where: str = "") -> Iterator[None]:
     """What fails on the cluster as TableError of one line: what a worker says, or else the first line of Spark's error."""
     try:
         yield

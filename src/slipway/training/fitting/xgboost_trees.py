@@ -8,6 +8,7 @@ Source: Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD (2016
 
 import json
 from dataclasses import dataclass, field
+from importlib.metadata import packages_distributions
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -186,6 +187,12 @@ def library() -> Any:
     except ImportError as error:
         raise TableError("XGBoost is not installed", "pip install 'slipway-ml[spark]'") from error
     return xgboost
+
+
+def distribution() -> str:
+    """The name by which XGBoost is installed: xgboost-cpu, or xgboost, which has more."""
+    library()
+    return packages_distributions()["xgboost"][0]
 
 
 def _tree(grown: dict[str, Any], score: int, aim: Aim) -> Tree:

@@ -5,18 +5,18 @@ same trees to the last bit.
 """
 
 import json
-import re
-from collections.abc import Iterable, Iterator
+import pickle
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow
 
-from slipway.errors import TableError
-from slipway.sources.spark_session import first_line
+from slipway.sources.spark_session import told
+from slipway.sources.spark_workers import on_workers
 from slipway.training.fitting.candidate import Settings
-from slipway.training.fitting.xgboost_trees import LONGEST, library
+from slipway.training.fitting.xgboost_trees import LONGEST, distribution, library
 from slipway.training.whole.encoded_rows import RowEncoder, matrix_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ PATIENCE = 1.5  # rounds without a gain on the rows that check, times the learni
 ANSWER = pyarrow.schema([("rows", pyarrow.int64()), ("checks", pyarrow.int64()), ("booster", pyarrow.binary())])
 ENCODED = "place long, checks boolean, y float, x array<float>"
 ANSWERED = "rows long, checks long, booster binary"
-RAISED = re.compile(r"^([\w.]*(?:Error|Exception)): (.+)$", re.MULTILINE)  # the last line of a traceback
+WHERE = "training on the cluster"
 
 
 @dataclass(frozen=True)
@@ -57,37 +57,46 @@ class Learner:
 
     Parameters
     ----------
-    encoder : RowEncoder
+    parameters : mapping
+        Of XGBoost.
     settings : mapping
         Of boosting; without ``max_iter``, the rows that check say how many rounds there are.
-    seed : int
+    width : int
+        Columns of the matrix.
     executors : int
     """
 
-    encoder: RowEncoder
+    parameters: Mapping[str, Any]
     settings: Settings
-    seed: int
+    width: int
     executors: int
 
     def learn(self, batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
         """One row of `ANSWER`, with the booster on the first executor."""
         from pyspark import BarrierTaskContext
-        from xgboost import QuantileDMatrix, train
+        from xgboost import QuantileDMatrix, config_context, train
 
         context = BarrierTaskContext.get()
         first = context.partitionId() == 0
-        matrix, y, checks = matrix_of(batches, len(self.encoder.encoding.outputs))
-        parameters = self.encoder.aim.parameters(self.settings, self.seed)
+        matrix, y, checks = matrix_of(batches, self.width)
         rounds = self.settings.get("max_iter")
-        with _together(context, self.executors):
+        with config_context(verbosity=0), _together(context, self.executors):
             rows = QuantileDMatrix(matrix[~checks], y[~checks], nthread=1)
             watched = [] if rounds else [(QuantileDMatrix(matrix[checks], y[checks], ref=rows, nthread=1), "checks")]
             stop = None if rounds else round(PATIENCE / self.settings["learning_rate"])
-            booster = train(parameters, rows, rounds or LONGEST, watched, early_stopping_rounds=stop, verbose_eval=False)
+            booster = train(
+                self.parameters, rows, rounds or LONGEST, evals=watched, early_stopping_rounds=stop, verbose_eval=False
+            )
         if not rounds:
             booster = booster[: booster.best_iteration + 1]
         content = bytes(booster.save_raw("ubj")) if first else None
         yield pyarrow.record_batch([[int((~checks).sum())], [int(checks.sum())], [content]], schema=ANSWER)
+
+
+def learned(given: bytes, batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+    """On an executor: what a pickled `Learner` makes of its rows."""
+    learner: Learner = pickle.loads(given)
+    yield from learner.learn(batches)
 
 
 def grown(frame: "DataFrame", encoder: RowEncoder, settings: Settings, seed: int) -> Grown:
@@ -107,16 +116,14 @@ def grown(frame: "DataFrame", encoder: RowEncoder, settings: Settings, seed: int
     TableError
         When a worker cannot read the rows, lacks Slipway or XGBoost, or the cluster has no room for the stage.
     """
-    from pyspark.errors import PySparkException
-
     context = frame.sparkSession.sparkContext
     executors = max(1, context.defaultParallelism // int(context.getConf().get("spark.task.cpus") or 1))
-    learner = Learner(encoder, settings, seed, executors)
-    placed = frame.mapInArrow(encoder.batches, ENCODED).repartition(executors, "place").sortWithinPartitions("place")
-    try:
-        answers = placed.mapInArrow(learner.learn, ANSWERED, barrier=True).collect()
-    except PySparkException as error:
-        raise failed(error) from error
+    learner = Learner(encoder.aim.parameters(settings, seed), settings, len(encoder.encoding.outputs), executors)
+    encode = on_workers("slipway.training.whole.encoded_rows:encoded_rows", pickle.dumps(encoder))
+    learn = on_workers("slipway.training.whole.distributed:learned", pickle.dumps(learner), (distribution(),))
+    with told(WHERE):
+        placed = frame.mapInArrow(encode, ENCODED).repartition(executors, "place").sortWithinPartitions("place")
+        answers = placed.mapInArrow(learn, ANSWERED, barrier=True).collect()
     booster = next(bytes(answer.booster) for answer in answers if answer.booster)
     rows, checks = (sum(answer[place] for answer in answers) for place in (0, 1))
     return Grown(booster, _rounds(booster), rows, checks, executors)
@@ -139,15 +146,6 @@ def _together(context: "BarrierTaskContext", executors: int) -> Iterator[None]:
         yield
     if tracker:
         tracker.wait_for()
-
-
-def failed(error: Exception) -> TableError:
-    """What went wrong on a worker, in one line."""
-    found = RAISED.findall(str(error))
-    kind, says = found[-1] if found else ("", first_line(error))
-    if kind.endswith("ModuleNotFoundError"):
-        return TableError(f"a worker of the cluster: {says}", "Install slipway-ml[spark] on every worker, or send it along")
-    return TableError(f"training on the cluster failed: {says}")
 
 
 def _rounds(booster: bytes) -> int:

@@ -1,5 +1,6 @@
 """Rows of the cluster's table → rows of the matrix, on its workers: read, divided and encoded as those of the sample are."""
 
+import pickle
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from slipway.model.contents import Split
 from slipway.model.division import held_out
 from slipway.model.encoding import Encoding
 from slipway.problem import Problem
+from slipway.sources.spark_rows import in_utc
 from slipway.table.cells import read_columns
 from slipway.table.identity import row_hashes
 from slipway.table.inference import Target
@@ -68,7 +70,7 @@ class RowEncoder:
 
     def batches(self, batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
         """Batches of `FORM`, of the rows that are learned from and have a target that the sample knows."""
-        for batch in batches:
+        for batch in map(in_utc, batches):
             frame, schema = batch.to_pandas(date_as_object=False), self.encoding.schema
             y = targets(frame, self.problem, self.target)
             taken = ~np.isnan(y)
@@ -89,6 +91,12 @@ class RowEncoder:
                 ],
                 schema=FORM,
             )
+
+
+def encoded_rows(given: bytes, batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+    """On a worker: what a pickled `RowEncoder` makes of one partition."""
+    encoder: RowEncoder = pickle.loads(given)
+    yield from encoder.batches(batches)
 
 
 def matrix_of(batches: Iterable[pyarrow.RecordBatch], width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slipway.errors import TableError
 from slipway.model.metrics import value
 from slipway.problem import Problem
 from slipway.training.data.dataset import Table
@@ -72,7 +71,8 @@ def from_all_rows(problem: Problem, table: Table, entries: Sequence[Entry]) -> W
     """
     from slipway.sources.spark import SparkTable
 
-    cluster = _Cluster(problem, table, _trial(entries))
+    frame = SparkTable(problem).frame(_needed(problem, table))
+    cluster = _Cluster(problem, table, _trial(entries), frame)
     assert table.checks is not None and entries[0].answers is not None
     checks = table.checks[table.used]
     first, made = cluster.fit(table.learned.take(~checks), Part(table.split, checks_of(table.split, table.rows.time)))
@@ -86,6 +86,11 @@ def from_all_rows(problem: Problem, table: Table, entries: Sequence[Entry]) -> W
     refit, of_refit = settled.fit(table.whole, Part(None))
     entry = _entry(table, first.trial, answers)
     return Whole(entry, gain, Ready(entry, twin, refit, of_twin.rows, of_refit.rows))
+
+
+def _needed(problem: Problem, table: Table) -> set[str]:
+    """The columns that a row is read and divided by."""
+    return {*table.rows.schema.names, *table.split.needed, problem.target}
 
 
 def _trial(entries: Sequence[Entry]) -> Trial:

@@ -21,6 +21,7 @@ from slipway.training.comparison.start import with_start
 from slipway.training.data.dataset import Table, read, read_kept, remarks
 from slipway.training.fitting.candidates import find, skewed, trials
 from slipway.training.fitting.preprocessing import columns_of_levels
+from slipway.training.fitting.xgboost_trees import library
 from slipway.training.inspection.leaks import suspects
 from slipway.training.latency import row_microseconds
 from slipway.training.outcome import Outcome
@@ -70,6 +71,8 @@ def train(
         When the table does not fit the problem, or no candidate can be exported exactly.
     """
     find(problem)
+    if problem.search.engine == "spark":
+        library()  # missing, it would be missed at the end of a long search
     store = store or open_store(problem.folder)
     kept, champions = KeptData(store.root / "data"), Champions(store)
     with kept.in_use(), one_thread():  # a notebook's libraries were loaded before anything could pin them

@@ -57,7 +57,7 @@ class Table:
     anchor : Outside or None
         The anchor set, if there is one.
     checks : ndarray of bool or None
-        The rows that check what a cluster learned from all others; None where there is no cluster to learn.
+        The rows that check what a cluster learned from all others; None where the source, as it was read, is not on one.
     """
 
     frame: pd.DataFrame
@@ -134,9 +134,11 @@ def read(
     key = problem.group or problem.id or own
     sample = draw(batches, key, max(1, problem.sample.cells // len(own)), where, progress)
     learned = sample.table.select(own)
+    elsewhere = problem.search.engine == "spark" and given is None
     if kept is None:
-        return _divided(problem, sample, own, fingerprint(learned))
-    return _divided(problem, sample, own, kept.keep(learned, {"seen": sample.seen, "consistent": sample.consistent}))
+        return _divided(problem, sample, own, fingerprint(learned), elsewhere)
+    named = kept.keep(learned, {"seen": sample.seen, "consistent": sample.consistent})
+    return _divided(problem, sample, own, named, elsewhere)
 
 
 def read_kept(problem: Problem, kept: KeptData, named: str) -> Table:
@@ -158,7 +160,7 @@ def _own(problem: Problem, names: Collection[str]) -> list[str]:
     return [name for name in names if name not in problem.drop or name == problem.time]
 
 
-def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Table:
+def _divided(problem: Problem, sample: Sample, own: list[str], named: str, elsewhere: bool = False) -> Table:
     frame = sample.table.to_pandas(date_as_object=False)
     target = read_target(frame, problem)
     if not target.rows.all():
@@ -178,9 +180,7 @@ def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Ta
         )
     goal = Goal(metric, costs, problem.seed)
     anchor = read_anchor(problem, frame[~held], target, schema, split)
-    checks = None
-    if problem.search.engine == "spark":
-        checks = held_out(frame, checks_of(split, moments), schema) & ~held
+    checks = held_out(frame, checks_of(split, moments), schema) & ~held if elsewhere else None
     frame = frame[held].reset_index(drop=True)
     return Table(frame, target, rows, held, ~held, split, goal, named, sample.seen, sample.consistent, kin, anchor, checks)
 

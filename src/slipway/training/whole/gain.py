@@ -21,6 +21,8 @@ class Gain:
     metric : str
     estimate : Estimate
         In units of the metric, above zero is better; with its interval.
+    error : float
+        The standard deviation of its bootstrap draws.
     checked : int
         How many rows both answered.
     sample, rows : int
@@ -29,6 +31,7 @@ class Gain:
 
     metric: str
     estimate: Estimate
+    error: float
     checked: int
     sample: int
     rows: int
@@ -68,4 +71,5 @@ def gain_of(table: Table, sample: np.ndarray, whole: np.ndarray, rows: int, conf
     )
     gain = METRICS[goal.metric].sign * (value(goal.metric, after) - value(goal.metric, before))
     drawn = drawn_gains(goal.metric, after, before, goal.seed, units)
-    return Gain(goal.metric, estimate(gain, drawn, confidence), int(both.sum()), len(learned.y), rows)
+    error = float(np.nanstd(drawn))
+    return Gain(goal.metric, estimate(gain, drawn, confidence), error, int(both.sum()), len(learned.y), rows)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slipway.model.metrics import value
+from slipway.model.metrics import METRICS
 from slipway.problem import Problem
 from slipway.training.data.dataset import Table
 from slipway.training.data.labelled import Rows
@@ -18,7 +18,6 @@ from slipway.training.data.split import checks_of
 from slipway.training.fitting.candidates import Trial
 from slipway.training.fitting.fitted import Entry, Fitted, Ready, encoded
 from slipway.training.fitting.xgboost_trees import USUAL, BoostedClasses, BoostedNumbers, aim_of
-from slipway.training.measures.resampling import drawn, draws
 from slipway.training.whole.distributed import Grown, grown
 from slipway.training.whole.encoded_rows import Part, RowEncoder
 from slipway.training.whole.gain import Gain, gain_of
@@ -79,12 +78,12 @@ def from_all_rows(problem: Problem, table: Table, entries: Sequence[Entry]) -> W
     answers = np.full(entries[0].answers.shape, np.nan)
     answers[checks] = first.scores(table.learned.take(checks).columns)
     gain = gain_of(table, entries[0].answers, answers, made.rows, problem.gate.confidence)
+    entry = _entry(table, entries[0], gain, first.trial, answers)
     if not gain.sure:
-        return Whole(_entry(table, first.trial, answers, NO_BETTER), gain, None)
+        return Whole(entry, gain, None)
     settled = replace(cluster, trial=first.trial)
     twin, of_twin = settled.fit(table.learned, Part(table.split))
     refit, of_refit = settled.fit(table.whole, Part(None))
-    entry = _entry(table, first.trial, answers)
     return Whole(entry, gain, Ready(entry, twin, refit, of_twin.rows, of_refit.rows))
 
 
@@ -102,13 +101,13 @@ def _trial(entries: Sequence[Entry]) -> Trial:
     return Trial("xgboost", settings, bool(known) and known[0].log_target)
 
 
-def _entry(table: Table, trial: Trial, answers: np.ndarray, reason: str = "") -> Entry:
-    """Its metric is of the rows that check, and its error that of bootstrap draws of them."""
-    goal, known = table.goal, ~np.isnan(answers).reshape(len(answers), -1).any(axis=1)
-    y = table.learned.y[known]
-    scored = goal.scored(y, answers[known], goal.threshold(table.rows.task, y, answers[known]))
-    error = float(np.nanstd(drawn(goal.metric, scored, draws(len(y), goal.seed))))
-    return Entry(trial, value(goal.metric, scored), error, scored.threshold, reason, None if reason else answers)
+def _entry(table: Table, best: Entry, gain: Gain, trial: Trial, answers: np.ndarray) -> Entry:
+    """Its metric is that of the sample's best and the gain over it: folds of the sample say nothing of all rows."""
+    reason = "" if gain.sure else NO_BETTER
+    known = ~np.isnan(answers).reshape(len(answers), -1).any(axis=1)
+    threshold = table.goal.threshold(table.rows.task, table.learned.y[known], answers[known])
+    mean = best.mean + METRICS[gain.metric].sign * gain.estimate.value
+    return Entry(trial, mean, gain.error, threshold, reason, None if reason else answers)
 
 
 @dataclass(frozen=True)

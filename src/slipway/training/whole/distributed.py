@@ -27,7 +27,6 @@ PATIENCE = 1.5  # rounds without a gain on the rows that check, times the learni
 ANSWER = pyarrow.schema([("rows", pyarrow.int64()), ("checks", pyarrow.int64()), ("booster", pyarrow.binary())])
 ENCODED = "place long, checks boolean, y float, x array<float>"
 ANSWERED = "rows long, checks long, booster binary"
-WHERE = "training on the cluster"
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def grown(frame: "DataFrame", encoder: RowEncoder, settings: Settings, seed: int
     learner = Learner(encoder.aim.parameters(settings, seed), settings, len(encoder.encoding.outputs), executors)
     encode = on_workers("slipway.training.whole.encoded_rows:encoded_rows", pickle.dumps(encoder))
     learn = on_workers("slipway.training.whole.distributed:learned", pickle.dumps(learner), (distribution(),))
-    with told(WHERE):
+    with told():
         placed = frame.mapInArrow(encode, ENCODED).repartition(executors, "place").sortWithinPartitions("place")
         answers = placed.mapInArrow(learn, ANSWERED, barrier=True).collect()
     booster = next(bytes(answer.booster) for answer in answers if answer.booster)

@@ -83,6 +83,7 @@ def within(names: set[str], packages: set[str]) -> set[str]:
         ("slipway.training", {"slipway.serving", "slipway.cli", "flask", "gunicorn"}),
         ("slipway.sources", {"slipway.serving", "slipway.training", "slipway.cli", "flask"}),
         ("slipway.batch", {"sklearn", "scipy", "matplotlib", "onnx", "skl2onnx", "slipway.training", "slipway.cli"}),
+        ("slipway.spark.scoring_job", {"sklearn", "onnx", "slipway.training", "slipway.serving", "slipway.cli"}),
         ("slipway.model.predictor", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem"}),
         ("slipway.table.schema", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "onnxruntime"}),
         ("slipway.table.formats", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "onnxruntime"}),
@@ -177,6 +178,7 @@ assert client.post("/predict/file", data="age,bmi,smoker,joined\\n19,20,no,2020-
             "import slipway.batch.open",
             {"flask", "gunicorn", "prometheus_client", "sklearn", "scipy", "boto3", "pymongo", "pandas"},
         ),
+        ("import slipway.spark", {"pyspark", "sklearn", "pandas", "onnxruntime", "boto3", "pymongo", "flask"}),
         ("import slipway.problem, slipway.store.local", HEAVY | {"numpy", "flask"}),
         (
             "import sys\nfrom slipway.cli import main\nsys.argv = ['slipway', '--help']\ntry: main()\nexcept SystemExit: pass",

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from msgspec import Struct
 
 from slipway.errors import BundleError
-from slipway.model.bundle import MANIFEST, SERVING, Bundle, read_bundle
+from slipway.model.bundle import SERVING, Bundle, read_bundle
 
 
 class Parcel(Struct, frozen=True):
@@ -31,9 +31,9 @@ class Parcel(Struct, frozen=True):
 
 def parcel_of(bundle: Bundle) -> Parcel:
     """What is sent of a bundle; BundleError when a file of it is gone."""
-    files = {name: bundle.read(name) for name in bundle.carried(SERVING) if name not in (MANIFEST, *bundle.lists)}
-    unlisted = {name: (bundle.folder / name).read_bytes() for name in (MANIFEST, *bundle.lists)}
-    return Parcel(bundle.digest, files | unlisted)
+    listed = {name: bundle.read(name) for name in bundle.parts[SERVING]}
+    lists = {name: (bundle.folder / name).read_bytes() for name in bundle.carried(SERVING) if name not in listed}
+    return Parcel(bundle.digest, listed | lists)
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,10 +19,11 @@ from slipway.sources.spark_session import session, told
 from slipway.sources.spark_workers import on_workers
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 QUERY = re.compile(r"(?:select|with)\b", re.IGNORECASE)
 SHOWN = 60  # characters of a query in a message
+PLACES = "Name a table as catalog.schema.table, a path with a slash in it, such as ./visits, or a SELECT"
 CELLS = 500_000  # of one partition of a sample, about: 4 MB of numbers
 
 
@@ -62,22 +65,20 @@ class SparkTable:
         TableError
             When there is no such table, Spark cannot read it, or it has none of the columns.
         """
-        with told(self.where):
-            frame = self._whole()
+        spark = session(self.described.spark.master)
+        with _told(self.where):
+            if (named := self._named) and QUERY.match(named):
+                # as a part of another query it cannot be a command, which Spark would run at once
+                frame = spark.sql(f"SELECT * FROM (\n{named.rstrip('; ')}\n)")
+            elif "/" in named and "`" not in named:
+                frame = spark.read.parquet(named if "://" in named else str(self.described.folder / named))
+            else:
+                frame = _catalogued(spark, named)
         _require_distinct(frame.columns, self.where)
         chosen = [name for name in frame.columns if columns is None or name in columns]
         if not chosen:
             raise TableError(f"{self.where}: has none of the columns {', '.join(sorted(columns or ()))}")
-        return frame.select(*map(quoted, chosen))
-
-    def _whole(self) -> "DataFrame":
-        spark, named = session(self.described.spark.master), self._named
-        if QUERY.match(named):
-            # as a part of another query it cannot be a command, which Spark would run at once
-            return spark.sql(f"SELECT * FROM (\n{named.rstrip('; ')}\n)")
-        if "/" in named and "`" not in named:
-            return spark.read.parquet(named if "://" in named else str(self.described.folder / named))
-        return spark.table(named)
+        return frame.drop(*(name for name in frame.columns if name not in chosen))
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class ClusterRows:
 
     @cached_property
     def total(self) -> int:
-        with told(self.where):
+        with _told(self.where):
             return self.frame.count()
 
     def read(self) -> Iterator[pyarrow.RecordBatch]:
@@ -107,14 +108,33 @@ class ClusterRows:
         return self.frame.mapInArrow(on_workers("slipway.sources.spark_rows:parcels", choice), "rows binary")
 
     def _received(self, parcels: "DataFrame") -> Iterator[pyarrow.RecordBatch]:
-        with told(self.where):
+        with _told(self.where):
             for row in parcels.toLocalIterator():
                 yield from spark_rows.opened(row.rows)
 
 
-def quoted(name: str) -> str:
-    """The name of a column as an expression of Spark, to which a dot would lead into a struct."""
-    return f"`{name.replace('`', '``')}`"
+def _catalogued(spark: "SparkSession", named: str) -> "DataFrame":
+    from pyspark.errors import AnalysisException
+
+    try:
+        return spark.table(named)
+    except AnalysisException as error:
+        if error.getCondition() != "TABLE_OR_VIEW_NOT_FOUND":
+            raise
+    schema, _, name = named.rpartition(".")
+    known = [table.name for table in spark.catalog.listTables(schema or None)]
+    close = get_close_matches(name, known, 1, 0.6)
+    raise TableError("there is no such table", f"Did you mean {close[0]}?" if close else PLACES)
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """What Spark refuses, in one line that names the table."""
+    try:
+        with told():
+            yield
+    except TableError as error:
+        raise TableError(f"{where}: {error.cause}", error.cure) from error
 
 
 def _require_distinct(names: Sequence[str], where: str) -> None:
@@ -122,4 +142,4 @@ def _require_distinct(names: Sequence[str], where: str) -> None:
     counts = Counter(name.lower() for name in names)
     if alike := [name for name in names if counts[name.lower()] > 1]:
         says = f"{where}: has columns {', '.join(map(repr, alike[:2]))}, which Spark cannot tell apart"
-        raise TableError(says, "Rename one of them, e.g. in a query: source: \"spark:SELECT a AS b, … FROM …\"")
+        raise TableError(says, 'Rename one of them, e.g. in a query: source: "spark:SELECT a AS b, … FROM …"')

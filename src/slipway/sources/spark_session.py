@@ -126,7 +126,7 @@ def _said(log: IO[bytes]) -> str:
 
 
 @contextmanager
-def told(where: str = "") -> Iterator[None]:
+def told() -> Iterator[None]:
     """What fails on the cluster as TableError of one line: what a worker says, or else the first line of Spark's error."""
     try:
         yield

@@ -85,10 +85,13 @@ class Reservoir:
                 "Name in id a column that differs between rows, or set sample.cells higher",
             )
         table = one_table([batch for batch, _ in self._kept], names, where)
-        hashes = np.concatenate([each for _, each in self._kept])
         self._kept = []
-        # the whole row decides among those of one id
-        return table.take(pyarrow.array(np.lexsort((row_hashes(table, names), hashes))))
+        return in_order(table, self._key, names)
+
+
+def in_order(table: pyarrow.Table, key: Sequence[str], names: Sequence[str]) -> pyarrow.Table:
+    """Rows in the order of their hashes: of `key`, and of these columns among rows alike in it."""
+    return table.take(pyarrow.array(np.lexsort((row_hashes(table, names), row_hashes(table, key)))))
 
 
 def draw(

@@ -1,8 +1,8 @@
 """search.engine: spark, on a real cluster: whether all rows are better than the sample, and what is served then."""
 
 import json
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -100,21 +100,21 @@ def test_an_executor_that_is_killed_changes_nothing(tmp_path, spark, cluster):
     encoder = RowEncoder(problem, table.target, encoding, aim_of(0, y), Part(table.split), False)
     settings, frame = {**USUAL, "max_iter": 150}, SparkTable(problem).frame()
     whole = grown(frame, encoder, settings, 0)
-    killer = threading.Thread(target=_kill_while_learning, args=(spark, cluster))
-    killer.start()
-    again = grown(frame, encoder, settings, 0)
-    killer.join()
+    with ThreadPoolExecutor(1) as beside:
+        killed = beside.submit(_kill_while_learning, spark, cluster)
+        again = grown(frame, encoder, settings, 0)
+        killed.result()
     assert again == whole
     assert whole.rows == pytest.approx(0.8 * ROWS, rel=0.02)
 
 
 def _kill_while_learning(spark, cluster) -> None:
-    """-9 to an executor once both are at the stage that learns, the one with a task on each of them."""
+    """-9 to an executor once both are at the stage that learns: the last of a job of several."""
     tracker, deadline = spark.sparkContext.statusTracker(), time.monotonic() + DEADLINE
-    before = set(tracker.getActiveStageIds())
     while time.monotonic() < deadline:
-        stages = [tracker.getStageInfo(number) for number in tracker.getActiveStageIds() if number not in before]
-        if any(stage and stage.numTasks == 2 and stage.numActiveTasks == 2 for stage in stages):
+        jobs = [job for job in map(tracker.getJobInfo, tracker.getActiveJobsIds()) if job and len(job.stageIds) > 1]
+        stages = [tracker.getStageInfo(max(job.stageIds)) for job in jobs]
+        if any(stage and stage.numActiveTasks == 2 for stage in stages):
             cluster.kill_executor()
             return
         time.sleep(0.01)

@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow
@@ -11,10 +12,13 @@ from slipway.model.contents import Split
 from slipway.model.division import held_out
 from slipway.model.encoding import Encoding
 from slipway.problem import Problem
+from slipway.sections import Serving
 from slipway.sources.spark_rows import in_utc
-from slipway.table.cells import read_columns
+from slipway.table.arrow_cells import read_column
 from slipway.table.identity import row_hashes
 from slipway.table.inference import Target
+from slipway.table.rules import Rules
+from slipway.table.schema import Columns
 from slipway.training.data.outside import targets
 from slipway.training.fitting.xgboost_trees import Aim
 
@@ -71,16 +75,16 @@ class RowEncoder:
     def batches(self, batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
         """Batches of `FORM`, of the rows that are learned from and have a target that the sample knows."""
         for batch in map(in_utc, batches):
-            frame, schema = batch.to_pandas(date_as_object=False), self.encoding.schema
-            y = targets(frame, self.problem, self.target)
-            taken = ~np.isnan(y)
+            frame, schema = batch.select(self._known_by).to_pandas(date_as_object=False), self.encoding.schema
+            y, (columns, taken) = targets(frame, self.problem, self.target), self._read(batch)
+            taken &= ~np.isnan(y)
             if self.part.held:
                 taken &= ~held_out(frame, self.part.held, schema)
             if not taken.any():
                 continue
             frame, y = frame[taken].reset_index(drop=True), y[taken]
             checks = held_out(frame, self.part.checks, schema) if self.part.checks else np.zeros(len(y), dtype=bool)
-            matrix = self.encoding.encode(read_columns(frame, schema, self.problem.markers)).astype(np.float32)
+            matrix = self.encoding.encode({name: column[taken] for name, column in columns.items()}).astype(np.float32)
             ends = np.arange(0, matrix.size + 1, matrix.shape[1], dtype=np.int32)
             yield pyarrow.record_batch(
                 [
@@ -91,6 +95,25 @@ class RowEncoder:
                 ],
                 schema=FORM,
             )
+
+    @cached_property
+    def _known_by(self) -> list[str]:
+        splits = [split for split in (self.part.held, self.part.checks) if split]
+        return [*dict.fromkeys([self.target.name, *(name for split in splits for name in split.needed)])]
+
+    @cached_property
+    def _rules(self) -> Rules:
+        """Of what a cell can say; whatever the policies are, a new level or a far number is learned from."""
+        everything = Serving(unknown_levels="warn", out_of_range="warn")
+        return Rules(self.encoding.schema, everything, markers=self.problem.markers)
+
+    def _read(self, batch: pyarrow.RecordBatch) -> tuple[Columns, np.ndarray]:
+        """The features, and the mask of the rows in which all of them can be read."""
+        columns, readable = {}, np.ones(batch.num_rows, dtype=bool)
+        for rule in self._rules:
+            columns[rule.field.name], faults = read_column(rule, batch.column(rule.field.name))
+            readable[list(faults)] = False
+        return columns, readable
 
 
 def encoded_rows(given: bytes, batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:

@@ -14,7 +14,7 @@ SAID = "slipway: "  # before what a worker says in one line
 
 
 def on_workers(function: str, given: bytes, libraries: tuple[str, ...] = ()) -> Callable[[Any], Any]:
-    """A function for ``DataFrame.mapInArrow``, in classic sessions and in those of Spark Connect.
+    """A function for ``DataFrame.mapInArrow``.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow
 import pytest
+import yaml
 from pyarrow import csv, parquet
 
 from slipway.model.bundle import Bundle
@@ -106,5 +107,5 @@ def test_init_writes_a_problem_that_trains(folder, run, monkeypatch):
     monkeypatch.chdir(folder)
     done = run("init", "spark:claims", "--target", "charges", "--output", "made.yaml")
     assert done.code == 0 and "Read 1,500 rows" in done.out
-    text = (folder / "made.yaml").read_text()
-    assert "source: spark:claims\n" in text and "name: claims\n" in text
+    made = yaml.safe_load((folder / "made.yaml").read_text())
+    assert made["source"] == "spark:claims" and made["name"] == "claims"

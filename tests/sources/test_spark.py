@@ -118,7 +118,8 @@ def test_where_most_rows_share_an_id_the_limit_is_raised(folder, spark):
     (folder / "skewed").mkdir()
     spark.sql(skewed).write.mode("overwrite").parquet(str(folder / "skewed"))
     for most in (1_000, 9_000):
-        assert drawn(folder, f"spark:{skewed}", most).table.equals(drawn(folder, "skewed/*.parquet", most).table)
+        there, here = (drawn(folder, source, most).table for source in (f"spark:{skewed}", "skewed/*.parquet"))
+        assert there.to_pydict() == here.to_pydict() and len(there) > most // 2
 
 
 def test_a_query_cannot_change_anything(folder, spark):
@@ -175,7 +176,7 @@ def test_an_executor_killed_in_mid_read_changes_nothing(folder, visits, spark, c
 
 
 def test_the_drivers_memory_is_that_of_the_sample(cluster, tmp_path):
-    """Of 3,000,000 rows, 96 MB as Arrow has them, it takes 20,000."""
+    """Of 1,000,000 rows, 60 MB as Arrow has them, it takes 20,000."""
     program = """
         import resource, sys
         from pathlib import Path
@@ -192,7 +193,7 @@ def test_the_drivers_memory_is_that_of_the_sample(cluster, tmp_path):
 
         from slipway.sources.spark_session import session
         session(sys.argv[1])
-        print(taken(150_000), taken(3_000_000))
+        print(taken(100_000), taken(1_000_000))
     """
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", textwrap.dedent(program), cluster.url]

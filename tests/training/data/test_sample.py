@@ -4,6 +4,7 @@ import pytest
 
 from slipway.errors import TableError
 from slipway.sources.batches import Batches
+from slipway.table.identity import row_hashes
 from slipway.training.data import sample
 from slipway.training.data.sample import draw
 
@@ -117,3 +118,45 @@ def test_progress_is_told():
 def test_a_table_without_rows_is_an_error():
     with pytest.raises(TableError, match="t: has columns but no rows"):
         drawn(rows([]), 100)
+
+
+class Elsewhere:
+    """A table that chooses rows itself, in an order of its own, and counts those that it sends."""
+
+    def __init__(self, table: pyarrow.Table) -> None:
+        self.table = table.take(pyarrow.array(np.random.default_rng(1).permutation(len(table))))
+        self.total = len(table)
+        self.asked, self.sent = 0, 0
+
+    def below(self, key, limit):
+        self.asked += 1
+        for batch in self.table.to_batches(500):
+            chosen = batch.filter(pyarrow.array([int(each) < limit for each in row_hashes(batch, key)]))
+            self.sent += len(chosen)
+            yield chosen
+
+    def drawn(self, most: int, key=("id",)) -> sample.Sample:
+        return draw(Batches(tuple(self.table.column_names), None, pytest.fail, preselect=self), key, most, "t")
+
+
+def test_a_sample_drawn_elsewhere_is_the_one_drawn_here():
+    table = rows(range(20_000))
+    there = Elsewhere(table)
+    found = there.drawn(2_000)
+    assert found.table.equals(drawn(table, 2_000)) and found.seen == 20_000
+    assert there.asked == 1 and there.sent < 2_500
+
+
+def test_more_are_asked_for_where_few_ids_are_below_the_limit():
+    table = rows([number // 2_000 for number in range(20_000)])
+    there = Elsewhere(table)
+    assert there.drawn(5_000).table.equals(drawn(table, 5_000)) and there.asked > 1
+
+
+def test_a_small_table_elsewhere_is_taken_whole_in_the_order_of_its_hashes():
+    table = rows(range(900))
+    there = Elsewhere(table)
+    found = there.drawn(5_000).table
+    assert sorted(found["x"].to_pylist()) == list(range(900)) and found.equals(Elsewhere(table).drawn(1_000).table)
+    with pytest.raises(TableError, match="t: has columns but no rows"):
+        Elsewhere(rows([])).drawn(100)

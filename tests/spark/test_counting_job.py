@@ -83,7 +83,7 @@ def test_answers_are_counted_as_the_log_has_them(problem):
     job, whole = packed(problem), rows()
     found = counts(problem, tally_of(job, whole))
     predictor = scorer_of(job).predictor
-    [score] = [column for column in columns_of(predictor.bundle) if column.key == "answer/score"]
+    [score] = [column for column in columns_of(find_bundle(problem, None)) if column.key == "answer/score"]
     table = pyarrow.Table.from_batches([whole]).filter(pyarrow.compute.not_equal(whole["smoker"], "huh"))
     answer = predictor.predict(scorer_of(job).read(_rows(table))[0])
     shares = {"regression": lambda: np.array(answer.values), "binary": lambda: answer.probabilities[:, 1]}

@@ -64,9 +64,10 @@ def serve_cluster(folder: Path, **environ: str) -> Iterator[Cluster]:
             _daemon("master.Master", folder / "master", ["--host", "127.0.0.1", "--port", "0"], environ)
         )
         url = _said(folder / "master", r"Starting Spark master at (spark://\S+)", master)
-        own = ["--host", "127.0.0.1", "-c", "1", "-m", "1g", url]
         workers = []
         for number in range(WORKERS):
+            # Each a host of its own: Spark never has a task twice, as speculation does, on one host.
+            own = ["--host", f"127.0.0.{number + 1}", "-c", "1", "-m", "1g", url]
             log = folder / f"worker{number}"
             workers.append(
                 stack.enter_context(_daemon("worker.Worker", log, ["-d", str(folder / f"work{number}"), *own], environ))

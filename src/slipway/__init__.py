@@ -10,6 +10,7 @@ What notebooks and other programs use; all else may change without notice:
 >>> slipway.score_batch(champion, frame, problem)       # the frame with prediction, warning and reason
 >>> champion.predict(frame).values                      # the predictions alone, whatever the policies
 
+A Spark DataFrame is scored on its cluster by `slipway.spark.predict`, after ``import slipway.spark``.
 Names are loaded at first use, so that importing the package costs nothing.
 """
 

@@ -103,7 +103,7 @@ def scorer_of(packed: bytes) -> Scorer:
 
 
 def cells_of(batch: pyarrow.RecordBatch, needed: Iterable[str]) -> dict[str, Any]:
-    """These columns of a batch; moments, which Spark hands over in the session's time zone, in UTC, as Parquet has them."""
+    """These columns of a batch; moments in UTC, as Spark names the session's time zone in ways that Python has not (UTC+8)."""
     found = {name: batch.column(name) for name in needed}
     for name, cells in found.items():
         if types.is_timestamp(cells.type) and cells.type.tz:

@@ -14,6 +14,7 @@ import yaml
 from slipway.cli.collection import Named, is_collection, named
 from slipway.errors import ProblemError
 from slipway.kinds import TASKS
+from slipway.problem import SPARK
 
 if TYPE_CHECKING:
     from slipway import problem, sections
@@ -47,8 +48,9 @@ def command(
 ) -> None:
     """Look at TABLE and write a commented slipway.yaml for it.
 
-    TABLE is a CSV or Parquet file, a quoted glob of them, s3://bucket/key with a glob in its key, or a MongoDB collection:
-    mongodb:COLLECTION on the server in MONGO_DB_URL, or mongodb://HOST/DATABASE/COLLECTION.
+    TABLE is a CSV or Parquet file, a quoted glob of them, s3://bucket/key with a glob in its key, a MongoDB collection
+    (mongodb:COLLECTION on the server in MONGO_DB_URL, or mongodb://HOST/DATABASE/COLLECTION), or spark:TABLE on the cluster
+    in SLIPWAY_SPARK_MASTER.
 
     \b
     Example:
@@ -91,7 +93,16 @@ def problem_for(
     origin: dict[str, Any] = _section(table, collection) if collection else {"source": _source(table, output)}
     name = name or _name(table, collection)
     now = {"source": str(Path(table).resolve())} if moved and "source" in moved else {}  # the folder may not be there yet
-    given = {"name": name, **origin, **now, "target": target, "positive": positive, "task": task, "id": list(ids)}
+    given = {
+        "name": name,
+        **origin,
+        **now,
+        **_cluster(table),
+        "target": target,
+        "positive": positive,
+        "task": task,
+        "id": list(ids),
+    }
     draft = read_problem(yaml.safe_dump({key: value for key, value in given.items() if value}), output, {})
     sample, unfit = _from_collection(draft, collection, {target, *ids}) if collection else (_sample(draft), {})
     written = read_as_written(sample.table.to_pandas())
@@ -119,8 +130,22 @@ def problem_for(
 
 def _name(table: str, collection: Named | None) -> str:
     """What the problem is called if nobody says: as its table."""
+    if table.startswith(SPARK):
+        return problem_name(_spark_name(table.removeprefix(SPARK).strip()))
     of_table = collection.collection if collection else Path(table).name.split(".")[0]
     return problem_name(of_table)
+
+
+def _spark_name(named: str) -> str:
+    if " " in named:  # a query
+        return ""
+    return Path(named).name.split(".")[0] if "/" in named else named.rpartition(".")[2]
+
+
+def _cluster(table: str) -> dict[str, Any]:
+    """The cluster of a table there, as far as the environment names it; what is written leaves it to the environment."""
+    master = os.environ.get("SLIPWAY_SPARK_MASTER")
+    return {"spark": {"master": master}} if table.startswith(SPARK) and master else {}
 
 
 def problem_name(text: str) -> str:
@@ -130,7 +155,11 @@ def problem_name(text: str) -> str:
 
 def _source(table: str, output: Path) -> str:
     """What `source` says in a file at `output`."""
-    return table if "://" in table else Path(os.path.relpath(Path(table).resolve(), output.resolve().parent)).as_posix()
+    return (
+        table
+        if "://" in table or table.startswith(SPARK)
+        else Path(os.path.relpath(Path(table).resolve(), output.resolve().parent)).as_posix()
+    )
 
 
 def _section(table: str, collection: Named) -> dict[str, Any]:

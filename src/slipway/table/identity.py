@@ -7,6 +7,7 @@ MurmurHash3 (Appleby, 2011).
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ MISSING = np.uint64(0x6D697373696E6700)
 WORD = 8
 KEPT_BYTES = np.array([(1 << 8 * count) - 1 for count in range(WORD + 1)], dtype=np.uint64)
 NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
-DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+DATE = f"^{ISO.pattern}$"
 BOOLEANS = pyarrow.array(["True", "TRUE", "False", "FALSE"])
 MICROSECOND = timedelta(microseconds=1)
 TO_THE_SECOND = len("2026-01-31T08:30:00")
@@ -131,7 +132,10 @@ def _cell_hashes(column: pyarrow.Array) -> np.ndarray:
 
 
 def _moments(texts: pyarrow.Array) -> pyarrow.Array:
-    """The microseconds that dates in ISO 8601 say; null where a text is none."""
+    """The microseconds that dates in ISO 8601 say; null where a text is none, such as the 31st of February."""
+    for kind in (pyarrow.timestamp("us"), pyarrow.timestamp("us", "UTC")):  # where none has a zone, or each, and all are dates
+        with suppress(pyarrow.ArrowInvalid):
+            return compute.cast(texts, kind).cast(pyarrow.int64())
     encoded = texts.dictionary_encode()
     distinct = [_microseconds(text) for text in encoded.dictionary.to_pylist()]
     return pyarrow.array(distinct, pyarrow.int64()).take(encoded.indices)
@@ -139,7 +143,7 @@ def _moments(texts: pyarrow.Array) -> pyarrow.Array:
 
 def _microseconds(text: str) -> int | None:
     try:
-        return (parse_datetime(text) - EPOCH) // MICROSECOND if ISO.fullmatch(text) else None
+        return (parse_datetime(text) - EPOCH) // MICROSECOND
     except ValueError:
         return None
 

@@ -27,7 +27,7 @@ class Sample:
     Parameters
     ----------
     table : pyarrow.Table
-        Of a table of more than 100,000 rows in the order of their hashes, else as they came.
+        Of more than 100,000 rows, and of a source without an order, in the order of their hashes; else as they came.
     seen : int
         How many rows the source has.
     consistent : str
@@ -137,7 +137,7 @@ def _preselected(
     where: str,
     progress: Callable[[int, int | None], None],
 ) -> Sample:
-    """The same rows of a table elsewhere, of which only about as many come here; as it has no order, in that of their hashes."""
+    """The same rows of a table elsewhere, of which few more come here; in the order of their hashes, as it has none."""
     if not rows.total:
         return Sample(one_table([], batches.names, where), 0)
     if rows.total <= min(WHOLE, most):

@@ -1,5 +1,7 @@
 """What a worker counts, without a cluster: the same rows give the same counts however they are cut into batches."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -119,3 +121,10 @@ def test_no_rows(problem):
     found = counts(problem, Tally())
     assert (found.rows, found.answered, found.findings, found.moves) == (0, 0, (), ())
     assert {len(bins) for bins in found.bins.values()} and not any(bins.any() for bins in found.bins.values())
+
+
+def test_a_worker_needs_no_library_of_training():
+    """The pages on managed Spark install slipway-ml and pyarrow alone."""
+    program = "import sys, slipway.spark.counting_job, slipway.spark.scoring_job; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"matplotlib", "onnx", "pandas", "pymongo", "pyspark", "scipy", "sklearn"} & set(done.stdout.split())

@@ -66,14 +66,14 @@ class OwnTable:
 
 
 def own_table(location: str, folder: Path) -> OwnTable | None:
-    """The files at `location`, for a repository in `folder`; None if the table is in S3, MongoDB or an SQL database.
+    """The files at `location`, for a repository in `folder`; None if the table is in S3, in a database or on a Spark cluster.
 
     Raises
     ------
     TableError
         If there is no such file, or two of them have one name.
     """
-    if "://" in location or location.startswith(("mongodb:", "sql:")):
+    if "://" in location or location.startswith(("mongodb:", "spark:", "sql:")):
         return None
     found = [Path(path) for path in sorted(glob(location))]
     if not found:

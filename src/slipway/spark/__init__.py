@@ -13,13 +13,15 @@ from slipway.model.contents import Model, model_of
 from slipway.model.intervals import ENDS
 from slipway.problem import Problem, problem_of
 from slipway.sources.spark_workers import on_workers
-from slipway.spark.counts import check as check
+from slipway.spark.counts import check
 from slipway.spark.scoring_job import LIBRARIES, answered, packed_job
 from slipway.table.schema import fresh_names
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from pyspark.sql.types import StructType
+
+__all__ = ["check", "predict"]
 
 
 def predict(

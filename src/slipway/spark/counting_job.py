@@ -46,8 +46,10 @@ class Tally(Struct):
         self.answered += other.answered
         self.faults = dict(Counter(self.faults) + Counter(other.faults))
         self.unlike = dict(Counter(self.unlike) + Counter(other.unlike))
-        pairs = zip(self.bins, other.bins)
-        self.bins = [[a + b for a, b in zip(one, more)] for one, more in pairs] if self.bins else other.bins
+        if self.bins and other.bins:
+            self.bins = [[a + b for a, b in zip(*pair)] for pair in zip(self.bins, other.bins)]
+        else:  # a task without rows has none
+            self.bins = self.bins or other.bins
 
 
 def counted(packed: bytes, batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:

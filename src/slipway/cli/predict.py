@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Stop at the first row that cannot be answered, and write nothing.")
 @click.option("--rejects", metavar="FILE", help="File for rows that cannot be answered; default: OUT with .rejects.csv.")
 @click.option("--interval", type=float, metavar="LEVEL", help="Add prediction intervals: columns low and high; such as 0.9.")
+@click.option("--spark", "master", metavar="MASTER", help="Score on this Spark cluster, such as spark://host:7077 or yarn.")
 @options.problem
 def command(
     location: str,
@@ -31,6 +32,7 @@ def command(
     strict: bool,
     rejects: str | None,
     interval: float | None,
+    master: str | None,
     path: str | None,
 ) -> None:
     """Score the table IN with the champion.
@@ -38,15 +40,21 @@ def command(
     IN and OUT are files (CSV, also .gz, or Parquet), objects in S3 or MongoDB collections; IN can be a glob. OUT has
     all columns of IN, then those of the answer. After an interruption, run the same command again to resume.
 
+    With --spark, IN and OUT are Parquet folders, also hdfs:// and s3a://, or tables of its catalogue: spark:NAME.
+
     \b
     Example:
       slipway predict patients.csv -o scored.csv
       slipway predict 's3://lake/2026/*.parquet' -o s3://lake/scored.parquet
       slipway predict mongodb:patients -o mongodb:scored
       slipway predict patients.csv -o scored.csv --interval 0.9
+      slipway predict --spark spark://host:7077 hdfs:///visits -o hdfs:///scored
     """
     pin_threads()
     with _terminable():
+        if master:
+            _score_on_cluster(master, path, location, out, rejects, digest, strict, interval)
+            return
         from slipway.batch.open import open_batch
         from slipway.batch.run import run
         from slipway.problem import load_problem
@@ -54,8 +62,26 @@ def command(
         batch = open_batch(load_problem(path), location, out, digest, strict, rejects, interval)
         with Progress() as progress:
             mark = run(batch, _Scoring(progress, batch.source.share))
-    see = f": see {batch.rejects.location}" if mark.rejected else ""
-    click.echo(f"{mark.scored:,} rows scored, {mark.rejected:,} rejected{see}")
+    _say(mark.scored, mark.rejected, batch.rejects.location)
+
+
+def _score_on_cluster(master: str, path: str | None, *asked: Any) -> None:
+    from slipway.problem import load_problem
+    from slipway.sources.spark_session import session
+    from slipway.spark.job import Request, cancellable, score_table
+
+    problem, request = load_problem(path), Request(*asked)
+    spark = session(master)
+    try:
+        counts = cancellable(spark, lambda: score_table(spark, problem, request))
+    finally:
+        spark.stop()
+    _say(counts.scored, counts.rejected, request.refused)
+
+
+def _say(scored: int, rejected: int, rejects: str) -> None:
+    see = f": see {rejects}" if rejected else ""
+    click.echo(f"{scored:,} rows scored, {rejected:,} rejected{see}")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ PROMTOOL := $(or $(shell command -v promtool 2>/dev/null),$(BIN)/promtool)
 REPOSITORY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test e2e engines lint types docs diff audit rehearse rehearse-loop bench bench-quick bench-lock guard teardown lock settings clean
+.PHONY: help up install test e2e engines lint types docs diff audit rehearse rehearse-loop bench bench-quick bench-spark bench-lock guard teardown lock settings clean
 
 help:            ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,7 +69,7 @@ rehearse: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Play the way to production, 
 rehearse-loop: $(VENV)/train.stamp   ## Play two weeks of production at speed: log, labels, drift, the next model; needs Linux
 	$(BIN)/python deploy/rehearse_loop.py
 
-bench: $(VENV)/dev.stamp $(VENV)/lock.stamp   ## Compare Slipway with other tools, at small sizes; only the swap of releases needs Docker
+bench: $(VENV)/dev.stamp $(VENV)/lock.stamp   ## Compare Slipway with other tools, at small sizes; only the swap of releases needs Docker, and the cluster Java
 	$(BIN)/python bench/serving --run small --again --loads keep-alive --models insurance --seconds 2 --turns 1
 	$(BIN)/python bench/clients.py --silent 200 --bodies 40 --readers 10
 	$(BIN)/python bench/batch.py --rows 200000
@@ -82,6 +82,11 @@ bench: $(VENV)/dev.stamp $(VENV)/lock.stamp   ## Compare Slipway with other tool
 	$(BIN)/python bench/gate.py --runs 5
 	@if docker info >/dev/null 2>&1; then $(BIN)/python bench/release.py 3; \
 	  else echo "Left out: bench/release.py, which needs a running Docker engine"; fi
+	@if command -v java >/dev/null; then $(MAKE) bench-spark ROWS=100000; \
+	  else echo "Left out: bench/spark.py, which needs Java"; fi
+
+bench-spark: $(VENV)/spark.stamp   ## Score ROWS=10000000 rows on one machine and on a Spark cluster, and compare; needs Java
+	$(BIN)/python bench/spark.py --rows $(or $(ROWS),10000000)
 
 bench-quick: $(VENV)/train.stamp $(VENV)/lock.stamp   ## Two minutes: Slipway, a service written by hand and a hello-world, 16 clients
 	$(BIN)/python bench/serving --run quick --again --loads keep-alive --models insurance --seconds 2 \

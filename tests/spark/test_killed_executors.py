@@ -90,13 +90,19 @@ def in_the_middle(process: subprocess.Popen, folder: Path) -> None:
     """Return as soon as the first task has been committed, and many are left to do."""
     deadline = time.monotonic() + PATIENCE
     while not (done := list((folder / "out.parquet.partial/_temporary/0").glob("task_*"))):
-        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "no task was committed in time"
         time.sleep(0.01)
     assert len(done) < PARTS // 2
 
 
 def places(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir() if path.name.startswith("out")}
+    return {path.name for path in folder.glob("out*")}
+
+
+def clear(folder: Path) -> None:
+    for path in folder.glob("out*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @pytest.mark.parametrize(
@@ -108,8 +114,8 @@ def places(folder: Path) -> set[str]:
     ],
 )
 def test_a_run_that_is_ended_leaves_out_as_it_was(own_cluster, folder, by, code, left):
-    if not (folder / "out.parquet").exists():
-        parquet.write_table(OLD, folder / "out.parquet")
+    clear(folder)
+    parquet.write_table(OLD, folder / "out.parquet")
     with running(folder, "--spark", own_cluster.url, "in", "-o", "out.parquet") as process:
         in_the_middle(process, folder)
         process.send_signal(by)
@@ -120,7 +126,8 @@ def test_a_run_that_is_ended_leaves_out_as_it_was(own_cluster, folder, by, code,
     assert parquet.read_table(folder / "out.parquet") == OLD
 
 
-def test_a_killed_executor_changes_nothing_and_the_remains_of_a_killed_run_are_gone(own_cluster, folder):
+def test_a_killed_executor_changes_nothing(own_cluster, folder):
+    clear(folder)
     deadline = time.monotonic() + DEADLINE
     while own_cluster.executors():  # those of the run before end with it
         assert time.monotonic() < deadline

@@ -1,7 +1,6 @@
 """slipway predict"""
 
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -69,13 +68,12 @@ def command(
 def _score_on_cluster(master: str, path: str | None, *asked: Any) -> None:
     from slipway.problem import load_problem
     from slipway.sources.spark_session import session
-    from slipway.spark.job import Request, score_table
+    from slipway.spark.job import Request, cancellable, score_table
 
     problem, request = load_problem(path), Request(*asked)
-    spark = session(master, spark__ui__showConsoleProgress=str(sys.stderr.isatty()).lower())
+    spark = session(master)
     try:
-        spark.sparkContext.setLogLevel("OFF")  # what fails is said once
-        counts = score_table(spark, problem, request)
+        counts = cancellable(spark, lambda: score_table(spark, problem, request))
     finally:
         spark.stop()
     _say(counts.scored, counts.rejected, request.refused)

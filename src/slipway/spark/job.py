@@ -1,6 +1,8 @@
 """`slipway predict --spark`: a table of a cluster, answered once, and both parts of it put in their places."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -27,6 +29,8 @@ SETTINGS = {
     "spark.sql.maxConcurrentOutputFileWriters": "2",  # one for each part, so that no row is sorted
     "spark.sql.sources.partitionOverwriteMode": "static",  # all rows of a table are replaced, also those of other partitions
 }
+SECONDS = 10.0  # for tasks to end in
+LOOK = 0.2  # seconds between two looks
 Place: TypeAlias = HadoopFolder | CatalogueTable
 
 
@@ -204,7 +208,32 @@ def _tidied(session: "SparkSession", *places: Place) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(Exception):  # the cluster may be what failed; then the next run tidies
-            session.sparkContext.cancelAllJobs()
+            _wait_for_tasks(session)
             for place in places:
                 place.tidy()
         raise
+
+
+def _wait_for_tasks(session: "SparkSession") -> None:
+    """Tasks end a moment after their job was cancelled, and until then they write."""
+    tracker = session.sparkContext._jsc.sc().statusTracker()
+    deadline = time.monotonic() + SECONDS
+    while any(each.numRunningTasks() for each in tracker.getExecutorInfos()) and time.monotonic() < deadline:
+        time.sleep(LOOK)
+
+
+def cancellable(session: "SparkSession", work: Callable[[], Counts]) -> Counts:
+    """Do what uses a session so that a signal ends it: its jobs are cancelled, and `work` has ended, too.
+
+    It is done in a thread of its own, because a call of Java that a signal breaks off leaves its thread's connection to
+    Java out of step.
+    """
+    with ThreadPoolExecutor(1, "spark") as pool:
+        doing = pool.submit(work)
+        try:
+            return doing.result()
+        except BaseException:
+            while not doing.done():
+                session.sparkContext.cancelAllJobs()  # those, too, that it begins after this one
+                wait([doing], LOOK)
+            raise

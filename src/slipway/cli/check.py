@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from slipway.problem import Problem
-    from slipway.sources.batches import Batches
     from slipway.store.pointer import Pointer
 
 
@@ -55,9 +54,11 @@ def command(table: str | None, path: str | None) -> None:
         schema, by = schema_of(store.bundle(pointer.digest)), f"champion {pointer.digest[:12]}"
     else:
         by = source
-        schema = infer_schema(frame_of(_source(problem), by), problem)
-    tested = _source(problem, schema.names) if table is None else open_location(table, Path())
-    frame = frame_of(tested, table or source)
+        schema = infer_schema(_source_frame(problem, by), problem)
+    if table is None:
+        frame = _source_frame(problem, source, schema.names)
+    else:
+        frame = frame_of(open_location(table, Path()), table)
     found = audit(frame, rules_of(schema, problem), problem.unlearned | schema.unlearned)
     for finding in found:
         click.echo(f"{finding.column}: {finding.says}")
@@ -74,15 +75,17 @@ def command(table: str | None, path: str | None) -> None:
         sys.exit(TableError.exit_code)
 
 
-def _source(problem: "Problem", also: Collection[str] = ()) -> "Batches":
-    """The problem's table without the columns in drop, which may be of types that no table has, unless they are in `also`."""
+def _source_frame(problem: "Problem", where: str, also: Collection[str] = ()) -> "pd.DataFrame":
+    """The problem's table; columns in drop, which may be of types that no table has, stay empty unless they are in `also`."""
+    from slipway.sources.batches import frame_of
     from slipway.sources.source import open_source
 
     batches = open_source(problem)
     wanted = [name for name in batches.names if name not in problem.drop or name in also or name == problem.time]
     if len(wanted) == len(batches.names):
-        return batches
-    return open_source(problem, wanted, set(batches.names) - set(wanted))
+        return frame_of(batches, where)
+    read = open_source(problem, wanted, set(batches.names) - set(wanted))
+    return frame_of(read, where).reindex(columns=list(batches.names))
 
 
 def _absent(pointer: "Pointer | None") -> str:

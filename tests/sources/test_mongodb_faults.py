@@ -12,7 +12,7 @@ from pymongo import MongoClient
 from mongo import PASSWORD, USER, collection, own_mongo
 from slipway.errors import ProblemError, SlipwayError, TableError
 from slipway.sections import Collection
-from slipway.sources import mongodb, mongodb_query
+from slipway.sources import mongodb_query
 from slipway.sources.mongodb import connect, open_collection
 
 

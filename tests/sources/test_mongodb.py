@@ -10,7 +10,7 @@ from pymongo import MongoClient
 from mongo import collection, own_mongo
 from slipway.errors import TableError
 from slipway.sections import Collection
-from slipway.sources import mongodb, mongodb_query
+from slipway.sources import mongodb_query
 from slipway.sources.batches import one_table
 from slipway.sources.mongodb import open_collection
 
@@ -86,7 +86,7 @@ def test_rows_come_as_they_lie_there_and_by_id_when_an_index_of_the_filter_could
 def test_many_batches_are_one_table_and_can_be_read_again(rows, monkeypatch):
     monkeypatch.setattr(mongodb_query, "FETCHED", 70)
     monkeypatch.setattr(mongodb_query, "DECODED", 30)
-    monkeypatch.setattr(mongodb, "ROWS", 100)
+    monkeypatch.setattr("slipway.sources.batches.ROWS", 100)
     rows.insert_many([{"x": None if number < 130 else number, "y": number} for number in range(400)])
     batches = open_collection(settings(rows))
     assert (batches.names, batches.rows) == (("x", "y"), 400)
@@ -99,7 +99,7 @@ def test_many_batches_are_one_table_and_can_be_read_again(rows, monkeypatch):
 
 def test_a_batch_is_bounded_in_bytes_too(rows, monkeypatch):
     monkeypatch.setattr(mongodb_query, "DECODED", 10)
-    monkeypatch.setattr(mongodb, "SIZE", 20_000)
+    monkeypatch.setattr("slipway.sources.batches.SIZE", 20_000)
     rows.insert_many([{"x": "t" * 1000} for _ in range(100)])
     assert [part.num_rows for part in open_collection(settings(rows)).read()] == [20] * 5
 

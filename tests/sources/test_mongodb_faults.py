@@ -12,7 +12,7 @@ from pymongo import MongoClient
 from mongo import PASSWORD, USER, collection, own_mongo
 from slipway.errors import ProblemError, SlipwayError, TableError
 from slipway.sections import Collection
-from slipway.sources import mongodb, mongodb_query
+from slipway.sources import mongodb_query
 from slipway.sources.mongodb import connect, open_collection
 
 
@@ -149,7 +149,7 @@ def test_what_breaks_off_at_the_start(rows, fault):
 def test_a_server_that_dies_or_falls_silent_in_the_middle(monkeypatch, number):
     """An answer may take any time, but a server that says nothing at all is noticed."""
     monkeypatch.setattr(mongodb_query, "FETCHED", 10)
-    monkeypatch.setattr(mongodb, "ROWS", 10)
+    monkeypatch.setattr("slipway.sources.batches.ROWS", 10)
     with own_mongo() as server:
         with MongoClient(server.url) as client:
             client["a"]["rows"].insert_many([{"x": number} for number in range(300)])

@@ -62,9 +62,11 @@ def command(table: str | None, path: str | None) -> None:
             return _on_cluster(described, problem, by)
     else:
         by = source
-        schema = infer_schema(_frame(_source(problem), problem, by), problem)
-    tested = open_location(table, Path()) if table and not on_cluster else _source(described, schema.names)
-    frame = _frame(tested, problem, table or source)
+        schema = infer_schema(_source_frame(problem, by), problem)
+    if table and not on_cluster:
+        frame = _frame(open_location(table, Path()), problem, table)
+    else:
+        frame = _source_frame(described, table or source, schema.names)
     found = audit(frame, rules_of(schema, problem), problem.unlearned | schema.unlearned)
     for finding in found:
         click.echo(f"{finding.column}: {finding.says}")
@@ -81,15 +83,16 @@ def command(table: str | None, path: str | None) -> None:
         sys.exit(TableError.exit_code)
 
 
-def _source(problem: "Problem", also: Collection[str] = ()) -> "Batches":
-    """The problem's table without the columns in drop, which may be of types that no table has, unless they are in `also`."""
+def _source_frame(problem: "Problem", where: str, also: Collection[str] = ()) -> "pd.DataFrame":
+    """The problem's table; columns in drop, which may be of types that no table has, stay empty unless they are in `also`."""
     from slipway.sources.source import open_source
 
     batches = open_source(problem)
     wanted = [name for name in batches.names if name not in problem.drop or name in also or name == problem.time]
     if len(wanted) == len(batches.names):
-        return batches
-    return open_source(problem, wanted, set(batches.names) - set(wanted))
+        return _frame(batches, problem, where)
+    read = open_source(problem, wanted, set(batches.names) - set(wanted))
+    return _frame(read, problem, where).reindex(columns=list(batches.names))
 
 
 def _frame(batches: "Batches", problem: "Problem", where: str) -> "pd.DataFrame":

@@ -74,6 +74,7 @@ bench: $(VENV)/dev.stamp $(VENV)/lock.stamp   ## Compare Slipway with other tool
 	$(BIN)/python bench/clients.py --silent 200 --bodies 40 --readers 10
 	$(BIN)/python bench/batch.py --rows 200000
 	$(BIN)/python bench/mongodb.py --documents 50000 --turns 2
+	$(BIN)/python bench/sql.py --rows 50000 --turns 1
 	$(BIN)/python bench/log.py
 	$(BIN)/python bench/drift.py --rows 10000 --turns 1
 	$(BIN)/python bench/seasons.py --days 3

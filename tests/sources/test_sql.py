@@ -3,11 +3,16 @@
 import gc
 import math
 import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from datetime import date, datetime
+from pathlib import Path
 
 import pyarrow
 import pytest
 
+from slipway.doctor import check_source
 from slipway.errors import ProblemError, SlipwayError, TableError
 from slipway.problem import load_problem
 from slipway.sections import Sql
@@ -15,6 +20,7 @@ from slipway.sources import batches, sql
 from slipway.sources.batches import one_table
 from slipway.sources.source import open_source, sources_of
 from slipway.sources.sql import UnfitColumn, open_table
+from tables import charges
 
 VISITS = [(3, 27.9, "yes", None), (1, None, "no", "ä"), (2, 26.29, "no", "100% :x")]
 
@@ -256,3 +262,116 @@ def test_what_duckdb_refuses(duck, settings, says):
     duck("CREATE TABLE visits (a INTEGER)")
     assert says in refused(**settings)
     assert open_table(Sql(table="visits")).names == ("a",)
+
+
+@pytest.fixture
+def patients(tmp_path, monkeypatch):
+    """A folder with a database of 120 patients, who have photos."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///shop.db")
+    with closing(sqlite3.connect("shop.db")) as connection:
+        charges(120).astype({"age": int, "charges": float}).assign(photo=b"x").to_sql("patients", connection, index=False)
+
+
+def test_init_drops_what_no_column_can_be_and_check_does_not_read_it(patients, run):
+    code, out, err = run("init", "sql:patients", "--target", "charges")
+    assert (code, err) == (0, "") and "  photo: left out: the type is binary\n" in out
+    text = Path("slipway.yaml").read_text()
+    assert "in the environment variable DATABASE_URL\nsql:\n  table: patients\n" in text and "shop.db" not in text
+    problem = load_problem("slipway.yaml", environ={})
+    assert (problem.name, problem.source, problem.sql, problem.drop) == (
+        "patients",
+        ("sql",),
+        Sql(table="patients"),
+        ("photo",),
+    )
+    code, out, err = run("check")
+    assert code == 0 and "sql: 120 rows, 0 findings against the schema of sql" in out, err
+    refused = run("init", "sql:patients", "--target", "photo", "--force")
+    assert refused.code == 4 and "column 'photo': the type is binary" in refused.err
+
+
+def test_init_takes_the_variable_of_the_problem_that_is_there(patients, run, monkeypatch):
+    monkeypatch.setenv("SHOP", "sqlite:///shop.db")
+    monkeypatch.delenv("DATABASE_URL")
+    Path("slipway.yaml").write_text("name: t\nsource: t.csv\ntarget: x\nsql: {url: SHOP}\n")
+    assert run("init", "sql:patients", "--target", "charges", "--force").code == 0
+    assert load_problem("slipway.yaml", environ={}).sql == Sql(url="SHOP", table="patients")
+
+
+@pytest.mark.parametrize(
+    "table, says",
+    [
+        ("postgresql://u:hunter2@h/d", "Set DATABASE_URL to the URL of the database, and name the table as sql:TABLE"),
+        ("mysql+pymysql://u:hunter2@h/d", "a URL on the command line is shown by ps and kept in the shell history"),
+        ("sql:", "sql: names no table. Use sql:TABLE, or sql:SCHEMA.TABLE"),
+    ],
+)
+def test_what_init_does_not_take(patients, run, table, says):
+    code, out, err = run("init", table, "--target", "charges")
+    assert code == 3 and says in err and "hunter2" not in out + err
+
+
+def test_the_variable_that_retrain_yaml_has_to_pass(patients):
+    Path("slipway.yaml").write_text("name: t\nsource: sql\nsql: {table: patients}\ntarget: charges\n")
+    problem = load_problem("slipway.yaml", environ={})
+    entries = check_source.gather(problem)
+    (missing,) = check_source.check(problem, entries, {"retrain.yaml": "env: {}"})
+    (there,) = check_source.check(problem, entries, {"retrain.yaml": "DATABASE_URL: ${{ secrets.DATABASE_URL }}"})
+    assert "retrain.yaml does not pass DATABASE_URL" in missing.says and "reads patients, with the secret" in there.says
+
+
+@pytest.mark.parametrize(
+    "library, url, cure",
+    [
+        ("sqlalchemy", "sqlite:///shop.db", "pip install 'slipway-ml[sql]'"),
+        ("psycopg", "postgres://u:hunter2@h/d", "pip install 'slipway-ml[sql]'"),
+        ("pymssql", "mssql://u:hunter2@h/d", "pip install pymssql"),
+        ("duckdb_engine", "duckdb:///shop.db", "pip install duckdb-engine pytz"),
+    ],
+)
+def test_a_library_that_is_absent_is_named_with_the_cure(patients, library, url, cure):
+    code = (
+        f"import sys; sys.modules[{library!r}] = None\n"
+        "from slipway.errors import TableError\n"
+        "from slipway.sections import Sql\n"
+        "from slipway.sources.sql import open_table\n"
+        "try:\n    open_table(Sql(table='patients'))\nexcept TableError as error:\n    print(error)"
+    )
+    environ = {"DATABASE_URL": url, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True)
+    assert done.stdout.rstrip().endswith(f"not installed. {cure}"), done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "shop.db",
+        "http://u:hunter2@h/d",
+        "postgresql://",
+        "postgresql://u:hunter2@h",
+        "postgresql://u:hunter2@h/",
+        "postgresql:///d",
+        "postgresql://u:hunter2@h:port/d",
+        "postgresql://u:hun@ter2@h/d",
+        "mysql://u:hunter2/x@y@h/d",
+        "mariadb://u:hunter2@[::1/d",
+        "sqlite://",
+        "sqlite+hunter2",
+    ],
+)
+def test_what_is_no_url_is_not_repeated(monkeypatch, url):
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(ProblemError) as caught:
+        open_table(Sql(table="visits"))
+    assert str(caught.value).startswith("DATABASE_URL: ") and " Expected DATABASE://user:password@host:port/name" in str(
+        caught.value
+    )
+    assert not any(part in str(caught.value) for part in ("hunter2", "ter2@", "hun@")) and caught.value.__cause__ is None
+
+
+def test_a_file_that_is_no_database(monkeypatch, tmp_path):
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/shop.db")
+    (tmp_path / "shop.db").write_bytes(b"x" * 4096)
+    assert "the file is no intact database of its kind (file is not a database)" in refused(table="visits")

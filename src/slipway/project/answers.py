@@ -9,7 +9,19 @@ import msgspec
 OURS = ("app", "setup", "slipway", "tests")
 LIBRARIES = (  # what Slipway imports: a package of that name in src/ would come before it
     *("boto3", "click", "flasgger", "flask", "gunicorn", "jinja2", "joblib", "msgspec", "numpy", "onnx", "onnxruntime"),
-    *("pandas", "pyarrow", "pymongo", "pytest", "scipy", "sklearn", "threadpoolctl", "yaml"),
+    *(
+        "pandas",
+        "psycopg",
+        "pyarrow",
+        "pymongo",
+        "pymysql",
+        "pytest",
+        "scipy",
+        "sklearn",
+        "sqlalchemy",
+        "threadpoolctl",
+        "yaml",
+    ),
 )
 
 

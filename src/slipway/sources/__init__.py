@@ -1,1 +1,1 @@
-"""Where tables come from: files, S3 and MongoDB, all as record batches."""
+"""Where tables come from: files, S3, MongoDB and SQL databases, all as record batches."""

@@ -674,6 +674,7 @@ def test_parquet_to_a_table(desk, store):
         None,
     )
     assert [row[0] for row in found] == ["a", "A", "é"]
+    assert store("select huge from scored order by rowid") == [(str(2**64 - 1),), ("0",), (None,)]
 
 
 @pytest.mark.parametrize(

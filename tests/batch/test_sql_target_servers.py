@@ -350,3 +350,13 @@ def test_parquet_to_a_table_and_back(desk, clinic):
     }
     seen = clinic.rows("SELECT seen FROM scored WHERE id = 'a'")[0][0]
     assert seen.astimezone(UTC).replace(tzinfo=None) if seen.tzinfo else seen == datetime(2026, 10, 25, 0, 30, 0, 123456)
+
+
+def test_a_query_keeps_its_types(desk, clinic):
+    fill(clinic, 3)
+    path = desk.folder / "slipway.yaml"
+    query = "select p.*, '5%:x' as odd, cast(1.50 as decimal(5, 2)) as price from patients p where id < 2 -- two"
+    path.write_text(path.read_text() + f'sql: {{query: "{query}", key: [id]}}\n')
+    for _ in range(2):
+        assert desk.predict("sql:", "sql:scored").scored == 2
+    assert clinic.rows("SELECT odd, price FROM scored") == [("5%:x", Decimal("1.50"))] * 2

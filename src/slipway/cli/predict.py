@@ -36,7 +36,8 @@ def command(
     """Score the table IN with the champion.
 
     IN and OUT are files (CSV, also .gz, or Parquet), objects in S3, MongoDB collections or tables of an SQL database; IN
-    can be a glob. OUT has all columns of IN, then those of the answer. After an interruption, run the same command again to resume.
+    can be a glob. OUT has all columns of IN, then those of the answer. After an interruption, run the same command again
+    to resume.
 
     \b
     Example:

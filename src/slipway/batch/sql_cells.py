@@ -28,7 +28,7 @@ def _taken(column: pyarrow.Array, name: str, dialect: str, where: str) -> pyarro
         wanted = pyarrow.timestamp("us", kind.tz and "UTC")
     elif types.is_time64(kind):
         wanted = pyarrow.time64("us")
-    elif types.is_decimal(kind) and dialect == "sqlite":
+    elif dialect == "sqlite" and (types.is_decimal(kind) or types.is_uint64(kind)):
         wanted = pyarrow.string()
     try:
         column = column.cast(wanted)

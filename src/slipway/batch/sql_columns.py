@@ -89,10 +89,10 @@ def _type(kind: pyarrow.DataType, dialect: str) -> Any:
         return _type(kind.value_type, dialect)
     makers: tuple[tuple[Callable[[Any], bool], Callable[[], Any]], ...] = (
         (arrow.is_boolean, types.Boolean),
-        (arrow.is_uint64, lambda: types.Numeric(20, 0)),
+        (arrow.is_uint64, lambda: _decimal(20, 0, dialect)),
         (arrow.is_integer, types.BigInteger),
         (arrow.is_floating, types.Double),
-        (arrow.is_decimal, lambda: long_text(dialect) if dialect == "sqlite" else types.Numeric(kind.precision, kind.scale)),
+        (arrow.is_decimal, lambda: _decimal(kind.precision, kind.scale, dialect)),
         (arrow.is_date, types.Date),
         (arrow.is_timestamp, lambda: _datetime(kind.tz is not None, dialect)),
         (arrow.is_time, lambda: mysql.TIME(fsp=6) if dialect in MYSQL else types.Time()),
@@ -100,6 +100,10 @@ def _type(kind: pyarrow.DataType, dialect: str) -> Any:
         (_is_text, lambda: long_text(dialect)),
     )
     return next((make() for fits, make in makers if fits(kind)), None)
+
+
+def _decimal(precision: int, scale: int, dialect: str) -> Any:
+    return long_text(dialect) if dialect == "sqlite" else types.Numeric(precision, scale)  # SQLite would make a double of it
 
 
 def _datetime(zoned: bool, dialect: str) -> Any:

@@ -14,7 +14,7 @@ from slipway.batch.output import Output
 from slipway.batch.place import Target
 from slipway.batch.scorer import Scorer
 from slipway.batch.sql_cells import require_key_of_cells, schema_of
-from slipway.batch.sql_columns import answer_columns, answer_names, columns_like, columns_of, kind_of
+from slipway.batch.sql_columns import MYSQL, answer_columns, answer_names, columns_like, columns_of, kind_of
 from slipway.batch.sql_input import open_input
 from slipway.batch.sql_key import key_of, require_key, require_order
 from slipway.batch.sql_place import Upserts
@@ -75,7 +75,7 @@ def _from_files(
 ) -> tuple[Source, Output, Target]:
     source = open_tables(location, scorer.needed, whole=True)
     key = key_of(problem, location, source.names, target.primary)
-    dialect = target.engine.dialect.name
+    dialect = "mariadb" if getattr(target.engine.dialect, "is_mariadb", False) else target.engine.dialect.name
     columns = columns_of(schema_of(location, source.names), key, location, dialect)
     columns += _answers(scorer, source.names, target)
     place = target.place(columns, key, True, {}, folder)
@@ -139,5 +139,6 @@ def _require_another(read: str | None, target: SqlTarget) -> None:
 
 
 def _options(table: Table) -> dict[str, Any]:
-    """What a table of MySQL has for all its texts."""
-    return {name: value for name, value in table.kwargs.items() if name.endswith(("_charset", "_collate", "default charset"))}
+    """What a table of MySQL has for all its texts; a view does not tell it, and the database's own may hold fewer letters."""
+    told = {name: value for name, value in table.kwargs.items() if name.endswith(("_charset", "_collate", "default charset"))}
+    return told or {f"{dialect}_charset": "utf8mb4" for dialect in MYSQL}

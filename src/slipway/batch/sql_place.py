@@ -1,5 +1,6 @@
 """A table of a database that rows are put into as they are answered, one transaction per block."""
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ LOST_TO_ANOTHER = ("deadlock", "time")
 # Text that is too long and numbers that are too large are errors, and a key of 0 is no call for the next number.
 STRICT = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO'), time_zone = '+00:00'"
 Parameters = Mapping[str, Any]
+logging.getLogger("psycopg").addHandler(logging.NullHandler())  # of a lost connection the error tells
 
 
 def parameter(place: int) -> str:

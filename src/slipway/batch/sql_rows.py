@@ -12,6 +12,7 @@ from sqlalchemy.dialects import mysql
 from slipway.batch.rows import Position, Rows
 from slipway.batch.sql_columns import kind_of
 from slipway.batch.sql_key import behind, key_from_json, key_to_json
+from slipway.sources.sql import abandon
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, FromClause, Row, Select
@@ -78,7 +79,11 @@ class TableRows:
         dialect = connection.dialect.name
         if self.holds_snapshot:
             found = connection.execute(self.query(last, dialect), execution_options={"yield_per": FETCHED})
-            yield from _in_blocks(found, _long(self.table.c))
+            try:
+                yield from _in_blocks(found, _long(self.table.c))
+            except GeneratorExit:  # the writing failed, perhaps for the server's end
+                abandon(connection, found)
+                raise
             return
         while some := connection.execute(self.query(last, dialect).limit(ROWS)).all():
             connection.rollback()  # or it could not be written meanwhile

@@ -37,8 +37,9 @@ def command(
 ) -> None:
     """Score the table IN with the champion.
 
-    IN and OUT are files (CSV, also .gz, or Parquet), objects in S3 or MongoDB collections; IN can be a glob. OUT has
-    all columns of IN, then those of the answer. After an interruption, run the same command again to resume.
+    IN and OUT are files (CSV, also .gz, or Parquet), objects in S3, MongoDB collections or tables of an SQL database; IN
+    can be a glob. OUT has all columns of IN, then those of the answer. After an interruption, run the same command again
+    to resume.
 
     With --spark, IN and OUT are Parquet folders, also hdfs:// and s3a://, or tables of its catalogue: spark:NAME.
 
@@ -47,6 +48,7 @@ def command(
       slipway predict patients.csv -o scored.csv
       slipway predict 's3://lake/2026/*.parquet' -o s3://lake/scored.parquet
       slipway predict mongodb:patients -o mongodb:scored
+      slipway predict sql:patients -o sql:scored
       slipway predict patients.csv -o scored.csv --interval 0.9
       slipway predict --spark spark://host:7077 hdfs:///visits -o hdfs:///scored
     """

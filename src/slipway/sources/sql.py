@@ -200,12 +200,18 @@ def _answer(connection: "Connection", statement: str) -> Iterator["CursorResult[
     try:
         yield result
     finally:
-        unread: Any = getattr(result.cursor, "_result", None)
-        if getattr(unread, "unbuffered_active", False):  # PyMySQL would fetch all that is left before it closes
-            unread.unbuffered_active = False
-            connection.invalidate()
+        if getattr(getattr(result.cursor, "_result", None), "unbuffered_active", False):
+            abandon(connection, result)
         else:
             result.close()
+
+
+def abandon(connection: "Connection", result: "CursorResult[Any]") -> None:
+    """Close a connection in the midst of an answer, whatever state it is in."""
+    unread: Any = getattr(result.cursor, "_result", None)
+    if hasattr(unread, "unbuffered_active"):
+        unread.unbuffered_active = False  # PyMySQL would fetch all that is left before it closes
+    connection.invalidate()
 
 
 def _pieces(result: "CursorResult[Any]", columns: Sequence[Column]) -> Iterator[list[pyarrow.Array]]:

@@ -662,7 +662,7 @@ def test_parquet_to_a_table(desk, store):
     settings(desk, "id: id\n")
     for _ in range(2):
         assert desk.predict("in.parquet", "sql:scored").scored == 3
-    found = store("select id, price, seen, joined, at, flag, raw, \"nothing\" from scored order by rowid")
+    found = store('select id, price, seen, joined, at, flag, raw, "nothing" from scored order by rowid')
     assert found[0] == (
         "a",
         "12345678901234567.89",
@@ -674,6 +674,7 @@ def test_parquet_to_a_table(desk, store):
         None,
     )
     assert [row[0] for row in found] == ["a", "A", "é"]
+    assert store("select huge from scored order by rowid") == [(str(2**64 - 1),), ("0",), (None,)]
 
 
 @pytest.mark.parametrize(

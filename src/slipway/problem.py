@@ -35,6 +35,7 @@ from slipway.yaml_document import document_in, text_of
 FILE = "slipway.yaml"
 MONGODB = "mongodb"  # as the source: the collection that the section of this name tells
 SQL = "sql"  # as the source: the table or query that the section of this name tells
+SPARK = "spark:"  # before a table, query or path of a cluster, as the source
 LOG = "log"  # as the source: the labelled rows of the prediction log
 TASK_METRICS: dict[Task, tuple[str, ...]] = {
     "regression": ("rmse", "mae", "r2"),
@@ -207,6 +208,8 @@ def _check_together(problem: Problem, path: Path) -> None:
     """Refuse settings that exclude one another."""
     if MONGODB in problem.source:
         _check_collection(problem, path)
+    if len(problem.source) > 1 and (named := [entry for entry in problem.source if entry.startswith(SPARK)]):
+        raise ProblemError(f"{path}: source: {named[0]} cannot be one table together with other entries", "Name it alone")
     if LOG in problem.source:
         _check_log(problem, path)
     _check_columns(problem, path)

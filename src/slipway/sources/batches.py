@@ -1,8 +1,8 @@
 """The one form in which every source is read: record batches, one after another, in bounded memory."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow
 
@@ -12,6 +12,17 @@ ROWS = 1 << 16  # of a batch
 
 if TYPE_CHECKING:  # who scores a table needs no pandas, which takes a while to load and 30 MB
     import pandas as pd
+
+
+class Preselect(Protocol):
+    """Rows that lie where they can be chosen before they are sent here. They have no order."""
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+
+    def below(self, key: Sequence[str], limit: int) -> Iterator[pyarrow.RecordBatch]:
+        """Those whose hash of the columns `key` is below `limit`, as `slipway.table.identity.row_hashes` has it; 2^64: all."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,8 @@ class Batches:
         Whether some of it is CSV, so that all cells are text whatever they say.
     typed : frozenset of str
         Columns that are not text in some file, even where `texts` makes text of them: no format is theirs.
+    preselect : Preselect, optional
+        What chooses the rows of a sample where they lie.
     """
 
     names: tuple[str, ...]
@@ -43,6 +56,7 @@ class Batches:
     consistent: str = ""
     texts: bool = False
     typed: frozenset[str] = frozenset()
+    preselect: Preselect | None = None
 
     def require_format(self, formats: Collection[str]) -> None:
         """TableError when one of these columns has a format, by which its typed cells would be read otherwise."""

@@ -6,7 +6,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from slipway.errors import TableError
-from slipway.problem import LOG, MONGODB, Problem
+from slipway.problem import LOG, MONGODB, SPARK, Problem
 from slipway.sources.local_files import LocalFiles
 
 if TYPE_CHECKING:
@@ -19,9 +19,10 @@ S3 = "s3://"
 PLACES = {
     S3: "slipway.sources.s3:S3Objects",
 }
-# An entry of `source` → the table that other settings describe, made from (problem).
+# An entry of `source`, or how it begins → the table that other settings describe, made from (problem).
 TABLES = {
     MONGODB: "slipway.sources.mongodb:MongoCollection",
+    SPARK: "slipway.sources.spark:SparkTable",
     # by name alone: the monitor stands above this room, which therefore must not import it
     LOG: "slipway.monitoring.returned:LogSource",
 }
@@ -66,10 +67,12 @@ class Supplement(Source, Protocol):
 
 def sources_of(problem: Problem) -> list[Source]:
     """What the entries of a problem's source name, in their order; nothing is asked or read yet."""
-    return [
-        cast(Source, resolve_name(TABLES[entry])(problem)) if entry in TABLES else files_at(entry, problem.folder, "source")
-        for entry in problem.source
-    ]
+    return [_source_of(entry, problem) for entry in problem.source]
+
+
+def _source_of(entry: str, problem: Problem) -> Source:
+    made = TABLES.get(SPARK if entry.startswith(SPARK) else entry)
+    return cast(Source, resolve_name(made)(problem)) if made else files_at(entry, problem.folder, "source")
 
 
 def files_at(location: str, folder: Path, setting: str = "") -> Files:

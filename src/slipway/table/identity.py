@@ -1,11 +1,13 @@
 """What makes two rows one row: keys to divide a table by, hashes to sample it by, and the fingerprint of a whole table.
 
-A key is the same wherever the table was read from, and for ever: a split that is drawn by it must not move. A hash is of
-what cells say in memory: numbers of any width as doubles, dates as microseconds, all else as text in UTF-8; a missing cell is
-the same in every type. It is no secret and no checksum: 64 bits by the finalizer of MurmurHash3 (Appleby, 2011).
+A key is the same wherever the table was read from, and for ever: a split that is drawn by it must not move. A hash, too, is
+of what a cell says, be it typed or the text of a CSV file: numbers of any width as doubles, dates as microseconds, all else as
+text in UTF-8; a missing cell is the same in every type. It is no secret and no checksum: 64 bits by the finalizer of
+MurmurHash3 (Appleby, 2011).
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ from pyarrow import compute, types
 
 from slipway.errors import TableError
 from slipway.table.cell import Reader, numbers
-from slipway.table.dates import ISO, days, show_date
+from slipway.table.dates import EPOCH, ISO, days, parse_datetime, show_date
 from slipway.table.formats import number
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ NEXT = np.uint64(0x9E3779B97F4A7C15)
 MISSING = np.uint64(0x6D697373696E6700)
 WORD = 8
 KEPT_BYTES = np.array([(1 << 8 * count) - 1 for count in range(WORD + 1)], dtype=np.uint64)
+NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
+DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+BOOLEANS = pyarrow.array(["True", "TRUE", "False", "FALSE"])
+MICROSECOND = timedelta(microseconds=1)
 TO_THE_SECOND = len("2026-01-31T08:30:00")
 # Keys never change, or the split would: quotes around a text are a part of it, and the minus of Unicode is a letter.
 AS_EVER, MINUS = Reader(quotes=True), "\u2212"
@@ -92,14 +98,50 @@ def fingerprint(table: pyarrow.Table) -> str:
 def _hashes(column: pyarrow.Array) -> np.ndarray:
     column = _plain(column)
     if types.is_string(column.type) or types.is_large_string(column.type):
-        found = _text_hashes(column)
+        found = _cell_hashes(column)
     elif types.is_null(column.type):
         return np.full(len(column), MISSING)
     else:
-        found = _mixed(_numbers(column).view(np.uint64) + NEXT)
+        found = _number_hashes(column)
     if column.null_count:
         found[column.is_null().to_numpy(zero_copy_only=False)] = MISSING
     return found
+
+
+def _number_hashes(column: pyarrow.Array) -> np.ndarray:
+    return _mixed(_numbers(column).view(np.uint64) + NEXT)
+
+
+def _cell_hashes(column: pyarrow.Array) -> np.ndarray:
+    """Hashes of texts; of one that says a number, a date, a truth value or nothing, that of the typed cell."""
+    says = compute.match_substring_regex(column, NUMBER).fill_null(False).to_numpy(zero_copy_only=False)
+    if says.all():
+        return _number_hashes(compute.cast(column, pyarrow.float64()))
+    truths = compute.is_in(column, BOOLEANS.cast(column.type))
+    found = _text_hashes(compute.if_else(truths, compute.utf8_lower(column), column) if truths.true_count else column)
+    if says.any():
+        found[says] = _number_hashes(compute.cast(column.filter(pyarrow.array(says)), pyarrow.float64()))
+    dates = compute.match_substring_regex(column, DATE).fill_null(False)
+    if dates.true_count:
+        moments = _moments(column.filter(dates))
+        rows = np.flatnonzero(dates.to_numpy(zero_copy_only=False))[moments.is_valid().to_numpy(zero_copy_only=False)]
+        found[rows] = _number_hashes(moments.drop_null())
+    found[compute.equal(column, "").fill_null(False).to_numpy(zero_copy_only=False)] = MISSING
+    return found
+
+
+def _moments(texts: pyarrow.Array) -> pyarrow.Array:
+    """The microseconds that dates in ISO 8601 say; null where a text is none."""
+    encoded = texts.dictionary_encode()
+    distinct = [_microseconds(text) for text in encoded.dictionary.to_pylist()]
+    return pyarrow.array(distinct, pyarrow.int64()).take(encoded.indices)
+
+
+def _microseconds(text: str) -> int | None:
+    try:
+        return (parse_datetime(text) - EPOCH) // MICROSECOND if ISO.fullmatch(text) else None
+    except ValueError:
+        return None
 
 
 def _text_hashes(column: pyarrow.Array) -> np.ndarray:
@@ -136,7 +178,9 @@ def _plain(column: pyarrow.Array) -> pyarrow.Array:
     if types.is_dictionary(kind):
         return _plain(column.dictionary_decode())
     if types.is_boolean(kind):
-        return column.cast(pyarrow.uint8())
+        return column.cast(pyarrow.string())
+    if types.is_float32(kind):  # 0.1, not 0.10000000149011612
+        return column.cast(pyarrow.string()).cast(pyarrow.float64())
     if types.is_date(kind) or types.is_timestamp(kind):
         return column.cast(pyarrow.timestamp("us"), safe=False).cast(pyarrow.int64())
     if (

@@ -97,9 +97,9 @@ def test_rows_that_are_learned_from_are_an_error(tmp_path):
     """By their id, whatever else they say; those held out are not learned from."""
     frame = keyed(charges())
     table = read(problem(tmp_path, frame, "charges", id="row"))
-    learned = np.nonzero(table.used)[0][:2].tolist()
+    learned = np.flatnonzero(~frame["row"].isin(table.frame["row"]))[:2]
     anchor = keyed(charges(40, seed=1), "a")
-    anchor["row"] = [*frame["row"][learned], *frame["row"][table.held][:5], *anchor["row"][7:]]
+    anchor["row"] = [*frame["row"][learned], *table.frame["row"][:5], *anchor["row"][7:]]
     says = r"training also learns from 2 rows \(1, 2\)\. Take them out .* told apart by row$"
     with pytest.raises(TableError, match=says):
         anchored(tmp_path, anchor)

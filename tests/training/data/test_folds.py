@@ -72,11 +72,10 @@ def test_copies_of_rows_are_no_proof(tmp_path):
 
 def test_rows_of_one_id_are_in_one_fold(tmp_path):
     frame = grades(300).assign(patient=[str(number // 3) for number in range(300)])
-    learned = read(problem(tmp_path, frame, "grade", id="patient")).learned
-    patients = np.array([str(number // 3) for number in range(300)])
     table = read(problem(tmp_path, frame, "grade", id="patient"))
+    learned = table.learned
     divided = folds(learned.y, 2, learned.kin, None, 0)
-    assert parted(divided, patients[table.used]) == 0
+    assert parted(divided, table.kin.keys[table.used]) == 0
 
 
 def test_what_is_learned_of_a_column_is_learned_inside_the_fold(tmp_path, monkeypatch):

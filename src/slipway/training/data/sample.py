@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow
 
 from slipway.errors import TableError
-from slipway.sources.batches import Batches, one_table
+from slipway.sources.batches import Batches, Preselect, one_table
 from slipway.table.identity import row_hashes
 
 WHOLE = 100_000  # rows up to which a table is learned from as it is
 FEWEST = 1_000
+LIMIT = 1 << 64  # above all hashes
+MARGIN = 4  # standard deviations of the number of rows whose hash is below a limit
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,13 @@ class Reservoir:
                 "Name in id a column that differs between rows, or set sample.cells higher",
             )
         table = one_table([batch for batch, _ in self._kept], names, where)
-        hashes = np.concatenate([each for _, each in self._kept])
         self._kept = []
-        # the whole row decides among those of one id
-        return table.take(pyarrow.array(np.lexsort((row_hashes(table, names), hashes))))
+        return in_order(table, self._key, names)
+
+
+def in_order(table: pyarrow.Table, key: Sequence[str], names: Sequence[str]) -> pyarrow.Table:
+    """Rows in the order of their hashes: of `key`, and of these columns among rows alike in it."""
+    return table.take(pyarrow.array(np.lexsort((row_hashes(table, names), row_hashes(table, key)))))
 
 
 def draw(
@@ -109,6 +114,8 @@ def draw(
     progress : callable
         Told (rows read, about how many there are).
     """
+    if batches.preselect:
+        return _preselected(batches, batches.preselect, key, most, where, progress)
     seen, waiting, reservoir = 0, [], None
     for batch in batches.read():
         seen += batch.num_rows
@@ -120,3 +127,28 @@ def draw(
         progress(seen, batches.rows)
     table = reservoir.rows(batches.names, where) if reservoir else one_table(waiting, batches.names, where)
     return Sample(table, seen, batches.consistent)
+
+
+def _preselected(
+    batches: Batches,
+    rows: Preselect,
+    key: Sequence[str],
+    most: int,
+    where: str,
+    progress: Callable[[int, int | None], None],
+) -> Sample:
+    """The same rows of a table elsewhere, of which only about as many come here; as it has no order, in that of their hashes."""
+    if not rows.total:
+        return Sample(one_table([], batches.names, where), 0)
+    if rows.total <= min(WHOLE, most):
+        most = rows.total
+    limit = LIMIT if most >= rows.total else int(LIMIT * min(1, (most + MARGIN * most**0.5 + most / 20) / rows.total))
+    while True:
+        came, reservoir = 0, Reservoir(most, key)
+        for batch in rows.below(key, limit):
+            came += batch.num_rows
+            reservoir.offer(batch)
+            progress(came, None)
+        if came > most or limit == LIMIT:
+            return Sample(reservoir.rows(batches.names, where), rows.total, batches.consistent)
+        limit = min(LIMIT, 4 * limit)  # many rows share a hash, and those that do not reach so far

@@ -15,6 +15,7 @@ from slipway.training.fitting.candidate import Candidate, Settings
 from slipway.training.fitting.forest import FOREST
 from slipway.training.fitting.linear import LINEAR
 from slipway.training.fitting.pipelines import loaded
+from slipway.training.fitting.xgboost_trees import XGBOOST
 
 SKEWED = 1.0
 MANY = 10_000  # rows
@@ -32,7 +33,7 @@ class Registry(dict[str, Candidate]):
         return self.setdefault(name, loaded(name))
 
 
-CANDIDATES = Registry({"linear": LINEAR, "forest": FOREST, "boosting": BOOSTING})
+CANDIDATES = Registry({"linear": LINEAR, "forest": FOREST, "boosting": BOOSTING, "xgboost": XGBOOST})
 
 
 def find(problem: Problem) -> None:

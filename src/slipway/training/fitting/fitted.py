@@ -78,6 +78,26 @@ class Fitted:
 
 
 @dataclass(frozen=True)
+class Ready:
+    """An entry that was fitted elsewhere, by a cluster.
+
+    Parameters
+    ----------
+    entry : Entry
+    twin, refit : Fitted
+        Without the rows held out, and with them.
+    of_twin, of_refit : int
+        How many rows each learned from.
+    """
+
+    entry: Entry
+    twin: Fitted
+    refit: Fitted
+    of_twin: int
+    of_refit: int
+
+
+@dataclass(frozen=True)
 class Blended:
     """Several fitted estimators; answers the weighted sum."""
 

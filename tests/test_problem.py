@@ -352,6 +352,7 @@ mongodb:
         ("source: mongodb", "mongodb.database is missing. source: mongodb needs it"),
         ("source: mongodb\nmongodb: {database: a}", "mongodb.collection is missing. source: mongodb needs it"),
         ("source: [mongodb, a.csv]\nmongodb: {database: a, collection: b}", "source: mongodb cannot be one table"),
+        ("source: a\nsearch: {engine: spark}", "source (a) is not on a cluster. Name a table of the cluster"),
         ("source: a\nmongodb: {filter: age}", "mongodb.filter: expected a filter of MongoDB, got the string 'age'"),
         ("source: a\nmongodb: {fields: [age]}", "mongodb.fields: expected column names with the dotted path"),
         ("source: a\nmongodb: {fields: {age: a..b}}", "mongodb.fields.age: expected column names"),

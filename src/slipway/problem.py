@@ -210,6 +210,9 @@ def _check_together(problem: Problem, path: Path) -> None:
         _check_collection(problem, path)
     if len(problem.source) > 1 and (named := [entry for entry in problem.source if entry.startswith(SPARK)]):
         raise ProblemError(f"{path}: source: {named[0]} cannot be one table together with other entries", "Name it alone")
+    if problem.search.engine == "spark" and not problem.source[0].startswith(SPARK):
+        says = f"{path}: search.engine: spark learns where the table is, and source ({problem.source[0]}) is not on a cluster"
+        raise ProblemError(says, "Name a table of the cluster, such as spark:catalog.schema.table, or take search.engine out")
     if LOG in problem.source:
         _check_log(problem, path)
     _check_columns(problem, path)

@@ -22,9 +22,10 @@ from slipway.training.evaluation import evidence
 from slipway.training.evaluation.assessment import evaluate
 from slipway.training.evaluation.live import reference
 from slipway.training.evaluation.recalibration import calibrated_threshold, recalibrated
-from slipway.training.fitting.fitted import Blended, Entry, Fitted, fit
+from slipway.training.fitting.fitted import Blended, Entry, Fitted, Ready, fit
 from slipway.training.fitting.members import members
 from slipway.training.fitting.workers import Workers
+from slipway.training.fitting.xgboost_trees import library
 from slipway.training.refit import checked_rows, doubt
 
 LIBRARIES = ("scikit-learn", "numpy", "onnx", "onnxruntime")
@@ -70,7 +71,12 @@ class Challenger:
 
 
 def challenger(
-    table: Table, entries: Sequence[Entry], confidence: float, start: tuple[Start, ...] = (), jobs: int = 1
+    table: Table,
+    entries: Sequence[Entry],
+    confidence: float,
+    start: tuple[Start, ...] = (),
+    jobs: int = 1,
+    ready: Ready | None = None,
 ) -> Challenger:
     """The best entry whose exports, of twin and refit, agree with scikit-learn.
 
@@ -85,12 +91,14 @@ def challenger(
         What a champion added to the trials.
     jobs : int
         Worker processes.
+    ready : Ready, optional
+        One of the entries, with its fits.
     """
     refused: dict[int, str] = {}
     for position, entry in enumerate(entries):
         if entry.trial is None or entry.reason:
             continue
-        exports = _Exports(table, entry, start)
+        exports = _Exports(table, entry, start, ready if ready and ready.entry is entry else None)
         with Workers(exports.made, min(jobs, 2)) as workers:
             made = dict(workers.run([AS_TWIN, REFIT]))
         twin, refit = made[AS_TWIN], made[REFIT]
@@ -132,15 +140,22 @@ class _Exports:
     table: Table
     entry: Entry
     start: tuple[Start, ...]
+    ready: Ready | None = None
 
     def made(self, asked: _Export) -> _Made:
         table, entry = self.table, self.entry
-        assert entry.trial is not None
         rows, checked = (table.whole, checked_rows(table)) if asked.whole else (table.learned, table.unseen)
-        fitted = fit(entry.trial, rows, table.goal.seed)
-        made = draft(table, entry, fitted, asked.stem, rows, self.start)
+        fitted, learned, of_twin = self._fitted(rows, asked.whole)
+        made = draft(table, entry, fitted, asked.stem, learned, self.start, of_twin)
         predictor = Predictor(made)
         return _Made(made, disagreeing(fitted, predictor, checked), scored_by(table, predictor))
+
+    def _fitted(self, rows: Rows, whole: bool) -> tuple[Fitted | Blended, int, int | None]:
+        """The fit, how many rows it learned from, and how many the twin, where that is known already."""
+        if ready := self.ready:
+            return (ready.refit, ready.of_refit, ready.of_twin) if whole else (ready.twin, ready.of_twin, ready.of_twin)
+        assert self.entry.trial is not None
+        return fit(self.entry.trial, rows, self.table.goal.seed), len(rows.y), None
 
 
 def disagreeing(fitted: Fitted | Blended, predictor: Predictor, rows: Rows) -> str:
@@ -173,8 +188,22 @@ def disagreements(fitted: Fitted | Blended, predictor: Predictor, columns: Colum
     return int((~agree).sum())
 
 
-def draft(table: Table, entry: Entry, fitted: Fitted | Blended, stem: str, learned: Rows, start: tuple[Start, ...]) -> Draft:
-    """The model of an entry that was fitted on `learned`, with graphs named after `stem`."""
+def draft(
+    table: Table,
+    entry: Entry,
+    fitted: Fitted | Blended,
+    stem: str,
+    learned: int,
+    start: tuple[Start, ...],
+    of_twin: int | None = None,
+) -> Draft:
+    """The model of an entry, with graphs named after `stem`.
+
+    Parameters
+    ----------
+    learned, of_twin : int
+        How many rows it was fitted on, and how many its twin; by default those learned from.
+    """
     parts, graphs = members(fitted, stem)
     calibration, _ = recalibrated(entry, table.learned, table.goal)
     model = Model(
@@ -187,13 +216,18 @@ def draft(table: Table, entry: Entry, fitted: Fitted | Blended, stem: str, learn
         members=parts,
         calibration=calibration,
         split=table.split,
-        rows=Counts(len(learned.y), int(table.held.sum()), int((~table.target.rows).sum()), int(table.used.sum())),
+        rows=Counts(learned, int(table.held.sum()), int((~table.target.rows).sum()), of_twin or int(table.used.sum())),
         start=start,
         data=table.fingerprint,
         anchor=table.anchor.identity if table.anchor else msgspec.UNSET,
-        libraries={name: version(name) for name in LIBRARIES},
+        libraries=_libraries(entry),
     )
     return Draft({"schema.json": written(table.rows.schema), MODEL: written(model), **graphs})
+
+
+def _libraries(entry: Entry) -> dict[str, str]:
+    grown = {"xgboost": library().__version__} if entry.trial and entry.trial.candidate == "xgboost" else {}
+    return {name: version(name) for name in LIBRARIES} | grown
 
 
 def documents(

@@ -142,7 +142,7 @@ def _made(problem: Problem, table: Table, brought: Brought) -> tuple[Challenger,
         found = search(table.learned, [brought.trial], goal, 1)
         entry = found.entries[0]
         clone = fit(brought.trial, table.learned, goal.seed)
-        twin = draft(table, entry, clone, "twin", table.learned, ())
+        twin = draft(table, entry, clone, "twin", len(table.learned.y), ())
         wrong = disagreeing(clone, Predictor(twin), table.unseen)
     except Exception as error:  # it is a person's pipeline, which may do without being cloned
         return _unjudged(problem, table, brought, f"a clone cannot be fitted ({first_line(error)})")
@@ -170,7 +170,7 @@ def _unjudged(problem: Problem, table: Table, brought: Brought, why: str) -> tup
 
 
 def _served(table: Table, entry: Entry, brought: Brought) -> Draft:
-    served = draft(table, entry, brought, "model", table.learned, ())  # how many rows: the clone's
+    served = draft(table, entry, brought, "model", len(table.learned.y), ())  # how many rows: the clone's
     if wrong := disagreeing(brought, Predictor(served), checked_rows(table)):
         raise TableError(f"the pipeline cannot be exported exactly: {wrong}", "Tell its steps and versions in an issue")
     return served

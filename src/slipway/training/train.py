@@ -21,12 +21,14 @@ from slipway.training.comparison.start import with_start
 from slipway.training.data.dataset import Table, read, read_kept, remarks
 from slipway.training.fitting.candidates import find, skewed, trials
 from slipway.training.fitting.preprocessing import columns_of_levels
+from slipway.training.fitting.xgboost_trees import library
 from slipway.training.inspection.leaks import suspects
 from slipway.training.latency import row_microseconds
 from slipway.training.outcome import Outcome
 from slipway.training.verdict.champion import Champions
 from slipway.training.verdict.court import Court
 from slipway.training.verdict.looks import looks_of
+from slipway.training.whole.whole_table import from_all_rows
 
 
 def train(
@@ -69,6 +71,8 @@ def train(
         When the table does not fit the problem, or no candidate can be exported exactly.
     """
     find(problem)
+    if problem.search.engine == "spark":
+        library()  # missing, it would be missed at the end of a long search
     store = store or open_store(problem.folder)
     kept, champions = KeptData(store.root / "data"), Champions(store)
     with kept.in_use(), one_thread():  # a notebook's libraries were loaded before anything could pin them
@@ -92,14 +96,19 @@ def _learned(
     cohort: Mapping[date, pyarrow.Table] | None,
 ) -> Outcome:
     log_target = table.rows.task == "regression" and skewed(table.learned.y)
-    table, learned = worth_learning(table, problem.candidates, log_target)
+    worth = worth_learning(table, problem.candidates, log_target)
+    table = worth.table
     task, rows, schema = table.rows.task, int(table.used.sum()), table.rows.schema
     size = rows, columns_of_levels(schema), rows * len(schema.names)
     tried = trials(problem.candidates, problem.search.trials, task, problem.seed, log_target, *size)
     compared, start = with_start(tried, champions.model(problem), problem, task, log_target)
     found = search(table.learned, compared, table.goal, jobs, progress, problem.serving.max_row_microseconds)
-    made = challenger(table, found.entries, problem.gate.confidence, start, jobs)
-    outcome = concluded(problem, store, champions, table, made, found, learned, inputs, jobs, cohort)
+    whole = from_all_rows(problem, table, found.entries) if worth.more and table.checks is not None else None
+    if whole:
+        found = replace(found, entries=whole.placed(found.entries))
+    made = challenger(table, found.entries, problem.gate.confidence, start, jobs, whole.models if whole else None)
+    said = [*worth.said, *(whole.said if whole else [])]
+    outcome = concluded(problem, store, champions, table, made, found, said, inputs, jobs, cohort)
     return replace(outcome, estimated_us=Speed(table.learned).microseconds(made.entry.trial) if made.entry.trial else None)
 
 

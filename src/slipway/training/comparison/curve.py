@@ -51,24 +51,40 @@ class Doubling:
         return self.gain > self.error
 
 
-def worth_learning(table: Table, candidates: Sequence[str], log_target: bool) -> tuple[Table, list[str]]:
-    """The table with as many training rows as are useful, and what a reader of the results must know of that.
+@dataclass(frozen=True)
+class Worth:
+    """How many rows are worth learning from.
 
-    A table of up to 100,000 rows stays as it is.
+    Parameters
+    ----------
+    table : Table
+        With as many training rows as are useful.
+    said : list of str
+        What a reader of the results must know of that.
+    more : bool
+        Whether the source has more rows than the sample, and nothing says that they are of no use.
     """
+
+    table: Table
+    said: list[str]
+    more: bool = False
+
+
+def worth_learning(table: Table, candidates: Sequence[str], log_target: bool) -> Worth:
+    """As many training rows as are useful; a table of up to 100,000 rows stays as it is."""
     if len(table.held) <= WHOLE and table.seen <= WHOLE:
-        return table, []
+        return Worth(table, [])
     steps = doublings(table.learned, table.goal, learner(candidates, table.rows.task, log_target))
     if steps and not steps[-1].useful:
         chosen = np.nonzero(table.used)[0][: steps[-1].rows]
         used = np.zeros_like(table.used)
         used[chosen] = True
-        return replace(table, used=used), [_said(len(chosen), table, steps)]
+        return Worth(replace(table, used=used), [_said(len(chosen), table, steps)])
     said = _said(int(table.used.sum()), table, steps)
-    if len(table.target.rows) < table.seen:
+    if more := len(table.target.rows) < table.seen:
         twice = 2 * len(table.target.rows) * len(table.frame.columns)
         said += f", and sample.cells holds no more; {twice:,} would be twice as many, and twice the memory"
-    return table, [said]
+    return Worth(table, [said], more)
 
 
 def _said(rows: int, table: Table, steps: Sequence[Doubling]) -> str:

@@ -21,7 +21,7 @@ from slipway.training.data.kin import Kinship, kinship
 from slipway.training.data.labelled import Rows
 from slipway.training.data.outside import Outside
 from slipway.training.data.sample import Sample, draw, in_order
-from slipway.training.data.split import in_time, notes, split_in_time, split_of
+from slipway.training.data.split import checks_of, in_time, notes, split_in_time, split_of
 from slipway.training.measures.goal import Goal
 from slipway.training.measures.units import Units, units_of
 
@@ -56,6 +56,8 @@ class Table:
         Which rows belong together.
     anchor : Outside or None
         The anchor set, if there is one.
+    checks : ndarray of bool or None
+        The rows that check what a cluster learned from all others; None where the source, as it was read, is not on one.
     """
 
     frame: pd.DataFrame
@@ -70,6 +72,7 @@ class Table:
     consistent: str
     kin: Kinship
     anchor: Outside | None
+    checks: np.ndarray | None = None
 
     @property
     def learned(self) -> Rows:
@@ -133,9 +136,11 @@ def read(
     # what is learned must not depend on the order of rows, which databases and clusters do not keep
     sample = replace(sample, table=in_order(sample.table, key, own))
     learned = sample.table.select(own)
+    elsewhere = problem.search.engine == "spark" and given is None
     if kept is None:
-        return _divided(problem, sample, own, fingerprint(learned))
-    return _divided(problem, sample, own, kept.keep(learned, {"seen": sample.seen, "consistent": sample.consistent}))
+        return _divided(problem, sample, own, fingerprint(learned), elsewhere)
+    named = kept.keep(learned, {"seen": sample.seen, "consistent": sample.consistent})
+    return _divided(problem, sample, own, named, elsewhere)
 
 
 def read_kept(problem: Problem, kept: KeptData, named: str) -> Table:
@@ -157,7 +162,7 @@ def _own(problem: Problem, names: Collection[str]) -> list[str]:
     return [name for name in names if name not in problem.drop or name == problem.time]
 
 
-def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Table:
+def _divided(problem: Problem, sample: Sample, own: list[str], named: str, elsewhere: bool = False) -> Table:
     frame = sample.table.to_pandas(date_as_object=False)
     target = read_target(frame, problem)
     if not target.rows.all():
@@ -177,8 +182,9 @@ def _divided(problem: Problem, sample: Sample, own: list[str], named: str) -> Ta
         )
     goal = Goal(metric, costs, problem.seed)
     anchor = read_anchor(problem, frame[~held], target, schema, split)
+    checks = held_out(frame, checks_of(split, moments), schema) & ~held if elsewhere else None
     frame = frame[held].reset_index(drop=True)
-    return Table(frame, target, rows, held, ~held, split, goal, named, sample.seen, sample.consistent, kin, anchor)
+    return Table(frame, target, rows, held, ~held, split, goal, named, sample.seen, sample.consistent, kin, anchor, checks)
 
 
 def _split(problem: Problem, frame: pd.DataFrame, own: Sequence[str]) -> tuple[Split, np.ndarray | None]:

@@ -44,7 +44,7 @@ def evaluate(problem: Problem, table: Table, entry: Entry, twin: Predictor, jobs
     assert entry.trial is not None
     guessed = value(goal.metric, baseline_scored(table.learned, held.y, goal))
     with ThreadPoolExecutor(1) as beside:  # worker processes learn the curve while this one asks the twin
-        learns = (entry.trial, table.learned, held, scored, twin.model.calibration, goal, jobs)
+        learns = (entry.trial, table.learned, held, scored, twin.model.calibration, goal, jobs, twin.model.rows.twin)
         curve = beside.submit(learning.learning_curve, *learns)
         ranked = importances(twin, held, goal, confidence)
         names = [one.field for one in ranked]

@@ -42,6 +42,7 @@ def learning_curve(
     calibration: Calibration | None,
     goal: Goal,
     jobs: int = 1,
+    of_twin: int | None = None,
 ) -> list[Step]:
     """Five sizes: four as `sizes` says, and all rows, which the twin learned from.
 
@@ -57,6 +58,8 @@ def learning_curve(
         Of the twin; the others answer through it too.
     jobs : int
         Worker processes.
+    of_twin : int, optional
+        How many rows it learned from, where these are more than `learned`.
     """
     random = np.random.default_rng(goal.seed)
     checked = np.sort(random.permutation(len(held.y))[:HELD])
@@ -71,7 +74,7 @@ def learning_curve(
         answers = calibrated(fitted.scores(held.columns), calibration)
         answered.setdefault(size, []).append(goal.scored(held.y, answers, twin.threshold))
     steps = [_step(size, scored, weights, goal.metric) for size, scored in answered.items()]
-    return [*steps, _step(len(order), [twin], weights, goal.metric)]
+    return [*steps, _step(of_twin or len(order), [twin], weights, goal.metric)]
 
 
 def sizes(rows: int, fields: int) -> list[int]:

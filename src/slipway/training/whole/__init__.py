@@ -1,0 +1,1 @@
+"""Learning from all rows of a table that is larger than the sample, on the cluster that has it."""

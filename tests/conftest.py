@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from clusters import Cluster
     from databases import Database
 
-hypothesis.settings.register_profile(
-    "untimed", hypothesis.settings(deadline=None)
-)  # no test is timed
+hypothesis.settings.register_profile("untimed", hypothesis.settings(deadline=None))  # no test is timed
 hypothesis.settings.load_profile("untimed")
 
 ASKED = ("SLIPWAY_BROWSER", "SLIPWAY_E2E", "SLIPWAY_ENGINES")  # what .ci/run asks of the tests themselves

@@ -107,7 +107,7 @@ def _learned(
     if whole:
         found = replace(found, entries=whole.placed(found.entries))
     made = challenger(table, found.entries, problem.gate.confidence, start, jobs, whole.models if whole else None)
-    said = [*worth.said, *([str(whole.gain)] if whole else [])]
+    said = [*worth.said, *(whole.said if whole else [])]
     outcome = concluded(problem, store, champions, table, made, found, said, inputs, jobs, cohort)
     return replace(outcome, estimated_us=Speed(table.learned).microseconds(made.entry.trial) if made.entry.trial else None)
 

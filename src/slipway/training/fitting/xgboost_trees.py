@@ -118,7 +118,7 @@ class Boosted:
 
     @property
     def booster(self) -> "Booster":
-        made = library().Booster({"nthread": 1})
+        made: Booster = library().Booster({"nthread": 1})
         made.load_model(bytearray(self.content))
         return made
 

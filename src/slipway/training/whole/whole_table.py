@@ -41,11 +41,23 @@ class Whole:
         Over the best of the sample.
     models : Ready or None
         Twin and refit; None when the gain is not sure.
+    left_out : int
+        Rows of the source that the refit could not learn from.
     """
 
     entry: Entry
     gain: Gain
     models: Ready | None
+    left_out: int = 0
+
+    @property
+    def said(self) -> list[str]:
+        """What a reader of the results must know."""
+        why = "they have no target that the sample knows, or a cell that cannot be read"
+        return [
+            str(self.gain),
+            *([f"{self.left_out:,} rows were not learned from on the cluster: {why}"] * bool(self.left_out)),
+        ]
 
     def placed(self, entries: Sequence[Entry]) -> list[Entry]:
         """The leaderboard with its line: the first, or among those that are not eligible."""
@@ -84,7 +96,7 @@ def from_all_rows(problem: Problem, table: Table, entries: Sequence[Entry]) -> W
     settled = replace(cluster, trial=first.trial)
     twin, of_twin = settled.fit(table.learned, Part(table.split))
     refit, of_refit = settled.fit(table.whole, Part(None))
-    return Whole(entry, gain, Ready(entry, twin, refit, of_twin.rows, of_refit.rows))
+    return Whole(entry, gain, Ready(entry, twin, refit, of_twin.rows, of_refit.rows), table.seen - of_refit.rows)
 
 
 def _needed(problem: Problem, table: Table) -> set[str]:
@@ -128,8 +140,6 @@ class _Cluster:
         encoder = RowEncoder(self.problem, target, encoding, aim, part, self.trial.log_target)
         made = grown(self.frame, encoder, self.trial.settings, seed)
         trial = replace(self.trial, settings={**self.trial.settings, "max_iter": made.rounds, "executors": made.executors})
-        if classes:
-            estimator = BoostedClasses(trial.settings, seed, aim, made.booster, np.arange(classes))
-        else:
-            estimator = BoostedNumbers(trial.settings, seed, aim, made.booster)
+        numbers = BoostedNumbers(trial.settings, seed, aim, made.booster)
+        estimator = BoostedClasses(trial.settings, seed, aim, made.booster, np.arange(classes)) if classes else numbers
         return Fitted(trial, estimator, encoding, classes), made

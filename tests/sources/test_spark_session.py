@@ -68,6 +68,7 @@ def test_a_session_starts_quietly_or_says_in_one_line_why_not(master, environ, s
             "pyspark.errors.exceptions.base.PySparkRuntimeError: [PYTHON_VERSION_MISMATCH] Python in worker has 3.11",
         ),
         ("\n[PATH_NOT_FOUND] Path does not exist: file:/no. SQLSTATE: 42K03\nJVM stacktrace:\n", "[PATH_NOT_FOUND] Path does"),
+        ("An error occurred while calling o42.rename.\n: java.io.IOException: No space\n\tat", "java.io.IOException: No"),
         ("", "RuntimeError"),
     ],
 )

@@ -126,6 +126,15 @@ def test_other_columns_pass_whatever_their_type_and_names_that_are_taken_get_an_
     assert scored.schema.fields[:10] == df.schema.fields and row[:10] == df.first()[:10] and row.prediction_ in ("N", "Y")
 
 
+def test_a_column_may_have_any_name(small, spark):
+    df = spark.sql(
+        "SELECT 30 AS age, 20.0D AS bmi, 'no' AS smoker, '2020-01-01' AS joined, 1 AS `a.b`, 2 AS `c``d`, 3 AS age_"
+    )
+    (row,) = (scored := slipway.spark.predict(df, small())).collect()
+    assert scored.columns[4:8] == ["a.b", "c`d", "age_", "prediction"] and row[4:7] == (1, 2, 3) and row.prediction
+    assert slipway.spark.check(df, small()).answered == 1
+
+
 def test_an_empty_table_and_empty_partitions(small, spark):
     df = spark.createDataFrame([(30, 20.0, "no", "2020-01-01")], "age int, bmi double, smoker string, joined string")
     assert slipway.spark.predict(df.where("age > 30"), small()).collect() == []

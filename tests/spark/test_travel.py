@@ -99,7 +99,7 @@ def test_what_judged_the_bundle_stays_at_home(problem):
 
 def test_a_process_verifies_and_replays_a_bundle_once(df, problem, monkeypatch):
     sent, replayed = [], []
-    monkeypatch.setattr(type(df), "mapInArrow", lambda self, function, schema: sent.append(function))
+    monkeypatch.setattr(type(df), "mapInArrow", lambda self, function, *more: sent.append(function))
     monkeypatch.setattr(Predictor, "replay", lambda self: replayed.append(self.digest))
     for _ in range(2):
         slipway.spark.predict(df, problem)

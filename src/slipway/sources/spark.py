@@ -16,7 +16,7 @@ from slipway.problem import SPARK, Problem
 from slipway.sources import spark_rows
 from slipway.sources.batches import Batches
 from slipway.sources.spark_session import session, told
-from slipway.sources.spark_workers import on_workers
+from slipway.sources.spark_workers import mapped
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -105,7 +105,7 @@ class ClusterRows:
         return self._received(self._sent(spark_rows.choice(key, limit)).repartition(parts))
 
     def _sent(self, choice: bytes) -> "DataFrame":
-        return self.frame.mapInArrow(on_workers("slipway.sources.spark_rows:parcels", choice), "rows binary")
+        return mapped(self.frame, "slipway.sources.spark_rows:parcels", choice, "rows binary")
 
     def _received(self, parcels: "DataFrame") -> Iterator[pyarrow.RecordBatch]:
         with _told(self.where):

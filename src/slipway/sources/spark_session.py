@@ -28,6 +28,7 @@ USUAL = {
 STANDALONE = "spark://"
 SECONDS = 5.0
 STDERR = 2
+CALLING = "An error occurred while calling"  # before what py4j tells
 LONGEST = 300  # characters of what Spark says
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -148,4 +149,5 @@ def first_line(error: BaseException) -> str:
         return said[1].strip()
     if raised := re.search(r"Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)*(\S.*)$", text, re.MULTILINE):
         return raised[1].strip()[:LONGEST]
-    return next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)[:LONGEST]
+    lines = (line.removeprefix(": ").strip() for line in text.splitlines() if not line.startswith(CALLING))
+    return next((line for line in lines if line), type(error).__name__)[:LONGEST]

@@ -6,25 +6,48 @@ version, says so in one line. In the driver `spark_session.told` finds that line
 
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slipway import __version__
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
 
 SAID = "slipway: "  # before what a worker says in one line
 
 
-def on_workers(function: str, given: bytes, libraries: tuple[str, ...] = ()) -> Callable[[Any], Any]:
-    """A function for ``DataFrame.mapInArrow``.
+def mapped(
+    df: "DataFrame",
+    function: str,
+    given: bytes,
+    schema: "StructType | str",
+    libraries: tuple[str, ...] = (),
+    barrier: bool = False,
+) -> "DataFrame":
+    """What a function of Slipway makes of a table, on the workers.
 
     Parameters
     ----------
+    df : DataFrame
+        Its columns may have any names: Spark itself takes a dot in one for the way to a part of a column.
     function : str
         ``package.module:name`` of a generator function of Slipway: ``name(given, batches)`` yields record batches.
     given : bytes
         What it needs. It goes with every task; Spark broadcasts what is larger than 1 MB.
+    schema : StructType or str
+        Of what it yields.
     libraries : tuple of str
         Distributions whose versions must be the driver's, besides Slipway.
+    barrier : bool
+        Whether all tasks run at once.
     """
+    plain = df.toDF(*(f"column{place}" for place in range(len(df.columns))))
+    return plain.mapInArrow(_on_workers(function, given, libraries, list(df.columns)), schema, barrier)
+
+
+def _on_workers(function: str, given: bytes, libraries: tuple[str, ...], names: list[str]) -> Callable[[Any], Any]:
+    """That function, as it is sent."""
     wanted = {"slipway-ml": __version__} | {name: version(name) for name in libraries}
     said = SAID
 
@@ -53,7 +76,7 @@ def on_workers(function: str, given: bytes, libraries: tuple[str, ...] = ()) -> 
                 raise failure(f"has {name} {found}, and the driver {needed}. Install the same version there") from None
         module, _, name = function.partition(":")
         try:
-            yield from getattr(import_module(module), name)(given, batches)
+            yield from getattr(import_module(module), name)(given, (batch.rename_columns(names) for batch in batches))
         except (SlipwayError, ImportError) as error:
             raise failure(error) from None
 

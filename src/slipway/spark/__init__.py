@@ -12,7 +12,7 @@ from slipway.batch.open import find_bundle
 from slipway.model.contents import Model, model_of
 from slipway.model.intervals import ENDS
 from slipway.problem import Problem, problem_of
-from slipway.sources.spark_workers import on_workers
+from slipway.sources.spark_workers import mapped
 from slipway.spark.counts import check
 from slipway.spark.scoring_job import LIBRARIES, answered, packed_job
 from slipway.table.schema import fresh_names
@@ -70,8 +70,8 @@ def predict(
     problem = problem_of(problem)
     bundle = find_bundle(problem, digest)
     packed = packed_job(bundle, problem, df.columns, interval)
-    function = on_workers(f"{answered.__module__}:{answered.__name__}", packed, LIBRARIES)
-    return df.mapInArrow(function, _answered_schema(df, model_of(bundle), interval))
+    schema = _answered_schema(df, model_of(bundle), interval)
+    return mapped(df, f"{answered.__module__}:{answered.__name__}", packed, schema, LIBRARIES)
 
 
 def _answered_schema(df: "DataFrame", model: Model, level: float | None) -> "StructType":

@@ -14,7 +14,7 @@ from slipway.model.contents import schema_of
 from slipway.monitoring.bins import Column, columns_of
 from slipway.problem import Problem, problem_of
 from slipway.sources.spark_session import told
-from slipway.sources.spark_workers import on_workers
+from slipway.sources.spark_workers import mapped
 from slipway.spark.counting_job import COUNTS, Tally, counted
 from slipway.spark.scoring_job import LIBRARIES, packed_job
 from slipway.table.faults import tally_key
@@ -114,11 +114,10 @@ def check(
     bundle = find_bundle(problem, digest)
     schema = schema_of(bundle)
     packed = packed_job(bundle, problem, df.columns)
-    function = on_workers(f"{counted.__module__}:{counted.__name__}", packed, LIBRARIES)
     whole = Tally()
     with told():
         needed = df.select(*(f"`{name.replace('`', '``')}`" for name in schema.names))
-        for row in needed.mapInArrow(function, f"{COUNTS} binary").collect():
+        for row in mapped(needed, f"{counted.__module__}:{counted.__name__}", packed, f"{COUNTS} binary", LIBRARIES).collect():
             whole.add(msgspec.msgpack.decode(row[COUNTS], type=Tally))
     others = problem.unlearned | schema.unlearned
     return counts_of(whole, columns_of(bundle), schema, [name for name in df.columns if name not in others])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow
 
 from slipway.sources.spark_session import told
-from slipway.sources.spark_workers import on_workers
+from slipway.sources.spark_workers import mapped
 from slipway.training.fitting.candidate import Settings
 from slipway.training.fitting.xgboost_trees import LONGEST, distribution, library
 from slipway.training.whole.encoded_rows import RowEncoder, matrix_of
@@ -118,11 +118,11 @@ def grown(frame: "DataFrame", encoder: RowEncoder, settings: Settings, seed: int
     context = frame.sparkSession.sparkContext
     executors = max(1, context.defaultParallelism // int(context.getConf().get("spark.task.cpus") or 1))
     learner = Learner(encoder.aim.parameters(settings, seed), settings, len(encoder.encoding.outputs), executors)
-    encode = on_workers("slipway.training.whole.encoded_rows:encoded_rows", pickle.dumps(encoder))
-    learn = on_workers("slipway.training.whole.distributed:learned", pickle.dumps(learner), (distribution(),))
+    encode, learn = "slipway.training.whole.encoded_rows:encoded_rows", "slipway.training.whole.distributed:learned"
     with told():
-        placed = frame.mapInArrow(encode, ENCODED).repartition(executors, "place").sortWithinPartitions("place")
-        learned_by = placed.mapInArrow(learn, ANSWERED, barrier=True)
+        placed = mapped(frame, encode, pickle.dumps(encoder), ENCODED)
+        placed = placed.repartition(executors, "place").sortWithinPartitions("place")
+        learned_by = mapped(placed, learn, pickle.dumps(learner), ANSWERED, (distribution(),), barrier=True)
         answers = learned_by.repartition(1).collect()  # of barrier stages, Spark retries only those that others follow
     booster = next(bytes(answer.booster) for answer in answers if answer.booster)
     rows, checks = (sum(answer[place] for answer in answers) for place in (0, 1))

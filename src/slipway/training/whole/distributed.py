@@ -122,8 +122,8 @@ def grown(frame: "DataFrame", encoder: RowEncoder, settings: Settings, seed: int
     learn = on_workers("slipway.training.whole.distributed:learned", pickle.dumps(learner), (distribution(),))
     with told():
         placed = frame.mapInArrow(encode, ENCODED).repartition(executors, "place").sortWithinPartitions("place")
-        answers = placed.mapInArrow(learn, ANSWERED, barrier=True)
-        answers = answers.repartition(1).collect()  # of barrier stages, Spark retries only those that others follow
+        learning = placed.mapInArrow(learn, ANSWERED, barrier=True)
+        answers = learning.repartition(1).collect()  # of barrier stages, Spark retries only those that others follow
     booster = next(bytes(answer.booster) for answer in answers if answer.booster)
     rows, checks = (sum(answer[place] for answer in answers) for place in (0, 1))
     return Grown(booster, _rounds(booster), rows, checks, executors)

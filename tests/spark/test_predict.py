@@ -131,7 +131,7 @@ def test_a_column_may_have_any_name(small, spark):
         "SELECT 30 AS age, 20.0D AS bmi, 'no' AS smoker, '2020-01-01' AS joined, 1 AS `a.b`, 2 AS `c``d`, 3 AS age_"
     )
     (row,) = (scored := slipway.spark.predict(df, small())).collect()
-    assert scored.columns[4:8] == ["a.b", "c`d", "age_", "prediction"] and row[4:7] == (1, 2, 3) and row.prediction
+    assert scored.columns[4:8] == ["a.b", "c`d", "z", "prediction"] and row[4:7] == (1, 2, 3) and row.prediction
     assert slipway.spark.check(df, small()).answered == 1
 
 

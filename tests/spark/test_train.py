@@ -16,7 +16,7 @@ from slipway.store.local import LocalStore
 from slipway.training.data.dataset import read
 from slipway.training.fitting.candidates import Trial
 from slipway.training.fitting.fitted import encoded
-from slipway.training.fitting.xgboost_trees import USUAL, aim_of
+from slipway.training.fitting.xgboost_trees import USUAL, aim_of, library
 from slipway.training.train import train
 from slipway.training.whole.distributed import grown
 from slipway.training.whole.encoded_rows import Part, RowEncoder
@@ -106,6 +106,15 @@ def test_an_executor_that_is_killed_changes_nothing(tmp_path, spark, cluster):
         killed.result()
     assert again == whole
     assert whole.rows == pytest.approx(0.8 * ROWS, rel=0.02)
+    assert root_of(whole.booster) == whole.rows  # all executors learned one model, not each its own
+
+
+def root_of(booster: bytes) -> float:
+    """The sum of second derivatives over the rows of the first tree: of squared errors, how many there are."""
+    made = library().Booster()
+    made.load_model(bytearray(booster))
+    (first, *_) = json.loads(made.save_raw("json"))["learner"]["gradient_booster"]["model"]["trees"]
+    return first["sum_hessian"][0]
 
 
 def _kill_while_learning(spark, cluster) -> None:

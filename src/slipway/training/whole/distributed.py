@@ -122,8 +122,8 @@ def grown(frame: "DataFrame", encoder: RowEncoder, settings: Settings, seed: int
     with told():
         placed = mapped(frame, encode, pickle.dumps(encoder), ENCODED)
         placed = placed.repartition(executors, "place").sortWithinPartitions("place")
-        learned_by = mapped(placed, learn, pickle.dumps(learner), ANSWERED, (distribution(),), barrier=True)
-        answers = learned_by.repartition(1).collect()  # of barrier stages, Spark retries only those that others follow
+        learning = mapped(placed, learn, pickle.dumps(learner), ANSWERED, (distribution(),), barrier=True)
+        answers = learning.repartition(1).collect()  # of barrier stages, Spark retries only those that others follow
     booster = next(bytes(answer.booster) for answer in answers if answer.booster)
     rows, checks = (sum(answer[place] for answer in answers) for place in (0, 1))
     return Grown(booster, _rounds(booster), rows, checks, executors)

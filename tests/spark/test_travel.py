@@ -75,7 +75,7 @@ def test_a_bundle_that_was_damaged_on_the_way_is_refused(df, problem, monkeypatc
         content[len(content) // 2] ^= 1
         return travel.Parcel(parcel.digest, {**parcel.files, "model.onnx": bytes(content)})
 
-    monkeypatch.setattr(slipway.spark, "parcel_of", damaged)
+    monkeypatch.setattr("slipway.spark.scoring_job.parcel_of", damaged)
     digest = slipway.load_champion(problem).digest
     says = f"bundle {digest[:12]} was damaged on the way (model.onnx: differs from the manifest (SHA-256)). Run it again"
     assert failure(df, problem).endswith(says)

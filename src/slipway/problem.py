@@ -54,8 +54,8 @@ class Problem(Struct, frozen=True, kw_only=True):
     name: Annotated[Text, "Name of the problem. It salts the split: without holdout.salt, changing it redraws the hold-out."]
     source: Annotated[
         Texts,
-        "The table: CSV or Parquet files or globs, relative to this file; s3://bucket/glob; mongodb; sql; or log, "
-        "the labelled rows of the prediction log, also beside files.",
+        "The table: CSV or Parquet files or globs, relative to this file; s3://bucket/glob; mongodb; sql; spark: and a "
+        "table, query or path of a cluster; or log, the labelled rows of the prediction log, also beside files.",
     ]
     fetch: Annotated[
         Command | None, "The command that writes the files of source where they are absent: in a fresh clone, on a runner."

@@ -127,9 +127,7 @@ def test_other_columns_pass_whatever_their_type_and_names_that_are_taken_get_an_
 
 
 def test_a_column_may_have_any_name(small, spark):
-    df = spark.sql(
-        "SELECT 30 AS age, 20.0D AS bmi, 'no' AS smoker, '2020-01-01' AS joined, 1 AS `a.b`, 2 AS `c``d`, 3 AS z"
-    )
+    df = spark.sql("SELECT 30 AS age, 20.0D AS bmi, 'no' AS smoker, '2020-01-01' AS joined, 1 AS `a.b`, 2 AS `c``d`, 3 AS z")
     (row,) = (scored := slipway.spark.predict(df, small())).collect()
     assert scored.columns[4:8] == ["a.b", "c`d", "z", "prediction"] and row[4:7] == (1, 2, 3) and row.prediction
     assert slipway.spark.check(df, small()).answered == 1

@@ -256,10 +256,12 @@ def test_the_browser_the_containers_and_the_engines_are_tested_beside_the_integr
     assert job["needs"] == "tested", "a pull request is tested too, and nothing else waits"
     assert [step["run"] for step in job["steps"] if step["name"].startswith("Test")] == [
         "make e2e JUNIT=report.xml",
-        ".ci/engines && make engines",
+        ".ci/engines && make engines JUNIT=engines.xml",
     ]
     [report] = (step for step in RELEASE["integration"]["steps"] if step["name"] == "Report the tests")
-    assert job["steps"][-1] == report, "both report their tests"
+    summary = 'PYTHONPATH=src python3 -m slipway.release junit {} >> "$GITHUB_STEP_SUMMARY"'
+    assert (report["if"], report["run"]) == ("always()", summary.format("report.xml"))
+    assert job["steps"][-1]["if"] == "always()" and summary.format('"$report"') in job["steps"][-1]["run"]
 
 
 def test_known_holes_are_looked_for_after_the_tests_and_never_hold_up_an_earlier_commit():

@@ -124,7 +124,7 @@ def test_no_rows(problem):
 
 
 def test_a_worker_needs_no_library_of_training():
-    """The pages on managed Spark install slipway-ml and pyarrow alone."""
+    """They would only be loaded again in every process; pandas is what pyspark asks for in the driver."""
     program = "import sys, slipway.spark.counting_job, slipway.spark.scoring_job; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not {"matplotlib", "onnx", "pandas", "pymongo", "pyspark", "scipy", "sklearn"} & set(done.stdout.split())

@@ -20,7 +20,7 @@ from slipway.training.fitting.xgboost_trees import LONGEST, distribution, librar
 from slipway.training.whole.encoded_rows import RowEncoder, matrix_of
 
 if TYPE_CHECKING:
-    from pyspark import BarrierTaskContext
+    from pyspark import BarrierTaskContext, SparkContext
     from pyspark.sql import DataFrame
 
 PATIENCE = 1.5  # rounds without a gain on the rows that check, times the learning rate; as in boosting on one machine
@@ -115,8 +115,7 @@ def grown(frame: "DataFrame", encoder: RowEncoder, settings: Settings, seed: int
     TableError
         When a worker cannot read the rows, lacks Slipway or XGBoost, or the cluster has no room for the stage.
     """
-    context = frame.sparkSession.sparkContext
-    executors = max(1, context.defaultParallelism // int(context.getConf().get("spark.task.cpus") or 1))
+    executors = _slots(frame.sparkSession.sparkContext)
     learner = Learner(encoder.aim.parameters(settings, seed), settings, len(encoder.encoding.outputs), executors)
     encode, learn = "slipway.training.whole.encoded_rows:encoded_rows", "slipway.training.whole.distributed:learned"
     with told():
@@ -127,6 +126,12 @@ def grown(frame: "DataFrame", encoder: RowEncoder, settings: Settings, seed: int
     booster = next(bytes(answer.booster) for answer in answers if answer.booster)
     rows, checks = (sum(answer[place] for answer in answers) for place in (0, 1))
     return Grown(booster, _rounds(booster), rows, checks, executors)
+
+
+def _slots(context: "SparkContext") -> int:
+    """How many tasks run at once, which all tasks of a barrier stage must."""
+    jvm = context._jsc.sc()  # no setting tells: spark.default.parallelism may say anything
+    return max(1, int(jvm.maxNumConcurrentTasks(jvm.resourceProfileManager().defaultResourceProfile())))
 
 
 @contextmanager

@@ -90,6 +90,8 @@ def run(batch: Batch, tell: Tell) -> Mark:
 def _found(batch: Batch, tell: Tell) -> tuple[Mark | None, bool]:
     """The mark of an earlier run to go on from, and whether only its end is left to do."""
     mark, done, why = batch.record.read()
+    if mark and done and batch.out.grows_in_sight:
+        mark, done, why = None, False, "it was complete"  # IN may have got rows since
     if mark and done and not all(each.is_done or each.holds(0) for each in (batch.out, batch.rejects)):
         mark, done, why = None, False, "its output is gone"
     if mark and not done and not (batch.out.holds(mark.written) and batch.rejects.holds(mark.refused)):

@@ -258,9 +258,10 @@ def test_without_a_snapshot_it_is_said_and_with_one_it_is_read(desk, store, monk
     assert store("select distinct smoker from scored") == [("no",)]
 
 
-def test_long_rows_are_written_in_small_blocks(desk, store, monkeypatch):
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_long_rows_are_written_in_small_blocks(desk, store, monkeypatch, mode):
     monkeypatch.setattr(sql_rows, "SIZE", 10_000)
-    store("pragma journal_mode = wal")
+    store(f"pragma journal_mode = {mode}")
     for number in range(9):
         store("insert into patients values (?, ?, ?, ?, ?, ?)", number, *GOOD, "x" * 4_000)
     blocks = [block() for block in desk.open("sql:patients", "sql:scored").source.read({})]
@@ -335,6 +336,21 @@ def test_a_position_needs_no_comparison_of_rows():
     a, b, c = map(sqlalchemy.column, "abc")
     found = str(sql_key.behind([a, b, c], [1, 2, 3]).compile(compile_kwargs={"literal_binds": True}))
     assert found == "a >= 1 AND (a > 1 OR a = 1 AND b > 2 OR a = 1 AND b = 2 AND c > 3)"
+
+
+def test_a_table_without_rows_is_told_before_out_is_made(desk, store):
+    with pytest.raises(TableError, match="sql:patients: has no rows"):
+        desk.predict("sql:patients", "sql:scored")
+    assert tables(store) == {"patients"}
+    with pytest.raises(TableError, match="sql:patients: has no rows"):
+        desk.predict("sql:patients", "out.csv")
+
+
+def test_a_column_that_no_file_has_is_told_with_what_helps(desk, store):
+    store("alter table patients add column raw blob")
+    store("insert into patients values (1, ?, ?, ?, ?, null, x'00ff')", *GOOD)
+    with pytest.raises(TableError, match="column 'raw': .*. Leave it out with sql.query, or write to a table"):
+        desk.predict("sql:patients", "out.csv")
 
 
 @pytest.mark.parametrize(
@@ -445,6 +461,11 @@ OUT = "create table scored (id integer primary key, age, bmi double, smoker text
             "column 'joined' has the type INTEGER",
         ),
         (OUT + "prediction text, warning text)", "column 'prediction' has the type TEXT(), which cannot hold Double"),
+        (OUT + "prediction double, warning text, more text not null)", "column 'more' is NOT NULL without a default"),
+        (
+            OUT + "prediction double generated always as (1) stored, warning text)",
+            "column 'prediction' is computed by the database, and cannot be written",
+        ),
         (OUT.replace(" primary key", "") + "prediction double, warning text)", "has no primary key or unique index over (id)"),
         (
             OUT.replace(" primary key", "") + "prediction double, warning text, primary key (id, note))",

@@ -151,6 +151,10 @@ TYPES = {
         "again TIMESTAMPTZ": "'2026-10-25 01:30:00Z'",  # in Berlin both are half past two
         "plain TIMESTAMP(3)": "'2026-03-29 02:30:00.123'",
         "noon TIME": "'12:00'",
+        "night TIME": "'24:00'",
+        "ever TIMESTAMPTZ": "'infinity'",
+        "never DATE": "'-infinity'",
+        "old DATE": "'0044-03-15 BC'",
         "mood MOOD": "'glad'",
         "doc JSON": "'{\"a\":  1.10}'",
         "docs JSONB": "'{\"a\": 1.10}'",

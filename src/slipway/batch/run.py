@@ -130,7 +130,7 @@ def _score(batch: Batch, mark: Mark | None, tell: Tell) -> Mark:
             _leave(batch, mark, out, rejects, tell)
             raise
         if not mark.rows:
-            raise Stopped(f"{batch.source.location}: has a header but no rows")
+            raise Stopped(f"{batch.source.location}: has {'a header but ' if batch.source.sheet else ''}no rows")
         _keep(batch, mark, out, rejects, done=True)
     return mark
 

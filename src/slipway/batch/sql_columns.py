@@ -168,6 +168,15 @@ def require_fit(table: Table, columns: Sequence[Column[Any]], where: str) -> Non
         hint = f"; did you mean {close[0]!r}?" if close else ""
         says = f"{where}: has no column {', '.join(map(repr, missing[:20]))}{hint}"
         raise TableError(says, f"Add {'it' if len(missing) == 1 else 'them'}, or write to a new table")
+    written = {column.name for column in columns}
+    for column in table.columns:
+        if column.name in written and (column.computed is not None or column.identity is not None and column.identity.always):
+            says = f"{where}: column {column.name!r} is computed by the database, and cannot be written"
+            raise TableError(says, "Write to a new table")
+        given = column.server_default is not None or column.primary_key or column.nullable
+        if column.name not in written and not given:
+            says = f"{where}: column {column.name!r} is NOT NULL without a default, and the answers have no such column"
+            raise TableError(says, "Give it a default, or write to a new table")
     for column in columns:
         there = table.c[column.name].type
         if not _takes(there, column.type):

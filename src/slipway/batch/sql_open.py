@@ -102,7 +102,10 @@ def _from_table(
     with found.connect() as connection:
         require_key(connection, found.rows, key, found.is_unique(connection, key), location)
     rows, snapshot = found.count(), found.holds_snapshot()
-    part = TableRows(location, found.rows, key, found.connect, partial(_cells, table, scorer.needed, location), rows, snapshot)
+    if not rows:
+        raise TableError(f"{location}: has no rows")
+    cells = partial(_cells, table, scorer.needed, location)
+    part = TableRows(location, found.rows, key, scorer.needed, found.connect, cells, rows, snapshot)
     identity = [found.where, found.settings.query, list(names), list(key), [column.name for column in answers]]
     source = Source(location, names, (part,), (rows,), identity, "" if snapshot else NO_SNAPSHOT)
     return source, Upserts(dialect), place

@@ -11,9 +11,8 @@ import pyarrow.parquet as parquet
 import pytest
 import sqlalchemy
 from sqlalchemy.dialects import mysql, postgresql
-from sqlalchemy.dialects import sqlite as lite
 
-from slipway.batch import run, sql_columns, sql_key, sql_rows
+from slipway.batch import run, sql_cells, sql_collation, sql_columns, sql_key, sql_rows
 from slipway.errors import ProblemError, TableError
 
 PATIENTS = "create table patients (id integer primary key, age, bmi double, smoker text, joined date, note text)"
@@ -259,13 +258,25 @@ def test_without_a_snapshot_it_is_said_and_with_one_it_is_read(desk, store, monk
     assert store("select distinct smoker from scored") == [("no",)]
 
 
-def test_long_rows_are_written_in_small_blocks(desk, store, monkeypatch):
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_long_rows_are_written_in_small_blocks(desk, store, monkeypatch, mode):
     monkeypatch.setattr(sql_rows, "SIZE", 10_000)
-    store("pragma journal_mode = wal")
+    store(f"pragma journal_mode = {mode}")
     for number in range(9):
         store("insert into patients values (?, ?, ?, ?, ?, ?)", number, *GOOD, "x" * 4_000)
     blocks = [block() for block in desk.open("sql:patients", "sql:scored").source.read({})]
     assert [block.count for block in blocks] == [3, 3, 3]
+
+
+def test_a_run_that_was_killed_at_its_end_is_no_reason_to_pass_over_new_rows(desk, store, monkeypatch):
+    store.fill(10)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_finish", lambda batch: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            desk.predict("sql:patients", "sql:scored")
+    store("insert into patients values (100, ?, ?, ?, ?, null)", *GOOD)
+    assert desk.predict("sql:patients", "sql:scored").scored == 10
+    assert len(store("select * from scored")) == 10 and len(desk.rows("scored.rejects.csv")) == 1
 
 
 # keys
@@ -327,6 +338,21 @@ def test_a_position_needs_no_comparison_of_rows():
     assert found == "a >= 1 AND (a > 1 OR a = 1 AND b > 2 OR a = 1 AND b = 2 AND c > 3)"
 
 
+def test_a_table_without_rows_is_told_before_out_is_made(desk, store):
+    with pytest.raises(TableError, match="sql:patients: has no rows"):
+        desk.predict("sql:patients", "sql:scored")
+    assert tables(store) == {"patients"}
+    with pytest.raises(TableError, match="sql:patients: has no rows"):
+        desk.predict("sql:patients", "out.csv")
+
+
+def test_a_column_that_no_file_has_is_told_with_what_helps(desk, store):
+    store("alter table patients add column raw blob")
+    store("insert into patients values (1, ?, ?, ?, ?, null, x'00ff')", *GOOD)
+    with pytest.raises(TableError, match="column 'raw': .*. Leave it out with sql.query, or write to a table"):
+        desk.predict("sql:patients", "out.csv")
+
+
 @pytest.mark.parametrize(
     "statements, says",
     [
@@ -369,7 +395,6 @@ def test_a_key_that_is_not_unique_is_told_with_its_rows(desk, store):
         (mysql.dialect(), mysql.SET("b", "a"), False),
         (mysql.dialect(), mysql.FLOAT(), False),
         (mysql.dialect(), mysql.BINARY(16), True),
-        (lite.dialect(), sqlalchemy.types.NullType(), True),
     ],
 )
 def test_types_by_which_rows_can_be_ordered(dialect, kind, fits):
@@ -436,6 +461,11 @@ OUT = "create table scored (id integer primary key, age, bmi double, smoker text
             "column 'joined' has the type INTEGER",
         ),
         (OUT + "prediction text, warning text)", "column 'prediction' has the type TEXT(), which cannot hold Double"),
+        (OUT + "prediction double, warning text, more text not null)", "column 'more' is NOT NULL without a default"),
+        (
+            OUT + "prediction double generated always as (1) stored, warning text)",
+            "column 'prediction' is computed by the database, and cannot be written",
+        ),
         (OUT.replace(" primary key", "") + "prediction double, warning text)", "has no primary key or unique index over (id)"),
         (
             OUT.replace(" primary key", "") + "prediction double, warning text, primary key (id, note))",
@@ -467,6 +497,70 @@ def test_a_unique_index_of_some_rows_is_none(desk, store):
     store("create unique index one on scored (id) where age > 30")
     with pytest.raises(TableError, match="has no primary key or unique index"):
         desk.predict("sql:patients", "sql:scored")
+
+
+@pytest.mark.parametrize("location", ["sql:patients", "in.parquet"])
+def test_a_table_whose_key_is_compared_more_loosely_than_the_input_is_refused(desk, store, location):
+    parquet.write_table(pyarrow.table(TYPED), desk.folder / "in.parquet")
+    store("drop table patients")
+    store(PATIENTS.replace("id integer", "id text"))
+    types = "age blob, bmi double, smoker text, joined date, note text, prediction double, warning text"
+    if location == "in.parquet":
+        types = types.replace("age blob", "age bigint")
+        types += ', price text, seen datetime, plain datetime, at time, flag boolean, raw blob, "nothing" text, huge text'
+    store(f"create table scored (id text collate nocase primary key, {types})")
+    store("insert into patients values ('a', ?, ?, ?, ?, null), ('A', ?, ?, ?, ?, null)", *GOOD, *GOOD)
+    settings(desk, "id: id\n")
+    with pytest.raises(TableError, match="column 'id' has the collation nocase, by which two keys of the input could be one"):
+        desk.predict(location, "sql:scored")
+    store("drop table scored")
+    store(f"create table scored (id text collate binary primary key, {types})")
+    assert desk.predict(location, "sql:scored").scored == len(store("select id from scored"))
+
+
+@pytest.mark.parametrize(
+    "there, read, fits",
+    [
+        ("utf8mb4_general_ci", "", False),
+        ("utf8mb4_general_ci", "utf8mb4_general_ci", True),
+        ("utf8mb4_general_ci", "utf8mb4_bin", False),
+        ("utf8mb4_bin", "", False),  # a is the same as a and a space
+        ("utf8mb4_bin", "utf8mb4_general_ci", True),
+        ("utf8mb4_bin", "utf8mb4_nopad_bin", False),
+        ("utf8mb4_bin", "utf8mb4_0900_ai_ci", False),
+        ("utf8mb4_nopad_bin", "", True),
+        ("utf8mb4_0900_bin", "latin1_swedish_ci", True),
+        ("", "utf8mb4_bin", True),
+    ],
+)
+def test_collations_that_tell_the_keys_of_another_apart(there, read, fits):
+    tables = [{"k": name} if name else {} for name in (there, read)]
+    if fits:
+        sql_collation.require_apart(*tables, ["k"], "t")
+    else:
+        with pytest.raises(TableError, match="two keys of the input could be one. Write to a new table"):
+            sql_collation.require_apart(*tables, ["k"], "t")
+
+
+@pytest.mark.parametrize(
+    "there, read, fits",
+    [
+        (postgresql.VARCHAR(2), postgresql.VARCHAR(9), False),
+        (postgresql.VARCHAR(2), postgresql.TEXT(), False),
+        (postgresql.VARCHAR(9), postgresql.VARCHAR(9), True),
+        (postgresql.TEXT(), postgresql.VARCHAR(9), True),
+        (postgresql.VARCHAR(36), postgresql.UUID(), True),
+        (postgresql.BIGINT(), postgresql.INTEGER(), True),
+    ],
+)
+def test_a_key_that_could_be_cut_is_refused(there, read, fits):
+    table = sqlalchemy.Table("t", sqlalchemy.MetaData(), sqlalchemy.Column("k", there))
+    columns = [sqlalchemy.Column("k", read)]
+    if fits:
+        sql_collation.require_length(table.c, columns, "t")
+    else:
+        with pytest.raises(TableError, match="column 'k' holds 2 letters, and keys of the input can be longer"):
+            sql_collation.require_length(table.c, columns, "t")
 
 
 @pytest.mark.parametrize(
@@ -682,6 +776,12 @@ def test_parquet_to_a_table(desk, store):
     [
         ({"id": ["a", "b", "a"]}, r"the key \(id\) is not unique: a in 2 rows"),
         ({"id": ["a", None, "b"]}, r"rows have a NULL in the key \(id\)"),
+        ({"id": [0.0, -0.0, 1.0]}, "column 'id' of type DOUBLE cannot be a key"),
+        ({"id": [time(1), time(2), time(3)]}, "column 'id' of type TIME cannot be a key"),
+        (
+            {"seen": pyarrow.array([2**48, 0, 0], pyarrow.timestamp("s"))},
+            "column 'seen' has dates before the year 1 or after 9999",
+        ),
         ({"tags": [[1], [2], [3]]}, "column 'tags': unsupported column type list<"),
     ],
 )
@@ -690,7 +790,52 @@ def test_parquet_that_cannot_be_written(desk, store, changes, says):
     settings(desk, "id: id\n")
     with pytest.raises(TableError, match=says):
         desk.predict("in.parquet", "sql:scored")
+    assert "scored" not in tables(store) or store("select * from scored") == []
+
+
+def test_files_whose_keys_are_of_different_types(desk, store):
+    numbers = ([1, 2], pyarrow.int32()), ([3, 4], pyarrow.int64())
+    words = [pyarrow.array(some).dictionary_encode() for some in (["a", "b"], ["c", "A"])]
+    for place, (values, kind) in enumerate(numbers):
+        some = pyarrow.table(TYPED).slice(0, 2)
+        some = some.set_column(0, "id", pyarrow.array(values, kind)).append_column("word", words[place])
+        parquet.write_table(some, desk.folder / f"in{place}.parquet")
+    for key in ("id", "word"):
+        settings(desk, f"sql: {{key: [{key}]}}\n" if key == "id" else "")
+        (desk.folder / "slipway.yaml").write_text((desk.folder / "slipway.yaml").read_text().replace("[id]", f"[{key}]"))
+        assert desk.predict("in*.parquet", f"sql:by_{key}").scored == 4
+        assert len(store(f"select * from by_{key}")) == 4
+
+
+def test_files_without_a_row(desk, store):
+    parquet.write_table(pyarrow.table(TYPED).slice(0, 0), desk.folder / "in.parquet")
+    settings(desk, "id: id\n")
+    with pytest.raises(TableError, match="in.parquet: has columns but no rows"):
+        desk.predict("in.parquet", "sql:scored")
     assert tables(store) == {"patients"}
+
+
+@pytest.mark.parametrize("dialect, kept", [("postgresql", True), ("mysql", False), ("sqlite", False)])
+def test_nan_is_null_where_a_database_has_none(dialect, kept):
+    for kind in (pyarrow.float16(), pyarrow.float32(), pyarrow.float64()):
+        cells = pyarrow.record_batch([pyarrow.array([1.5, float("nan"), None]).cast(kind)], ["a"])
+        (first,), (odd,), (nothing,) = sql_cells.python_rows(cells, dialect, "t")
+        assert (first, odd is None, nothing) == (1.5, not kept, None)
+
+
+def test_infinity_is_told_where_a_database_has_none():
+    cells = pyarrow.record_batch([pyarrow.array([float("inf")])], ["a"])
+    assert sql_cells.python_rows(cells, "sqlite", "t") == [(float("inf"),)]
+    with pytest.raises(TableError, match="t: column 'a' has an infinite number, which mariadb does not keep"):
+        sql_cells.python_rows(cells, "mariadb", "t")
+
+
+def test_keys_that_are_too_long_are_told(desk):
+    parquet.write_table(pyarrow.table(TYPED), desk.folder / "in.parquet")
+    sql_cells.require_key_of_cells("in.parquet", ["id"], {"id": 1})
+    parquet.write_table(pyarrow.table(TYPED | {"id": ["a", "b", "é "]}), desk.folder / "in.parquet")
+    with pytest.raises(TableError, match="in.parquet: column 'id' has keys of more than 1 letters"):
+        sql_cells.require_key_of_cells("in.parquet", ["id"], {"id": 1})
 
 
 def test_nanoseconds_are_told(desk, store):

@@ -1,11 +1,12 @@
 """From what the command says to a batch: the champion, the input, and how and where the answers are written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
+from pyarrow import RecordBatch
 
 from slipway.batch.input import Source, open_tables
 from slipway.batch.output import CsvCells, CsvLines, Output, Packed, ParquetRows
@@ -142,11 +143,18 @@ def _sql_settings(problem: Problem, location: str) -> Sql:
 
 def _cells_of_table(settings: Sql, location: str, needed: tuple[str, ...]) -> Source:
     """The columns of a table or query, in the order in which the database gives them."""
-    from slipway.sources.sql import open_table
+    from slipway.sources.sql import UnfitColumn, open_table
 
     batches = open_table(settings)
+
+    def read() -> Iterator[RecordBatch]:
+        try:
+            yield from batches.read()
+        except UnfitColumn as error:
+            raise TableError(error.cause, "Leave it out with sql.query, or write to a table") from None
+
     require_columns(f"{location}:", batches.names, needed)
-    part = Typed(location, batches.rows, batches.names, batches.read)
+    part = Typed(location, batches.rows, batches.names, read)
     return Source(location, batches.names, (part,), (batches.rows or 0,), None, batches.consistent)
 
 

@@ -90,6 +90,8 @@ def run(batch: Batch, tell: Tell) -> Mark:
 def _found(batch: Batch, tell: Tell) -> tuple[Mark | None, bool]:
     """The mark of an earlier run to go on from, and whether only its end is left to do."""
     mark, done, why = batch.record.read()
+    if mark and done and batch.out.grows_in_sight:
+        mark, done, why = None, False, "it was complete"  # IN may have got rows since
     if mark and done and not all(each.is_done or each.holds(0) for each in (batch.out, batch.rejects)):
         mark, done, why = None, False, "its output is gone"
     if mark and not done and not (batch.out.holds(mark.written) and batch.rejects.holds(mark.refused)):
@@ -128,7 +130,7 @@ def _score(batch: Batch, mark: Mark | None, tell: Tell) -> Mark:
             _leave(batch, mark, out, rejects, tell)
             raise
         if not mark.rows:
-            raise Stopped(f"{batch.source.location}: has a header but no rows")
+            raise Stopped(f"{batch.source.location}: has {'a header but ' if batch.source.sheet else ''}no rows")
         _keep(batch, mark, out, rejects, done=True)
     return mark
 

@@ -1,6 +1,6 @@
 """The columns of the table that answers are written to: what a new one gets, and what one that exists must have."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +52,22 @@ def answer_names(added: Sequence[str], taken: Collection[str]) -> tuple[str, ...
     return tuple(found)
 
 
-def columns_like(table: Table) -> list[Column[Any]]:
-    """The columns of a table of the same database, without its defaults and constraints."""
-    return [Column(column.name, column.type, nullable=column.nullable, autoincrement=False) for column in table.columns]
+def columns_like(table: Table, collations: Mapping[str, str]) -> list[Column[Any]]:
+    """The columns of a table of the same database, without its defaults and constraints, some with these collations."""
+    found = []
+    for column in table.columns:
+        kind = column.type
+        if column.name in collations and isinstance(kind, types.String) and not kind.collation:  # a view does not tell it
+            kind = kind.copy()
+            kind.collation = collations[column.name]
+        found.append(Column(column.name, kind, nullable=column.nullable, autoincrement=False))
+    return found
+
+
+def lengths(table: Table, names: Collection[str]) -> dict[str, int]:
+    """How many letters those of these columns hold that have a limit."""
+    found = {name: getattr(table.c[name].type, "length", None) for name in names if kind_of(table.c[name].type) == "str"}
+    return {name: length for name, length in found.items() if length}
 
 
 def creatable(columns: Sequence[Column[Any]], where: str, dialect: str) -> list[Column[Any]]:
@@ -155,6 +168,15 @@ def require_fit(table: Table, columns: Sequence[Column[Any]], where: str) -> Non
         hint = f"; did you mean {close[0]!r}?" if close else ""
         says = f"{where}: has no column {', '.join(map(repr, missing[:20]))}{hint}"
         raise TableError(says, f"Add {'it' if len(missing) == 1 else 'them'}, or write to a new table")
+    written = {column.name for column in columns}
+    for column in table.columns:
+        if column.name in written and (column.computed is not None or column.identity is not None and column.identity.always):
+            says = f"{where}: column {column.name!r} is computed by the database, and cannot be written"
+            raise TableError(says, "Write to a new table")
+        given = column.server_default is not None or column.primary_key or column.nullable
+        if column.name not in written and not given:
+            says = f"{where}: column {column.name!r} is NOT NULL without a default, and the answers have no such column"
+            raise TableError(says, "Give it a default, or write to a new table")
     for column in columns:
         there = table.c[column.name].type
         if not _takes(there, column.type):

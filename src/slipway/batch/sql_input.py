@@ -1,12 +1,13 @@
 """A table of a database, or a query, before the first row is read: its columns, and how it is read then."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy
 
+from slipway.batch.sql_collation import collations
 from slipway.batch.sql_columns import quoted
 from slipway.batch.sql_target import unique_sets
 from slipway.sections import Sql
@@ -32,12 +33,15 @@ class SqlInput:
         Its columns with the database's own types.
     rows : FromClause
         What is selected from.
+    collations : mapping of str to str
+        Of its columns; empty of SQLite, which tells none.
     """
 
     engine: "Engine"
     settings: Sql
     table: "Table"
     rows: "FromClause"
+    collations: Mapping[str, str]
 
     @property
     def where(self) -> str:
@@ -76,15 +80,19 @@ def open_input(settings: Sql, engine: "Engine") -> SqlInput:
         if settings.query:
             return SqlInput(engine_of(settings), settings, *_described(connection, settings.query))
         table = quoted(table_of(engine, settings.table or "", settings.url, connection))
-        return SqlInput(engine_of(settings), settings, table, table)
+        return SqlInput(engine_of(settings), settings, table, table, _compared(connection, table))
 
 
-def _described(connection: "Connection", query: str) -> tuple["Table", "FromClause"]:
-    """The columns of a query, as those of an empty temporary table, and the query with these columns."""
+def _described(connection: "Connection", query: str) -> tuple["Table", "FromClause", Mapping[str, str]]:
+    """The columns of a query, as those of an empty temporary table, the query with these columns, and their collations."""
     plain = query.strip().rstrip(";").replace(":", "\\:") + "\n"  # no parameters, and perhaps a comment at the end
     connection.execute(sqlalchemy.text(f"CREATE TEMPORARY TABLE {COPY} AS SELECT * FROM ({plain}) AS q WHERE 1 = 0"))
     table = quoted(table_of(connection.engine, COPY, connection=connection))
+    compared = _compared(connection, table)
     connection.rollback()
-    return table, sqlalchemy.text(plain).columns(
-        *(sqlalchemy.Column(each.name, each.type) for each in table.columns)
-    ).subquery("q")
+    columns = [sqlalchemy.Column(each.name, each.type) for each in table.columns]
+    return table, sqlalchemy.text(plain).columns(*columns).subquery("q"), compared
+
+
+def _compared(connection: "Connection", table: "Table") -> Mapping[str, str]:
+    return {} if connection.dialect.name == "sqlite" else collations(connection, table)

@@ -57,8 +57,7 @@ def require_order(columns: Sequence["Column[Any]"], where: str, dialect: str) ->
     """TableError naming a column of a key whose values the database and a comparison with one of them order differently."""
     for column in columns:
         listed = dialect in MYSQL and isinstance(column.type, types.Enum | mysql.SET)  # sorted by number, compared by text
-        odd = kind_of(column.type) not in ORDERED or listed
-        if odd and dialect != "sqlite":  # where values have types, and columns none
+        if kind_of(column.type) not in ORDERED or listed:
             raise TableError(f"{where}: column {column.name!r} of type {column.type} cannot be a key", CURE)
 
 

@@ -14,7 +14,7 @@ from slipway.batch.output import Output
 from slipway.batch.place import Target
 from slipway.batch.scorer import Scorer
 from slipway.batch.sql_cells import require_key_of_cells, schema_of
-from slipway.batch.sql_columns import MYSQL, answer_columns, answer_names, columns_like, columns_of, kind_of
+from slipway.batch.sql_columns import MYSQL, answer_columns, answer_names, columns_like, columns_of, kind_of, lengths
 from slipway.batch.sql_input import open_input
 from slipway.batch.sql_key import key_of, require_key, require_order
 from slipway.batch.sql_place import Upserts
@@ -78,8 +78,9 @@ def _from_files(
     dialect = "mariadb" if getattr(target.engine.dialect, "is_mariadb", False) else target.engine.dialect.name
     columns = columns_of(schema_of(location, source.names), key, location, dialect)
     columns += _answers(scorer, source.names, target)
-    place = target.place(columns, key, True, {}, folder)
-    require_key_of_cells(location, key)
+    require_order([column for column in columns if column.name in key], location, dialect)
+    place = target.place(columns, key, True, {}, {}, folder)
+    require_key_of_cells(location, key, {} if dialect == "sqlite" else lengths(place.table, key))
     return source, Upserts(dialect), place
 
 
@@ -92,14 +93,19 @@ def _from_table(
     require_columns(f"{location}:", names, scorer.needed)
     _require_another(found.settings.table, target)
     key = key_of(problem, location, names, table.primary_key.columns.keys() or target.primary)
-    require_order([table.c[name] for name in key], location, dialect)
+    if dialect != "sqlite":  # where values have types, and columns none
+        require_order([table.c[name] for name in key], location, dialect)
     _require_cells(table, scorer.needed, location, dialect)
     answers = _answers(scorer, names, target)
-    place = target.place(columns_like(table) + answers, key, False, _options(table), folder)
+    columns = columns_like(table, {name: found.collations[name] for name in key if name in found.collations})
+    place = target.place(columns + answers, key, False, found.collations, _options(table), folder)
     with found.connect() as connection:
         require_key(connection, found.rows, key, found.is_unique(connection, key), location)
     rows, snapshot = found.count(), found.holds_snapshot()
-    part = TableRows(location, found.rows, key, found.connect, partial(_cells, table, scorer.needed, location), rows, snapshot)
+    if not rows:
+        raise TableError(f"{location}: has no rows")
+    cells = partial(_cells, table, scorer.needed, location)
+    part = TableRows(location, found.rows, key, scorer.needed, found.connect, cells, rows, snapshot)
     identity = [found.where, found.settings.query, list(names), list(key), [column.name for column in answers]]
     source = Source(location, names, (part,), (rows,), identity, "" if snapshot else NO_SNAPSHOT)
     return source, Upserts(dialect), place

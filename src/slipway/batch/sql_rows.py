@@ -21,6 +21,7 @@ ROWS, SIZE = 2_000, 1 << 22  # of a block, which is one transaction of the table
 FETCHED = 500
 # What PostgreSQL's driver hands over and takes back as it was. All else (JSON, arrays, intervals, ranges, …) goes as its text.
 EXACT = {"int", "Decimal", "float", "str", "bool", "date", "datetime", "time", "bytes", "UUID"}
+TIMES = {"date", "datetime", "time"}
 BOUNDED = EXACT - {"str", "bytes"}
 
 
@@ -34,6 +35,8 @@ class TableRows:
     table : FromClause
         Its columns are all that are read.
     key : tuple of str
+    needed : tuple of str
+        The columns that the model needs.
     connect : callable
         () → context manager of a connection that only reads.
     cells : callable
@@ -47,6 +50,7 @@ class TableRows:
     where: str
     table: "FromClause"
     key: tuple[str, ...]
+    needed: tuple[str, ...]
     connect: Callable[[], Any]
     cells: Callable[[Sequence["Row[Any]"]], Any]
     rows: int
@@ -85,24 +89,34 @@ class TableRows:
                 abandon(connection, found)
                 raise
             return
-        while some := connection.execute(self.query(last, dialect).limit(ROWS)).all():
+        while True:
+            query = self.query(last, dialect).limit(ROWS)
+            found = connection.execute(query, execution_options={"yield_per": FETCHED})
+            some = next(_in_blocks(found, _long(self.table.c)), [])
+            found.close()
             connection.rollback()  # or it could not be written meanwhile
+            if not some:
+                return
             yield some
             last = [some[-1][place] for place in key]
 
     def query(self, last: Sequence[Any], dialect: str) -> "Select[Any]":
         """The rows behind a key; all when it is empty."""
         columns = [sqlalchemy.type_coerce(self.table.c[name], types.NullType()) for name in self.key]
-        found = sqlalchemy.select(*(as_it_is(column, dialect) for column in self.table.c))
+        known = {*self.key, *self.needed}
+        found = sqlalchemy.select(*(as_it_is(column, dialect, column.name in known) for column in self.table.c))
         if last:
             found = found.where(behind(columns, last))
         return found.order_by(*columns)
 
 
-def as_it_is(column: Any, dialect: str) -> "ColumnElement[Any]":
-    """A column whose values, written back by the same driver, are the same: no type of SQLAlchemy's touches them."""
+def as_it_is(column: Any, dialect: str, known: bool) -> "ColumnElement[Any]":
+    """A column whose values, written back by the same driver, are the same: no type of SQLAlchemy's touches them.
+
+    `known` says whether they have to be Python's, which has no infinite times.
+    """
     kind, value = column.type, column
-    if dialect == "postgresql" and kind_of(kind) not in EXACT:
+    if dialect == "postgresql" and kind_of(kind) not in (EXACT if known else EXACT - TIMES):
         value = sqlalchemy.cast(column, types.Text)
     elif is_float_of_mysql(kind):
         value = sqlalchemy.cast(column, types.Double)  # it would be shown with 6 digits

@@ -1,6 +1,6 @@
 """The table OUT before the first row: whether it exists, what names its rows, and what it is to have."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, Table
 
 from slipway.batch.place import state
+from slipway.batch.sql_collation import collations, require_apart, require_length
 from slipway.batch.sql_columns import MYSQL, creatable, quoted, require_fit
 from slipway.batch.sql_place import TablePlace, upsert
 from slipway.errors import TableError
@@ -36,6 +37,8 @@ class SqlTarget:
     existing : Table or None
     unique : tuple of frozenset of str
         The sets of columns that the existing table keeps unique.
+    collations : mapping of str to str
+        Of the columns of the existing table.
     schema : str
         Of tables that are named without one; may be empty.
     """
@@ -45,6 +48,7 @@ class SqlTarget:
     settings: Sql
     existing: Table | None
     unique: tuple[frozenset[str], ...]
+    collations: Mapping[str, str]
     schema: str
 
     @property
@@ -58,7 +62,13 @@ class SqlTarget:
         return () if self.existing is None else tuple(self.existing.primary_key.columns.keys())
 
     def place(
-        self, columns: Sequence[Column[Any]], key: Sequence[str], typed: bool, options: dict[str, Any], folder: Path
+        self,
+        columns: Sequence[Column[Any]],
+        key: Sequence[str],
+        typed: bool,
+        collations: Mapping[str, str],
+        options: dict[str, Any],
+        folder: Path,
     ) -> TablePlace:
         """Where rows of these columns go, under this key.
 
@@ -68,6 +78,8 @@ class SqlTarget:
         key : sequence of str
         typed : bool
             Whether the values are of this program's types and not of the database's driver.
+        collations : mapping of str to str
+            Of the columns of the input.
         options : dict
             Of a table that does not exist yet.
         folder : Path
@@ -76,7 +88,8 @@ class SqlTarget:
         Raises
         ------
         TableError
-            When the existing table lacks a column, could not keep a value unchanged, or does not keep the key unique.
+            When the existing table lacks a column, could not keep a value unchanged, or does not keep the key unique as
+            the input does.
         """
         table = self.existing
         if table is None:
@@ -86,6 +99,9 @@ class SqlTarget:
         else:
             require_fit(table, columns, self.where)
             self._require_key(frozenset(key))
+            require_apart(self.collations, collations, key, self.where)
+            if not typed and self.engine.dialect.name != "sqlite":  # files have no lengths, and SQLite knows none
+                require_length(table.c, [column for column in columns if column.name in key], self.where)
         quoted(table)
         statement = upsert(table, [column.name for column in columns], key, self.engine.dialect.name, typed)
         url = self.engine.url
@@ -120,8 +136,9 @@ def open_target(settings: Sql, location: str, name: str, engine: "Engine") -> Sq
         is_there = inspector.has_table(name) or bool(schema) and inspector.has_table(own, schema)
         existing = table_of(engine, name, settings.url, connection) if is_there else None
         unique = () if existing is None else tuple(unique_sets(connection, existing))
+        compared = {} if existing is None else collations(connection, existing)
         usual = inspector.default_schema_name or ""
-    return SqlTarget(location, engine, settings, existing, unique, usual)
+    return SqlTarget(location, engine, settings, existing, unique, compared, usual)
 
 
 def unique_sets(connection: "Connection", table: Table) -> list[frozenset[str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow
 import pytest
+import yaml
 
 from slipway.doctor import check_source
 from slipway.errors import ProblemError, SlipwayError, TableError
@@ -20,9 +21,12 @@ from slipway.sources import batches, sql
 from slipway.sources.batches import one_table
 from slipway.sources.source import open_source, sources_of
 from slipway.sources.sql import UnfitColumn, open_table
+from slipway.sources.sql_server import engine_of
 from tables import charges
 
 VISITS = [(3, 27.9, "yes", None), (1, None, "no", "ä"), (2, 26.29, "no", "100% :x")]
+
+LEAST = {"name": "a", "source": "sql", "target": "x"}
 
 
 @pytest.fixture
@@ -221,6 +225,16 @@ def test_settings_that_cannot_be(tmp_path, section, says):
     assert says in str(caught.value) and "hunter2" not in str(caught.value)
 
 
+def test_comments_before_a_select_are_read_in_no_time(tmp_path):
+    path = tmp_path / "slipway.yaml"
+    comments = "/* a * / b */ -- c\n " * 2_000
+    path.write_text(yaml.safe_dump(LEAST | {"sql": {"query": f"{comments} SELECT 1"}}))
+    assert load_problem(path, environ={}).sql.table is None
+    path.write_text(yaml.safe_dump(LEAST | {"sql": {"query": f"{comments} DROP TABLE a"}}))
+    with pytest.raises(ProblemError, match="sql.query: expected a SELECT"):
+        load_problem(path, environ={})
+
+
 def test_sql_is_named_alone(tmp_path):
     path = tmp_path / "slipway.yaml"
     path.write_text("name: a\nsource: [sql, more.csv]\nsql: {table: a}\ntarget: x\n")
@@ -304,6 +318,7 @@ def test_init_takes_the_variable_of_the_problem_that_is_there(patients, run, mon
     [
         ("postgresql://u:hunter2@h/d", "Set DATABASE_URL to the URL of the database, and name the table as sql:TABLE"),
         ("mysql+pymysql://u:hunter2@h/d", "a URL on the command line is shown by ps and kept in the shell history"),
+        ("PostgreSQL://u:hunter2@h/d", "a URL on the command line is shown by ps and kept in the shell history"),
         ("sql:", "sql: names no table. Use sql:TABLE, or sql:SCHEMA.TABLE"),
     ],
 )
@@ -356,6 +371,8 @@ def test_a_library_that_is_absent_is_named_with_the_cure(patients, library, url,
         "postgresql://u:hunter2@h:port/d",
         "postgresql://u:hun@ter2@h/d",
         "mysql://u:hunter2/x@y@h/d",
+        "mysql://u:a@hunter2.invalid/c?d@h/d",
+        "postgresql://u:a@h/hunter2?d@h/d",
         "mariadb://u:hunter2@[::1/d",
         "sqlite://",
         "sqlite+hunter2",
@@ -369,6 +386,45 @@ def test_what_is_no_url_is_not_repeated(monkeypatch, url):
         caught.value
     )
     assert not any(part in str(caught.value) for part in ("hunter2", "ter2@", "hun@")) and caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "url, says",
+    [
+        ("mysql://u:hunter2@127.0.0.1:1/d?ssl-mode=REQUIRED", "refuses an option of the URL (ssl-mode). Correct it"),
+        (
+            "mysql://u:hunter2@127.0.0.1:1/d?ssl_ca=/absent",
+            "refuses an option of the URL (ssl_ca): No such file or directory.",
+        ),
+        ("mysql://u:hunter2\u0142@127.0.0.1:1/d", "refuses the URL. Correct the user and the password in the variable"),
+    ],
+)
+def test_what_the_driver_does_not_take_of_a_url(monkeypatch, url, says):
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(ProblemError) as caught:
+        open_table(Sql(table="visits"))
+    assert f"DATABASE_URL: the driver pymysql {says}" in str(caught.value)
+    assert "hunter2" not in str(caught.value) and caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "url, given",
+    [
+        ("mysql://u:p@h/d?connect_timeout=30", {"connect_timeout": 30, "read_timeout": 600, "charset": "utf8mb4"}),
+        ("mysql://u:p@h/d?charset=utf8", {"connect_timeout": 5, "charset": "utf8mb4"}),
+        (
+            "postgresql://u:p@h/d?connect_timeout=30&client_encoding=latin1",
+            {"connect_timeout": "30", "client_encoding": "utf8"},
+        ),
+    ],
+)
+def test_an_option_of_the_url_wins_unless_it_would_change_texts(monkeypatch, url, given):
+    seen: dict[str, object] = {}
+    engine = engine_of(Sql(), url)
+    monkeypatch.setattr(engine.dialect, "connect", lambda **options: seen.update(options) or sys.exit())
+    with pytest.raises(SystemExit):
+        engine.connect()
+    assert {name: seen[name] for name in given} == given
 
 
 def test_a_file_that_is_no_database(monkeypatch, tmp_path):

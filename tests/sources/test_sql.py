@@ -6,8 +6,10 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
+from weakref import ref
 
 import pyarrow
 import pytest
@@ -303,6 +305,37 @@ def test_init_drops_what_no_column_can_be_and_check_does_not_read_it(patients, r
     assert code == 0 and "sql: 120 rows, 0 findings against the schema of sql" in out, err
     refused = run("init", "sql:patients", "--target", "photo", "--force")
     assert refused.code == 4 and "column 'photo': the type is binary" in refused.err
+
+
+def test_check_reads_a_table_that_it_is_given(patients, run):
+    Path("slipway.yaml").write_text("name: t\nsource: t.csv\ntarget: charges\ndrop: photo\n")
+    charges(120).assign(photo="x").to_csv("t.csv", index=False)
+    with closing(sqlite3.connect("shop.db")) as connection:
+        connection.execute("CREATE TABLE fewer AS SELECT age, smoker, charges FROM patients WHERE age < 40")
+    code, out, err = run("check", "sql:patients")
+    assert code == 0 and "sql:patients: 120 rows, 0 findings against the schema of t.csv" in out, err
+    code, out, err = run("check", "sql:fewer")
+    assert code == 4 and "bmi: " in out and "sql:fewer: " in out, err
+    code, out, err = run("check", "sqlite:///hunter2.db")
+    assert code == 3 and "name the table as sql:TABLE" in err and "hunter2" not in out + err
+
+
+def test_check_ends_a_reading_before_it_begins_another(patients, run, monkeypatch):
+    class Answer:
+        """As of a server that has begun to answer; it ends with the last reference."""
+
+    begun = []
+
+    def opened(problem, columns=None, without=()):
+        assert not [each for each in begun if each() is not None]
+        answer = Answer()
+        begun.append(ref(answer))
+        made = open_table(problem.sql, columns)
+        return replace(made, read=lambda held=answer: made.read())
+
+    monkeypatch.setattr("slipway.sources.source.open_source", opened)
+    Path("slipway.yaml").write_text("name: t\nsource: sql\nsql: {table: patients}\ntarget: charges\ndrop: photo\n")
+    assert run("check").code == 0 and len(begun) == 4
 
 
 def test_init_takes_the_variable_of_the_problem_that_is_there(patients, run, monkeypatch):

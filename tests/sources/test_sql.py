@@ -140,7 +140,8 @@ def test_an_empty_table(database):
     [
         ("(1), (NULL), (-5)", pyarrow.int64(), [1, None, -5]),
         ("(NULL), (1), (0.5)", pyarrow.float64(), [None, 1.0, 0.5]),
-        ("(9007199254740993), (0.5)", pyarrow.float64(), [9007199254740992.0, 0.5]),
+        ("(9007199254740993), (NULL)", pyarrow.int64(), [9007199254740993, None]),
+        ("(-9007199254740992), (0.5)", pyarrow.float64(), [-9007199254740992.0, 0.5]),
         ("(NULL), (NULL)", pyarrow.null(), [None, None]),
         ("('007'), ('')", pyarrow.string(), ["007", ""]),
     ],
@@ -151,6 +152,15 @@ def test_the_type_of_a_column_is_that_of_all_its_cells(database, monkeypatch, ce
     monkeypatch.setattr(sql, "MOST", piece)
     found = read(query=f"SELECT column1 AS x FROM (VALUES {cells})")
     assert (found.schema.types, found["x"].to_pylist()) == ([kind], expected)
+
+
+@pytest.mark.parametrize("cells", ["(9007199254740993), (NULL), (0.5)", "(0.5), (NULL), (-9007199254740993)"])
+@pytest.mark.parametrize("piece", [1, 64])
+def test_an_integer_that_a_fraction_beside_it_would_round(database, monkeypatch, cells, piece):
+    monkeypatch.setattr(sql, "FIRST", piece)
+    monkeypatch.setattr(sql, "MOST", piece)
+    says = "column 'x': the type is integer and number by turns, and a whole number above 2^53 (9,007,199,254,740,992) is no"
+    assert says in refused(query=f"SELECT column1 AS x FROM (VALUES {cells})")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,12 @@ import sqlalchemy
 from servers import free_port
 
 DEADLINE = 60
+PORTS, TAKEN = 5, "Address already in use"  # attempts, and what the log of a server says whose port is not free
 USER, PASSWORD = "somebody", "pass/w:rd@1"
+
+
+class Ended(AssertionError):
+    """A server did not start."""
 
 
 @dataclass
@@ -140,17 +145,10 @@ def serve_postgres() -> Iterator[Database]:
             ],
             user,
         )
-        port = free_port()
-        options = ["-k", str(folder), "-h", "127.0.0.1", "-p", str(port), "-c", "fsync=off", "-c", "timezone=Europe/Berlin"]
+        options = ["-k", str(folder), "-h", "127.0.0.1", "-c", "fsync=off", "-c", "timezone=Europe/Berlin"]
+        command = [str(programs / "postgres"), "-D", str(folder / "data"), *options, "-p"]
         with _running(
-            Database(
-                "postgresql",
-                port,
-                [str(programs / "postgres"), "-D", str(folder / "data"), *options],
-                user,
-                folder / "log",
-                "postgres",
-            )
+            lambda port: Database("postgresql", port, [*command, str(port)], user, folder / "log", "postgres")
         ) as made:
             yield made
 
@@ -176,34 +174,51 @@ def serve_mariadb() -> Iterator[Database]:
             f"GRANT ALL ON *.* TO '{USER}'@'%' WITH GRANT OPTION;\n"
         )
         _own(first, user)
-        port = free_port()
         places = [f"--datadir={folder / 'data'}", f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}"]
-        net = ["--bind-address=127.0.0.1", f"--port={port}", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0"]
+        net = ["--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2"]
         command = [server, "--no-defaults", f"--init-file={first}", *places, *net]
-        database = Database("mariadb", port, command, user, folder / "log", "test")
-        with _running(database) as made:
+        with _running(
+            lambda port: Database("mariadb", port, [*command, f"--port={port}"], user, folder / "log", "test")
+        ) as made:
             yield made
 
 
 @contextmanager
-def _running(database: Database) -> Iterator[Database]:
-    database.start()
+def _running(described: Callable[[int], Database]) -> Iterator[Database]:
+    database = _started(described)
     try:
-        wait(database)
         yield database
     finally:
         database.kill()
 
 
+def _started(described: Callable[[int], Database]) -> Database:
+    """A server that answers; on another port when somebody took the one that had been free."""
+    for attempt in range(1, PORTS + 1):
+        database = described(free_port())
+        database.start()
+        try:
+            wait(database)
+            return database
+        except Ended as ended:
+            if TAKEN not in str(ended) or attempt == PORTS:
+                raise
+        except BaseException:
+            database.kill()
+            raise
+    raise AssertionError
+
+
 def wait(database: Database) -> None:
-    """Return once the server answers."""
+    """Return once the server answers; Ended, with the end of its log, when it no longer runs."""
     deadline = time.monotonic() + DEADLINE
     while True:
         try:
             database.rows("SELECT 1")
             return
         except sqlalchemy.exc.OperationalError as error:
-            assert database.process and database.process.poll() is None, database.log.read_text(errors="replace")[-2000:]
+            if database.process and database.process.poll() is not None:
+                raise Ended(database.log.read_text(errors="replace")[-2000:]) from None
             assert time.monotonic() < deadline, error
             time.sleep(0.05)
 

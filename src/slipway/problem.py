@@ -38,7 +38,7 @@ MONGODB = "mongodb"  # as the source: the collection that the section of this na
 SQL = "sql"  # as the source: the table or query that the section of this name tells
 SPARK = "spark:"  # before a table, query or path of a cluster, as the source
 LOG = "log"  # as the source: the labelled rows of the prediction log
-SELECT = re.compile(r"(\s|\(|--[^\n]*\n|/\*.*?\*/)*(SELECT|WITH|VALUES|TABLE)\b", re.IGNORECASE | re.DOTALL)
+SELECT = re.compile(r"(\s|\(|--[^\n]*\n|/\*(?:(?!\*/).)*\*/)*(SELECT|WITH|VALUES|TABLE)\b", re.IGNORECASE | re.DOTALL)
 TASK_METRICS: dict[Task, tuple[str, ...]] = {
     "regression": ("rmse", "mae", "r2"),
     "binary": ("roc_auc", "pr_auc", "log_loss", "brier", "accuracy", "f1", "cost"),

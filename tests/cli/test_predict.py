@@ -56,6 +56,30 @@ def test_an_interval_is_two_columns(folder):
     assert (folder / "out.csv").read_text() == f"{HEADER},prediction,low,high,warning\n{GOOD},29589.0,26589.0,34089.0,\n"
 
 
+@pytest.mark.parametrize("cluster", [(), ("--spark", "local")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("in.csv", "-o", "{}"),
+        ("in.csv", "-o", "out.csv", "--rejects", "{}"),
+        ("{}", "-o", "out.csv"),
+    ],
+)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:hunter2@h/d",
+        "MySQL+pymysql://u:hunter2@h/d",
+        "sql:postgres://u:hunter2@h/d",
+        "mongodb://u:hunter2@h/d/c",
+    ],
+)
+def test_the_url_of_a_database_is_refused_and_not_repeated(run, folder, monkeypatch, url, arguments, cluster):
+    monkeypatch.chdir(folder)
+    code, out, err = run("predict", *cluster, *(each.format(url) for each in arguments))
+    assert code == 3 and "a URL on the command line is shown by ps" in err and "hunter2" not in out + err
+
+
 def test_without_a_terminal_every_tenth_part_is_told(folder):
     (folder / "in.csv").write_text("\n".join([f"{HEADER},note", *[f"{GOOD},{'x' * 2000}"] * 10_000, ""]))
     told = call(folder, "in.csv", "-o", "out.csv").stderr.splitlines()

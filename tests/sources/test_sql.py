@@ -6,11 +6,14 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
+from weakref import ref
 
 import pyarrow
 import pytest
+import yaml
 
 from slipway.doctor import check_source
 from slipway.errors import ProblemError, SlipwayError, TableError
@@ -20,9 +23,12 @@ from slipway.sources import batches, sql
 from slipway.sources.batches import one_table
 from slipway.sources.source import open_source, sources_of
 from slipway.sources.sql import UnfitColumn, open_table
+from slipway.sources.sql_server import engine_of
 from tables import charges
 
 VISITS = [(3, 27.9, "yes", None), (1, None, "no", "ä"), (2, 26.29, "no", "100% :x")]
+
+LEAST = {"name": "a", "source": "sql", "target": "x"}
 
 
 @pytest.fixture
@@ -134,7 +140,8 @@ def test_an_empty_table(database):
     [
         ("(1), (NULL), (-5)", pyarrow.int64(), [1, None, -5]),
         ("(NULL), (1), (0.5)", pyarrow.float64(), [None, 1.0, 0.5]),
-        ("(9007199254740993), (0.5)", pyarrow.float64(), [9007199254740992.0, 0.5]),
+        ("(9007199254740993), (NULL)", pyarrow.int64(), [9007199254740993, None]),
+        ("(-9007199254740992), (0.5)", pyarrow.float64(), [-9007199254740992.0, 0.5]),
         ("(NULL), (NULL)", pyarrow.null(), [None, None]),
         ("('007'), ('')", pyarrow.string(), ["007", ""]),
     ],
@@ -145,6 +152,15 @@ def test_the_type_of_a_column_is_that_of_all_its_cells(database, monkeypatch, ce
     monkeypatch.setattr(sql, "MOST", piece)
     found = read(query=f"SELECT column1 AS x FROM (VALUES {cells})")
     assert (found.schema.types, found["x"].to_pylist()) == ([kind], expected)
+
+
+@pytest.mark.parametrize("cells", ["(9007199254740993), (NULL), (0.5)", "(0.5), (NULL), (-9007199254740993)"])
+@pytest.mark.parametrize("piece", [1, 64])
+def test_an_integer_that_a_fraction_beside_it_would_round(database, monkeypatch, cells, piece):
+    monkeypatch.setattr(sql, "FIRST", piece)
+    monkeypatch.setattr(sql, "MOST", piece)
+    says = "column 'x': the type is integer and number by turns, and a whole number above 2^53 (9,007,199,254,740,992) is no"
+    assert says in refused(query=f"SELECT column1 AS x FROM (VALUES {cells})")
 
 
 @pytest.mark.parametrize(
@@ -221,6 +237,16 @@ def test_settings_that_cannot_be(tmp_path, section, says):
     assert says in str(caught.value) and "hunter2" not in str(caught.value)
 
 
+def test_comments_before_a_select_are_read_in_no_time(tmp_path):
+    path = tmp_path / "slipway.yaml"
+    comments = "/* a * / b */ -- c\n " * 2_000
+    path.write_text(yaml.safe_dump(LEAST | {"sql": {"query": f"{comments} SELECT 1"}}))
+    assert load_problem(path, environ={}).sql.table is None
+    path.write_text(yaml.safe_dump(LEAST | {"sql": {"query": f"{comments} DROP TABLE a"}}))
+    with pytest.raises(ProblemError, match="sql.query: expected a SELECT"):
+        load_problem(path, environ={})
+
+
 def test_sql_is_named_alone(tmp_path):
     path = tmp_path / "slipway.yaml"
     path.write_text("name: a\nsource: [sql, more.csv]\nsql: {table: a}\ntarget: x\n")
@@ -291,6 +317,37 @@ def test_init_drops_what_no_column_can_be_and_check_does_not_read_it(patients, r
     assert refused.code == 4 and "column 'photo': the type is binary" in refused.err
 
 
+def test_check_reads_a_table_that_it_is_given(patients, run):
+    Path("slipway.yaml").write_text("name: t\nsource: t.csv\ntarget: charges\ndrop: photo\n")
+    charges(120).assign(photo="x").to_csv("t.csv", index=False)
+    with closing(sqlite3.connect("shop.db")) as connection:
+        connection.execute("CREATE TABLE fewer AS SELECT age, smoker, charges FROM patients WHERE age < 40")
+    code, out, err = run("check", "sql:patients")
+    assert code == 0 and "sql:patients: 120 rows, 0 findings against the schema of t.csv" in out, err
+    code, out, err = run("check", "sql:fewer")
+    assert code == 4 and "bmi: " in out and "sql:fewer: " in out, err
+    code, out, err = run("check", "sqlite:///hunter2.db")
+    assert code == 3 and "name the table as sql:TABLE" in err and "hunter2" not in out + err
+
+
+def test_check_ends_a_reading_before_it_begins_another(patients, run, monkeypatch):
+    class Answer:
+        """As of a server that has begun to answer; it ends with the last reference."""
+
+    begun = []
+
+    def opened(problem, columns=None, without=()):
+        assert not [each for each in begun if each() is not None]
+        answer = Answer()
+        begun.append(ref(answer))
+        made = open_table(problem.sql, columns)
+        return replace(made, read=lambda held=answer: made.read())
+
+    monkeypatch.setattr("slipway.sources.source.open_source", opened)
+    Path("slipway.yaml").write_text("name: t\nsource: sql\nsql: {table: patients}\ntarget: charges\ndrop: photo\n")
+    assert run("check").code == 0 and len(begun) == 4
+
+
 def test_init_takes_the_variable_of_the_problem_that_is_there(patients, run, monkeypatch):
     monkeypatch.setenv("SHOP", "sqlite:///shop.db")
     monkeypatch.delenv("DATABASE_URL")
@@ -304,6 +361,7 @@ def test_init_takes_the_variable_of_the_problem_that_is_there(patients, run, mon
     [
         ("postgresql://u:hunter2@h/d", "Set DATABASE_URL to the URL of the database, and name the table as sql:TABLE"),
         ("mysql+pymysql://u:hunter2@h/d", "a URL on the command line is shown by ps and kept in the shell history"),
+        ("PostgreSQL://u:hunter2@h/d", "a URL on the command line is shown by ps and kept in the shell history"),
         ("sql:", "sql: names no table. Use sql:TABLE, or sql:SCHEMA.TABLE"),
     ],
 )
@@ -356,6 +414,8 @@ def test_a_library_that_is_absent_is_named_with_the_cure(patients, library, url,
         "postgresql://u:hunter2@h:port/d",
         "postgresql://u:hun@ter2@h/d",
         "mysql://u:hunter2/x@y@h/d",
+        "mysql://u:a@hunter2.invalid/c?d@h/d",
+        "postgresql://u:a@h/hunter2?d@h/d",
         "mariadb://u:hunter2@[::1/d",
         "sqlite://",
         "sqlite+hunter2",
@@ -369,6 +429,45 @@ def test_what_is_no_url_is_not_repeated(monkeypatch, url):
         caught.value
     )
     assert not any(part in str(caught.value) for part in ("hunter2", "ter2@", "hun@")) and caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "url, says",
+    [
+        ("mysql://u:hunter2@127.0.0.1:1/d?ssl-mode=REQUIRED", "refuses an option of the URL (ssl-mode). Correct it"),
+        (
+            "mysql://u:hunter2@127.0.0.1:1/d?ssl_ca=/absent",
+            "refuses an option of the URL (ssl_ca): No such file or directory.",
+        ),
+        ("mysql://u:hunter2\u0142@127.0.0.1:1/d", "refuses the URL. Correct the user and the password in the variable"),
+    ],
+)
+def test_what_the_driver_does_not_take_of_a_url(monkeypatch, url, says):
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(ProblemError) as caught:
+        open_table(Sql(table="visits"))
+    assert f"DATABASE_URL: the driver pymysql {says}" in str(caught.value)
+    assert "hunter2" not in str(caught.value) and caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "url, given",
+    [
+        ("mysql://u:p@h/d?connect_timeout=30", {"connect_timeout": 30, "read_timeout": 600, "charset": "utf8mb4"}),
+        ("mysql://u:p@h/d?charset=utf8", {"connect_timeout": 5, "charset": "utf8mb4"}),
+        (
+            "postgresql://u:p@h/d?connect_timeout=30&client_encoding=latin1",
+            {"connect_timeout": "30", "client_encoding": "utf8"},
+        ),
+    ],
+)
+def test_an_option_of_the_url_wins_unless_it_would_change_texts(monkeypatch, url, given):
+    seen: dict[str, object] = {}
+    engine = engine_of(Sql(), url)
+    monkeypatch.setattr(engine.dialect, "connect", lambda **options: seen.update(options) or sys.exit())
+    with pytest.raises(SystemExit):
+        engine.connect()
+    assert {name: seen[name] for name in given} == given
 
 
 def test_a_file_that_is_no_database(monkeypatch, tmp_path):

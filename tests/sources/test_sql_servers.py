@@ -5,12 +5,14 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
+from socket import socket
 
 import pyarrow
 import pytest
 
 import databases
 from databases import PASSWORD, fresh
+from servers import free_port
 from slipway.errors import SlipwayError, TableError
 from slipway.sections import Sql
 from slipway.sources import batches
@@ -261,6 +263,18 @@ def test_a_server_that_is_killed_in_the_middle(own, small_batches):
     own.start()
     databases.wait(own)
     assert len(read(table="visits")) == ROWS
+
+
+@pytest.mark.parametrize("kind", ["postgres", "mariadb"])
+def test_a_server_whose_port_is_taken_gets_another(kind, request, monkeypatch):
+    if not getattr(databases, f"{kind}_programs")():
+        request.getfixturevalue(kind)  # says what is absent
+    with socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        ports = iter([taken.getsockname()[1], free_port()])
+        monkeypatch.setattr(databases, "free_port", lambda: next(ports))
+        with getattr(databases, f"serve_{kind}")() as made:
+            assert made.rows("SELECT 1") == [(1,)] and made.port != taken.getsockname()[1]
 
 
 def test_a_connection_that_the_server_ends(visits, small_batches):

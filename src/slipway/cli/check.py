@@ -10,6 +10,7 @@ import click
 from msgspec.structs import replace
 
 from slipway.cli import options
+from slipway.cli.database import is_database, section_of
 from slipway.errors import TableError
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ def command(table: str | None, path: str | None) -> None:
     """Compare TABLE with the champion's schema, column by column (if its bundle is not here: with the source's).
 
     Without TABLE it is the problem's source, fetched first if it is not there. TABLE is a CSV or Parquet file, a quoted glob
-    of them, s3://bucket/key with a glob in its key, or a table of a Spark cluster, as source has it. Exit code 4 means that
-    rows cannot be answered as they are. Columns that are not fields are reported and ignored.
+    of them, s3://bucket/key with a glob in its key, a table of the SQL database (sql:TABLE), or a table of a Spark cluster,
+    as source has it. Exit code 4 means that rows cannot be answered as they are. Columns that are not fields are reported
+    and ignored.
 
     A table of a cluster is counted there, all of it, and the lines also say what drifted from training.
 
@@ -37,6 +39,7 @@ def command(table: str | None, path: str | None) -> None:
       slipway check
       slipway check new-patients.csv
       slipway check "s3://clinic/2026-*/*.parquet"
+      slipway check sql:visits
     """
     from slipway.model.contents import schema_of
     from slipway.problem import SPARK, load_problem
@@ -54,19 +57,19 @@ def command(table: str | None, path: str | None) -> None:
     store = open_store(problem.folder)
     pointer = store.pointer()
     here = pointer is not None and pointer.digest in store.digests()
-    on_cluster = (table or source).startswith(SPARK)
-    described = replace(problem, source=(table,), folder=Path().resolve()) if table and on_cluster else problem
+    described = _described(problem, table)
     if pointer and here:
         schema, by = schema_of(store.bundle(pointer.digest)), f"champion {pointer.digest[:12]}"
-        if on_cluster:
+        if described and described.source[0].startswith(SPARK):
             return _on_cluster(described, problem, by)
     else:
         by = source
         schema = infer_schema(_source_frame(problem, by), problem)
-    if table and not on_cluster:
-        frame = _frame(open_location(table, Path()), problem, table)
+    where = table or source
+    if described:
+        frame = _source_frame(described, where, schema.names)
     else:
-        frame = _source_frame(described, table or source, schema.names)
+        frame = _frame(open_location(where, Path()), problem, where)
     found = audit(frame, rules_of(schema, problem), problem.unlearned | schema.unlearned)
     for finding in found:
         click.echo(f"{finding.column}: {finding.says}")
@@ -74,7 +77,7 @@ def command(table: str | None, path: str | None) -> None:
         click.echo(remark)
     rows = "1 row" if len(frame) == 1 else f"{len(frame):,} rows"
     findings = "1 finding" if len(found) == 1 else f"{len(found)} findings"
-    click.echo(f"{table or source}: {rows}, {findings} against the schema of {by}")
+    click.echo(f"{where}: {rows}, {findings} against the schema of {by}")
     if by == source:
         click.echo(
             f"{_absent(pointer)}: the table was compared with the source, {by}. From the same table nothing can differ."
@@ -83,16 +86,30 @@ def command(table: str | None, path: str | None) -> None:
         sys.exit(TableError.exit_code)
 
 
+def _described(problem: "Problem", table: str | None) -> "Problem | None":
+    """The problem with TABLE as its source; None when TABLE is files."""
+    from slipway.problem import SPARK, SQL
+    from slipway.sections import Sql
+
+    if table is None:
+        return problem
+    if is_database(table):
+        return replace(problem, source=(SQL,), sql=Sql(**section_of(table, lambda: problem.sql)["sql"]))
+    return replace(problem, source=(table,), folder=Path().resolve()) if table.startswith(SPARK) else None
+
+
 def _source_frame(problem: "Problem", where: str, also: Collection[str] = ()) -> "pd.DataFrame":
     """The problem's table; columns in drop, which may be of types that no table has, stay empty unless they are in `also`."""
     from slipway.sources.source import open_source
 
     batches = open_source(problem)
-    wanted = [name for name in batches.names if name not in problem.drop or name in also or name == problem.time]
-    if len(wanted) == len(batches.names):
+    names = batches.names
+    wanted = [name for name in names if name not in problem.drop or name in also or name == problem.time]
+    if len(wanted) == len(names):
         return _frame(batches, problem, where)
-    read = open_source(problem, wanted, set(batches.names) - set(wanted))
-    return _frame(read, problem, where).reindex(columns=list(batches.names))
+    del batches  # ends a reading that was begun
+    read = open_source(problem, wanted, set(names) - set(wanted))
+    return _frame(read, problem, where).reindex(columns=list(names))
 
 
 def _frame(batches: "Batches", problem: "Problem", where: str) -> "pd.DataFrame":

@@ -17,7 +17,7 @@ def is_database(text: str) -> bool:
     from slipway.sources.sql_server import DIALECTS
 
     scheme, separator, _ = text.partition("://")
-    if separator and scheme.partition("+")[0] in DIALECTS:
+    if separator and scheme.lower().removeprefix(PREFIX).partition("+")[0] in DIALECTS:
         cure = "Set DATABASE_URL to the URL of the database, and name the table as sql:TABLE"
         raise ProblemError(f"{scheme}: a URL on the command line is shown by ps and kept in the shell history", cure)
     return text.startswith(PREFIX)

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slipway.cli import options
+from slipway.cli.collection import is_collection
+from slipway.cli.database import is_database
 from slipway.cli.progress import Progress
+from slipway.errors import ProblemError
 from slipway.threads import pin_threads
 
 if TYPE_CHECKING:
@@ -53,6 +56,8 @@ def command(
       slipway predict --spark spark://host:7077 hdfs:///visits -o hdfs:///scored
     """
     pin_threads()
+    for place in (location, out, rejects or ""):
+        _require_no_url(place)
     with _terminable():
         if master:
             _score_on_cluster(master, path, location, out, rejects, digest, strict, interval)
@@ -65,6 +70,14 @@ def command(
         with Progress() as progress:
             mark = run(batch, _Scoring(progress, batch.source.share))
     _say(mark.scored, mark.rejected, batch.rejects.location)
+
+
+def _require_no_url(place: str) -> None:
+    """ProblemError for the URL of a database, without what it says: messages repeat what a command line names."""
+    is_database(place)
+    if is_collection(place) and "://" in place:
+        cure = "Set MONGO_DB_URL to the URL of the server, and name the collection as mongodb:COLLECTION"
+        raise ProblemError("mongodb: a URL on the command line is shown by ps and kept in the shell history", cure)
 
 
 def _score_on_cluster(master: str, path: str | None, *asked: Any) -> None:

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "mssql": {"login_timeout": CONNECT, "appname": "slipway", "charset": "UTF-8"},
 }
 OPTIONS["mariadb"] = OPTIONS["mysql"]
+FIXED = {"client_encoding", "charset"}  # whatever the URL says: another one would change texts
 URL_CURE = (
     "Expected DATABASE://user:password@host:port/name, or sqlite:///FILE; in user and password, write : / ? # [ ] @ % as "
     "%3A %2F %3F %23 %5B %5D %40 %25"
@@ -128,7 +130,7 @@ def engine_of(settings: Sql, server: str = "", writes: bool = False) -> "Engine"
     kind = url.get_backend_name()
     if kind in IN_FILES:
         _require_file(url, settings.url)
-    options = dict(OPTIONS.get(kind, {}))
+    options = {name: value for name, value in OPTIONS.get(kind, {}).items() if name in FIXED or name not in url.query}
     if kind == "duckdb" and not writes:
         options["read_only"] = True
     try:
@@ -140,6 +142,7 @@ def engine_of(settings: Sql, server: str = "", writes: bool = False) -> "Engine"
         raise TableError(f"{settings.url}: the driver of {kind} is not installed", cure) from error
     except (sqlalchemy.exc.ArgumentError, ValueError, TypeError):  # what they say may repeat the password
         raise ProblemError(f"{settings.url}: is not a valid URL of a database", URL_CURE) from None
+    sqlalchemy.event.listen(engine, "do_connect", partial(_connected, settings.url, url))
     if kind == "sqlite" and not writes:
         sqlalchemy.event.listen(engine, "connect", _only_query)
     return engine
@@ -169,11 +172,24 @@ def _url(given: str, variable: str) -> "URL":
     except (ArgumentError, ValueError):  # what they say may repeat the password
         raise ProblemError(f"{variable}: is not a valid URL of a database", URL_CURE) from None
     kind = url.get_backend_name()
-    if "@" in (url.host or "") or "@" in (url.database or "") and kind not in IN_FILES:  # a part of the password is there
+    if kind not in IN_FILES and (rest.count("@") > 1 or "@" in (url.database or "")):  # a part of the password is there
         raise ProblemError(f"{variable}: is not a valid URL of a database", URL_CURE)
     if not url.database or kind not in IN_FILES and not url.host and "host" not in url.query:
         raise ProblemError(f"{variable}: the URL names no {'database' if url.host else 'host'}", URL_CURE)
     return url
+
+
+def _connected(variable: str, url: "URL", dialect: Any, _: object, arguments: Any, options: Any) -> Any:
+    """A driver's connection; ProblemError when it does not take what the URL says, which is no fault of the database."""
+    try:
+        return dialect.connect(*arguments, **options)
+    except (TypeError, ValueError, OSError) as error:  # what the first two say may repeat the password
+        what, cure = "the URL", "Correct the user and the password in the variable"
+        if url.query:
+            what = f"an option of the URL ({', '.join(url.query)})"
+            cure = f"Correct it in the variable; an option has the name that {dialect.driver} gives it"
+        why = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+        raise ProblemError(f"{variable}: the driver {dialect.driver} refuses {what}{why}", cure) from None
 
 
 def _require_file(url: "URL", variable: str) -> None:

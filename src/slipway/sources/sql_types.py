@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pyarrow
+from pyarrow import compute
 
 INTEGER, DECIMAL, NUMBER, TEXT, MOMENT = "integer", "decimal", "number", "text", "timestamp"
 # Python's type of a value → what it is called here
@@ -41,6 +42,7 @@ NUMBERS = {INTEGER, DECIMAL, NUMBER}
 JSON = {"json", "jsonb"}  # a driver may give its numbers and texts as such
 MYSQL_JSON = 245
 LARGEST = (1 << 63) - 1
+EXACT = 1 << 53  # up to here every whole number is a double too
 UTC = pyarrow.timestamp("us", "UTC")
 
 
@@ -72,6 +74,7 @@ class Column:
         self.type = pyarrow.null()
         self._declared = declared
         self._kind = ""
+        self._largest, self._fractions = 0, False  # of the integers so far; whether there were doubles
         if declared in JSON:
             raise Misfit(name, f"the type is {declared}")
 
@@ -84,10 +87,12 @@ class Column:
             return pyarrow.nulls(len(values), self.type)
         plain, self.type = self._plain(values, kinds)
         try:
-            return pyarrow.array(plain, self.type)
+            array = pyarrow.array(plain, self.type)
         except OverflowError:  # an integer of more than 64 bits
             self._kind, self.type = NUMBER, TYPES[NUMBER]
-            return pyarrow.array(_floats(values), self.type)
+            array = pyarrow.array(_floats(values), self.type)
+        self._require_exact(values, kinds, array)
+        return array
 
     def _joined(self, kind: type) -> str:
         name = KINDS.get(kind)
@@ -98,6 +103,18 @@ class Column:
         if {self._kind, name} <= NUMBERS:
             return NUMBER
         raise Misfit(self.name, f"the type is {self._kind} in some rows and {name} in others")
+
+    def _require_exact(self, values: Sequence[Any], kinds: set[type], array: pyarrow.Array) -> None:
+        """Misfit when doubles in the same column would round an integer."""
+        if int in kinds and pyarrow.types.is_integer(array.type):
+            bounds = compute.min_max(array).as_py()
+            self._largest = max(self._largest, -bounds["min"], bounds["max"])
+        elif int in kinds:
+            self._largest = max(self._largest, *(abs(value) for value in values if isinstance(value, int)))
+        self._fractions = self._fractions or float in kinds
+        if self._fractions and self._largest > EXACT:
+            says = f"the type is integer and number by turns, and a whole number above 2^53 ({EXACT:,}) is no double"
+            raise Misfit(self.name, says)
 
     def _plain(self, values: Sequence[Any], kinds: set[type]) -> tuple[Sequence[Any], pyarrow.DataType]:
         """The values as pyarrow knows them, and the type of the column."""

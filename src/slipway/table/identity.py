@@ -97,7 +97,7 @@ def fingerprint(table: pyarrow.Table) -> str:
 
 
 def _hashes(column: pyarrow.Array) -> np.ndarray:
-    column = _plain(column)
+    column = _plain(_told(column))
     if types.is_string(column.type) or types.is_large_string(column.type):
         found = _cell_hashes(column)
     elif types.is_null(column.type):
@@ -109,8 +109,20 @@ def _hashes(column: pyarrow.Array) -> np.ndarray:
     return found
 
 
+def _told(column: pyarrow.Array) -> pyarrow.Array:
+    """The column; truth values as the text that says them, short numbers as their text is read: 0.1, not 0.10000000149."""
+    if types.is_dictionary(column.type):
+        return _told(column.dictionary_decode())
+    if types.is_boolean(column.type):
+        return column.cast(pyarrow.string())
+    return column.cast(pyarrow.string()).cast(pyarrow.float64()) if types.is_float32(column.type) else column
+
+
 def _number_hashes(column: pyarrow.Array) -> np.ndarray:
-    return _mixed(_numbers(column).view(np.uint64) + NEXT)
+    values = _numbers(column)
+    found = _mixed(values.view(np.uint64) + NEXT)
+    found[np.isnan(values)] = MISSING
+    return found
 
 
 def _cell_hashes(column: pyarrow.Array) -> np.ndarray:
@@ -182,9 +194,7 @@ def _plain(column: pyarrow.Array) -> pyarrow.Array:
     if types.is_dictionary(kind):
         return _plain(column.dictionary_decode())
     if types.is_boolean(kind):
-        return column.cast(pyarrow.string())
-    if types.is_float32(kind):  # 0.1, not 0.10000000149011612
-        return column.cast(pyarrow.string()).cast(pyarrow.float64())
+        return column.cast(pyarrow.uint8())
     if types.is_date(kind) or types.is_timestamp(kind):
         return column.cast(pyarrow.timestamp("us"), safe=False).cast(pyarrow.int64())
     if (

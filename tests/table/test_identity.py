@@ -6,7 +6,8 @@ import pandas as pd
 import pyarrow
 import pytest
 
-from slipway.table.identity import fingerprint, row_hashes, row_keys
+from slipway.table import identity
+from slipway.table.identity import fingerprint, row_hashes, row_keys, text_hashes
 
 ROWS = pyarrow.table(
     {
@@ -73,6 +74,23 @@ def test_a_text_has_the_hash_of_the_typed_cell_that_it_says(texts, typed):
 
 def test_what_only_begins_like_a_number_or_a_date_is_a_text():
     assert len(set(hashes("1.2.3", "1", "1_0", "2020-01-31x", "2020-01-31", "2020-02-31", "0x1"))) == 7
+
+
+def test_of_many_dates_python_reads_only_those_around_an_odd_one(monkeypatch):
+    texts = [f"2020-{1 + day // 28 % 12:02d}-{1 + day % 28:02d}T00:00:{day % 60:02d}" for day in range(5_000)]
+    wanted, read, asked = hashes(*texts), [], identity._microseconds
+    monkeypatch.setattr(identity, "_microseconds", lambda text: read.append(text) or asked(text))
+    texts[2_500] = "2020-02-31"
+    found = hashes(*texts)
+    assert [place for place in range(5_000) if found[place] != wanted[place]] == [2_500]
+    assert "2020-02-31" in read and len(read) <= identity.FEW
+
+
+def test_how_a_text_is_written_tells_what_its_hash_does_not():
+    written = pyarrow.table({"a": ["1", "1.0", "01", None, ""], "b": [1.0, 1.0, 1.0, 1.0, 1.0]})
+    assert len(set(row_hashes(written, ["a", "b"])[:3])) == 1
+    told = text_hashes(written, ["a", "b"]).tolist()
+    assert len(set(told)) == 4 and text_hashes(written.take([2, 0]), ["b", "a"]).tolist() == [told[2], told[0]]
 
 
 def test_a_slice_is_hashed_as_the_whole():

@@ -15,8 +15,8 @@ from slipway.table.faults import visible
 MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 LINKS = re.compile(r"(@|:(?=//)|www(?=\.)|#(?=\d)|GH-(?=\d))", re.IGNORECASE)  # GitHub makes links of them without any mark
 OF_CLUSTER = (
-    "It learned from all rows of a cluster, of which only a sample is kept: the table there must be unchanged, and the cluster "
-    "must have as many cores."
+    "It learned from all rows of a cluster, of which only a sample is kept: the table there must be unchanged, and the "
+    "cluster must have as many cores."
 )
 JOINER = "\N{ZERO WIDTH JOINER}"
 TASKS = {"regression": "regression", "binary": "binary classification", "multiclass": "multi-class classification"}

@@ -52,7 +52,8 @@ def on_cluster(folder, frame, **settings):
     """A problem and its table as if a cluster had it, and a leaderboard whose best answers the mean."""
     asked = replace(problem(folder, frame, "charges", **settings), search=Search(engine="spark"))
     table = read(asked)
-    return asked, table, [Entry(Trial("linear", {"penalty": 1.0}), 5_000.0, 100.0, answers=np.full(table.used.sum(), 15_000.0))]
+    answers = np.full(table.used.sum(), 15_000.0)
+    return asked, table, [Entry(Trial("linear", {"penalty": 1.0}), 5_000.0, 100.0, answers=answers)]
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,8 @@ def aim_of(classes: int, y: np.ndarray) -> Aim:
 def narrowed(matrix: np.ndarray) -> np.ndarray:
     """In float32, with what lies beyond its range, which XGBoost refuses, at its ends."""
     least, most = np.finfo(np.float32).min, np.finfo(np.float32).max
-    return np.clip(matrix, least, most).astype(np.float32)
+    within: np.ndarray = np.clip(matrix, least, most).astype(np.float32)
+    return within
 
 
 @dataclass

@@ -12,9 +12,9 @@ import numpy as np
 
 from slipway.model.metrics import METRICS
 from slipway.problem import Problem
+from slipway.training.comparison.speed import Speed
 from slipway.training.data.dataset import Table
 from slipway.training.data.labelled import Rows
-from slipway.training.comparison.speed import Speed
 from slipway.training.data.split import FEW, checks_of
 from slipway.training.fitting.candidates import Trial
 from slipway.training.fitting.fitted import Entry, Fitted, Ready, encoded

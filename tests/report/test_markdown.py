@@ -8,6 +8,7 @@ from bundles import SCHEMA
 from reports import documents
 from slipway.report.figure import Table
 from slipway.report.markdown import card, code, plain, table
+from slipway.report.page import standalone
 from slipway.table.schema import Field, Schema
 
 EVIL = "a|b [x](http://x.example) <img src=x>\n# c `d`"
@@ -21,6 +22,17 @@ def test_the_card_has_what_a_reader_asks(task):
     assert "Not stated: set `purpose` in slipway.yaml." in text
     assert "0.8000 (0.7000 to 0.9000)" in text and "**Few rows were held out.**" in text
     assert "slipway train --data 000000000000" in text
+
+
+def test_what_a_cluster_learned_is_not_repeated_from_the_kept_sample():
+    of = documents("regression")
+    grown = msgspec.structs.replace(of.model.members[0], candidate="xgboost", settings={"max_iter": 9, "executors": 2})
+    own = msgspec.structs.replace(grown, settings={"max_iter": 9})
+    for members, repeated in (((own,), True), ((grown,), False)):
+        one = replace(of, model=msgspec.structs.replace(of.model, members=members))
+        for text in (card(one).decode(), standalone(one).decode()):
+            assert ("slipway train --data" in text) == repeated
+            assert ("learned from all rows of a cluster, of which only a sample is kept" in text) != repeated
 
 
 def test_names_from_the_data_stay_text_and_in_their_cell():

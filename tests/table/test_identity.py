@@ -6,7 +6,8 @@ import pandas as pd
 import pyarrow
 import pytest
 
-from slipway.table.identity import fingerprint, row_hashes, row_keys
+from slipway.table import identity
+from slipway.table.identity import fingerprint, row_hashes, row_keys, text_hashes
 
 ROWS = pyarrow.table(
     {
@@ -24,7 +25,7 @@ def hashes(*values, kind=None) -> list[int]:
     "values",
     [
         ["", "a", "ab", "b", "12345678", "123456789", "12345678\0", "1234567812345678", "x" * 100, "x" * 101],
-        [0.0, 1.0, -1.0, 1e300, float("nan")],
+        [0.0, 1.0, -1.0, 1e300, float("inf"), None],
         [date(2020, 1, 1), date(2020, 1, 2), None],
         [decimal.Decimal("1.0"), decimal.Decimal("2.0")],
         [[1], [1, 2], None],
@@ -46,6 +47,7 @@ def test_a_cell_has_the_same_hash_in_whatever_type_a_batch_gives_its_column():
     assert hashes(0.0) == hashes(-0.0)
     assert hashes(datetime(2020, 1, 1)) == hashes(date(2020, 1, 1))
     assert hashes(0.1, kind=pyarrow.float32()) == hashes(0.1)
+    assert hashes(float("nan"), 1.0) == hashes(None, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,23 @@ def test_a_text_has_the_hash_of_the_typed_cell_that_it_says(texts, typed):
 
 def test_what_only_begins_like_a_number_or_a_date_is_a_text():
     assert len(set(hashes("1.2.3", "1", "1_0", "2020-01-31x", "2020-01-31", "2020-02-31", "0x1"))) == 7
+
+
+def test_of_many_dates_python_reads_only_those_around_an_odd_one(monkeypatch):
+    texts = [f"2020-{1 + day // 28 % 12:02d}-{1 + day % 28:02d}T00:00:{day % 60:02d}" for day in range(5_000)]
+    wanted, read, asked = hashes(*texts), [], identity._microseconds
+    monkeypatch.setattr(identity, "_microseconds", lambda text: read.append(text) or asked(text))
+    texts[2_500] = "2020-02-31"
+    found = hashes(*texts)
+    assert [place for place in range(5_000) if found[place] != wanted[place]] == [2_500]
+    assert "2020-02-31" in read and len(read) <= identity.FEW
+
+
+def test_how_a_text_is_written_tells_what_its_hash_does_not():
+    written = pyarrow.table({"a": ["1", "1.0", "01", None, ""], "b": [1.0, 1.0, 1.0, 1.0, 1.0]})
+    assert len(set(row_hashes(written, ["a", "b"])[:3])) == 1
+    told = text_hashes(written, ["a", "b"]).tolist()
+    assert len(set(told)) == 4 and text_hashes(written.take([2, 0]), ["b", "a"]).tolist() == [told[2], told[0]]
 
 
 def test_a_slice_is_hashed_as_the_whole():
@@ -143,3 +162,27 @@ def test_keys_are_as_they_ever_were():
         b"a\\\\b",
         b"true",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "known"),
+    [
+        (pyarrow.bool_(), [True, False, None], "f5b45a3cfab9ea16"),
+        (pyarrow.int8(), [1, -1, None], "dbfed4dc08fd7406"),
+        (pyarrow.uint64(), [1, 2**63, None], "190ed01718218e55"),
+        (pyarrow.float32(), [0.1, -0.0, None], "8ca4be5cddabe10a"),
+        (pyarrow.float64(), [0.1, float("nan"), None], "6651a482ed16f9a7"),
+        (pyarrow.string(), ["1.50", "", None], "89d225978aea923e"),
+        (pyarrow.large_string(), ["1.50", "", None], "952b0c78ca362a9f"),
+        (pyarrow.dictionary(pyarrow.int8(), pyarrow.string()), ["b", "a", None], "f7be0cd3478155fb"),
+        (pyarrow.date32(), [date(2020, 1, 31), date(1969, 12, 31), None], "1538e4ab4cf683e2"),
+        (pyarrow.timestamp("ns"), [datetime(2020, 1, 31, 8, 30, 0, 1), None], "fa87fae4ca3554c8"),
+        (pyarrow.timestamp("us", "UTC"), [datetime(2020, 1, 31, 8, 30, 0, 1), None], "a0b0f2ac7213f357"),
+        (pyarrow.decimal128(5, 2), [decimal.Decimal("1.50"), None], "286bff854fc9a750"),
+        (pyarrow.null(), [None, None], "847982a64d9e298e"),
+    ],
+    ids=str,
+)
+def test_known_tables_keep_their_fingerprints(kind, values, known):
+    """Another fingerprint would declare the kept tables of earlier versions damaged."""
+    assert fingerprint(pyarrow.table({"a": pyarrow.array(values, kind)}))[:16] == known

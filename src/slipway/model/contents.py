@@ -168,6 +168,11 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"{self.task} with a calibration")
 
     @property
+    def of_cluster(self) -> bool:
+        """Whether it learned from all rows of a cluster, of which `data` is a sample."""
+        return any(member.candidate == "xgboost" and "executors" in member.settings for member in self.members)
+
+    @property
     def kind(self) -> str:
         """The candidate, or those that are blended."""
         names = dict.fromkeys(member.candidate for member in self.members)

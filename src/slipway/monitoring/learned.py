@@ -59,7 +59,7 @@ def learned_of(bundle: Bundle, kept: KeptData) -> Learned:
     """What a bundle learned from, as far as the kept data of its training is here."""
     model = model_of(bundle)
     split = model.split
-    if model.kind == IMPORTED:
+    if model.kind == IMPORTED or model.of_cluster:  # of all that a cluster learned from, only the sample is kept
         return Learned(split)
     try:
         table, _ = kept.read(model.data)

@@ -14,6 +14,10 @@ from slipway.table.faults import visible
 
 MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 LINKS = re.compile(r"(@|:(?=//)|www(?=\.)|#(?=\d)|GH-(?=\d))", re.IGNORECASE)  # GitHub makes links of them without any mark
+OF_CLUSTER = (
+    "It learned from all rows of a cluster, of which only a sample is kept: the table there must be unchanged, and the "
+    "cluster must have as many cores."
+)
 JOINER = "\N{ZERO WIDTH JOINER}"
 TASKS = {"regression": "regression", "binary": "binary classification", "multiclass": "multi-class classification"}
 
@@ -46,7 +50,7 @@ def card(of: Documents) -> bytes:
         "## How to reproduce it",
         "With the same slipway.yaml, the same locked libraries and the same data"
         f"{', and with this bundle or its champion as the champion' if model.start else ''}:",
-        f"    slipway train --data {model.data[:12]}",
+        *(["    slipway train", OF_CLUSTER] if model.of_cluster else [f"    slipway train --data {model.data[:12]}"]),
         *_listed(
             f"Data: `{model.data}`",
             f"Libraries: {', '.join(f'{name} {one}' for name, one in sorted(model.libraries.items()))}",

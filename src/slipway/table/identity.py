@@ -33,6 +33,7 @@ KEPT_BYTES = np.array([(1 << 8 * count) - 1 for count in range(WORD + 1)], dtype
 NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
 DATE = f"^{ISO.pattern}$"
 BOOLEANS = pyarrow.array(["True", "TRUE", "False", "FALSE"])
+FEW = 16  # texts that Python reads as fast as Arrow
 MICROSECOND = timedelta(microseconds=1)
 TO_THE_SECOND = len("2026-01-31T08:30:00")
 # Keys never change, or the split would: quotes around a text are a part of it, and the minus of Unicode is a letter.
@@ -85,6 +86,15 @@ def row_hashes(batch: pyarrow.RecordBatch | pyarrow.Table, names: Sequence[str])
     return total
 
 
+def text_hashes(table: pyarrow.Table, names: Sequence[str]) -> np.ndarray:
+    """The same of texts as they are written: ``1``, ``1.0`` and ``01``, which are one cell to `row_hashes`, differ."""
+    total = np.zeros(table.num_rows, dtype=np.uint64)
+    for column in (table.column(name).combine_chunks() for name in sorted(names)):
+        if types.is_string(column.type) or types.is_large_string(column.type):
+            total = _mixed(total * NEXT + _text_hashes(column.fill_null("")))
+    return total
+
+
 def fingerprint(table: pyarrow.Table) -> str:
     """SHA-256 of a table: the names and types of its columns in order, and all cells."""
     total = sha256(f"{table.num_rows}\n".encode())
@@ -97,7 +107,7 @@ def fingerprint(table: pyarrow.Table) -> str:
 
 
 def _hashes(column: pyarrow.Array) -> np.ndarray:
-    column = _plain(column)
+    column = _plain(_told(column))
     if types.is_string(column.type) or types.is_large_string(column.type):
         found = _cell_hashes(column)
     elif types.is_null(column.type):
@@ -109,8 +119,20 @@ def _hashes(column: pyarrow.Array) -> np.ndarray:
     return found
 
 
+def _told(column: pyarrow.Array) -> pyarrow.Array:
+    """The column; truth values as the text that says them, short numbers as their text is read: 0.1, not 0.10000000149."""
+    if types.is_dictionary(column.type):
+        return _told(column.dictionary_decode())
+    if types.is_boolean(column.type):
+        return column.cast(pyarrow.string())
+    return column.cast(pyarrow.string()).cast(pyarrow.float64()) if types.is_float32(column.type) else column
+
+
 def _number_hashes(column: pyarrow.Array) -> np.ndarray:
-    return _mixed(_numbers(column).view(np.uint64) + NEXT)
+    values = _numbers(column)
+    found = _mixed(values.view(np.uint64) + NEXT)
+    found[np.isnan(values)] = MISSING
+    return found
 
 
 def _cell_hashes(column: pyarrow.Array) -> np.ndarray:
@@ -133,12 +155,28 @@ def _cell_hashes(column: pyarrow.Array) -> np.ndarray:
 
 def _moments(texts: pyarrow.Array) -> pyarrow.Array:
     """The microseconds that dates in ISO 8601 say; null where a text is none, such as the 31st of February."""
-    for kind in (pyarrow.timestamp("us"), pyarrow.timestamp("us", "UTC")):  # where none has a zone, or each, and all are dates
+    if (found := _cast(texts)) is not None:
+        return found
+    encoded = texts.dictionary_encode()
+    return _parted(encoded.dictionary).take(encoded.indices)
+
+
+def _parted(texts: pyarrow.Array) -> pyarrow.Array:
+    """The same half by half, until only a few are left around those that Arrow does not read."""
+    if (found := _cast(texts)) is not None:
+        return found
+    if len(texts) <= FEW:
+        return pyarrow.array(map(_microseconds, texts.to_pylist()), pyarrow.int64())
+    middle = len(texts) // 2
+    return pyarrow.concat_arrays([_parted(texts.slice(0, middle)), _parted(texts.slice(middle))])
+
+
+def _cast(texts: pyarrow.Array) -> pyarrow.Array | None:
+    """The microseconds where all are dates, and none or each has a zone; else None."""
+    for kind in (pyarrow.timestamp("us"), pyarrow.timestamp("us", "UTC")):
         with suppress(pyarrow.ArrowInvalid):
             return compute.cast(texts, kind).cast(pyarrow.int64())
-    encoded = texts.dictionary_encode()
-    distinct = [_microseconds(text) for text in encoded.dictionary.to_pylist()]
-    return pyarrow.array(distinct, pyarrow.int64()).take(encoded.indices)
+    return None
 
 
 def _microseconds(text: str) -> int | None:
@@ -182,9 +220,7 @@ def _plain(column: pyarrow.Array) -> pyarrow.Array:
     if types.is_dictionary(kind):
         return _plain(column.dictionary_decode())
     if types.is_boolean(kind):
-        return column.cast(pyarrow.string())
-    if types.is_float32(kind):  # 0.1, not 0.10000000149011612
-        return column.cast(pyarrow.string()).cast(pyarrow.float64())
+        return column.cast(pyarrow.uint8())
     if types.is_date(kind) or types.is_timestamp(kind):
         return column.cast(pyarrow.timestamp("us"), safe=False).cast(pyarrow.int64())
     if (

@@ -6,7 +6,9 @@ from msgspec.structs import replace
 from slipway.sections import Sampling
 from slipway.store.local import LocalStore
 from slipway.training.comparison import curve
+from slipway.training.comparison.curve import worth_learning
 from slipway.training.data import sample
+from slipway.training.data.dataset import read
 from slipway.training.train import train
 from tables import problem
 
@@ -44,6 +46,13 @@ def rich(rows: int) -> pd.DataFrame:
 def trained(folder, frame, **changes):
     asked = replace(problem(folder, frame, "y", id="row", **SETTINGS), **changes)
     return train(asked, LocalStore(folder / "artifacts"), jobs=1).bundle
+
+
+@pytest.mark.parametrize(("cells", "more"), [(1_800, True), (100_000, False)])
+def test_a_small_table_has_more_rows_than_its_sample(tmp_path, cells, more):
+    asked = replace(problem(tmp_path, rich(900), "y", id="row", **SETTINGS), sample=Sampling(cells=cells))
+    worth = worth_learning(read(asked), asked.candidates, False)
+    assert worth.more == more and not worth.said
 
 
 def test_rows_that_add_nothing_are_not_learned_from(tmp_path):

@@ -75,7 +75,10 @@ def test_rows_of_one_id_are_in_one_fold(tmp_path):
     table = read(problem(tmp_path, frame, "grade", id="patient"))
     learned = table.learned
     divided = folds(learned.y, 2, learned.kin, None, 0)
-    assert parted(divided, table.kin.keys[table.used]) == 0
+    of = {(float(x), float(y)): patient for x, y, patient in zip(frame["x"], frame["y"], frame["patient"])}
+    assert len(of) == len(frame)
+    patients = np.array([of[cells] for cells in zip(learned.columns["x"].tolist(), learned.columns["y"].tolist())])
+    assert parted(divided, patients) == 0
 
 
 def test_what_is_learned_of_a_column_is_learned_inside_the_fold(tmp_path, monkeypatch):

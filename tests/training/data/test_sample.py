@@ -81,6 +81,15 @@ def test_what_is_alike_in_its_id_comes_in_one_order():
     assert drawn(table.take(pyarrow.array(order)), 2_000).equals(drawn(table, 2_000))
 
 
+@pytest.mark.parametrize("size", [900, 9_000])
+def test_cells_that_are_one_but_written_otherwise_come_in_one_order(size):
+    """A table that is sampled, and a small one whose order is asked for."""
+    table = pyarrow.table({"id": [f"{number // 3}" for number in range(size)], "x": ["1", "1.0", "01"] * (size // 3)})
+    order = pyarrow.array(np.random.default_rng(0).permutation(size))
+    one, other = (draw(batches(each), ("id",), 20_000, "t", ordered=("id", "x")).table for each in (table, table.take(order)))
+    assert one.equals(other) and not one.equals(table)
+
+
 def test_columns_of_changing_type_are_hashed_alike():
     """A field of MongoDB that is whole numbers first, then fractions, then missing."""
     numbers = [float(number) for number in range(3_000)]

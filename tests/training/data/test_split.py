@@ -81,9 +81,11 @@ def test_what_orders_no_rows_is_said(tmp_path, column, message):
 def test_a_group_is_on_one_side_and_not_learned_from(tmp_path):
     frame = charges(600).assign(patient=[str(number % 150) for number in range(600)], row=range(600))
     table = read(problem(tmp_path, frame, "charges", id="row", group="patient"))
-    patients = table.kin.keys
-    held = set(table.frame["patient"])
-    assert len(held) == len(set(patients[table.held])) and not set(patients[table.held]) & set(patients[table.used])
+    of = {float(charge): patient for charge, patient in zip(frame["charges"], frame["patient"])}
+    assert len(of) == len(frame)
+    patients = np.array([of[charge] for charge in table.rows.y.tolist()])
+    assert set(patients[table.held]) == set(table.frame["patient"])
+    assert not set(patients[table.held]) & set(patients[table.used])
     assert table.rows.schema.names == ("age", "bmi", "smoker", "region")
     assert table.split.columns == ("patient",)
     learned = table.learned

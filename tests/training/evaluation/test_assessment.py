@@ -1,3 +1,4 @@
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,6 +50,15 @@ def test_a_task_has_what_belongs_to_it(regression, binary, multiclass):
     assert several.reliability and len(several.classes) == 3 and not several.curve and several.threshold is None
     for found in (numbers, two, several):
         assert found.importance and found.effects and found.slices.worst and len(found.learning_curve) == 5 and found.learning
+
+
+def test_of_a_cluster_s_twin_no_sentence_says_what_more_rows_would_bring(tmp_path):
+    """The step to it is ten or a hundred times as many rows, by another estimator."""
+    _, table, twin = evaluated(tmp_path, charges(400), "charges")
+    twin.model = msgspec.structs.replace(twin.model, rows=msgspec.structs.replace(twin.model.rows, twin=40_000))
+    entry = Entry(Trial("linear", CANDIDATES["linear"].first("regression")[0]), 0.0, 0.0)
+    found = evaluate(problem(tmp_path, charges(400), "charges"), table, entry, twin)
+    assert found.learning == "" and found.learning_curve[-1].rows == 40_000
 
 
 def test_it_is_measured_on_the_rows_held_out(binary):

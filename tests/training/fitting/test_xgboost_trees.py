@@ -49,6 +49,19 @@ def test_large_numbers_close_together_are_told_apart():
     assert np.abs(fitted.predict(x) - y).max() < 1
 
 
+def test_numbers_beyond_float32_are_learned_from_and_answered_alike():
+    """XGBoost refuses an infinite number; a graph is given one."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(600, 2))
+    x[:200, 0], x[200:210, 0], x[210:220, 0], x[220:300, 1] = np.nan, 1.7e308, -1.7e308, np.inf
+    y = 5.0 * np.isnan(x[:, 0]) + 3 * (x[:, 1] > 1e300) + 2 * (x[:, 0] > 1e300) + random.normal(0, 0.1, 600)
+    fitted = BoostedNumbers({**SETTINGS, "min_samples_leaf": 3}, 0).fit(x, y)
+    assert any(np.isinf(tree.threshold).any() for tree in fitted.trees())  # those that part the missing from all others
+    with np.errstate(over="ignore"):
+        asked = x.astype(np.float32)
+    np.testing.assert_allclose(answers(CANDIDATES["xgboost"], fitted, asked)[:, 0], fitted.predict(x), rtol=1e-9, atol=1e-9)
+
+
 def test_the_same_rows_give_the_same_bytes():
     one, other = (BoostedNumbers(SETTINGS, 0).fit(HOLES, NUMBERS) for _ in range(2))
     assert one.content == other.content

@@ -23,7 +23,8 @@ def encoder_of(asked, part, log_target=False):
     table = read(asked)
     encoding, _, y = encoded(replace(TRIAL, log_target=log_target), table.learned)
     aim = aim_of(len(table.rows.classes), y)
-    made = RowEncoder(asked, table.target, encoding, aim, part(table), log_target)
+    away = table.anchor.named if table.anchor else None
+    made = RowEncoder(asked, table.target, encoding, aim, part(table), log_target, away)
     return made, table
 
 
@@ -81,6 +82,30 @@ def test_a_row_that_cannot_be_read_is_left_out(tmp_path):
     odd = frame.head(4).assign(age=["old", "30", "900", "31"])
     x, _, _ = matrix(encoder, odd)
     assert len(x) == 3 and 900 in x
+
+
+@pytest.mark.parametrize("log_target", [False, True])
+def test_numbers_beyond_float32_are_at_its_ends_and_targets_beyond_it_are_not_learned(tmp_path, log_target):
+    """XGBoost refuses what is infinite, of features and of targets."""
+    frame = charges(400)
+    encoder, _ = encoder_of(problem(tmp_path, frame, "charges"), lambda table: Part(None), log_target)
+    odd = frame.head(5).assign(bmi=["1.797e308", "-1.797e308", "30", "30", "30"])
+    odd["charges"] = ["1000", "1000", "-1" if log_target else "1.797e308", "-2" if log_target else "-1.797e308", "1000"]
+    x, y, _ = matrix(encoder, odd)
+    assert len(x) == 3 and np.isfinite(y).all() and not np.isinf(x).any()
+    ends = np.finfo(np.float32)
+    assert ends.max in x[0] and ends.min in x[1]
+
+
+@pytest.mark.parametrize("settings", [{"id": "row"}, {"group": "patient"}, {"time": "age"}])
+def test_rows_of_the_anchor_set_are_not_learned_from(tmp_path, settings):
+    """Its rows are in the table, but not in the sample, by which alone they could be refused."""
+    frame = charges(440).assign(row=range(440), patient=[number // 2 for number in range(440)])
+    frame.iloc[400:].to_csv(tmp_path / "anchor.csv", index=False)
+    made = problem(tmp_path, frame.head(400), "charges", **settings, **{"gate.anchor": "anchor.csv"})
+    encoder, _ = encoder_of(made, lambda table: Part(None))
+    x, _, _ = matrix(encoder, frame)
+    assert len(x) == 400
 
 
 def test_the_place_of_a_row_does_not_depend_on_its_neighbours(tmp_path):

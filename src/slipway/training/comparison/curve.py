@@ -71,9 +71,10 @@ class Worth:
 
 
 def worth_learning(table: Table, candidates: Sequence[str], log_target: bool) -> Worth:
-    """As many training rows as are useful; a table of up to 100,000 rows stays as it is."""
+    """As many training rows as are useful; of a table of up to 100,000 rows all that the sample has."""
+    more = len(table.target.rows) < table.seen
     if len(table.held) <= WHOLE and table.seen <= WHOLE:
-        return Worth(table, [])
+        return Worth(table, [], more)
     steps = doublings(table.learned, table.goal, learner(candidates, table.rows.task, log_target))
     if steps and not steps[-1].useful:
         chosen = np.nonzero(table.used)[0][: steps[-1].rows]
@@ -81,7 +82,7 @@ def worth_learning(table: Table, candidates: Sequence[str], log_target: bool) ->
         used[chosen] = True
         return Worth(replace(table, used=used), [_said(len(chosen), table, steps)])
     said = _said(int(table.used.sum()), table, steps)
-    if more := len(table.target.rows) < table.seen:
+    if more:
         twice = 2 * len(table.target.rows) * len(table.frame.columns)
         said += f", and sample.cells holds no more; {twice:,} would be twice as many, and twice the memory"
     return Worth(table, [said], more)

@@ -16,7 +16,7 @@ from slipway.sources.batches import frame_of
 from slipway.sources.source import files_at
 from slipway.table.inference import Target
 from slipway.table.schema import Schema
-from slipway.training.data.outside import Outside, outside, targets
+from slipway.training.data.outside import Named, Outside, outside, targets
 from slipway.training.data.split import FEW
 from slipway.training.measures.units import FEWEST_UNITS
 
@@ -66,7 +66,7 @@ def read_anchor(problem: Problem, learned: pd.DataFrame, target: Target, schema:
     if found.units.effective < FEWEST_UNITS:
         says = f"its {len(frame):,} rows are of too few groups or moments to judge by"
         raise _wrong(problem, says, f"Add rows of others: more than {FEWEST_UNITS}, of about the same size")
-    return replace(found, identity=_identity(named_by, keys))
+    return replace(found, identity=_identity(named_by, keys), named=Named(tuple(named_by), frozenset(keys)))
 
 
 def _frame(problem: Problem, location: str, needed: Collection[str]) -> pd.DataFrame:

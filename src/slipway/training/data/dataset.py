@@ -1,7 +1,7 @@
 """The problem's table, read, typed and divided into training rows and held-out rows."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from slipway.training.data.anchor import read_anchor
 from slipway.training.data.kin import Kinship, kinship
 from slipway.training.data.labelled import Rows
 from slipway.training.data.outside import Outside
-from slipway.training.data.sample import Sample, draw, in_order
+from slipway.training.data.sample import Sample, draw
 from slipway.training.data.split import checks_of, in_time, notes, split_in_time, split_of
 from slipway.training.measures.goal import Goal
 from slipway.training.measures.units import Units, units_of
@@ -132,9 +132,8 @@ def read(
     batches.require_format(problem.formats)
     where = ", ".join(problem.source) if given is None else "the frame"
     key = problem.group or problem.id or own
-    sample = draw(batches, key, max(1, problem.sample.cells // len(own)), where, progress)
     # what is learned must not depend on the order of rows, which databases and clusters do not keep
-    sample = replace(sample, table=in_order(sample.table, key, own))
+    sample = draw(batches, key, max(1, problem.sample.cells // len(own)), where, progress, ordered=own)
     learned = sample.table.select(own)
     elsewhere = problem.search.engine == "spark" and given is None
     if kept is None:

@@ -1,13 +1,14 @@
 """Labelled rows from outside the problem's table, read like its own: the anchor set, and what production was asked."""
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 from msgspec.structs import replace
 
 from slipway.model.contents import Split
-from slipway.model.division import moments_of
+from slipway.model.division import keys_of, moments_of
 from slipway.problem import Problem
 from slipway.table.cell import problem_reader
 from slipway.table.cells import cells_of, read_columns
@@ -16,6 +17,26 @@ from slipway.table.inference import Target
 from slipway.table.schema import Columns, Schema
 from slipway.training.data.kin import kinship
 from slipway.training.measures.units import Units, units_of
+
+
+@dataclass(frozen=True)
+class Named:
+    """What rows are told apart by.
+
+    Parameters
+    ----------
+    named_by : tuple of str
+        Columns.
+    keys : frozenset of bytes
+        Of the rows, by these columns.
+    """
+
+    named_by: tuple[str, ...]
+    keys: frozenset[bytes]
+
+    def holds(self, frame: pd.DataFrame, schema: Schema) -> np.ndarray:
+        """Mask of the rows of a frame that are among them."""
+        return np.array([key in self.keys for key in chain.from_iterable(keys_of(frame, self.named_by, schema))], dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -36,6 +57,8 @@ class Outside:
         Which rows belong together.
     identity : str
         SHA-256 of what the rows are told apart by; of the anchor set only.
+    named : Named or None
+        What that is; of the anchor set only.
     """
 
     name: str
@@ -44,6 +67,7 @@ class Outside:
     y: np.ndarray
     units: Units
     identity: str = ""
+    named: Named | None = None
 
     def take(self, rows: np.ndarray) -> "Outside":
         """Those of this mask."""

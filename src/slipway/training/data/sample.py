@@ -5,14 +5,14 @@ fit. Rows of one id stay together.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow
 
 from slipway.errors import TableError
 from slipway.sources.batches import Batches, Preselect, one_table
-from slipway.table.identity import row_hashes
+from slipway.table.identity import row_hashes, text_hashes
 
 WHOLE = 100_000  # rows up to which a table is learned from as it is
 FEWEST = 1_000
@@ -76,7 +76,7 @@ class Reservoir:
                 self._add(*kept.pop(0))
 
     def rows(self, names: Sequence[str], where: str) -> pyarrow.Table:
-        """What was kept, in the order of the hashes; TableError when nearly all rows are alike."""
+        """What was kept, in whatever order; TableError when nearly all rows are alike."""
         self._tighten()
         number = sum(len(hashes) for _, hashes in self._kept)
         if number < min(FEWEST, self._most):
@@ -86,12 +86,16 @@ class Reservoir:
             )
         table = one_table([batch for batch, _ in self._kept], names, where)
         self._kept = []
-        return in_order(table, self._key, names)
+        return table
 
 
-def in_order(table: pyarrow.Table, key: Sequence[str], names: Sequence[str]) -> pyarrow.Table:
-    """Rows in the order of their hashes: of `key`, and of these columns among rows alike in it."""
-    return table.take(pyarrow.array(np.lexsort((row_hashes(table, names), row_hashes(table, key)))))
+def _in_order(table: pyarrow.Table, key: Sequence[str], names: Sequence[str]) -> pyarrow.Table:
+    """Rows in the order of their hashes: of `key`, of these columns among rows alike in it, and of how these are written."""
+    hashes = row_hashes(table, names), row_hashes(table, key)
+    order = np.lexsort(hashes)
+    if np.all([np.diff(each[order]) == 0 for each in hashes], axis=0).any():
+        order = np.lexsort((text_hashes(table, names), *hashes))
+    return table.take(pyarrow.array(order))
 
 
 def draw(
@@ -100,6 +104,7 @@ def draw(
     most: int,
     where: str,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
+    ordered: Sequence[str] = (),
 ) -> Sample:
     """Read a table once, and keep of it at most `most` rows.
 
@@ -113,9 +118,21 @@ def draw(
         What is read, for messages.
     progress : callable
         Told (rows read, about how many there are).
+    ordered : sequence of str
+        Columns that order rows alike in `key`: a small table, too, then comes in the order of its hashes.
     """
+    found, as_it_came = _read(batches, key, most, where, progress)
+    if as_it_came and not ordered:
+        return found
+    return replace(found, table=_in_order(found.table, key, ordered or batches.names))
+
+
+def _read(
+    batches: Batches, key: Sequence[str], most: int, where: str, progress: Callable[[int, int | None], None]
+) -> tuple[Sample, bool]:
+    """The rows, and whether they have the order of the source."""
     if batches.preselect:
-        return _preselected(batches, batches.preselect, key, most, where, progress)
+        return _preselected(batches, batches.preselect, key, most, where, progress), False
     seen, waiting, reservoir = 0, [], None
     for batch in batches.read():
         seen += batch.num_rows
@@ -126,7 +143,7 @@ def draw(
                 reservoir.offer(waiting.pop(0))
         progress(seen, batches.rows)
     table = reservoir.rows(batches.names, where) if reservoir else one_table(waiting, batches.names, where)
-    return Sample(table, seen, batches.consistent)
+    return Sample(table, seen, batches.consistent), reservoir is None
 
 
 def _preselected(
@@ -137,7 +154,7 @@ def _preselected(
     where: str,
     progress: Callable[[int, int | None], None],
 ) -> Sample:
-    """The same rows of a table elsewhere, of which few more come here; in the order of their hashes, as it has none."""
+    """The same rows of a table elsewhere, of which few more come here."""
     if not rows.total:
         return Sample(one_table([], batches.names, where), 0)
     if rows.total <= min(WHOLE, most):

@@ -42,19 +42,25 @@ def split_in_time(problem: Problem, field: Field, moments: np.ndarray) -> Split:
         When all rows are of one moment.
     """
     _require_order(field)
-    share = problem.holdout.share
-    different, counts = np.unique(moments[~np.isnan(moments)], return_counts=True)
-    if len(different) < 2:
+    boundary = _boundary(moments, problem.holdout.share)
+    if boundary is None:
         raise TableError(
             f"time: column {field.name!r} has the same value in every row", "Name another column, or take time out"
         )
+    return Split(problem.holdout.share, problem.holdout.salt or problem.name, (), field, boundary)
+
+
+def _boundary(moments: np.ndarray, share: float) -> float | None:
+    """The moment after which the share of rows is nearest to this one; None when all are of one."""
+    different, counts = np.unique(moments[~np.isnan(moments)], return_counts=True)
     after = 1 - np.cumsum(counts)[:-1] / counts.sum()
-    boundary = float(different[np.abs(after - share).argmin()])
-    return Split(share, problem.holdout.salt or problem.name, (), field, boundary)
+    return float(different[np.abs(after - share).argmin()]) if len(after) else None
 
 
 def checks_of(split: Split, moments: np.ndarray | None) -> Split:
     """Which fifth of the rows learned from tells what the others taught: by another hash of the same key, or the latest.
+
+    Where the rows learned from are all of one moment, it tells nothing: no row is later.
 
     Parameters
     ----------
@@ -65,7 +71,8 @@ def checks_of(split: Split, moments: np.ndarray | None) -> Split:
     if split.boundary is None or moments is None:
         return replace(split, share=CHECKS, salt=f"{split.salt} checks")
     earlier = moments[moments <= split.boundary]
-    return replace(split, boundary=float(np.quantile(earlier, 1 - CHECKS, method="lower")))
+    boundary = _boundary(earlier, CHECKS)
+    return split if boundary is None else replace(split, boundary=boundary)
 
 
 def _require_order(field: Field) -> None:

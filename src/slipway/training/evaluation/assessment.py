@@ -50,6 +50,7 @@ def evaluate(problem: Problem, table: Table, entry: Entry, twin: Predictor, jobs
         names = [one.field for one in ranked]
         moved = effects(twin, held, names, goal.seed)
         steps = curve.result()
+    more = twin.model.rows.twin > len(table.learned.y)  # a cluster's: the step to it says nothing of the steps before
     parts = (
         _of_classes(scored, twin, goal, confidence) if twin.classes else _of_numbers(scored, everything.y, goal, confidence)
     )
@@ -65,7 +66,7 @@ def evaluate(problem: Problem, table: Table, entry: Entry, twin: Predictor, jobs
         effects=moved,
         slices=slices(scored, held, names, goal, confidence),
         learning_curve=learning.points(steps, confidence),
-        learning=learning.said(steps, goal.metric, confidence, guessed),
+        learning="" if more else learning.said(steps, goal.metric, confidence, guessed),
         **parts,
     )
     return msgspec.convert(_short(msgspec.to_builtins(found)), Evaluation)

@@ -56,7 +56,8 @@ class Fitted:
     classes: int
 
     def matrix(self, columns: Columns) -> np.ndarray:
-        return self.encoding.encode(columns).astype(CANDIDATES[self.trial.candidate].dtype)
+        with np.errstate(over="ignore"):  # beyond float32 is infinite, there as in a graph
+            return self.encoding.encode(columns).astype(CANDIDATES[self.trial.candidate].dtype)
 
     @property
     def members(self) -> tuple[tuple["Fitted", float], ...]:

@@ -1,7 +1,8 @@
 """The candidate that learns from all rows of a cluster: gradient boosting by XGBoost, with the settings of boosting.
 
 XGBoost compares ``x < threshold`` in float32. The largest float32 below a threshold says the same with ``x <= threshold``,
-which is what a graph asks.
+which is what a graph asks. A threshold that is infinite has all numbers on its left, and an infinite one is at the end of
+float32 for XGBoost: in a graph it goes left, too.
 
 Source: Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD (2016).
 """
@@ -89,6 +90,13 @@ def aim_of(classes: int, y: np.ndarray) -> Aim:
     return Aim(classes, float(y.mean())) if classes == 2 else Aim(classes)
 
 
+def narrowed(matrix: np.ndarray) -> np.ndarray:
+    """In float32, with what lies beyond its range, which XGBoost refuses, at its ends."""
+    least, most = np.finfo(np.float32).min, np.finfo(np.float32).max
+    within: np.ndarray = np.clip(matrix, least, most).astype(np.float32)
+    return within
+
+
 @dataclass
 class Boosted:
     """Trees of XGBoost that `fit` grows, or that a cluster has grown already.
@@ -112,7 +120,7 @@ class Boosted:
     def grow(self, matrix: np.ndarray, y: np.ndarray, classes: int) -> None:
         xgboost = library()
         self.aim = aim_of(classes, y)
-        rows = xgboost.QuantileDMatrix(matrix, self.aim.targets(y), nthread=1)
+        rows = xgboost.QuantileDMatrix(narrowed(matrix), self.aim.targets(y), nthread=1)
         booster = xgboost.train(self.aim.parameters(self.settings, self.seed), rows, self.settings["max_iter"])
         self.content = bytes(booster.save_raw("ubj"))
 
@@ -138,7 +146,7 @@ class Boosted:
             values[place, : len(tree.leaf)] = tree.value
         parts = []
         for begin in range(0, len(matrix), AT_ONCE):
-            leaves = self._leaves(booster, rows(matrix[begin : begin + AT_ONCE], nthread=1), len(trees))
+            leaves = self._leaves(booster, rows(narrowed(matrix[begin : begin + AT_ONCE]), nthread=1), len(trees))
             parts.append(sum(values[place, leaves[:, place]] for place in range(len(trees))))
         return np.concatenate(parts) + self.aim.base
 
@@ -205,7 +213,7 @@ def _tree(grown: dict[str, Any], score: int, aim: Aim) -> Tree:
         np.array(grown["split_indices"]),
         left,
         np.array(grown["right_children"]),
-        np.nextafter(conditions, np.float32(-np.inf)).astype(np.float64),
+        np.where(np.isinf(conditions), conditions, np.nextafter(conditions, np.float32(-np.inf))).astype(np.float64),
         np.array(grown["default_left"]).astype(bool),
         leaf,
         value,

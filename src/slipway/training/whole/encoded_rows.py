@@ -19,8 +19,8 @@ from slipway.table.identity import row_hashes
 from slipway.table.inference import Target
 from slipway.table.rules import Rules
 from slipway.table.schema import Columns
-from slipway.training.data.outside import targets
-from slipway.training.fitting.xgboost_trees import Aim
+from slipway.training.data.outside import Named, targets
+from slipway.training.fitting.xgboost_trees import Aim, narrowed
 
 # Where a row goes by its hash; whether it checks what was learned from the others; its target; its line of the matrix.
 FORM = pyarrow.schema(
@@ -63,6 +63,8 @@ class RowEncoder:
     part : Part
     log_target : bool
         Whether log(1 + y) is learned.
+    away : Named, optional
+        Rows that are not learned from, whatever part they are of: those of the anchor set.
     """
 
     problem: Problem
@@ -71,35 +73,45 @@ class RowEncoder:
     aim: Aim
     part: Part
     log_target: bool
+    away: Named | None = None
 
     def batches(self, batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
         """Batches of `FORM`, of the rows that are learned from and have a target that the sample knows."""
         for batch in map(in_utc, batches):
             frame, schema = batch.select(self._known_by).to_pandas(date_as_object=False), self.encoding.schema
             y, (columns, taken) = targets(frame, self.problem, self.target), self._read(batch)
-            taken &= ~np.isnan(y)
+            y = self._learned(y)
+            taken &= np.isfinite(y)
             if self.part.held:
                 taken &= ~held_out(frame, self.part.held, schema)
+            if self.away:
+                taken &= ~self.away.holds(frame, schema)
             if not taken.any():
                 continue
             frame, y = frame[taken].reset_index(drop=True), y[taken]
             checks = held_out(frame, self.part.checks, schema) if self.part.checks else np.zeros(len(y), dtype=bool)
-            matrix = self.encoding.encode({name: column[taken] for name, column in columns.items()}).astype(np.float32)
+            matrix = narrowed(self.encoding.encode({name: column[taken] for name, column in columns.items()}))
             ends = np.arange(0, matrix.size + 1, matrix.shape[1], dtype=np.int32)
             yield pyarrow.record_batch(
                 [
                     row_hashes(batch, batch.schema.names)[taken].view(np.int64),
                     checks,
-                    self.aim.targets(np.log1p(y) if self.log_target else y),
+                    y,
                     pyarrow.ListArray.from_arrays(ends, matrix.ravel()),
                 ],
                 schema=FORM,
             )
 
+    def _learned(self, y: np.ndarray) -> np.ndarray:
+        """The targets as they are learned; not finite where float32, or a logarithm, has no room for them."""
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            return self.aim.targets(np.log1p(y) if self.log_target else y)
+
     @cached_property
     def _known_by(self) -> list[str]:
         splits = [split for split in (self.part.held, self.part.checks) if split]
-        return [*dict.fromkeys([self.target.name, *(name for split in splits for name in split.needed)])]
+        away = self.away.named_by if self.away else ()
+        return [*dict.fromkeys([self.target.name, *(name for split in splits for name in split.needed), *away])]
 
     @cached_property
     def _rules(self) -> Rules:

@@ -12,9 +12,10 @@ import numpy as np
 
 from slipway.model.metrics import METRICS
 from slipway.problem import Problem
+from slipway.training.comparison.speed import Speed
 from slipway.training.data.dataset import Table
 from slipway.training.data.labelled import Rows
-from slipway.training.data.split import checks_of
+from slipway.training.data.split import FEW, checks_of
 from slipway.training.fitting.candidates import Trial
 from slipway.training.fitting.fitted import Entry, Fitted, Ready, encoded
 from slipway.training.fitting.xgboost_trees import USUAL, BoostedClasses, BoostedNumbers, aim_of
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 LEAVES = 31  # of a tree, at least: what the comparison found best for a sample may be few
 NO_BETTER = "learned from all rows, and no better than the best of the sample"
+UNTOLD = (
+    "the cluster did not learn from all rows: of a fifth of the rows learned from, or of the others, there are too few to "
+    "tell what that gains (few groups, few moments, or one class)"
+)
 
 
 @dataclass(frozen=True)
@@ -35,33 +40,22 @@ class Whole:
 
     Parameters
     ----------
-    entry : Entry
-        Its line of the leaderboard.
-    gain : Gain
-        Over the best of the sample.
+    said : list of str
+        What a reader of the results must know.
+    entry : Entry or None
+        Its line of the leaderboard; None when the cluster learned nothing.
     models : Ready or None
-        Twin and refit; None when the gain is not sure.
-    left_out : int
-        Rows of the source that the refit could not learn from.
+        Twin and refit; None when the gain is not sure, or an answer would take too long.
     """
 
-    entry: Entry
-    gain: Gain
-    models: Ready | None
-    left_out: int = 0
-
-    @property
-    def said(self) -> list[str]:
-        """What a reader of the results must know."""
-        why = "they have no target that the sample knows, or a cell that cannot be read"
-        return [
-            str(self.gain),
-            *([f"{self.left_out:,} rows were not learned from on the cluster: {why}"] * bool(self.left_out)),
-        ]
+    said: list[str]
+    entry: Entry | None = None
+    models: Ready | None = None
 
     def placed(self, entries: Sequence[Entry]) -> list[Entry]:
         """The leaderboard with its line: the first, or among those that are not eligible."""
-        return [self.entry, *entries] if self.models else [*entries, self.entry]
+        own = [self.entry] if self.entry else []
+        return [*own, *entries] if self.models else [*entries, *own]
 
 
 def from_all_rows(problem: Problem, table: Table, entries: Sequence[Entry]) -> Whole:
@@ -80,28 +74,49 @@ def from_all_rows(problem: Problem, table: Table, entries: Sequence[Entry]) -> W
     TableError
         When the cluster cannot be asked, or one of its workers fails.
     """
+    assert table.checks is not None and entries[0].answers is not None
+    checks = table.checks[table.used]
+    if not _tells(table.learned.take(checks)) or not _tells(table.learned.take(~checks)):
+        return Whole([UNTOLD])
     from slipway.sources.spark import SparkTable
 
     frame = SparkTable(problem).frame(_needed(problem, table))
     cluster = _Cluster(problem, table, _trial(entries), frame)
-    assert table.checks is not None and entries[0].answers is not None
-    checks = table.checks[table.used]
     first, made = cluster.fit(table.learned.take(~checks), Part(table.split, checks_of(table.split, table.rows.time)))
     answers = np.full(entries[0].answers.shape, np.nan)
     answers[checks] = first.scores(table.learned.take(checks).columns)
     gain = gain_of(table, entries[0].answers, answers, made.rows, problem.gate.confidence)
-    entry = _entry(table, entries[0], gain, first.trial, answers)
+    reason = _too_slow(problem, table, first.trial) if gain.sure else NO_BETTER
+    entry = _entry(table, entries[0], gain, first.trial, answers, reason)
     if not gain.sure:
-        return Whole(entry, gain, None)
+        return Whole([str(gain)], entry)
+    if reason:
+        return Whole([f"{gain}, but {reason}: the model of the sample is kept"], entry)
     settled = replace(cluster, trial=first.trial)
     twin, of_twin = settled.fit(table.learned, Part(table.split))
     refit, of_refit = settled.fit(table.whole, Part(None))
-    return Whole(entry, gain, Ready(entry, twin, refit, of_twin.rows, of_refit.rows), table.seen - of_refit.rows)
+    left_out = table.seen - of_refit.rows
+    lost = [f"{left_out:,} of the {table.seen:,} rows were not learned from on the cluster"] if left_out > 0 else []
+    return Whole([str(gain), *lost], entry, Ready(entry, twin, refit, of_twin.rows, of_refit.rows))
+
+
+def _tells(rows: Rows) -> bool:
+    """Whether there are enough rows to learn something from or to tell what was learned, and of more than one class."""
+    return len(rows.y) >= FEW and (rows.task == "regression" or len(np.unique(rows.y)) > 1)
+
+
+def _too_slow(problem: Problem, table: Table, trial: Trial) -> str:
+    """Why its answers would take too long; empty when they do not."""
+    estimated = Speed(table.learned).microseconds(trial)
+    if estimated <= problem.serving.max_row_microseconds:
+        return ""
+    return f"a row would take about {estimated:,.0f} µs, more than serving.max_row_microseconds"
 
 
 def _needed(problem: Problem, table: Table) -> set[str]:
     """The columns that a row is read and divided by."""
-    return {*table.rows.schema.names, *table.split.needed, problem.target}
+    away = table.anchor.named.named_by if table.anchor and table.anchor.named else ()
+    return {*table.rows.schema.names, *table.split.needed, problem.target, *away}
 
 
 def _trial(entries: Sequence[Entry]) -> Trial:
@@ -113,9 +128,8 @@ def _trial(entries: Sequence[Entry]) -> Trial:
     return Trial("xgboost", settings, bool(known) and known[0].log_target)
 
 
-def _entry(table: Table, best: Entry, gain: Gain, trial: Trial, answers: np.ndarray) -> Entry:
+def _entry(table: Table, best: Entry, gain: Gain, trial: Trial, answers: np.ndarray, reason: str) -> Entry:
     """Its metric is that of the sample's best and the gain over it: folds of the sample say nothing of all rows."""
-    reason = "" if gain.sure else NO_BETTER
     known = ~np.isnan(answers).reshape(len(answers), -1).any(axis=1)
     threshold = table.goal.threshold(table.rows.task, table.learned.y[known], answers[known])
     mean = best.mean + METRICS[gain.metric].sign * gain.estimate.value
@@ -137,7 +151,8 @@ class _Cluster:
         classes = len(rows.classes)
         aim, seed = aim_of(classes, y), self.table.goal.seed
         target = replace(self.table.target, rows=np.empty(0, dtype=bool), y=np.empty(0))  # it goes to every worker
-        encoder = RowEncoder(self.problem, target, encoding, aim, part, self.trial.log_target)
+        away = self.table.anchor.named if self.table.anchor else None
+        encoder = RowEncoder(self.problem, target, encoding, aim, part, self.trial.log_target, away)
         made = grown(self.frame, encoder, self.trial.settings, seed)
         trial = replace(self.trial, settings={**self.trial.settings, "max_iter": made.rounds, "executors": made.executors})
         numbers = BoostedNumbers(trial.settings, seed, aim, made.booster)

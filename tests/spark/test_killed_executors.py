@@ -89,7 +89,7 @@ def finish(process: subprocess.Popen) -> str:
 def in_the_middle(process: subprocess.Popen, folder: Path) -> None:
     """Return as soon as the first task has been committed, and many are left to do."""
     deadline = time.monotonic() + PATIENCE
-    while not (done := list((folder / "out.parquet.partial/_temporary/0").glob("task_*"))):
+    while not (done := list((folder / "out.parquet.slipway-partial/_temporary/0").glob("task_*"))):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline, "no task was committed in time"
         time.sleep(0.01)
@@ -110,7 +110,7 @@ def clear(folder: Path) -> None:
     [
         (signal.SIGTERM, 143, {"out.parquet"}),
         (signal.SIGINT, 130, {"out.parquet"}),
-        (signal.SIGKILL, -9, {"out.parquet", "out.parquet.partial"}),
+        (signal.SIGKILL, -9, {"out.parquet", "out.parquet.slipway-partial"}),
     ],
 )
 def test_a_run_that_is_ended_leaves_out_as_it_was(own_cluster, folder, by, code, left):

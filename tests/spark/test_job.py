@@ -167,7 +167,7 @@ def test_strict_stops_at_a_row_that_cannot_be_answered_and_writes_nothing(desk):
         ({"rejects": "spark:same", "out": "spark:`Same`"}, "is OUT and the table of rejects"),
         (
             {"location": "sql:visits"},
-            "sql:visits: with --spark only Parquet and tables are read and written. Leave --spark out for SQL",
+            "sql:visits: with --spark only Parquet and tables are read and written. Leave",
         ),
         ({"out": "sql:scored"}, "sql:scored: with --spark only"),
         ({"rejects": "mongodb:refused"}, "mongodb:refused: with --spark only"),

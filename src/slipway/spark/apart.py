@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote
 
 from slipway.errors import TableError
@@ -32,8 +32,8 @@ def require_apart(table: "DataFrame", source: Place, out: Place, rejects: Place)
 
 def _files(table: "DataFrame") -> Iterator[str]:
     """Those that a table is read from."""
-    found = table._jdf.inputFiles()
-    joined = table.sparkSession._jvm.org.apache.hadoop.util.StringUtils.join("\n", found)  # one call of Java, not one for each
+    jvm: Any = table.sparkSession._jvm
+    joined = jvm.org.apache.hadoop.util.StringUtils.join("\n", table._jdf.inputFiles())  # one call of Java, not one for each
     return (resolved(unquote(each)) for each in joined.splitlines())
 
 

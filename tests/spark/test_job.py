@@ -1,7 +1,9 @@
 """What slipway predict --spark reads, writes and replaces, on the real cluster."""
 
 import csv
+import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from slipway.batch.run import run
 from slipway.errors import TableError
 from slipway.problem import load_problem
 from slipway.spark.hadoop_folder import HadoopFolder
-from slipway.spark.job import Counts, Request, score_table
+from slipway.spark.job import Counts, Request, require_lasting, score_table
 from slipway.store.local import LocalStore
 
 pytestmark = pytest.mark.spark
@@ -46,7 +48,7 @@ class Desk:
     spark: object
 
     def path(self, name: str) -> str:
-        return name if name.startswith("spark:") else str(self.folder / name)
+        return name if ":" in name else str(self.folder / name)
 
     def bundle(self, task: str) -> None:
         make_bundle(LocalStore(self.folder / "artifacts"), task)
@@ -157,18 +159,106 @@ def test_strict_stops_at_a_row_that_cannot_be_answered_and_writes_nothing(desk):
         ({"location": "in/0.parquet", "out": "in"}, "in: OUT would overwrite IN"),
         ({"rejects": "in"}, "in: the table of rejects would overwrite IN"),
         ({"rejects": "out"}, "out: is OUT and the table of rejects"),
+        ({"out": "out.rejects/scored", "rejects": "out.rejects"}, "the table of rejects and OUT would overwrite each other"),
+        ({"rejects": "out/refused"}, "out/refused: the table of rejects and OUT would overwrite each other"),
+        ({"rejects": "out.slipway-partial"}, "the table of rejects and OUT would overwrite each other"),
+        ({"rejects": "out.slipway-previous/x"}, "the table of rejects and OUT would overwrite each other"),
+        ({"rejects": "spark:same", "out": "spark:spark_catalog.default.SAME"}, "is OUT and the table of rejects"),
+        ({"rejects": "spark:same", "out": "spark:`Same`"}, "is OUT and the table of rejects"),
+        (
+            {"location": "sql:visits"},
+            "sql:visits: with --spark only Parquet and tables are read and written. Leave",
+        ),
+        ({"out": "sql:scored"}, "sql:scored: with --spark only"),
+        ({"rejects": "mongodb:refused"}, "mongodb:refused: with --spark only"),
+        ({"location": "s3://lake/in"}, "Write s3a://lake/in"),
+        ({"out": "s3://lake/out"}, "Write s3a://lake/out"),
+        ({"location": "spark:SELECT * FROM visits"}, "spark:SELECT * FROM visits: is a query. Name a table or a path"),
+        ({"location": "spark:select 1/2 AS x"}, "is a query"),
+        ({"location": "spark:db.csv"}, "[TABLE_OR_VIEW_NOT_FOUND]"),
         ({"out": "nosuch://lake/out"}, 'No FileSystem for scheme "nosuch"'),
     ],
 )
 def test_what_cannot_be_is_said_and_nothing_is_written(desk, asked, says):
     desk.write("lacking", rows(0, 10).drop_columns("smoker"))
     desk.write("empty", rows(0, 0))
-    if asked.get("out", "").startswith("nosuch:"):
-        desk.path = lambda name: name if ":" in name else str(desk.folder / name)
     with pytest.raises(TableError) as failure:
         desk.predict(**asked)
     assert says in str(failure.value) and "\n" not in str(failure.value)
     assert desk.files() == {"lacking", "empty"}
+
+
+@pytest.mark.parametrize("name", ["out.slipway-partial", "out.slipway-previous", "out.rejects.slipway-partial"])
+def test_a_table_where_a_run_keeps_what_is_unfinished_is_refused(desk, name):
+    desk.write(name, rows(0, 10))
+    with pytest.raises(TableError, match="would overwrite IN"):
+        desk.predict(name)
+    assert desk.read(name) == rows(0, 10)
+
+
+def test_folders_that_are_no_remains_are_left_alone(desk):
+    others = {"out.partial", "out.previous", "out.rejects.partial"}
+    for name in others:
+        desk.write(name, OLD)
+    desk.predict()
+    assert desk.files() == {"out", "out.rejects", *others}
+
+
+def test_a_linked_folder_is_the_folder(desk):
+    (desk.folder / "link").symlink_to(desk.folder)
+    for location, out in [("link/in", "in"), ("in", "link/in"), ("link/in/*", "in/scored")]:
+        with pytest.raises(TableError, match="OUT would overwrite IN"):
+            desk.predict(location, out)
+    assert len(desk.read("in")) == 3000
+
+
+def test_all_files_of_a_table_are_kept(desk):
+    """Also where OUT has only the last of them."""
+    desk.write("further", rows(3000, 10))
+    with pytest.raises(TableError, match="further: OUT would overwrite IN"):
+        desk.predict("{in,further}", "further")
+    assert len(desk.read("further")) == 10
+
+
+def test_names_with_characters_of_urls_are_told_apart(desk):
+    for name in ("a#1", "a b%20?c"):
+        desk.write(name, rows(0, 10))
+    desk.predict("a#1", "a#2")
+    desk.predict("a b%20?c", "a b%20?d")
+    with pytest.raises(TableError, match="OUT would overwrite IN"):
+        desk.predict("a b%20?c", "a b%20?c")
+
+
+def test_answers_that_are_gone_are_no_empty_table(desk, monkeypatch):
+    put = HadoopFolder.put
+
+    def put_and_lose(place, frame):
+        put(place, frame)
+        shutil.rmtree(desk.folder / "out.slipway-partial")
+
+    monkeypatch.setattr(HadoopFolder, "put", put_and_lose)
+    with pytest.raises(TableError, match="rows were written there, and are gone"):
+        desk.predict()
+    assert desk.files() == {"out.rejects"}
+
+
+def test_moments_are_written_as_any_program_reads_them(desk):
+    moments = pyarrow.array([datetime(9999, 12, 31, tzinfo=UTC)] * 10)
+    desk.write("moments", rows(0, 10, levels=["no"]).append_column("at", moments))
+    desk.predict("moments")
+    assert desk.read()["at"].combine_chunks().equals(moments)
+
+
+def test_a_column_of_months_is_named(desk, spark, schema):
+    spark.read.parquet(desk.path("in")).selectExpr("*", "INTERVAL '1' MONTH AS paid").write.saveAsTable("job.months")
+    with pytest.raises(TableError, match="spark:job.months: column 'paid' is of type interval month, which Python has not"):
+        desk.predict("spark:job.months")
+
+
+def test_a_table_may_have_a_column_of_the_name_that_divides_it(desk):
+    desk.write("dividing", rows(0, 10, levels=["no"]).append_column("Slipway_Rejected", pyarrow.array(["x"] * 10)))
+    assert desk.predict("dividing") == Counts(10, 0)
+    assert desk.read()["Slipway_Rejected"].to_pylist() == ["x"] * 10
 
 
 def test_rows_that_do_not_arrive_are_noticed(desk, monkeypatch):
@@ -184,9 +274,9 @@ def test_rows_that_do_not_arrive_are_noticed(desk, monkeypatch):
 @pytest.mark.parametrize(
     "left, kept",
     [
-        ({"out": 1, "out.partial": 2}, 1),  # killed while it answered
-        ({"out.previous": 1, "out.partial": 2}, 1),  # between the two steps that replace OUT
-        ({"out.previous": 1, "out": 2}, 2),  # before the end of the second
+        ({"out": 1, "out.slipway-partial": 2}, 1),  # killed while it answered
+        ({"out.slipway-previous": 1, "out.slipway-partial": 2}, 1),  # between the two steps that replace OUT
+        ({"out.slipway-previous": 1, "out": 2}, 2),  # before the end of the second
     ],
 )
 def test_what_a_killed_run_left_is_tidied_before_anything_else(desk, left, kept):
@@ -249,13 +339,41 @@ def test_a_table_is_overwritten_as_it_is_laid_out(desk, spark, schema):
         ("spark:job.visits", "spark:job.visits: OUT would overwrite IN"),
         ("spark:spark_catalog.job.VISITS", "OUT would overwrite IN"),
         ("job/visits", "job/visits: OUT would overwrite IN"),
+        ("job/visits/scored", "job/visits/scored: OUT would overwrite IN"),
+        ("job/a place", "job/a place: OUT would overwrite IN"),
     ],
 )
 def test_a_table_that_would_be_lost_is_refused(desk, spark, schema, out, says):
-    spark.read.parquet(desk.path("in")).write.saveAsTable("job.visits")
+    place = desk.path("job/a place" if out.endswith("place") else "job/visits")
+    spark.read.parquet(desk.path("in")).write.option("path", place).saveAsTable("job.visits")
     spark.sql("CREATE TABLE job.narrow USING parquet AS SELECT 1L AS row")
     with pytest.raises(TableError) as failure:
         desk.predict("spark:job.visits", out, "spark:job.refused")
     assert says in str(failure.value)
     assert spark.table("job.narrow").count() == 1 and spark.table("job.visits").count() == 3000
-    assert not spark.catalog.tableExists("job.narrow_partial")
+    assert not spark.catalog.tableExists("job.narrow_slipway_partial")
+
+
+@pytest.mark.parametrize("location, out", [("spark:job.visits", "job/visits"), ("job/visits", "spark:job.VISITS")])
+def test_a_table_and_its_folder_are_the_same(desk, spark, schema, location, out):
+    spark.read.parquet(desk.path("in")).write.saveAsTable("job.visits")
+    with pytest.raises(TableError, match="OUT would overwrite IN"):
+        desk.predict(location, out, "refused")
+    assert spark.table("job.visits").count() == 3000
+
+
+def test_a_table_where_a_run_keeps_what_is_unfinished_is_not_lost(desk, spark, schema):
+    for name in ("scored_slipway_partial", "scored_partial"):
+        spark.read.parquet(desk.path("in")).write.saveAsTable(f"job.{name}")
+    with pytest.raises(TableError, match="OUT would overwrite IN"):
+        desk.predict("spark:job.scored_slipway_partial", "spark:job.scored")
+    assert spark.table("job.scored_slipway_partial").count() == 3000
+    desk.predict("spark:job.scored_partial", "spark:job.scored")
+    assert spark.table("job.scored_partial").count() == 3000
+
+
+@pytest.mark.parametrize("out, rejects", [("spark:scored", "refused"), ("scored", "spark:job.refused")])
+def test_the_command_writes_to_no_catalogue_in_memory(desk, spark, out, rejects):
+    with pytest.raises(TableError, match="the session's catalogue is in memory, and ends with this command"):
+        require_lasting(spark, Request("in", desk.path(out), desk.path(rejects)))
+    require_lasting(spark, Request("spark:visits", desk.path("out")))

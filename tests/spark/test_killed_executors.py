@@ -24,8 +24,28 @@ from slipway.store.local import LocalStore
 
 pytestmark = pytest.mark.spark
 PARTS, ROWS = 20, 5_000  # 100,000 rows
+FREE = 4  # of these parts; the others wait for the file `go`
 PATIENCE = 8 * DEADLINE  # a session starts slowly where much else runs
 OLD = pyarrow.table({"old": [1]})
+SETTINGS = "spark.sql.files.openCostInBytes 128m\n"  # a task for each file
+COMMAND = f"""
+import slipway.cli, slipway.spark
+from pathlib import Path
+from slipway.spark import predict
+
+go = Path("go").absolute()
+
+def held(batches):
+    import time
+    from pyspark import TaskContext
+
+    while TaskContext.get().partitionId() >= {FREE} and not go.exists():
+        time.sleep(0.02)
+    yield from batches
+
+slipway.spark.predict = lambda df, *asked: predict(df.mapInArrow(held, df.schema), *asked)
+slipway.cli.main()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +80,14 @@ def folder(tmp_path_factory) -> Path:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen]:
+def running(folder: Path, *arguments: str, settings: str = SETTINGS) -> Iterator[subprocess.Popen]:
     """The command in a process, which ends with the test, however that ends."""
-    settings = folder / "conf"
-    settings.mkdir(exist_ok=True)
-    (settings / "spark-defaults.conf").write_text("spark.sql.files.openCostInBytes 128m\n")  # a task for each file
-    environ = os.environ | {"PYTHONPATH": str(ROOT / "src"), "SPARK_CONF_DIR": str(settings)}
+    conf = folder / "conf"
+    conf.mkdir(exist_ok=True)
+    (conf / "spark-defaults.conf").write_text(settings)
+    environ = os.environ | {"PYTHONPATH": str(ROOT / "src"), "SPARK_CONF_DIR": str(conf)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "slipway", "predict", *arguments],
+        [sys.executable, "-c", COMMAND, "predict", *arguments],
         cwd=folder,
         env=environ,
         text=True,
@@ -78,6 +98,7 @@ def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen]:
         yield process
     finally:
         process.kill()
+        (folder / "go").touch()
 
 
 def finish(process: subprocess.Popen) -> str:
@@ -86,22 +107,26 @@ def finish(process: subprocess.Popen) -> str:
     return out
 
 
-def in_the_middle(process: subprocess.Popen, folder: Path) -> None:
-    """Return as soon as the first task has been committed, and many are left to do."""
+def in_the_middle(process: subprocess.Popen, unfinished: Path) -> None:
+    """Return as soon as the first task has been committed; most of the others wait."""
     deadline = time.monotonic() + PATIENCE
-    while not (done := list((folder / "out.parquet.partial/_temporary/0").glob("task_*"))):
+    while not [*(unfinished / "_temporary/0").glob("task_*")]:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline, "no task was committed in time"
         time.sleep(0.01)
-    assert len(done) < PARTS // 2
 
 
 def places(folder: Path) -> set[str]:
     return {path.name for path in folder.glob("out*")}
 
 
-def clear(folder: Path) -> None:
-    for path in folder.glob("out*"):
+def clear(cluster: Cluster, folder: Path) -> None:
+    """Begin anew, once the executors of the run before, which may still write, have ended with it."""
+    deadline = time.monotonic() + PATIENCE
+    while cluster.executors():
+        assert time.monotonic() < deadline, "executors are left"
+        time.sleep(0.05)
+    for path in [*folder.glob("out*"), *folder.glob("go")]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -110,14 +135,14 @@ def clear(folder: Path) -> None:
     [
         (signal.SIGTERM, 143, {"out.parquet"}),
         (signal.SIGINT, 130, {"out.parquet"}),
-        (signal.SIGKILL, -9, {"out.parquet", "out.parquet.partial"}),
+        (signal.SIGKILL, -9, {"out.parquet", "out.parquet.slipway-partial"}),
     ],
 )
 def test_a_run_that_is_ended_leaves_out_as_it_was(own_cluster, folder, by, code, left):
-    clear(folder)
+    clear(own_cluster, folder)
     parquet.write_table(OLD, folder / "out.parquet")
     with running(folder, "--spark", own_cluster.url, "in", "-o", "out.parquet") as process:
-        in_the_middle(process, folder)
+        in_the_middle(process, folder / "out.parquet.slipway-partial")
         process.send_signal(by)
         _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == code, err
@@ -127,14 +152,11 @@ def test_a_run_that_is_ended_leaves_out_as_it_was(own_cluster, folder, by, code,
 
 
 def test_a_killed_executor_changes_nothing(own_cluster, folder):
-    clear(folder)
-    deadline = time.monotonic() + DEADLINE
-    while own_cluster.executors():  # those of the run before end with it
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    clear(own_cluster, folder)
     with running(folder, "--spark", own_cluster.url, "in", "-o", "out.parquet") as process:
-        in_the_middle(process, folder)
+        in_the_middle(process, folder / "out.parquet.slipway-partial")
         own_cluster.kill_executor()
+        (folder / "go").touch()
         out = finish(process)
     expected = parquet.read_table(folder / "alone.parquet")
     refused = PARTS * ROWS - len(expected)
@@ -144,3 +166,21 @@ def test_a_killed_executor_changes_nothing(own_cluster, folder):
     assert found == expected
     rejects = parquet.read_table(folder / "out.rejects.parquet")
     assert sorted([*found["row"].to_pylist(), *rejects["row"].to_pylist()]) == [*range(PARTS * ROWS)]
+
+
+def test_a_table_is_made_by_the_run_after_one_that_was_killed(folder):
+    """In a catalogue of Hive, which outlives the process."""
+    (folder / "go").unlink(missing_ok=True)
+    asked = "--spark", "local[2]", "in", "-o", "spark:scored", "--rejects", "spark:refused"
+    settings = SETTINGS + "spark.sql.catalogImplementation hive\n"
+    warehouse = folder / "spark-warehouse"
+    with running(folder, *asked, settings=settings) as process:
+        in_the_middle(process, warehouse / "scored_slipway_partial")
+        process.kill()
+        process.communicate(timeout=PATIENCE)  # its Java has standard output, too, and the catalogue until it ends
+    with running(folder, *asked, settings=settings) as process:
+        (folder / "go").touch()
+        assert finish(process).endswith("rejected: see spark:refused\n")
+    assert {path.name for path in warehouse.iterdir()} == {"scored", "refused"}
+    expected = parquet.read_table(folder / "alone.parquet")
+    assert parquet.read_table(warehouse / "scored").replace_schema_metadata().sort_by("row") == expected

@@ -83,11 +83,12 @@ def _require_no_url(place: str) -> None:
 def _score_on_cluster(master: str, path: str | None, *asked: Any) -> None:
     from slipway.problem import load_problem
     from slipway.sources.spark_session import session
-    from slipway.spark.job import Request, cancellable, score_table
+    from slipway.spark.job import Request, cancellable, require_lasting, score_table
 
     problem, request = load_problem(path), Request(*asked)
     spark = session(master)
     try:
+        require_lasting(spark, request)
         counts = cancellable(spark, lambda: score_table(spark, problem, request))
     finally:
         spark.stop()

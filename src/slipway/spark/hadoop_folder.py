@@ -1,5 +1,6 @@
 """A Parquet folder on a file system of Hadoop, local disks among them, as a place for scored rows or rejects."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from slipway.errors import TableError
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-UNFINISHED, PREVIOUS = ".partial", ".previous"
+UNFINISHED, PREVIOUS = ".slipway-partial", ".slipway-previous"  # endings that no folder of anybody else has
 DONE = "_SUCCESS"  # Spark leaves it in a complete folder, and other programs wait for it
 
 
@@ -35,7 +36,17 @@ class HadoopFolder:
     @property
     def identity(self) -> str:
         """The same for each way to write the same location."""
-        return str(self.files.makeQualified(self.path(self.location)).toString())
+        return self._resolved("")
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """All by which its rows can be read."""
+        return (self.identity,)
+
+    @property
+    def owned(self) -> tuple[str, ...]:
+        """The identities of all that a run replaces or removes."""
+        return self.identity, self._resolved(UNFINISHED), self._resolved(PREVIOUS)
 
     def tidy(self) -> None:
         """Remove what an unfinished run left; what it had already moved out of the way comes back."""
@@ -54,15 +65,17 @@ class HadoopFolder:
         frame.write.partitionBy(by).parquet(unfinished)
         return frame.sparkSession.read.schema(frame.schema).parquet(unfinished)
 
-    def put_staged(self, staged: "DataFrame", by: str) -> None:
-        """Replace the folder by the staged rows whose `by` is false."""
+    def put_staged(self, staged: "DataFrame", by: str, count: int) -> None:
+        """Replace the folder by the staged rows whose `by` is false, which are so many."""
         part = self.path(f"{self.location}{UNFINISHED}/{by}=false")
-        if self.files.exists(part):
-            self._replace(part)
-        else:
+        if not count:
             empty = staged.drop(by).limit(0)
             self.tidy()
             self.put(empty)
+        elif self.files.exists(part):
+            self._replace(part)
+        else:
+            raise TableError(f"{part.toString()}: {count:,} rows were written there, and are gone")
 
     def put(self, frame: "DataFrame") -> None:
         """Replace the folder by a frame."""
@@ -79,9 +92,18 @@ class HadoopFolder:
             self._move(folder, here)
         self.tidy()
 
+    def _resolved(self, ending: str) -> str:
+        return resolved(str(self.files.makeQualified(self.path(self.location + ending)).toString()))
+
     def _move(self, old: Any, new: Any) -> None:
         if not self.files.rename(old, new):
             raise TableError(f"{old.toString()}: cannot be renamed to {new.toString()}", "May you write there?")
+
+
+def resolved(url: str) -> str:
+    """The one way to write a qualified URL, without its percent escapes; on local disks without symbolic links, too."""
+    local = "file:"
+    return local + os.path.realpath("/" + url.removeprefix(local).lstrip("/")) if url.startswith(local) else url
 
 
 def folder_at(session: "SparkSession", location: str) -> HadoopFolder:
@@ -102,4 +124,5 @@ def _told(location: str) -> Iterator[None]:
         yield
     except Py4JJavaError as error:
         told = str(error.java_exception.toString()).partition("\n")[0]
-        raise TableError(f"{location}: {told}") from error
+        cure = f"Write {location.replace('s3', 's3a', 1)}" if 'for scheme "s3"' in told else ""
+        raise TableError(f"{location}: {told}", cure) from error

@@ -1,37 +1,41 @@
 """`slipway predict --spark`: a table of a cluster, answered once, and both parts of it put in their places."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from slipway.batch.open import FOLDER
 from slipway.batch.place import alone, state
 from slipway.errors import TableError
 from slipway.problem import Problem
 from slipway.sources.files import CSV, PARQUET
+from slipway.sources.spark import QUERY
 from slipway.sources.spark_session import told
 from slipway.spark import predict
+from slipway.spark.apart import Place, require_apart
 from slipway.spark.catalogue_table import CatalogueTable, beside
-from slipway.spark.hadoop_folder import HadoopFolder, folder_at
+from slipway.spark.hadoop_folder import folder_at
 from slipway.store.local import open_store
+from slipway.table.schema import fresh_names
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-TABLE = "spark:"
+TABLE, SQL, MONGODB = "spark:", "sql:", "mongodb:"
 REJECTED = "slipway_rejected"  # the column that divides the rows
 SETTINGS = {
     "spark.sql.maxConcurrentOutputFileWriters": "2",  # one for each part, so that no row is sorted
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",  # by default INT96, which others read as nanoseconds
     "spark.sql.sources.partitionOverwriteMode": "static",  # all rows of a table are replaced, also those of other partitions
 }
+CATALOGUE = "spark.sql.catalogImplementation"
 SECONDS = 10.0  # for tasks to end in
 LOOK = 0.2  # seconds between two looks
-Place: TypeAlias = HadoopFolder | CatalogueTable
+INTERVAL = re.compile(r"interval (year|month)")  # types whose cells do not reach Python
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,11 @@ class Request:
         Whether a row that cannot be answered ends it.
     level : float or None
         Of the prediction intervals to write beside the predictions.
+
+    Raises
+    ------
+    TableError
+        When one of the three is nothing that Spark reads and writes here, such as a CSV file.
     """
 
     location: str
@@ -58,6 +67,10 @@ class Request:
     digest: str | None = None
     strict: bool = False
     level: float | None = None
+
+    def __post_init__(self) -> None:
+        for each in (self.location, self.out, self.refused):
+            _require_readable(each)
 
     @property
     def refused(self) -> str:
@@ -91,14 +104,13 @@ def score_table(session: "SparkSession", problem: Problem, request: Request) -> 
         When there is no such bundle, the table cannot be read or answered, or a place not be written. With ``strict`` also
         when a row cannot be answered.
     """
-    for each in (request.location, request.out, request.refused):
-        _require_parquet(each)
     with told():
         for name, value in SETTINGS.items():
             session.conf.set(name, value)
-        out, rejects = (_place(session, each) for each in (request.out, request.refused))
+        source, out, rejects = (_place(session, each) for each in (request.location, request.out, request.refused))
         table = _table(session, request.location)
-        _require_apart(request.location, table, out, rejects)
+        _require_python_types(request.location, table)
+        require_apart(table, source, out, rejects)
         folder = open_store(problem.folder).root / FOLDER
         locks = [state(each.identity, folder).with_suffix(".lock") for each in (out, rejects)]
         with alone(locks[0], out.location), alone(locks[1], rejects.location), _tidied(session, out, rejects):
@@ -117,17 +129,18 @@ def _score(table: "DataFrame", problem: Problem, request: Request, out: Place, r
         failing = sql.when(answered[reason] != "", sql.raise_error(answered[reason])).otherwise(answered[reason])
         answered = answered.withColumn(reason, failing)
     why = sql.when(answered[reason] != "", answered[reason]).otherwise(answered[warning])
-    divided = answered.select("*", (answered[reason] != "").alias(REJECTED)).withColumn(warning, why).drop(reason)
+    (by,) = fresh_names((REJECTED,), {*map(str.lower, answered.columns)})
+    divided = answered.select("*", (answered[reason] != "").alias(by)).withColumn(warning, why).drop(reason)
     with _stopped_by_a_row(request):
-        staged = out.stage(divided, REJECTED)  # OUT has no reasons, the rejects no warnings: until then one column holds both
-    counts = _counts(staged)
+        staged = out.stage(divided, by)  # OUT has no reasons, the rejects no warnings: until then one column holds both
+    counts = _counts(staged, by)
     if (written := counts.scored + counts.rejected) != (rows := read.get["rows"]):
         told = f"{out.location}: {written:,} of {rows:,} rows arrived there"
         raise TableError(told, "Name a place that all workers and this machine share")
     if not rows:
         raise TableError(f"{request.location}: has no rows")
-    rejects.put(staged.where(staged[REJECTED]).drop(*beside, REJECTED).withColumnRenamed(warning, reason))
-    out.put_staged(staged, REJECTED)
+    rejects.put(staged.where(staged[by]).drop(*beside, by).withColumnRenamed(warning, reason))
+    out.put_staged(staged, by, counts.scored)
     return counts
 
 
@@ -145,8 +158,8 @@ def _stopped_by_a_row(request: Request) -> Iterator[None]:
         raise TableError(f"{request.location}: {why}", "Without --strict such rows go to a place of their own") from error
 
 
-def _counts(staged: "DataFrame") -> Counts:
-    found: dict[bool, int] = dict(staged.groupBy(REJECTED).count().collect())
+def _counts(staged: "DataFrame", by: str) -> Counts:
+    found: dict[bool, int] = dict(staged.groupBy(by).count().collect())
     return Counts(found.get(False, 0), found.get(True, 0))
 
 
@@ -159,9 +172,31 @@ def default_rejects(out: str) -> str:
     return f"{name}.rejects.{ending}" if f"{dot}{ending}".lower() in PARQUET else f"{out}.rejects"
 
 
-def _require_parquet(location: str) -> None:
-    if location.lower().endswith(CSV):
-        raise TableError(f"{location}: with --spark only Parquet and tables are read and written", "Leave --spark out for CSV")
+def _require_readable(location: str) -> None:
+    if QUERY.match(location.removeprefix(TABLE)) and location.startswith(TABLE):
+        raise TableError(f"{location}: is a query", "Name a table or a path; a view of the catalogue can be the query")
+    path = "" if _table_name(location) else location.lower()
+    for kind, found in (("CSV", path.endswith(CSV)), ("SQL", path.startswith(SQL)), ("MongoDB", path.startswith(MONGODB))):
+        if found:
+            says = f"{location}: with --spark only Parquet and tables are read and written"
+            raise TableError(says, f"Leave --spark out for {kind}")
+
+
+def require_lasting(session: "SparkSession", request: Request) -> None:
+    """TableError when OUT or the rejects would be in a catalogue that ends with this process."""
+    with told():
+        for each in (request.out, request.refused):
+            place = _place(session, each)
+            if isinstance(place, CatalogueTable) and place.is_of_session and session.conf.get(CATALOGUE) == "in-memory":
+                says = f"{each}: the session's catalogue is in memory, and ends with this command"
+                raise TableError(says, f"Set {CATALOGUE} hive, or a catalogue, in spark-defaults.conf")
+
+
+def _require_python_types(location: str, table: "DataFrame") -> None:
+    for field in table.schema:
+        if INTERVAL.search(kind := field.dataType.simpleString()):
+            says = f"{location}: column {field.name!r} is of type {kind}, which Python has not"
+            raise TableError(says, "Drop it, or cast it in a view")
 
 
 def _table_name(location: str) -> str:
@@ -180,23 +215,6 @@ def _table(session: "SparkSession", location: str) -> "DataFrame":
     if name := _table_name(location):
         return session.table(name)
     return session.read.parquet(location.removeprefix(TABLE))
-
-
-def _require_apart(location: str, table: "DataFrame", out: Place, rejects: Place) -> None:
-    """TableError when what is read would be written to."""
-    source = _place(table.sparkSession, location).identity
-    first = next(iter(table._jdf.inputFiles()), "")
-    for name, place in (("OUT", out), ("the table of rejects", rejects)):
-        written = place.identity
-        if fnmatchcase(written, source) or _within(written, source) or first and _within(first, written):
-            raise TableError(f"{place.location}: {name} would overwrite IN, or lies in it", "Write to another place")
-    if out.identity == rejects.identity:
-        raise TableError(f"{out.location}: is OUT and the table of rejects", "Name another one with --rejects")
-
-
-def _within(inner: str, outer: str) -> bool:
-    (scheme, host, path, *_), (*root, folder, _, _) = urlsplit(inner), urlsplit(outer)
-    return [scheme, host] == root and f"{path}/".startswith(f"{folder}/")
 
 
 @contextmanager

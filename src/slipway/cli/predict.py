@@ -59,7 +59,7 @@ def command(
     for place in (location, out, rejects or ""):
         _require_no_url(place)
     with _terminable():
-        if master:
+        if master is not None:
             _score_on_cluster(master, path, location, out, rejects, digest, strict, interval)
             return
         from slipway.batch.open import open_batch

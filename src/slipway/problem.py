@@ -4,7 +4,6 @@ Strict: what is unknown or impossible is refused with its path and the cure.
 """
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +28,7 @@ from slipway.kinds import (
     Texts,
     Types,
 )
+from slipway.problem_checks import check_collection, check_columns, check_sql
 from slipway.sections import Collection, Costs, Data, Gate, Holdout, Log, Sampling, Search, Serving, Spark, Sql
 from slipway.settings import groups_of, meant, read_document, read_environment, settings_of
 from slipway.yaml_document import document_in, text_of
@@ -38,7 +38,6 @@ MONGODB = "mongodb"  # as the source: the collection that the section of this na
 SQL = "sql"  # as the source: the table or query that the section of this name tells
 SPARK = "spark:"  # before a table, query or path of a cluster, as the source
 LOG = "log"  # as the source: the labelled rows of the prediction log
-SELECT = re.compile(r"(\s|\(|--[^\n]*\n|/\*(?:(?!\*/).)*\*/)*(SELECT|WITH|VALUES|TABLE)\b", re.IGNORECASE | re.DOTALL)
 TASK_METRICS: dict[Task, tuple[str, ...]] = {
     "regression": ("rmse", "mae", "r2"),
     "binary": ("roc_auc", "pr_auc", "log_loss", "brier", "accuracy", "f1", "cost"),
@@ -209,17 +208,18 @@ def read_problem(content: str, path: Path, environ: Mapping[str, str]) -> Proble
 def _check_together(problem: Problem, path: Path) -> None:
     """Refuse settings that exclude one another."""
     if MONGODB in problem.source:
-        _check_collection(problem, path)
+        check_collection(problem.source, problem.mongodb, path)
     if len(problem.source) > 1 and (named := [entry for entry in problem.source if entry.startswith(SPARK)]):
         raise ProblemError(f"{path}: source: {named[0]} cannot be one table together with other entries", "Name it alone")
     if SQL in problem.source:
-        _check_sql(problem, path)
+        check_sql(problem.source, problem.sql, path)
     if problem.search.engine == "spark" and not problem.source[0].startswith(SPARK):
         says = f"{path}: search.engine: spark learns where the table is, and source ({problem.source[0]}) is not on a cluster"
         raise ProblemError(says, "Name a table of the cluster, such as spark:catalog.schema.table, or take search.engine out")
     if LOG in problem.source:
         _check_log(problem, path)
-    _check_columns(problem, path)
+    roles = {"id": problem.id, "group": problem.group, "drop": problem.drop, "time": (problem.time,) if problem.time else ()}
+    check_columns(problem.target, roles, problem.log, path)
     if problem.costs and not problem.costs.false_positive + problem.costs.false_negative > 0:
         raise ProblemError(f"{path}: costs: at least one of them must be above 0")
     if problem.task not in (None, "binary"):
@@ -252,50 +252,6 @@ def _check_rule(problem: Problem, allowed: tuple[str, ...], path: Path) -> None:
         )
     if rule.metric == "cost" and problem.costs is None:
         raise ProblemError(f"{path}: retrain_when: cost needs costs.false_positive and costs.false_negative")
-
-
-def _check_columns(problem: Problem, path: Path) -> None:
-    """Refuse a column in two roles that exclude one another."""
-    roles = {"id": problem.id, "group": problem.group, "drop": problem.drop, "time": [problem.time] if problem.time else []}
-    for name, columns in roles.items():
-        if problem.target in columns:
-            raise ProblemError(f"{path}: {name}: {problem.target} is the target", f"Take it out of {name}")
-    for one, other, cure in (
-        ("id", "drop", "An id is not learned from anyway"),
-        ("group", "drop", "A group is not learned from anyway"),
-        ("id", "group", "Take it out of id"),
-    ):
-        both = sorted(set(roles[one]) & set(roles[other]))
-        if both:
-            raise ProblemError(f"{path}: {both[0]} is in {one} and in {other}", cure)
-    if both := sorted(set(problem.log.omit) & set(problem.log.hash)):
-        raise ProblemError(f"{path}: {both[0]} is in log.omit and in log.hash", "Take it out of one of them")
-    if problem.time and problem.group:
-        raise ProblemError(
-            f"{path}: time and group exclude one another: held out are the latest rows, of known groups and of new ones, as "
-            "production will meet them",
-            f"Take group out, and put {', '.join(problem.group)} in drop so that it is not learned from",
-        )
-
-
-def _check_collection(problem: Problem, path: Path) -> None:
-    if len(problem.source) > 1:
-        raise ProblemError(f"{path}: source: mongodb cannot be one table together with files", "Name only mongodb")
-    for name in ("database", "collection"):
-        if getattr(problem.mongodb, name) is None:
-            raise ProblemError(f"{path}: mongodb.{name} is missing", "source: mongodb needs it")
-
-
-def _check_sql(problem: Problem, path: Path) -> None:
-    if len(problem.source) > 1:
-        raise ProblemError(f"{path}: source: sql cannot be one table together with other entries", "Name only sql")
-    table, query = problem.sql.table, problem.sql.query
-    if table is None and query is None:
-        raise ProblemError(f"{path}: sql.table is missing", "source: sql needs it, or a SELECT in sql.query")
-    if table is not None and query is not None:
-        raise ProblemError(f"{path}: sql.table and sql.query exclude one another", "Remove one of them")
-    if query is not None and not SELECT.match(query):
-        raise ProblemError(f"{path}: sql.query: expected a SELECT", "It may begin with WITH; nothing else is run")
 
 
 def _check_log(problem: Problem, path: Path) -> None:

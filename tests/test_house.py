@@ -20,7 +20,8 @@ FLOORS = (
 )
 # The rooms within training, from the top; above them stand its own files, such as train.py.
 FLOORS_OF_TRAINING = (
-    {"comparison", "evaluation", "whole"},
+    {"whole"},
+    {"comparison", "evaluation"},
     {"verdict"},
     {"inspection"},
     {"fitting"},

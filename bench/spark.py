@@ -58,7 +58,9 @@ def main() -> None:
         with serve_cluster(place / "cluster", PYTHONPATH=str(ROOT / "src")) as cluster:
             first = measure(place, ["--spark", cluster.url, "first", "-o", "first_scored"], cluster)
             on_spark = measure(place, ["--spark", cluster.url, "in", "-o", "undisturbed"], cluster)
-            killed = measure(place, ["--spark", cluster.url, "in", "-o", "scored"], cluster, kill=place / "scored.partial")
+            killed = measure(
+                place, ["--spark", cluster.url, "in", "-o", "scored"], cluster, kill=place / "scored.slipway-partial"
+            )
         for name in ("undisturbed", "scored"):
             compare(place, name, rows)
     report(rows, alone, on_spark, killed, first)

@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +17,10 @@ from slipway.errors import ProblemError
 from slipway.threads import pin_threads
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from slipway.batch.record import Mark
+    from slipway.spark.job import Counts
 
 
 @click.command()
@@ -83,15 +87,15 @@ def _require_no_url(place: str) -> None:
 def _score_on_cluster(master: str, path: str | None, *asked: Any) -> None:
     from slipway.problem import load_problem
     from slipway.sources.spark_session import session
-    from slipway.spark.job import Request, cancellable, require_lasting, score_table
+    from slipway.spark.job import Request, require_lasting, score_table, with_session
 
     problem, request = load_problem(path), Request(*asked)
-    spark = session(master)
-    try:
+
+    def score(spark: "SparkSession") -> "Counts":
         require_lasting(spark, request)
-        counts = cancellable(spark, lambda: score_table(spark, problem, request))
-    finally:
-        spark.stop()
+        return score_table(spark, problem, request)
+
+    counts = with_session(partial(session, master), score)
     _say(counts.scored, counts.rejected, request.refused)
 
 

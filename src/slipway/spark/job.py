@@ -240,14 +240,21 @@ def _wait_for_tasks(session: "SparkSession") -> None:
         time.sleep(LOOK)
 
 
-def cancellable(session: "SparkSession", work: Callable[[], Counts]) -> Counts:
-    """Do what uses a session so that a signal ends it: its jobs are cancelled, and `work` has ended, too.
+def with_session(start: Callable[[], "SparkSession"], work: Callable[["SparkSession"], Counts]) -> Counts:
+    """Do `work` with a session of its own so that a signal ends it: its jobs are cancelled, and no Java is left.
 
-    It is done in a thread of its own, because a call of Java that a signal breaks off leaves its thread's connection to
-    Java out of step.
+    Both are done in a thread, because a call of Java that a signal breaks off leaves its thread's connection to Java out of
+    step, and one that is being started would never end.
     """
     with ThreadPoolExecutor(1, "spark") as pool:
-        doing = pool.submit(work)
+        starting = pool.submit(start)
+        try:
+            doing = pool.submit(work, starting.result())
+        except BaseException:
+            with suppress(Exception):  # it did not start
+                starting.result().stop()
+            raise
+        session = starting.result()
         try:
             return doing.result()
         except BaseException:
@@ -255,3 +262,5 @@ def cancellable(session: "SparkSession", work: Callable[[], Counts]) -> Counts:
                 session.sparkContext.cancelAllJobs()  # those, too, that it begins after this one
                 wait([doing], LOOK)
             raise
+        finally:
+            session.stop()

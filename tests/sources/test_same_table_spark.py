@@ -68,7 +68,10 @@ def test_the_rows_held_out_are_the_same(folder, monkeypatch, more, whole):
     """Of a table that is taken whole, and of one that is sampled."""
     if not whole:
         monkeypatch.setattr(sample, "WHOLE", 500)
-        monkeypatch.setattr("slipway.training.data.dataset.draw", lambda batches, key, most, *to: DRAW(batches, key, 700, *to))
+        monkeypatch.setattr(
+            "slipway.training.data.dataset.draw",
+            lambda batches, key, most, *to, **named: DRAW(batches, key, 700, *to, **named),
+        )
     here, text, there = (read(problem(folder, each, *more)) for each in ("table.parquet", "table.csv", "spark:claims"))
     assert there.seen == text.seen == ROWS and len(there.held) == len(text.held) == (ROWS if whole else 700)
     assert (there.held == here.held).all() and (there.held == text.held).all() and there.held.sum() > 50
@@ -100,7 +103,7 @@ def test_train_and_check_on_the_command_line(folder, run, monkeypatch):
     assert done.code == 0 and "Reading spark:claims" in done.err and "Verdict: promoted" in done.out
     assert "spark:claims cannot tell whether it has changed" in run("train", "--if-changed", "--jobs", "1").err
     found = run("check")
-    assert found.code == 0 and "spark:claims: 1,500 rows, 0 findings" in found.out
+    assert found.code == 0 and "spark:claims: 1,500 rows (1,500 answered, 0 refused), 0 findings" in found.out
 
 
 def test_init_writes_a_problem_that_trains(folder, run, monkeypatch):

@@ -175,10 +175,10 @@ def test_an_executor_killed_in_mid_read_changes_nothing(folder, visits, spark, c
     assert killed and found.equals(wanted)
 
 
-def test_the_drivers_memory_is_that_of_the_sample(cluster, tmp_path):
+def test_the_drivers_memory_is_that_of_the_sample(tmp_path):
     """Of 1,000,000 rows, 60 MB as Arrow has them, it takes 20,000."""
     program = """
-        import resource, sys
+        import resource
         from pathlib import Path
         from slipway.problem import read_problem
         from slipway.sources.source import open_source
@@ -192,11 +192,11 @@ def test_the_drivers_memory_is_that_of_the_sample(cluster, tmp_path):
             return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
         from slipway.sources.spark_session import session
-        session(sys.argv[1])
+        session("local[2]")  # all cores of the cluster are another session's
         print(taken(100_000), taken(1_000_000))
     """
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", textwrap.dedent(program), cluster.url]
+    command = [sys.executable, "-c", textwrap.dedent(program)]
     done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2_000:]
     small, large = map(int, done.stdout.split())

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("location", metavar="IN")
-@click.option("-o", "out", required=True, metavar="OUT", help="Target of the answers; replaced in one step.")
+@click.option("-o", "out", required=True, metavar="OUT", help="Target of the answers; a file is replaced in one step.")
 @click.option("--bundle", "digest", metavar="DIGEST", help="Bundle, six digits or more; default: the champion.")
 @click.option("--strict", is_flag=True, help="Stop at the first row that cannot be answered, and write nothing.")
 @click.option("--rejects", metavar="FILE", help="File for rows that cannot be answered; default: OUT with .rejects.csv.")

@@ -18,7 +18,8 @@ from slipway.sections import Sql
 from slipway.sources import batches
 from slipway.sources.batches import one_table
 from slipway.sources.sql import UnfitColumn, open_table
-from slipway.sources.sql_server import engine_of, told
+from slipway.sources.sql_faults import told
+from slipway.sources.sql_server import engine_of
 
 pytestmark = pytest.mark.database
 

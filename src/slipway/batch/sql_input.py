@@ -12,7 +12,8 @@ from slipway.batch.sql_columns import quoted
 from slipway.batch.sql_target import unique_sets
 from slipway.sections import Sql
 from slipway.sources.sql import SESSIONS, TRANSACTIONS
-from slipway.sources.sql_server import engine_of, place, table_of, told
+from slipway.sources.sql_faults import told
+from slipway.sources.sql_server import engine_of, place, table_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, FromClause, Table

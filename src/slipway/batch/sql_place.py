@@ -19,7 +19,7 @@ from slipway.batch.rows import Rows
 from slipway.batch.sql_cells import python_rows
 from slipway.batch.sql_columns import MYSQL
 from slipway.model.scoring import Answers
-from slipway.sources.sql_server import kind_of, told
+from slipway.sources.sql_faults import kind_of, told
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnClause, Connection, Engine, Executable, Table

@@ -15,7 +15,8 @@ from slipway.batch.sql_columns import MYSQL, creatable, quoted, require_fit
 from slipway.batch.sql_place import TablePlace, upsert
 from slipway.errors import TableError
 from slipway.sections import Sql
-from slipway.sources.sql_server import place, table_of, told
+from slipway.sources.sql_faults import told
+from slipway.sources.sql_server import place, table_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine

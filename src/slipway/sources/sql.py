@@ -10,7 +10,8 @@ import pyarrow
 from slipway import problem, sections
 from slipway.errors import TableError
 from slipway.sources.batches import Batches, gathered
-from slipway.sources.sql_server import IN_FILES, engine_of, found_table, place, told
+from slipway.sources.sql_faults import told
+from slipway.sources.sql_server import IN_FILES, engine_of, found_table, place
 from slipway.sources.sql_types import Column, Misfit, declared_type
 from slipway.table.dialect import require_unique
 

@@ -91,7 +91,8 @@ class ClusterRows:
     @cached_property
     def total(self) -> int:
         with _told(self.where):
-            return self.frame.count()
+            counted: int = self.frame.count()
+        return counted
 
     def read(self) -> Iterator[pyarrow.RecordBatch]:
         """All rows, one partition of the table after the other."""

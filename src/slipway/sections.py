@@ -53,7 +53,7 @@ class Search(Struct, frozen=True, kw_only=True):
     ] = 16
     engine: Annotated[
         Literal["local", "spark"],
-        "Where to learn. local: on this machine, of a large table from a sample. spark: where the learning curve still rises "
+        "Where to learn. local: on one machine, of a large table from a sample. spark: where the learning curve still rises "
         "at the end of the sample, also on the cluster from all rows; that model is kept if it is better.",
     ] = "local"
 

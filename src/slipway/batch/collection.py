@@ -104,12 +104,9 @@ class Upserts:
 
     def encode(self, rows: Rows, answers: Answers) -> list[Operation]:
         """The answered documents."""
-        chosen = range(len(rows.originals)) if answers.chosen is None else answers.chosen.tolist()
-        shares = [[]] * len(answers.values) if answers.beside is None else answers.beside.tolist()
-        notes = answers.warnings or [""] * len(answers.values)
         found = []
-        for place, value, share, note in zip(chosen, answers.values.tolist(), shares, notes):
-            document = rows.originals[place] | dict(zip(self.added, (value, *share, note)))
+        for place, cells in answers.rows():
+            document = rows.originals[place] | dict(zip(self.added, cells))
             found.append(ReplaceOne({"_id": document["_id"]}, document, upsert=True))
         return found
 

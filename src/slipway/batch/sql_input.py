@@ -11,7 +11,7 @@ from slipway.batch.sql_collation import collations
 from slipway.batch.sql_columns import quoted
 from slipway.batch.sql_target import unique_sets
 from slipway.sections import Sql
-from slipway.sources.sql import SESSIONS, TRANSACTIONS
+from slipway.sources.sql import snapshot
 from slipway.sources.sql_faults import told
 from slipway.sources.sql_server import engine_of, place, table_of
 
@@ -52,10 +52,7 @@ class SqlInput:
     @contextmanager
     def connect(self) -> Iterator["Connection"]:
         """A connection that only reads, in one transaction, as the source of this name does."""
-        options = TRANSACTIONS.get(self.engine.dialect.name, {})
-        with told(self.settings.url, self.where), self.engine.connect().execution_options(**options) as connection:
-            for statement in SESSIONS.get(connection.dialect.name, ()):
-                connection.exec_driver_sql(statement)
+        with told(self.settings.url, self.where), snapshot(self.engine) as connection:
             yield connection
 
     def holds_snapshot(self) -> bool:

@@ -177,12 +177,8 @@ class Upserts:
         """The answered rows."""
         found: list[Parameters] = []
         originals = rows.originals or python_rows(rows.cells, self.dialect, rows.where)
-        chosen = range(len(originals)) if answers.chosen is None else answers.chosen.tolist()
-        shares = [[]] * len(answers.values) if answers.beside is None else answers.beside.tolist()
-        notes = answers.warnings or [""] * len(answers.values)
-        for place, value, share, note in zip(chosen, answers.values.tolist(), shares, notes):
-            values = (*originals[place], value, *share, note)
-            found.append({parameter(number): each for number, each in enumerate(values)})
+        for place, cells in answers.rows():
+            found.append({parameter(number): each for number, each in enumerate((*originals[place], *cells))})
         return found
 
     def finish(self, unfinished: Path) -> Path:

@@ -1,7 +1,7 @@
 """Typed rows → answers, the one way in which requests, uploads, batches and notebooks are answered."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,14 @@ class Answers(Struct, frozen=True):
     def beside(self) -> np.ndarray | None:
         """What is written beside the values, a column each: the probabilities, or the ends of the intervals."""
         return self.probabilities if self.ends is None else self.ends
+
+    def rows(self) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        """Each answered row: which it is, from 0, and its prediction, what is beside it, and its warning."""
+        chosen = range(len(self.values)) if self.chosen is None else self.chosen.tolist()
+        shares = [[]] * len(self.values) if self.beside is None else self.beside.tolist()
+        notes = self.warnings or [""] * len(self.values)
+        for place, value, share, note in zip(chosen, self.values.tolist(), shares, notes):
+            yield place, (value, *share, note)
 
     def between(self, intervals: Intervals | None, level: float | None) -> "Answers":
         """The same with the ends of the intervals of this level, if one is asked for."""
@@ -123,11 +131,8 @@ def added_columns(answers: Answers, count: int) -> list[list[Any]]:
     beside = answers.beside
     width = 0 if beside is None else beside.shape[1]
     rows: list[list[Any]] = [[*[None] * (1 + width), "", answers.reasons.get(row, "")] for row in range(count)]
-    chosen = range(count) if answers.chosen is None else answers.chosen.tolist()
-    shares = [[]] * len(answers.values) if beside is None else beside.tolist()
-    notes = answers.warnings or [""] * len(answers.values)
-    for row, value, share, note in zip(chosen, answers.values.tolist(), shares, notes):
-        rows[row] = [value, *share, note, ""]
+    for row, cells in answers.rows():
+        rows[row] = [*cells, ""]
     return rows
 
 

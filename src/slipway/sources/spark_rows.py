@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 import msgspec
 import numpy as np
 import pyarrow
-from pyarrow import ipc, types
+from pyarrow import ipc
 
+from slipway.table.arrow_cells import in_utc
 from slipway.table.identity import row_hashes
 
 EVERY = 1 << 64  # above all hashes
@@ -66,12 +67,3 @@ def opened(parcel: bytes | bytearray) -> Iterator[pyarrow.RecordBatch]:
     """In the driver: the rows of a parcel."""
     with ipc.open_stream(pyarrow.py_buffer(parcel)) as stream:
         yield from stream
-
-
-def in_utc(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
-    """Moments, which Spark hands over in the time zone of its session, in UTC, as Parquet has them."""
-    columns = [
-        cells.cast(pyarrow.timestamp(cells.type.unit, "UTC")) if types.is_timestamp(cells.type) and cells.type.tz else cells
-        for cells in batch.columns
-    ]
-    return pyarrow.record_batch(columns, batch.schema.names)

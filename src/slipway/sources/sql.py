@@ -109,7 +109,7 @@ def open_table(settings: sections.Sql, columns: Collection[str] | None = None, s
     """
     engine = engine_of(settings, server)
     where = place(settings, engine)
-    with told(settings.url, where), _snapshot(engine) as connection:
+    with told(settings.url, where), snapshot(engine, no_parameters=True) as connection:
         table = None if settings.query else found_table(connection, settings.table or "", settings.url)
         origin = _origin(engine, settings, table)
         names = _names(connection, settings, origin)
@@ -128,11 +128,11 @@ def open_table(settings: sections.Sql, columns: Collection[str] | None = None, s
 
 
 @contextmanager
-def _snapshot(engine: "Engine") -> Iterator["Connection"]:
-    """A connection whose transaction sees one state of the database, and may only read."""
+def snapshot(engine: "Engine", **more: Any) -> Iterator["Connection"]:
+    """A connection whose transaction sees one state of the database, and may only read; `more` are options of it."""
     kind = engine.dialect.name
     options = SQL_SERVER if kind == "mssql" and _allows_snapshot(engine) else TRANSACTIONS.get(kind, {})
-    with engine.connect().execution_options(no_parameters=True, **options) as connection:
+    with engine.connect().execution_options(**options, **more) as connection:
         for statement in SESSIONS.get(kind, ()):
             connection.exec_driver_sql(statement)
         yield connection
@@ -184,7 +184,11 @@ def _quoted(engine: "Engine", name: str) -> str:
 
 def _read(engine: "Engine", settings: sections.Sql, statement: str) -> Iterator[pyarrow.RecordBatch]:
     where = place(settings, engine)
-    with told(settings.url, where), _snapshot(engine) as connection, _answer(connection, statement) as result:
+    with (
+        told(settings.url, where),
+        snapshot(engine, no_parameters=True) as connection,
+        _answer(connection, statement) as result,
+    ):
         try:
             described = zip(result.keys(), result.cursor.description)
             columns = [Column(name, declared_type(each, engine.dialect.name)) for name, each in described]

@@ -9,11 +9,10 @@ import numpy as np
 import pyarrow
 from msgspec import Struct
 
-from slipway.batch.rows import Rows
 from slipway.model.predictor import Predictor
 from slipway.model.scoring import Answers, reasons_of, score
 from slipway.monitoring.bins import LABEL, SCORE, Column, columns_of, count, of_answers
-from slipway.spark.scoring_job import KEPT, Job, cells_of, scorer_of
+from slipway.spark.scoring_job import KEPT, Job, rows_of, scorer_of
 from slipway.spark.travel import unpacked
 from slipway.table.faults import tally_key
 
@@ -70,7 +69,7 @@ def counted(packed: bytes, batches: Iterable[pyarrow.RecordBatch]) -> Iterator[p
 def tally_of(packed: bytes, batch: pyarrow.RecordBatch) -> Tally:
     """The rows of one batch, counted as they would be answered."""
     scorer = scorer_of(packed)
-    cells, faults = scorer.read(Rows("the table", 1, batch.num_rows, cells_of(batch, scorer.needed), {}))
+    cells, faults = scorer.read(rows_of(batch, scorer.needed))
     answers = score(scorer.predictor, cells, reasons_of(faults), batch.num_rows)
     return Tally(
         rows=batch.num_rows,

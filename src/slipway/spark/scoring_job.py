@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow
-from pyarrow import types
 
 from slipway.batch.open import intervals_of
 from slipway.batch.output import answer_columns
@@ -21,6 +19,7 @@ from slipway.model.scoring import Answers
 from slipway.problem import Problem
 from slipway.sections import Serving
 from slipway.spark.travel import Parcel, parcel_of, unpacked
+from slipway.table.arrow_cells import in_utc
 from slipway.table.dialect import require_unique
 from slipway.table.rules import Limits, Rules, rules_of
 from slipway.table.schema import require_columns
@@ -83,8 +82,8 @@ def answered(packed: bytes, batches: Iterable[pyarrow.RecordBatch]) -> Iterator[
     """
     scorer = scorer_of(packed)
     for batch in batches:
-        rows = Rows("the table", 1, batch.num_rows, cells_of(batch, scorer.needed), {})
-        columns = [*batch.columns, *_of_all_rows(scorer.answer(rows), batch.num_rows)]
+        answers = scorer.answer(rows_of(batch, scorer.needed))
+        columns = [*batch.columns, *_of_all_rows(answers, batch.num_rows)]
         yield pyarrow.RecordBatch.from_arrays(columns, list(map(str, range(len(columns)))))  # Spark goes by their order
 
 
@@ -102,13 +101,9 @@ def scorer_of(packed: bytes) -> Scorer:
         return Scorer(predictor, rules, intervals_of(bundle, job.level), job.level)
 
 
-def cells_of(batch: pyarrow.RecordBatch, needed: Iterable[str]) -> dict[str, Any]:
-    """These columns of a batch; moments in UTC, as Spark names the session's time zone in ways that Python has not (UTC+8)."""
-    found = {name: batch.column(name) for name in needed}
-    for name, cells in found.items():
-        if types.is_timestamp(cells.type) and cells.type.tz:
-            found[name] = cells.cast(pyarrow.timestamp(cells.type.unit, "UTC"))
-    return found
+def rows_of(batch: pyarrow.RecordBatch, needed: Iterable[str]) -> Rows:
+    """The rows of a batch, with these columns as their cells."""
+    return Rows("the table", 1, batch.num_rows, in_utc(batch.select(list(needed))), {})
 
 
 def _of_all_rows(answers: Answers, count: int) -> list[pyarrow.Array]:

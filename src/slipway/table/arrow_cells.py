@@ -82,3 +82,12 @@ def _python_cells(cells: pyarrow.Array) -> list[Any]:
     except (ValueError, OverflowError):
         found = compute.cast(cells, pyarrow.string()).to_pylist()
     return found
+
+
+def in_utc(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
+    """Moments in UTC, as Parquet has them. Spark names the session's time zone in ways that Python has not (UTC+8)."""
+    columns = [
+        cells.cast(pyarrow.timestamp(cells.type.unit, "UTC")) if types.is_timestamp(cells.type) and cells.type.tz else cells
+        for cells in batch.columns
+    ]
+    return pyarrow.record_batch(columns, batch.schema.names)

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import distribution, requires
@@ -166,11 +167,9 @@ def _family(parent: int) -> list[int]:
     """A process, and all that it has started."""
     found = [parent]
     for pid in found:
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
-            try:
+        with suppress(OSError):  # it has ended
+            for task in Path(f"/proc/{pid}/task").glob("*/children"):
                 found += map(int, task.read_text().split())
-            except OSError:  # it has ended
-                continue
     return found
 
 

@@ -13,8 +13,7 @@ from slipway.model.division import held_out
 from slipway.model.encoding import Encoding
 from slipway.problem import Problem
 from slipway.sections import Serving
-from slipway.sources.spark_rows import in_utc
-from slipway.table.arrow_cells import read_column
+from slipway.table.arrow_cells import in_utc, read_column
 from slipway.table.identity import row_hashes
 from slipway.table.inference import Target
 from slipway.table.rules import Rules

@@ -1,4 +1,4 @@
-"""The calls, with the real `aws` against a server of AWS (moto): it knows all of them but runs no task, so no release ends well.
+"""The calls, with the real `aws` against a server of AWS (moto): it knows them all, but runs no task, so no release ends well.
 
 What a release looks like to the end is in test_release.py and, with containers, in tests/e2e/test_fargate.py.
 """

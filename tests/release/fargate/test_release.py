@@ -67,6 +67,18 @@ def test_nothing_but_what_the_registry_lists_under_the_key_is_deployed(cloud):
     assert f"lists sha256:{'a' * 64} under the release key" in said and cloud.made("register-task-definition") == 0
 
 
+def test_an_image_that_is_not_in_the_registry_is_not_deployed(cloud):
+    cloud.empty = True
+    assert "the registry lists nothing under the release key" in refused(cloud, request(1))
+
+
+def test_a_release_is_live_once_the_others_have_no_tasks_left(cloud):
+    deploy(cloud, request(1))
+    deploy(cloud, request(2, "b"))
+    assert len(cloud.deployments) == 1
+    assert "2 of 2 tasks running; 2 of other releases" in cloud.said[-4:]
+
+
 def test_the_public_address_must_answer_before_anything_changes(cloud, monkeypatch):
     def refuse(address, seconds=0):
         raise ConnectionRefusedError("Connection refused")
@@ -83,6 +95,24 @@ def test_the_same_again_changes_nothing_but_is_checked(cloud):
     result = deploy(cloud, request(1))
     assert "is already live" in result and len(cloud.definitions) == revisions
     assert len(cloud.asked) == asked + 5
+
+
+def test_a_live_release_whose_address_answers_otherwise_stays_and_fails_the_job(cloud):
+    deploy(cloud, request(1))
+    cloud.wrong = {"a"}
+    updates = cloud.made("update-service")
+    said = refused(cloud, request(1))
+    assert "serves the bundle" in said and said.endswith(BUNDLE[:12])
+    assert cloud.made("update-service") == updates and cloud.serving() == "a"
+
+
+def test_the_same_again_is_a_release_if_ecs_gave_it_up(cloud):
+    deploy(cloud, request(1))
+    cloud.crashing, cloud.breaker, cloud.ended = {"b"}, False, cloud.now() + 23
+    refused(cloud, request(2, "b"))
+    cloud.crashing, cloud.ended = set(), None
+    assert cloud.deployments[0]["rolloutState"] == "FAILED"
+    assert "is live" in deploy(cloud, request(2, "b")) and cloud.serving() == "b"
 
 
 def test_a_newer_run_of_the_same_commit_is_released_so_that_one_between_them_is_refused(cloud):
@@ -112,8 +142,9 @@ def test_a_broken_image_is_rolled_back_by_ecs_and_the_job_fails_with_what_the_ta
     assert "circuit breaker: tasks failed to start" in said and "(run 1," in said.rpartition("; ")[2]
     assert (cloud.serving(), len(cloud.deployments)) == ("a", 1), "it waits until the old release serves alone"
     words = "\n".join(cloud.said)
-    assert "Essential container in task exited" in words and "container app: exit code 6, Error" in words
-    assert "last line of app/app/0123456789abcdef" in words
+    assert "Essential container of 3 exited" in words and "container app: exit code 6, Error" in words
+    assert "container other: never started" in words and "of 2 exited" not in words
+    assert "last line of app/app/task-of-3" in words
     assert cloud.made("update-service") == 2, "the rollback is ECS's own"
 
 
@@ -128,11 +159,13 @@ def test_without_the_circuit_breaker_s_rollback_the_program_goes_back_itself(clo
 def test_an_image_that_never_gets_ready_is_stopped_after_ten_minutes(cloud, stoppable):
     deploy(cloud, request(1))
     cloud.hanging, cloud.stoppable = {"b"}, stoppable
+    cloud.events = [{"id": "1", "message": "of the last release"}]
     start = cloud.now()
     said = refused(cloud, request(2, "b"))
     assert "not done within 600 s: 2 of 2 tasks running" in said and 600 < cloud.now() - start < 700
     assert (cloud.serving(), len(cloud.deployments)) == ("a", 1)
     assert any("event: (task x) failed container health checks" in line for line in cloud.said)
+    assert not any("of the last release" in line for line in cloud.said)
     assert cloud.made("update-service") == (2 if stoppable else 3)
 
 
@@ -225,7 +258,7 @@ def test_a_task_with_an_address_of_its_own_is_asked_there_and_trusts_no_proxy():
     cloud = Cloud(url="", tasks=1)
     with answering(cloud) as asked:
         deploy(cloud, request(1))
-    assert cloud.desired == 1 and {*asked} == {PublicAddress("203.0.113.7", 8080)}
+    assert cloud.desired == 1 and {*asked} == {PublicAddress("203.0.113.2", 8080)}
     assert {"name": "SLIPWAY_TRUSTED_PROXIES", "value": "0"} in cloud.app()["environment"]
 
 

@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from slipway.errors import ReleaseError
+from slipway.release.clock import Cancelled, Clock, interruptible
 from slipway.release.fargate.aws import UP, Aws, AwsError
-from slipway.release.fargate.clock import Cancelled, Clock, interruptible
 from slipway.release.fargate.ecs import Ecs, Service
 from slipway.release.fargate.last_words import last_words
 from slipway.release.fargate.parameters import Settings, read_settings
-from slipway.release.fargate.public_address import PublicAddress, public_address, require_reachable, require_release
 from slipway.release.fargate.revision import Release, next_revision, release_of
 from slipway.release.fargate.rollout import Failed, Overtaken, Rollout
 from slipway.release.image.registry import find_image
+from slipway.release.public_address import PublicAddress, address_of, require_reachable, require_release
 from slipway.release.request import Request
 
 ECR = re.compile(r"(?P<account>[0-9]{12})\.dkr[.-]ecr\.(?P<region>[a-z0-9-]+)\..+")
+URL = "slipway:url"
+ADDRESS = "slipway:address"
 TASKS = "slipway:tasks"
 RESTARTED = "slipway:restarted"
 PORT = 8080
@@ -75,7 +77,7 @@ class Fargate:
         self.require_digest(request)
         settings = read_settings(self.ecs.aws, self.ecs.name)
         yield f"{self.repository}:{request.key} is {request.digest}; settings: {', '.join(settings.names) or 'none'}"
-        address = public_address(service.tags)
+        address = public_address(service)
         if live and is_live(live, request, settings, service):
             verb, release = "is already live", live
             rollout = Rollout(self.ecs, self.clock, service.primary.revision, request.run_number, service)
@@ -199,6 +201,15 @@ def new_release(request: Request, settings: Settings) -> Release:
     """A release with an id of its own."""
     id = os.urandom(6).hex()
     return Release(id, request.digest, request.commit, request.key, request.run_number, settings.mark)
+
+
+def public_address(service: Service) -> PublicAddress | None:
+    """The address that the service's tags name; None if they name none. ReleaseError if it is malformed."""
+    url = service.tags.get(URL, "")
+    try:
+        return address_of(url, service.tags.get(ADDRESS, "")) if url else None
+    except ValueError as error:
+        raise ReleaseError(f"the service's tag {URL} is {url!r}, not the URL of a service", UP) from error
 
 
 def first_tasks(service: Service) -> int:

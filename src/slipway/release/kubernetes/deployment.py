@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from slipway.errors import ReleaseError, SlipwayError
-from slipway.release.clock import Clock, interruptible
+from slipway.release.clock import Cancelled, Clock, interruptible
 from slipway.release.kubernetes.entrance import Entrance, entrance_of
 from slipway.release.kubernetes.kubectl import Conflict, Kubectl, Unreachable
 from slipway.release.kubernetes.overlay import require_overlay, write_overlay
@@ -111,7 +111,7 @@ class ClusterRelease:
                     self._put(folder, before, version)
                     return before, version, entrance
                 except Conflict:
-                    self.clock.pause(PAUSE)
+                    Clock().pause(PAUSE)  # whoever ends the job is heard when it is known what was changed
         raise ReleaseError(f"others changed the objects {TRIES} times meanwhile", "Run the job again")
 
     def _put(self, folder: str, before: Any, version: Version) -> None:
@@ -124,7 +124,8 @@ class ClusterRelease:
             raise self._failed(error, before, version) from error
 
     def _failed(self, error: SlipwayError, before: Any, version: Version) -> ReleaseError:
-        return ReleaseError(f"{error.cause}; {self._back(before, version)}", error.cure)
+        cause = "cancelled" if isinstance(error, Cancelled) else error.cause
+        return ReleaseError(f"{cause}; {self._back(before, version)}", error.cure)
 
     def _version(self, found: Any) -> Version:
         """The live version, if it is what is requested, with the settings of now; otherwise a new one."""

@@ -54,7 +54,9 @@ def _condition(pod: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 
 def _log(kubectl: Kubectl, pod: Mapping[str, Any]) -> list[str]:
     """The end of its log; that of the container before, if the next one waits for its turn."""
-    status: Mapping[str, Any] = next((each for each in pod["status"].get("containerStatuses", []) if each["name"] == CONTAINER), {})
+    status: Mapping[str, Any] = next(
+        (each for each in pod["status"].get("containerStatuses", []) if each["name"] == CONTAINER), {}
+    )
     waits = "waiting" in status.get("state", {})
     if not status or waits and not status.get("restartCount"):
         return []  # it never ran

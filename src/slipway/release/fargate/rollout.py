@@ -12,6 +12,7 @@ from slipway.release.fargate.revision import release_of
 SECONDS = 600
 BACK_SECONDS = 300
 OWN_ROLLBACK_SECONDS = 30  # ECS begins its own within seconds of the failure
+KNOWN_SECONDS = 30  # what describe-services answers may be older than the update
 PAUSE = 5.0
 
 
@@ -64,22 +65,24 @@ class Rollout:
         Overtaken
             If another release took its place.
         """
-        deadline, last = self.clock.now() + seconds, ""
+        start, last, known = self.clock.now(), "", False
         while True:
+            late = self.clock.now() - start > seconds
             try:
                 service = self.ecs.look()
             except AwsError as error:
-                if not error.passing or self.clock.now() > deadline:
+                if late or not error.passing:
                     raise
                 yield f"warning: {error}"
             else:
+                known = known or self._own(service) is not None or self.clock.now() - start > KNOWN_SECONDS
                 said = self._progress(service)
-                if said != last:
+                if known and said != last:
                     yield said
                 last = said
-                if self._done(service):
+                if known and self._done(service):
                     return
-                if self.clock.now() > deadline:
+                if late:
                     raise Failed(f"not done within {seconds:g} s: {said}")
             self.clock.pause(PAUSE)
 

@@ -7,11 +7,11 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from slipway.release.clock import Cancelled
 from slipway.release.fargate.aws import failure
-from slipway.release.fargate.clock import Cancelled
 from slipway.release.fargate.ecs import Ecs
-from slipway.release.fargate.public_address import PublicAddress
 from slipway.release.fargate.release import Fargate
+from slipway.release.public_address import PublicAddress
 from slipway.release.request import Request
 
 NAME = "insurance"

@@ -12,12 +12,8 @@ import pytest
 from certificates import certificate
 from s3 import refused_port
 from slipway.errors import ReleaseError
-from slipway.release.fargate.public_address import (
-    PublicAddress,
-    public_address,
-    require_reachable,
-    require_release,
-)
+from slipway.release.fargate.release import public_address
+from slipway.release.public_address import PublicAddress, require_reachable, require_release
 
 BUNDLE = "b" * 64
 READY = {"status": "ready", "release": "new", "bundle": BUNDLE}

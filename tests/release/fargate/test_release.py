@@ -4,7 +4,7 @@ import pytest
 
 from clouds import ARN, BUNDLE, NAME, REPOSITORY, URL, Cloud, answering, fargate, request
 from slipway.errors import ReleaseError
-from slipway.release.fargate.public_address import PublicAddress
+from slipway.release.public_address import PublicAddress
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from slipway.errors import ReleaseError
@@ -77,7 +77,7 @@ class Fargate:
         self.require_digest(request)
         settings = read_settings(self.ecs.aws, self.ecs.name)
         yield f"{self.repository}:{request.key} is {request.digest}; settings: {', '.join(settings.names) or 'none'}"
-        address = public_address(service)
+        address = public_address(service.tags)
         if live and is_live(live, request, settings, service):
             verb, release = "is already live", live
             rollout = Rollout(self.ecs, self.clock, service.primary.revision, request.run_number, service)
@@ -203,11 +203,11 @@ def new_release(request: Request, settings: Settings) -> Release:
     return Release(id, request.digest, request.commit, request.key, request.run_number, settings.mark)
 
 
-def public_address(service: Service) -> PublicAddress | None:
+def public_address(tags: Mapping[str, str]) -> PublicAddress | None:
     """The address that the service's tags name; None if they name none. ReleaseError if it is malformed."""
-    url = service.tags.get(URL, "")
+    url = tags.get(URL, "")
     try:
-        return address_of(url, service.tags.get(ADDRESS, "")) if url else None
+        return address_of(url, tags.get(ADDRESS, "")) if url else None
     except ValueError as error:
         raise ReleaseError(f"the service's tag {URL} is {url!r}, not the URL of a service", UP) from error
 

@@ -75,17 +75,19 @@ class Cluster:
         return subprocess.CompletedProcess(command, code, out, err)
 
     def get(self, arguments: list[str], content: str) -> tuple[int, str, str]:
-        kind = arguments[0]
-        if kind == "pods":
-            return 0, json.dumps({"items": self._pods()}), ""
-        found = self.objects.get((kind.partition("s.")[0], arguments[1]))
+        if arguments[0] == "pods":
+            return 0, json.dumps({"items": self.pods()}), ""
+        found = self.find(arguments[0].partition("s.")[0], arguments[1])
         if found is None:
             return 0, "", ""
-        if "jsonpath" in arguments[-1]:
-            return 0, found["metadata"]["resourceVersion"], ""
-        if kind == "deployment":
+        return 0, found["metadata"]["resourceVersion"] if "jsonpath" in arguments[-1] else json.dumps(found), ""
+
+    def find(self, kind: str, name: str) -> dict | None:
+        """An object; a Deployment moves on before somebody looks at it."""
+        found = self.objects.get((kind, name))
+        if found and kind == "deployment":
             self.advance(found)
-        return 0, json.dumps(found), ""
+        return found
 
     def logs(self, arguments: list[str], content: str) -> tuple[int, str, str]:
         return 0, "slipway: no champion\nRun slipway train\n", ""
@@ -97,19 +99,20 @@ class Cluster:
         else:
             documents = [json.loads(content)]
         for each in documents:
-            live = self.objects.get(place(each))
-            known = each["metadata"].get("resourceVersion")
-            if known and (live is None or live["metadata"]["resourceVersion"] != known):
-                return (
-                    1,
-                    "",
-                    f"error: Operation cannot be fulfilled on {place(each)}: the object has been modified; please apply\n",
-                )
+            if error := self.conflict(each):
+                return 1, "", f"error: Apply failed: {error}; please apply your changes to the latest version\n"
         if "--dry-run=server" in arguments:
             return 0, json.dumps({"kind": "List", "items": documents}), ""
         for each in documents:
             self.put(each)
         return 0, "", ""
+
+    def conflict(self, document: dict) -> str:
+        """Why a document does not apply to what is there now."""
+        live, known = self.objects.get(place(document)), document["metadata"].get("resourceVersion")
+        if not known or (live and live["metadata"]["resourceVersion"] == known):
+            return ""
+        return f'Operation cannot be fulfilled on {document["kind"]} "slipway": the object has been modified'
 
     def _rendered(self, folder: Path) -> list[dict]:
         text = (folder / "kustomization.yaml").read_text()
@@ -151,19 +154,21 @@ class Cluster:
             status["replicas"] = status["availableReplicas"] = wanted
             self.serving = deployment
 
-    def _pods(self) -> list[dict]:
+    def pods(self) -> list[dict]:
         template = self.objects[("deployment", "slipway")]["spec"]["template"]
         waits = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s restarting failed container"}}
         ended = {"terminated": {"exitCode": 5, "reason": "Error"}}
         status = {"name": "app", "ready": False, "restartCount": 3, "state": waits, "lastState": ended}
         metadata = {"name": "slipway-1-x", "annotations": template["metadata"]["annotations"]}
         ready = {"type": "Ready", "status": "False"}
-        return [{"metadata": metadata, "spec": {}, "status": {"conditions": [ready], "containerStatuses": [status]}}]
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}}
+        return [pod | {"status": {"conditions": [ready], "containerStatuses": [status]}}]
 
     def set_secret(self) -> None:
         """Write the settings, in another version than before."""
         self.count += 1
-        self.objects[("secret", "slipway-settings")] = {"metadata": {"resourceVersion": f"secret-{self.count}"}}
+        metadata = {"name": "slipway-settings", "resourceVersion": f"secret-{self.count}"}
+        self.objects[("secret", "slipway-settings")] = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
 
     def noted(self) -> dict[str, str]:
         """The annotations of the pods that are wanted."""

@@ -10,6 +10,7 @@ from slipway.errors import ReleaseError
 
 MANAGER = "slipway-release"  # of the fields that a release sets; apply removes those that it no longer sets
 SECONDS = 120
+NOISE = re.compile(r"Warning:|[EIW][0-9]{4} ")  # the second is a log of kubectl itself
 PREFIX = re.compile(r"^(error: |Error from server( \(\w+\))?: )+", re.MULTILINE)
 
 
@@ -97,7 +98,7 @@ class Kubectl:
 
 def failure(command: str, said: str) -> ReleaseError:
     """The error for what kubectl said on standard error."""
-    lines = [line for line in PREFIX.sub("", said).splitlines() if line.strip() and not line.startswith("Warning:")]
+    lines = [line for line in PREFIX.sub("", said).splitlines() if line.strip() and not NOISE.match(line)]
     text = f"kubectl {command}: {' '.join(lines).rstrip('.') or 'failed without a word'}"
     for pattern, kind, cure in CURES:
         if re.search(pattern, said):

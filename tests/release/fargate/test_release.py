@@ -1,9 +1,13 @@
 """The contract of every road (docs/release.md), line by line, for Fargate: in an account without tasks (tests/clouds.py)."""
 
+from dataclasses import replace
+
 import pytest
 
 from clouds import ARN, BUNDLE, NAME, REPOSITORY, URL, Cloud, answering, fargate, request
+from registries import serve_registry
 from slipway.errors import ReleaseError
+from slipway.release.fargate.release import deploy as deploy_to_fargate
 from slipway.release.public_address import PublicAddress
 
 
@@ -194,6 +198,29 @@ def test_a_service_that_is_not_there_is_made_by_up(cloud):
     )
 
 
+@pytest.mark.parametrize("name", ["", "a/b", "models.insurance", "1st"])
+def test_a_name_that_ecs_would_refuse(name):
+    with pytest.raises(ReleaseError, match="cannot be the name of a service of ECS"):
+        list(deploy_to_fargate(name, REPOSITORY, request(1), BUNDLE))
+
+
+@pytest.mark.parametrize("repository", ["", "insurance", f"{NAME}/", "/insurance"])
+def test_a_repository_without_host_or_name(cloud, repository):
+    with pytest.raises(ReleaseError, match="is not HOST/REPO. Set AWS_ECR_LOGIN_URI"):
+        list(replace(fargate(cloud), repository=repository).deploy(request(1)))
+
+
+def test_another_registry_than_ecr_is_asked_as_find_does(cloud, tmp_path, monkeypatch):
+    with serve_registry() as registry:
+        monkeypatch.setenv("DOCKER_CONFIG", str(registry.login(tmp_path)))
+        registry.images["a" * 64] = "sha256:" + "a" * 64
+        program = replace(fargate(cloud), repository=f"{registry.host}/insurance")
+        assert "is live" in list(program.deploy(request(1)))[-1]
+        with pytest.raises(ReleaseError, match="lists nothing under the release key"):
+            list(program.deploy(request(2, "b")))
+    assert cloud.made("describe-images") == 0
+
+
 def test_a_task_with_an_address_of_its_own_is_asked_there_and_trusts_no_proxy():
     cloud = Cloud(url="", tasks=1)
     with answering(cloud) as asked:
@@ -221,4 +248,4 @@ def test_a_job_that_is_cancelled_in_time_changes_nothing(cloud):
 def test_the_deployment_s_end_is_unknown_if_the_role_expires(cloud):
     cloud.before["update-service"] = lambda: cloud.denied.add("describe-services")
     said = refused(cloud, request(1))
-    assert "while ECS rolls out release" in said and said.endswith("ECS goes on")
+    assert "while ECS rolls out release" in said and "ECS goes on; run the workflow again" in said

@@ -20,9 +20,11 @@ from slipway.release.request import Request
 ECR = re.compile(r"(?P<account>[0-9]{12})\.dkr[.-]ecr\.(?P<region>[a-z0-9-]+)\..+")
 URL = "slipway:url"
 ADDRESS = "slipway:address"
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 TASKS = "slipway:tasks"
 RESTARTED = "slipway:restarted"
 PORT = 8080
+NEEDED = "Set AWS_ECR_LOGIN_URI and ECR_REPOSITORY_NAME"
 
 
 def deploy(name: str, repository: str, request: Request, bundle: str) -> Iterator[str]:
@@ -43,6 +45,8 @@ def deploy(name: str, repository: str, request: Request, bundle: str) -> Iterato
     ReleaseError
         If it is older than what is live, or failed; then what served before serves as before.
     """
+    if not NAME.fullmatch(name):
+        raise ReleaseError(f"{name!r} cannot be the name of a service of ECS", "Use letters, digits, - and _ alone")
     with interruptible() as clock:
         yield from Fargate(Ecs(Aws(), name), clock, repository, bundle).deploy(request)
 
@@ -94,6 +98,8 @@ class Fargate:
     def require_digest(self, request: Request) -> None:
         """Only an image that the registry lists under the release key may run; ReleaseError."""
         host, _, name = self.repository.partition("/")
+        if not host or not name:
+            raise ReleaseError(f"the repository {self.repository!r} is not HOST/REPO", NEEDED)
         ecr = ECR.fullmatch(host)
         found = self._ecr_digest(ecr, name, request.key) if ecr else find_image(host, name, request.key)
         if found != request.digest:
@@ -128,7 +134,8 @@ class Fargate:
                 "release. Run the workflow again to see how it ended; to go back, revert the commit",
             ) from error
         except AwsError as error:
-            raise ReleaseError(f"{error.cause}, while ECS rolls out {release}", f"{error.cure}. ECS goes on") from error
+            cure = ". ".join(filter(None, (error.cure, "ECS goes on; run the workflow again to see how it ended")))
+            raise ReleaseError(f"{error.cause}, while ECS rolls out {release}", cure) from error
         except ReleaseError as error:
             yield f"{release} failed: {error.cause}"
             yield from last_words(self.ecs, rollout.revision, rollout.before)

@@ -1,14 +1,11 @@
 """What answers at the public address, over real connections."""
 
-import json
 import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 
 import pytest
 
+from addresses import serve_answers
 from certificates import certificate
 from s3 import refused_port
 from slipway.errors import ReleaseError
@@ -32,41 +29,6 @@ class Clock:
         self.passed += seconds or 0.01
 
 
-@contextmanager
-def serve(answers, certificate: str = "") -> Iterator[HTTPServer]:
-    """A server that gives these answers one by one, the last again and again: (status, document) or (status, headers)."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            server.asked.append((self.path, self.headers["Host"], self.client_address))
-            status, document = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
-            content = document if isinstance(document, bytes) else json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Location", "https://example.com/")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    server.answers, server.asked = list(answers), []
-    if certificate:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        server.handle_error = lambda *_: None  # a client that refuses the certificate
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 def at(server: HTTPServer, **how) -> PublicAddress:
     return PublicAddress("127.0.0.1", server.server_port, **how)
 
@@ -74,7 +36,7 @@ def at(server: HTTPServer, **how) -> PublicAddress:
 def test_five_answers_in_a_row_must_come_from_the_release_each_on_its_own_connection():
     old = (200, READY | {"release": "old"})
     good = (200, READY)
-    with serve([old, good, good, old, (502, b"bad gateway"), good]) as server:
+    with serve_answers([old, good, good, old, (502, b"bad gateway"), good]) as server:
         require_release(at(server), "new", BUNDLE, Clock())
     assert len(server.asked) == 10 and len({client for *_, client in server.asked}) == 10
     assert {path for path, *_ in server.asked} == {"/readyz"}
@@ -95,7 +57,7 @@ def test_five_answers_in_a_row_must_come_from_the_release_each_on_its_own_connec
 )
 def test_every_other_answer_is_named_after_a_minute(answer, said):
     clock = Clock()
-    with serve([answer]) as server, pytest.raises(ReleaseError, match=f"does not serve release new: {said}"):
+    with serve_answers([answer]) as server, pytest.raises(ReleaseError, match=f"does not serve release new: {said}"):
         require_release(at(server), "new", BUNDLE, clock)
     assert 60 < clock.passed < 63
 
@@ -109,21 +71,21 @@ def test_what_does_not_answer_is_named():
 
 
 def test_any_answer_at_all_is_one_that_can_be_reached():
-    with serve([(503, b"no tasks yet")]) as server:
+    with serve_answers([(503, b"no tasks yet")]) as server:
         require_reachable(at(server), Clock())
 
 
 def test_no_proxy_is_asked(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{refused_port()}")
-    with serve([(200, READY)]) as server:
+    with serve_answers([(200, READY)]) as server:
         assert at(server).ask() == (200, READY)
 
 
 def test_the_load_balancer_is_asked_for_the_name_before_it_leads_there(tmp_path, monkeypatch):
     path = certificate(tmp_path, 1)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    with serve([(200, READY)], str(path)) as server:
+    with serve_answers([(200, READY)], str(path)) as server:
         port = server.server_port
         address = public_address({"slipway:url": f"https://localhost:{port}/v1/", "slipway:address": "127.0.0.1"})
         assert address.ask() == (200, READY)
@@ -134,7 +96,7 @@ def test_the_load_balancer_is_asked_for_the_name_before_it_leads_there(tmp_path,
 
 
 def test_a_certificate_that_nobody_signed_is_refused(tmp_path):
-    with serve([(200, READY)], str(certificate(tmp_path, 1))) as server, pytest.raises(ssl.SSLCertVerificationError):
+    with serve_answers([(200, READY)], str(certificate(tmp_path, 1))) as server, pytest.raises(ssl.SSLCertVerificationError):
         PublicAddress("localhost", server.server_port, secure=True, place="127.0.0.1").ask()
 
 

@@ -24,7 +24,7 @@ run = subprocess.run  # the real one, whatever a test puts in its place
 def render(folder: Path) -> list[dict]:
     """The documents that ``kubectl kustomize`` makes of a folder."""
     text = run([KUBECTL, "kustomize", folder], capture_output=True, text=True, check=True, timeout=60).stdout
-    return list(yaml.safe_load_all(text))
+    return list(yaml.load_all(text, Loader=yaml.CSafeLoader))
 
 
 @cache

@@ -157,6 +157,17 @@ def test_an_older_release_that_looked_before_a_newer_one_was_applied_is_refused(
     assert cluster.noted()["slipway/run"] == "3" and len(cluster.templates) == 2
 
 
+def test_a_release_gives_up_when_others_are_always_faster(cluster, release, request_of):
+    release(request_of(1, run=1))
+    busy = 'Operation cannot be fulfilled on horizontalpodautoscalers.autoscaling "slipway": the object has been modified'
+    cluster.on_call = lambda arguments: busy if arguments[0] == "apply" and "--kustomize" in arguments else None
+    with pytest.raises(
+        ReleaseError, match="others changed the objects 5 times meanwhile; nothing was taken back.*Run the job again"
+    ):
+        release(request_of(2, run=2))
+    assert cluster.noted()["slipway/run"] == "1"
+
+
 def test_a_cancelled_job_restores_the_release_before(cluster, release, request_of):
     release(request_of(1, run=1))
     time = Time()

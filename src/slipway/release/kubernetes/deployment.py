@@ -112,7 +112,8 @@ class ClusterRelease:
                     return before, version, entrance
                 except Conflict:
                     Clock().pause(PAUSE)  # whoever ends the job is heard when it is known what was changed
-        raise ReleaseError(f"others changed the objects {TRIES} times meanwhile", "Run the job again")
+        beaten = ReleaseError(f"others changed the objects {TRIES} times meanwhile", "Run the job again")
+        raise self._failed(beaten, before, version)
 
     def _put(self, folder: str, before: Any, version: Version) -> None:
         """Apply for good. It is not one step for the cluster: if another object fails, the Deployment may be new."""
@@ -192,7 +193,7 @@ class ClusterRelease:
             for _ in range(TRIES):
                 found = self._find()
                 if found is None or version_of(found).release != version.release:
-                    return "nothing was taken back, because the Deployment is no longer this release's"
+                    return "nothing was taken back, because the Deployment is not this release's"
                 if before is None:
                     return "there is no release before it, so its pods stay"
                 if version_of(before) == version:

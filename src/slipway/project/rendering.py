@@ -15,6 +15,7 @@ from slipway.project.answers import Answers
 COMMON = (
     ".dockerignore",
     ".github/dependabot.yml",
+    ".github/workflows/deploy.yaml",
     ".github/workflows/main.yaml",
     ".github/workflows/release.yaml",
     ".github/workflows/retrain.yaml",

@@ -81,13 +81,14 @@ def require_road(environ: Mapping[str, str], road: str, stage: str) -> None:
         Names every setting that is missing or malformed, with the command that sets it.
     """
     environment = f"{road}-staging" if stage == "staging" else road
-    needs = [(need, "") for need in (REGION, REGISTRY, NAME)] + [(need, environment) for need in _needs(environ, road)]
+    needs = [(need, "") for need in (REGION, REGISTRY, NAME)] + [(need, environment) for need in needs_of(environ, road)]
     problems = [problem for need, place in needs if (problem := problem_of(need, environ.get(need.name, ""), place))]
     if problems:
         raise ReleaseError("\n".join(problems), "Set them as variables: a deployment gets no secret")
 
 
-def _needs(environ: Mapping[str, str], road: str) -> tuple[Need, ...]:
+def needs_of(environ: Mapping[str, str], road: str) -> tuple[Need, ...]:
+    """What the environment on GitHub of a road beyond the box has to hold."""
     if road == "fargate":
         return (ROLE,)
     provider = re.match("eks|gke|aks", environ.get("SLIPWAY_OVERLAY", ""))

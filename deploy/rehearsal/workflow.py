@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LABELS = ("ubuntu-latest", "self-hosted", "slipway", "slipway-staging")
 MUCH_LATER = 4_102_444_800  # 2100-01-01
 USES = re.compile(r"^\s*(?:- )?uses:\s*(?P<name>[^@\s]+)@(?P<ref>\S+)", re.MULTILINE)
-JOB = r"^\[[^\]/]+/(?:(?P<call>[^\]/]+)/[^\]/]+/)?(?P<job>[^\]/]+?)\s*\] "  # [main/Release/release/Continuous Delivery]
+# [main/Approval], or [Release/release/Continuous Delivery] of a workflow that is called
+JOB = r"^\[(?:(?P<call>[^\]/]+)/[^\]/]+|[^\]/]+)/(?P<job>[^\]/]+?)\s*\] "
 STEP = re.compile(JOB + r"⭐ Run Main (?P<step>.+)$")
 ENDED = re.compile(JOB + r".*(?:Job succeeded|Job failed)")
 DEPLOYMENT = "Continuous Deployment / Box"

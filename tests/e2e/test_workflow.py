@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import one_task
 import wheels
 from bundles import ROWS, make_bundle
 from images import BASE
@@ -33,6 +34,7 @@ pytestmark = pytest.mark.docker
 TESTED = ["Release / Tested Before", "Release / Continuous Integration"]
 BUILT = {"Release / Continuous Integration", "Release / Continuous Delivery"}
 JOBS = [*TESTED, "Release / Continuous Delivery", "Approval", "Continuous Deployment / Box", "Release journal"]
+DEPLOY_ROLE = "arn:aws:iam::123456789012:role/deploy"
 TESTS = "tests/store/test_pointer.py"  # of this repository
 
 
@@ -102,6 +104,41 @@ def test_first_deployment_a_model_change_and_a_revert(docker, way, capsys):
     assert_no_secret(run.log)
     noted = [(entry["bundle"], entry["outcome"]) for entry in way.noted()]
     assert noted == [(first, "success"), (second, "success"), (first, "success")]
+
+
+def test_two_roads_after_staging_get_one_image_and_a_failure_in_staging_stops_them(docker, way):
+    """The run that failed had tested and built; the next one of the same commit does neither."""
+    pin_base(docker, way.registry, way.project, way.runner.place / "docker")
+    bundle = way.model(0)
+    way.project.commit("The first model")
+    way.runner.variables.update(SLIPWAY_STAGING="fargate", SLIPWAY_ROAD="box fargate", AWS_DEPLOY_ROLE_ARN=DEPLOY_ROLE)
+    services = one_task.install(way.runner.place / "bin")
+    run = way.push()
+    assert run.code != 0 and f"there is no service {NAME}-staging" in run.log
+    assert sorted(run.jobs) == sorted({*TESTED, *BUILT, "Staging / Fargate", "Release journal"})
+    assert way.box.releases() == []
+    with one_task.make_service(services, f"{NAME}-staging"), one_task.make_service(services, NAME):
+        run = way.push()
+        assert run.code == 0, run.log
+        roads = [f"Continuous Deployment / {road}" for road in ("Box", "Fargate")]
+        assert sorted(run.jobs) == sorted([TESTED[0], "Staging / Fargate", "Approval", *roads, "Release journal"])
+        assert run.jobs.index("Staging / Fargate") < run.jobs.index("Approval") < min(map(run.jobs.index, roads))
+        for name in (f"{NAME}-staging", NAME):
+            app = services.app(name)
+            assert app["image"] == f"{way.registry.host}/{NAME}@{way.digest()}"
+            assert app["dockerLabels"]["slipway.run"] == "2"
+            assert json.loads(one_task.fetch(services.all()[name]["port"], "/readyz")[1])["bundle"] == bundle
+    assert [entry["outcome"] for entry in way.noted()] == ["failure in staging", "success"]
+    assert_no_secret(run.log)
+
+
+def test_a_road_that_there_is_none_of_stops_a_run_before_its_tests(way):
+    way.model(0)
+    way.project.commit("The first model")
+    way.runner.variables.update(SLIPWAY_ROAD="fargat")
+    run = way.push()
+    assert run.code != 0 and run.jobs == TESTED[:1]
+    assert "SLIPWAY_ROAD is 'fargat': expected box, fargate, kubernetes" in run.log
 
 
 def test_an_earlier_commit_is_released_again_by_hand(way):

@@ -1,6 +1,7 @@
 """main.yaml and retrain.yaml themselves, run by act, from a push to a swapped container.
 
-They are played in a repository that ``slipway new`` made; a short set at the end plays those of this repository.
+They are played in a repository that ``slipway new`` made; a short set at the end plays those of this repository. When a
+called workflow fails, act runs nothing after it: there is no journal of such a run here, as there is on GitHub.
 """
 
 import json
@@ -115,7 +116,7 @@ def test_two_roads_after_staging_get_one_image_and_a_failure_in_staging_stops_th
     services = one_task.install(way.runner.place / "bin")
     run = way.push()
     assert run.code != 0 and f"there is no service {NAME}-staging" in run.log
-    assert sorted(run.jobs) == sorted({*TESTED, *BUILT, "Staging / Fargate", "Release journal"})
+    assert sorted(run.jobs) == sorted({*TESTED, *BUILT, "Staging / Fargate"})
     assert way.box.releases() == []
     with one_task.make_service(services, f"{NAME}-staging"), one_task.make_service(services, NAME):
         run = way.push()
@@ -128,7 +129,7 @@ def test_two_roads_after_staging_get_one_image_and_a_failure_in_staging_stops_th
             assert app["image"] == f"{way.registry.host}/{NAME}@{way.digest()}"
             assert app["dockerLabels"]["slipway.run"] == "2"
             assert json.loads(one_task.fetch(services.all()[name]["port"], "/readyz")[1])["bundle"] == bundle
-    assert [entry["outcome"] for entry in way.noted()] == ["failure in staging", "success"]
+    assert [entry["outcome"] for entry in way.noted()] == ["success"]
     assert_no_secret(run.log)
 
 
@@ -167,7 +168,7 @@ def test_an_earlier_commit_is_released_again_by_hand(way):
     run = way.push()
     assert run.code != 0 and "run 1 is older than the live run 2" in run.log
     assert way.live()["commit"] == earlier
-    assert [entry["outcome"] for entry in way.noted()] == ["success", "success", "failure"]
+    assert [entry["outcome"] for entry in way.noted()] == ["success", "success"]
 
 
 def assert_no_secret(log: str) -> None:

@@ -7,9 +7,9 @@ die() { say "$*"; exit 1; }
 STACK=${STACK:-slipway}
 # shellcheck disable=SC2034  # for who reads this file
 FOUNDATION=$STACK-foundation
-STAGING=${STAGING:-}
+STAGE=${STAGE:-}
 # shellcheck disable=SC2034
-BOX=$STACK${STAGING:+-staging}-box
+BOX=$STACK${STAGE:+-$STAGE}-box
 
 need() {   # PROGRAM PAGE
   command -v "$1" >/dev/null || die "$1 is not installed. Install it from $2"
@@ -17,7 +17,7 @@ need() {   # PROGRAM PAGE
 
 account() {   # what must hold before anything is made or deleted
   [[ $STACK =~ ^[a-z][a-z0-9-]{0,40}$ ]] || die "STACK is \"$STACK\". Use lower-case letters, digits and hyphens."
-  [[ $STAGING =~ ^(yes)?$ ]] || die "STAGING is \"$STAGING\". Set it to yes, or not at all."
+  [[ $STAGE =~ ^(staging|)$ ]] || die "STAGE is \"$STAGE\", not staging. Leave it out for production."
   need aws 'https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html'
   export AWS_PAGER=''
   AWS_DEFAULT_REGION=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || true)}}

@@ -8,7 +8,7 @@ from slipway.release.image.key import PLATFORMS
 from slipway.release.workflow.workflow_settings import NAME, REGION, REGISTRY, Need, problem_of
 
 ROADS = ("box", "fargate", "kubernetes")
-VARIABLES = {"SLIPWAY_ROAD": "where a release goes", "SLIPWAY_STAGING": "where it goes first"}
+VARIABLES = ("SLIPWAY_ROAD", "SLIPWAY_STAGING")
 ROLE = Need(
     "AWS_DEPLOY_ROLE_ARN", "variable", "the role of the deployment, arn:aws:iam::…:role/…", r"arn:[a-z-]+:iam::\d{12}:role/\S+"
 )

@@ -36,8 +36,12 @@ class Services:
         self.path.write_text(json.dumps(self.all() | {name: service}))
 
     def app(self, name: str) -> dict:
-        """The container `app` of the newest revision."""
-        return self.all()[name]["revisions"][-1]["containerDefinitions"][0]
+        """The container `app` of the revision that is live."""
+        return app_of(self.all()[name])
+
+
+def app_of(service: dict) -> dict:
+    return service["revisions"][service["live"] - 1]["containerDefinitions"][0]
 
 
 def install(folder: Path) -> Services:
@@ -66,7 +70,7 @@ def make_service(services: Services, name: str) -> Iterator[None]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Balancer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     base = {"family": name, "containerDefinitions": [{"name": "app", "image": "placeholder", "environment": []}]}
-    services.keep(name, {"url": f"http://127.0.0.1:{server.server_port}", "revisions": [base]})
+    services.keep(name, {"url": f"http://127.0.0.1:{server.server_port}", "revisions": [base], "live": 1})
     try:
         yield
     finally:
@@ -94,8 +98,8 @@ def stop(service: dict) -> None:
 
 
 def start(service: dict) -> None:
-    """Run the container of the newest revision, and wait until it is ready."""
-    app = service["revisions"][-1]["containerDefinitions"][0]
+    """Run the container of the live revision, and wait until it is ready."""
+    app = app_of(service)
     said = [part for each in app["environment"] for part in ("--env", f"{each['name']}={each['value']}")]
     command = [
         "docker",
@@ -121,8 +125,8 @@ def start(service: dict) -> None:
 
 def described(name: str, service: dict) -> dict:
     count = int("container" in service)
-    deployment = {"id": f"ecs-svc/{len(service['revisions'])}", "status": "PRIMARY", "rolloutState": "COMPLETED"}
-    deployment |= {"taskDefinition": ARN.format(name, len(service["revisions"])), "desiredCount": count, "runningCount": count}
+    deployment = {"id": f"ecs-svc/{service['live']}", "status": "PRIMARY", "rolloutState": "COMPLETED"}
+    deployment |= {"taskDefinition": ARN.format(name, service["live"]), "desiredCount": count, "runningCount": count}
     tags = [{"key": "slipway:url", "value": service["url"]}, {"key": "slipway:tasks", "value": "1"}]
     return {"status": "ACTIVE", "desiredCount": count, "tags": tags, "deployments": [deployment], "events": []}
 
@@ -147,6 +151,7 @@ def answer(services: Services, operation: str, options: dict[str, str]) -> dict:
     if operation == "update-service":
         name = options["--service"]
         stop(known[name])
+        known[name]["live"] = int(options["--task-definition"].rpartition(":")[2])
         start(known[name])
         services.keep(name, known[name])
         return {"service": described(name, known[name])}

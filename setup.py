@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: the locks go into the wheel, for the repositories that `slipway new` makes."""
+"""What pyproject.toml cannot say: locks and roads go into the wheel, for the repositories that `slipway new` makes."""
 
 import shutil
 from pathlib import Path
@@ -7,10 +7,11 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 LOCKS = tuple(f"requirements{name}.txt" for name in ("", "-train", "-test", "-release", "-sql", "-spark"))
+ROADS = ("fargate", "kubernetes")
 
 
-class WithLocks(build_py):
-    """Copies the locks to slipway/project/locks/; an editable install reads them where they are."""
+class WithCopies(build_py):
+    """Copies locks to slipway/project/locks/ and roads to slipway/project/deploy/; an editable install reads them in place."""
 
     def run(self) -> None:
         super().run()
@@ -19,6 +20,9 @@ class WithLocks(build_py):
             folder.mkdir(parents=True, exist_ok=True)
             for name in LOCKS:
                 shutil.copyfile(name, folder / name)
+            for name in ROADS:
+                target = folder.parent / "deploy" / name
+                shutil.copytree(Path("deploy", name), target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
 
 
-setup(cmdclass={"build_py": WithLocks})
+setup(cmdclass={"build_py": WithCopies})

@@ -13,6 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import slipway
+from slipway.project.roads import ROADS, road_files
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.txt", "requirements-train.txt", "requirements-dev.txt")
@@ -58,6 +59,8 @@ def test_the_wheel_holds_all_of_the_package_and_nothing_else(wheel):
     packed = {name.removeprefix("slipway/project/locks/") for name in names if "/locks/" in name}
     locks = ("", "-train", "-test", "-release", "-sql", "-spark")
     assert packed == {f"requirements{name}.txt" for name in locks}
+    copied = {name.removeprefix("slipway/project/") for name in names if name.startswith("slipway/project/deploy/")}
+    assert copied == {path for road in ROADS for path in road_files(road)}
     assert {name.split("/")[0] for name in names} == {"slipway", f"slipway_ml-{slipway.__version__}.dist-info"}
 
 

@@ -9,19 +9,24 @@ import pytest
 import yaml
 
 from rehearsal.project import played
+from slipway.release.workflow.road_settings import LOGINS, ROADS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".github/workflows"
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))}
 JOBS = [(name, job) for name, workflow in WORKFLOWS.items() for job in workflow["jobs"]]
-MAIN, RELEASE = WORKFLOWS["main.yaml"]["jobs"], WORKFLOWS["release.yaml"]["jobs"]
-CALL = ("main.yaml", "release")  # of the other workflow: it has no steps and no machine
+MAIN, RELEASE, DEPLOY = (WORKFLOWS[name]["jobs"] for name in ("main.yaml", "release.yaml", "deploy.yaml"))
+CALLS = [(name, job) for name, job in JOBS if "uses" in WORKFLOWS[name]["jobs"][job]]  # without steps and without a machine
+ON_MAIN = "github.event_name != 'pull_request' && github.ref == 'refs/heads/main'"
 # action → (tag, commit), read from the actions' repositories
 PINS = {
     "actions/checkout": ("v7.0.1", "3d3c42e5aac5ba805825da76410c181273ba90b1"),
     "actions/setup-python": ("v7.0.0", "5fda3b95a4ea91299a34e894583c3862153e4b97"),
     "actions/upload-artifact": ("v7.0.0", "bbbca2ddaa5d8feaa63e36b76fdaad77386f024f"),
     "aws-actions/configure-aws-credentials": ("v6.2.3", "e6de054238d6b7531b4efff3b6587d9aade6a06c"),
+    "azure/login": ("v3.0.1", "f5d393ae46f8fde4be8b75f32e3fc50e654ad0ca"),
+    "google-github-actions/auth": ("v3.0.0", "7c6bc770dae815cd3e89ee6cdf493a5fab2cc093"),
+    "google-github-actions/get-gke-credentials": ("v3.0.0", "3da1e46a907576cefaa90c484278bb5b259dd395"),
 }
 
 
@@ -61,8 +66,12 @@ def test_nothing_is_allowed_unless_a_job_asks_for_it(name):
         ("release.yaml", "integration", {"contents": "read"}),
         ("release.yaml", "end-to-end", {"contents": "read"}),
         ("release.yaml", "delivery", {"contents": "read", "id-token": "write"}),
+        ("main.yaml", "staging", {"contents": "read", "id-token": "write"}),
         ("main.yaml", "approval", {}),
-        ("main.yaml", "deployment", {}),
+        ("main.yaml", "deployment", {"contents": "read", "id-token": "write"}),
+        ("deploy.yaml", "box", {}),
+        ("deploy.yaml", "fargate", {"contents": "read", "id-token": "write"}),
+        ("deploy.yaml", "kubernetes", {"contents": "read", "id-token": "write"}),
         ("main.yaml", "journal", {"contents": "read", "id-token": "write"}),
         ("retrain.yaml", "retrain", {"contents": "write", "pull-requests": "write", "actions": "write", "id-token": "write"}),
     ],
@@ -71,7 +80,7 @@ def test_rights_are_the_least(name, job, rights):
     assert WORKFLOWS[name]["jobs"][job]["permissions"] == rights
 
 
-@pytest.mark.parametrize("name, job", [each for each in JOBS if each != CALL])
+@pytest.mark.parametrize("name, job", [each for each in JOBS if each not in CALLS])
 def test_every_job_ends_some_day(name, job):
     assert 0 < WORKFLOWS[name]["jobs"][job]["timeout-minutes"] <= 120
 
@@ -90,13 +99,16 @@ def test_the_jobs_have_the_names_that_people_know_and_come_one_after_the_other()
         "end-to-end": "End-to-end Tests",
         "delivery": "Continuous Delivery",
         "release": "Release",
+        "staging": "Staging",
         "approval": "Approval",
         "deployment": "Continuous Deployment",
         "journal": "Release journal",
     }
+    assert {name: job["name"] for name, job in DEPLOY.items()} == {each: each.capitalize() for each in ROADS}
     assert RELEASE["integration"]["needs"] == RELEASE["end-to-end"]["needs"] == "tested"
     assert RELEASE["delivery"]["needs"] == ["tested", "integration", "end-to-end"]
-    assert MAIN["approval"]["needs"] == "release"
+    assert MAIN["staging"]["needs"] == "release"
+    assert MAIN["approval"]["needs"] == ["release", "staging"]
     assert MAIN["deployment"]["needs"] == ["release", "approval"]
 
 
@@ -120,9 +132,10 @@ def test_an_image_that_passed_these_tests_is_neither_tested_nor_delivered_again(
         assert RELEASE[job]["if"] == "needs.tested.outputs.digest == ''"
     for call in ("always()", "cancelled()", "failure()"):
         assert call not in RELEASE["delivery"]["if"]
-    assert MAIN["approval"]["if"].startswith(
-        "!cancelled() && needs.release.result == 'success' && needs.release.outputs.digest != '' && "
-    )
+    for job in ("staging", "approval"):
+        assert MAIN[job]["if"].startswith(
+            "!cancelled() && needs.release.result == 'success' && needs.release.outputs.digest != '' && "
+        )
     assert MAIN["deployment"]["if"].startswith("!cancelled() && needs.approval.result == 'success' && ")
 
 
@@ -160,12 +173,12 @@ def test_a_revert_goes_live_without_the_store():
     assert later and all(step.get("if") == "steps.found.outputs.digest == ''" for step in later)
 
 
-@pytest.mark.parametrize("job", ["delivery", "approval", "deployment", "journal"])
+@pytest.mark.parametrize("job", ["delivery", "staging", "approval", "deployment", "journal", *ROADS])
 def test_a_pull_request_and_another_branch_never_deploy(job):
-    condition = "github.event_name != 'pull_request' && github.ref == 'refs/heads/main'"
-    assert (RELEASE | MAIN)[job]["if"].endswith(f" && {condition}")
+    """Also where it is deployed: a workflow of another branch can call deploy.yaml as it is on main."""
+    assert (RELEASE | MAIN | DEPLOY)[job]["if"].endswith(f" && {ON_MAIN}")
     [settings] = (step for step in RELEASE["tested"]["steps"] if step.get("id") == "settings")
-    assert settings["if"] == condition
+    assert settings["if"] == ON_MAIN
 
 
 def look_for_settings(folder: Path, **settings: str) -> tuple[str, str]:
@@ -225,10 +238,11 @@ def test_beside_heroku_a_setting_of_the_registry_asks_for_a_release(tmp_path, na
 
 def test_the_journal_tells_how_a_deployment_ended_and_nothing_waits_for_it():
     job = MAIN["journal"]
-    assert job["needs"] == ["release", "approval", "deployment"]
+    assert job["needs"] == ["release", "staging", "approval", "deployment"]
     assert job["if"].startswith("always() && needs.release.result == 'success' && needs.release.outputs.digest != '' && ")
     assert job["steps"][-1]["env"]["OUTCOME"] == (
-        "${{ needs.approval.result == 'success' && needs.deployment.result || 'rejected' }}"
+        "${{ needs.approval.result == 'success' && needs.deployment.result"
+        " || needs.staging.result == 'failure' && 'failure in staging' || 'rejected' }}"
     )
     assert all("journal" not in each.get("needs", "") for each in MAIN.values())
 
@@ -281,13 +295,14 @@ def test_act_plays_all_but_the_job_that_plays_it():
     whole = {name: yaml.safe_load((FOLDER / name).read_text()) for name in WORKFLOWS}
     del whole["release.yaml"]["jobs"]["end-to-end"]
     whole["release.yaml"]["jobs"]["delivery"]["needs"].remove("end-to-end")
-    del whole["main.yaml"]["jobs"]["deployment"]["concurrency"]["queue"]
+    for road in ROADS:
+        del whole["deploy.yaml"]["jobs"][road]["concurrency"]["queue"]
     assert copies == whole
 
 
 def test_an_earlier_commit_is_chosen_once_and_every_job_works_on_it():
     assert triggers(WORKFLOWS["main.yaml"])["workflow_dispatch"]["inputs"]["commit"]["default"] == ""
-    choosing = RELEASE["tested"]["steps"][1]
+    [choosing] = (step for step in RELEASE["tested"]["steps"] if step.get("id") == "commit")
     assert choosing["env"] == {"COMMIT": "${{ inputs.commit }}"}
     assert "slipway.release commit" in choosing["run"] and "git checkout" in choosing["run"]
     others = [(RELEASE[name], "tested") for name in ("integration", "end-to-end", "delivery")] + [(MAIN["journal"], "release")]
@@ -309,17 +324,84 @@ def test_only_what_is_in_the_image_deploys():
 
 
 def test_the_box_gets_no_code_no_secret_and_one_command():
-    job = MAIN["deployment"]
-    assert job["runs-on"] == ["self-hosted", "slipway"]
+    job = DEPLOY["box"]
+    assert job["runs-on"] == ["self-hosted", "${{ inputs.stage == 'staging' && 'slipway-staging' || 'slipway' }}"]
     assert [list(step) for step in job["steps"]] == [["name", "env", "run"]]
     [step] = job["steps"]
     assert step["env"] == {
-        "DIGEST": "${{ needs.release.outputs.digest }}",
-        "KEY": "${{ needs.release.outputs.key }}",
-        "COMMIT": "${{ needs.release.outputs.commit }}",
+        "DIGEST": "${{ inputs.digest }}",
+        "KEY": "${{ inputs.key }}",
+        "COMMIT": "${{ inputs.commit }}",
     }
     assert "sudo --non-interactive /usr/local/sbin/slipway-release |" in step["run"]
-    assert "secrets." not in yaml.safe_dump(job)
+
+
+def test_no_road_gets_a_secret():
+    assert "secrets" not in (FOLDER / "deploy.yaml").read_text()
+    assert "secrets" not in MAIN["staging"] and "secrets" not in MAIN["deployment"]
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_every_road_gets_the_same_request_and_ends_as_its_program_ends(road):
+    step = DEPLOY[road]["steps"][-1]
+    asked = '"digest": "%s", "key": "%s", "commit": "%s", "run_number": %s'
+    assert f"printf '{{{asked}}}'" in step["run"] and '"$DIGEST" "$KEY" "$COMMIT" "$GITHUB_RUN_NUMBER" |' in step["run"]
+    assert step["run"].splitlines()[0] == "status=0" and step["run"].splitlines()[-1] == 'exit "$status"'
+    assert 'sed -n \'s/^Result: //p\' "$RUNNER_TEMP/release.log" >> "$GITHUB_STEP_SUMMARY"' in step["run"]
+
+
+@pytest.mark.parametrize("road", ROADS[1:])
+def test_a_road_in_the_cloud_is_reached_from_the_commit_by_the_role_of_its_environment(road):
+    """The settings are checked before the first login, and the environment differs for staging."""
+    job = DEPLOY[road]
+    assert job["environment"] == f"${{{{ inputs.stage == 'staging' && '{road}-staging' || '{road}' }}}}"
+    names = [step["name"] for step in job["steps"]]
+    assert names[:3] == ["Check out", "Go to the commit", "Check the settings"] and names[-1] == "Release"
+    assert job["steps"][1]["if"] == "inputs.commit != github.sha"
+    assert f"settings --road {road} --stage" in job["steps"][2]["run"]
+    [role] = (step for step in job["steps"] if step.get("uses", "").startswith("aws-actions/"))
+    assert role["with"] == {"aws-region": "${{ vars.AWS_REGION }}", "role-to-assume": "${{ vars.AWS_DEPLOY_ROLE_ARN }}"}
+
+
+def test_a_cluster_is_logged_in_at_by_the_overlay():
+    """The step that checks the settings refuses every other name."""
+    conditions = [step["if"] for step in DEPLOY["kubernetes"]["steps"][3:-1]]
+    assert conditions == [f"startsWith(vars.SLIPWAY_OVERLAY, '{each}')" for each in LOGINS for _ in range(2)]
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_a_road_that_is_not_named_is_left_out(road):
+    assert DEPLOY[road]["if"].startswith(f"!cancelled() && contains(inputs.roads, '{road}') && ")
+    assert [other for other in ROADS if road in other] == [road], "contains() looks for a part of the text"
+
+
+def test_staging_gets_what_production_gets_before_anybody_is_asked():
+    staging, production = MAIN["staging"]["with"], MAIN["deployment"]["with"]
+    assert (staging.pop("stage"), production.pop("stage")) == ("staging", "production")
+    assert (staging.pop("roads"), production.pop("roads")) == (
+        "${{ vars.SLIPWAY_STAGING }}",
+        "${{ vars.SLIPWAY_ROAD || 'box' }}",
+    )
+    assert staging == production == {each: f"${{{{ needs.release.outputs.{each} }}}}" for each in ("commit", "key", "digest")}
+    assert {"./.github/workflows/deploy.yaml"} == {MAIN[job]["uses"] for job in ("staging", "deployment")}
+    assert " && vars.SLIPWAY_STAGING != '' && " in MAIN["staging"]["if"]
+    assert " && (needs.staging.result == 'success' || vars.SLIPWAY_STAGING == '') && " in MAIN["approval"]["if"]
+
+
+def test_where_a_release_goes_is_checked_first_by_the_slipway_of_now():
+    """Before an earlier commit is checked out, whose Slipway may not know the road."""
+    names = [step["name"] for step in RELEASE["tested"]["steps"]]
+    check = RELEASE["tested"]["steps"][names.index("Check where it is to go")]
+    assert names.index("Check where it is to go") < names.index("Choose the commit")
+    assert (check["if"], check["run"]) == (ON_MAIN, "python3 -m slipway.release settings --roads")
+    assert "continue-on-error" not in check
+
+
+def test_an_image_is_built_on_a_machine_of_its_platform_and_the_key_knows_it():
+    machine = "${{ vars.SLIPWAY_PLATFORM == 'linux/arm64' && 'ubuntu-24.04-arm' || 'ubuntu-latest' }}"
+    assert RELEASE["delivery"]["runs-on"] == machine
+    for job in ("tested", "delivery"):
+        assert RELEASE[job]["env"]["SLIPWAY_PLATFORM"] == "${{ vars.SLIPWAY_PLATFORM }}"
 
 
 def test_a_release_that_waits_for_approval_holds_nothing():
@@ -327,21 +409,23 @@ def test_a_release_that_waits_for_approval_holds_nothing():
     each_run_alone = "main-${{ github.event_name == 'pull_request' && github.ref || github.run_id }}"
     assert WORKFLOWS["main.yaml"]["concurrency"] == {"group": each_run_alone, "cancel-in-progress": True}
     assert [name for name, job in MAIN.items() if job.get("environment") == "production"] == ["approval"]
-    assert [name for name, job in (RELEASE | MAIN).items() if "concurrency" in job] == ["deployment"]
+    assert [name for name, job in (RELEASE | MAIN).items() if "concurrency" in job] == []
 
 
-def test_deployments_come_one_after_the_other_and_none_is_cancelled():
-    assert MAIN["deployment"]["concurrency"] == {
-        "group": "deployment",
+@pytest.mark.parametrize("road", ROADS)
+def test_deployments_come_one_after_the_other_and_none_is_cancelled(road):
+    """On each road and each stage: neither the other road nor staging is waited for."""
+    assert DEPLOY[road]["concurrency"] == {
+        "group": f"deployment-{road}-${{{{ inputs.stage }}}}",
         "cancel-in-progress": False,
         "queue": "max",
     }
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
-def test_only_the_deployment_runs_on_a_machine_of_ours(name):
-    for job_name, job in WORKFLOWS[name]["jobs"].items():
-        assert (name, job_name) in (CALL, ("main.yaml", "deployment")) or job["runs-on"] == "ubuntu-latest"
+@pytest.mark.parametrize("name, job", [each for each in JOBS if each not in CALLS])
+def test_only_the_deployment_runs_on_a_machine_of_ours(name, job):
+    machine = WORKFLOWS[name]["jobs"][job]["runs-on"]
+    assert (machine == "ubuntu-latest") == ((name, job) not in {("deploy.yaml", "box"), ("release.yaml", "delivery")})
 
 
 def test_every_setting_of_the_tutorials_works_as_a_secret():

@@ -9,7 +9,17 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKED = ("src", "setup.py", "pyproject.toml", "README.md", "LICENSE", "requirements*.in", "requirements*.txt")
+PACKED = (
+    "src",
+    "deploy/fargate",
+    "deploy/kubernetes",
+    "setup.py",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "requirements*.in",
+    "requirements*.txt",
+)
 PROGRAMS = {
     "slipway": "slipway.cli:main",
     "gunicorn": "gunicorn.app.wsgiapp:run",
@@ -23,7 +33,9 @@ def build(tree: Path) -> Path:
     for pattern in PACKED:
         for path in ROOT.glob(pattern):
             if path.is_dir():
-                shutil.copytree(path, tree / path.name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+                shutil.copytree(
+                    path, tree / path.relative_to(ROOT), ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+                )
             else:
                 shutil.copy(path, tree)
     python(tree, "-W", "ignore", "setup.py", "--quiet", "bdist_wheel")

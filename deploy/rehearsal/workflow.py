@@ -18,12 +18,14 @@ from rehearsal.project import Project
 
 SECONDS = 1_500
 ROOT = Path(__file__).resolve().parents[2]
+LABELS = ("ubuntu-latest", "self-hosted", "slipway", "slipway-staging")
 MUCH_LATER = 4_102_444_800  # 2100-01-01
 USES = re.compile(r"^\s*(?:- )?uses:\s*(?P<name>[^@\s]+)@(?P<ref>\S+)", re.MULTILINE)
-JOB = r"^\[(?:[^\]/]+/)+(?P<job>[^\]/]+?)\s*\] "  # [main/Release/release/Continuous Delivery]
+# [main/Approval], or [Release/release/Continuous Delivery] of a workflow that is called
+JOB = r"^\[(?:(?P<call>[^\]/]+)/[^\]/]+|[^\]/]+)/(?P<job>[^\]/]+?)\s*\] "
 STEP = re.compile(JOB + r"⭐ Run Main (?P<step>.+)$")
 ENDED = re.compile(JOB + r".*(?:Job succeeded|Job failed)")
-DEPLOYMENT = "Continuous Deployment"
+DEPLOYMENT = "Continuous Deployment / Box"
 NOTHING = 'name: {name}\ndescription: Does nothing here\nruns:\n  using: composite\n  steps: [{shell: bash, run: "true"}]\n'
 CREDENTIALS = """name: aws-actions/configure-aws-credentials
 description: Hands the keys to the steps that follow
@@ -45,6 +47,9 @@ STAND_INS = {
     "actions/setup-python": NOTHING,
     "actions/upload-artifact": NOTHING,
     "aws-actions/configure-aws-credentials": CREDENTIALS,
+    "azure/login": NOTHING,
+    "google-github-actions/auth": NOTHING,
+    "google-github-actions/get-gke-credentials": NOTHING,
 }
 
 
@@ -55,7 +60,7 @@ class Run:
     Parameters
     ----------
     ended : mapping
-        Jobs that ran → seconds from the start of the run to their end.
+        Jobs that ran, named as on GitHub → seconds from the start of the run to their end.
     """
 
     code: int
@@ -137,7 +142,7 @@ class Runner:
             f"GITHUB_RUN_NUMBER={number}",
             "--matrix",
             "python:3.11",
-            *[part for label in ("ubuntu-latest", "self-hosted", "slipway") for part in ("-P", f"{label}=-self-hosted")],
+            *[part for label in LABELS for part in ("-P", f"{label}=-self-hosted")],
             *self._stand_ins(text),
         ]
         lines, ended, start = [], {}, time.monotonic()
@@ -156,9 +161,9 @@ class Runner:
                 for line in process.stdout:
                     lines.append(line)
                     if found := ENDED.match(line):
-                        ended[found["job"]] = time.monotonic() - start
+                        ended[_name(found)] = time.monotonic() - start
                     if (found := STEP.match(line)) and f"- name: {found['step']}\n" in text:  # no step of a stand-in
-                        begun(found["job"], found["step"])
+                        begun(_name(found), found["step"])
             except BaseException:  # Ctrl-C
                 process.kill()
                 raise
@@ -190,6 +195,11 @@ class Runner:
             (folder / "action.yml").write_text(STAND_INS[name].replace("{name}", name))
             arguments += ["--local-repository", f"{name}@{ref}={folder}"]
         return arguments
+
+
+def _name(found: re.Match[str]) -> str:
+    """A job that another workflow has is named after the job that calls it, too."""
+    return " / ".join(part for part in (found["call"], found["job"]) if part)
 
 
 def _lines(values: Mapping[str, str]) -> str:

@@ -180,6 +180,31 @@ def test_up_of_a_second_repository_adds_it_to_the_box_that_stands(up, tmp_path):
     assert_sets_up(before[0]["InstanceId"], tmp_path / "box")
 
 
+def test_staging_is_a_box_of_its_own_for_the_same_images_and_goes_alone(up):
+    """Its settings and its token have a place of their own, and its runner another label."""
+    done = up(STAGE="staging", DOMAIN="staging.example.org", RUNNER_TOKEN=TOKEN)
+    assert done.returncode == 0, done.stderr
+    assert "gh variable set SLIPWAY_STAGING --repo acme/insurance --body box\n" in done.stdout
+    assert "AWS_ROLE_ARN" not in done.stdout and "https://staging.example.org\n" in done.stdout
+    made, box = outputs("foundation"), outputs("staging-box")
+    [(name, value)] = parameters().items()
+    assert name == f"/slipway/{STACK}-foundation/staging/bootstrap"
+    assert value.split(" ")[1:] == [
+        f"REPOSITORY={made['Registry']}/{STACK}",
+        "RUNNER_URL=https://github.com/acme/insurance",
+        "DOMAIN=staging.example.org",
+        "RUNNER_LABEL=slipway-staging",
+    ]
+    found = boto3.client("ec2").describe_instance_attribute(InstanceId=box["InstanceId"], Attribute="userData")
+    assert f" {STACK}-foundation/staging <<'END'" in base64.b64decode(found["UserData"]["Value"]).decode()
+    refused = run("teardown", "--yes", STACK)
+    assert refused.returncode == 1 and f"STAGE=staging STACK={STACK} slipway box teardown" in refused.stderr
+    gone = run("teardown", "--yes", STACK, STAGE="staging")
+    assert gone.returncode == 0, gone.stderr
+    assert "the bucket" not in gone.stderr and "SLIPWAY_STAGING" in gone.stderr
+    assert outputs("foundation") == made and parameters() == {}
+
+
 def box_role() -> str:
     found = boto3.client("cloudformation").describe_stack_resources(StackName=f"{STACK}-foundation")["StackResources"]
     [name] = [each["PhysicalResourceId"] for each in found if each.get("LogicalResourceId") == "BoxRole"]
@@ -216,6 +241,7 @@ def assert_sets_up(instance: str, folder: Path) -> None:
         ({}, "Run: GITHUB_REPOSITORY=owner/name slipway box up"),
         ({"GITHUB_REPOSITORY": "https://github.com/a/b"}, "Run: GITHUB_REPOSITORY=owner/name slipway box up"),
         ({"GITHUB_REPOSITORY": "a/b", "STACK": "Of Mine"}, "Use lower-case letters, digits and hyphens"),
+        ({"GITHUB_REPOSITORY": "a/b", "STAGE": "test"}, "not staging. Leave it out for production"),
     ],
 )
 def test_what_is_missing_is_said_before_anything_is_made(environ, told):

@@ -31,7 +31,7 @@ def test_shellcheck_finds_nothing(path):
 
 def test_shellcheck_finds_nothing_in_the_user_data(template, tmp_path):
     text, names = template("box")["Resources"]["Instance"]["Properties"]["UserData"]["Fn::Base64"]["Fn::Sub"]
-    for name in (*names, "Foundation", "AWS::Region"):
+    for name in (*names, "Foundation", "Stage", "AWS::Region"):
         text = text.replace(f"${{{name}}}", "name")
     assert "${" not in text, "a name that CloudFormation would look for"
     path = tmp_path / "user-data"

@@ -42,9 +42,11 @@ def test_bundle(facts, in_remote, state, says):
 
 def test_a_workflow_that_main_calls_is_there_too():
     main = (Path(__file__).resolve().parents[2] / ".github/workflows" / MAIN).read_text()
-    found = workflow({MAIN: main})
-    assert found.state == "missing" and "release.yaml is missing" in found.says
-    assert workflow({MAIN: main, "release.yaml": ""}).state == "ok"
+    called = {"release.yaml": "", "deploy.yaml": ""}
+    for name in called:
+        found = workflow({MAIN: main} | {other: "" for other in called if other != name})
+        assert found.state == "missing" and f"{name} is missing" in found.says
+    assert workflow({MAIN: main} | called).state == "ok"
 
 
 def test_what_a_checkout_needs():

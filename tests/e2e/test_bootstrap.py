@@ -377,6 +377,7 @@ def test_a_domain_name_brings_https(machine):
         ({"REPOSITORY": "https://x/y"}, "Omit https://"),
         ({"DOMAIN": "a b; rm"}, "not a domain name like"),
         ({"RUNNER_TOKEN": "AAAA"}, "RUNNER_URL is not"),
+        ({"RUNNER_LABEL": "gpu"}, "Set it to slipway-staging"),
         ({"LOG_SIZE": "2GB"}, "not a size like 2GiB"),
         ({"LOG_SIZE": "1MiB"}, "at least 64MiB"),
         ({"LOG_SIZE": "900000GiB"}, "the disk has no room for 900000GiB"),

@@ -1,6 +1,7 @@
 """main.yaml and retrain.yaml themselves, run by act, from a push to a swapped container.
 
-They are played in a repository that ``slipway new`` made; a short set at the end plays those of this repository.
+They are played in a repository that ``slipway new`` made; a short set at the end plays those of this repository. When a
+called workflow fails, act runs nothing after it: there is no journal of such a run here, as there is on GitHub.
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import one_task
 import wheels
 from bundles import ROWS, make_bundle
 from images import BASE
@@ -30,8 +32,10 @@ from slipway.store.local import LocalStore
 from ways import NAME, Way, make_way
 
 pytestmark = pytest.mark.docker
-TESTED = ["Tested Before", "Continuous Integration"]
-JOBS = [*TESTED, "Continuous Delivery", "Approval", "Continuous Deployment", "Release journal"]
+TESTED = ["Release / Tested Before", "Release / Continuous Integration"]
+BUILT = {"Release / Continuous Integration", "Release / Continuous Delivery"}
+JOBS = [*TESTED, "Release / Continuous Delivery", "Approval", "Continuous Deployment / Box", "Release journal"]
+DEPLOY_ROLE = "arn:aws:iam::123456789012:role/deploy"
 TESTS = "tests/store/test_pointer.py"  # of this repository
 
 
@@ -90,7 +94,7 @@ def test_first_deployment_a_model_change_and_a_revert(docker, way, capsys):
         assert run.code == 0, run.log
     with capsys.disabled():
         print(f"\nrevert: released on the box {run.live:.1f} s after its push")
-    assert sorted(run.jobs) == sorted(set(JOBS) - {"Continuous Integration", "Continuous Delivery"})
+    assert sorted(run.jobs) == sorted(set(JOBS) - BUILT)
     assert f"No tests run: {before} passed those of this commit before" in run.log
     assert way.digest() == before
     assert found.failed == []
@@ -101,6 +105,41 @@ def test_first_deployment_a_model_change_and_a_revert(docker, way, capsys):
     assert_no_secret(run.log)
     noted = [(entry["bundle"], entry["outcome"]) for entry in way.noted()]
     assert noted == [(first, "success"), (second, "success"), (first, "success")]
+
+
+def test_two_roads_after_staging_get_one_image_and_a_failure_in_staging_stops_them(docker, way):
+    """The run that failed had tested and built; the next one of the same commit does neither."""
+    pin_base(docker, way.registry, way.project, way.runner.place / "docker")
+    bundle = way.model(0)
+    way.project.commit("The first model")
+    way.runner.variables.update(SLIPWAY_STAGING="fargate", SLIPWAY_ROAD="box fargate", AWS_DEPLOY_ROLE_ARN=DEPLOY_ROLE)
+    services = one_task.install(way.runner.place / "bin")
+    run = way.push()
+    assert run.code != 0 and f"there is no service {NAME}-staging" in run.log
+    assert sorted(run.jobs) == sorted({*TESTED, *BUILT, "Staging / Fargate"})
+    assert way.box.releases() == []
+    with one_task.make_service(services, f"{NAME}-staging"), one_task.make_service(services, NAME):
+        run = way.push()
+        assert run.code == 0, run.log
+        roads = [f"Continuous Deployment / {road}" for road in ("Box", "Fargate")]
+        assert sorted(run.jobs) == sorted([TESTED[0], "Staging / Fargate", "Approval", *roads, "Release journal"])
+        assert run.jobs.index("Staging / Fargate") < run.jobs.index("Approval") < min(map(run.jobs.index, roads))
+        for name in (f"{NAME}-staging", NAME):
+            app = services.app(name)
+            assert app["image"] == f"{way.registry.host}/{NAME}@{way.digest()}"
+            assert app["dockerLabels"]["slipway.run"] == "2"
+            assert json.loads(one_task.fetch(services.all()[name]["port"], "/readyz")[1])["bundle"] == bundle
+    assert [entry["outcome"] for entry in way.noted()] == ["success"]
+    assert_no_secret(run.log)
+
+
+def test_a_road_that_there_is_none_of_stops_a_run_before_its_tests(way):
+    way.model(0)
+    way.project.commit("The first model")
+    way.runner.variables.update(SLIPWAY_ROAD="fargat")
+    run = way.push()
+    assert run.code != 0 and run.jobs == TESTED[:1]
+    assert "SLIPWAY_ROAD is 'fargat': expected box, fargate, kubernetes" in run.log
 
 
 def test_an_earlier_commit_is_released_again_by_hand(way):
@@ -129,7 +168,7 @@ def test_an_earlier_commit_is_released_again_by_hand(way):
     run = way.push()
     assert run.code != 0 and "run 1 is older than the live run 2" in run.log
     assert way.live()["commit"] == earlier
-    assert [entry["outcome"] for entry in way.noted()] == ["success", "success", "failure"]
+    assert [entry["outcome"] for entry in way.noted()] == ["success", "success"]
 
 
 def assert_no_secret(log: str) -> None:
@@ -270,5 +309,5 @@ def test_this_repository_is_tested_and_released_and_then_not_tested_again(docker
     run = our_way.push()
     assert run.code == 0, run.log
     assert f"No tests run: {live} passed those of this commit before" in run.log
-    assert sorted(run.jobs) == sorted(set(JOBS) - {"Continuous Integration", "Continuous Delivery"})
+    assert sorted(run.jobs) == sorted(set(JOBS) - BUILT)
     assert (our_way.digest(), our_way.live()["run_number"]) == (live, 2)

@@ -14,7 +14,9 @@ from slipway.problem import load_problem
 from slipway.project.answers import Answers
 from slipway.project.creation import contents, write
 from slipway.project.distribution import Origin
+from slipway.project.generated import read_generated
 from slipway.project.repository import repository
+from slipway.project.roads import ROADS, road_files
 from slipway.store.local import LocalStore
 from slipway.training.fitting.candidates import CANDIDATES
 from slipway.training.inputs import fingerprint
@@ -25,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 USUAL = {
     ".dockerignore",
     ".github/dependabot.yml",
+    ".github/workflows/deploy.yaml",
     ".github/workflows/main.yaml",
     ".github/workflows/release.yaml",
     ".github/workflows/retrain.yaml",
@@ -76,7 +79,7 @@ def table(tmp_path) -> Path:
 def test_without_a_table_it_is_the_insurance_sample(new, tmp_path, wheel):
     result = new("my-insurance")
     assert result.code == 0, result.err
-    assert result.out == "Wrote 23 files to my-insurance. Next: cd my-insurance && make up\n"
+    assert result.out == "Wrote 24 files to my-insurance. Next: cd my-insurance && make up\n"
     folder = tmp_path / "my-insurance"
     assert listed(folder) == usual("my_insurance") | {f"vendor/{wheel.name}"}
     problem = load_problem(folder / "slipway.yaml")
@@ -95,6 +98,30 @@ def test_what_it_writes_is_short_and_nothing_of_slipway(new, tmp_path):
     for path, text in templated.items():
         assert not re.search("<%|%>|<<[ a-z]|[a-z] >>$", text, re.M), path
         assert text == "" or (text.endswith("\n") and not text.endswith("\n\n")), path
+
+
+@pytest.mark.parametrize("roads", [(), ("fargate",), ("kubernetes", "fargate"), ("fargate", "fargate")])
+def test_a_road_is_a_copy_of_the_files_of_this_repository_and_no_other_comes_along(new, tmp_path, roads):
+    assert new("mine", *(part for road in roads for part in ("--road", road))).code == 0
+    ours = {f"deploy/{road}/{name}" for road in roads for name in listed(ROOT / "deploy" / road) if "__pycache__" not in name}
+    assert {name for name in listed(tmp_path / "mine") if name.startswith("deploy/")} == ours
+    for name in ours:
+        copy, original = tmp_path / "mine" / name, ROOT / name
+        assert copy.read_bytes() == original.read_bytes(), name
+        assert copy.stat().st_mode & stat.S_IXUSR == original.stat().st_mode & stat.S_IXUSR, name
+    assert read_generated(tmp_path / "mine").answers.roads == tuple(sorted(set(roads)))
+    readme = (tmp_path / "mine/README.md").read_text()
+    assert {road for road in ROADS if f"docs/{road}.md" in readme} == set(roads)
+
+
+def test_every_road_has_files_to_copy():
+    assert all(road_files(road) for road in ROADS)
+
+
+def test_a_road_that_there_is_none_of_is_refused(new, tmp_path):
+    result = new("mine", "--road", "ship")
+    assert result.code == 2 and "'ship' is not one of 'fargate', 'kubernetes'" in result.err
+    assert not (tmp_path / "mine").exists()
 
 
 def test_every_road_and_setting_of_the_files_is_valid(new, tmp_path):
@@ -156,11 +183,11 @@ def test_what_is_left_to_decide_is_said_once_all_is_written(new, tmp_path, table
 def test_one_line_says_what_is_next(new, tmp_path, table, monkeypatch):
     result = new("clinic", "--table", table, "--target", "charges", "--commit-data")
     assert [line for line in result.out.splitlines() if "Next:" in line] == [
-        "Wrote 23 files to clinic. Next: cd clinic && make up"
+        "Wrote 24 files to clinic. Next: cd clinic && make up"
     ]
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    assert new(".").out == "Wrote 23 files. Next: make up\n"
+    assert new(".").out == "Wrote 24 files. Next: make up\n"
 
 
 def test_columns_to_decide_on_come_before_it(new, table):

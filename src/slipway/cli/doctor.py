@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 )
 @options.problem
 def command(live: str | None, path: str | None) -> None:
-    """Check the checkout, GitHub, credentials, store and box; report what is missing and what to do.
+    """Check the checkout, GitHub, credentials, roads, store and box; report what is missing and what to do.
 
     The last line tells what training and serving on this machine need from what only a release needs. You may not need
     everything that is missing; that depends on how you deploy. Failures are wrong or dangerous, and end with exit code 7.
@@ -65,7 +65,15 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
 
     `live` is the address of the service, empty if it is not known; None leaves out what only a deployment has.
     """
-    from slipway.doctor import check_checkout, check_credentials, check_extras, check_log, check_source, check_store
+    from slipway.doctor import (
+        check_checkout,
+        check_credentials,
+        check_extras,
+        check_log,
+        check_roads,
+        check_source,
+        check_store,
+    )
     from slipway.errors import ProblemError
     from slipway.problem import load_problem
     from slipway.store.local import open_store
@@ -88,6 +96,7 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
         "checkout": check_checkout.check(facts, refused, seen.bundle) + needed + retrained + logged,
         "GitHub": _github(folder, facts.workflows, environ),
         "credentials": check_credentials.check(check_credentials.identity(environ), environ, unanswered),
+        "roads": check_roads.check(environ, facts.top or folder),
         "store": check_store.check(seen, facts.champion),
         "box": _box(root, problem),
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slipway.errors import ProjectError
+from slipway.project.roads import ROADS
 
 if TYPE_CHECKING:
     from slipway.cli.init import Say
@@ -40,6 +41,7 @@ Tests and retraining on GitHub need {source}. Where do its runners get it?
 @click.option("--commit-data", "committed", is_flag=True, help="Commit the table, so that GitHub's runners have it.")
 @click.option("--fetch", metavar="COMMAND", help="The command that writes the table on a runner.")
 @click.option("--heroku", is_flag=True, help="Add the files that a release to Heroku needs.")
+@click.option("--road", "roads", multiple=True, type=click.Choice(ROADS), help="Add the files of a road; repeatable.")
 @click.option("--index", is_flag=True, help="Install Slipway from pip's index, not from a wheel in vendor/.")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 def command(
@@ -49,6 +51,7 @@ def command(
     committed: bool,
     fetch: str | None,
     heroku: bool,
+    roads: tuple[str, ...],
     index: bool,
     force: bool,
 ) -> None:
@@ -61,6 +64,7 @@ def command(
     Example:
       slipway new churn --table churn.csv --target Churn
       slipway new insurance
+      slipway new insurance --road fargate
     """
     _require_both(folder, table, target)
     if (committed and fetch) or (table is None and (committed or fetch)):
@@ -89,6 +93,7 @@ def command(
         private=own.outside if own and not committed else "",
         vendored=not index,
         heroku=heroku,
+        roads=tuple(sorted(set(roads))),
     )
     text, say = _described(folder, table, target or "", answers, own, fetch)
     extras = extras_of(read_problem(text, folder / FILE, {}))

@@ -11,6 +11,7 @@ import click
 
 from slipway import __version__
 from slipway.errors import ProblemError, ProjectError
+from slipway.project.roads import ROADS
 
 if TYPE_CHECKING:
     from slipway.project.upgrade import Change, Plan
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 @click.option(
     "--index/--vendor", default=None, help="Install Slipway from pip's index, or from a wheel in vendor/, from now on."
 )
-def command(yes: bool, index: bool | None) -> None:
+@click.option("--road", "roads", multiple=True, type=click.Choice(ROADS), help="Add the files of a road; repeatable.")
+def command(yes: bool, index: bool | None, roads: tuple[str, ...]) -> None:
     """Bring the repository in this folder to the version of Slipway that runs here.
 
     The lock of training gets the libraries that the source in slipway.yaml needs: run this also when it becomes sql or spark.
@@ -33,6 +35,7 @@ def command(yes: bool, index: bool | None) -> None:
     Example:
       pip install --upgrade slipway-ml
       slipway upgrade
+      slipway upgrade --road fargate
     """
     from msgspec.structs import replace
 
@@ -47,7 +50,12 @@ def command(yes: bool, index: bool | None) -> None:
         says = f"this repository was made by Slipway {before.version}, and this is {__version__}"
         raise ProjectError(says, "Install that version or a newer one, and run slipway upgrade again")
     vendored = before.answers.vendored if index is None else not index
-    answers = replace(before.answers, vendored=vendored, extras=_extras(folder, before.answers.extras))
+    answers = replace(
+        before.answers,
+        vendored=vendored,
+        extras=_extras(folder, before.answers.extras),
+        roads=tuple(sorted({*before.answers.roads, *roads})),
+    )
     made = repository(answers, origin(vendored))
     planned = plan(folder, before, made)
     for line in _shown(planned):

@@ -29,6 +29,8 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         Whether the wheel of Slipway is in vendor/.
     heroku : bool
         Whether the files for Heroku are there.
+    roads : tuple of str
+        Roads beyond the box whose files are in deploy/ (`slipway.project.roads.ROADS`).
     source : bool
         Whether Slipway's own source is in src/: only in the repository of Slipway itself.
     extras : tuple of str
@@ -40,6 +42,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     private: str = ""
     vendored: bool = True
     heroku: bool = False
+    roads: tuple[str, ...] = ()
     source: bool = False
     extras: tuple[str, ...] = ()
 

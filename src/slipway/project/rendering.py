@@ -10,11 +10,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from slipway import __version__
 from slipway.project.answers import Answers
+from slipway.project.roads import road_files
 
 # Target → template; a template is never named like a file that some tool would take for its own.
 COMMON = (
     ".dockerignore",
     ".github/dependabot.yml",
+    ".github/workflows/deploy.yaml",
     ".github/workflows/main.yaml",
     ".github/workflows/release.yaml",
     ".github/workflows/retrain.yaml",
@@ -31,7 +33,6 @@ COMMON = (
     "tests/test_model.py",
 )
 HEROKU = (".github/workflows/heroku.yaml", "app.json", "bin/post_compile")
-PROGRAMS = {"bin/post_compile"}
 # Delimiters that collide neither with GitHub's ${{ }} nor with a shell.
 TEMPLATES = Environment(
     loader=PackageLoader("slipway.project"),
@@ -58,9 +59,12 @@ class File:
 
 
 def rendered(answers: Answers) -> Mapping[str, File]:
-    """The files that are made from templates and upgraded later, by their path; locks and slipway.yaml are not among them."""
+    """The files that are made and upgraded later, by their path; locks and slipway.yaml are not among them."""
     names = (*COMMON, *(HEROKU if answers.heroku else ()))
-    return {name: File(render(name, answers), name in PROGRAMS) for name in sorted(names)}
+    texts = {name: render(name, answers) for name in names}
+    for road in answers.roads:
+        texts |= road_files(road)
+    return {name: File(text, text.startswith("#!")) for name, text in sorted(texts.items())}
 
 
 def render(name: str, answers: Answers) -> str:
@@ -75,6 +79,7 @@ def render(name: str, answers: Answers) -> str:
         private=_pattern(answers.private),
         vendored=answers.vendored,
         heroku=answers.heroku,
+        roads=answers.roads,
         source=answers.source,
         version=__version__,
     )

@@ -20,6 +20,7 @@ from slipway.release.request import MOST_BYTES, read_request
 from slipway.release.workflow.junit import summary
 from slipway.release.workflow.proposal import propose
 from slipway.release.workflow.requirements import store_requirements
+from slipway.release.workflow.road_settings import ROADS, require_road, require_roads
 from slipway.release.workflow.workflow_settings import require_settings
 from slipway.store.local import open_store
 
@@ -49,7 +50,11 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("labels", help="the labels of the champion's image, one per line")
     commands.add_parser("requirements", help="the file of locked requirements of slipway pull and slipway push")
     told = commands.add_parser("settings", help="fail if a setting of the workflow is missing, and say where to set it")
-    told.add_argument("--store", action="store_true", help="check only the settings of the remote store")
+    which = told.add_mutually_exclusive_group()
+    which.add_argument("--store", action="store_true", help="check only the settings of the remote store")
+    which.add_argument("--roads", action="store_true", help="check only where a release goes")
+    which.add_argument("--road", choices=ROADS[1:], help="check only what the deployment to this road needs")
+    told.add_argument("--stage", choices=("staging", "production"), default="production", help="of --road")
     found = commands.add_parser("find", help="the digest of this commit's image in the registry; empty if there is none")
     found.add_argument("--required", action="store_true", help="fail if there is none")
     before = commands.add_parser("tested", help="key, digest and reason: whether this commit's image passed its tests before")
@@ -91,7 +96,7 @@ def _answer(asked: argparse.Namespace) -> Iterable[str]:
         case "requirements":
             return [str(store_requirements())]
         case "settings":
-            return _settings(asked.store)
+            return _settings(asked)
         case "find":
             return _find(asked.registry, asked.name, asked.required)
         case "tested":
@@ -111,10 +116,15 @@ def _answer(asked: argparse.Namespace) -> Iterable[str]:
     return []
 
 
-def _settings(store_only: bool) -> list[str]:
-    store = open_store(HERE)
-    pointer = store.pointer()
-    require_settings(os.environ, bool(pointer and pointer.digest in store.digests()), store_only)
+def _settings(asked: argparse.Namespace) -> list[str]:
+    if asked.roads:
+        require_roads(os.environ)
+    elif asked.road:
+        require_road(os.environ, asked.road, asked.stage)
+    else:
+        store = open_store(HERE)
+        pointer = store.pointer()
+        require_settings(os.environ, bool(pointer and pointer.digest in store.digests()), asked.store)
     return []
 
 

@@ -83,6 +83,16 @@ def test_a_revert_gives_the_key_of_before(repository):
     assert release_key(repository.folder) == before
 
 
+def test_the_platform_counts_where_it_is_another_than_the_usual_one(repository, monkeypatch):
+    """No key of an existing release changes, and no image of one platform is found for the other."""
+    monkeypatch.delenv("SLIPWAY_PLATFORM", raising=False)
+    usual = release_key(repository.folder)
+    for value, same in (("", True), ("linux/amd64", True), ("linux/arm64", False)):
+        assert (release_key(repository.folder, environ={"SLIPWAY_PLATFORM": value}) == usual) is same
+        monkeypatch.setenv("SLIPWAY_PLATFORM", value)
+        assert (release_key(repository.folder) == usual) is same
+
+
 def test_what_is_not_committed_does_not_count(repository):
     before = release_key(repository.folder)
     repository.write("app.py", "not committed")

@@ -7,8 +7,9 @@ die() { say "$*"; exit 1; }
 STACK=${STACK:-slipway}
 # shellcheck disable=SC2034  # for who reads this file
 FOUNDATION=$STACK-foundation
+STAGE=${STAGE:-}
 # shellcheck disable=SC2034
-BOX=$STACK-box
+BOX=$STACK${STAGE:+-$STAGE}-box
 
 need() {   # PROGRAM PAGE
   command -v "$1" >/dev/null || die "$1 is not installed. Install it from $2"
@@ -16,6 +17,7 @@ need() {   # PROGRAM PAGE
 
 account() {   # what must hold before anything is made or deleted
   [[ $STACK =~ ^[a-z][a-z0-9-]{0,40}$ ]] || die "STACK is \"$STACK\". Use lower-case letters, digits and hyphens."
+  [[ $STAGE =~ ^(staging|)$ ]] || die "STAGE is \"$STAGE\", not staging. Leave it out for production."
   need aws 'https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html'
   export AWS_PAGER=''
   AWS_DEFAULT_REGION=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || true)}}
@@ -45,6 +47,13 @@ settled() {   # STACK: its status once nothing is at work on it, such as a run o
     sleep 10
   done
   printf '%s\n' "$found"
+}
+
+on_fargate() {   # the stacks of services that need the registry, the bucket and the roles, too
+  local stack
+  for stack in "$STACK-fargate" "$STACK-fargate-staging"; do
+    [ -z "$(status "$stack")" ] || echo "$stack"
+  done
 }
 
 delete_stack() {

@@ -1,7 +1,9 @@
 """The release key: a hash of the files that an image is built from, so that the same files have the same image."""
 
+import os
 import re
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -12,14 +14,16 @@ POINTER = "artifacts/champion.json"
 IGNORED = ("Dockerfile.dockerignore", ".dockerignore")  # Docker reads the first that there is
 PLAIN_PATH = re.compile(r"!/?([^!*?\[\\]+?)/?")
 HISTORY = 50
+PLATFORMS = ("linux/amd64", "linux/arm64")  # the first is meant where SLIPWAY_PLATFORM names none
 
 
-def release_key(repository: Path, commit: str = "HEAD") -> str:
+def release_key(repository: Path, commit: str = "HEAD", environ: Mapping[str, str] = os.environ) -> str:
     """64 hexadecimal digits over names, modes and contents of what a commit's image is built from.
 
     These are the Dockerfile, .dockerignore, and all that .dockerignore lets in: whatever a Dockerfile copies is among it.
     Of ``artifacts`` the pointer counts alone: it names the bundle, and artifacts/verdict.json is for the page of the model.
-    Whatever was said of a bundle, it is the same release.
+    Whatever was said of a bundle, it is the same release. An image is of one platform: another than the usual one, which
+    SLIPWAY_PLATFORM names, counts too.
 
     Raises
     ------
@@ -32,6 +36,9 @@ def release_key(repository: Path, commit: str = "HEAD") -> str:
             f"commit {commit} has no {POINTER}, so there is no model to release",
             f"Run slipway train and slipway push, then commit {POINTER}",
         )
+    platform = environ.get("SLIPWAY_PLATFORM") or PLATFORMS[0]
+    if platform != PLATFORMS[0]:
+        entries.append(platform)
     return sha256("\0".join(entries).encode()).hexdigest()
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from slipway.errors import ReleaseError
 
 PLACE = "Settings → Secrets and variables → Actions, or: gh {kind} set {name}"
+PLACE_OF_ENVIRONMENT = "Settings → Environments → {environment}, or: gh {kind} set {name} --env {environment}"
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,15 @@ def require_settings(environ: Mapping[str, str], bundle_in_git: bool, store_only
     needs = [REGION] if store_only else [REGION, REGISTRY, NAME]
     needs += [] if bundle_in_git and not store_only else [REMOTE]
     needs += [] if environ.get("AWS_ROLE_ARN") else KEYS
-    problems = [problem for need in needs if (problem := _problem(need, environ.get(need.name, "")))]
+    problems = [problem for need in needs if (problem := problem_of(need, environ.get(need.name, "")))]
     if problems:
         raise ReleaseError("\n".join(problems))
 
 
-def _problem(need: Need, value: str) -> str:
-    place = PLACE.format(kind=need.kind, name=need.name)
+def problem_of(need: Need, value: str, environment: str = "") -> str:
+    """What is wrong with the value of a setting, and where to set it: in an environment on GitHub if one is named."""
+    form = PLACE_OF_ENVIRONMENT if environment else PLACE
+    place = form.format(kind=need.kind, name=need.name, environment=environment)
     if not value:
         return f"{need.name} is not set: {need.what}. {place}"
     if not re.fullmatch(need.form, value):

@@ -157,6 +157,7 @@ def test_the_box_may_go_while_fargate_needs_the_rest(canned):
 SETTINGS = {  # all that has a default: the server does not know those as earlier values
     "CPU": "512",
     "MEMORY": "1024",
+    "ARCHITECTURE": "X86_64",
     "MIN_TASKS": "2",
     "MAX_TASKS": "6",
     "REQUESTS_PER_TASK": "3000",

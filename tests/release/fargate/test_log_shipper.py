@@ -210,7 +210,9 @@ def test_the_last_shipment_ends_before_the_container_is_killed():
     class Plain(yaml.SafeLoader):
         pass
 
-    Plain.add_multi_constructor("!", lambda loader, suffix, node: None if node.id != "sequence" else loader.construct_sequence(node, True))
+    Plain.add_multi_constructor(
+        "!", lambda loader, suffix, node: None if node.id != "sequence" else loader.construct_sequence(node, True)
+    )
     template = Path(__file__).resolve().parents[3] / "deploy/fargate/service.yaml"
     containers = yaml.load(template.read_text(), Plain)["Resources"]["Base"]["Properties"]["ContainerDefinitions"]
     [log] = [each[1] for each in containers if isinstance(each, list)]

@@ -6,9 +6,9 @@ from slipway.errors import ReleaseError
 from slipway.release.box import plan as steps
 from slipway.release.box.configuration import Configuration
 from slipway.release.box.execution import Execution
-from slipway.release.box.request import Request
 from slipway.release.box.state import Box
 from slipway.release.box.swap import Swap
+from slipway.release.request import Request
 
 DOWN = "Cannot connect to the Docker daemon"
 

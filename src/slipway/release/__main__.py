@@ -3,11 +3,12 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from slipway.errors import ReleaseError, SlipwayError
 from slipway.release.box.pack import build
+from slipway.release.fargate.release import deploy as deploy_to_fargate
 from slipway.release.image.advisories import SERVICE, Unanswered
 from slipway.release.image.commit import chosen_commit
 from slipway.release.image.key import earlier_keys, release_key
@@ -15,6 +16,7 @@ from slipway.release.image.known_holes import audit
 from slipway.release.image.labels import labels
 from slipway.release.image.registry import find_image
 from slipway.release.image.tested import key_of_tests, note_passed, passed
+from slipway.release.request import MOST_BYTES, read_request
 from slipway.release.workflow.junit import summary
 from slipway.release.workflow.proposal import propose
 from slipway.release.workflow.requirements import store_requirements
@@ -63,6 +65,16 @@ def _parser() -> argparse.ArgumentParser:
     audited.add_argument("accepted", nargs="*", help="ids of known holes that do not concern the service")
     made = commands.add_parser("build", help="write the release program for the box")
     made.add_argument("target", type=Path)
+    deployed = commands.add_parser("deploy", help="make the request on standard input live; run in a checkout of its commit")
+    roads = deployed.add_subparsers(dest="road", required=True)
+    fargate = roads.add_parser("fargate", help="on a service of ECS")
+    kubernetes = roads.add_parser("kubernetes", help="on a cluster of Kubernetes")
+    kubernetes.add_argument("--overlay", type=Path, required=True, help="folder of the overlay, e.g. deploy/kubernetes/eks")
+    for road in (fargate, kubernetes):
+        road.add_argument("name", help="of the service")
+        road.add_argument(
+            "--repository", required=True, help="of the image: HOST/REPO, as in AWS_ECR_LOGIN_URI/ECR_REPOSITORY_NAME"
+        )
     return parser
 
 
@@ -93,6 +105,8 @@ def _answer(asked: argparse.Namespace) -> Iterable[str]:
             return summary(asked.report)
         case "propose":
             return propose(HERE)
+        case "deploy":
+            return _deploy(asked)
     build(asked.target)
     return []
 
@@ -132,6 +146,24 @@ def _tested(registry: str, name: str, note: bool) -> list[str]:
     except ReleaseError as error:
         return [f"reason=The tests run: {str(error).replace(chr(10), ' ')}"]
     return [f"key={known.key}", f"digest={known.digest}", f"reason={known.reason}"]
+
+
+def _deploy(asked: argparse.Namespace) -> Iterator[str]:
+    """The steps of a deployment; its last line is the result, as on the box."""
+    try:
+        request = read_request(sys.stdin.buffer.read(MOST_BYTES + 1))
+        pointer = open_store(HERE).pointer()
+        if pointer is None:
+            raise ReleaseError("this commit has no champion", "Run it in a checkout of the commit that is released")
+        if asked.road == "fargate":
+            yield from deploy_to_fargate(asked.name, asked.repository, request, pointer.digest)
+        else:
+            from slipway.release.kubernetes.deployment import deploy
+
+            yield from deploy(asked.name, asked.repository, asked.overlay, request, pointer.digest)
+    except SlipwayError as error:
+        yield f"Result: FAILED: {' '.join(str(error).split())}"
+        raise
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ from slipway.release.box.engine import Engine
 from slipway.release.box.execution import Execution
 from slipway.release.box.history import History
 from slipway.release.box.lock import Busy, cancel, exclusive
-from slipway.release.box.request import MOST_BYTES, Request, read_request
 from slipway.release.box.rotation import api_key, rotate
 from slipway.release.box.services import (
     allowed,
@@ -44,6 +43,7 @@ from slipway.release.box.services import (
 from slipway.release.box.state import Box
 from slipway.release.box.swap import Swap
 from slipway.release.box.upkeep import ship_all, watch
+from slipway.release.request import MOST_BYTES, Request, read_request
 from slipway.webhook import post
 
 SHOWN = 20

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from slipway.errors import ReleaseError
 from slipway.model.document import parse
-from slipway.release.box.request import require_form
+from slipway.release.request import require_form
 from slipway.store.atomic import put, replace
 
 ID = re.compile(r"[0-9a-f]{12}")

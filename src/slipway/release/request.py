@@ -1,4 +1,4 @@
-"""The request for a release, from standard input: the only input the box trusts."""
+"""The request for a release, from standard input: the only input that a box or a deploying job trusts."""
 
 import json
 import re

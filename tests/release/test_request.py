@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.errors import ReleaseError
-from slipway.release.box.request import Request, read_request
+from slipway.release.request import Request, read_request
 
 DIGEST = "sha256:" + "a" * 64
 COMMIT = "b" * 40

@@ -1,0 +1,95 @@
+"""The `aws` program: one call, its answer as JSON, its errors with a cure."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from slipway.errors import ReleaseError
+
+SECONDS = 150  # more than its own retries take
+LIMITS = ("--cli-connect-timeout", "10", "--cli-read-timeout", "60")
+DEFAULTS = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "4"}
+SAID = re.compile(r"An error occurred \((?P<code>[\w.]+)\)[^:]*: (?P<text>.*)", re.DOTALL)
+
+UP = "Run deploy/fargate/up, which makes the service"
+RIGHTS = "The deploy role lacks a permission that deploy/fargate gives it: run deploy/fargate/up again"
+SIGN_IN = "Take a role first: in a workflow with aws-actions/configure-aws-credentials and AWS_DEPLOY_ROLE_ARN"
+LATER = "Run the workflow again later"
+CURES = (  # the first pattern that the code, or without one the text, contains
+    (re.compile(r"AccessDenied|UnauthorizedOperation|NotAuthorized"), RIGHTS),
+    (re.compile(r"ExpiredToken|UnrecognizedClient|InvalidClientTokenId|[Uu]nable to locate credentials|SSO"), SIGN_IN),
+    (re.compile(r"ClusterNotFound|ServiceNotFound|ServiceNotActive"), UP),
+    (re.compile(r"specify a region"), "Set AWS_REGION"),
+    (re.compile(r"RepositoryNotFound"), "Check ECR_REPOSITORY_NAME and AWS_ECR_LOGIN_URI"),
+)
+PASSING = re.compile(
+    r"Throttl|RequestLimitExceeded|TooManyRequests|ServerException|ServiceUnavailable|InternalFailure|InternalError"
+    r"|[Cc]ould not connect|[Tt]imeout|[Tt]imed out|Connection was closed"
+)
+
+
+class AwsError(ReleaseError):
+    """A call of AWS that failed.
+
+    Parameters
+    ----------
+    code : str
+        AWS's name for the error; empty when the call got no answer.
+    passing : bool
+        Whether the same call may succeed a little later.
+    """
+
+    def __init__(self, cause: str, cure: str, code: str = "", passing: bool = False) -> None:
+        super().__init__(cause, cure)
+        self.code = code
+        self.passing = passing
+
+
+class Aws:
+    """Calls AWS: ``aws("ecs", "describe-services", …)`` returns the answer, an empty one as None.
+
+    Parameters
+    ----------
+    environ : mapping
+        With region and credentials, as the program itself reads them.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self._environ = {**DEFAULTS, **environ, "AWS_PAGER": ""}
+
+    def __call__(self, *arguments: str) -> Any:
+        """Raises AwsError if the call fails, or takes too long."""
+        named = " ".join(("aws", *arguments[:2]))
+        try:
+            done = subprocess.run(
+                ("aws", *arguments, "--output", "json", *LIMITS),
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=SECONDS,
+                start_new_session=True,  # a signal to the job must not end a call half-way
+            )
+        except FileNotFoundError as error:
+            raise AwsError("the program aws is not installed", "See https://aws.amazon.com/cli") from error
+        except subprocess.TimeoutExpired as error:
+            raise AwsError(f"{named}: no answer within {SECONDS} s", LATER, passing=True) from error
+        if done.returncode:
+            raise failure(named, done.stderr.decode(errors="replace"))
+        try:
+            return json.loads(done.stdout) if done.stdout.strip() else None
+        except ValueError as error:
+            raise AwsError(f"{named}: the answer is not JSON ({error})", LATER, passing=True) from error
+
+
+def failure(named: str, text: str) -> AwsError:
+    """The error of a call, from what the program wrote to standard error."""
+    said = SAID.search(text)
+    code = said["code"] if said else ""
+    shown = " ".join((said["text"] if said else text).split()).rstrip(".") or "it failed without a word"
+    known = code or shown
+    passing = bool(PASSING.search(known))
+    cure = next((cure for pattern, cure in CURES if pattern.search(known)), LATER if passing else "")
+    return AwsError(f"{named}: {f'{code}: ' if code else ''}{shown}", cure, code, passing)

@@ -1,0 +1,143 @@
+"""The address that users ask: which release answers there."""
+
+import socket
+import ssl
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+from urllib.parse import urlsplit
+
+from slipway.errors import ReleaseError
+from slipway.model.document import parse
+from slipway.release.fargate.aws import UP
+from slipway.release.fargate.clock import Clock
+
+URL = "slipway:url"
+ADDRESS = "slipway:address"
+MOST_BYTES = 1 << 20
+IN_A_ROW = 5
+SECONDS = 60
+REACH_SECONDS = 10
+PAUSE = 1.0
+
+
+@dataclass(frozen=True)
+class PublicAddress:
+    """Where a service answers.
+
+    Parameters
+    ----------
+    host, port : str, int
+        As users name them; over TLS the certificate must be the host's.
+    secure : bool
+    prefix : str
+        Path that all its paths begin with, without a slash at its end.
+    place : str
+        Where to connect: the host, or the load balancer, so that a name can be checked before it leads there.
+    """
+
+    host: str
+    port: int
+    secure: bool = False
+    prefix: str = ""
+    place: str = ""
+
+    def __str__(self) -> str:
+        return f"http{'s' * self.secure}://{self._named}{self.prefix}" + (f" at {self.place}" if self.place else "")
+
+    @property
+    def _named(self) -> str:
+        return self.host if self.port == (443 if self.secure else 80) else f"{self.host}:{self.port}"
+
+    def ask(self, seconds: float = 10) -> tuple[int, Any]:
+        """Status and document of /readyz, on a connection of its own; None for what is not JSON.
+
+        No proxy is asked and no redirect followed: both could answer for somebody else. OSError if nothing answers.
+        """
+        with closing(HTTPConnection(self.host, self.port, timeout=seconds)) as connection:
+            connection.sock = self._connect(seconds)
+            try:
+                connection.request("GET", f"{self.prefix}/readyz", headers={"Host": self._named, "Connection": "close"})
+                answer = connection.getresponse()
+                return answer.status, _parsed(answer.read(MOST_BYTES))
+            except HTTPException as error:
+                raise OSError(f"the answer is not HTTP ({type(error).__name__})") from error
+
+    def _connect(self, seconds: float) -> socket.socket:
+        plain = socket.create_connection((self.place or self.host, self.port), seconds)
+        if not self.secure:
+            return plain
+        try:
+            return ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+        except OSError:
+            plain.close()
+            raise
+
+
+def public_address(tags: Mapping[str, str]) -> PublicAddress | None:
+    """The address that the service's tags name; None if they name none. ReleaseError if it is malformed."""
+    url = tags.get(URL, "")
+    if not url:
+        return None
+    wrong = ReleaseError(f"the service's tag {URL} is {url!r}, not the URL of a service", UP)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}[parts.scheme]
+    except (ValueError, KeyError) as error:
+        raise wrong from error
+    if not parts.hostname:
+        raise wrong
+    return PublicAddress(parts.hostname, port, parts.scheme == "https", parts.path.rstrip("/"), tags.get(ADDRESS, ""))
+
+
+def require_reachable(address: PublicAddress, clock: Clock) -> None:
+    """ReleaseError if nothing answers at an address, so that it could not be checked after the release either."""
+    deadline = clock.now() + REACH_SECONDS
+    while True:
+        try:
+            address.ask()
+            return
+        except OSError as error:
+            if clock.now() > deadline:
+                cure = "Check the service's tags, the certificate, and that this machine may reach the address"
+                raise ReleaseError(f"{address} does not answer ({_reason(error)}); nothing was changed", cure) from error
+        clock.pause(PAUSE)
+
+
+def require_release(address: PublicAddress, release: str, bundle: str, clock: Clock) -> None:
+    """Ask until several answers in a row come from a release, ready and with the expected bundle; ReleaseError."""
+    deadline, good, said = clock.now() + SECONDS, 0, ""
+    while good < IN_A_ROW:
+        try:
+            said = _difference(*address.ask(), release, bundle)
+        except OSError as error:
+            said = f"it does not answer ({_reason(error)})"
+        good = 0 if said else good + 1
+        if said and clock.now() > deadline:
+            raise ReleaseError(f"{address} does not serve release {release}: {said}")
+        clock.pause(PAUSE if said else 0)
+
+
+def _difference(status: int, document: Any, release: str, bundle: str) -> str:
+    """What an answer of /readyz has else than expected; empty if nothing."""
+    found = document if isinstance(document, dict) else {}
+    if found.get("release") not in (None, release):
+        return f"release {found['release']} answers"
+    if status != 200 or not found.get("release"):
+        return f"/readyz answers {status}"
+    if found.get("bundle") != bundle:
+        return f"it serves the bundle {str(found.get('bundle'))[:12]}, but the commit names {bundle[:12]}"
+    return ""
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return parse(content)
+    except ValueError:
+        return None

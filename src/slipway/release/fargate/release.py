@@ -1,0 +1,209 @@
+"""Makes a release live on Fargate, or leaves what serves as it is."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from slipway.errors import ReleaseError
+from slipway.release.fargate.aws import UP, Aws, AwsError
+from slipway.release.fargate.clock import Cancelled, Clock, interruptible
+from slipway.release.fargate.ecs import Ecs, Service
+from slipway.release.fargate.last_words import last_words
+from slipway.release.fargate.parameters import Settings, read_settings
+from slipway.release.fargate.public_address import PublicAddress, public_address, require_reachable, require_release
+from slipway.release.fargate.revision import Release, next_revision, release_of
+from slipway.release.fargate.rollout import Failed, Overtaken, Rollout
+from slipway.release.image.registry import find_image
+from slipway.release.request import Request
+
+ECR = re.compile(r"(?P<account>[0-9]{12})\.dkr[.-]ecr\.(?P<region>[a-z0-9-]+)\..+")
+TASKS = "slipway:tasks"
+RESTARTED = "slipway:restarted"
+PORT = 8080
+
+
+def deploy(name: str, repository: str, request: Request, bundle: str) -> Iterator[str]:
+    """Make a release live; yields the steps, and at the end a line that begins with ``Result: ``.
+
+    Parameters
+    ----------
+    name : str
+        Of the cluster and the service.
+    repository : str
+        ``HOST/REPO`` of the image.
+    request : Request
+    bundle : str
+        Digest of the bundle that the release must serve.
+
+    Raises
+    ------
+    ReleaseError
+        If it is older than what is live, or failed; then what served before serves as before.
+    """
+    with interruptible() as clock:
+        yield from Fargate(Ecs(Aws(), name), clock, repository, bundle).deploy(request)
+
+
+@dataclass(frozen=True)
+class Fargate:
+    """A service of ECS and what it may run.
+
+    Parameters
+    ----------
+    ecs : Ecs
+    clock : Clock
+    repository : str
+        ``HOST/REPO``.
+    bundle : str
+        Digest of the bundle that /readyz must name.
+    """
+
+    ecs: Ecs
+    clock: Clock
+    repository: str
+    bundle: str
+
+    def deploy(self, request: Request) -> Iterator[str]:
+        """As the function of this name."""
+        start = self.clock.now()
+        service = self.ecs.look()
+        current = self.ecs.definition(service.primary.revision)
+        live = release_of(current)
+        yield f"live: {live or 'nothing yet'}"
+        require_order(request, live, service)
+        self.require_digest(request)
+        settings = read_settings(self.ecs.aws, self.ecs.name)
+        yield f"{self.repository}:{request.key} is {request.digest}; settings: {', '.join(settings.names) or 'none'}"
+        address = public_address(service.tags)
+        if live and is_live(live, request, settings, service):
+            verb, release = "is already live", live
+            rollout = Rollout(self.ecs, self.clock, service.primary.revision, request.run_number, service)
+        else:
+            verb, release = "is live", new_release(request, settings)
+            if address:
+                require_reachable(address, self.clock)
+            document = next_revision(current, release, self.repository, settings, proxies=int(address is not None))
+            rollout = self._begin(document, release, service)
+            yield f"{release}: ECS starts it as {rollout.revision.rpartition('/')[2]}"
+        yield from self._finish(rollout, release, address)
+        yield f"Result: {release} {verb} ({self.clock.now() - start:.2f} s)"
+
+    def require_digest(self, request: Request) -> None:
+        """Only an image that the registry lists under the release key may run; ReleaseError."""
+        host, _, name = self.repository.partition("/")
+        ecr = ECR.fullmatch(host)
+        found = self._ecr_digest(ecr, name, request.key) if ecr else find_image(host, name, request.key)
+        if found != request.digest:
+            raise ReleaseError(
+                f"the registry lists {found or 'nothing'} under the release key {self.repository}:{request.key}, "
+                f"not {request.digest}",
+                "Only an image that main.yaml pushed under this key can be released: run the workflow again",
+            )
+
+    def _begin(self, document: dict[str, object], release: Release, seen: Service) -> Rollout:
+        """Register the revision and make ECS work towards it, unless the service changed since it was seen."""
+        tasks = None if seen.desired else first_tasks(seen)
+        revision = self.ecs.register(document)
+        self.clock.pause(0)
+        before = self.ecs.look()
+        if before.primary.revision != seen.primary.revision:
+            require_order(release.request, release_of(self.ecs.definition(before.primary.revision)), before)
+            raise ReleaseError("the service was changed while this release was prepared", "Run the workflow again")
+        self.ecs.update(revision, tasks)
+        return Rollout(self.ecs, self.clock, revision, release.run_number, before)
+
+    def _finish(self, rollout: Rollout, release: Release, address: PublicAddress | None) -> Iterator[str]:
+        try:
+            yield from rollout.follow()
+            yield from self._check(rollout.revision, release, address)
+        except Overtaken:
+            raise
+        except Cancelled as error:
+            raise ReleaseError(
+                f"cancelled while ECS rolls out {release}",
+                "ECS goes on: it goes live if its tasks become ready, otherwise the circuit breaker restores the previous "
+                "release. Run the workflow again to see how it ended; to go back, revert the commit",
+            ) from error
+        except AwsError as error:
+            raise ReleaseError(f"{error.cause}, while ECS rolls out {release}", f"{error.cure}. ECS goes on") from error
+        except ReleaseError as error:
+            yield f"{release} failed: {error.cause}"
+            yield from last_words(self.ecs, rollout.revision, rollout.before)
+            yield from self._put_back(rollout, release, error)
+            raise
+
+    def _put_back(self, rollout: Rollout, release: Release, failure: ReleaseError) -> Iterator[str]:
+        """Raises the failure, with what serves instead."""
+        what = f"{release} failed: {failure.cause}"
+        try:
+            yield from rollout.put_back()
+            serving = release_of(self.ecs.definition(self.ecs.look().primary.revision))
+        except Cancelled as error:
+            raise ReleaseError(f"{what}; then cancelled", "ECS goes on going back to the previous release") from error
+        except ReleaseError as error:
+            raise ReleaseError(f"{what}; then {error.cause}", error.cure) from error
+        if rollout.previous is not None:
+            left = "nothing serves, as before" if rollout.before.desired == 0 else f"{serving or 'the base revision'} serves"
+            raise ReleaseError(f"{what}; {left}", failure.cure)
+
+    def _check(self, revision: str, release: Release, address: PublicAddress | None) -> Iterator[str]:
+        """Several answers in a row at the public address, or at that of every task, come from the release."""
+        for each in [address] if address else self._addresses(revision):
+            require_release(each, release.id, self.bundle, self.clock)
+            yield f"{each} serves {release.id} with the bundle {self.bundle[:12]}"
+
+    def _addresses(self, revision: str) -> list[PublicAddress]:
+        """Public addresses of the tasks of a service without a load balancer."""
+        found = []
+        for task in self.ecs.tasks("RUNNING"):
+            details = {each["name"]: each["value"] for place in task["attachments"] for each in place["details"]}
+            if task["taskDefinitionArn"] == revision and (interface := details.get("networkInterfaceId")):
+                answer = self.ecs.aws("ec2", "describe-network-interfaces", "--network-interface-ids", interface)
+                ip = answer["NetworkInterfaces"][0].get("Association", {}).get("PublicIp")
+                found += [PublicAddress(ip, PORT)] if ip else []
+        if not found:
+            raise Failed("no task has a public address")
+        return found
+
+    def _ecr_digest(self, ecr: re.Match[str], name: str, key: str) -> str | None:
+        """The digest that ECR lists under a key; None if it lists none. It is asked with the role, without docker login."""
+        place = ("--registry-id", ecr["account"], "--region", ecr["region"], "--repository-name", name)
+        try:
+            answer = self.ecs.aws("ecr", "describe-images", *place, "--image-ids", f"imageTag={key}")
+        except AwsError as error:
+            if error.code == "ImageNotFoundException":
+                return None
+            raise
+        return str(answer["imageDetails"][0]["imageDigest"])
+
+
+def require_order(request: Request, live: Release | None, service: Service) -> None:
+    """An older commit never overwrites a newer one; ReleaseError."""
+    if live and request.run_number < live.run_number and service.tags.get(RESTARTED) != live.id:
+        raise ReleaseError(
+            f"run {request.run_number} is older than run {live.run_number}, which is live or being released",
+            "To release an earlier commit, revert to it, or start main.yaml by hand with its commit (Actions → main → Run "
+            "workflow). If run numbers started over, e.g. in a re-created repository, give the service of ECS the tag "
+            f"{RESTARTED} with the value {live.id}",
+        )
+
+
+def is_live(live: Release, request: Request, settings: Settings, service: Service) -> bool:
+    """Whether a request asks for what is live, or on its way: the same run of the workflow, with the same settings."""
+    serving = service.desired > 0 and service.primary.rollout != "FAILED"
+    return serving and live.request == request and live.settings == settings.mark
+
+
+def new_release(request: Request, settings: Settings) -> Release:
+    """A release with an id of its own."""
+    id = os.urandom(6).hex()
+    return Release(id, request.digest, request.commit, request.key, request.run_number, settings.mark)
+
+
+def first_tasks(service: Service) -> int:
+    """How many tasks a service without any starts."""
+    count = service.tags.get(TASKS, "1")
+    if not count.isdecimal() or int(count) < 1:
+        raise ReleaseError(f"the service's tag {TASKS} is {count!r}, not a number of tasks", UP)
+    return int(count)

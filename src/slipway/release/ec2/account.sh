@@ -47,6 +47,13 @@ settled() {   # STACK: its status once nothing is at work on it, such as a run o
   printf '%s\n' "$found"
 }
 
+on_fargate() {   # the stacks of services that need the registry, the bucket and the roles, too
+  local stack
+  for stack in "$STACK-fargate" "$STACK-fargate-staging"; do
+    [ -z "$(status "$stack")" ] || echo "$stack"
+  done
+}
+
 delete_stack() {
   local found
   found=$(settled "$1")

@@ -1,0 +1,69 @@
+"""Releases on Fargate, as far as a stand-in of ECS with real containers and a load balancer shows them: nobody notices."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bundles import ROWS, make_bundle
+from images import checkout
+from rehearsal.ecs import Ecs, make_ecs
+from rehearsal.fargate import Image, Road, build_image
+from rehearsal.fargate_stack import quick, read_stack
+from rehearsal.traffic import traffic
+
+pytestmark = pytest.mark.docker
+NAME = "insurance"
+GRACE = 12
+RATE = 60
+CRASHING = 'CMD ["python", "-c", "raise SystemExit(3)"]'
+NEVER_READY = 'CMD ["python", "-m", "http.server", "8080"]'
+
+
+@pytest.fixture(scope="module")
+def images(docker, repository, tmp_path_factory) -> list[Image]:
+    """Of two models."""
+    made = []
+    for charge in (250.0, 251.0):
+        folder = tmp_path_factory.mktemp("checkout")
+        make_bundle(checkout(folder), "regression", weights=[[charge], [30.0], [23000.0], [1.0]])
+        made.append(build_image(docker, folder, repository))
+    return made
+
+
+@pytest.fixture
+def ecs(docker, repository) -> Iterator[Ecs]:
+    with make_ecs(docker, quick(read_stack(NAME, repository), GRACE)) as ecs:
+        yield ecs
+
+
+@pytest.fixture
+def road(ecs, repository) -> Road:
+    return Road(ecs, repository)
+
+
+def test_releases_reverts_and_faults_cost_no_request(docker, road, images, repository):
+    ecs = road.ecs
+    crashing = build_image(docker, images[0].folder, repository, CRASHING)
+    first = road.release("first", images[0], 1)
+    assert first.code == 0, first.said
+    with traffic("127.0.0.1", ecs.balancer.port, ROWS[0], RATE) as found:
+        second = road.release("another model", images[1], 2)
+        assert second.code == 0, second.said
+        assert ecs.labels()["slipway.run"] == "2"
+        again = road.release("the same again", images[1], 2)
+        older = road.release("an older run", images[0], 1)
+        failed = road.release("crash loop", crashing, 3)
+        assert (again.code, again.live, older.live, failed.live) == (0, second.live, second.live, second.live)
+        assert older.code != 0 and failed.code != 0
+        road.settle()
+        ecs.put_parameter("SLIPWAY_CORS_ORIGINS", "https://example.com")
+        changed = road.release("a changed setting", images[1], 2)
+        assert changed.code == 0, changed.said
+        reverted = road.release("revert", images[0], 4)
+        assert reverted.code == 0, reverted.said
+        road.do("scale out", lambda: ecs.scale(3))
+        road.do("scale in", lambda: ecs.scale(2))
+    assert found.failed == []
+    assert len(found.bundles()) == 2
+    for each in (first, second, again, older, failed, changed, reverted):
+        print(each.what, each.seconds, each.until_all(found), each.result)

@@ -61,7 +61,7 @@ class ContainerTask:
     logs: dict[str, list[str]] = field(default_factory=dict)
     _ending: threading.Lock = field(default_factory=threading.Lock)
     _abandoned: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list)
+    threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> None:
         """Begin to run it."""
@@ -121,13 +121,13 @@ class ContainerTask:
         """Leave nothing of it, whatever it is doing."""
         self._abandoned.set()
         self._remove()
-        for thread in self._threads:
+        for thread in self.threads:
             thread.join()
         self._remove()
 
     def _begin(self, what: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=what, args=arguments)
-        self._threads.append(thread)
+        self.threads.append(thread)
         thread.start()
 
     def _remove(self) -> None:
@@ -148,16 +148,24 @@ class ContainerTask:
                 name = self.names()[container["name"]]
                 arguments = run_arguments(self.definition, container, self._volume)
                 self.docker("run", "--detach", "--name", name, "--label", LABEL, *arguments, environ=environ)
-                if container.get("portMappings"):
-                    self.address = f"127.0.0.1:{self.docker.port(name, container['portMappings'][0]['containerPort'])}"
-        except (RuntimeError, KeyError, IndexError) as error:  # an image that cannot be pulled, or an end right at the start
-            self.stop(f"{'CannotStartContainerError' if self.containers else 'TaskFailedToStart'}: {error}")
+                self.address = self._published(name, container) or self.address
+        except (RuntimeError, KeyError) as error:  # such as an image that cannot be pulled, or a secret that is gone
+            self.stop(f"TaskFailedToStart: {error}")
+            return
+        if not self.address:  # it has ended already
+            self.stop(ESSENTIAL)
             return
         with self._ending:
             if self.status != "PENDING":
                 return
             self.balancer.register(self.address)
             self.started, self.status = time.monotonic(), "RUNNING"
+
+    def _published(self, name: str, container: dict) -> str:
+        """Where a container answers; empty if it does not, or not any more."""
+        ports = [each["containerPort"] for each in container.get("portMappings", [])]
+        found = self.docker("port", name, f"{ports[0]}/tcp", check=False).stdout.split() if ports else []
+        return found[0] if found else ""
 
     def _wait_for(self, container: dict) -> None:
         for each in container.get("dependsOn", []):
@@ -204,6 +212,8 @@ def in_order(containers: Sequence[dict]) -> list[dict]:
     while left:
         names = {each["name"] for each in done}
         free = [each for each in left if all(other["containerName"] in names for other in each.get("dependsOn", []))]
+        if not free:
+            raise ValueError(f"these containers depend on one another: {', '.join(each['name'] for each in left)}")
         done += free
         left = [each for each in left if each not in free]
     return done

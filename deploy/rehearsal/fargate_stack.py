@@ -5,6 +5,7 @@ resources are their names. Network, roles, alarms and autoscaling are not played
 """
 
 import re
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,8 @@ def read_stack(name: str, repository: str, template: Path = TEMPLATE, **paramete
 
 def quick(stack: Stack, grace: float) -> Stack:
     """The same with shorter periods, for tests."""
-    made = replace(stack, grace=grace, checks=replace(stack.checks, **QUICK))
+    checks = replace(stack.checks, **QUICK)
+    made = replace(stack, definition=deepcopy(stack.definition), grace=grace, checks=checks)
     for each in made.definition["containerDefinitions"]:
         if "healthCheck" in each:
             each["healthCheck"] |= {"interval": 2, "startPeriod": int(grace)}

@@ -2,7 +2,8 @@
 
 Requests and answers are read as a whole before they are passed on; a real load balancer passes them on piece by piece. It
 never repeats a request: a target that refuses, resets or closes is 502 for the client, one that is silent 504, none at all
-503. Connections to clients and to targets are kept; an idle one to a target is used again for at most `IDLE` seconds.
+503. An answer needs a length or chunks: one that ends with its connection is 502 here. Connections to clients and to targets are kept; an idle one to a target is used again for at most `IDLE` seconds.
+A real one closes idle clients, too; here they may stay.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ IDLE = 60
 CONNECT = 10
 LARGEST_HEAD = 1 << 16
 OWN = (b"connection", b"keep-alive", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-port")
-BROKEN = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError)
+BROKEN = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, IndexError)
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ async def read_message(reader: asyncio.StreamReader, answer_to: bytes = b"") -> 
         return bare
     if bare.header(b"transfer-encoding").lower() == b"chunked":
         return Message(first, bare.headers, await _chunks(reader))
-    return Message(first, bare.headers, await reader.readexactly(int(bare.header(b"content-length") or 0)))
+    length = bare.header(b"content-length") or (b"" if answer_to else b"0")
+    return Message(first, bare.headers, await reader.readexactly(int(length)))
 
 
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
@@ -72,8 +74,8 @@ async def _chunks(reader: asyncio.StreamReader) -> bytes:
 class Proxy:
     """Passes requests on to the targets of a group."""
 
-    def __init__(self, group: TargetGroup, idle: float = IDLE) -> None:
-        self._group, self._limit = group, idle
+    def __init__(self, group: TargetGroup) -> None:
+        self._group = group
         self._idle: dict[str, list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]]] = defaultdict(list)
         self._busy: dict[str, set[asyncio.StreamWriter]] = defaultdict(set)
 
@@ -137,7 +139,7 @@ class Proxy:
         """A connection that is idle and that the target has not closed, or a new one."""
         while self._idle[address]:
             since, reader, writer = self._idle[address].pop()
-            if not reader.at_eof() and time.monotonic() - since < self._limit:
+            if not reader.at_eof() and time.monotonic() - since < IDLE:
                 return reader, writer
             writer.close()
         host, _, port = address.rpartition(":")

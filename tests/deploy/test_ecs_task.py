@@ -51,7 +51,9 @@ class World:
         self.did.append(f"{command} {' '.join(arguments[:2])} {last}" if command == "stop" else f"{command} {named}")
         if command == "run" and named == self.refused:
             raise RuntimeError("docker run failed: no such image")
-        said = {"wait": self.prepared, "port": self.address, "inspect": json.dumps({"Status": "exited", "ExitCode": 0})}.get(command, "a\nb\n")
+        said = {"wait": self.prepared, "port": self.address, "inspect": json.dumps({"Status": "exited", "ExitCode": 0})}.get(
+            command, "a\nb\n"
+        )
         return subprocess.CompletedProcess([], 0, said, "")
 
     def register(self, address: str) -> None:

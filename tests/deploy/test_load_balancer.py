@@ -1,5 +1,6 @@
 """The load balancer's process before small servers: what it passes on, what it checks, and that it never repeats a request."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +47,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         if self.path == "/chunked":
             self._chunked(body)
+        elif self.path == "/endless":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n" + body)
+            self.close_connection = True
         else:
             self._say(200, small.address.encode() + b" " + body)
 
@@ -114,6 +118,18 @@ def test_requests_pass_with_the_client_s_address_and_both_kinds_of_body(balancer
         assert target.asked[0]["X-Forwarded-For"] == "192.0.2.7, 127.0.0.1"
         assert (target.asked[0]["X-Forwarded-Proto"], target.asked[0]["X-Own"]) == ("https", "kept")
         assert ask(balancer, b"in chunks", "/chunked") == (200, b"in chunks")
+        assert ask(balancer, b"until it closes", "/endless")[0] == 502
+
+
+def test_what_is_no_http_ends_the_connection_and_nothing_else(balancer):
+    with small() as target:
+        balancer.register(target.address)
+        until(balancer, {target.address: "healthy"})
+        with socket.create_connection(("127.0.0.1", balancer.port), 10) as connection:
+            connection.sendall(b"nonsense\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 50")
+            assert connection.recv(100) == b""
+        assert ask(balancer)[0] == 200
 
 
 def test_connections_are_kept_on_both_sides(balancer):

@@ -67,3 +67,12 @@ def test_releases_reverts_and_faults_cost_no_request(docker, road, images, repos
     assert found.failed == []
     assert len(found.bundles()) == 2
     assert reverted.until_all(found) < 60
+
+
+def test_a_stop_that_does_not_wait_for_the_delay_costs_requests(road, images):
+    """The negative control: this traffic, and this load balancer, see a task that goes too early."""
+    road.ecs.stop_at_once = True
+    assert road.release("first", images[0], 1).code == 0
+    with traffic("127.0.0.1", road.ecs.balancer.port, ROWS[0], RATE) as found:
+        assert road.release("another model", images[1], 2).code == 0
+    assert found.failed

@@ -1,9 +1,10 @@
 """What a load balancer does with a request: one target, one try.
 
-Requests and answers are read as a whole before they are passed on; a real load balancer passes them on piece by piece. It
-never repeats a request: a target that refuses, resets or closes is 502 for the client, one that is silent 504, none at all
-503. An answer needs a length or chunks: one that ends with its connection is 502 here. Connections to clients and to targets are kept; an idle one to a target is used again for at most `IDLE` seconds.
-A real one closes idle clients, too; here they may stay.
+It never repeats a request: a target that refuses, resets or closes is 502 for the client, one that is silent 504, no target
+at all 503. Connections to clients and to targets are kept; an idle one to a target is used again for at most `IDLE` seconds.
+
+A real one passes requests and answers on piece by piece; here they are read as a whole first. It closes clients that are
+idle; here they may stay. An answer needs a length or chunks here: one that ends with its connection is 502.
 """
 
 import asyncio

@@ -11,10 +11,10 @@ PROMTOOL := $(or $(shell command -v promtool 2>/dev/null),$(BIN)/promtool)
 REPOSITORY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test e2e engines lint types docs diff audit rehearse rehearse-loop bench bench-quick bench-spark bench-lock guard teardown lock settings clean
+.PHONY: help up install test e2e engines lint types docs diff audit rehearse rehearse-fargate rehearse-loop bench bench-quick bench-spark bench-lock guard teardown lock settings clean
 
 help:            ## List the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-18s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/train.stamp   ## Install Slipway with the training libraries into .venv
 
@@ -65,6 +65,9 @@ audit:           ## Look for known holes in the locked libraries, and say how fa
 
 rehearse: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Play the way to production, of this repository or REPOSITORY=FOLDER; needs Docker and Node.js
 	$(BIN)/python deploy/rehearse.py $(REPOSITORY)
+
+rehearse-fargate: $(VENV)/dev.stamp   ## Play releases on Fargate with real containers, under traffic; needs Docker and half an hour
+	$(BIN)/python deploy/rehearse_fargate.py
 
 rehearse-loop: $(VENV)/train.stamp   ## Play two weeks of production at speed: log, labels, drift, the next model; needs Linux
 	$(BIN)/python deploy/rehearse_loop.py

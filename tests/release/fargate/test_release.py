@@ -137,13 +137,14 @@ def test_any_run_number_is_accepted_after_the_release_that_the_service_s_tag_nam
 
 def test_a_broken_image_is_rolled_back_by_ecs_and_the_job_fails_with_what_the_tasks_said(cloud):
     deploy(cloud, request(1))
-    cloud.crashing = {"b"}
+    cloud.crashing, cloud.events = {"b"}, [{"id": "1", "message": "of the last release"}]
     said = refused(cloud, request(2, "b"))
     assert "circuit breaker: tasks failed to start" in said and "(run 1," in said.rpartition("; ")[2]
     assert (cloud.serving(), len(cloud.deployments)) == ("a", 1), "it waits until the old release serves alone"
     words = "\n".join(cloud.said)
     assert "Essential container of 3 exited" in words and "container app: exit code 6, Error" in words
     assert "container other: never started" in words and "of 2 exited" not in words
+    assert "of the last release" not in words
     assert "last line of app/app/task-of-3" in words
     assert cloud.made("update-service") == 2, "the rollback is ECS's own"
 
@@ -159,13 +160,11 @@ def test_without_the_circuit_breaker_s_rollback_the_program_goes_back_itself(clo
 def test_an_image_that_never_gets_ready_is_stopped_after_ten_minutes(cloud, stoppable):
     deploy(cloud, request(1))
     cloud.hanging, cloud.stoppable = {"b"}, stoppable
-    cloud.events = [{"id": "1", "message": "of the last release"}]
     start = cloud.now()
     said = refused(cloud, request(2, "b"))
     assert "not done within 600 s: 2 of 2 tasks running" in said and 600 < cloud.now() - start < 700
     assert (cloud.serving(), len(cloud.deployments)) == ("a", 1)
     assert any("event: (task x) failed container health checks" in line for line in cloud.said)
-    assert not any("of the last release" in line for line in cloud.said)
     assert cloud.made("update-service") == (2 if stoppable else 3)
 
 

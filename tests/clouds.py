@@ -7,11 +7,11 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from slipway.release.clock import Cancelled
 from slipway.release.fargate.aws import failure
-from slipway.release.fargate.clock import Cancelled
 from slipway.release.fargate.ecs import Ecs
-from slipway.release.fargate.public_address import PublicAddress
 from slipway.release.fargate.release import Fargate
+from slipway.release.public_address import PublicAddress
 from slipway.release.request import Request
 
 NAME = "insurance"
@@ -61,13 +61,14 @@ class Cloud:
         self.wrong: set[str] = set()
         self.denied: set[str] = set()
         self.breaker = True
+        self.empty = False
         self.stoppable = True
         self.calls: list[tuple[str, ...]] = []
         self.before: dict[str, Callable[[], object]] = {}
         self.passed = 0.0
         self.ended: float | None = None
         self._start(f"{ARN}:1")
-        self._live(20)
+        self._live(30)
 
     # the clock
 
@@ -145,6 +146,8 @@ class Cloud:
     def _live(self, seconds: float) -> None:
         primary = self.deployments[0]
         primary["age"] = primary.get("age", 0) + seconds
+        if primary["rolloutState"] == "COMPLETED" and primary["age"] >= 30:
+            del self.deployments[1:]
         if primary["rolloutState"] != "IN_PROGRESS":
             return
         fate = self._digest(primary)[:1]
@@ -155,7 +158,6 @@ class Cloud:
             self._crash(primary)
         elif primary["age"] >= 20:
             primary |= {"rolloutState": "COMPLETED", "runningCount": self.desired}
-            del self.deployments[1:]
 
     def _crash(self, primary: dict) -> None:
         primary["failedTasks"] += 1
@@ -202,31 +204,32 @@ class Cloud:
         return {"Parameters": [{"Name": name, "Version": version} for name, version in self.parameters.items()]}
 
     def _describe_images(self, options: dict):
+        if self.empty:
+            raise failure("aws describe-images", "An error occurred (ImageNotFoundException) when calling it: not there")
         return {"imageDetails": [{"imageDigest": f"sha256:{options['--image-ids'].removeprefix('imageTag=')}"}]}
 
     def _list_tasks(self, options: dict):
-        return {"taskArns": [f"arn:aws:ecs:eu-west-1:123456789012:task/{NAME}/0123456789abcdef"]}
+        return {"taskArns": ["all"]}
 
     def _describe_tasks(self, options: dict):
-        newest = f"{ARN}:{len(self.definitions)}"
-        interface = {"name": "networkInterfaceId", "value": "eni-1"}
+        """One of each of the two newest revisions."""
+        newest = len(self.definitions)
+        return {"tasks": [self._task(revision) for revision in (newest - 1, newest)]}
+
+    def _task(self, revision: int) -> dict:
         return {
-            "tasks": [
-                {
-                    "taskArn": options["--tasks"],
-                    "taskDefinitionArn": newest,
-                    "stoppedReason": "Essential container in task exited",
-                    "containers": [{"name": "app", "exitCode": 6, "reason": "Error"}],
-                    "attachments": [{"details": [interface]}],
-                }
-            ]
+            "taskArn": f"arn:aws:ecs:eu-west-1:123456789012:task/{NAME}/task-of-{revision}",
+            "taskDefinitionArn": f"{ARN}:{revision}",
+            "stoppedReason": f"Essential container of {revision} exited",
+            "containers": [{"name": "app", "exitCode": 6, "reason": "Error"}, {"name": "other"}],
+            "attachments": [{"details": [{"name": "networkInterfaceId", "value": f"eni-{revision}"}]}],
         }
 
     def _get_log_events(self, options: dict):
         return {"events": [{"message": f"last line of {options['--log-stream-name']}\n"}]}
 
     def _describe_network_interfaces(self, options: dict):
-        return {"NetworkInterfaces": [{"Association": {"PublicIp": "203.0.113.7"}}]}
+        return {"NetworkInterfaces": [{"Association": {"PublicIp": f"203.0.113.{options['--network-interface-ids'][4:]}"}}]}
 
 
 @contextmanager

@@ -1,10 +1,14 @@
 """The contract of every road (docs/release.md), line by line, for Fargate: in an account without tasks (tests/clouds.py)."""
 
+from dataclasses import replace
+
 import pytest
 
 from clouds import ARN, BUNDLE, NAME, REPOSITORY, URL, Cloud, answering, fargate, request
+from registries import serve_registry
 from slipway.errors import ReleaseError
-from slipway.release.fargate.public_address import PublicAddress
+from slipway.release.fargate.release import deploy as deploy_to_fargate
+from slipway.release.public_address import PublicAddress
 
 
 @pytest.fixture
@@ -63,6 +67,18 @@ def test_nothing_but_what_the_registry_lists_under_the_key_is_deployed(cloud):
     assert f"lists sha256:{'a' * 64} under the release key" in said and cloud.made("register-task-definition") == 0
 
 
+def test_an_image_that_is_not_in_the_registry_is_not_deployed(cloud):
+    cloud.empty = True
+    assert "the registry lists nothing under the release key" in refused(cloud, request(1))
+
+
+def test_a_release_is_live_once_the_others_have_no_tasks_left(cloud):
+    deploy(cloud, request(1))
+    deploy(cloud, request(2, "b"))
+    assert len(cloud.deployments) == 1
+    assert "2 of 2 tasks running; 2 of other releases" in cloud.said[-4:]
+
+
 def test_the_public_address_must_answer_before_anything_changes(cloud, monkeypatch):
     def refuse(address, seconds=0):
         raise ConnectionRefusedError("Connection refused")
@@ -79,6 +95,24 @@ def test_the_same_again_changes_nothing_but_is_checked(cloud):
     result = deploy(cloud, request(1))
     assert "is already live" in result and len(cloud.definitions) == revisions
     assert len(cloud.asked) == asked + 5
+
+
+def test_a_live_release_whose_address_answers_otherwise_stays_and_fails_the_job(cloud):
+    deploy(cloud, request(1))
+    cloud.wrong = {"a"}
+    updates = cloud.made("update-service")
+    said = refused(cloud, request(1))
+    assert "serves the bundle" in said and said.endswith(BUNDLE[:12])
+    assert cloud.made("update-service") == updates and cloud.serving() == "a"
+
+
+def test_the_same_again_is_a_release_if_ecs_gave_it_up(cloud):
+    deploy(cloud, request(1))
+    cloud.crashing, cloud.breaker, cloud.ended = {"b"}, False, cloud.now() + 23
+    refused(cloud, request(2, "b"))
+    cloud.crashing, cloud.ended = set(), None
+    assert cloud.deployments[0]["rolloutState"] == "FAILED"
+    assert "is live" in deploy(cloud, request(2, "b")) and cloud.serving() == "b"
 
 
 def test_a_newer_run_of_the_same_commit_is_released_so_that_one_between_them_is_refused(cloud):
@@ -103,13 +137,15 @@ def test_any_run_number_is_accepted_after_the_release_that_the_service_s_tag_nam
 
 def test_a_broken_image_is_rolled_back_by_ecs_and_the_job_fails_with_what_the_tasks_said(cloud):
     deploy(cloud, request(1))
-    cloud.crashing = {"b"}
+    cloud.crashing, cloud.events = {"b"}, [{"id": "1", "message": "of the last release"}]
     said = refused(cloud, request(2, "b"))
     assert "circuit breaker: tasks failed to start" in said and "(run 1," in said.rpartition("; ")[2]
     assert (cloud.serving(), len(cloud.deployments)) == ("a", 1), "it waits until the old release serves alone"
     words = "\n".join(cloud.said)
-    assert "Essential container in task exited" in words and "container app: exit code 6, Error" in words
-    assert "last line of app/app/0123456789abcdef" in words
+    assert "Essential container of 3 exited" in words and "container app: exit code 6, Error" in words
+    assert "container other: never started" in words and "of 2 exited" not in words
+    assert "of the last release" not in words
+    assert "last line of app/app/task-of-3" in words
     assert cloud.made("update-service") == 2, "the rollback is ECS's own"
 
 
@@ -194,11 +230,34 @@ def test_a_service_that_is_not_there_is_made_by_up(cloud):
     )
 
 
+@pytest.mark.parametrize("name", ["", "a/b", "models.insurance", "1st"])
+def test_a_name_that_ecs_would_refuse(name):
+    with pytest.raises(ReleaseError, match="cannot be the name of a service of ECS"):
+        list(deploy_to_fargate(name, REPOSITORY, request(1), BUNDLE))
+
+
+@pytest.mark.parametrize("repository", ["", "insurance", f"{NAME}/", "/insurance"])
+def test_a_repository_without_host_or_name(cloud, repository):
+    with pytest.raises(ReleaseError, match="is not HOST/REPO. Set AWS_ECR_LOGIN_URI"):
+        list(replace(fargate(cloud), repository=repository).deploy(request(1)))
+
+
+def test_another_registry_than_ecr_is_asked_as_find_does(cloud, tmp_path, monkeypatch):
+    with serve_registry() as registry:
+        monkeypatch.setenv("DOCKER_CONFIG", str(registry.login(tmp_path)))
+        registry.images["a" * 64] = "sha256:" + "a" * 64
+        program = replace(fargate(cloud), repository=f"{registry.host}/insurance")
+        assert "is live" in list(program.deploy(request(1)))[-1]
+        with pytest.raises(ReleaseError, match="lists nothing under the release key"):
+            list(program.deploy(request(2, "b")))
+    assert cloud.made("describe-images") == 0
+
+
 def test_a_task_with_an_address_of_its_own_is_asked_there_and_trusts_no_proxy():
     cloud = Cloud(url="", tasks=1)
     with answering(cloud) as asked:
         deploy(cloud, request(1))
-    assert cloud.desired == 1 and {*asked} == {PublicAddress("203.0.113.7", 8080)}
+    assert cloud.desired == 1 and {*asked} == {PublicAddress("203.0.113.2", 8080)}
     assert {"name": "SLIPWAY_TRUSTED_PROXIES", "value": "0"} in cloud.app()["environment"]
 
 
@@ -221,4 +280,4 @@ def test_a_job_that_is_cancelled_in_time_changes_nothing(cloud):
 def test_the_deployment_s_end_is_unknown_if_the_role_expires(cloud):
     cloud.before["update-service"] = lambda: cloud.denied.add("describe-services")
     said = refused(cloud, request(1))
-    assert "while ECS rolls out release" in said and said.endswith("ECS goes on")
+    assert "while ECS rolls out release" in said and "ECS goes on; run the workflow again" in said

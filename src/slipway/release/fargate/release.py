@@ -2,25 +2,29 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from slipway.errors import ReleaseError
+from slipway.release.clock import Cancelled, Clock, interruptible
 from slipway.release.fargate.aws import UP, Aws, AwsError
-from slipway.release.fargate.clock import Cancelled, Clock, interruptible
 from slipway.release.fargate.ecs import Ecs, Service
 from slipway.release.fargate.last_words import last_words
 from slipway.release.fargate.parameters import Settings, read_settings
-from slipway.release.fargate.public_address import PublicAddress, public_address, require_reachable, require_release
 from slipway.release.fargate.revision import Release, next_revision, release_of
 from slipway.release.fargate.rollout import Failed, Overtaken, Rollout
 from slipway.release.image.registry import find_image
+from slipway.release.public_address import PublicAddress, address_of, require_reachable, require_release
 from slipway.release.request import Request
 
 ECR = re.compile(r"(?P<account>[0-9]{12})\.dkr[.-]ecr\.(?P<region>[a-z0-9-]+)\..+")
+URL = "slipway:url"
+ADDRESS = "slipway:address"
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 TASKS = "slipway:tasks"
 RESTARTED = "slipway:restarted"
 PORT = 8080
+NEEDED = "Set AWS_ECR_LOGIN_URI and ECR_REPOSITORY_NAME"
 
 
 def deploy(name: str, repository: str, request: Request, bundle: str) -> Iterator[str]:
@@ -41,6 +45,8 @@ def deploy(name: str, repository: str, request: Request, bundle: str) -> Iterato
     ReleaseError
         If it is older than what is live, or failed; then what served before serves as before.
     """
+    if not NAME.fullmatch(name):
+        raise ReleaseError(f"{name!r} cannot be the name of a service of ECS", "Use letters, digits, - and _ alone")
     with interruptible() as clock:
         yield from Fargate(Ecs(Aws(), name), clock, repository, bundle).deploy(request)
 
@@ -92,6 +98,8 @@ class Fargate:
     def require_digest(self, request: Request) -> None:
         """Only an image that the registry lists under the release key may run; ReleaseError."""
         host, _, name = self.repository.partition("/")
+        if not host or not name:
+            raise ReleaseError(f"the repository {self.repository!r} is not HOST/REPO", NEEDED)
         ecr = ECR.fullmatch(host)
         found = self._ecr_digest(ecr, name, request.key) if ecr else find_image(host, name, request.key)
         if found != request.digest:
@@ -126,7 +134,8 @@ class Fargate:
                 "release. Run the workflow again to see how it ended; to go back, revert the commit",
             ) from error
         except AwsError as error:
-            raise ReleaseError(f"{error.cause}, while ECS rolls out {release}", f"{error.cure}. ECS goes on") from error
+            cure = ". ".join(filter(None, (error.cure, "ECS goes on; run the workflow again to see how it ended")))
+            raise ReleaseError(f"{error.cause}, while ECS rolls out {release}", cure) from error
         except ReleaseError as error:
             yield f"{release} failed: {error.cause}"
             yield from last_words(self.ecs, rollout.revision, rollout.before)
@@ -199,6 +208,15 @@ def new_release(request: Request, settings: Settings) -> Release:
     """A release with an id of its own."""
     id = os.urandom(6).hex()
     return Release(id, request.digest, request.commit, request.key, request.run_number, settings.mark)
+
+
+def public_address(tags: Mapping[str, str]) -> PublicAddress | None:
+    """The address that the service's tags name; None if they name none. ReleaseError if it is malformed."""
+    url = tags.get(URL, "")
+    try:
+        return address_of(url, tags.get(ADDRESS, "")) if url else None
+    except ValueError as error:
+        raise ReleaseError(f"the service's tag {URL} is {url!r}, not the URL of a service", UP) from error
 
 
 def first_tasks(service: Service) -> int:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from slipway.errors import ReleaseError
+from slipway.release.clock import Clock
 from slipway.release.fargate.aws import AwsError
-from slipway.release.fargate.clock import Clock
 from slipway.release.fargate.ecs import Deployment, Ecs, Service
 from slipway.release.fargate.revision import release_of
 

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -11,11 +10,8 @@ from urllib.parse import urlsplit
 
 from slipway.errors import ReleaseError
 from slipway.model.document import parse
-from slipway.release.fargate.aws import UP
-from slipway.release.fargate.clock import Clock
+from slipway.release.clock import Clock
 
-URL = "slipway:url"
-ADDRESS = "slipway:address"
 MOST_BYTES = 1 << 20
 IN_A_ROW = 5
 SECONDS = 60
@@ -76,20 +72,13 @@ class PublicAddress:
             raise
 
 
-def public_address(tags: Mapping[str, str]) -> PublicAddress | None:
-    """The address that the service's tags name; None if they name none. ReleaseError if it is malformed."""
-    url = tags.get(URL, "")
-    if not url:
-        return None
-    wrong = ReleaseError(f"the service's tag {URL} is {url!r}, not the URL of a service", UP)
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"https": 443, "http": 80}[parts.scheme]
-    except (ValueError, KeyError) as error:
-        raise wrong from error
-    if not parts.hostname:
-        raise wrong
-    return PublicAddress(parts.hostname, port, parts.scheme == "https", parts.path.rstrip("/"), tags.get(ADDRESS, ""))
+def address_of(url: str, place: str = "") -> PublicAddress:
+    """The address that a URL names; ValueError if it is not one of a service."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.scheme not in ("http", "https"):
+        raise ValueError(f"{url!r} is not the URL of a service")
+    port = parts.port or {"https": 443, "http": 80}[parts.scheme]
+    return PublicAddress(parts.hostname, port, parts.scheme == "https", parts.path.rstrip("/"), place)
 
 
 def require_reachable(address: PublicAddress, clock: Clock) -> None:
@@ -106,9 +95,9 @@ def require_reachable(address: PublicAddress, clock: Clock) -> None:
         clock.pause(PAUSE)
 
 
-def require_release(address: PublicAddress, release: str, bundle: str, clock: Clock) -> None:
+def require_release(address: PublicAddress, release: str, bundle: str, clock: Clock, seconds: float = SECONDS) -> None:
     """Ask until several answers in a row come from a release, ready and with the expected bundle; ReleaseError."""
-    deadline, good, said = clock.now() + SECONDS, 0, ""
+    deadline, good, said = clock.now() + seconds, 0, ""
     while good < IN_A_ROW:
         try:
             said = _difference(*address.ask(), release, bundle)

@@ -1,5 +1,6 @@
 """What answers at the public address, over real connections."""
 
+import socket
 import ssl
 from http.server import HTTPServer
 
@@ -9,12 +10,8 @@ from addresses import serve_answers
 from certificates import certificate
 from s3 import refused_port
 from slipway.errors import ReleaseError
-from slipway.release.fargate.public_address import (
-    PublicAddress,
-    public_address,
-    require_reachable,
-    require_release,
-)
+from slipway.release.fargate.release import public_address
+from slipway.release.public_address import PublicAddress, require_reachable, require_release
 
 BUNDLE = "b" * 64
 READY = {"status": "ready", "release": "new", "bundle": BUNDLE}
@@ -97,6 +94,16 @@ def test_the_load_balancer_is_asked_for_the_name_before_it_leads_there(tmp_path,
         other = public_address({"slipway:url": f"https://charges.example.com:{port}", "slipway:address": "127.0.0.1"})
         with pytest.raises(ssl.SSLCertVerificationError, match="charges.example.com"):
             other.ask()
+
+
+def test_the_host_is_named_as_users_name_it(monkeypatch):
+    with serve_answers([(200, READY)]) as server:
+        lead = ("127.0.0.1", server.server_port)
+        monkeypatch.setattr(PublicAddress, "_connect", lambda address, seconds: socket.create_connection(lead, seconds))
+        PublicAddress("charges.example.com", 443, secure=True).ask()
+        PublicAddress("charges.example.com", 80).ask()
+        PublicAddress("charges.example.com", 8443, secure=True).ask()
+    assert [host for _, host, _ in server.asked] == ["charges.example.com"] * 2 + ["charges.example.com:8443"]
 
 
 def test_a_certificate_that_nobody_signed_is_refused(tmp_path):

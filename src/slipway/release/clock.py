@@ -19,7 +19,7 @@ class Cancelled(ReleaseError):
 
 
 class Clock:
-    """Waits; a signal ends a wait, and nothing else: calls of AWS are made to their end."""
+    """Waits; a signal ends a wait, and nothing else: calls of other programs are made to their end."""
 
     def __init__(self) -> None:
         self._ended = threading.Event()

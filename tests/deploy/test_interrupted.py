@@ -1,16 +1,12 @@
-"""`up` and `teardown` where AWS refuses, is still at work, or somebody was here before: against canned answers.
+"""`up` and `teardown` where AWS refuses, is still at work, or somebody was here before: against canned answers."""
 
-The stand-in for `aws` notes how it was called and answers with the first rule whose text is in the call.
-"""
-
-import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+
+from canned_aws import CannedAws
 
 STATUS = "--stack-name {} --query Stacks[0].StackStatus"
 FOUNDATION, BOX = STATUS.format("slipway-foundation"), STATUS.format("slipway-box")
@@ -18,51 +14,11 @@ ABSENT = (254, "An error occurred (ValidationError): Stack with id slipway does 
 DENIED = (254, "An error occurred (AccessDenied) when calling the DescribeStacks operation")
 OWNER = "ParameterKey=='GitHubRepository'"
 NUMBER = "ParameterKey=='GitHubRepositoryId'"
-STAND_IN = """#!{python}
-import json, sys
-from pathlib import Path
-folder, call = Path(__file__).parent, " ".join(sys.argv[1:])
-with open(folder / "calls", "a") as file:
-    print(call, file=file)
-path = folder / "rules"
-rules = json.loads(path.read_text())
-for text, answers in rules:
-    if text in call:
-        code, said = answers.pop(0) if len(answers) > 1 else answers[0]
-        path.write_text(json.dumps(rules))
-        print(said, file=sys.stderr if code else sys.stdout)
-        sys.exit(code)
-"""
 
 
-class Account:
-    """What AWS answers, and what it was asked."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "aws").write_text(STAND_IN.format(python=sys.executable))
-        (folder / "sleep").write_text("#!/bin/sh\n")
-        for name in ("aws", "sleep"):
-            (folder / name).chmod(0o755)
-
+class Account(CannedAws):
     def run(self, program: str, *arguments: str, rules: dict, **environ: str) -> subprocess.CompletedProcess:
-        listed = [(text, answers if isinstance(answers, list) else [answers]) for text, answers in rules.items()]
-        (self.folder / "rules").write_text(json.dumps(listed))
-        (self.folder / "calls").write_text("")
-        own = {name: value for name, value in os.environ.items() if name not in ("STACK", "BOX_OF")}
-        environment = own | {"PATH": f"{self.folder}:/usr/bin:/bin", "AWS_REGION": "eu-west-1"} | environ
-        return subprocess.run(
-            [sys.executable, "-m", "slipway", "box", program, *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    def position(self, *words: str) -> int | None:
-        """Where in the order of calls the first with all of these words is."""
-        calls = (self.folder / "calls").read_text().splitlines()
-        return next((place for place, call in enumerate(calls) if all(word in call for word in words)), None)
+        return self.call([sys.executable, "-m", "slipway", "box", program, *arguments], rules, environ)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The shell programs of release/ec2."""
+"""The shell programs of release/ec2 and deploy/fargate."""
 
 import os
 import shutil
@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 EC2 = Path(__file__).resolve().parents[2] / "src/slipway/release/ec2"
-SCRIPTS = sorted(path for path in EC2.iterdir() if path.suffix == ".sh" or path.read_bytes().startswith(b"#!"))
-NAMES = {"account.sh", "bootstrap", "changes.sh", "log.sh", "migrate.sh", "runner", "site", "teardown", "up"}
+FARGATE = EC2.parents[3] / "deploy/fargate"
+FILES = [path for folder in (EC2, FARGATE) for path in sorted(folder.iterdir()) if path.is_file()]
+SCRIPTS = [path for path in FILES if path.suffix == ".sh" or path.read_bytes().startswith(b"#!")]
+NAMES = {"account.sh", "bootstrap", "changes.sh", "foundation.sh", "log.sh", "migrate.sh", "runner", "site", "teardown", "up"}
 
 
 def shellcheck() -> str:
@@ -23,7 +25,7 @@ def test_all_of_them_are_looked_at():
     assert {path.name for path in SCRIPTS} == NAMES
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_shellcheck_finds_nothing(path):
     done = subprocess.run([shellcheck(), "--external-sources", path], capture_output=True, text=True)
     assert done.stdout + done.stderr == ""

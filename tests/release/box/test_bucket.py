@@ -16,7 +16,7 @@ from botocore.credentials import Credentials as Theirs
 import s3
 from slipway.errors import ReleaseError
 from slipway.release.box import bucket as module
-from slipway.release.box.bucket import Bucket, signature
+from slipway.release.box.bucket import Bucket, bucket_at, signature
 from slipway.release.box.instance import Credentials
 
 KEY = "log/raw/date=2026-11-22/bundle=8821177e2697/0123456789ab-c0ffee00-1.jsonl"
@@ -125,3 +125,11 @@ def test_a_page_that_is_too_large_is_not_read(bucket, box, monkeypatch):
 def test_aws_is_reached_by_the_bucket_s_own_name_where_its_certificate_covers_that(name, host, path):
     connection, *found = Bucket(name, "models/a/", "eu-west-1", OWN)._connection("log/x=1")
     assert found == [host, path] and urlsplit(f"https://{host}").hostname == connection.host and connection.port == 443
+
+
+@pytest.mark.parametrize(
+    ("remote", "name", "prefix"), [("s3://b/artifacts", "b", "artifacts/"), ("s3://b/", "b", ""), ("s3://b", "b", "")]
+)
+def test_a_place_is_a_bucket_and_a_prefix(remote, name, prefix):
+    found = bucket_at(remote, (OWN, "us-east-1"), {})
+    assert (found.name, found.prefix, found.region, found.endpoint) == (name, prefix, "us-east-1", "")

@@ -11,7 +11,7 @@ from slipway.release.box.configuration import Configuration
 from slipway.release.box.outage import Condition
 from slipway.release.box.shipment import ship
 from slipway.release.box.state import Box
-from slipway.release.box.upkeep import bucket_of, ship_all, watch
+from slipway.release.box.upkeep import ship_all, watch
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIATESTTESTTESTTEST", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
 
@@ -84,14 +84,6 @@ def test_the_unit_outlasts_services_that_hang_and_is_limited_in_memory():
 @pytest.mark.parametrize("own", [settings(), settings(log_mount="/srv/log"), settings(log_remote="s3://bucket/a")])
 def test_without_a_log_or_a_place_for_it_nothing_is_asked_of_aws(boxes, own):
     assert ship_all(boxes, {"churn": own}, {}, pytest.fail)
-
-
-@pytest.mark.parametrize(
-    ("remote", "name", "prefix"), [("s3://b/artifacts", "b", "artifacts/"), ("s3://b/", "b", ""), ("s3://b", "b", "")]
-)
-def test_a_place_is_a_bucket_and_a_prefix(remote, name, prefix):
-    found = bucket_of(remote, KEYS)
-    assert (found.name, found.prefix, found.region, found.endpoint) == (name, prefix, "us-east-1", "")
 
 
 def test_a_finding_is_told_to_its_own_service_and_one_of_the_machine_to_all_once(boxes, monkeypatch):

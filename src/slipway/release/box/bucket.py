@@ -125,6 +125,20 @@ class Bucket:
         return ReleaseError(f"{self._where(key)}: S3 refused ({status} {code}".rstrip() + ")", CURES.get(code, LATER))
 
 
+def bucket_at(remote: str, who: tuple[Credentials, str], environ: Mapping[str, str]) -> Bucket:
+    """What ``s3://bucket/prefix`` names; ``AWS_ENDPOINT_URL`` is another server than AWS's.
+
+    Parameters
+    ----------
+    who : tuple
+        Credentials and region.
+    """
+    credentials, region = who
+    name, _, prefix = remote.removeprefix("s3://").rstrip("/").partition("/")
+    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL", "")
+    return Bucket(name, f"{prefix}/" if prefix else "", region, credentials, endpoint)
+
+
 def signature(
     method: str, path: str, headers: Mapping[str, str], region: str, credentials: Credentials, at: datetime
 ) -> dict[str, str]:

@@ -10,7 +10,7 @@ import signal
 import stat
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from io import BufferedReader
@@ -27,8 +27,8 @@ ENTRIES = "date=*/bundle=*/*"
 SECONDS = 300  # for one service: the others wait meanwhile
 
 
-def ship(log: Path, bucket: Bucket) -> int:
-    """Send all closed files of a log, and get the page; returns how many were sent.
+def ship(log: Path, bucket: Bucket, pages: Sequence[str] = PAGES) -> int:
+    """Send all closed files of a log, and get the pages; returns how many were sent.
 
     Parameters
     ----------
@@ -36,6 +36,8 @@ def ship(log: Path, bucket: Bucket) -> int:
         Its folder.
     bucket : Bucket
         What is below ``remote`` of slipway.yaml.
+    pages : sequence of str
+        Names of what `slipway watch` left there; none where nobody may read the bucket.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def ship(log: Path, bucket: Bucket) -> int:
                 sync_folder(path.parent)  # it must not come back after a power cut, when a person of it is forgotten
                 sent += 1
         remove_empty(log, datetime.now(UTC).date())
-        for name in PAGES:
+        for name in pages:
             fetch(log / name, bucket)
     except OSError as error:
         raise ReleaseError(f"{error.filename or log}: {error.strerror}", "See slipway doctor") from error

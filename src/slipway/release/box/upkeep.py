@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from slipway.errors import ReleaseError
-from slipway.release.box.bucket import Bucket
+from slipway.release.box.bucket import bucket_at
 from slipway.release.box.configuration import Configuration
 from slipway.release.box.disk import usage
 from slipway.release.box.instance import identify
@@ -73,7 +73,7 @@ def ship_all(boxes: Sequence[Box], settings: Mapping[str, Configuration], enviro
 def _ship(log: Path, box: Box, own: Configuration, environ: Mapping[str, str], say: Say) -> bool:
     if lost := unlogged(log, box.root):
         raise ReleaseError(lost, "Mount it: see On a box in docs/prediction-log.md")
-    bucket = bucket_of(own.log_remote, environ)
+    bucket = bucket_at(own.log_remote, identify(environ), environ)
 
     def work() -> bool:
         try:
@@ -85,14 +85,6 @@ def _ship(log: Path, box: Box, own: Configuration, environ: Mapping[str, str], s
         return True
 
     return as_service(log, work)
-
-
-def bucket_of(remote: str, environ: Mapping[str, str]) -> Bucket:
-    """What ``s3://bucket/prefix`` names, as this machine reaches it; ``AWS_ENDPOINT_URL`` is another server than AWS's."""
-    credentials, region = identify(environ)
-    name, _, prefix = remote.removeprefix("s3://").rstrip("/").partition("/")
-    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL", "")
-    return Bucket(name, f"{prefix}/" if prefix else "", region, credentials, endpoint)
 
 
 def _named(say: Say, service: str, line: str) -> None:

@@ -64,7 +64,8 @@ def command(yes: bool, index: bool | None, roads: tuple[str, ...]) -> None:
         edited = f"; edited or removed here: {', '.join(planned.edited)}" if planned.edited else ""
         click.echo(f"Nothing to change: up to date with Slipway {__version__}{edited}.")
     elif not yes and not sys.stdin.isatty():
-        raise ProjectError("nothing was changed", "To write these changes: slipway upgrade --yes")
+        asked = " ".join(("slipway upgrade --yes", *(f"--road {road}" for road in roads)))
+        raise ProjectError("nothing was changed", f"To write these changes: {asked}")
     elif not yes:
         click.confirm(f"Write the changes from Slipway {before.version} to {__version__}?", abort=True)
     if planned.changes or planned.record != before:

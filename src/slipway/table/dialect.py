@@ -175,6 +175,6 @@ def bare(text: str) -> str:
 
     A byte order mark in front is none of it: it comes from a file that was put behind another.
     """
-    text = text.strip().removeprefix("\ufeff")
+    text = text.strip().removeprefix("\ufeff").lstrip()
     pair = PAIR.fullmatch(text) if text.startswith('"') else None
     return pair[1].replace('""', '"').strip() if pair else text

@@ -17,7 +17,7 @@ def program(tmp_path):
         path = tmp_path / "aws"
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
-        return Aws({"PATH": f"{tmp_path}:/usr/bin:/bin", "AWS_MAX_ATTEMPTS": "9"})
+        return Aws({"PATH": f"{tmp_path}:/usr/bin:/bin", "AWS_MAX_ATTEMPTS": "9", "AWS_REGION": "eu-west-1"})
 
     return make
 
@@ -29,6 +29,10 @@ def test_a_call_is_answered_with_json_and_asks_nobody_for_a_page(program):
         "pager": "",
         "attempts": "9",
     }
+
+
+def test_the_region_is_that_of_the_job_for_version_1_of_the_program_too(program):
+    assert program("""printf '"%s"' "$AWS_DEFAULT_REGION" """)("ecs", "list-tasks") == "eu-west-1"
 
 
 def test_a_call_without_an_answer_and_one_that_is_not_json(program):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from http.client import HTTPException
+from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
 from slipway.errors import ReleaseError
@@ -34,4 +35,6 @@ def identify_task(environ: Mapping[str, str]) -> tuple[Credentials, str]:
             found = json.loads(answer.read(1 << 16))
         return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["Token"]), environ["AWS_REGION"]
     except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, HTTPError):
+            error.close()
         raise ReleaseError(f"this task has no credentials of AWS, or no region ({type(error).__name__})", CURE) from error

@@ -9,9 +9,8 @@ LEGEND = dict(re.findall(r"^\| ([a-z]) \| .* \| (`tests/.+) \|$", TEXT, re.M))
 
 
 def test_each_letter_has_tests_that_are_there():
-    told = {
-        letter for cell in re.findall(r"(?:played|document) \(([^)]*)\)", TEXT) for letter in re.findall(r"\b[a-z]\b", cell)
-    }
+    cells = re.findall(r"(?:played|document) \(([^)]*)\)", TEXT)
+    told = {letter for cell in cells for letter in re.findall(r"\b[a-z]\b", cell)}
     assert told == set(LEGEND)
     files = [name for cell in LEGEND.values() for name in re.findall("`([^`]+)`", cell)]
     assert [name for name in files if not (ROOT / name).is_file()] == []

@@ -124,8 +124,9 @@ def test_an_image_that_was_set_by_hand_is_replaced_by_that_of_the_commit(cluster
 
 def test_a_public_address_that_serves_another_bundle_takes_the_release_back(cluster, release, request_of):
     release(request_of(1, run=1))
-    with pytest.raises(ReleaseError, match="serves the bundle bbbbbbbbbbbb, but the commit names cccc.*is live as before"):
-        release(request_of(2, run=2), bundle="c" * 64)
+    with pytest.raises(ReleaseError, match="its bundle is bbbbbbbbbbbb, but the commit names cccc.*is live as before"):
+        release(request_of(2, run=2), time := Time(), bundle="c" * 64)
+    assert time.seconds < 30
     assert cluster.noted()["slipway/run"] == "1"
 
 
@@ -216,10 +217,85 @@ def test_a_cluster_that_is_away_for_a_while_is_waited_for(cluster, release, requ
     assert lines[-1].endswith("is live") and sum("warning: kubectl get: Unable to connect" in line for line in lines) == 1
 
 
+HICCUPS = [
+    UNREACHABLE,
+    'error: Get "https://x": read tcp 10.0.0.1:5->1.2.3.4:443: read: connection reset by peer',
+    "Error from server: etcdserver: leader changed",
+    "Error from server (Timeout): the server was unable to return a response in the time allotted",
+    "Error from server (TooManyRequests): the server has received too many requests",
+    "Unable to connect to the server: getting credentials: exec: executable aws failed with exit code 255",
+]
+
+
+@pytest.mark.parametrize("said", HICCUPS)
+def test_no_error_of_a_look_takes_a_good_release_back(cluster, release, request_of, overlay, address, said):
+    own = write_overlay_of(overlay.parent / "balanced", f"http://charges.invalid:{address}", "eks")
+
+    def made() -> None:
+        cluster.objects[("ingress", "slipway")]["status"] = {"loadBalancer": {"ingress": [{"hostname": "127.0.0.1"}]}}
+
+    release(request_of(1, run=1), Time(made), overlay=own)
+    seen = {"deployment": 0, "ingress": 0}
+
+    def hiccup(arguments: list[str]) -> str | None:
+        if arguments[0] == "get" and arguments[1] in seen and cluster.noted()["slipway/run"] == "2":
+            seen[arguments[1]] += 1
+            return said if seen[arguments[1]] == 1 else None
+        return None
+
+    cluster.on_call = hiccup
+    assert release(request_of(2, run=2), Time(made), overlay=own)[-1].endswith("is live")
+    assert all(seen.values())
+
+
+@pytest.mark.parametrize("said", HICCUPS)
+def test_no_single_error_ends_the_way_back(cluster, release, request_of, said):
+    release(request_of(1, run=1))
+    cluster.broken.add(request_of(2, run=2).digest)
+    failed = set()
+
+    def hiccup(arguments: list[str]) -> str | None:
+        """At the first look of the way back, at its apply, and at the look after that."""
+        stuck = [call for call in cluster.calls if call[0] == "logs"]
+        step = (arguments[0], cluster.noted()["slipway/run"])
+        if stuck and arguments[0] in ("get", "apply") and step not in failed:
+            failed.add(step)
+            return said
+        return None
+
+    cluster.on_call = hiccup
+    with pytest.raises(ReleaseError, match="release .*run 1.* is live as before"):
+        release(request_of(2, run=2))
+    assert failed == {("get", "2"), ("apply", "2"), ("get", "1")}
+
+
+def test_a_way_back_whose_answer_was_lost_is_followed(cluster, release, request_of):
+    release(request_of(1, run=1))
+    cluster.broken.add(request_of(2, run=2).digest)
+
+    def lost(arguments: list[str]) -> str | None:
+        if arguments[0] == "apply" and "--filename=-" in arguments:
+            cluster.on_call = lambda arguments: None
+            cluster.put(before)
+            return UNREACHABLE
+        return None
+
+    before = json.loads(json.dumps(cluster.objects[("deployment", "slipway")]))
+    before["spec"].pop("replicas")
+    cluster.on_call = lost
+    with pytest.raises(ReleaseError, match="release .*run 1.* is live as before"):
+        release(request_of(2, run=2))
+
+
 @pytest.mark.parametrize(
     "said, told",
     [
         (FORBIDDEN, "cannot patch resource.* applies deploy/kubernetes/access.yaml"),
+        (
+            'Error from server (InternalError): failed calling webhook "x": Post "https://x": context deadline exceeded',
+            "A webhook in the cluster does not answer",
+        ),
+        ("Error from server: etcdserver: leader changed", "leader changed. Run the job again"),
         (UNREACHABLE, "Unable to connect to the server.*Check the step that logs in"),
         ('Error from server (NotFound): namespaces "insurance" not found', "not found. An administrator"),
         ('error: resource mapping not found: no matches for kind "Gateway" in version "x"', "lacks a controller"),

@@ -11,7 +11,7 @@ from s3 import refused_port
 from slipway.errors import ReleaseError
 from slipway.release.kubernetes import kubectl
 from slipway.release.kubernetes.deployment import ClusterRelease
-from slipway.release.kubernetes.kubectl import Kubectl, Unreachable
+from slipway.release.kubernetes.kubectl import Kubectl
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_cluster_that_is_not_there_or_not_known_is_said_in_one_line(real, monk
     config = kubeconfig(tmp_path, refused_port()) if known else tmp_path / "nothing"
     monkeypatch.setenv("KUBECONFIG", str(config))
     with pytest.raises(
-        Unreachable, match="^kubectl get: The connection to the server .* was refused - did you specify"
+        ReleaseError, match="^kubectl get: The connection to the server .* was refused - did you specify"
     ) as away:
         Kubectl("insurance").find("deployment", "slipway")
     assert "memcache" not in str(away.value) and "Check the step that logs in" in str(away.value)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +12,7 @@ from typing import Any
 from slipway.errors import ReleaseError, SlipwayError
 from slipway.release.clock import Cancelled, Clock, interruptible
 from slipway.release.kubernetes.entrance import Entrance, entrance_of
-from slipway.release.kubernetes.kubectl import Conflict, Kubectl, Unreachable
+from slipway.release.kubernetes.kubectl import Conflict, Kubectl
 from slipway.release.kubernetes.overlay import require_overlay, write_overlay
 from slipway.release.kubernetes.pod_report import pod_report
 from slipway.release.kubernetes.workload import NAME, SETTINGS, Version, progress_of, require_order, version_of, without_state
@@ -147,7 +148,7 @@ class ClusterRelease:
             late = self.clock.now() > deadline
             try:
                 found = self._find()
-            except Unreachable as error:  # an update of the cluster, for example
+            except ReleaseError as error:  # during an update of the cluster, for example
                 if late:
                     raise
                 line = f"warning: {error.cause}"
@@ -174,13 +175,17 @@ class ClusterRelease:
     def _address(self, entrance: Entrance) -> PublicAddress:
         """Where to ask: at the load balancer itself, once it has an address, so that DNS may follow later."""
         deadline, place = self.clock.now() + PUBLIC_SECONDS, ""
-        while entrance.kind and not (place := entrance.place(self.kubectl.find(entrance.kind, entrance.name))):
-            if self.clock.now() > deadline:
-                describe = f"kubectl --namespace {self.kubectl.namespace} describe {entrance.kind} {entrance.name}"
-                raise ReleaseError(
-                    f"{entrance.kind} {entrance.name} has no address after {PUBLIC_SECONDS} s", f"See {describe}"
-                )
-            self.clock.pause(PAUSE)
+        describe = f"kubectl --namespace {self.kubectl.namespace} describe {entrance.kind} {entrance.name}"
+        while entrance.kind and not place:
+            late = ReleaseError(f"{entrance.kind} {entrance.name} has no address after {PUBLIC_SECONDS} s", f"See {describe}")
+            try:
+                place = entrance.place(self.kubectl.find(entrance.kind, entrance.name))
+            except ReleaseError as error:
+                late = error
+            if not place:
+                if self.clock.now() > deadline:
+                    raise late
+                self.clock.pause(PAUSE)
         return address_of(entrance.url, place)
 
     def _back(self, before: Any, version: Version) -> str:
@@ -189,34 +194,41 @@ class ClusterRelease:
         Not by ``kubectl rollout undo``: what that sets is another manager's, and no later release could remove it.
         """
         clock = Clock()  # no signal ends this one
-        try:
-            for _ in range(TRIES):
-                found = self._find()
-                if found is None or version_of(found).release != version.release:
-                    return "nothing was taken back, because the Deployment is not this release's"
-                if before is None:
-                    return "there is no release before it, so its pods stay"
-                if version_of(before) == version:
-                    return "nothing was taken back, because it was the live release before, too"
-                try:
-                    content = json.dumps(without_state(before, found["metadata"]["resourceVersion"]))
-                    self.kubectl.apply("--filename=-", content=content)
-                    return self._await_back(version_of(before), clock)
-                except Conflict:
-                    clock.pause(PAUSE)
-            reason = "others changed the Deployment meanwhile"
-        except SlipwayError as error:
-            reason = error.cause
-        undo = f"kubectl --namespace {self.kubectl.namespace} rollout undo deployment/{NAME}"
-        return f"the release before could not be restored ({reason}). To restore it: {undo}"
+        deadline, again = clock.now() + BACK_SECONDS, False
+        while True:
+            try:
+                kept = self._restore(before, version, again)
+                return kept or self._await_back(version_of(before), clock)
+            except ReleaseError as error:
+                if clock.now() > deadline:
+                    cure = f'docs/kubernetes.md ("An emergency") says how to do that in namespace {self.kubectl.namespace}'
+                    return f"the release before could not be restored ({error.cause}); {cure}"
+            again = True
+            clock.pause(PAUSE)
+
+    def _restore(self, before: Any, version: Version, again: bool) -> str:
+        """Apply the Deployment of before; why not, if it must not be."""
+        found = self._find()
+        if before is not None and version_of(before) == version:
+            return "nothing was taken back, because it was the live release before, too"
+        if again and before is not None and found is not None and version_of(found) == version_of(before):
+            return ""  # an earlier attempt did it, and its answer was lost
+        if found is None or version_of(found).release != version.release:
+            return "nothing was taken back, because the Deployment is not this release's"
+        if before is None:
+            return "there is no release before it, so its pods stay"
+        content = json.dumps(without_state(before, found["metadata"]["resourceVersion"]))
+        self.kubectl.apply("--filename=-", content=content)
+        return ""
 
     def _await_back(self, old: Version, clock: Clock) -> str:
         deadline = clock.now() + BACK_SECONDS
         while clock.now() < deadline:
-            found = self._find()
-            if found is None or version_of(found) != old:
-                break
-            if progress_of(found).over:
-                return f"{old} is live as before"
+            with suppress(ReleaseError):
+                found = self._find()
+                if found is None or version_of(found) != old:
+                    break
+                if progress_of(found).over:
+                    return f"{old} is live as before"
             clock.pause(PAUSE)
         return f"{old} is restored, but not all of its pods are ready"

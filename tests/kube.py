@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -77,6 +78,8 @@ class Cluster:
     def get(self, arguments: list[str], content: str) -> tuple[int, str, str]:
         if arguments[0] == "pods":
             return 0, json.dumps({"items": self.pods()}), ""
+        if arguments[0] == "replicasets":
+            return 0, json.dumps({"items": self.replica_sets()}), ""
         found = self.find(arguments[0].partition("s.")[0], arguments[1])
         if found is None:
             return 0, "", ""
@@ -98,14 +101,28 @@ class Cluster:
             documents = self._rendered(Path(arguments[arguments.index("--kustomize") + 1]))
         else:
             documents = [json.loads(content)]
+        chosen = [each.partition("=")[2] for each in arguments if each.startswith("--selector=")]
+        documents = [each for each in documents if all(selected(each, selector) for selector in chosen)]
+        said = ""
         for each in documents:
             if error := self.conflict(each):
-                return 1, "", f"error: Apply failed: {error}; please apply your changes to the latest version\n"
-        if "--dry-run=server" in arguments:
-            return 0, json.dumps({"kind": "List", "items": documents}), ""
-        for each in documents:
-            self.put(each)
+                said += f"error: Apply failed: {error}; please apply your changes to the latest version\n"
+            elif "--dry-run=server" not in arguments:
+                self.put(each)  # as kubectl does, which goes on after an error
+        return bool(said), "" if said else json.dumps({"kind": "List", "items": documents}), said
+
+    def annotate(self, arguments: list[str], content: str) -> tuple[int, str, str]:
+        name, _, value = arguments[2].partition("=")
+        self.note(arguments[0], name, value)
         return 0, "", ""
+
+    def note(self, kind: str, name: str, value: str) -> dict:
+        """Set an annotation of an object; another version of it, but no other generation."""
+        self.count += 1
+        metadata = self.objects[(kind, "slipway")]["metadata"]
+        metadata["annotations"] = metadata.get("annotations", {}) | {name: value}
+        metadata["resourceVersion"] = str(self.count)
+        return self.objects[(kind, "slipway")]
 
     def conflict(self, document: dict) -> str:
         """Why a document does not apply to what is there now."""
@@ -126,6 +143,9 @@ class Cluster:
         new = copy.deepcopy(document) | {"status": live["status"]}
         changed = live.get("spec") is None or new.get("spec") != {k: v for k, v in live["spec"].items() if k != "replicas"}
         self.count += changed
+        for name in ("annotations", "managedFields"):  # of other managers
+            if kept := live["metadata"].get(name):
+                new["metadata"][name] = kept | new["metadata"].get(name, {}) if name == "annotations" else kept
         new["metadata"]["generation"] = live["metadata"]["generation"] + changed
         new["metadata"]["resourceVersion"] = str(self.count) if changed else live["metadata"]["resourceVersion"]
         if new["kind"] == "Deployment":
@@ -148,11 +168,23 @@ class Cluster:
         image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
         if image.partition("@")[2] in self.broken:
             late = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+            since = [each["lastUpdateTime"] for each in status.get("conditions", []) if each["reason"] == late["reason"]]
+            late["lastUpdateTime"] = since[0] if since else f"2026-11-22T12:00:{self.count:02}Z"
             status["conditions"] = [late | {"message": 'ReplicaSet "slipway-1" has timed out progressing.'}]
         elif status["updatedReplicas"] < wanted:
             status["updatedReplicas"] += 1
             status["replicas"] = status["availableReplicas"] = wanted
+            status.pop("conditions", None)
             self.serving = deployment
+
+    def replica_sets(self) -> list[dict]:
+        """One of each template, with the label that only the cluster sets."""
+        found = []
+        for number, template in enumerate(copy.deepcopy(self.templates), 1):
+            template["metadata"]["labels"]["pod-template-hash"] = str(number)
+            metadata = {"name": f"slipway-{number}", "annotations": {"deployment.kubernetes.io/revision": str(number)}}
+            found.append({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": metadata, "spec": {"template": template}})
+        return found
 
     def pods(self) -> list[dict]:
         template = self.objects[("deployment", "slipway")]["spec"]["template"]
@@ -196,13 +228,30 @@ class Time(Clock):
             raise Cancelled
 
 
-def write_overlay_of(folder: Path, url: str, base: str = "base") -> Path:
+def write_overlay_of(folder: Path, url: str, base: str = "base", certmap: str = "own") -> Path:
     """A new overlay with this URL."""
-    patch = f'[{{"op": "add", "path": "/metadata/annotations", "value": {{"slipway/url": "{url}"}}}}]'
-    kustomization = {"resources": [f"../{base}"], "patches": [{"target": {"kind": "Service"}, "patch": patch}]}
+    host = urlsplit(url).hostname
+    values = [("Service", "/metadata/annotations", {"slipway/url": url})]
+    values += [("Ingress", "/spec/rules/0/host", host), ("HTTPRoute", "/spec/hostnames/0", host)]
+    values += [("Gateway", "/metadata/annotations/networking.gke.io~1certmap", certmap)]
+    patches = [
+        {
+            "target": {"kind": kind},
+            "patch": json.dumps(
+                [{"op": "replace" if path[-1] == "t" or path[-1] == "0" else "add", "path": path, "value": value}]
+            ),
+        }
+        for kind, path, value in values
+    ]
+    kustomization = {"resources": [f"../{base}"], "patches": patches}
     folder.mkdir()
     (folder / "kustomization.yaml").write_text(json.dumps(kustomization))
     return folder
+
+
+def selected(document: dict, selector: str) -> bool:
+    """Whether an object has a label, or with ``!`` in front, has it not."""
+    return (selector.lstrip("!") in document["metadata"].get("labels", {})) != selector.startswith("!")
 
 
 def place(document: dict) -> tuple[str, str]:

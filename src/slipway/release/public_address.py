@@ -95,8 +95,8 @@ def require_reachable(address: PublicAddress, clock: Clock) -> None:
         clock.pause(PAUSE)
 
 
-def require_release(address: PublicAddress, release: str, bundle: str, clock: Clock, seconds: float = SECONDS) -> None:
-    """Ask until several answers in a row come from a release, ready and with the expected bundle.
+def require_release(address: PublicAddress, release: str, bundle: str | None, clock: Clock, seconds: float = SECONDS) -> None:
+    """Ask until several answers in a row come from a release, ready and with the expected bundle, if one is named.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def require_release(address: PublicAddress, release: str, bundle: str, clock: Cl
             said = f"it does not answer ({_reason(error)})"
         else:
             said = _difference(status, document, release)
-            if not said and document.get("bundle") != bundle:
+            if not said and bundle and document.get("bundle") != bundle:
                 found = str(document.get("bundle"))[:12]
                 raise ReleaseError(
                     f"{address} does not serve release {release} as expected: its bundle is {found}, "

@@ -38,7 +38,7 @@ def test_a_release_a_broken_one_and_a_revert(real, release, request_of):
     real.set_secret()
     assert release(request_of(1, run=1))[-1].endswith(") is live")
     real.broken.add(request_of(2, run=2).digest)
-    with pytest.raises(ReleaseError, match="did not get ready .*; release .*run 1.* is live as before"):
+    with pytest.raises(ReleaseError, match="did not get ready .*; pods of release .*run 1.* run again"):
         release(request_of(2, run=2))
     assert len(real.templates) == 2 and real.noted()["slipway/run"] == "1"
     assert release(request_of(1, run=3, commit=3))[-1].endswith(") is live")

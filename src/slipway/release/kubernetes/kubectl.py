@@ -31,7 +31,7 @@ CURES: tuple[tuple[str, type[ReleaseError], str], ...] = (
     (
         "failed calling webhook",
         ReleaseError,
-        "A webhook in the cluster does not answer: look at its pods (kubectl get pods --all-namespaces), then run the job again",
+        "A webhook in the cluster does not answer: look at its pods, then run the job again",
     ),
     ("Unauthorized|You must be logged in|getting credentials", ReleaseError, "Log in at the cluster again"),
     ('namespaces? ".*" not found', ReleaseError, "An administrator of the cluster applies deploy/kubernetes/access.yaml"),

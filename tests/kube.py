@@ -231,17 +231,12 @@ class Time(Clock):
 def write_overlay_of(folder: Path, url: str, base: str = "base", certmap: str = "own") -> Path:
     """A new overlay with this URL."""
     host = urlsplit(url).hostname
-    values = [("Service", "/metadata/annotations", {"slipway/url": url})]
-    values += [("Ingress", "/spec/rules/0/host", host), ("HTTPRoute", "/spec/hostnames/0", host)]
-    values += [("Gateway", "/metadata/annotations/networking.gke.io~1certmap", certmap)]
+    values = [("Service", "add", "/metadata/annotations", {"slipway/url": url})]
+    values += [("Ingress", "replace", "/spec/rules/0/host", host), ("HTTPRoute", "replace", "/spec/hostnames/0", host)]
+    values += [("Gateway", "add", "/metadata/annotations/networking.gke.io~1certmap", certmap)]
     patches = [
-        {
-            "target": {"kind": kind},
-            "patch": json.dumps(
-                [{"op": "replace" if path[-1] == "t" or path[-1] == "0" else "add", "path": path, "value": value}]
-            ),
-        }
-        for kind, path, value in values
+        {"target": {"kind": kind}, "patch": json.dumps([{"op": step, "path": path, "value": value}])}
+        for kind, step, path, value in values
     ]
     kustomization = {"resources": [f"../{base}"], "patches": patches}
     folder.mkdir()

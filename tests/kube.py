@@ -44,8 +44,8 @@ def only(documents: list[dict], kind: str) -> dict:
 class Cluster:
     """What ``kubectl`` answers in the place of a cluster: it keeps objects, and rolls a Deployment out look by look.
 
-    A real one is stricter: it checks schemas, rights and admission, and owns fields by manager. Here apply replaces the
-    object, and a Deployment keeps its replicas; an apply with another resource version than the last is refused.
+    A real one is stricter: it checks schemas, rights and admission. Here apply removes what the last one set and this one does
+    not, and leaves what others set; an apply with another resource version than the last is refused.
 
     Parameters
     ----------
@@ -63,6 +63,7 @@ class Cluster:
     calls: list[list[str]] = field(default_factory=list)
     count: int = 0
     last: tuple[str, list[dict]] = ("", [])
+    applied: dict[tuple[str, str], dict] = field(default_factory=dict)
     serving: dict = field(default_factory=dict)  # the Deployment whose pods answer
 
     def __call__(self, command: list[str], input: str = "", **options: Any) -> subprocess.CompletedProcess:
@@ -141,7 +142,10 @@ class Cluster:
         """Keep an object, as apply does."""
         live = self.objects.get(place(document), {"metadata": {"generation": 0}, "status": {}})
         new = copy.deepcopy(document) | {"status": live["status"]}
-        changed = live.get("spec") is None or new.get("spec") != {k: v for k, v in live["spec"].items() if k != "replicas"}
+        last, self.applied[place(document)] = self.applied.get(place(document), {}), copy.deepcopy(document)
+        if "spec" in new:
+            new["spec"] = merged(live.get("spec"), last.get("spec"), new["spec"])
+        changed = live.get("spec") is None or new.get("spec") != live["spec"]
         self.count += changed
         for name in ("annotations", "managedFields"):  # of other managers
             if kept := live["metadata"].get(name):
@@ -242,6 +246,22 @@ def write_overlay_of(folder: Path, url: str, base: str = "base", certmap: str = 
     folder.mkdir()
     (folder / "kustomization.yaml").write_text(json.dumps(kustomization))
     return folder
+
+
+def merged(live: Any, last: Any, new: Any) -> Any:
+    """What server-side apply makes of a value: what `last` set and `new` does not is gone, what others set stays."""
+    if isinstance(live, dict) and isinstance(new, dict):
+        last = last if isinstance(last, dict) else {}
+        kept = {name: value for name, value in live.items() if name not in new and name not in last}
+        return {name: merged(live.get(name), last.get(name), value) for name, value in new.items()} | kept
+    if (
+        isinstance(live, list)
+        and isinstance(new, list)
+        and all(isinstance(each, dict) and "name" in each for each in live + new)
+    ):
+        by_name = [{each["name"]: each for each in values or []} for values in (live, last, new)]
+        return [*merged(*by_name).values()]
+    return new
 
 
 def selected(document: dict, selector: str) -> bool:

@@ -65,7 +65,7 @@ def test_every_other_answer_is_named_after_a_minute(answer, said):
 def test_another_bundle_of_the_same_release_is_final():
     clock, old = Clock(), (200, READY | {"release": "old", "bundle": "c" * 64})
     wrong = (200, READY | {"bundle": "c" * 64})
-    told = "new as expected: its bundle is cccccccccccc, but the commit names bbbbbbbbbbbb"
+    told = "new: it serves the bundle cccccccccccc, but the commit names bbbbbbbbbbbb"
     with serve_answers([old, wrong]) as server, pytest.raises(ReleaseError, match=told):
         require_release(at(server), "new", BUNDLE, clock)
     assert len(server.asked) == 2 and clock.passed < 2

@@ -113,10 +113,8 @@ def require_release(address: PublicAddress, release: str, bundle: str | None, cl
             said = _difference(status, document, release)
             if not said and bundle and document.get("bundle") != bundle:
                 found = str(document.get("bundle"))[:12]
-                raise ReleaseError(
-                    f"{address} does not serve release {release} as expected: its bundle is {found}, "
-                    f"but the commit names {bundle[:12]}"
-                )
+                wrong = f"it serves the bundle {found}, but the commit names {bundle[:12]}"
+                raise ReleaseError(f"{address} does not serve release {release}: {wrong}")
         good = 0 if said else good + 1
         if said and clock.now() > deadline:
             raise ReleaseError(f"{address} does not serve release {release}: {said}")

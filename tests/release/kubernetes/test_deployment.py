@@ -111,7 +111,7 @@ def test_an_image_that_was_set_by_hand_is_replaced_by_that_of_the_commit(cluster
 
 def test_a_public_address_that_serves_another_bundle_takes_the_release_back(cluster, release, request_of):
     release(request_of(1, run=1))
-    with pytest.raises(ReleaseError, match="its bundle is bbbbbbbbbbbb, but the commit names cccc.*run again"):
+    with pytest.raises(ReleaseError, match="it serves the bundle bbbbbbbbbbbb, but the commit names cccc.*run again"):
         release(request_of(2, run=2), time := Time(), bundle="c" * 64)
     assert time.seconds < 30
     assert cluster.noted()["slipway/run"] == "1"

@@ -58,6 +58,14 @@ def test_a_newer_release_that_was_faster_is_seen(real, release, request_of):
     assert real.noted()["slipway/run"] == "3"
 
 
+def test_the_deployment_is_applied_alone_before_all_others(real, release, request_of):
+    release(request_of(1, run=1))
+    applied = []
+    real.on_call = lambda arguments: applied.append(arguments[1]) if "All" not in arguments else None
+    release(request_of(2, run=2))
+    assert applied[0] == "Deployment" and applied.count("Deployment") == 1 and "Service" in applied[1:]
+
+
 def test_a_missing_right_changes_nothing_and_is_named(real, release, request_of):
     denied = 'deployments.apps "slipway" is forbidden: User "x" cannot patch resource "deployments" in API group "apps"'
     real.on_call = lambda arguments: denied if arguments[1] == "Deployment" else None

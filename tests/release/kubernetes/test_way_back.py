@@ -201,3 +201,43 @@ def test_a_closed_output_takes_back_what_was_applied(cluster, release, steps, re
     told.close()
     assert cluster.noted()["slipway/run"] == "1"
     assert "slipway: cancelled; pods of release" in capsys.readouterr().err
+
+
+def test_a_field_that_was_added_by_hand_stays_and_is_named(cluster, release, request_of):
+    release(request_of(1, run=1))
+    live = cluster.objects[("deployment", "slipway")]
+    live["spec"]["template"]["spec"]["containers"][0]["env"].append({"name": "DEBUG", "value": "1"})
+    item = {".": {}, "f:name": {}, "f:value": {}}
+    fields = {"f:template": {"f:spec": {"f:containers": {'k:{"name":"app"}': {"f:env": {'k:{"name":"DEBUG"}': item}}}}}}
+    scaler = {"manager": "kubectl", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+    own = {"manager": "slipway-release", "fieldsV1": {"f:spec": {"f:minReadySeconds": {}}}}
+    same = {"manager": "kubectl", "fieldsV1": {"f:spec": {"f:minReadySeconds": {}}}}
+    by_hand = {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": fields}}
+    live["metadata"]["managedFields"] = [scaler, own, same, by_hand]
+    lines = release(request_of(1, run=1))
+    (warning,) = [line for line in lines if line.startswith("warning: ")]
+    place = 'spec.template.spec.containers[{"name":"app"}].env[{"name":"DEBUG"}]'
+    assert f"of kubectl-edit: {place}.name, {place}.value. They stay" in warning
+    assert lines[-1].endswith(") is live")
+    assert "DEBUG" in [each["name"] for each in cluster.templates[-1]["spec"]["containers"][0]["env"]]
+
+
+def test_a_field_that_git_no_longer_names_is_removed(cluster, release, request_of, overlay):
+    patch = '[{"op": "add", "path": "/spec/template/spec/containers/0/env/-", "value": {"name": "DEBUG", "value": "1"}}]'
+    own = overlay.parent / "more"
+    own.mkdir()
+    patches = [{"target": {"kind": "Deployment"}, "patch": patch}]
+    (own / "kustomization.yaml").write_text(json.dumps({"resources": ["../own"], "patches": patches}))
+    release(request_of(1, run=1), overlay=own)
+    release(request_of(2, run=2))
+    named = [[each["name"] for each in template["spec"]["containers"][0]["env"]] for template in cluster.templates]
+    assert "DEBUG" in named[0] and "DEBUG" not in named[1]
+
+
+def test_a_paused_deployment_is_named_at_once(cluster, release, request_of):
+    release(request_of(1, run=1))
+    cluster.objects[("deployment", "slipway")]["spec"]["paused"] = True
+    time = Time()
+    with pytest.raises(ReleaseError, match="the Deployment is paused.*kubectl --namespace insurance rollout resume"):
+        release(request_of(2, run=2), time)
+    assert time.seconds == 0 and cluster.noted()["slipway/run"] == "1"

@@ -12,8 +12,9 @@ from typing import Any
 
 from slipway.errors import ReleaseError, SlipwayError
 from slipway.release.clock import Cancelled, Clock, interruptible
+from slipway.release.kubernetes.confirmed import confirmed, confirmed_id, note_confirmed
 from slipway.release.kubernetes.entrance import Entrance, entrance_of
-from slipway.release.kubernetes.history import confirmed, confirmed_id, note_confirmed
+from slipway.release.kubernetes.fields import foreign_fields
 from slipway.release.kubernetes.kubectl import Conflict, Kubectl
 from slipway.release.kubernetes.overlay import LOCK, require_overlay, write_overlay
 from slipway.release.kubernetes.pod_report import pod_report
@@ -119,7 +120,9 @@ class ClusterRelease:
         yield f"Check: {address} answers with this release and its bundle"
         yield from warning
         again = found is not None and version_of(found) == version and progress_of(found).over
-        again = again and confirmed_id(found) == version.release
+        foreign = self._foreign()
+        yield from foreign
+        again = again and confirmed_id(found) == version.release and not foreign
         yield f"Result: {version} is {'already ' * again}live"
 
     def _live(self, start: Start) -> str:
@@ -144,6 +147,18 @@ class ClusterRelease:
                 Clock().pause(PAUSE)
         return [f"warning: the release is live, but that could not be noted ({said}). Run the job again"]
 
+    def _foreign(self) -> list[str]:
+        """Warnings about fields that no release removes."""
+        with suppress(ReleaseError):
+            found = self._find()
+            by_manager = foreign_fields(found) if found else {}
+            cure = 'docs/kubernetes.md ("Limits") says how to remove them'
+            return [
+                f"warning: fields that git does not name, of {manager}: {', '.join(fields)}. They stay; {cure}"
+                for manager, fields in by_manager.items()
+            ]
+        return []
+
     def _find(self) -> Any:
         return self.kubectl.find("deployment", NAME)
 
@@ -154,6 +169,7 @@ class ClusterRelease:
         made: str | None = None
         for _ in range(TRIES):
             found = self._find()
+            self._require_unpaused(found)
             if found is None or version_of(found).release != made:
                 before, first = confirmed(self.kubectl, found), found
             start = Start(before, first, version := self._version(found), None)
@@ -231,6 +247,12 @@ class ClusterRelease:
         if found is None or version_of(found).release != version.release:
             other = "nobody: the Deployment is gone" if found is None else str(version_of(found))
             raise ReleaseError(f"release {version.release} was overtaken by {other}")
+        self._require_unpaused(found)
+
+    def _require_unpaused(self, found: Any) -> None:
+        if found is not None and found["spec"].get("paused"):
+            cure = f"Resume it: kubectl --namespace {self.kubectl.namespace} rollout resume deployment/{NAME}"
+            raise ReleaseError("the Deployment is paused, so no release rolls out", cure)
 
     def _address(self, entrance: Entrance | None) -> PublicAddress:
         """Where to ask: at the load balancer itself, once it has an address, so that DNS may follow later."""

@@ -93,8 +93,8 @@ class Kubectl:
         return json.loads(text) if text.strip() else None
 
     def find(self, kind: str, name: str) -> Any:
-        """An object; None if there is none."""
-        return self.json("get", kind, name, "--ignore-not-found")
+        """An object, and who manages its fields; None if there is none."""
+        return self.json("get", kind, name, "--ignore-not-found", "--show-managed-fields")
 
     def apply(self, *arguments: str, content: str = "") -> str:
         """Server-side apply: what git says wins over what was changed by hand."""

@@ -10,7 +10,7 @@ from slipway.release.workflow.workflow_settings import NAME, REGION, REGISTRY, N
 ROADS = ("box", "fargate", "kubernetes")
 VARIABLES = ("SLIPWAY_ROAD", "SLIPWAY_STAGING")
 NAMES = {  # road → what the name of a service is there, its form, and the most characters
-    "fargate": ("a CloudFormation stack", r"[A-Za-z][A-Za-z0-9_-]*", 255),
+    "fargate": ("a service of ECS", r"[A-Za-z][A-Za-z0-9_-]*", 255),
     "kubernetes": ("a namespace of Kubernetes", r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", 63),
 }
 ROLE = Need(

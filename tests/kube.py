@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -43,8 +44,8 @@ def only(documents: list[dict], kind: str) -> dict:
 class Cluster:
     """What ``kubectl`` answers in the place of a cluster: it keeps objects, and rolls a Deployment out look by look.
 
-    A real one is stricter: it checks schemas, rights and admission, and owns fields by manager. Here apply replaces the
-    object, and a Deployment keeps its replicas; an apply with another resource version than the last is refused.
+    A real one is stricter: it checks schemas, rights and admission. Here apply removes what the last one set and this one does
+    not, and leaves what others set; an apply with another resource version than the last is refused.
 
     Parameters
     ----------
@@ -62,6 +63,7 @@ class Cluster:
     calls: list[list[str]] = field(default_factory=list)
     count: int = 0
     last: tuple[str, list[dict]] = ("", [])
+    applied: dict[tuple[str, str], dict] = field(default_factory=dict)
     serving: dict = field(default_factory=dict)  # the Deployment whose pods answer
 
     def __call__(self, command: list[str], input: str = "", **options: Any) -> subprocess.CompletedProcess:
@@ -77,6 +79,8 @@ class Cluster:
     def get(self, arguments: list[str], content: str) -> tuple[int, str, str]:
         if arguments[0] == "pods":
             return 0, json.dumps({"items": self.pods()}), ""
+        if arguments[0] == "replicasets":
+            return 0, json.dumps({"items": self.replica_sets()}), ""
         found = self.find(arguments[0].partition("s.")[0], arguments[1])
         if found is None:
             return 0, "", ""
@@ -98,14 +102,28 @@ class Cluster:
             documents = self._rendered(Path(arguments[arguments.index("--kustomize") + 1]))
         else:
             documents = [json.loads(content)]
+        chosen = [each.partition("=")[2] for each in arguments if each.startswith("--selector=")]
+        documents = [each for each in documents if all(selected(each, selector) for selector in chosen)]
+        said = ""
         for each in documents:
             if error := self.conflict(each):
-                return 1, "", f"error: Apply failed: {error}; please apply your changes to the latest version\n"
-        if "--dry-run=server" in arguments:
-            return 0, json.dumps({"kind": "List", "items": documents}), ""
-        for each in documents:
-            self.put(each)
+                said += f"error: Apply failed: {error}; please apply your changes to the latest version\n"
+            elif "--dry-run=server" not in arguments:
+                self.put(each)  # as kubectl does, which goes on after an error
+        return bool(said), "" if said else json.dumps({"kind": "List", "items": documents}), said
+
+    def annotate(self, arguments: list[str], content: str) -> tuple[int, str, str]:
+        name, _, value = arguments[2].partition("=")
+        self.note(arguments[0], name, value)
         return 0, "", ""
+
+    def note(self, kind: str, name: str, value: str) -> dict:
+        """Set an annotation of an object; another version of it, but no other generation."""
+        self.count += 1
+        metadata = self.objects[(kind, "slipway")]["metadata"]
+        metadata["annotations"] = metadata.get("annotations", {}) | {name: value}
+        metadata["resourceVersion"] = str(self.count)
+        return self.objects[(kind, "slipway")]
 
     def conflict(self, document: dict) -> str:
         """Why a document does not apply to what is there now."""
@@ -124,8 +142,14 @@ class Cluster:
         """Keep an object, as apply does."""
         live = self.objects.get(place(document), {"metadata": {"generation": 0}, "status": {}})
         new = copy.deepcopy(document) | {"status": live["status"]}
-        changed = live.get("spec") is None or new.get("spec") != {k: v for k, v in live["spec"].items() if k != "replicas"}
+        last, self.applied[place(document)] = self.applied.get(place(document), {}), copy.deepcopy(document)
+        if "spec" in new:
+            new["spec"] = merged(live.get("spec"), last.get("spec"), new["spec"])
+        changed = live.get("spec") is None or new.get("spec") != live["spec"]
         self.count += changed
+        for name in ("annotations", "managedFields"):  # of other managers
+            if kept := live["metadata"].get(name):
+                new["metadata"][name] = kept | new["metadata"].get(name, {}) if name == "annotations" else kept
         new["metadata"]["generation"] = live["metadata"]["generation"] + changed
         new["metadata"]["resourceVersion"] = str(self.count) if changed else live["metadata"]["resourceVersion"]
         if new["kind"] == "Deployment":
@@ -148,11 +172,23 @@ class Cluster:
         image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
         if image.partition("@")[2] in self.broken:
             late = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+            since = [each["lastUpdateTime"] for each in status.get("conditions", []) if each["reason"] == late["reason"]]
+            late["lastUpdateTime"] = since[0] if since else f"2026-11-22T12:00:{self.count:02}Z"
             status["conditions"] = [late | {"message": 'ReplicaSet "slipway-1" has timed out progressing.'}]
         elif status["updatedReplicas"] < wanted:
             status["updatedReplicas"] += 1
             status["replicas"] = status["availableReplicas"] = wanted
+            status.pop("conditions", None)
             self.serving = deployment
+
+    def replica_sets(self) -> list[dict]:
+        """One of each template, with the label that only the cluster sets."""
+        found = []
+        for number, template in enumerate(copy.deepcopy(self.templates), 1):
+            template["metadata"]["labels"]["pod-template-hash"] = str(number)
+            metadata = {"name": f"slipway-{number}", "annotations": {"deployment.kubernetes.io/revision": str(number)}}
+            found.append({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": metadata, "spec": {"template": template}})
+        return found
 
     def pods(self) -> list[dict]:
         template = self.objects[("deployment", "slipway")]["spec"]["template"]
@@ -196,13 +232,41 @@ class Time(Clock):
             raise Cancelled
 
 
-def write_overlay_of(folder: Path, url: str, base: str = "base") -> Path:
+def write_overlay_of(folder: Path, url: str, base: str = "base", certmap: str = "own") -> Path:
     """A new overlay with this URL."""
-    patch = f'[{{"op": "add", "path": "/metadata/annotations", "value": {{"slipway/url": "{url}"}}}}]'
-    kustomization = {"resources": [f"../{base}"], "patches": [{"target": {"kind": "Service"}, "patch": patch}]}
+    host = urlsplit(url).hostname
+    values = [("Service", "add", "/metadata/annotations", {"slipway/url": url})]
+    values += [("Ingress", "replace", "/spec/rules/0/host", host), ("HTTPRoute", "replace", "/spec/hostnames/0", host)]
+    values += [("Gateway", "add", "/metadata/annotations/networking.gke.io~1certmap", certmap)]
+    patches = [
+        {"target": {"kind": kind}, "patch": json.dumps([{"op": step, "path": path, "value": value}])}
+        for kind, step, path, value in values
+    ]
+    kustomization = {"resources": [f"../{base}"], "patches": patches}
     folder.mkdir()
     (folder / "kustomization.yaml").write_text(json.dumps(kustomization))
     return folder
+
+
+def merged(live: Any, last: Any, new: Any) -> Any:
+    """What server-side apply makes of a value: what `last` set and `new` does not is gone, what others set stays."""
+    if isinstance(live, dict) and isinstance(new, dict):
+        last = last if isinstance(last, dict) else {}
+        kept = {name: value for name, value in live.items() if name not in new and name not in last}
+        return {name: merged(live.get(name), last.get(name), value) for name, value in new.items()} | kept
+    if (
+        isinstance(live, list)
+        and isinstance(new, list)
+        and all(isinstance(each, dict) and "name" in each for each in live + new)
+    ):
+        by_name = [{each["name"]: each for each in values or []} for values in (live, last, new)]
+        return [*merged(*by_name).values()]
+    return new
+
+
+def selected(document: dict, selector: str) -> bool:
+    """Whether an object has a label, or with ``!`` in front, has it not."""
+    return (selector.lstrip("!") in document["metadata"].get("labels", {})) != selector.startswith("!")
 
 
 def place(document: dict) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from kube import Cluster
 
 KINDS = {
     "v1": ("Service", "ServiceAccount", "Secret", "Pod"),
-    "apps/v1": ("Deployment",),
+    "apps/v1": ("Deployment", "ReplicaSet"),
     "autoscaling/v2": ("HorizontalPodAutoscaler",),
     "policy/v1": ("PodDisruptionBudget",),
     "networking.k8s.io/v1": ("Ingress", "NetworkPolicy"),
@@ -68,13 +68,19 @@ class ApiHandler(BaseHTTPRequestHandler):
                 self.state.find(kind, found["name"]) or refusal(404, "NotFound", f'{found["plural"]} "slipway" not found')
             )
         elif found:
-            self._answer({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": self.state.pods()})
+            pods = found["plural"] == "pods"
+            listed = {"kind": "PodList" if pods else "ReplicaSetList", "apiVersion": "v1" if pods else "apps/v1"}
+            items = self.state.pods() if pods else self.state.replica_sets()
+            self._answer(listed | {"metadata": {}, "items": items})
         else:
             self._answer(discovery(path))
 
     def do_PATCH(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
         asked = parse_qs(urlsplit(self.path).query)
+        if asked["fieldManager"] == ["slipway-confirmed"]:
+            ((name, value),) = json.loads(content)["metadata"]["annotations"].items()
+            return self._answer(self.state.note("deployment", name, value))
         if self.headers["Content-Type"] != "application/apply-patch+yaml" or asked["fieldManager"] != ["slipway-release"]:
             return self._answer(refusal(415, "UnsupportedMediaType", "this is not what a release does"))
         document = yaml.safe_load(content)

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from kube import MANIFESTS, ROOT, only, overlay, render
+from slipway.release.image.key import PLATFORMS
 from slipway.release.kubernetes.kubectl import MANAGER
-from slipway.release.kubernetes.overlay import write_overlay
+from slipway.release.kubernetes.overlay import LOCK, write_overlay
 from slipway.release.kubernetes.workload import CONTAINER, NAME, SETTINGS, Version
 from slipway.settings import VARIABLES
 
@@ -79,6 +80,7 @@ def test_a_release_sets_namespace_image_and_annotations_and_nothing_else(tmp_pat
     deployment = only(found, "Deployment")
     validate(deployment)
     assert deployment["metadata"].pop("resourceVersion") == "99"
+    assert deployment["metadata"]["labels"].pop(LOCK) == ""
     assert container_of(found)["image"] == f"registry.example.org:5000/insurance@sha256:{'e' * 64}"
     container_of(found)["image"] = "slipway"
     assert deployment["spec"]["template"]["metadata"].pop("annotations") == {
@@ -137,6 +139,13 @@ def test_an_image_that_is_not_ready_replaces_no_pod(documents):
     assert starts + spec["minReadySeconds"] < spec["progressDeadlineSeconds"]
 
 
+def test_two_pods_are_on_two_nodes_where_there_are_two_of_the_images_architecture(documents):
+    spreads = pod_of(documents)["topologySpreadConstraints"]
+    assert [each["topologyKey"] for each in spreads] == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
+    assert {each["whenUnsatisfiable"] for each in spreads} == {"ScheduleAnyway"}
+    assert pod_of(documents)["nodeSelector"] == {"kubernetes.io/arch": PLATFORMS[0].rpartition("/")[2]}
+
+
 def test_resources_are_bounded_where_that_helps(documents):
     resources = container_of(documents)["resources"]
     assert resources["requests"]["memory"] == resources["limits"]["memory"]
@@ -165,8 +174,8 @@ def test_all_selectors_select_the_pods(documents):
     assert policies["Service"]["selector"] == labels
     assert policies["PodDisruptionBudget"]["selector"]["matchLabels"] == labels
     assert policies["NetworkPolicy"]["podSelector"]["matchLabels"] == labels
-    (spread,) = deployment["template"]["spec"]["topologySpreadConstraints"]
-    assert spread["labelSelector"]["matchLabels"] == labels
+    spreads = deployment["template"]["spec"]["topologySpreadConstraints"]
+    assert all(each["labelSelector"]["matchLabels"] == labels for each in spreads)
     (port,) = policies["Service"]["ports"]
     assert port["targetPort"] in [each["name"] for each in container_of(documents)["ports"]]
 

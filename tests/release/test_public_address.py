@@ -50,7 +50,6 @@ def test_five_answers_in_a_row_must_come_from_the_release_each_on_its_own_connec
         ((503, {"detail": "no"}), "/readyz answers 503"),
         ((200, {"status": "ready", "bundle": BUNDLE}), "/readyz answers 200"),
         ((503, READY), "/readyz answers 503"),
-        ((200, READY | {"bundle": "c" * 64}), "it serves the bundle cccccccccccc, but the commit names bbbbbbbbbbbb"),
         ((301, b""), "/readyz answers 301"),
         ((200, b"<html>"), "/readyz answers 200"),
         ((200, []), "/readyz answers 200"),
@@ -61,6 +60,15 @@ def test_every_other_answer_is_named_after_a_minute(answer, said):
     with serve_answers([answer]) as server, pytest.raises(ReleaseError, match=f"does not serve release new: {said}"):
         require_release(at(server), "new", BUNDLE, clock)
     assert 60 < clock.passed < 63
+
+
+def test_another_bundle_of_the_same_release_is_final():
+    clock, old = Clock(), (200, READY | {"release": "old", "bundle": "c" * 64})
+    wrong = (200, READY | {"bundle": "c" * 64})
+    told = "new: it serves the bundle cccccccccccc, but the commit names bbbbbbbbbbbb"
+    with serve_answers([old, wrong]) as server, pytest.raises(ReleaseError, match=told):
+        require_release(at(server), "new", BUNDLE, clock)
+    assert len(server.asked) == 2 and clock.passed < 2
 
 
 def test_what_does_not_answer_is_named():

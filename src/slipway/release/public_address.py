@@ -95,29 +95,39 @@ def require_reachable(address: PublicAddress, clock: Clock) -> None:
         clock.pause(PAUSE)
 
 
-def require_release(address: PublicAddress, release: str, bundle: str, clock: Clock, seconds: float = SECONDS) -> None:
-    """Ask until several answers in a row come from a release, ready and with the expected bundle; ReleaseError."""
+def require_release(address: PublicAddress, release: str, bundle: str | None, clock: Clock, seconds: float = SECONDS) -> None:
+    """Ask until several answers in a row come from a release, ready and with the expected bundle, if one is named.
+
+    Raises
+    ------
+    ReleaseError
+        If they do not in time; at once if the release has another bundle, because that does not change.
+    """
     deadline, good, said = clock.now() + seconds, 0, ""
     while good < IN_A_ROW:
         try:
-            said = _difference(*address.ask(), release, bundle)
+            status, document = address.ask()
         except OSError as error:
             said = f"it does not answer ({_reason(error)})"
+        else:
+            said = _difference(status, document, release)
+            if not said and bundle and document.get("bundle") != bundle:
+                found = str(document.get("bundle"))[:12]
+                wrong = f"it serves the bundle {found}, but the commit names {bundle[:12]}"
+                raise ReleaseError(f"{address} does not serve release {release}: {wrong}")
         good = 0 if said else good + 1
         if said and clock.now() > deadline:
             raise ReleaseError(f"{address} does not serve release {release}: {said}")
         clock.pause(PAUSE if said else 0)
 
 
-def _difference(status: int, document: Any, release: str, bundle: str) -> str:
+def _difference(status: int, document: Any, release: str) -> str:
     """What an answer of /readyz has else than expected; empty if nothing."""
     found = document if isinstance(document, dict) else {}
     if found.get("release") not in (None, release):
         return f"release {found['release']} answers"
     if status != 200 or not found.get("release"):
         return f"/readyz answers {status}"
-    if found.get("bundle") != bundle:
-        return f"it serves the bundle {str(found.get('bundle'))[:12]}, but the commit names {bundle[:12]}"
     return ""
 
 

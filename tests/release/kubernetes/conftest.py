@@ -11,6 +11,8 @@ import pytest
 
 from kube import BUNDLE, MANIFESTS, Cluster, Time, write_overlay_of
 from slipway.release.kubernetes import deployment, kubectl
+from slipway.release.kubernetes.deployment import ClusterRelease
+from slipway.release.kubernetes.kubectl import Kubectl
 from slipway.release.request import Request
 
 
@@ -57,3 +59,20 @@ def request_of() -> Callable[..., Request]:
         return Request(f"sha256:{number:064x}", f"{number:064x}", f"{number if commit is None else commit:040x}", run)
 
     return make
+
+
+@pytest.fixture
+def steps(overlay) -> Callable[..., Iterator[str]]:
+    """A release that is not begun."""
+
+    def make(request, time: Time | None = None, bundle: str = BUNDLE, overlay: Path = overlay) -> Iterator[str]:
+        image = f"registry.example.org/insurance@{request.digest}"
+        return ClusterRelease(Kubectl("insurance"), overlay, image, request, bundle, time or Time()).steps()
+
+    return make
+
+
+@pytest.fixture
+def release(cluster, steps) -> Callable[..., list[str]]:
+    """Makes a release live and tells its lines."""
+    return lambda *arguments, **options: list(steps(*arguments, **options))

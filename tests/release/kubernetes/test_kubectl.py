@@ -11,7 +11,7 @@ from s3 import refused_port
 from slipway.errors import ReleaseError
 from slipway.release.kubernetes import kubectl
 from slipway.release.kubernetes.deployment import ClusterRelease
-from slipway.release.kubernetes.kubectl import Kubectl, Unreachable
+from slipway.release.kubernetes.kubectl import Kubectl
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_release_a_broken_one_and_a_revert(real, release, request_of):
     real.set_secret()
     assert release(request_of(1, run=1))[-1].endswith(") is live")
     real.broken.add(request_of(2, run=2).digest)
-    with pytest.raises(ReleaseError, match="did not get ready .*; release .*run 1.* is live as before"):
+    with pytest.raises(ReleaseError, match="did not get ready .*; pods of release .*run 1.* run again"):
         release(request_of(2, run=2))
     assert len(real.templates) == 2 and real.noted()["slipway/run"] == "1"
     assert release(request_of(1, run=3, commit=3))[-1].endswith(") is live")
@@ -56,6 +56,14 @@ def test_a_newer_release_that_was_faster_is_seen(real, release, request_of):
     with pytest.raises(ReleaseError, match="run 2 is older than the live run 3"):
         release(request_of(2, run=2))
     assert real.noted()["slipway/run"] == "3"
+
+
+def test_the_deployment_is_applied_alone_before_all_others(real, release, request_of):
+    release(request_of(1, run=1))
+    applied = []
+    real.on_call = lambda arguments: applied.append(arguments[1]) if "All" not in arguments else None
+    release(request_of(2, run=2))
+    assert applied[0] == "Deployment" and applied.count("Deployment") == 1 and "Service" in applied[1:]
 
 
 def test_a_missing_right_changes_nothing_and_is_named(real, release, request_of):
@@ -76,7 +84,7 @@ def test_a_cluster_that_is_not_there_or_not_known_is_said_in_one_line(real, monk
     config = kubeconfig(tmp_path, refused_port()) if known else tmp_path / "nothing"
     monkeypatch.setenv("KUBECONFIG", str(config))
     with pytest.raises(
-        Unreachable, match="^kubectl get: The connection to the server .* was refused - did you specify"
+        ReleaseError, match="^kubectl get: The connection to the server .* was refused - did you specify"
     ) as away:
         Kubectl("insurance").find("deployment", "slipway")
     assert "memcache" not in str(away.value) and "Check the step that logs in" in str(away.value)

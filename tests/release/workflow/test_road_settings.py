@@ -98,3 +98,38 @@ def test_what_is_not_the_name_of_a_role_is_refused(value):
 def test_an_overlay_leads_nowhere_else():
     with pytest.raises(ReleaseError, match="^SLIPWAY_OVERLAY is malformed"):
         require_road(EKS | {"SLIPWAY_OVERLAY": "eks/../../.."}, "kubernetes", "production")
+
+
+@pytest.mark.parametrize(
+    "road, stage, name, fits",
+    [
+        ("kubernetes", "production", "insurance-2", True),
+        ("kubernetes", "production", "team/insurance", False),
+        ("kubernetes", "production", "insurance_1", False),
+        ("kubernetes", "production", "insurance.v1", False),
+        ("kubernetes", "production", "a" * 63, True),
+        ("kubernetes", "production", "a" * 64, False),
+        ("kubernetes", "staging", "a" * 55, True),
+        ("kubernetes", "staging", "a" * 56, False),
+        ("fargate", "production", "insurance_1", True),
+        ("fargate", "production", "team/insurance", False),
+        ("fargate", "staging", "1insurance", False),
+    ],
+)
+def test_the_name_of_the_service_is_one_on_its_road(road, stage, name, fits):
+    """Before the tests, if the job knows the name; else before the deployment."""
+    variable = "SLIPWAY_STAGING" if stage == "staging" else "SLIPWAY_ROAD"
+    early = {variable: road, "ECR_REPOSITORY_NAME": name}
+    late = EKS | {"ECR_REPOSITORY_NAME": name}
+    require_roads({variable: road})
+    if fits:
+        require_roads(early)
+        require_road(late, road, stage)
+        return
+    for check in (lambda: require_roads(early), lambda: require_road(late, road, stage)):
+        with pytest.raises(ReleaseError, match=f"^ECR_REPOSITORY_NAME is '{name}', but .* is no name of a .*gh variable set"):
+            check()
+
+
+def test_the_box_takes_every_name_of_a_repository():
+    require_roads({"SLIPWAY_ROAD": "box", "ECR_REPOSITORY_NAME": "team/insurance_1"})

@@ -18,9 +18,7 @@ class Conflict(ReleaseError):
     """Somebody changed an object after it was read."""
 
 
-class Unreachable(ReleaseError):
-    """The cluster does not answer."""
-
+UNREACHABLE = "Check the step that logs in at the cluster, and that the cluster can be reached from here"
 
 # The first that is found in the text of an error: its kind, and the cure.
 CURES: tuple[tuple[str, type[ReleaseError], str], ...] = (
@@ -30,6 +28,11 @@ CURES: tuple[tuple[str, type[ReleaseError], str], ...] = (
         ReleaseError,
         "An administrator of the cluster applies deploy/kubernetes/access.yaml and gives its role to this user",
     ),
+    (
+        "failed calling webhook",
+        ReleaseError,
+        "A webhook in the cluster does not answer: look at its pods, then run the job again",
+    ),
     ("Unauthorized|You must be logged in|getting credentials", ReleaseError, "Log in at the cluster again"),
     ('namespaces? ".*" not found', ReleaseError, "An administrator of the cluster applies deploy/kubernetes/access.yaml"),
     (
@@ -38,10 +41,15 @@ CURES: tuple[tuple[str, type[ReleaseError], str], ...] = (
         "The cluster lacks a controller that the overlay needs; its page in docs/ names it",
     ),
     (
+        r"connection reset|connection lost|leader changed|request timed out|\((Timeout|TooManyRequests|InternalError)\)",
+        ReleaseError,
+        "Run the job again",
+    ),
+    (
         "Unable to connect|connection refused|no such host|i/o timeout|deadline exceeded|TLS handshake|ServiceUnavailable|"
         "was refused|current-context|apiserver not ready|EOF",
-        Unreachable,
-        "Check the step that logs in at the cluster, and that the cluster can be reached from here",
+        ReleaseError,
+        UNREACHABLE,
     ),
 )
 
@@ -65,8 +73,6 @@ class Kubectl:
         ------
         Conflict
             If an object is no longer the one that was read.
-        Unreachable
-            If the cluster does not answer.
         ReleaseError
             If kubectl is not there, or fails otherwise.
         """
@@ -76,7 +82,7 @@ class Kubectl:
         except FileNotFoundError as error:
             raise ReleaseError("kubectl is not installed", "Install version 1.30 or newer") from error
         except subprocess.TimeoutExpired as error:
-            raise Unreachable(f"kubectl {arguments[0]}: no answer within {SECONDS} s", CURES[-1][2]) from error
+            raise ReleaseError(f"kubectl {arguments[0]}: no answer within {SECONDS} s", UNREACHABLE) from error
         if done.returncode:
             raise failure(arguments[0], done.stderr)
         return done.stdout
@@ -87,8 +93,8 @@ class Kubectl:
         return json.loads(text) if text.strip() else None
 
     def find(self, kind: str, name: str) -> Any:
-        """An object; None if there is none."""
-        return self.json("get", kind, name, "--ignore-not-found")
+        """An object, and who manages its fields; None if there is none."""
+        return self.json("get", kind, name, "--ignore-not-found", "--show-managed-fields")
 
     def apply(self, *arguments: str, content: str = "") -> str:
         """Server-side apply: what git says wins over what was changed by hand."""

@@ -9,6 +9,7 @@ from slipway.errors import ReleaseError
 from slipway.release.kubernetes.workload import NAME, Version
 
 FILE = "kustomization.yaml"
+LOCK = "slipway/release-lock"  # label of the Deployment: it is applied alone, and before all others
 
 
 def require_overlay(overlay: Path) -> None:
@@ -28,7 +29,7 @@ def write_overlay(folder: Path, overlay: Path, namespace: str, version: Version,
         Resource version of the live Deployment: apply fails if it has changed since; empty if there is none.
     """
     image, _, digest = version.image.partition("@")
-    metadata: dict[str, Any] = {"name": NAME} | ({"resourceVersion": known} if known else {})
+    metadata: dict[str, Any] = {"name": NAME, "labels": {LOCK: ""}} | ({"resourceVersion": known} if known else {})
     patch = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",

@@ -86,6 +86,8 @@ class Progress:
         Whether all pods are of this template and available.
     stuck : str
         Why there was no progress within ``progressDeadlineSeconds``; else empty.
+    since : str
+        Since when it is stuck; empty if it is not.
     """
 
     ready: int
@@ -93,6 +95,7 @@ class Progress:
     old: int
     over: bool
     stuck: str
+    since: str = ""
 
     def __str__(self) -> str:
         return f"{self.ready} of {self.wanted} pods are ready, {self.old} of an earlier release"
@@ -108,12 +111,13 @@ def progress_of(deployment: Mapping[str, Any]) -> Progress:
     over = seen and updated >= wanted and all <= updated and available >= updated
     conditions = {each["type"]: each for each in status.get("conditions", [])}
     halted = conditions.get("Progressing", {})
-    stuck = ""
+    stuck, since = "", ""
     if seen and halted.get("reason") == "ProgressDeadlineExceeded":
         refused = conditions.get("ReplicaFailure", {})
+        since = halted.get("lastUpdateTime", "")
         stuck = refused.get("message") or halted.get("message") or "the progress deadline has passed"
     old = all - updated
-    return Progress(updated if over else max(0, available - old) if seen else 0, wanted, old, over, stuck)
+    return Progress(updated if over else max(0, available - old) if seen else 0, wanted, old, over, stuck, since)
 
 
 def without_state(deployment: Mapping[str, Any], known: str) -> dict[str, Any]:
@@ -130,11 +134,12 @@ def without_state(deployment: Mapping[str, Any], known: str) -> dict[str, Any]:
     }
 
 
-def require_order(live: Version, request: Request) -> None:
-    """An older commit never overwrites a newer one; ReleaseError."""
-    if request.run_number < live.run:
+def require_order(last: Version, request: Request, confirmed: bool) -> None:
+    """An older commit never overwrites a newer one, live or not; ReleaseError."""
+    if request.run_number < last.run:
+        newer = f"the live run {last.run}" if confirmed else f"run {last.run}, which was applied last and is not confirmed"
         raise ReleaseError(
-            f"run {request.run_number} is older than the live run {live.run}",
+            f"run {request.run_number} is older than {newer}",
             "To release an earlier commit, revert to it, or start main.yaml by hand with its commit (Actions → main → Run "
             "workflow). If run numbers started over, e.g. in a re-created repository, docs/kubernetes.md says what to do",
         )

@@ -9,6 +9,10 @@ from slipway.release.workflow.workflow_settings import NAME, REGION, REGISTRY, N
 
 ROADS = ("box", "fargate", "kubernetes")
 VARIABLES = ("SLIPWAY_ROAD", "SLIPWAY_STAGING")
+NAMES = {  # road → what the name of a service is there, its form, and the most characters
+    "fargate": ("a service of ECS", r"[A-Za-z][A-Za-z0-9_-]*", 255),
+    "kubernetes": ("a namespace of Kubernetes", r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", 63),
+}
 ROLE = Need(
     "AWS_DEPLOY_ROLE_ARN", "variable", "the role of the deployment, arn:aws:iam::…:role/…", r"arn:[a-z-]+:iam::\d{12}:role/\S+"
 )
@@ -53,14 +57,35 @@ def unknown_roads(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def require_roads(environ: Mapping[str, str]) -> None:
-    """ReleaseError that names each variable of the repository with a road or a platform that does not exist."""
+    """ReleaseError that names each variable of the repository with a road or a platform that does not exist.
+
+    The name of the service is checked where it is known.
+    """
     problems = [f"{name} {says}. Set it: gh variable set {name}" for name, says in unknown_roads(environ).items()]
     platform = environ.get("SLIPWAY_PLATFORM", "")
     if platform and platform not in PLATFORMS:
         says = f"SLIPWAY_PLATFORM is {platform!r}: expected {' or '.join(PLATFORMS)}"
         problems.append(f"{says}. Set it: gh variable set SLIPWAY_PLATFORM")
+    stages = {"": "SLIPWAY_ROAD", "-staging": "SLIPWAY_STAGING"}
+    for suffix, variable in stages.items():
+        for road in NAMES:
+            if road in environ.get(variable, "").split():
+                problems += [unfit for unfit in [_unfit_name(environ, road, suffix)] if unfit and unfit not in problems]
     if problems:
         raise ReleaseError("\n".join(problems))
+
+
+def _unfit_name(environ: Mapping[str, str], road: str, suffix: str) -> str:
+    """What is wrong with the name of the service on a road; empty if nothing, or if it is not known here."""
+    name = environ.get(NAME.name, "")
+    what, form, most = NAMES[road]
+    if not name or (re.fullmatch(form, name) and len(name + suffix) <= most):
+        return ""
+    whose = "the service of staging" if suffix else "the service"
+    return (
+        f"{NAME.name} is {name!r}, but {whose} is called {name + suffix!r}, and that is no name of {what} "
+        f"({form}, at most {most} characters). Rename the repository of the images, then: gh variable set {NAME.name}"
+    )
 
 
 def require_road(environ: Mapping[str, str], road: str, stage: str) -> None:
@@ -83,6 +108,8 @@ def require_road(environ: Mapping[str, str], road: str, stage: str) -> None:
     environment = f"{road}-staging" if stage == "staging" else road
     needs = [(need, "") for need in (REGION, REGISTRY, NAME)] + [(need, environment) for need in needs_of(environ, road)]
     problems = [problem for need, place in needs if (problem := problem_of(need, environ.get(need.name, ""), place))]
+    unfit = _unfit_name(environ, road, "-staging" if stage == "staging" else "")
+    problems += [unfit] if unfit else []
     if problems:
         raise ReleaseError("\n".join(problems), "Set them as variables: a deployment gets no secret")
 

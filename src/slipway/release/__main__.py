@@ -25,6 +25,7 @@ from slipway.release.workflow.workflow_settings import require_settings
 from slipway.store.local import open_store
 
 HERE = Path()
+RESULT = "Result: "
 
 
 def main() -> None:
@@ -33,6 +34,8 @@ def main() -> None:
     try:
         for line in _answer(asked):
             print(line, flush=True)
+            if line.startswith(RESULT) and asked.command == "deploy":
+                _summarize(line.removeprefix(RESULT))
     except SlipwayError as error:
         mark = "::error::" if "GITHUB_ACTIONS" in os.environ else "slipway: "
         for line in str(error).splitlines():
@@ -172,8 +175,16 @@ def _deploy(asked: argparse.Namespace) -> Iterator[str]:
 
             yield from deploy(asked.name, asked.repository, asked.overlay, request, pointer.digest)
     except SlipwayError as error:
-        yield f"Result: FAILED: {' '.join(str(error).split())}"
+        yield f"{RESULT}FAILED: {' '.join(str(error).split())}"
         raise
+
+
+def _summarize(result: str) -> None:
+    """Add a line to the summary of the job. No shell is left to do it: the program takes the place of that of its step."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as summary:
+            summary.write(f"{result}\n")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@ from copy import deepcopy
 
 import pytest
 
-from clouds import ARN, Cloud, answering, fargate, request
+from clouds import ARN, NAME, Cloud, answering, fargate, request
 from slipway.errors import ReleaseError
 from slipway.release.fargate.aws import AwsError, failure
+from slipway.release.fargate.ecs import Ecs
+from slipway.release.fargate.last_words import last_words
 from slipway.release.public_address import PublicAddress
 
 THROTTLED = "An error occurred (ThrottlingException) when calling it (reached max retries: 3): Rate exceeded"
@@ -138,3 +140,18 @@ def test_a_first_release_that_fails_takes_no_newer_one_down(monkeypatch):
             list(first)
         cloud.pause(60)
         assert (cloud.desired, cloud.serving()) == (2, "b")
+
+
+@pytest.mark.parametrize(
+    "environ, shown",
+    [
+        ({}, True),
+        ({"GITHUB_ACTIONS": "true", "PRIVATE_REPOSITORY": "true"}, True),
+        ({"GITHUB_ACTIONS": "true", "PRIVATE_REPOSITORY": "false"}, False),
+        ({"GITHUB_ACTIONS": "true"}, False),
+    ],
+)
+def test_what_the_app_logs_is_not_for_a_job_that_all_may_read(cloud, environ, shown):
+    words = "\n".join(last_words(Ecs(cloud, NAME), f"{ARN}:2", Ecs(cloud, NAME).look(), environ))
+    assert ("last line of" in words) == shown and "container app: exit code 6" in words
+    assert shown or "group /slipway/insurance, stream app/app/task-of-2" in words

@@ -433,6 +433,21 @@ def test_an_image_is_built_on_a_machine_of_its_platform_and_the_key_knows_it():
         assert RELEASE[job]["env"]["SLIPWAY_PLATFORM"] == "${{ vars.SLIPWAY_PLATFORM }}"
 
 
+@pytest.mark.parametrize("given, code", [("wanted", 0), ("other", 1)])
+def test_an_earlier_commit_whose_slipway_does_not_know_the_platform_is_refused(tmp_path, given, code):
+    """Its key would be that of the usual platform, and name an image that the tasks cannot run."""
+    names = [step["name"] for step in RELEASE["tested"]["steps"]]
+    check = next(step for step in RELEASE["tested"]["steps"] if "knows the platform" in step["name"])
+    assert names.index("Choose the commit") < names.index(check["name"]) < names.index("Look for any setting of AWS")
+    choosing = RELEASE["tested"]["steps"][names.index("Choose the commit")]["run"]
+    assert choosing.index('key "$commit"') < choosing.index("git checkout"), "with the Slipway of now"
+    (tmp_path / "python3").write_text(f"#!/bin/sh\necho {given}\n")
+    (tmp_path / "python3").chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "KEY": "wanted", "COMMIT": "c" * 40, "SLIPWAY_PLATFORM": "linux/arm64"}
+    done = subprocess.run(["bash", "-e", "-c", check["run"]], env=environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == code and ("revert to it instead" in done.stdout) == bool(code)
+
+
 def test_a_release_that_waits_for_approval_holds_nothing():
     """Its own revert overtakes it: runs on main share no group, and the job that waits is in none."""
     each_run_alone = "main-${{ github.event_name == 'pull_request' && github.ref || github.run_id }}"

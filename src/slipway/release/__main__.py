@@ -48,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     chosen = commands.add_parser("commit", help="the full SHA of the commit to release; fails if it is not on main")
     chosen.add_argument("name", help="a commit; empty for the one checked out")
-    commands.add_parser("key", help="the release key of this commit: the tag of its image")
+    keyed = commands.add_parser("key", help="the release key of a commit: the tag of its image")
+    keyed.add_argument("commit", nargs="?", default="HEAD", help="by default the one checked out")
     commands.add_parser("tests-key", help="the hash of this commit's tests, and of all that they may read")
     commands.add_parser("labels", help="the labels of the champion's image, one per line")
     commands.add_parser("requirements", help="the file of locked requirements of slipway pull and slipway push")
@@ -91,7 +92,7 @@ def _answer(asked: argparse.Namespace) -> Iterable[str]:
         case "commit":
             return [chosen_commit(HERE, asked.name)]
         case "key":
-            return [release_key(HERE)]
+            return [release_key(HERE, asked.commit)]
         case "tests-key":
             return [key_of_tests(HERE)]
         case "labels":

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import tomllib
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 
 from rehearsal.project import played
 from slipway.release.workflow.road_settings import LOGINS, ROADS
+from slipway.store.transfer import OUTCOMES
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".github/workflows"
@@ -240,11 +242,24 @@ def test_the_journal_tells_how_a_deployment_ended_and_nothing_waits_for_it():
     job = MAIN["journal"]
     assert job["needs"] == ["release", "staging", "approval", "deployment"]
     assert job["if"].startswith("always() && needs.release.result == 'success' && needs.release.outputs.digest != '' && ")
-    assert job["steps"][-1]["env"]["OUTCOME"] == (
-        "${{ needs.approval.result == 'success' && needs.deployment.result"
-        " || needs.staging.result == 'failure' && 'failure in staging' || 'rejected' }}"
-    )
     assert all("journal" not in each.get("needs", "") for each in MAIN.values())
+
+
+def test_the_journal_takes_every_outcome():
+    for staging, approval, deployment in product(("success", "failure", "cancelled", "skipped"), repeat=3):
+        results = {"staging": staging, "approval": approval, "deployment": deployment}
+        outcome = value_of(MAIN["journal"]["steps"][-1]["env"]["OUTCOME"], results)
+        assert outcome in OUTCOMES
+        if approval == "success":
+            assert outcome == {"skipped": "cancelled"}.get(deployment, deployment)
+        else:
+            assert outcome == ("failure" if staging == "failure" else "rejected")
+
+
+def value_of(expression: str, results: dict[str, str]) -> str:
+    """What GitHub makes of an expression over the results of jobs; && and || are those of Python."""
+    text = expression.strip().removeprefix("${{").removesuffix("}}").replace("&&", "and").replace("||", "or").strip()
+    return eval(re.sub(r"needs\.(\w+)\.result", lambda found: repr(results[found[1]]), text))
 
 
 def test_every_python_that_is_declared_is_tested_and_lint_runs_once():
@@ -342,12 +357,25 @@ def test_no_road_gets_a_secret():
 
 
 @pytest.mark.parametrize("road", ROADS)
-def test_every_road_gets_the_same_request_and_ends_as_its_program_ends(road):
-    step = DEPLOY[road]["steps"][-1]
+def test_every_road_gets_the_same_request(road):
+    run = DEPLOY[road]["steps"][-1]["run"]
     asked = '"digest": "%s", "key": "%s", "commit": "%s", "run_number": %s'
-    assert f"printf '{{{asked}}}'" in step["run"] and '"$DIGEST" "$KEY" "$COMMIT" "$GITHUB_RUN_NUMBER" |' in step["run"]
-    assert step["run"].splitlines()[0] == "status=0" and step["run"].splitlines()[-1] == 'exit "$status"'
-    assert 'sed -n \'s/^Result: //p\' "$RUNNER_TEMP/release.log" >> "$GITHUB_STEP_SUMMARY"' in step["run"]
+    assert f"printf '{{{asked}}}'" in run and '"$DIGEST" "$KEY" "$COMMIT" "$GITHUB_RUN_NUMBER"' in run
+
+
+def test_the_box_s_job_ends_as_its_program_ends():
+    lines = DEPLOY["box"]["steps"][-1]["run"].splitlines()
+    assert (lines[0], lines[-1]) == ("status=0", 'exit "$status"')
+    assert 'sed -n \'s/^Result: //p\' "$RUNNER_TEMP/release.log" >> "$GITHUB_STEP_SUMMARY"' in lines
+
+
+@pytest.mark.parametrize("road", ROADS[1:])
+def test_the_program_of_a_road_in_the_cloud_is_the_process_that_a_cancelled_job_signals(road):
+    """GitHub signals no child of the step's shell; tests/release/fargate/test_command.py plays it."""
+    run = DEPLOY[road]["steps"][-1]["run"]
+    last = run.replace("\\\n", " ").splitlines()[-1]
+    assert last.startswith(f"exec python3 -m slipway.release deploy {road} ")
+    assert '< "$RUNNER_TEMP/request.json"' in last and "|" not in run
 
 
 @pytest.mark.parametrize("road", ROADS[1:])
@@ -385,7 +413,8 @@ def test_staging_gets_what_production_gets_before_anybody_is_asked():
     assert staging == production == {each: f"${{{{ needs.release.outputs.{each} }}}}" for each in ("commit", "key", "digest")}
     assert {"./.github/workflows/deploy.yaml"} == {MAIN[job]["uses"] for job in ("staging", "deployment")}
     assert " && vars.SLIPWAY_STAGING != '' && " in MAIN["staging"]["if"]
-    assert " && (needs.staging.result == 'success' || vars.SLIPWAY_STAGING == '') && " in MAIN["approval"]["if"]
+    passed = "needs.staging.result == 'success' || needs.staging.result == 'skipped' && vars.SLIPWAY_STAGING == ''"
+    assert f" && ({passed}) && " in MAIN["approval"]["if"], "nor after a staging that failed before the variable was deleted"
 
 
 def test_where_a_release_goes_is_checked_first_by_the_slipway_of_now():
@@ -402,6 +431,21 @@ def test_an_image_is_built_on_a_machine_of_its_platform_and_the_key_knows_it():
     assert RELEASE["delivery"]["runs-on"] == machine
     for job in ("tested", "delivery"):
         assert RELEASE[job]["env"]["SLIPWAY_PLATFORM"] == "${{ vars.SLIPWAY_PLATFORM }}"
+
+
+@pytest.mark.parametrize("given, code", [("wanted", 0), ("other", 1)])
+def test_an_earlier_commit_whose_slipway_does_not_know_the_platform_is_refused(tmp_path, given, code):
+    """Its key would be that of the usual platform, and name an image that the tasks cannot run."""
+    names = [step["name"] for step in RELEASE["tested"]["steps"]]
+    check = next(step for step in RELEASE["tested"]["steps"] if "knows the platform" in step["name"])
+    assert names.index("Choose the commit") < names.index(check["name"]) < names.index("Look for any setting of AWS")
+    choosing = RELEASE["tested"]["steps"][names.index("Choose the commit")]["run"]
+    assert choosing.index('key "$commit"') < choosing.index("git checkout"), "with the Slipway of now"
+    (tmp_path / "python3").write_text(f"#!/bin/sh\necho {given}\n")
+    (tmp_path / "python3").chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "KEY": "wanted", "COMMIT": "c" * 40, "SLIPWAY_PLATFORM": "linux/arm64"}
+    done = subprocess.run(["bash", "-e", "-c", check["run"]], env=environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == code and ("revert to it instead" in done.stdout) == bool(code)
 
 
 def test_a_release_that_waits_for_approval_holds_nothing():

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -59,7 +60,14 @@ def test_a_github_of_ones_own_has_another_host():
     ],
 )
 def test_whether_a_workflow_asks_for_a_runner_of_ones_own(text, asks):
-    assert github.on_own_machine({"main.yaml": text}) == (["main.yaml"] if asks else [])
+    assert github.on_own_machine({"main.yaml": text}, ["box"]) == (["main.yaml"] if asks else [])
+
+
+def test_the_box_s_job_asks_for_no_runner_where_no_release_goes_to_a_box():
+    deploy = (Path(__file__).resolve().parents[2] / ".github/workflows/deploy.yaml").read_text()
+    assert github.on_own_machine({"deploy.yaml": deploy}, ["box", "fargate"]) == ["deploy.yaml"]
+    assert github.on_own_machine({"deploy.yaml": deploy}, ["fargate"]) == []
+    assert github.on_own_machine({"main.yaml": ON_A_BOX}, ["fargate"]) == ["main.yaml"]
 
 
 def visibility(web: Web, workflows: list[str], **environ: str) -> Finding:

@@ -23,7 +23,8 @@ def states(environ: dict[str, str], top: Path) -> dict[str, str]:
 
 def test_the_box_needs_nothing_of_this(tmp_path):
     [found] = check({}, tmp_path)
-    assert (found.what, found.state, found.says) == ("SLIPWAY_ROAD", "ok", "box")
+    assert (found.what, found.state, found.cure) == ("SLIPWAY_ROAD", "skipped", "GitHub's: gh variable get SLIPWAY_ROAD")
+    assert [each.state for each in check({"SLIPWAY_ROAD": "box"}, tmp_path)] == ["ok"]
 
 
 def test_a_road_that_is_all_there(top):
@@ -54,7 +55,7 @@ def test_the_files_and_the_role_of_a_road_are_named_with_what_makes_them(tmp_pat
 
 def test_a_road_that_is_only_staging_is_looked_at_too(tmp_path):
     found = {each.what: each for each in check({"SLIPWAY_STAGING": "fargate"}, tmp_path)}
-    assert found["SLIPWAY_ROAD"].says == "box" and found["SLIPWAY_STAGING"].state == "ok"
+    assert found["SLIPWAY_ROAD"].state == "skipped" and found["SLIPWAY_STAGING"].state == "ok"
     assert found["deploy/fargate"].state == "missing" and "--env fargate-staging" in found["AWS_DEPLOY_ROLE_ARN"].cure
 
 

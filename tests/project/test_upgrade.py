@@ -152,6 +152,20 @@ def test_a_new_file_does_not_overwrite_ones_own(folder, run, monkeypatch):
     assert (folder / "app.json").read_text() == "{}\n"
 
 
+def test_ones_own_file_in_the_place_of_a_workflow_that_is_called_is_refused(folder, run):
+    """main.yaml would call it, and GitHub starts no run of a workflow that calls what cannot be called."""
+    known, path = record(folder), ".github/workflows/deploy.yaml"
+    del known["files"][path]
+    (folder / ".slipway.json").write_text(json.dumps(known))
+    (folder / path).write_text("on: push\njobs: {}\n")
+    before = contents(folder)
+    result = run("upgrade", "--yes")
+    assert result.code == 8 and contents(folder) == before
+    assert f"{path}: yours is in the place of a workflow" in result.err and "Rename yours" in result.err
+    (folder / path).rename(folder / ".github/workflows/own.yaml")
+    assert run("upgrade", "--yes").code == 0 and "workflow_call" in (folder / path).read_text()
+
+
 def test_locks_follow_and_own_libraries_stay(folder, run):
     path = folder / "requirements-train.txt"
     text = path.read_text()

@@ -73,3 +73,10 @@ def test_a_fault_is_an_error_of_the_job_with_its_cure(project):
 def test_a_report_becomes_markdown_and_the_requirements_are_found(project):
     assert answer(project, "junit", "report.xml").startswith("### Tests\n")
     assert Path(answer(project, "requirements").strip()).is_file()
+
+
+def test_the_key_of_another_commit_than_the_one_checked_out(project):
+    before = answer(project, "key", SLIPWAY_PLATFORM="linux/arm64")
+    (project.folder / "Dockerfile").write_text(f"FROM {PINNED}\nUSER 1000\n")
+    project.commit("Another user")
+    assert answer(project, "key", "HEAD~1", SLIPWAY_PLATFORM="linux/arm64") == before != answer(project, "key")

@@ -138,11 +138,12 @@ def _golden(store: "LocalStore") -> dict[str, Any]:
 
 def _github(folder: Path, workflows: Mapping[str, str], environ: Mapping[str, str]) -> list["Finding"]:
     from slipway.doctor.check_github import check, look, name_of, on_own_machine
+    from slipway.release.workflow.road_settings import roads
     from slipway.store.checkout import Checkout
 
     origin = Checkout(folder).git("remote", "get-url", "origin")
     name = name_of(origin, environ)
-    return check(look(name, environ) if name else None, on_own_machine(workflows), origin)
+    return check(look(name, environ) if name else None, on_own_machine(workflows, roads(environ)), origin)
 
 
 def _box(root: Path, problem: "Problem | None") -> list["Finding"]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -19,6 +19,7 @@ API = "https://api.github.com"
 SECONDS = 10
 ORIGIN = re.compile(r"(?:[a-z+]+://(?:[^/@]*@)?|[^/@]*@)?(?P<host>[^/:@]+)(?::\d+)?[/:](?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?")
 LABELS = ("self-hosted", "slipway")
+BOX = "contains(inputs.roads, 'box')"  # of the job that deploys to the box
 WHY = (
     "anybody can open a pull request from a fork whose workflow names the runner's labels; that workflow then runs "
     "on the box, with its network and its right to release"
@@ -96,14 +97,14 @@ def _token(environ: Mapping[str, str]) -> str:
     return environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN") or ""
 
 
-def on_own_machine(workflows: Mapping[str, str]) -> list[str]:
-    """Names of the workflows with a job for a self-hosted runner."""
-    return [name for name, text in workflows.items() if _asks(text)]
+def on_own_machine(workflows: Mapping[str, str], roads: Collection[str]) -> list[str]:
+    """Names of the workflows with a job for a self-hosted runner, which waits for one on the `roads` of releases."""
+    return [name for name, text in workflows.items() if _asks(text, roads)]
 
 
-def _asks(text: str) -> bool:
+def _asks(text: str, roads: Collection[str]) -> bool:
     try:
-        jobs = yaml.safe_load(text)["jobs"].values()
+        jobs = [job for job in yaml.safe_load(text)["jobs"].values() if "box" in roads or BOX not in str(job.get("if"))]
         wanted = [json.dumps(job.get("runs-on", ""), default=str) for job in jobs]
     except (yaml.YAMLError, TypeError, KeyError, AttributeError):  # GitHub would not run it; the next edit may change that
         wanted = [text]

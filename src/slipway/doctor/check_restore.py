@@ -94,6 +94,12 @@ def journal(remote: S3Store, champion: str | None, served: Mapping[str, str] | N
     return Finding("journal", OK, says)
 
 
+def _platform(environ: Mapping[str, str]) -> str:
+    """What the key depends on beside the files, which GitHub may know and this machine not."""
+    platform = environ.get("SLIPWAY_PLATFORM")
+    return f". The key is that of {platform}" if platform else ". If images are for ARM: export SLIPWAY_PLATFORM=linux/arm64"
+
+
 def images(folder: Path, environ: Mapping[str, str]) -> list[Finding]:
     """Whether the registry has the image of this commit, and one of an earlier commit for a revert."""
     registry, name = environ.get("AWS_ECR_LOGIN_URI"), environ.get("ECR_REPOSITORY_NAME")
@@ -109,7 +115,9 @@ def images(folder: Path, environ: Mapping[str, str]) -> list[Finding]:
     return [
         Finding("image", OK, f"{key[:12]} of this commit is in the registry")
         if here
-        else Finding("image", MISSING, f"{key[:12]} of this commit is not in the registry", "Push to main"),
+        else Finding(
+            "image", MISSING, f"{key[:12]} of this commit is not in the registry", f"Push to main{_platform(environ)}"
+        ),
         Finding("rollback", OK, f"{earlier[:12]} of an earlier commit is there: a revert builds nothing")
         if earlier
         else Finding(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from slipway.doctor.finding import FAILED, MISSING, OK, Finding
+from slipway.doctor.finding import FAILED, MISSING, OK, SKIPPED, Finding
 from slipway.release.workflow.road_settings import OVERLAY, VARIABLES, needs_of, roads, unknown_roads
 from slipway.release.workflow.workflow_settings import Need
 
@@ -24,7 +24,9 @@ def check(environ: Mapping[str, str], top: Path) -> list[Finding]:
     found = [
         Finding(name, FAILED, unknown[name], f"gh variable set {name}")
         if name in unknown
-        else Finding(name, OK, environ.get(name) or "box")
+        else Finding(name, OK, environ[name])
+        if environ.get(name)
+        else Finding(name, SKIPPED, "is not set here, so the box is assumed", f"GitHub's: gh variable get {name}")
         for name in named
     ]
     for road in roads(environ):

@@ -1,5 +1,6 @@
 """From the files that one version generated to those of another: a plan that can be shown, and its execution."""
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from slipway.project.repository import Repository, lock_title
 from slipway.store.atomic import unwritable
 
 MARKER = "<<<<<<< "
+CALLED = re.compile(r"^\s*uses: \./(?P<path>\.github/workflows/\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,9 @@ def plan(folder: Path, before: Generated, made: Repository) -> Plan:
     Raises
     ------
     ProjectError
-        If a file cannot be read, or has unresolved conflict markers.
+        If a file cannot be read, has unresolved conflict markers, or is in the place of a workflow that a generated one calls.
     """
+    called = {path for file in made.files.values() for path in CALLED.findall(file.text)}
     changes = list(_wheels(folder, made))
     kept: list[str] = []
     edited: list[str] = []
@@ -85,6 +88,11 @@ def plan(folder: Path, before: Generated, made: Repository) -> Plan:
         yours = _resolved(folder, path)
         if path in made.files and yours not in (made.files[path].text, before.text(path)):
             edited.append(path)
+        if path in called and before.text(path) is None and yours not in (None, made.files[path].text):
+            raise ProjectError(
+                f"{path}: yours is in the place of a workflow that Slipway's main.yaml calls",
+                "Nothing was written. Rename yours, then run slipway upgrade again",
+            )
         change = _file(path, yours, before, made)
         if isinstance(change, Change):
             changes.append(change)

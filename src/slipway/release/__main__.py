@@ -25,6 +25,7 @@ from slipway.release.workflow.workflow_settings import require_settings
 from slipway.store.local import open_store
 
 HERE = Path()
+RESULT = "Result: "
 
 
 def main() -> None:
@@ -33,6 +34,8 @@ def main() -> None:
     try:
         for line in _answer(asked):
             print(line, flush=True)
+            if line.startswith(RESULT) and asked.command == "deploy":
+                _summarize(line.removeprefix(RESULT))
     except SlipwayError as error:
         mark = "::error::" if "GITHUB_ACTIONS" in os.environ else "slipway: "
         for line in str(error).splitlines():
@@ -45,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     chosen = commands.add_parser("commit", help="the full SHA of the commit to release; fails if it is not on main")
     chosen.add_argument("name", help="a commit; empty for the one checked out")
-    commands.add_parser("key", help="the release key of this commit: the tag of its image")
+    keyed = commands.add_parser("key", help="the release key of a commit: the tag of its image")
+    keyed.add_argument("commit", nargs="?", default="HEAD", help="by default the one checked out")
     commands.add_parser("tests-key", help="the hash of this commit's tests, and of all that they may read")
     commands.add_parser("labels", help="the labels of the champion's image, one per line")
     commands.add_parser("requirements", help="the file of locked requirements of slipway pull and slipway push")
@@ -88,7 +92,7 @@ def _answer(asked: argparse.Namespace) -> Iterable[str]:
         case "commit":
             return [chosen_commit(HERE, asked.name)]
         case "key":
-            return [release_key(HERE)]
+            return [release_key(HERE, asked.commit)]
         case "tests-key":
             return [key_of_tests(HERE)]
         case "labels":
@@ -172,8 +176,16 @@ def _deploy(asked: argparse.Namespace) -> Iterator[str]:
 
             yield from deploy(asked.name, asked.repository, asked.overlay, request, pointer.digest)
     except SlipwayError as error:
-        yield f"Result: FAILED: {' '.join(str(error).split())}"
+        yield f"{RESULT}FAILED: {' '.join(str(error).split())}"
         raise
+
+
+def _summarize(result: str) -> None:
+    """Add a line to the summary of the job. No shell is left to do it: the program takes the place of that of its step."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as summary:
+            summary.write(f"{result}\n")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def program(account) -> Aws:
 
 def test_a_release_is_registered_and_the_service_led_to_it_and_back(account, program):
     repository = REPOSITORY.replace("eu-west-1", boto3.client("ecs").meta.region_name)
-    with pytest.raises(ReleaseError, match="ECS went back to the previous revision .*; nothing serves, as before$"):
+    with pytest.raises(ReleaseError, match="ECS works towards the previous revision, .*; nothing serves, as before$"):
         list(Fargate(Ecs(program, NAME), Clock(), repository, "b" * 64).deploy(Request(account, KEY, "c" * 40, 7)))
     made = boto3.client("ecs").describe_task_definition(taskDefinition=f"{NAME}:2")["taskDefinition"]
     app = made["containerDefinitions"][0]

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import yaml
 
 from addresses import serve_answers
 from clouds import BUNDLE, NAME, REPOSITORY, Cloud, answering, fargate, request
@@ -122,3 +123,39 @@ def test_a_cancelled_job_ends_at_once_and_says_what_ecs_goes_on_doing(checkout, 
         out, _ = process.communicate(timeout=4)
     assert process.returncode == 7
     assert "Result: FAILED: cancelled while ECS rolls out release" in out and "ECS goes on" in out
+
+
+def test_a_step_of_the_workflow_that_is_cancelled_ends_with_the_program_s_last_words(checkout, cloud):
+    """The shell as GitHub starts it: a signal reaches its process, and none that it started."""
+    cloud.deployments[0] |= {"rolloutState": "IN_PROGRESS", "runningCount": 1}
+    answers(checkout, cloud)
+    (checkout / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    (checkout / "python3").chmod(0o755)
+    jobs = yaml.safe_load((ROOT / ".github/workflows/deploy.yaml").read_text())["jobs"]
+    (checkout / "step.sh").write_text(jobs["fargate"]["steps"][-1]["run"])
+    wanted = request(1)
+    host, _, name = REPOSITORY.partition("/")
+    environ = {
+        "PATH": f"{checkout}:/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT / "src"),
+        "RUNNER_TEMP": str(checkout),
+        "GITHUB_STEP_SUMMARY": str(checkout / "summary.md"),
+        "GITHUB_RUN_NUMBER": str(wanted.run_number),
+        "STAGE": "production",
+        "AWS_ECR_LOGIN_URI": host,
+        "ECR_REPOSITORY_NAME": name,
+        "DIGEST": wanted.digest,
+        "KEY": wanted.key,
+        "COMMIT": wanted.commit,
+    }
+    command = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "step.sh")
+    with subprocess.Popen(command, cwd=checkout, env=environ, text=True, stdout=subprocess.PIPE) as process:
+        try:
+            while "1 of 2 tasks running" not in (line := process.stdout.readline()):
+                assert line
+            os.kill(process.pid, signal.SIGINT)
+            out, _ = process.communicate(timeout=7)  # GitHub kills after 7.5 s
+        finally:
+            process.kill()
+    assert process.returncode == 7 and "Result: FAILED: cancelled while ECS rolls out release" in out
+    assert (checkout / "summary.md").read_text().startswith("FAILED: cancelled while ECS rolls out release")

@@ -4,11 +4,14 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from slipway.errors import ReleaseError
+from slipway.release.clock import Clock
 
+PAUSE = 5.0
 SECONDS = 150  # more than its own retries take
 LIMITS = ("--cli-connect-timeout", "10", "--cli-read-timeout", "60")
 DEFAULTS = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "4"}
@@ -83,6 +86,26 @@ class Aws:
             return json.loads(done.stdout) if done.stdout.strip() else None
         except ValueError as error:
             raise AwsError(f"{named}: the answer is not JSON ({error})", LATER, passing=True) from error
+
+
+@dataclass(frozen=True)
+class Patient:
+    """As `aws`, but a call is made again while its error is a passing one: where nothing may be left half-way."""
+
+    aws: Callable[..., Any]
+    clock: Clock
+    seconds: float
+
+    def __call__(self, *arguments: str) -> Any:
+        """Raises AwsError if the call still fails after `seconds`, or fails for good."""
+        deadline = self.clock.now() + self.seconds
+        while True:
+            try:
+                return self.aws(*arguments)
+            except AwsError as error:
+                if not error.passing or self.clock.now() > deadline:
+                    raise
+            self.clock.pause(PAUSE)
 
 
 def failure(named: str, text: str) -> AwsError:

@@ -1,12 +1,12 @@
 """One service of ECS: what it says of itself, and the calls that change it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from slipway.errors import ReleaseError
-from slipway.release.fargate.aws import UP, Aws
+from slipway.release.fargate.aws import UP
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _deployment(document: Mapping[str, Any]) -> Deployment:
 class Ecs:
     """The service `name` of the cluster `name`."""
 
-    aws: Aws
+    aws: Callable[..., Any]
     name: str
 
     @property

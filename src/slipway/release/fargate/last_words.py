@@ -1,5 +1,6 @@
 """What is known of a failed release: its stopped tasks, the service's events, the last lines of its log."""
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ EVENTS = 5
 LINES = 20
 
 
-def last_words(ecs: Ecs, revision: str, before: Service) -> Iterator[str]:
+def last_words(ecs: Ecs, revision: str, before: Service, environ: Mapping[str, str] = os.environ) -> Iterator[str]:
     """Yields lines for a person; a call that fails costs what it would have told, and nothing else.
 
     Parameters
@@ -22,6 +23,8 @@ def last_words(ecs: Ecs, revision: str, before: Service) -> Iterator[str]:
         ARN of the release's task definition.
     before : Service
         The service before the release: its events are known.
+    environ : mapping
+        Of the job: on GitHub the app's log is shown only if PRIVATE_REPOSITORY is true. Anyone can read a public job's log.
     """
     try:
         events = [text for id, text in ecs.look().events.items() if id not in before.events]
@@ -30,7 +33,8 @@ def last_words(ecs: Ecs, revision: str, before: Service) -> Iterator[str]:
         for task in tasks[:TASKS]:
             yield from _ends(task)
         if tasks:
-            yield from _log(ecs, revision, tasks[0])
+            shown = "GITHUB_ACTIONS" not in environ or environ.get("PRIVATE_REPOSITORY") == "true"
+            yield from _log(ecs, revision, tasks[0], shown)
     except AwsError as error:
         yield f"  not known: {error}"
 
@@ -43,13 +47,17 @@ def _ends(task: Mapping[str, Any]) -> Iterator[str]:
         yield f"  task {id[:12]}: container {each['name']}: {', '.join(filter(None, (code, each.get('reason'))))}"
 
 
-def _log(ecs: Ecs, revision: str, task: Mapping[str, Any]) -> Iterator[str]:
+def _log(ecs: Ecs, revision: str, task: Mapping[str, Any], shown: bool) -> Iterator[str]:
     containers = ecs.definition(revision)["containerDefinitions"]
     options = next(each for each in containers if each["name"] == APP).get("logConfiguration", {}).get("options", {})
     group, prefix = options.get("awslogs-group"), options.get("awslogs-stream-prefix")
     if not group or not prefix:
         return
     id = task["taskArn"].rpartition("/")[2]
-    place = ("--log-group-name", group, "--log-stream-name", f"{prefix}/{APP}/{id}")
+    stream = f"{prefix}/{APP}/{id}"
+    if not shown:
+        yield f"  {APP}: its log is in CloudWatch, group {group}, stream {stream}"
+        return
+    place = ("--log-group-name", group, "--log-stream-name", stream)
     answer = ecs.aws("logs", "get-log-events", *place, "--limit", str(LINES), "--no-start-from-head")
     yield from (f"  {APP}: {each['message'].rstrip()}" for each in answer["events"])

@@ -3,10 +3,11 @@
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from slipway.errors import ReleaseError
-from slipway.release.fargate.aws import Aws
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OURS = ("SLIPWAY_RELEASE", "SLIPWAY_COMMIT", "SLIPWAY_TRUSTED_PROXIES")
@@ -31,7 +32,7 @@ class Settings:
     mark: str
 
 
-def read_settings(aws: Aws, service: str) -> Settings:
+def read_settings(aws: Callable[..., Any], service: str) -> Settings:
     """The settings of a service; ReleaseError if a name cannot be that of an environment variable."""
     prefix = f"/slipway/{service}/"
     filters = f"Key=Path,Option=OneLevel,Values={prefix.rstrip('/')}"

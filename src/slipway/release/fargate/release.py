@@ -11,8 +11,8 @@ from slipway.release.fargate.aws import UP, Aws, AwsError
 from slipway.release.fargate.ecs import Ecs, Service
 from slipway.release.fargate.last_words import last_words
 from slipway.release.fargate.parameters import Settings, read_settings
-from slipway.release.fargate.revision import Release, next_revision, release_of
-from slipway.release.fargate.rollout import Failed, Overtaken, Rollout
+from slipway.release.fargate.revision import Release, next_revision, previous_of, release_of
+from slipway.release.fargate.rollout import Failed, Overtaken, Rollout, last_complete
 from slipway.release.image.registry import find_image
 from slipway.release.public_address import PublicAddress, address_of, require_reachable, require_release
 from slipway.release.request import Request
@@ -82,14 +82,17 @@ class Fargate:
         settings = read_settings(self.ecs.aws, self.ecs.name)
         yield f"{self.repository}:{request.key} is {request.digest}; settings: {', '.join(settings.names) or 'none'}"
         address = public_address(service.tags)
+        if address:
+            require_reachable(address, self.clock)
         if live and is_live(live, request, settings, service):
             verb, release = "is already live", live
-            rollout = Rollout(self.ecs, self.clock, service.primary.revision, request.run_number, service)
+            revision = service.primary.revision
+            rollout = Rollout(self.ecs, self.clock, revision, request.run_number, service, previous_of(current))
         else:
             verb, release = "is live", new_release(request, settings)
-            if address:
-                require_reachable(address, self.clock)
-            document = next_revision(current, release, self.repository, settings, proxies=int(address is not None))
+            previous = last_complete(service) if service.desired else None
+            proxies = int(address is not None)
+            document = next_revision(current, release, self.repository, settings, proxies, previous)
             rollout = self._begin(document, release, service)
             yield f"{release}: ECS starts it as {rollout.revision.rpartition('/')[2]}"
         yield from self._finish(rollout, release, address)
@@ -118,7 +121,11 @@ class Fargate:
         if before.primary.revision != seen.primary.revision:
             require_order(release.request, release_of(self.ecs.definition(before.primary.revision)), before)
             raise ReleaseError("the service was changed while this release was prepared", "Run the workflow again")
-        self.ecs.update(revision, tasks)
+        try:
+            self.ecs.update(revision, tasks)
+        except AwsError as error:
+            if not error.passing:  # otherwise it may be done all the same: whoever follows it sees that
+                raise
         return Rollout(self.ecs, self.clock, revision, release.run_number, before)
 
     def _finish(self, rollout: Rollout, release: Release, address: PublicAddress | None) -> Iterator[str]:

@@ -11,6 +11,7 @@ from slipway.release.fargate.parameters import Settings
 from slipway.release.request import Request
 
 APP = "app"  # the container that serves
+PREVIOUS = "slipway.previous"
 READ_ONLY = (  # in the answer of describe-task-definition, but not in what register-task-definition takes
     "taskDefinitionArn",
     "revision",
@@ -70,12 +71,18 @@ def release_of(definition: Mapping[str, Any]) -> Release | None:
     )
 
 
+def previous_of(definition: Mapping[str, Any]) -> str | None:
+    """ARN of the revision that served when a release was made; None if none did."""
+    return _app(definition).get("dockerLabels", {}).get(PREVIOUS) or None
+
+
 def next_revision(
     current: Mapping[str, Any],
     release: Release,
     repository: str,
     settings: Settings,
     proxies: int,
+    previous: str | None = None,
 ) -> dict[str, Any]:
     """What register-task-definition takes for a release: the current revision with its image, settings and labels.
 
@@ -87,6 +94,8 @@ def next_revision(
         ``HOST/REPO`` of the image.
     proxies : int
         How many stand between the internet and a task.
+    previous : str or None
+        The revision to go back to if the release fails; None if nothing serves.
 
     Raises
     ------
@@ -102,7 +111,7 @@ def next_revision(
     containers[current["containerDefinitions"].index(app)] |= {
         "environment": _environment(app, release, settings, proxies),
         "secrets": _secrets(app, settings),
-        "dockerLabels": {**app.get("dockerLabels", {}), **_labels(release)},
+        "dockerLabels": {**_kept_labels(app), **_labels(release, previous)},
     }
     kept = {name: value for name, value in current.items() if name not in READ_ONLY}
     return {**kept, "containerDefinitions": containers}
@@ -147,11 +156,16 @@ def _secrets(app: Mapping[str, Any], settings: Settings) -> list[dict[str, str]]
     return [*others, *({"name": name, "valueFrom": settings.prefix + name} for name in settings.names)]
 
 
-def _labels(release: Release) -> dict[str, str]:
+def _kept_labels(app: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in app.get("dockerLabels", {}).items() if name != PREVIOUS}
+
+
+def _labels(release: Release, previous: str | None) -> dict[str, str]:
     return {
         "slipway.release": release.id,
         "slipway.commit": release.commit,
         "slipway.key": release.key,
         "slipway.run": str(release.run_number),
         "slipway.settings": release.settings,
+        **({PREVIOUS: previous} if previous else {}),
     }

@@ -1,18 +1,18 @@
 """Follows one release through ECS to its end, and puts the previous one back if that end is bad."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slipway.errors import ReleaseError
 from slipway.release.clock import Clock
-from slipway.release.fargate.aws import AwsError
+from slipway.release.fargate.aws import AwsError, Patient
 from slipway.release.fargate.ecs import Deployment, Ecs, Service
 from slipway.release.fargate.revision import release_of
 
 SECONDS = 600
 BACK_SECONDS = 300
 OWN_ROLLBACK_SECONDS = 30  # ECS begins its own within seconds of the failure
-KNOWN_SECONDS = 30  # what describe-services answers may be older than the update
+DOUBTED_SECONDS = 30  # an answer of describe-services may be older than the update, also after a newer one
 PAUSE = 5.0
 
 
@@ -38,6 +38,8 @@ class Rollout:
         Of the release.
     before : Service
         The service as it was before: ECS can go back to nothing but one of its revisions.
+    replaced : str or None
+        The revision in whose place this one came, where the service does not list it any more.
     """
 
     ecs: Ecs
@@ -45,13 +47,12 @@ class Rollout:
     revision: str
     run_number: int
     before: Service
+    replaced: str | None = None
 
     @property
     def previous(self) -> str | None:
         """The revision to go back to: the last that was complete; None if there is no other than this."""
-        others = [each for each in self.before.deployments if each.revision != self.revision]
-        complete = [each for each in others if each.rollout == "COMPLETED"]
-        return next((each.revision for each in (*complete, *others)), None)
+        return last_complete(self.before, self.revision) or self.replaced
 
     def follow(self, seconds: float = SECONDS) -> Iterator[str]:
         """Wait until the revision alone serves; yields the progress.
@@ -65,23 +66,25 @@ class Rollout:
         Overtaken
             If another release took its place.
         """
-        start, last, known = self.clock.now(), "", False
+        start, last = self.clock.now(), ""
+        sure = start
         while True:
             late = self.clock.now() - start > seconds
             try:
                 service = self.ecs.look()
+                said = self._progress(service)
+                if self._surely(service) or self.clock.now() - sure > DOUBTED_SECONDS:
+                    if said != last:
+                        yield said
+                    last = said
+                    if self._done(service):
+                        return
+                    sure = self.clock.now()
             except AwsError as error:
                 if late or not error.passing:
                     raise
                 yield f"warning: {error}"
             else:
-                known = known or self._own(service) is not None or self.clock.now() - start > KNOWN_SECONDS
-                said = self._progress(service)
-                if known and said != last:
-                    yield said
-                last = said
-                if known and self._done(service):
-                    return
                 if late:
                     raise Failed(f"not done within {seconds:g} s: {said}")
             self.clock.pause(PAUSE)
@@ -98,20 +101,34 @@ class Rollout:
         """
         if self.previous is None:
             return
+        patient = replace(self, ecs=replace(self.ecs, aws=Patient(self.ecs.aws, self.clock, BACK_SECONDS)))
+        yield from patient._put_back(self.previous)
+
+    def _put_back(self, previous: str) -> Iterator[str]:
+        service = self._after_own_rollback()
         if self.before.desired == 0:
-            self.ecs.update(self.previous, tasks=0)
+            if service.primary.revision not in {self.revision, *self.before.revisions}:
+                raise self._replaced(service.primary)
+            self.ecs.update(previous, tasks=0)
             yield "nothing served before: the service has no tasks again"
             return
         yield "going back to the previous release"
-        service = self._after_own_rollback()
         if service.primary.revision == self.revision:
             if service.primary.rollout != "IN_PROGRESS" or not self._stopped():
-                self.ecs.update(self.previous)
+                self.ecs.update(previous)
             service = self._await_another(BACK_SECONDS)
         revision = service.primary.revision
-        if revision not in self.before.revisions:
+        if revision not in {*self.before.revisions, previous}:
             raise self._replaced(service.primary)
         yield from Rollout(self.ecs, self.clock, revision, self.run_number, service).follow(BACK_SECONDS)
+
+    def _surely(self, service: Service) -> bool:
+        """Whether an answer is of the time after the update.
+
+        Another revision alone does not tell it: ECS may go back to a deployment that was there before, under its own id.
+        """
+        own = self._own(service)
+        return own is not None and (own.status == "PRIMARY" or own.rollout == "FAILED")
 
     def _done(self, service: Service) -> bool:
         primary = service.primary
@@ -133,6 +150,8 @@ class Rollout:
 
     def _replaced(self, primary: Deployment, own: Deployment | None = None) -> ReleaseError:
         if primary.revision in self.before.revisions:
+            if not own and primary.id in {each.id for each in self.before.deployments}:
+                return Failed("ECS works towards the previous revision, and not towards this one")
             reason = (own.reason if own else "") or primary.reason or "without a reason"
             return Failed(f"ECS went back to the previous revision ({reason})")
         other = release_of(self.ecs.definition(primary.revision))
@@ -155,7 +174,9 @@ class Rollout:
 
     def _after_own_rollback(self) -> Service:
         """The service, after some time for ECS to go back by itself if it gave up."""
-        service = self.ecs.look()
+        deadline = self.clock.now() + DOUBTED_SECONDS
+        while not self._surely(service := self.ecs.look()) and self.clock.now() < deadline:
+            self.clock.pause(PAUSE)
         return self._await_another(OWN_ROLLBACK_SECONDS) if service.primary.rollout == "FAILED" else service
 
     def _await_another(self, seconds: float) -> Service:
@@ -171,3 +192,10 @@ class Rollout:
             return self.ecs.stop_deployment()
         except AwsError:
             return False
+
+
+def last_complete(service: Service, other_than: str = "") -> str | None:
+    """The newest complete revision of a service, or one on its way if none is; None if it lists no other."""
+    others = [each for each in service.deployments if each.revision != other_than]
+    complete = [each for each in others if each.rollout == "COMPLETED"]
+    return next((each.revision for each in (*complete, *others)), None)

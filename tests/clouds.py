@@ -60,6 +60,7 @@ class Cloud:
         self.hanging: set[str] = set()
         self.wrong: set[str] = set()
         self.denied: set[str] = set()
+        self.health: list[str] = []  # of tasks, in turn; HEALTHY afterwards
         self.breaker = True
         self.empty = False
         self.stoppable = True
@@ -220,6 +221,7 @@ class Cloud:
         return {
             "taskArn": f"arn:aws:ecs:eu-west-1:123456789012:task/{NAME}/task-of-{revision}",
             "taskDefinitionArn": f"{ARN}:{revision}",
+            "healthStatus": self.health.pop(0) if self.health else "HEALTHY",
             "stoppedReason": f"Essential container of {revision} exited",
             "containers": [{"name": "app", "exitCode": 6, "reason": "Error"}, {"name": "other"}],
             "attachments": [{"details": [{"name": "networkInterfaceId", "value": f"eni-{revision}"}]}],

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from slipway.release.fargate.parameters import Settings
+from slipway.release.fargate.revision import Release, next_revision
+
 PROGRAM = Path(__file__).resolve().parents[2] / "deploy/fargate/carry_over.py"
 REPOSITORY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/slipway"
 RELEASED = f"{REPOSITORY}@sha256:{'a' * 64}"
@@ -70,6 +73,16 @@ def test_what_is_like_that_already_is_not_rolled_out_again(carry_over, base, liv
     reordered["containerDefinitions"].reverse()
     del reordered["containerDefinitions"][0]["volumesFrom"]
     assert carry_over(base, reordered) is None, "ECS may list it otherwise"
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_what_the_release_makes_of_the_base_is_not_rolled_out_again(carry_over, base, proxies):
+    base["containerDefinitions"][1]["environment"] = [LOG]
+    settings = Settings("/slipway/slipway/", ("SLIPWAY_API_KEYS",), "mark")
+    release = Release("0123456789ab", f"sha256:{'a' * 64}", "c" * 40, "e" * 64, 7, settings.mark)
+    released = next_revision(base, release, REPOSITORY, settings, proxies)
+    assert carry_over(base, released) is None
+    assert carry_over(base | {"memory": "2048"}, released) == released | {"memory": "2048"}
 
 
 def test_a_larger_task_and_a_log_keep_the_release_its_settings_and_its_labels(carry_over, base, live):

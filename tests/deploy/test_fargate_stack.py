@@ -28,7 +28,7 @@ def test_the_definition_has_the_names_of_the_api_and_the_registry_of_the_rehears
 def test_what_a_condition_leaves_out_is_not_there_and_comes_with_its_parameter():
     assert "log" not in containers()
     assert "environment" not in containers()["app"]
-    with_log = containers(LogBucket="bucket")
+    with_log = containers(LogBucket="bucket", Log="yes")
     assert "s3://bucket/artifacts" in with_log["log"]["command"]
     assert {"name": "SLIPWAY_LOG", "value": "/var/log/slipway"} in with_log["app"]["environment"]
 

@@ -23,6 +23,12 @@ DEPLOY = {
     "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Logs}:log-stream:*": {"logs:GetLogEvents"},
     "ExecutionRole TaskRole": {"iam:PassRole"},
 }
+ALARMS = {
+    "Failing": "HTTPCode_Target_5XX_Count",
+    "Unanswered": "HTTPCode_ELB_5XX_Count",
+    "Unhealthy": "UnHealthyHostCount",
+    "TooFew": "HealthyHostCount",
+}
 EXECUTION = {
     "*": {"ecr:GetAuthorizationToken"},
     REPOSITORY: {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
@@ -95,7 +101,7 @@ def test_roles_have_exactly_the_rights_they_need(service):
     assert rights(service["DeployRole"]) == DEPLOY
     assert rights(service["ExecutionRole"]) == EXECUTION
     condition, policies, nothing = service["TaskRole"]["Policies"]["Fn::If"]
-    assert (condition, nothing) == ("Logged", NOTHING)
+    assert (condition, nothing) == ("Granted", NOTHING)
     assert rights({"Policies": policies}) == {"arn:${AWS::Partition}:s3:::${LogBucket}/artifacts/log/raw/*": {"s3:PutObject"}}
 
 
@@ -209,7 +215,7 @@ def test_the_load_balancer_lets_go_before_gunicorn_does(service):
 
 def test_scaling_is_by_requests_and_by_cpu_between_the_bounds(service):
     scaling = service["Scaling"]
-    assert (scaling["MinCapacity"], scaling["MaxCapacity"]) == ({"Ref": "MinTasks"}, {"Ref": "MaxTasks"})
+    assert scaling["MaxCapacity"] == {"Ref": "MaxTasks"}
     parameters = load("service")["Parameters"]
     assert (parameters["MinTasks"]["Default"], parameters["MaxTasks"]["Default"]) == (2, 6)
     policies = [service[each]["TargetTrackingScalingPolicyConfiguration"] for each in ("ScalingByRequests", "ScalingByCpu")]
@@ -220,12 +226,27 @@ def test_scaling_is_by_requests_and_by_cpu_between_the_bounds(service):
     assert all((each["ScaleOutCooldown"], each["ScaleInCooldown"]) == (30, 300) for each in policies)
 
 
+def test_before_the_first_release_the_autoscaling_starts_no_task_and_after_it_removes_none_that_it_started(service):
+    """Whoever registers a range has AWS move the number of tasks into it at once."""
+    assert service["Scaling"]["MinCapacity"] == {"Fn::If": ["Released", {"Ref": "MinTasks"}, 0]}
+    assert service["Scaling"]["SuspendedState"] == {
+        "DynamicScalingInSuspended": {"Fn::If": ["Released", False, True]},
+        "DynamicScalingOutSuspended": False,
+        "ScheduledScalingSuspended": False,
+    }
+
+
 def test_alarms_on_errors_and_on_tasks_that_are_not_ready_tell_the_topic(service):
-    for name in ("Failing", "Unhealthy", "TooFew"):
+    assert {name: service[name]["MetricName"] for name in ALARMS} == ALARMS
+    for name in ALARMS:
         assert service[name]["AlarmActions"] == [{"Ref": "Alarms"}] == service[name]["OKActions"]
-    queried = {each["MetricStat"]["Metric"]["MetricName"] for each in service["Failing"]["Metrics"] if "MetricStat" in each}
-    assert queried == {"HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count"}
-    assert (service["Unhealthy"]["MetricName"], service["TooFew"]["MetricName"]) == ("UnHealthyHostCount", "HealthyHostCount")
+
+
+def test_a_missing_count_is_no_error_but_a_missing_task_once_there_was_a_release(service):
+    """AWS counts neither answers of a kind that were not given nor tasks of an empty target group."""
+    missing = {name: service[name]["TreatMissingData"] for name in ALARMS}
+    assert missing.pop("TooFew") == {"Fn::If": ["Released", "breaching", "notBreaching"]}
+    assert set(missing.values()) == {"notBreaching"}
 
 
 def test_the_release_finds_what_it_asks_for_in_the_tags_of_the_service(service):

@@ -1,6 +1,7 @@
 """The shell programs of release/ec2 and deploy/fargate."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,13 @@ def test_all_of_them_are_looked_at():
 def test_shellcheck_finds_nothing(path):
     done = subprocess.run([shellcheck(), "--external-sources", path], capture_output=True, text=True)
     assert done.stdout + done.stderr == ""
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_no_pattern_has_an_empty_alternative(path):
+    """POSIX does not say what it matches, and macOS refuses it: [[ … =~ ^(one|)$ ]] is always false there."""
+    patterns = [match[1] for match in re.finditer(r"=~\s+(.+?)\s+(?:\]\]|&&|\|\|)", path.read_text())]
+    assert [each for each in patterns if re.search(r"\|\)|\(\||\|\||^\||\|$", each)] == []
 
 
 def test_shellcheck_finds_nothing_in_the_user_data(template, tmp_path):

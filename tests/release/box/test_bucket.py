@@ -72,7 +72,7 @@ def test_without_the_right_to_list_what_is_not_there_is_denied(bucket, box):
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        (s3.DENIED, "403 AccessDenied). Give the role of the box s3:PutObject"),
+        (s3.DENIED, "403 AccessDenied). Give the role of this box or task s3:PutObject"),
         (s3.SLOW_DOWN, "503 SlowDown). The next run sends it again"),
         (s3.answer("301", "PermanentRedirect"), "Set AWS_REGION"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", "S3 refused (204)"),

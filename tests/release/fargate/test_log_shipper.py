@@ -192,6 +192,7 @@ def test_what_cannot_be_sent_in_time_is_said_to_be_lost(task, bucket):
     stop(shipper)
     said = shipper.stdout.read()
     shipper.wait(30)
+    assert "403 AccessDenied). Give the role of this box or task s3:PutObject" in said, "it is no box"
     assert shipper.returncode == 1 and "1 files of the prediction log end with this task and are lost" in said
 
 

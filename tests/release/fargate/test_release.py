@@ -253,12 +253,36 @@ def test_another_registry_than_ecr_is_asked_as_find_does(cloud, tmp_path, monkey
     assert cloud.made("describe-images") == 0
 
 
-def test_a_task_with_an_address_of_its_own_is_asked_there_and_trusts_no_proxy():
-    cloud = Cloud(url="", tasks=1)
-    with answering(cloud) as asked:
-        deploy(cloud, request(1))
-    assert cloud.desired == 1 and {*asked} == {PublicAddress("203.0.113.2", 8080)}
-    assert {"name": "SLIPWAY_TRUSTED_PROXIES", "value": "0"} in cloud.app()["environment"]
+@pytest.fixture
+def trial(monkeypatch) -> Cloud:
+    """A service whose only task has an address of its own, which this machine cannot reach."""
+
+    def unreachable(address, seconds=0):
+        raise AssertionError("the trial lets in one network, which is not this machine's")
+
+    monkeypatch.setattr(PublicAddress, "ask", unreachable)
+    return Cloud(url="", tasks=1)
+
+
+def test_a_task_with_an_address_of_its_own_is_ready_when_its_health_check_is_and_trusts_no_proxy(trial):
+    trial.health = ["HEALTHY", "UNKNOWN"]  # of the revision before and of the release, once
+    deploy(trial, request(1))
+    assert trial.desired == 1 and trial.made("describe-tasks") == 2
+    assert "task-of-2 is ready at http://203.0.113.2:8080" in trial.said
+    assert {"name": "SLIPWAY_TRUSTED_PROXIES", "value": "0"} in trial.app()["environment"]
+
+
+def test_a_task_with_an_address_of_its_own_that_is_never_healthy_is_taken_back(trial):
+    deploy(trial, request(1))
+    trial.health = ["UNHEALTHY"] * 99
+    said = refused(trial, request(2, "b"))
+    assert "its tasks are not healthy after 60 s: UNHEALTHY; release" in said and trial.serving() == "a"
+
+
+def test_an_address_that_may_not_be_looked_up_fails_no_release(trial):
+    trial.denied = {"describe-network-interfaces"}
+    deploy(trial, request(1))
+    assert "task-of-2 is ready at an address that is not known" in trial.said
 
 
 def test_a_cancelled_job_says_what_ecs_goes_on_doing(cloud):

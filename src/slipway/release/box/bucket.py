@@ -26,10 +26,11 @@ MOST_BYTES = 8 << 20  # of what is got
 ABSENT = (403, 404)  # without the right to list, S3 denies what is not there
 LATER = "The next run sends it again"
 CURES = dict.fromkeys(
-    ("PermanentRedirect", "AuthorizationHeaderMalformed"), "Set AWS_REGION in /etc/slipway/aws.env to the region of the bucket"
+    ("PermanentRedirect", "AuthorizationHeaderMalformed"),
+    "Set AWS_REGION to the region of the bucket (on a box: in /etc/slipway/aws.env)",
 ) | {
-    "AccessDenied": "Give the role of the box s3:PutObject on log/raw/* below log_remote (docs/ec2.md)",
-    "NoSuchBucket": "Correct log_remote in release.toml",
+    "AccessDenied": "Give the role of this box or task s3:PutObject on log/raw/* below the remote of the log",
+    "NoSuchBucket": "Create the bucket, or correct the remote of the log (on a box: log_remote in release.toml)",
     "RequestTimeTooSkewed": "Correct the clock of this machine",
 }
 

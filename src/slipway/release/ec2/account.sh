@@ -17,7 +17,7 @@ need() {   # PROGRAM PAGE
 
 account() {   # what must hold before anything is made or deleted
   [[ $STACK =~ ^[a-z][a-z0-9-]{0,40}$ ]] || die "STACK is \"$STACK\". Use lower-case letters, digits and hyphens."
-  [[ $STAGE =~ ^(staging|)$ ]] || die "STAGE is \"$STAGE\", not staging. Leave it out for production."
+  [[ $STAGE =~ ^(staging)?$ ]] || die "STAGE is \"$STAGE\", not staging. Leave it out for production."
   need aws 'https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html'
   export AWS_PAGER=''
   AWS_DEFAULT_REGION=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || true)}}
@@ -50,9 +50,10 @@ settled() {   # STACK: its status once nothing is at work on it, such as a run o
 }
 
 on_fargate() {   # the stacks of services that need the registry, the bucket and the roles, too
-  local stack
+  local stack found
   for stack in "$STACK-fargate" "$STACK-fargate-staging"; do
-    [ -z "$(status "$stack")" ] || echo "$stack"
+    found=$(status "$stack") || return
+    [ -z "$found" ] || echo "$stack"
   done
 }
 

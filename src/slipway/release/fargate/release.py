@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from slipway.errors import ReleaseError
 from slipway.release.clock import Cancelled, Clock, interruptible
@@ -24,6 +25,8 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 TASKS = "slipway:tasks"
 RESTARTED = "slipway:restarted"
 PORT = 8080
+HEALTH_SECONDS = 60  # the health check of a task may be some checks behind its deployment
+PAUSE = 5.0
 NEEDED = "Set AWS_ECR_LOGIN_URI and ECR_REPOSITORY_NAME"
 
 
@@ -164,23 +167,38 @@ class Fargate:
             raise ReleaseError(f"{what}; {left}", failure.cure)
 
     def _check(self, revision: str, release: Release, address: PublicAddress | None) -> Iterator[str]:
-        """Several answers in a row at the public address, or at that of every task, come from the release."""
-        for each in [address] if address else self._addresses(revision):
-            require_release(each, release.id, self.bundle, self.clock)
-            yield f"{each} serves {release.id} with the bundle {self.bundle[:12]}"
+        """Several answers in a row at the public address come from the release, or its tasks say that they are ready."""
+        if address is None:
+            yield from self._check_tasks(revision)
+            return
+        require_release(address, release.id, self.bundle, self.clock)
+        yield f"{address} serves {release.id} with the bundle {self.bundle[:12]}"
 
-    def _addresses(self, revision: str) -> list[PublicAddress]:
-        """Public addresses of the tasks of a service without a load balancer."""
-        found = []
-        for task in self.ecs.tasks("RUNNING"):
-            details = {each["name"]: each["value"] for place in task["attachments"] for each in place["details"]}
-            if task["taskDefinitionArn"] == revision and (interface := details.get("networkInterfaceId")):
-                answer = self.ecs.aws("ec2", "describe-network-interfaces", "--network-interface-ids", interface)
-                ip = answer["NetworkInterfaces"][0].get("Association", {}).get("PublicIp")
-                found += [PublicAddress(ip, PORT)] if ip else []
-        if not found:
-            raise Failed("no task has a public address")
-        return found
+    def _check_tasks(self, revision: str) -> Iterator[str]:
+        """Without a load balancer: their own health checks ask /readyz. This machine may be outside of the network let in."""
+        deadline = self.clock.now() + HEALTH_SECONDS
+        while True:
+            tasks = [each for each in self.ecs.tasks("RUNNING") if each["taskDefinitionArn"] == revision]
+            health = [each.get("healthStatus", "UNKNOWN") for each in tasks]
+            if health and set(health) == {"HEALTHY"}:
+                break
+            if self.clock.now() >= deadline:
+                raise Failed(f"its tasks are not healthy after {HEALTH_SECONDS} s: {', '.join(health) or 'none runs'}")
+            self.clock.pause(PAUSE)
+        for task in tasks:
+            yield f"{task['taskArn'].rpartition('/')[2]} is ready at {self._address(task) or 'an address that is not known'}"
+
+    def _address(self, task: Mapping[str, Any]) -> PublicAddress | None:
+        """The public address of a task, for people: nothing asks it."""
+        details = {each["name"]: each["value"] for place in task.get("attachments", []) for each in place["details"]}
+        if not (interface := details.get("networkInterfaceId")):
+            return None
+        try:
+            answer = self.ecs.aws("ec2", "describe-network-interfaces", "--network-interface-ids", interface)
+        except AwsError:
+            return None
+        ip = answer["NetworkInterfaces"][0].get("Association", {}).get("PublicIp")
+        return PublicAddress(ip, PORT) if ip else None
 
     def _ecr_digest(self, ecr: re.Match[str], name: str, key: str) -> str | None:
         """The digest that ECR lists under a key; None if it lists none. It is asked with the role, without docker login."""

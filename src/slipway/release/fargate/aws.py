@@ -61,7 +61,9 @@ class Aws:
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        region = {"AWS_DEFAULT_REGION": environ["AWS_REGION"]} if environ.get("AWS_REGION") else {}  # version 1 reads only this
+        region = (
+            {"AWS_DEFAULT_REGION": environ["AWS_REGION"]} if environ.get("AWS_REGION") else {}
+        )  # version 1 reads only this
         self._environ = {**DEFAULTS, **environ, **region, "AWS_PAGER": ""}
 
     def __call__(self, *arguments: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 from slipway.release.fargate.aws import AwsError
 from slipway.release.fargate.ecs import Ecs, Service
 from slipway.release.fargate.revision import APP
+from slipway.release.job import may_show_logs
 
 TASKS = 3
 EVENTS = 5
@@ -24,7 +25,7 @@ def last_words(ecs: Ecs, revision: str, before: Service, environ: Mapping[str, s
     before : Service
         The service before the release: its events are known.
     environ : mapping
-        Of the job: on GitHub the app's log is shown only if PRIVATE_REPOSITORY is true. Anyone can read a public job's log.
+        Of the job.
     """
     try:
         events = [text for id, text in ecs.look().events.items() if id not in before.events]
@@ -33,8 +34,7 @@ def last_words(ecs: Ecs, revision: str, before: Service, environ: Mapping[str, s
         for task in tasks[:TASKS]:
             yield from _ends(task)
         if tasks:
-            shown = "GITHUB_ACTIONS" not in environ or environ.get("PRIVATE_REPOSITORY") == "true"
-            yield from _log(ecs, revision, tasks[0], shown)
+            yield from _log(ecs, revision, tasks[0], may_show_logs(environ))
     except AwsError as error:
         yield f"  not known: {error}"
 

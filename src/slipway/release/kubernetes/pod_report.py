@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from slipway.errors import ReleaseError
+from slipway.release.job import may_show_logs
 from slipway.release.kubernetes.kubectl import Kubectl
 from slipway.release.kubernetes.workload import CONTAINER, NAME
 
@@ -60,6 +61,8 @@ def _log(kubectl: Kubectl, pod: Mapping[str, Any]) -> list[str]:
     waits = "waiting" in status.get("state", {})
     if not status or waits and not status.get("restartCount"):
         return []  # it never ran
+    if not may_show_logs():
+        return [f"its log: kubectl --namespace {kubectl.namespace} logs {pod['metadata']['name']}"]
     arguments = ("logs", pod["metadata"]["name"], f"--container={CONTAINER}", f"--tail={LINES}")
     with suppress(ReleaseError):
         return kubectl(*arguments, *(("--previous",) if waits else ())).splitlines()

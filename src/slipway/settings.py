@@ -53,10 +53,8 @@ VARIABLES = (
     Variable("SLIPWAY_WHY", "", "Why there was a training, for slipway diff; set by retrain.yaml."),
     Variable("SLIPWAY_TRUSTED_PROXIES", "0", "How many proxies in front set X-Forwarded-For and X-Forwarded-Proto."),
     Variable("SLIPWAY_URL_PREFIX", "", "Path in front of the service, as in /models/charges; every link begins with it."),
-    Variable(
-        "SLIPWAY_RELEASE", "", "Name of the release; set by each release, reported by /readyz and a header of every answer."
-    ),
-    Variable("SLIPWAY_COMMIT", "", "The commit it was made from; set by each release, reported by /readyz."),
+    Variable("SLIPWAY_RELEASE", "", "Name of the release, which sets it; reported by /readyz and a header of every answer."),
+    Variable("SLIPWAY_COMMIT", "", "The commit of the release, which sets it; reported by /readyz."),
     Variable("SLIPWAY_ROAD", "box", "On GitHub: where releases go, as in box fargate."),
     Variable("SLIPWAY_STAGING", "", "On GitHub: where each release goes first, for a trial before production."),
     Variable("SLIPWAY_PLATFORM", "linux/amd64", "On GitHub: what images are built for; or linux/arm64."),

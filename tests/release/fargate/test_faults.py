@@ -135,9 +135,10 @@ def test_a_first_release_that_fails_takes_no_newer_one_down(monkeypatch):
                     pass
             return cloud.readyz()
 
-        monkeypatch.setattr(PublicAddress, "ask", ask)
-        with pytest.raises(ReleaseError, match="then overtaken by release"):
-            list(first)
+        with monkeypatch.context() as patch:
+            patch.setattr(PublicAddress, "ask", ask)
+            with pytest.raises(ReleaseError, match="then overtaken by release"):
+                list(first)
         cloud.pause(60)
         assert (cloud.desired, cloud.serving()) == (2, "b")
 

@@ -9,18 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-READ_ONLY = {
-    "taskDefinitionArn",
-    "revision",
-    "status",
-    "requiresAttributes",
-    "compatibilities",
-    "registeredAt",
-    "registeredBy",
-    "deregisteredAt",
-    "deleteRequestedAt",
-}
-OF_RELEASES = {"SLIPWAY_RELEASE", "SLIPWAY_COMMIT", "SLIPWAY_TRUSTED_PROXIES"}  # set by each release; not by the template
+from slipway.release.fargate.parameters import OURS
+from slipway.release.fargate.revision import READ_ONLY
 
 
 def carried_over(base: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
@@ -30,7 +20,7 @@ def carried_over(base: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
     containers = [
         each | {"image": released["image"]} if each["image"] == placeholder else each for each in base["containerDefinitions"]
     ]
-    own = [each for each in released.get("environment", []) if each["name"] in OF_RELEASES]
+    own = [each for each in released.get("environment", []) if each["name"] in OURS]  # set by each release, not by the template
     changed = {
         "environment": [*app.get("environment", []), *own],
         "secrets": released.get("secrets", []),

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from slipway.release.fargate.parameters import Settings
 from slipway.release.fargate.revision import Release, next_revision
 
-PROGRAM = Path(__file__).resolve().parents[2] / "deploy/fargate/carry_over.py"
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / "deploy/fargate/carry_over.py"
 REPOSITORY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/slipway"
 RELEASED = f"{REPOSITORY}@sha256:{'a' * 64}"
 OWN = [
@@ -59,8 +61,9 @@ def carry_over(tmp_path):
     def run(base: dict, live: dict) -> dict | None:
         for name, given in (("base", base), ("live", live)):
             (tmp_path / name).write_text(json.dumps(given))
-        command = [sys.executable, "-I", PROGRAM, tmp_path / "base", tmp_path / "live"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        command = [sys.executable, PROGRAM, tmp_path / "base", tmp_path / "live"]
+        environ = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=60)
         return json.loads(done.stdout) if done.stdout else None
 
     return run

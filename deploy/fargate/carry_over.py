@@ -20,9 +20,9 @@ def carried_over(base: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
     containers = [
         each | {"image": released["image"]} if each["image"] == placeholder else each for each in base["containerDefinitions"]
     ]
-    own = [each for each in released.get("environment", []) if each["name"] in OURS]  # set by each release, not by the template
+    ours = [each for each in released.get("environment", []) if each["name"] in OURS]  # each release sets them
     changed = {
-        "environment": [*app.get("environment", []), *own],
+        "environment": [*app.get("environment", []), *ours],
         "secrets": released.get("secrets", []),
         "dockerLabels": released["dockerLabels"],
     }

@@ -82,6 +82,7 @@ GUEST = {"STACK": "churn", "GITHUB_REPOSITORY": "acme/churn", "BOX_OF": "slipway
         ({}, {"LOG_SIZE": "2GB"}, 'LOG_SIZE is "2GB", not a size like 2GiB'),
         ({}, {"EMAIL": "a&b@example.org"}, "PREFIX, DOMAIN or EMAIL has a character"),
         ({STATUS.format("churn-box"): (0, "CREATE_COMPLETE")}, {}, "churn has a box of its own"),
+        ({STATUS.format("churn-box"): DENIED}, {}, "stack churn-box cannot be read"),
         ({BOX: ABSENT}, {}, "there is no box slipway-box in eu-west-1"),
     ],
 )

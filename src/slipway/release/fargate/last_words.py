@@ -7,7 +7,7 @@ from typing import Any
 from slipway.release.fargate.aws import AwsError
 from slipway.release.fargate.ecs import Ecs, Service
 from slipway.release.fargate.revision import APP
-from slipway.release.job import may_show_logs
+from slipway.release.public_log import may_show_logs
 
 TASKS = 3
 EVENTS = 5

@@ -5,9 +5,9 @@ from contextlib import suppress
 from typing import Any
 
 from slipway.errors import ReleaseError
-from slipway.release.job import may_show_logs
 from slipway.release.kubernetes.kubectl import Kubectl
 from slipway.release.kubernetes.workload import CONTAINER, NAME
+from slipway.release.public_log import may_show_logs
 
 MOST = 2  # pods that are shown: the others say the same
 LINES = 10

@@ -1,4 +1,4 @@
-"""What a release knows of the job that runs it."""
+"""Whether others read what a release prints."""
 
 import os
 from collections.abc import Mapping

@@ -1,6 +1,7 @@
 """The request for a release, from standard input: the only input that a box or a deploying job trusts."""
 
 import json
+import os
 import re
 from dataclasses import dataclass
 
@@ -17,6 +18,13 @@ EXPECTED = (
     'Send {"digest": "sha256:…", "key": "<64 hex digits>", "commit": "<40 hex digits>", "run_number": <integer>}, as '
     "the main.yaml of this version of Slipway does"
 )
+
+# Cures of every road.
+EARLIER = (
+    "To release an earlier commit, revert to it, or start main.yaml by hand with its commit (Actions → main → Run workflow). "
+    "If run numbers started over, e.g. in a re-created repository"
+)
+PUSHED = "Only an image that main.yaml pushed under this key can be released: run the workflow again"
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,11 @@ class Request:
     key: str
     commit: str
     run_number: int
+
+
+def new_id() -> str:
+    """The id of a new release: 12 hexadecimal digits."""
+    return os.urandom(6).hex()
 
 
 def read_request(content: bytes) -> Request:

@@ -14,6 +14,7 @@ from slipway.release.box.configuration import Configuration
 from slipway.release.box.engine import Engine
 from slipway.release.box.state import SOCKET, Box, Release
 from slipway.release.box.web import PROXY, Answer, ask, in_flight
+from slipway.release.request import PUSHED
 from slipway.store.atomic import FULL
 
 BUNDLE_LABEL = "slipway.bundle"
@@ -101,7 +102,7 @@ class Execution:
         if step.digest not in found:
             raise ReleaseError(
                 f"the registry lists {', '.join(found)} under the release key {step.image}, not {step.digest}",
-                "Only an image that main.yaml pushed under this key can be released: run the workflow again",
+                PUSHED,
             )
 
     def _await_ready(self, step: steps.AwaitReady) -> None:

@@ -1,6 +1,5 @@
 """Makes a release live, or rolls back to the previous one: one at a time, all or nothing."""
 
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ from slipway.release.box.execution import Execution
 from slipway.release.box.history import History
 from slipway.release.box.lock import LOCK_SECONDS, SIGNALS, Busy, Cancelled, cancellable, exclusive
 from slipway.release.box.state import Box, Release, kept
-from slipway.release.request import Request
+from slipway.release.request import EARLIER, Request, new_id
 
 READY_SECONDS = 5  # a busy release answers later than an idle one
 PAUSE = 0.5  # seconds between two looks at a neighbour that drains
@@ -123,8 +122,7 @@ class Swap:
         if live and request.run_number < live.run_number and self.box.restarted() != live.id:
             raise ReleaseError(
                 f"run {request.run_number} is older than the live run {live.run_number}",
-                "To release an earlier commit, revert to it, or start main.yaml by hand with its commit (Actions → main → Run "
-                "workflow). If run numbers started over, e.g. in a re-created repository: sudo slipway-release restart-count",
+                f"{EARLIER}: sudo slipway-release restart-count",
             )
 
     def previous(self) -> Release:
@@ -136,8 +134,7 @@ class Swap:
 
     def new_release(self, request: Request) -> Release:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        id = os.urandom(6).hex()
-        return Release(id, request.digest, request.commit, request.run_number, self.box.live(), now)
+        return Release(new_id(), request.digest, request.commit, request.run_number, self.box.live(), now)
 
     def drainers(self) -> list[Drainer]:
         """Releases other than those that keep running."""

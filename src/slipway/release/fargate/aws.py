@@ -61,10 +61,9 @@ class Aws:
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        region = (
-            {"AWS_DEFAULT_REGION": environ["AWS_REGION"]} if environ.get("AWS_REGION") else {}
-        )  # version 1 reads only this
-        self._environ = {**DEFAULTS, **environ, **region, "AWS_PAGER": ""}
+        self._environ = {**DEFAULTS, **environ, "AWS_PAGER": ""}
+        if region := environ.get("AWS_REGION"):
+            self._environ["AWS_DEFAULT_REGION"] = region  # version 1 of the program reads only this
 
     def __call__(self, *arguments: str) -> Any:
         """Raises AwsError if the call fails, or takes too long."""

@@ -74,7 +74,6 @@ def left(log: Path) -> list[Path]:
 
 def _attempt(log: Path, remote: str, environ: Mapping[str, str], seconds: int) -> None:
     """Send all closed files, in a process of its own: whatever that waits for, it ends."""
-
     try:
         bucket = bucket_at(remote, identify_task(environ), environ)
         as_service(log, partial(_send, bucket, remote), min(seconds, ATTEMPT))

@@ -1,6 +1,5 @@
 """Makes a release live on Fargate, or leaves what serves as it is."""
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from slipway.release.fargate.revision import Release, next_revision, previous_of
 from slipway.release.fargate.rollout import Failed, Overtaken, Rollout, last_complete
 from slipway.release.image.registry import find_image
 from slipway.release.public_address import PublicAddress, address_of, require_reachable, require_release
-from slipway.release.request import Request
+from slipway.release.request import EARLIER, PUSHED, Request, new_id
 
 ECR = re.compile(r"(?P<account>[0-9]{12})\.dkr[.-]ecr\.(?P<region>[a-z0-9-]+)\..+")
 URL = "slipway:url"
@@ -112,7 +111,7 @@ class Fargate:
             raise ReleaseError(
                 f"the registry lists {found or 'nothing'} under the release key {self.repository}:{request.key}, "
                 f"not {request.digest}",
-                "Only an image that main.yaml pushed under this key can be released: run the workflow again",
+                PUSHED,
             )
 
     def _begin(self, document: dict[str, object], release: Release, seen: Service) -> Rollout:
@@ -217,9 +216,7 @@ def require_order(request: Request, live: Release | None, service: Service) -> N
     if live and request.run_number < live.run_number and service.tags.get(RESTARTED) != live.id:
         raise ReleaseError(
             f"run {request.run_number} is older than run {live.run_number}, which is live or being released",
-            "To release an earlier commit, revert to it, or start main.yaml by hand with its commit (Actions → main → Run "
-            "workflow). If run numbers started over, e.g. in a re-created repository, give the service of ECS the tag "
-            f"{RESTARTED} with the value {live.id}",
+            f"{EARLIER}, give the service of ECS the tag {RESTARTED} with the value {live.id}",
         )
 
 
@@ -231,8 +228,7 @@ def is_live(live: Release, request: Request, settings: Settings, service: Servic
 
 def new_release(request: Request, settings: Settings) -> Release:
     """A release with an id of its own."""
-    id = os.urandom(6).hex()
-    return Release(id, request.digest, request.commit, request.key, request.run_number, settings.mark)
+    return Release(new_id(), request.digest, request.commit, request.key, request.run_number, settings.mark)
 
 
 def public_address(tags: Mapping[str, str]) -> PublicAddress | None:

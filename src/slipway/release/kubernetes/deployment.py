@@ -1,7 +1,6 @@
 """Makes a release live on Kubernetes: apply, follow the rollout, ask the public address; or back to the release before."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,7 +20,7 @@ from slipway.release.kubernetes.pod_report import pod_report
 from slipway.release.kubernetes.way_back import WayBack, settings_version
 from slipway.release.kubernetes.workload import NAME, Version, progress_of, require_order, version_of
 from slipway.release.public_address import PublicAddress, address_of, require_release
-from slipway.release.request import Request
+from slipway.release.request import Request, new_id
 
 ROLLOUT_SECONDS = 900
 STALE_SECONDS = 300  # as progressDeadlineSeconds
@@ -212,7 +211,7 @@ class ClusterRelease:
             require_order(live, request, confirmed_id(found) in ("", live.release))
             if live.release and live.answers(request, self.image, settings):
                 return live
-        return Version(os.urandom(6).hex(), request.commit, request.key, request.run_number, settings, self.image)
+        return Version(new_id(), request.commit, request.key, request.run_number, settings, self.image)
 
     def _follow(self, start: Start) -> Iterator[str]:
         """Wait until all pods are of this release, and available."""

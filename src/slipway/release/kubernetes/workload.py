@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.errors import ReleaseError
-from slipway.release.request import Request
+from slipway.release.request import EARLIER, Request
 
 NAME = "slipway"  # of the Deployment, its Service and all others, in a namespace of their own
 CONTAINER = "app"
@@ -140,6 +140,5 @@ def require_order(last: Version, request: Request, confirmed: bool) -> None:
         newer = f"the live run {last.run}" if confirmed else f"run {last.run}, which was applied last and is not confirmed"
         raise ReleaseError(
             f"run {request.run_number} is older than {newer}",
-            "To release an earlier commit, revert to it, or start main.yaml by hand with its commit (Actions → main → Run "
-            "workflow). If run numbers started over, e.g. in a re-created repository, docs/kubernetes.md says what to do",
+            f"{EARLIER}, docs/kubernetes.md says what to do",
         )

@@ -3,46 +3,30 @@
 `prepare` and `log` are run as deploy/fargate/service.yaml has them; no ECS runs them, and their order is the test's own.
 """
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 import slipway
-from s3 import KEYS
+from task_role import serve_role
 
 pytestmark = pytest.mark.docker
 IMAGE = "python:3.11-slim"  # the log's container needs the standard library and Slipway's own files
-ROLE = {"AccessKeyId": KEYS["AWS_ACCESS_KEY_ID"], "SecretAccessKey": "test", "Token": "t=="}
 ROW = "mkdir -p {0} && echo row > {0}/r1-c0ffee00-1.jsonl.open && touch /tmp/written"
-
-
-class Role(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(json.dumps(ROLE).encode())
-
-    def log_message(self, *_) -> None:
-        pass
 
 
 @pytest.fixture
 def environ(bucket) -> Iterator[list[str]]:
     """What ECS gives to a container, as options of docker run."""
-    with HTTPServer(("127.0.0.1", 0), Role) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with serve_role() as url:
         given = {
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{server.server_port}/role",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": url,
             "AWS_ENDPOINT_URL": bucket.proxy.url,
             "AWS_REGION": "us-east-1",
             "PYTHONPATH": "/app/src",
         }
         yield [each for name, value in given.items() for each in ("--env", f"{name}={value}")]
-        server.shutdown()
 
 
 @pytest.fixture

@@ -1,21 +1,19 @@
 """The container that ships the log of a task: whatever ends the task in order, every row is in the bucket before."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 import s3
 from slipway.model.event import CLOSED, OPEN, RAW
+from task_role import serve_role
 
-ROLE = {"AccessKeyId": s3.KEYS["AWS_ACCESS_KEY_ID"], "SecretAccessKey": "test", "Token": "t=="}
 # The log that the app writes, by the class that it writes it with: a line of input is a line of the log.
 APP = """
 import sys
@@ -39,23 +37,11 @@ sys.exit(keep_shipping(Path(sys.argv[1]), sys.argv[2], os.environ, float(sys.arg
 """
 
 
-class Role(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(json.dumps(ROLE).encode())
-
-    def log_message(self, *_) -> None:
-        pass
-
-
 @pytest.fixture
 def role() -> Iterator[str]:
     """The address of a task's credentials."""
-    with HTTPServer(("127.0.0.1", 0), Role) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/role"
-        server.shutdown()
+    with serve_role() as url:
+        yield url
 
 
 class Task:

@@ -185,7 +185,7 @@ def spark(cluster) -> Iterator["SparkSession"]:
     """The session on that cluster."""
     from slipway.sources.spark_session import session
 
-    made = session(cluster.url)
+    made = session(cluster.url, spark__ui__liveUpdate__period="0")  # the status tracker knows each task from its start
     yield made
     made.stop()
 

@@ -23,7 +23,7 @@ from slipway.training.whole.encoded_rows import Part, RowEncoder
 
 pytestmark = pytest.mark.spark
 ROWS = 110_000  # a little more than what is learned from without a sample
-DEADLINE = 60
+DEADLINE = 240  # of the stage that learns, where much else runs
 
 
 def numbers(count: int) -> tuple[pd.DataFrame, np.random.Generator]:

@@ -1,7 +1,12 @@
 """Releases by CodePipeline's own action for ECS, and what is made sure after it."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+import slipway
 from clouds import ARN, BUNDLE, NAME, REPOSITORY, Cloud, answering, fargate, request
 from code_pipeline import ActionFailed, deploy_by_action
 from slipway.errors import ReleaseError
@@ -130,3 +135,11 @@ def test_the_same_image_again_is_the_same_release(released):
     id = released.cloud.app()["dockerLabels"]["slipway.release"]
     assert not any("goes on naming" in line for line in released.release(2, "a"))
     assert release_of(released.current).id == id
+
+
+@pytest.mark.parametrize("command", ["images", "verify"])
+def test_the_command_needs_the_standard_library_alone_and_says_what_is_wrong(tmp_path, command):
+    program = (sys.executable, "-S", "-m", "slipway.release.fargate.ecs_action", command, NAME, REPOSITORY)
+    environ = {"PYTHONPATH": str(Path(slipway.__file__).parents[1])}
+    done = subprocess.run(program, cwd=tmp_path, env=environ, input="nothing", capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and done.stderr.startswith("slipway: the request is not JSON"), done.stderr

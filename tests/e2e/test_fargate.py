@@ -1,15 +1,25 @@
 """Releases on Fargate, as far as a stand-in of ECS with real containers and a load balancer shows them: nobody notices."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from bundles import ROWS, make_bundle
+from code_pipeline import ActionFailed, deploy_by_action
 from images import checkout
+from rehearsal.box import ROOT
 from rehearsal.ecs import Ecs, make_ecs
 from rehearsal.fargate import Image, Road, build_image
 from rehearsal.fargate_stack import quick, read_stack
 from rehearsal.traffic import traffic
+from slipway.release.clock import Clock
+from slipway.release.fargate.aws import Aws
+from slipway.release.fargate.ecs_action import image_definitions
 
 pytestmark = pytest.mark.docker
 NAME = "insurance"
@@ -67,6 +77,47 @@ def test_releases_reverts_and_faults_cost_no_request(docker, road, images, repos
     assert found.failed == []
     assert len(found.bundles()) == 2
     assert reverted.until_all(found) < 60
+
+
+def environ_of(road: Road) -> dict[str, str]:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # of the `aws` beside this Python
+    return os.environ | road.ecs.environ | {"PYTHONPATH": str(ROOT / "src"), "PATH": path}
+
+
+def by_action(road: Road, image: Image, minutes: float = 5) -> None:
+    """What the action for ECS of CodePipeline does with a file for each container of the image."""
+    current = road.ecs.definitions[road.ecs.service.primary.revision]
+    definitions = image_definitions(current, road.repository, image.digest)
+    deploy_by_action(Aws(environ_of(road)), Clock(), NAME, definitions, minutes)
+
+
+def verify(road: Road, image: Image, run_number: int) -> subprocess.CompletedProcess:
+    """The action after it."""
+    command = [sys.executable, "-m", "slipway.release.fargate.ecs_action", "verify", NAME, road.repository]
+    asked = json.dumps(image.request(run_number))
+    return subprocess.run(
+        command, cwd=image.folder, env=environ_of(road), input=asked, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_releases_by_the_action_of_codepipeline_cost_no_request(docker, road, images, repository):
+    crashing = build_image(docker, images[0].folder, repository, CRASHING)
+    by_action(road, images[0])
+    first = verify(road, images[0], 1)
+    assert first.returncode == 0 and "the first one brings the tasks" in first.stdout, first.stderr
+    with traffic("127.0.0.1", road.ecs.balancer.port, ROWS[0], RATE) as found:
+        by_action(road, images[1])
+        assert verify(road, images[1], 2).returncode == 0
+        with pytest.raises(ActionFailed):
+            by_action(road, crashing, 0.1)
+        failed = verify(road, crashing, 3)
+        assert failed.returncode != 0 and "went back" in failed.stderr, failed.stdout
+        road.settle()
+        by_action(road, images[0])
+        reverted = verify(road, images[0], 4)
+        assert reverted.returncode == 0, reverted.stderr
+    assert found.failed == []
+    assert len(found.bundles()) == 2
 
 
 def test_a_stop_that_does_not_wait_for_the_delay_costs_requests(road, images):

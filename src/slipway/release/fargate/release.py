@@ -78,7 +78,7 @@ class Fargate:
         service = self.ecs.look()
         current = self.ecs.definition(service.primary.revision)
         live = release_of(current)
-        yield f"live: {live or 'nothing yet'}"
+        yield f"live: {live or (f'{service.primary.revision}, which no release made' if service.desired else 'nothing yet')}"
         require_order(request, live, service)
         self.require_digest(request)
         settings = read_settings(self.ecs.aws, self.ecs.name)

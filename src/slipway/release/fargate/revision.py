@@ -12,6 +12,7 @@ from slipway.release.request import Request
 
 APP = "app"  # the container that serves
 PREVIOUS = "slipway.previous"
+DIGEST = "slipway.digest"
 READ_ONLY = (  # in the answer of describe-task-definition, but not in what register-task-definition takes
     "taskDefinitionArn",
     "revision",
@@ -56,14 +57,20 @@ class Release:
 
 
 def release_of(definition: Mapping[str, Any]) -> Release | None:
-    """The release that a task definition belongs to; None for one that no release made."""
+    """The release that a task definition belongs to; None for one that no release made.
+
+    Whoever copies a revision and replaces its image, as CodePipeline's action for ECS does, copies labels of another release.
+    """
     app = _app(definition)
     labels = app.get("dockerLabels", {})
     if not labels.get("slipway.release") or not labels.get("slipway.run", "").isdecimal():
         return None
+    digest = app["image"].rpartition("@")[2]
+    if labels.get(DIGEST, digest) != digest:
+        return None
     return Release(
         labels["slipway.release"],
-        app["image"].rpartition("@")[2],
+        digest,
         labels.get("slipway.commit", ""),
         labels.get("slipway.key", ""),
         int(labels["slipway.run"]),
@@ -103,10 +110,10 @@ def next_revision(
         If there is no container `app`, or it has an environment variable with the name of a parameter.
     """
     app = _app(current)
-    replaced = {repository, repository_of(app["image"])}
+    replaced = released_containers(current, repository)
     containers = []
     for each in current["containerDefinitions"]:
-        image = f"{repository}@{release.digest}" if repository_of(each["image"]) in replaced else each["image"]
+        image = f"{repository}@{release.digest}" if each["name"] in replaced else each["image"]
         containers.append({**each, "image": image})
     containers[current["containerDefinitions"].index(app)] |= {
         "environment": _environment(app, release, settings, proxies),
@@ -115,6 +122,17 @@ def next_revision(
     }
     kept = {name: value for name, value in current.items() if name not in READ_ONLY}
     return {**kept, "containerDefinitions": containers}
+
+
+def released_containers(definition: Mapping[str, Any], repository: str) -> list[str]:
+    """Names of the containers that run the image of a release: `app`, and those of the same image."""
+    replaced = {repository, repository_of(_app(definition)["image"])}
+    return [each["name"] for each in definition["containerDefinitions"] if repository_of(each["image"]) in replaced]
+
+
+def environment_of(definition: Mapping[str, Any]) -> dict[str, str]:
+    """The environment variables of the container `app`, without its secrets."""
+    return {each["name"]: each["value"] for each in _app(definition).get("environment", [])}
 
 
 def repository_of(image: str) -> str:
@@ -165,6 +183,7 @@ def _labels(release: Release, previous: str | None) -> dict[str, str]:
         "slipway.release": release.id,
         "slipway.commit": release.commit,
         "slipway.key": release.key,
+        DIGEST: release.digest,
         "slipway.run": str(release.run_number),
         "slipway.settings": release.settings,
         **({PREVIOUS: previous} if previous else {}),

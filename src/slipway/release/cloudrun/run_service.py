@@ -95,7 +95,7 @@ def parse_service(document: Mapping[str, Any]) -> RunService:
     status = document.get("status", {})
     traffic: dict[str, int] = {}
     for each in status.get("traffic", []):
-        if each.get("percent"):
+        if each.get("percent") and each.get("revisionName"):
             traffic[each["revisionName"]] = traffic.get(each["revisionName"], 0) + each["percent"]
     tagged: Mapping[str, Any] = next((each for each in status.get("traffic", []) if each.get("tag") == TAG), {})
     if not traffic or not status.get("url"):

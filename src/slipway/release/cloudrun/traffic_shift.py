@@ -192,17 +192,20 @@ class TrafficShift:
 
     def _address(self, url: str, service: RunService) -> PublicAddress:
         """Where to ask; with an identity token if the service lets in nobody without."""
-        address = address_of(url)
+        return replace(address_of(url), headers=self._headers(service))
+
+    def _headers(self, service: RunService) -> dict[str, str]:
+        """Its own address tells whether it is private: that of a tag may not be known everywhere yet."""
         try:
-            status, _ = address.ask()
+            status, _ = address_of(service.url).ask()
         except OSError:  # whoever waits for the release asks again
-            return address
+            return {}
         if status not in PRIVATE:
-            return address
+            return {}
         account = os.environ.get("GCP_SERVICE_ACCOUNT", "")  # a federated login has no identity token of its own
         as_whom = (f"--impersonate-service-account={account}",) if account else ()
         token = self.run.gcloud.text("auth", "print-identity-token", f"--audiences={service.url}", *as_whom)
-        return replace(address, headers={TOKEN_HEADER: f"Bearer {token}"})
+        return {TOKEN_HEADER: f"Bearer {token}"}
 
 
 def _new_release(request: Request, settings: str) -> Release:

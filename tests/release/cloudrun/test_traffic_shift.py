@@ -107,6 +107,15 @@ def test_traffic_that_was_divided_by_hand_is_told_and_comes_back_so(cloud):
     assert list(cloud.traffic.values()) == [100]
 
 
+def test_the_same_again_takes_back_traffic_that_was_divided(cloud):
+    release(cloud, 1)
+    release(cloud, 2, "b")
+    first, second = list(cloud.revisions)[1:]
+    cloud.traffic = {second: 90, first: 10}
+    assert "already" not in release(cloud, 2, "b")[-1]
+    assert len(cloud.traffic) == 1
+
+
 def test_order_is_asked_of_every_release_with_traffic(cloud):
     release(cloud, 5)
     release(cloud, 1 + 5, "b")

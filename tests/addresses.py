@@ -10,11 +10,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 @contextmanager
 def serve_answers(answers: Sequence[tuple], certificate: str = "") -> Iterator[HTTPServer]:
-    """A server that gives these answers one by one, the last again and again: status and document."""
+    """A server that gives these answers one by one, the last again and again: status and document.
+
+    `headers` are those of the last request.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             server.asked.append((self.path, self.headers["Host"], self.client_address))
+            server.headers = self.headers
             status, document = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
             content = document if isinstance(document, bytes) else json.dumps(document).encode()
             self.send_response(status)

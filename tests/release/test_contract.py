@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 
+import run_cloud
 from clouds import BUNDLE, NAME, REPOSITORY, Cloud, answering, fargate, request
 from kube import MANIFESTS, Cluster, Time, write_overlay_of
 from slipway.errors import ReleaseError
@@ -64,9 +65,41 @@ class OnKubernetes:
         self.cluster.set_secret()
 
 
-@pytest.fixture(params=["fargate", "kubernetes"])
+class OnCloudRun:
+    def __init__(self) -> None:
+        self.cloud = run_cloud.RunCloud()
+
+    def release(self, run: int, digest: str, commit: str = "") -> str:
+        return [*run_cloud.cloud_run(self.cloud).deploy(request(run, digest, commit))][-1]
+
+    def serving(self) -> str:
+        return self.cloud.serving()
+
+    def rollouts(self) -> int:
+        return self.cloud.calls.count("run services update")
+
+    def crash(self, digest: str) -> None:
+        self.cloud.crashing.add(digest)
+
+    def hang(self, digest: str) -> None:
+        self.cloud.hanging.add(digest)
+
+    def change_setting(self) -> None:
+        """The first time a variable takes the newest version of a secret; afterwards there is a newer version."""
+        if self.cloud.secrets:
+            self.cloud.secrets["keys"] += 1
+        else:
+            self.cloud.use_secret("keys")
+
+
+@pytest.fixture(params=["fargate", "kubernetes", "cloudrun"])
 def road(request, monkeypatch, tmp_path):
     """A road that nothing was released to."""
+    if request.param == "cloudrun":
+        road = OnCloudRun()
+        with run_cloud.answering(road.cloud):
+            yield road
+        return
     if request.param == "fargate":
         road = OnFargate()
         with answering(road.cloud):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from slipway.errors import ReleaseError, SlipwayError
 from slipway.release.box.pack import build
+from slipway.release.cloudrun.traffic_shift import deploy as deploy_to_cloud_run
 from slipway.release.fargate.release import deploy as deploy_to_fargate
 from slipway.release.image.advisories import SERVICE, Unanswered
 from slipway.release.image.commit import chosen_commit
@@ -79,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     fargate = roads.add_parser("fargate", help="on a service of ECS")
     kubernetes = roads.add_parser("kubernetes", help="on a cluster of Kubernetes")
     kubernetes.add_argument("--overlay", type=Path, required=True, help="folder of the overlay, e.g. deploy/kubernetes/eks")
-    for road in (fargate, kubernetes):
+    cloudrun = roads.add_parser("cloudrun", help="on a service of Google Cloud Run")
+    cloudrun.add_argument("--region", required=True, help="of the service, e.g. europe-west1")
+    for road in (fargate, kubernetes, cloudrun):
         road.add_argument("name", help="of the service")
         road.add_argument(
             "--repository", required=True, help="of the image: HOST/REPO, as in AWS_ECR_LOGIN_URI/ECR_REPOSITORY_NAME"
@@ -171,6 +174,8 @@ def _deploy(asked: argparse.Namespace) -> Iterator[str]:
             raise ReleaseError("this commit has no champion", "Run it in a checkout of the commit that is released")
         if asked.road == "fargate":
             yield from deploy_to_fargate(asked.name, asked.repository, request, pointer.digest)
+        elif asked.road == "cloudrun":
+            yield from deploy_to_cloud_run(asked.name, asked.repository, asked.region, request, pointer.digest)
         else:
             from slipway.release.kubernetes.deployment import deploy
 

@@ -22,7 +22,7 @@ from slipway.release.workflow.junit import summary
 from slipway.release.workflow.proposal import propose
 from slipway.release.workflow.requirements import store_requirements
 from slipway.release.workflow.road_settings import ROADS, require_road, require_roads
-from slipway.release.workflow.workflow_settings import require_settings
+from slipway.release.workflow.workflow_settings import registry_of, require_settings, require_store
 from slipway.store.local import open_store
 
 HERE = Path()
@@ -131,13 +131,17 @@ def _answer(asked: argparse.Namespace) -> Iterable[str]:
 def _settings(asked: argparse.Namespace) -> list[str]:
     if asked.roads:
         require_roads(os.environ)
-    elif asked.road:
+        registry = registry_of(os.environ)
+        return [f"registry={registry.host}", f"repository={registry.name}", f"kind={registry.kind}"]
+    if asked.road:
         require_road(os.environ, asked.road, asked.stage)
-    else:
-        store = open_store(HERE)
-        pointer = store.pointer()
-        require_settings(os.environ, bool(pointer and pointer.digest in store.digests()), asked.store)
-    return []
+        return []
+    if asked.store:
+        require_store(os.environ)
+        return []
+    store = open_store(HERE)
+    pointer = store.pointer()
+    return require_settings(os.environ, bool(pointer and pointer.digest in store.digests()))
 
 
 def _find(registry: str, name: str, required: bool) -> list[str]:

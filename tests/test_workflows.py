@@ -1,5 +1,6 @@
 """What act cannot simulate of the workflows, asserted on the files: rights, pins, order, limits."""
 
+import json
 import os
 import re
 import subprocess
@@ -503,6 +504,32 @@ def test_the_program_of_a_road_in_the_cloud_is_the_process_that_a_cancelled_job_
     last = run.replace("\\\n", " ").splitlines()[-1]
     assert last.startswith(f"exec python3 -m slipway.release deploy {road} ")
     assert '< "$RUNNER_TEMP/request.json"' in last and "|" not in run
+
+
+@pytest.mark.parametrize(
+    "road, arguments",
+    [
+        ("fargate", ["insurance-staging"]),
+        ("kubernetes", ["insurance-staging", "--overlay", "deploy/kubernetes/eks-staging"]),
+        ("webapp", ["insurance-7", "--group", "models"]),
+        ("cloudrun", ["insurance-staging", "--region", "europe-west1"]),
+    ],
+)
+def test_the_program_of_a_road_gets_the_request_and_the_names(tmp_path, road, arguments):
+    """A Web App has a name of its own in each environment; elsewhere the name is the last part of the repository's."""
+    (tmp_path / "python3").write_text('#!/bin/bash\nprintf "%s\\n" "$@"\ncat\n')
+    (tmp_path / "python3").chmod(0o755)
+    environ = {"STAGE": "staging", "REGISTRY": "registry.example.org", "REPOSITORY": "project/models/insurance"}
+    environ |= {"DIGEST": "d", "KEY": "k", "COMMIT": "c", "GITHUB_RUN_NUMBER": "7", "SLIPWAY_OVERLAY": "eks-staging"}
+    environ |= {"APP": "insurance-7", "GROUP": "models", "LOCATION": "europe-west1", "RUNNER_TEMP": str(tmp_path)}
+    run = DEPLOY[road]["steps"][-1]["run"]
+    own = {"PATH": f"{tmp_path}:/usr/bin:/bin"} | environ
+    done = subprocess.run(["bash", "-e", "-c", run], env=own, capture_output=True, text=True, check=True, timeout=60)
+    *told, request = done.stdout.splitlines()
+    name, *options = arguments
+    place = ["--repository", "registry.example.org/project/models/insurance"]
+    assert told == ["-m", "slipway.release", "deploy", road, name, *place, *options]
+    assert json.loads(request) == {"digest": "d", "key": "k", "commit": "c", "run_number": 7}
 
 
 @pytest.mark.parametrize("road", ROADS[1:])

@@ -73,7 +73,7 @@ def test_everything_that_is_wrong_is_said_at_once():
         ("kubernetes", GAR | GOOGLE | {"SLIPWAY_OVERLAY": "gke", "SLIPWAY_CLUSTER": "main"}),
         ("kubernetes", ACR | AZURE | {"SLIPWAY_OVERLAY": "aks", "SLIPWAY_CLUSTER": "main"}),
         ("webapp", ACR | AZURE | WEBAPP),
-        ("webapp", OTHER | AZURE | WEBAPP),
+        ("kubernetes", OTHER | AZURE | {"SLIPWAY_OVERLAY": "aks", "SLIPWAY_CLUSTER": "main"}),
         ("cloudrun", GAR | GOOGLE),
     ],
 )
@@ -131,6 +131,9 @@ def test_the_name_of_a_web_app_is_one(name, fits):
         ("webapp", GAR, "Azure Container Registry"),
         ("cloudrun", REPOSITORY, "Artifact Registry"),
         ("cloudrun", ACR, "Artifact Registry"),
+        ("fargate", OTHER, "Amazon ECR"),
+        ("webapp", OTHER, "Azure Container Registry"),
+        ("cloudrun", OTHER, "Artifact Registry"),
         ("kubernetes", ACR | {"SLIPWAY_OVERLAY": "eks"}, "Amazon ECR"),
         ("kubernetes", REPOSITORY | {"SLIPWAY_OVERLAY": "gke-staging"}, "Artifact Registry"),
         ("kubernetes", REPOSITORY | {"SLIPWAY_OVERLAY": "aks"}, "Azure Container Registry"),
@@ -148,6 +151,11 @@ def test_a_road_that_cannot_pull_from_the_registry_is_named_before_the_tests(roa
 @pytest.mark.parametrize("road", ["box", "fargate", "kubernetes", "webapp", "cloudrun"])
 def test_nothing_is_said_of_a_registry_that_nobody_knows(road):
     require_roads({"SLIPWAY_ROAD": road})
+
+
+@pytest.mark.parametrize("road", ["box", "kubernetes"])
+def test_a_box_and_a_cluster_can_have_a_login_of_any_registry(road):
+    """The other roads ask the registry with the role of the deployment, which has no password."""
     require_roads({"SLIPWAY_ROAD": road} | OTHER)
 
 
@@ -208,8 +216,8 @@ def test_an_overlay_leads_nowhere_else():
         ("fargate", "production", "insurance_1", True),
         ("fargate", "production", "team/insurance", True),
         ("fargate", "staging", "1insurance", False),
-        ("cloudrun", "production", "a" * 49, True),
-        ("cloudrun", "staging", "a" * 42, False),
+        ("cloudrun", "production", "a" * 42, True),
+        ("cloudrun", "staging", "a" * 35, False),
         ("cloudrun", "production", "insurance_1", False),
         ("cloudrun", "production", "1insurance", False),
     ],

@@ -19,7 +19,7 @@ VARIABLES = ("SLIPWAY_ROAD", "SLIPWAY_STAGING")
 NAMES = {  # road → what the name of a service is there, its form, and the most characters
     "fargate": ("a service of ECS", r"[A-Za-z][A-Za-z0-9_-]*", 255),
     "kubernetes": ("a namespace of Kubernetes", r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", 63),
-    "cloudrun": ("a service of Cloud Run", r"[a-z]([a-z0-9-]*[a-z0-9])?", 49),
+    "cloudrun": ("a service of Cloud Run", r"[a-z]([a-z0-9-]*[a-z0-9])?", 42),  # 46 with the tag of a revision
 }
 PULLS = {  # road, or cloud of a cluster → the kind of registry that it pulls from with its own role
     "box": "ecr",
@@ -30,6 +30,7 @@ PULLS = {  # road, or cloud of a cluster → the kind of registry that it pulls 
     "aks": "azure",
     "gke": "google",
 }
+ELSEWHERE = ("box", "kubernetes")  # they pull from any registry, with a login that you give them
 KINDS = {"ecr": "Amazon ECR", "azure": "Azure Container Registry", "google": "Artifact Registry"}
 AMD64 = ("cloudrun",)  # its container contract
 ROLE = Need(
@@ -125,10 +126,11 @@ def _pulls(environ: Mapping[str, str], road: str) -> str:
 def _unfit_registry(environ: Mapping[str, str], road: str) -> str:
     """Why a road cannot pull from the registry; empty if it can, or if nothing is known of the registry."""
     registry, wanted = registry_of(environ), _pulls(environ, road)
-    if not wanted or registry.kind in ("", "other", wanted):
+    if not wanted or registry.kind in ("", wanted) or (registry.kind == "other" and road in ELSEWHERE):
         return ""
+    kind = f", {KINDS[registry.kind]}" if registry.kind in KINDS else ""
     return (
-        f"{road} pulls from {KINDS[wanted]}, but {registry.needs[0].name} is {registry.host!r}, {KINDS[registry.kind]}: "
+        f"{road} pulls from {KINDS[wanted]}, but {registry.needs[0].name} is {registry.host!r}{kind}: "
         f"see Slipway's docs/release.md, Registries"
     )
 

@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: locks and folders of deploy/ go into the wheel, for repositories that `slipway new` makes."""
+"""What pyproject.toml cannot say: locks and folders of deploy/ go into the wheel, for the repositories of `slipway new`."""
 
 import shutil
 import sys

@@ -15,7 +15,7 @@ from slipway.release.image.delivery import deliver, write_request
 from slipway.release.image.key import earlier_keys, release_key
 from slipway.release.image.known_holes import audit
 from slipway.release.image.labels import labels
-from slipway.release.image.registry import find_image
+from slipway.release.image.registry import Registry, find_image
 from slipway.release.image.tested import key_of_tests, note_passed, passed
 from slipway.release.request import MOST_BYTES, read_request
 from slipway.release.workflow.junit import summary
@@ -114,7 +114,8 @@ def _answer(asked: argparse.Namespace) -> Iterable[str]:
         case "deliver":
             return _deliver(asked)
         case "cache":
-            keys = (key for key in earlier_keys(HERE) if find_image(asked.registry, asked.name, key))
+            there = Registry(asked.registry)
+            keys = (key for key in earlier_keys(HERE) if there.find(asked.name, key))
             return [f"{asked.registry}/{asked.name}:{key}" for key in keys][:1]
         case "audit":
             return _audit(asked.accepted)

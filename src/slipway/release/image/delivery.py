@@ -14,7 +14,7 @@ from slipway.errors import ReleaseError
 from slipway.release.image.key import PLATFORMS, earlier_keys, git, release_key, unsaved
 from slipway.release.image.labels import labels
 from slipway.release.image.ordered_end import OrderedEnd
-from slipway.release.image.registry import find_image
+from slipway.release.image.registry import Registry
 from slipway.release.request import Request
 from slipway.release.workflow.requirements import store_requirements
 from slipway.store.local import open_store
@@ -63,31 +63,33 @@ def deliver(repository: Path, registry: str, name: str, environ: Mapping[str, st
     """
     require_full_clone(repository)
     key = release_key(repository, environ=environ)
-    digest = find_image(registry, name, key, environ)
+    asked = Registry(registry, environ)
+    digest = asked.find(name, key)
     if digest:
         _say(f"Nothing to build: {registry}/{name}:{key} is there")
     else:
-        digest = _make(repository, registry, name, key, environ)
+        digest = _make(repository, asked, name, key, environ)
     return Delivered(key, digest)
 
 
-def _make(repository: Path, registry: str, name: str, key: str, environ: Mapping[str, str]) -> str:
+def _make(repository: Path, registry: Registry, name: str, key: str, environ: Mapping[str, str]) -> str:
     """Digest of the image that is built and pushed here; of another run's, if that was faster."""
     if changed := unsaved(repository):
         says = f"{', '.join(changed[:3])}{' and more' * (len(changed) > 3)}: not as committed"
         raise ReleaseError(f"{says}, so the image would not be the commit's", "Run it in a clean checkout, or commit them")
-    image = f"{registry}/{name}:{key}"
+    place = f"{registry.host}/{name}"
     with OrderedEnd() as run:
         _fetch(repository, run, environ)
-        _build(repository, registry, name, image, run, environ)
-        if digest := find_image(registry, name, key, environ):
+        cached = next((each for each in earlier_keys(repository) if registry.find(name, each)), "")
+        _build(repository, f"{place}:{key}", cached and f"{place}:{cached}", run, environ)
+        if digest := registry.find(name, key):
             _say("Nothing to push: another run was faster")
             return digest
-        status = run("docker", "push", "--quiet", image)
-    digest = find_image(registry, name, key, environ)  # whatever the status: a tag that is there may never change
+        status = run("docker", "push", "--quiet", f"{place}:{key}", environ=environ)
+    digest = registry.find(name, key)  # whatever the status: a tag that is there may never change
     if digest is None:
         says = f"docker push ended with status {status}: its output is above" if status else "is not there after the push"
-        raise ReleaseError(f"{image}: {says}", "Check that the repository exists, and that the login may push to it")
+        raise ReleaseError(f"{place}:{key}: {says}", "Check that the repository exists, and that the login may push to it")
     return digest
 
 
@@ -132,13 +134,13 @@ def _fetch(repository: Path, run: OrderedEnd, environ: Mapping[str, str]) -> Non
         )
 
 
-def _build(repository: Path, registry: str, name: str, image: str, run: OrderedEnd, environ: Mapping[str, str]) -> None:
+def _build(repository: Path, image: str, cached: str, run: OrderedEnd, environ: Mapping[str, str]) -> None:
+    """Build an image, from the layers of a `cached` one if there is one."""
     options = ["--build-arg", "BUILDKIT_INLINE_CACHE=1", "--platform", environ.get("SLIPWAY_PLATFORM") or PLATFORMS[0]]
     for label, value in labels(open_store(repository)).items():
         options += ["--label", f"{label}={value}"]
-    cached = (key for key in earlier_keys(repository) if find_image(registry, name, key, environ))
-    if cache := next(cached, ""):
-        options += ["--cache-from", f"{registry}/{name}:{cache}"]
+    if cached:
+        options += ["--cache-from", cached]
     _say(f"Building {image}")
     # Attestations hold the time, and would give every build another digest.
     environ = {**environ, "DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}

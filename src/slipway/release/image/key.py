@@ -63,7 +63,10 @@ def _build_inputs(repository: Path, commit: str) -> tuple[str, ...]:
 
 
 def unsaved(repository: Path) -> list[str]:
-    """Files that get into the image and are not as committed; files that git does not know only where .dockerignore names all."""
+    """Files that get into the image and are not as committed.
+
+    New files are among them where .dockerignore shuts out all but what it names; elsewhere any report would be in the way.
+    """
     inputs = _build_inputs(repository, "HEAD")
     others = "all" if inputs else "no"
     listed = git(repository, "status", "--porcelain", "-z", "--no-renames", f"--untracked-files={others}", "--", *inputs)

@@ -472,7 +472,7 @@ def test_the_box_gets_no_code_no_secret_and_one_command():
 
 
 def test_one_road_gets_one_secret_and_only_if_it_has_no_client_id():
-    """azure/login ignores the credentials where there is a client id. By name, only a secret of the repository is passed."""
+    """azure/login ignores the credentials where one of the three ids is given. By name, only a repository's secret is passed."""
     secret = {"AZURE_CREDENTIALS": "${{ secrets.AZURE_CREDENTIALS }}"}
     assert MAIN["staging"]["secrets"] == MAIN["deployment"]["secrets"] == secret
     assert triggers(WORKFLOWS["deploy.yaml"])["workflow_call"]["secrets"].keys() == secret.keys()
@@ -480,8 +480,12 @@ def test_one_road_gets_one_secret_and_only_if_it_has_no_client_id():
     assert used == {road: ["AZURE_CREDENTIALS"] * 2 if road == "webapp" else [] for road in ROADS}
     for job in (DEPLOY["webapp"], RELEASE["delivery"]):
         [login] = (step for step in job["steps"] if step.get("uses", "").startswith("azure/login@"))
-        assert login["with"]["client-id"] == "${{ vars.AZURE_CLIENT_ID }}"
-        assert login["with"]["creds"] == secret["AZURE_CREDENTIALS"]
+        assert login["with"] == {
+            "client-id": "${{ vars.AZURE_CLIENT_ID }}",
+            "tenant-id": "${{ vars.AZURE_CLIENT_ID && vars.AZURE_TENANT_ID }}",
+            "subscription-id": "${{ vars.AZURE_CLIENT_ID && vars.AZURE_SUBSCRIPTION_ID }}",
+            "creds": secret["AZURE_CREDENTIALS"],
+        }
 
 
 @pytest.mark.parametrize("road", ROADS)

@@ -472,7 +472,7 @@ def test_the_box_gets_no_code_no_secret_and_one_command():
 
 
 def test_one_road_gets_one_secret_and_only_if_it_has_no_client_id():
-    """azure/login ignores the credentials where one of the three ids is given. By name, only a repository's secret is passed."""
+    """azure/login ignores the credentials where one of the three ids is set. By name, only repository secrets are passed."""
     secret = {"AZURE_CREDENTIALS": "${{ secrets.AZURE_CREDENTIALS }}"}
     assert MAIN["staging"]["secrets"] == MAIN["deployment"]["secrets"] == secret
     assert triggers(WORKFLOWS["deploy.yaml"])["workflow_call"]["secrets"].keys() == secret.keys()

@@ -19,7 +19,7 @@ def _road(*names: str) -> Need:
 
 SETTINGS: Mapping[str, tuple[Need, ...]] = {  # system → what its page asks for; what only some need is on the page
     "azure-devops": (HOST, IMAGE, _road("webapp", "kubernetes", "azure-ml"), GROUP),
-    "azure-ml": (HOST, IMAGE, GROUP, Need("AZURE_ML_WORKSPACE", "variable", "the workspace")),
+    "azure-ml": (),  # arguments, which azure-devops gives
     "cloud-build": (),  # substitutions of the trigger
     "codepipeline": (),  # parameters of the stack
     "compose": (Need("MONGO_PASSWORD", "secret", "a password of your choice"),),

@@ -30,7 +30,7 @@ from slipway.monitoring.outcomes import Outcomes
 from slipway.monitoring.partitions import Log
 from slipway.monitoring.row_keys import request_key
 from slipway.store.local import LocalStore
-from ways import NAME, Way, make_way
+from ways import NAME, PROBLEM, Way, make_way
 
 pytestmark = pytest.mark.docker
 TESTED = ["Release / Tested Before", "Release / Continuous Integration"]
@@ -77,7 +77,6 @@ def test_first_deployment_a_model_change_and_a_revert(docker, way, capsys):
     pin_base(docker, way.registry, way.project, way.runner.place / "docker")
     first = way.model(0)
     way.project.commit("The first model")
-    way.forget(first)
     run = way.push()
     assert run.code == 0, run.log
     assert sorted(run.jobs) == sorted(JOBS)
@@ -227,10 +226,8 @@ def test_a_repository_without_a_registry_is_tested_and_told_that_nothing_is_rele
 
 
 def test_a_bundle_that_nobody_pushed_stops_the_delivery_with_the_cure(way):
-    store = LocalStore(way.project.folder / "artifacts")
-    bundle = make_bundle(store, "regression", weights=[[1.0], [2.0], [3.0], [4.0]])
+    make_bundle(LocalStore(way.project.folder / "artifacts"), "regression", weights=[[1.0], [2.0], [3.0], [4.0]])
     way.project.commit("A model that is on one machine only")
-    way.forget(bundle.digest)
     run = way.push()
     assert run.code != 0
     assert "slipway push" in run.log
@@ -240,6 +237,7 @@ def test_a_bundle_that_nobody_pushed_stops_the_delivery_with_the_cure(way):
 def test_a_registry_beyond_aws_and_a_bundle_in_git_take_nothing_of_aws(way):
     """The path of every registry that has a user and a password: no role is taken, and there is no store and no journal."""
     bundle = make_bundle(LocalStore(way.project.folder / "artifacts"), "regression", weights=[[9.0], [2.0], [3.0], [4.0]])
+    (way.project.folder / "slipway.yaml").write_text(f"{PROBLEM}gate: {{minimum: 1}}\n")  # a committed bundle is tested
     way.slipway("promote", bundle.digest, "--in-git")
     way.project.commit("A model in git")
     for settings in (way.runner.variables, way.runner.secrets):

@@ -49,8 +49,8 @@ class Site:
 class Azure:
     """`az` and a clock.
 
-    `crashing`, `hanging` and `wrong` are digests; in `stale` seconds production still answers as before a swap; `refusals` has
-    errors by operation, in turn; `before` something to do before an operation, once.
+    `crashing`, `hanging` and `wrong` are digests; `stale` has the seconds in which production still answers as before each
+    swap; `refusals` has errors by operation, in turn; `before` something to do before an operation, once.
     """
 
     def __init__(self, slot: bool = True) -> None:
@@ -61,7 +61,7 @@ class Azure:
         self.hanging: set[str] = set()
         self.wrong: set[str] = set()
         self.listed = True
-        self.stale = 0.0
+        self.stale: list[float] = []
         self.refusals: dict[str, list[str]] = {}
         self.before: dict[str, Callable[[], object]] = {}
         self.operations: list[str] = []
@@ -142,10 +142,11 @@ class Azure:
             self.served.append(site.digest)
 
     def _swap(self) -> None:
+        self.passed = max(self.passed, self.slot.since + START_SECONDS)  # Azure waits until it answers
         if not self._is_ready(self.slot):
             raise failure("az", "ERROR: Cannot swap site slots because the 'staging' slot did not respond to http ping")
         old, new = self.production, self.slot
-        self._old = (self.passed + self.stale, old)
+        self._old = (self.passed + (self.stale.pop(0) if self.stale else 0), old)
         kept = {site: {name: site.settings[name] for name in self.sticky if name in site.settings} for site in (old, new)}
         for site, other in ((old, new), (new, old)):
             free = {name: value for name, value in site.settings.items() if name not in self.sticky}

@@ -1,6 +1,7 @@
 """A release through the slot: it starts there, answers there, and only then changes places with production."""
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from slipway.errors import ReleaseError
@@ -90,6 +91,10 @@ class ThroughSlot:
     def _back(self) -> str:
         """Swap again, even if the job is cancelled meanwhile; what serves now."""
         before = release_of(self.seen.settings)
+        if before:  # the swap started it anew in the slot
+            with suppress(ReleaseError):
+                slot = PublicAddress(self.seen.slot_host, 443, True)
+                require_release(slot, before.id, None, self.steady, START_SECONDS)
         try:
             self.app.with_clock(self.steady).swap(self.seen.settings.get("SLIPWAY_RELEASE", ""))
             if before:

@@ -10,7 +10,7 @@ import pytest
 
 from clouds import BUNDLE, request
 from slipway.errors import ReleaseError
-from slipway.release.webapp.record import Release
+from slipway.release.webapp.app_record import Release
 from slipway.release.webapp.web_release import deploy
 
 ROOT = Path(__file__).resolve().parents[3]

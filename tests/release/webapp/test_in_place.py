@@ -3,7 +3,7 @@
 import pytest
 
 from slipway.errors import ReleaseError
-from slipway.release.webapp.record import RECORD, release_of
+from slipway.release.webapp.app_record import RECORD, release_of
 from web_app import Azure, answering, released
 
 IMAGE, SETTINGS = "patch production/config/web", "put production/config/appsettings"

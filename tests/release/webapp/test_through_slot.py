@@ -5,7 +5,7 @@ import json
 import pytest
 
 from slipway.errors import ReleaseError
-from slipway.release.webapp.record import RECORD
+from slipway.release.webapp.app_record import RECORD
 from web_app import REPOSITORY, Azure, answering, released
 
 SWAP = "swap"

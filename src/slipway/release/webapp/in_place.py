@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from slipway.errors import ReleaseError
 from slipway.release.clock import Cancelled, Clock
 from slipway.release.public_address import PublicAddress, require_release
+from slipway.release.webapp.app_record import OURS, Release, release_of
 from slipway.release.webapp.app_service import Look, WebApp
-from slipway.release.webapp.record import OURS, Release, release_of
 
 START_SECONDS = 600
 

@@ -28,8 +28,8 @@ def require_listed(az: Callable[..., Any], repository: str, request: Request) ->
 
 
 def _found(az: Callable[..., Any], host: str, name: str, key: str) -> str | None:
-    """With a token that may only do what the login may: AcrPull is enough, and no docker login is needed."""
-    token = az("acr", "login", "--name", host.removesuffix(AZURE), "--expose-token")["accessToken"]
+    """With a token that may do no more than the login: AcrPull is enough. A registry is NAME or NAME-HASH.azurecr.io."""
+    token = az("acr", "login", "--name", host.partition(".")[0].partition("-")[0], "--expose-token")["accessToken"]
     login = base64.b64encode(f"{NOBODY}:{token}".encode()).decode()
     with TemporaryDirectory() as folder:
         path = Path(folder) / "config.json"

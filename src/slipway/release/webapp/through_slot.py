@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from slipway.errors import ReleaseError
 from slipway.release.clock import Cancelled, Clock
 from slipway.release.public_address import PublicAddress, require_release
+from slipway.release.webapp.app_record import Release, differing, release_of, users_settings
 from slipway.release.webapp.app_service import SLOT, Look, WebApp
-from slipway.release.webapp.record import Release, differing, release_of, users_settings
 
 START_SECONDS = 600  # pull, and the 230 seconds that Azure gives a container by default, twice
 PRODUCTION_SECONDS = 120

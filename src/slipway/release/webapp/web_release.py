@@ -8,11 +8,11 @@ from slipway.errors import ReleaseError
 from slipway.release.clock import Clock, interruptible
 from slipway.release.public_address import PublicAddress, require_release
 from slipway.release.request import EARLIER, Request, new_id
+from slipway.release.webapp.app_record import RECORD, Release, mark_of, release_of, users_settings
 from slipway.release.webapp.app_service import Look, WebApp
 from slipway.release.webapp.az import Az, PatientAz
 from slipway.release.webapp.in_place import InPlace
 from slipway.release.webapp.listed import require_listed
-from slipway.release.webapp.record import RECORD, Release, mark_of, release_of, users_settings
 from slipway.release.webapp.through_slot import ThroughSlot
 
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,58}[A-Za-z0-9])")

@@ -3,7 +3,7 @@
 import pytest
 
 from clouds import request
-from slipway.release.webapp.record import RECORD, Release, differing, mark_of, release_of, users_settings
+from slipway.release.webapp.app_record import RECORD, Release, differing, mark_of, release_of, users_settings
 
 RELEASE = Release("0123456789ab", request(7), "registry.example/insurance", "mark")
 

@@ -1,4 +1,4 @@
-"""The shell programs of release/ec2 and deploy/fargate."""
+"""The shell programs of release/ec2, deploy/fargate and deploy/webapp."""
 
 import os
 import re
@@ -11,7 +11,8 @@ import pytest
 
 EC2 = Path(__file__).resolve().parents[2] / "src/slipway/release/ec2"
 FARGATE = EC2.parents[3] / "deploy/fargate"
-FILES = [path for folder in (EC2, FARGATE) for path in sorted(folder.iterdir()) if path.is_file()]
+WEBAPP = FARGATE.with_name("webapp")
+FILES = [path for folder in (EC2, FARGATE, WEBAPP) for path in sorted(folder.iterdir()) if path.is_file()]
 SCRIPTS = [path for path in FILES if path.suffix == ".sh" or path.read_bytes().startswith(b"#!")]
 NAMES = {"account.sh", "bootstrap", "changes.sh", "foundation.sh", "log.sh", "migrate.sh", "runner", "site", "teardown", "up"}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.release.webapp.app_service import SLOT, VERSION
+from slipway.release.webapp.app_service import PLACEHOLDER, SLOT, VERSION
 
 TEMPLATE = json.loads((Path(__file__).resolve().parents[2] / "deploy/webapp/webapp.json").read_text())
 TEXT = json.dumps(TEMPLATE)
@@ -114,6 +114,10 @@ def test_an_app_is_closed_where_it_can_be(app):
     assert (config["minTlsVersion"], config["ftpsState"], config["alwaysOn"]) == ("1.2", "Disabled", True)
     assert config["healthCheckPath"] == "/readyz"
     assert config["acrUseManagedIdentityCreds"] is True and config["acrUserManagedIdentityID"].endswith(".clientId]")
+
+
+def test_until_the_first_release_it_names_an_image_that_is_not_there():
+    assert all(f"'{PLACEHOLDER}')]" in each["properties"]["siteConfig"]["linuxFxVersion"] for each in apps())
 
 
 def test_the_warm_up_asks_readyz_on_the_service_s_port():

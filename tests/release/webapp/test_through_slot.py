@@ -142,6 +142,25 @@ def test_a_swap_that_lost_its_answer_is_not_made_twice(azure):
     assert azure.serving() == "b" and azure.operations.count(SWAP) == 1
 
 
+def test_a_swap_that_fails_at_its_end_is_known_by_what_production_names(azure):
+    azure.before[SWAP] = azure._swap
+    azure.refusals = {SWAP: ["ERROR: Cannot swap site slots because the 'staging' slot did not respond to http ping"]}
+    released(azure, 2, "b")
+    assert azure.serving() == "b" and azure.operations.count(SWAP) == 1
+
+
+def test_a_first_release_goes_to_production_because_nothing_serves_there():
+    azure = Azure()
+    with answering(azure):
+        lines = released(azure, 1)
+        assert "nothing serves yet" in lines[2] and "may not have answered" not in lines[-1]
+        assert SWAP not in azure.operations and azure.serving() == "a"
+        azure.crashing.add("b")
+        with pytest.raises(ReleaseError):
+            released(azure, 2, "b")
+    assert azure.serving() == "a"
+
+
 def test_a_swap_that_never_ends_is_told_with_what_serves(azure):
     azure.refusals = {SWAP: ["timed out"]}
     with pytest.raises(ReleaseError, match=r"was not swapped: az: timed out; release .*run 1.* serves"):

@@ -14,6 +14,7 @@ from slipway.release.webapp.az import PAUSE, AzError, PatientAz
 VERSION = "2024-11-01"
 SLOT = "staging"
 CONTAINER = "DOCKER|"
+PLACEHOLDER = ":unreleased"  # the tag that deploy/webapp/webapp.json names until the first release
 SWAP_SECONDS = 1500  # Azure gives up after about 23 minutes
 SETTLING_SECONDS = 300
 
@@ -98,8 +99,8 @@ class WebApp:
         Parameters
         ----------
         release : str
-            The ``SLIPWAY_RELEASE`` that production has afterwards. A call whose end is not known is not made again: it
-            would swap back.
+            The ``SLIPWAY_RELEASE`` that production has afterwards: it decides whether a call that failed did it all the
+            same. A second call would swap back.
 
         Raises
         ------
@@ -111,11 +112,9 @@ class WebApp:
         try:
             once("webapp", "deployment", "slot", "swap", *where)
         except AzError as error:
-            if not error.passing:
-                raise
-            deadline = self.clock.now() + SETTLING_SECONDS
+            deadline = self.clock.now() + (SETTLING_SECONDS if error.passing else 0)
             while self.settings().get("SLIPWAY_RELEASE", "") != release:
-                if self.clock.now() > deadline:
+                if self.clock.now() >= deadline:
                     raise
                 self.clock.pause(PAUSE)
 

@@ -9,7 +9,7 @@ from slipway.release.clock import Clock, interruptible
 from slipway.release.public_address import PublicAddress, require_release
 from slipway.release.request import EARLIER, Request, new_id
 from slipway.release.webapp.app_record import RECORD, Release, mark_of, release_of, users_settings
-from slipway.release.webapp.app_service import Look, WebApp
+from slipway.release.webapp.app_service import PLACEHOLDER, Look, WebApp
 from slipway.release.webapp.az import Az, PatientAz
 from slipway.release.webapp.in_place import InPlace
 from slipway.release.webapp.listed import require_listed
@@ -86,7 +86,10 @@ class WebAppRelease:
             return
         release = Release(new_id(), request, self.repository, mark_of(own))
         gap = ""
-        if seen.slot_host:
+        if seen.image.endswith(PLACEHOLDER):
+            yield "nothing serves yet: production itself gets the image"
+            InPlace(self.app, self.clock, self.steady, release, self.bundle, seen).replace()
+        elif seen.slot_host:
             yield from ThroughSlot(self.app, self.clock, self.steady, release, self.bundle, seen, sticky).steps()
         else:
             yield "the app has no slot staging: it does not answer while the new container starts"

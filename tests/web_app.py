@@ -62,6 +62,7 @@ class Azure:
         self.wrong: set[str] = set()
         self.listed = True
         self.stale: list[float] = []
+        self.lag = 0  # how often the slot's settings are told as before a swap
         self.refusals: dict[str, list[str]] = {}
         self.before: dict[str, Callable[[], object]] = {}
         self.operations: list[str] = []
@@ -126,7 +127,9 @@ class Azure:
                 assert set(body) == {"linuxFxVersion"} and body["linuxFxVersion"].startswith("DOCKER|")
                 self._change(site, image=body["linuxFxVersion"].removeprefix("DOCKER|"))
             case "post", "/config/appsettings/list":
-                return {"properties": dict(site.settings)}
+                lags = site is self.slot and self._old and self.lag > 0
+                self.lag -= bool(lags)
+                return {"properties": dict((self.production if lags else site).settings)}
             case "put", "/config/appsettings":
                 assert all(isinstance(value, str) for value in body.values())
                 self._change(site, settings=dict(body))

@@ -102,6 +102,11 @@ def test_an_old_answer_after_the_swap_is_waited_for(azure):
     assert "is live" in released(azure, 2, "b")[-1]
 
 
+def test_settings_that_azure_tells_late_are_waited_for(azure):
+    azure.lag = 3
+    assert "is live" in released(azure, 2, "b")[-1] and azure.lag == 0
+
+
 def test_production_that_keeps_the_old_answer_is_swapped_back(azure):
     azure.stale = [1_000]
     with pytest.raises(ReleaseError, match="failed: .* release .* answers; swapped back: release .*run 1"):

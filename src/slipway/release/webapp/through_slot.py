@@ -9,9 +9,11 @@ from slipway.release.clock import Cancelled, Clock
 from slipway.release.public_address import PublicAddress, require_release
 from slipway.release.webapp.app_record import Release, differing, release_of, users_settings
 from slipway.release.webapp.app_service import SLOT, Look, WebApp
+from slipway.release.webapp.az import PAUSE
 
 START_SECONDS = 600  # pull, and the 230 seconds that Azure gives a container by default, twice
 PRODUCTION_SECONDS = 120
+LAG_SECONDS = 60
 AGAIN = "Run the workflow again"
 
 
@@ -79,14 +81,21 @@ class ThroughSlot:
         """Production answers as the release, and lost no setting by the swap."""
         address = PublicAddress(self.seen.host, 443, True)
         try:
-            self._require_unchanged(self.app.settings(SLOT))
             require_release(address, self.release.id, self.bundle, self.clock, PRODUCTION_SECONDS)
+            self._require_unchanged(self._settings_of_before())
         except Cancelled as error:
             cure = f"{AGAIN} to confirm it"
             raise ReleaseError(f"cancelled after the swap: {self.release} serves, and is not confirmed", cure) from error
         except ReleaseError as error:
             raise ReleaseError(f"{self.release} failed: {error.cause}; {self._back()}", error.cure or AGAIN) from error
         yield f"{address} serves {self.release.id} with the bundle {self.bundle[:12]}; the slot keeps what served before"
+
+    def _settings_of_before(self) -> dict[str, str]:
+        """Those that the slot has since the swap; for some seconds Azure may still tell the release's."""
+        deadline = self.clock.now() + LAG_SECONDS
+        while (found := self.app.settings(SLOT)).get("SLIPWAY_RELEASE") == self.release.id and self.clock.now() < deadline:
+            self.clock.pause(PAUSE)
+        return found
 
     def _back(self) -> str:
         """Swap again, even if the job is cancelled meanwhile; what serves now."""

@@ -105,6 +105,16 @@ def test_the_registry_of_the_group_stays_the_registry(canned, up):
     assert parameters(canned)["registry"] == "images"
 
 
+def test_another_repository_does_not_take_the_deliveries_of_the_first(canned, up):
+    listed = f"{WHOLE}\nMicrosoft.ManagedIdentity/userAssignedIdentities\tacmeinsurance-push"
+    rules = THERE | {"resource list": (0, listed), "federated-credential list": (0, "repo:acme/charges:environment:release")}
+    done = up(rules, "--yes")
+    assert done.returncode == 1 and "belongs to repo:acme/charges. Take another GROUP" in done.stderr
+    assert not canned.made("deployment")
+    own = rules | {"federated-credential list": (0, "repo:acme@1/insurance@2:environment:release")}
+    assert up(own, "--yes").returncode == 0
+
+
 def test_a_small_plan_has_no_slot(canned, up):
     done = up(NEW, SKU="B1")
     assert parameters(canned)["createSlot"] == "false" and "each release interrupts the service" in done.stderr

@@ -1,4 +1,4 @@
-"""The shell programs of release/ec2, deploy/fargate and deploy/cloudrun."""
+"""The shell programs of release/ec2, and those of the roads in deploy/."""
 
 import os
 import re
@@ -11,8 +11,9 @@ import pytest
 
 EC2 = Path(__file__).resolve().parents[2] / "src/slipway/release/ec2"
 FARGATE = EC2.parents[3] / "deploy/fargate"
-CLOUDRUN = FARGATE.parent / "cloudrun"
-FILES = [path for folder in (EC2, FARGATE, CLOUDRUN) for path in sorted(folder.iterdir()) if path.is_file()]
+CLOUDRUN = FARGATE.with_name("cloudrun")
+WEBAPP = FARGATE.with_name("webapp")
+FILES = [path for folder in (EC2, FARGATE, CLOUDRUN, WEBAPP) for path in sorted(folder.iterdir()) if path.is_file()]
 SCRIPTS = [path for path in FILES if path.suffix == ".sh" or path.read_bytes().startswith(b"#!")]
 NAMES = {"account.sh", "bootstrap", "changes.sh", "foundation.sh", "log.sh", "migrate.sh", "runner", "site", "teardown", "up"}
 

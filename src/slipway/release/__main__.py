@@ -88,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     kubernetes.add_argument("--overlay", type=Path, required=True, help="folder of the overlay, e.g. deploy/kubernetes/eks")
     cloudrun = roads.add_parser("cloudrun", help="on a service of Google Cloud Run")
     cloudrun.add_argument("--region", required=True, help="of the service, e.g. europe-west1")
-    for road in (fargate, kubernetes, cloudrun):
+    webapp = roads.add_parser("webapp", help="on an Azure Web App for Containers")
+    webapp.add_argument("--group", required=True, help="its resource group, as in AZURE_RESOURCE_GROUP")
+    for road in (fargate, kubernetes, webapp, cloudrun):
         road.add_argument("name", help="of the service")
         road.add_argument(
             "--repository", required=True, help="of the image: HOST/REPO, as in AWS_ECR_LOGIN_URI/ECR_REPOSITORY_NAME"
@@ -197,6 +199,10 @@ def _deploy(asked: argparse.Namespace) -> Iterator[str]:
             yield from deploy_to_fargate(asked.name, asked.repository, request, pointer.digest)
         elif asked.road == "cloudrun":
             yield from deploy_to_cloud_run(asked.name, asked.repository, asked.region, request, pointer.digest)
+        elif asked.road == "webapp":
+            from slipway.release.webapp.web_release import deploy as deploy_to_web_app
+
+            yield from deploy_to_web_app(asked.name, asked.repository, asked.group, request, pointer.digest)
         else:
             from slipway.release.kubernetes.deployment import deploy
 

@@ -1,4 +1,4 @@
-"""What the gate said, as Markdown: why the champion is the champion, and how the last training ended. azure-pipelines.yml calls it."""
+"""What the gate said, as Markdown: of the champion, and of the last training. azure-pipelines.yml calls it."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

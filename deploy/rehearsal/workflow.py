@@ -77,6 +77,11 @@ class Run:
         """Seconds from the push until the box had released the commit."""
         return self.ended[DEPLOYMENT]
 
+    @property
+    def built(self) -> bool:
+        """Whether the delivery built an image; the workflows of an earlier Slipway have a step for it."""
+        return "| Building " in self.log or self.ran("Build")
+
     def ran(self, step: str) -> bool:
         """Whether a step ran."""
         return f"⭐ Run Main {step}\n" in self.log

@@ -20,6 +20,7 @@ from images import BASE
 from rehearsal.aws import KEYS, PASSWORD, Aws, make_aws
 from rehearsal.box import ROOT
 from rehearsal.project import pin_base
+from rehearsal.registry import USER
 from rehearsal.traffic import traffic
 from servers import free_port
 from slipway.model.bundle import Bundle
@@ -76,10 +77,11 @@ def test_first_deployment_a_model_change_and_a_revert(docker, way, capsys):
     pin_base(docker, way.registry, way.project, way.runner.place / "docker")
     first = way.model(0)
     way.project.commit("The first model")
+    way.forget(first)
     run = way.push()
     assert run.code == 0, run.log
     assert sorted(run.jobs) == sorted(JOBS)
-    assert run.ran("Build") and run.ran("Push")
+    assert run.built and f"Fetching bundle {first[:12]}" in run.log
     assert "1 passed, 0 failed, 2 skipped" in run.log  # the bundle is not in git
     assert "The tests run: there is no image of this commit yet" in run.log and "Noted as tested: " in run.log
     before = way.digest()
@@ -152,7 +154,7 @@ def test_an_earlier_commit_is_released_again_by_hand(way):
     way.project.git("update-ref", "refs/remotes/origin/main", "HEAD")
     run = way.push(event="workflow_dispatch", payload={"inputs": {"commit": earlier[:12]}})
     assert run.code == 0, run.log
-    assert sorted(run.jobs) == sorted(JOBS) and not run.ran("Build") and "Nothing to build" in run.log
+    assert sorted(run.jobs) == sorted(JOBS) and not run.built and "Nothing to build" in run.log
     assert f"the Dockerfile names {BASE} without a digest" in run.log
     assert (way.live()["commit"], way.live()["run_number"]) == (earlier, 2)
 
@@ -212,7 +214,7 @@ def test_a_missing_setting_is_named_with_where_to_set_it(way):
     assert run.jobs == JOBS[:3]
 
 
-def test_a_repository_without_a_setting_of_aws_is_tested_and_told_that_nothing_is_released(way):
+def test_a_repository_without_a_registry_is_tested_and_told_that_nothing_is_released(way):
     way.model(0)
     way.project.commit("The first model")
     way.runner.variables.clear()
@@ -220,17 +222,38 @@ def test_a_repository_without_a_setting_of_aws_is_tested_and_told_that_nothing_i
     run = way.push()
     assert run.code == 0, run.log
     assert run.jobs == TESTED
-    assert "no AWS settings found" in run.log
+    assert "no registry is set" in run.log
     assert way.box.releases() == []
 
 
 def test_a_bundle_that_nobody_pushed_stops_the_delivery_with_the_cure(way):
-    make_bundle(LocalStore(way.project.folder / "artifacts"), "regression", weights=[[1.0], [2.0], [3.0], [4.0]])
+    store = LocalStore(way.project.folder / "artifacts")
+    bundle = make_bundle(store, "regression", weights=[[1.0], [2.0], [3.0], [4.0]])
     way.project.commit("A model that is on one machine only")
+    way.forget(bundle.digest)
     run = way.push()
     assert run.code != 0
     assert "slipway push" in run.log
     assert way.box.releases() == []
+
+
+def test_a_registry_beyond_aws_and_a_bundle_in_git_take_nothing_of_aws(way):
+    """The path of every registry that has a user and a password: no role is taken, and there is no store and no journal."""
+    bundle = make_bundle(LocalStore(way.project.folder / "artifacts"), "regression", weights=[[9.0], [2.0], [3.0], [4.0]])
+    way.slipway("promote", bundle.digest, "--in-git")
+    way.project.commit("A model in git")
+    for settings in (way.runner.variables, way.runner.secrets):
+        settings.clear()
+    way.runner.variables.update(SLIPWAY_REGISTRY=way.registry.host, SLIPWAY_REPOSITORY=NAME)
+    way.runner.secrets.update(REGISTRY_USERNAME=USER, REGISTRY_PASSWORD=way.registry.password)
+    run = way.push()
+    assert run.code == 0, run.log
+    assert sorted(run.jobs) == sorted(JOBS) and run.built
+    assert "The tests run, for nobody may ask the registry" in run.log
+    assert not any(run.ran(step) for step in ("Take the role, or the keys", "Log in at Azure", "Log in at Google"))
+    assert run.ran("Log in at the registry") and not run.ran("Sync artifacts and journal")
+    assert way.digest() in run.log and way.live()["run_number"] == 1
+    assert_no_secret(run.log)
 
 
 def test_retraining_proposes_the_pointer_alone_with_the_numbers(way, made, tmp_path):

@@ -16,7 +16,7 @@ from slipway.project.creation import contents, write
 from slipway.project.distribution import Origin
 from slipway.project.generated import read_generated
 from slipway.project.repository import repository
-from slipway.project.roads import ROADS, road_files
+from slipway.project.roads import FOLDERS, page_of, road_files
 from slipway.store.local import LocalStore
 from slipway.training.fitting.candidates import CANDIDATES
 from slipway.training.inputs import fingerprint
@@ -111,16 +111,18 @@ def test_a_road_is_a_copy_of_the_files_of_this_repository_and_no_other_comes_alo
         assert copy.stat().st_mode & stat.S_IXUSR == original.stat().st_mode & stat.S_IXUSR, name
     assert read_generated(tmp_path / "mine").answers.roads == tuple(sorted(set(roads)))
     readme = (tmp_path / "mine/README.md").read_text()
-    assert {road for road in ROADS if f"docs/{road}.md" in readme} == set(roads)
+    assert {road for road in FOLDERS if page_of(road) in readme} == set(roads)
 
 
-def test_every_road_has_files_to_copy():
-    assert all(road_files(road) for road in ROADS)
+@pytest.mark.parametrize("road", FOLDERS)
+def test_every_road_and_system_has_files_to_copy_and_a_page(road):
+    assert road_files(road)
+    assert (ROOT / page_of(road)).is_file()
 
 
 def test_a_road_that_there_is_none_of_is_refused(new, tmp_path):
     result = new("mine", "--road", "ship")
-    assert result.code == 2 and "'ship' is not one of 'fargate', 'kubernetes'" in result.err
+    assert result.code == 2 and "'ship' is not one of 'fargate', 'kubernetes', " in result.err
     assert not (tmp_path / "mine").exists()
 
 

@@ -77,7 +77,10 @@ def rules(job: dict) -> dict:
 
 
 def test_slipway_is_installed_before_it_is_called():
-    """In each job of a thin repository: from the lock of the commit that is checked out, by its hash."""
+    """In each job of a thin repository: from the lock of the commit that is checked out, by its hash.
+
+    The delivery has the Slipway of now: an earlier commit may have one that knows neither `deliver` nor the registry.
+    """
     for name, workflow in workflows(THEIRS).items():
         for job, body in workflow["jobs"].items():
             installed = ready = False
@@ -86,7 +89,7 @@ def test_slipway_is_installed_before_it_is_called():
                 installed |= step.get("name") == "Install Slipway"
                 ready |= installed or "make install" in run or "make test" in run
                 if "git checkout" in run and "Choose" not in step["name"]:
-                    assert not installed, f"{name}, {job}: installed from another commit"
+                    assert installed == (job == "delivery"), f"{name}, {job}: installed from another commit"
                 assert ready or "-m slipway" not in run, f"{name}, {job}: {step.get('name')}"
 
 

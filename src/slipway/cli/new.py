@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slipway.errors import ProjectError
-from slipway.project.roads import ROADS
+from slipway.project.roads import FOLDERS
 
 if TYPE_CHECKING:
     from slipway.cli.init import Say
@@ -41,7 +41,9 @@ Tests and retraining on GitHub need {source}. Where do its runners get it?
 @click.option("--commit-data", "committed", is_flag=True, help="Commit the table, so that GitHub's runners have it.")
 @click.option("--fetch", metavar="COMMAND", help="The command that writes the table on a runner.")
 @click.option("--heroku", is_flag=True, help="Add the files that a release to Heroku needs.")
-@click.option("--road", "roads", multiple=True, type=click.Choice(ROADS), help="Add the files of a road; repeatable.")
+@click.option(
+    "--road", "roads", multiple=True, type=click.Choice(FOLDERS), help="Add the files of a road or CI system; repeatable."
+)
 @click.option("--index", is_flag=True, help="Install Slipway from pip's index, not from a wheel in vendor/.")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 def command(

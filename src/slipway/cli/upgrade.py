@@ -11,7 +11,7 @@ import click
 
 from slipway import __version__
 from slipway.errors import ProblemError, ProjectError
-from slipway.project.roads import ROADS
+from slipway.project.roads import FOLDERS
 
 if TYPE_CHECKING:
     from slipway.project.upgrade import Change, Plan
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.option(
     "--index/--vendor", default=None, help="Install Slipway from pip's index, or from a wheel in vendor/, from now on."
 )
-@click.option("--road", "roads", multiple=True, type=click.Choice(ROADS), help="Add the files of a road; repeatable.")
+@click.option(
+    "--road", "roads", multiple=True, type=click.Choice(FOLDERS), help="Add the files of a road or CI system; repeatable."
+)
 def command(yes: bool, index: bool | None, roads: tuple[str, ...]) -> None:
     """Bring the repository in this folder to the version of Slipway that runs here.
 

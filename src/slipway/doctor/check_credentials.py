@@ -8,7 +8,7 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from slipway.doctor.finding import FAILED, MISSING, OK, SKIPPED, Finding
-from slipway.release.image.registry import LOCAL
+from slipway.release.image.challenge import is_local
 
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?")
@@ -57,7 +57,7 @@ def identity(environ: Mapping[str, str]) -> Identity:
 
 def answers(registry: str) -> str:
     """What is wrong with a registry's answer; empty if it asks for a login, or grants access."""
-    scheme = "http" if registry.rpartition(":")[0] in LOCAL or registry in LOCAL else "https"
+    scheme = "http" if is_local(registry) else "https"
     try:
         with urlopen(f"{scheme}://{registry}/v2/", timeout=SECONDS):
             return ""

@@ -30,7 +30,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     heroku : bool
         Whether the files for Heroku are there.
     roads : tuple of str
-        Roads beyond the box whose files are in deploy/ (`slipway.project.roads.ROADS`).
+        Roads beyond the box, and CI systems, whose files are in deploy/ (`slipway.project.roads.FOLDERS`).
     source : bool
         Whether Slipway's own source is in src/: only in the repository of Slipway itself.
     extras : tuple of str

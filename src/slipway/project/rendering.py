@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from slipway import __version__
 from slipway.project.answers import Answers
-from slipway.project.roads import road_files
+from slipway.project.roads import page_of, road_files
 
 # Target → template; a template is never named like a file that some tool would take for its own.
 COMMON = (
@@ -79,7 +79,7 @@ def render(name: str, answers: Answers) -> str:
         private=_pattern(answers.private),
         vendored=answers.vendored,
         heroku=answers.heroku,
-        roads=answers.roads,
+        roads={road: page_of(road) for road in answers.roads},
         source=answers.source,
         version=__version__,
     )

@@ -11,17 +11,18 @@ from slipway.release.box.pack import build
 from slipway.release.fargate.release import deploy as deploy_to_fargate
 from slipway.release.image.advisories import SERVICE, Unanswered
 from slipway.release.image.commit import chosen_commit
+from slipway.release.image.delivery import deliver, write_request
 from slipway.release.image.key import earlier_keys, release_key
 from slipway.release.image.known_holes import audit
 from slipway.release.image.labels import labels
-from slipway.release.image.registry import find_image
+from slipway.release.image.registry import Registry, find_image
 from slipway.release.image.tested import key_of_tests, note_passed, passed
 from slipway.release.request import MOST_BYTES, read_request
 from slipway.release.workflow.junit import summary
 from slipway.release.workflow.proposal import propose
 from slipway.release.workflow.requirements import store_requirements
 from slipway.release.workflow.road_settings import ROADS, require_road, require_roads
-from slipway.release.workflow.workflow_settings import require_settings
+from slipway.release.workflow.workflow_settings import registry_of, require_settings, require_store
 from slipway.store.local import open_store
 
 HERE = Path()
@@ -64,9 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     before = commands.add_parser("tested", help="key, digest and reason: whether this commit's image passed its tests before")
     before.add_argument("--note", action="store_true", help="note that it passed")
     cache = commands.add_parser("cache", help="the newest image of an earlier commit in the registry; empty if there is none")
-    for command in (found, before, cache):
-        command.add_argument("registry", help="host, as in AWS_ECR_LOGIN_URI")
-        command.add_argument("name", help="repository, as in ECR_REPOSITORY_NAME")
+    delivered = commands.add_parser(
+        "deliver", help="key and digest of this commit's image; built and pushed if it is not there"
+    )
+    delivered.add_argument("--request", type=Path, metavar="FILE", help="also write the request of the release, for deploy")
+    delivered.add_argument("--run-number", type=int, metavar="N", help="of the request; default: the number of commits")
+    for command in (found, before, cache, delivered):
+        command.add_argument("registry", help="host, as in SLIPWAY_REGISTRY or AWS_ECR_LOGIN_URI")
+        command.add_argument("name", help="repository, as in SLIPWAY_REPOSITORY or ECR_REPOSITORY_NAME")
     report = commands.add_parser("junit", help="a JUnit report as Markdown")
     report.add_argument("report", type=Path)
     commands.add_parser("propose", help="open or update the pull request of the model that was promoted just now")
@@ -105,8 +111,11 @@ def _answer(asked: argparse.Namespace) -> Iterable[str]:
             return _find(asked.registry, asked.name, asked.required)
         case "tested":
             return _tested(asked.registry, asked.name, asked.note)
+        case "deliver":
+            return _deliver(asked)
         case "cache":
-            keys = (key for key in earlier_keys(HERE) if find_image(asked.registry, asked.name, key))
+            there = Registry(asked.registry)
+            keys = (key for key in earlier_keys(HERE) if there.find(asked.name, key))
             return [f"{asked.registry}/{asked.name}:{key}" for key in keys][:1]
         case "audit":
             return _audit(asked.accepted)
@@ -123,13 +132,17 @@ def _answer(asked: argparse.Namespace) -> Iterable[str]:
 def _settings(asked: argparse.Namespace) -> list[str]:
     if asked.roads:
         require_roads(os.environ)
-    elif asked.road:
+        registry = registry_of(os.environ)
+        return [f"registry={registry.host}", f"repository={registry.name}", f"kind={registry.kind}"]
+    if asked.road:
         require_road(os.environ, asked.road, asked.stage)
-    else:
-        store = open_store(HERE)
-        pointer = store.pointer()
-        require_settings(os.environ, bool(pointer and pointer.digest in store.digests()), asked.store)
-    return []
+        return []
+    if asked.store:
+        require_store(os.environ)
+        return []
+    store = open_store(HERE)
+    pointer = store.pointer()
+    return require_settings(os.environ, bool(pointer and pointer.digest in store.digests()))
 
 
 def _find(registry: str, name: str, required: bool) -> list[str]:
@@ -149,6 +162,14 @@ def _audit(accepted: Sequence[str]) -> list[str]:
         if "GITHUB_ACTIONS" in os.environ:
             print(f"::warning::{warning}", file=sys.stderr)
         return [warning]
+
+
+def _deliver(asked: argparse.Namespace) -> list[str]:
+    """For GITHUB_OUTPUT, too."""
+    made = deliver(HERE, asked.registry, asked.name)
+    if asked.request:
+        write_request(asked.request, HERE, made, asked.run_number)
+    return [f"key={made.key}", f"digest={made.digest}"]
 
 
 def _tested(registry: str, name: str, note: bool) -> list[str]:

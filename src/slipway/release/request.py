@@ -16,15 +16,15 @@ FIELDS = (*FORMS, "run_number")
 MOST_BYTES = 4_096
 EXPECTED = (
     'Send {"digest": "sha256:…", "key": "<64 hex digits>", "commit": "<40 hex digits>", "run_number": <integer>}, as '
-    "the main.yaml of this version of Slipway does"
+    "main.yaml of this version of Slipway does, or python -m slipway.release deliver --request FILE"
 )
 
 # Cures of every road.
 EARLIER = (
-    "To release an earlier commit, revert to it, or start main.yaml by hand with its commit (Actions → main → Run workflow). "
+    "To release an earlier commit, revert to it; on GitHub also: Actions → main → Run workflow, with its commit. "
     "If run numbers started over, e.g. in a re-created repository"
 )
-PUSHED = "Only an image that main.yaml pushed under this key can be released: run the workflow again"
+PUSHED = "Only the image that was delivered under this key can be released: run the delivery again"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from registries import DIGEST, KIND, SmallRegistry, serve_registry
 from servers import free_port
 from slipway.errors import ReleaseError
-from slipway.release.image.registry import add_tag, find_image
+from slipway.release.image.registry import Registry, find_image
 
 
 @pytest.fixture
@@ -24,7 +24,8 @@ def environ(registry, tmp_path) -> dict[str, str]:
 
 def test_an_image_that_is_there_is_named_by_its_digest(registry, environ):
     assert find_image(registry.host, "team/insurance", "key", environ) == DIGEST
-    [(method, path, headers)] = registry.asked
+    [(_, _, unasked), (method, path, headers)] = registry.asked
+    assert "Authorization" not in unasked, "a login is for whoever asks for it"
     assert (method, path) == ("HEAD", "/v2/team/insurance/manifests/key")
     assert "application/vnd.oci.image.index.v1+json" in headers["Accept"]
 
@@ -57,8 +58,7 @@ def test_the_login_of_a_registry_is_not_shown_to_another_host(registry, environ)
         registry.status, registry.elsewhere = 302, f"http://{other.host}/v2/insurance/manifests/key"
         with pytest.raises(ReleaseError, match="401"):
             find_image(registry.host, "insurance", "key", environ)
-    [(_, _, headers)] = other.asked
-    assert "Authorization" not in headers
+    assert other.asked and all("Authorization" not in headers for _, _, headers in other.asked)
 
 
 def test_a_registry_that_does_not_answer_is_named():
@@ -86,7 +86,7 @@ def test_a_docker_configuration_of_another_form_is_no_login(registry, tmp_path, 
 
 
 def test_one_more_tag_names_the_same_image_without_a_pull(registry, environ):
-    add_tag(registry.host, "insurance", DIGEST, "more", environ)
+    Registry(registry.host, environ).add_tag("insurance", DIGEST, "more")
     assert registry.images == {"key": DIGEST, "more": DIGEST}
     method, path, headers = registry.asked[-1]
     assert (method, path, headers["Content-Type"]) == ("PUT", "/v2/insurance/manifests/more", KIND)
@@ -94,12 +94,12 @@ def test_one_more_tag_names_the_same_image_without_a_pull(registry, environ):
 
 def test_a_tag_that_another_run_put_first_is_as_good_and_another_image_s_is_refused(registry, environ):
     """Tags never change; ECR refuses even the same image under the same tag."""
-    add_tag(registry.host, "insurance", DIGEST, "key", environ)
+    Registry(registry.host, environ).add_tag("insurance", DIGEST, "key")
     registry.images["other"] = "sha256:" + "b" * 64
     with pytest.raises(ReleaseError, match="insurance:other failed with status 400"):
-        add_tag(registry.host, "insurance", DIGEST, "other", environ)
+        Registry(registry.host, environ).add_tag("insurance", DIGEST, "other")
 
 
 def test_an_image_that_is_gone_gets_no_tag(registry, environ):
     with pytest.raises(ReleaseError, match="is not in the registry"):
-        add_tag(registry.host, "insurance", DIGEST.replace("a", "b"), "more", environ)
+        Registry(registry.host, environ).add_tag("insurance", DIGEST.replace("a", "b"), "more")

@@ -62,6 +62,18 @@ def _build_inputs(repository: Path, commit: str) -> tuple[str, ...]:
     return ("Dockerfile", *IGNORED, POINTER, *(found[1] for found in allowed if found))
 
 
+def unsaved(repository: Path) -> list[str]:
+    """Files that get into the image and are not as committed.
+
+    New files are among them where .dockerignore shuts out all but what it names; elsewhere any report would be in the way.
+    """
+    inputs = _build_inputs(repository, "HEAD")
+    others = "all" if inputs else "no"
+    listed = git(repository, "status", "--porcelain", "-z", "--no-renames", f"--untracked-files={others}", "--", *inputs)
+    paths = [entry[3:] for entry in listed.split("\0") if entry]
+    return [path for path in paths if path == POINTER or not path.startswith("artifacts/")]
+
+
 def _patterns(repository: Path, commit: str) -> list[str]:
     for name in IGNORED:
         with suppress(ReleaseError):  # there is no such file

@@ -1,17 +1,14 @@
-"""What a registry has, and one more tag for it: requests for manifests, which ECR and all other registries answer."""
+"""What a registry has, and one more tag for it: requests for manifests, which all registries answer."""
 
-import base64
 import os
 import re
 from collections.abc import Mapping
 from email.message import Message
-from http.client import HTTPException
-from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
 from slipway.errors import ReleaseError
-from slipway.model.document import parse
+from slipway.release.image.challenge import LOG_IN, ask, authorization, is_local
+from slipway.release.image.registry_login import HUB, login_at
 
 MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json",
@@ -19,102 +16,90 @@ MANIFESTS = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
-LOCAL = ("localhost", "127.0.0.1", "[::1]")
-SECONDS = 30
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-def find_image(registry: str, name: str, tag: str, environ: Mapping[str, str] = os.environ) -> str | None:
-    """Digest of an image, ``sha256:…``; None if the registry does not have it.
+class Registry:
+    """A registry, and the authorization that it gave last.
 
     Parameters
     ----------
-    registry : str
-        Host, with an optional port: ``AWS_ECR_LOGIN_URI``. As in Docker, a registry on this machine is used without TLS.
-    name, tag : str
-        Repository and tag.
-
-    Raises
-    ------
-    ReleaseError
-        If the registry cannot be reached, or denies access.
+    host : str
+        With an optional port. As in Docker, a registry on this machine is used without TLS.
+    environ : mapping
+        Says where Docker keeps its logins.
     """
-    digest, _, _ = _manifest(registry, name, tag, "HEAD", environ) or ("", "", b"")
-    return digest or None
 
+    def __init__(self, host: str, environ: Mapping[str, str] = os.environ) -> None:
+        self.host = host
+        self._login = login_at(host, environ)
+        self._authorization = ""
 
-def add_tag(registry: str, name: str, digest: str, tag: str, environ: Mapping[str, str] = os.environ) -> None:
-    """Give an image of the registry one more tag, without pulling it: its manifest is put again, byte for byte.
+    def find(self, name: str, tag: str) -> str | None:
+        """Digest of an image, ``sha256:…``; None if the registry does not have it.
 
-    Raises
-    ------
-    ReleaseError
-        If the image is not there, or the registry refuses.
-    """
-    found = _manifest(registry, name, digest, "GET", environ)
-    if found is None:
-        raise ReleaseError(f"{registry}/{name}@{digest} is not in the registry")
-    _, kind, content = found
-    request = _request(registry, name, tag, "PUT", environ)
-    request.data = content
-    request.add_header("Content-Type", kind)
-    try:
-        _answer(request)
-    except HTTPError as error:
-        if find_image(registry, name, tag, environ) != digest:  # tags never change: another run may have been faster
-            raise _refused(registry, name, tag, error) from error
+        Raises
+        ------
+        ReleaseError
+            If the registry cannot be reached, or denies access.
+        """
+        found = self._manifest(name, tag, "HEAD")
+        return found[0] if found else None
 
+    def add_tag(self, name: str, digest: str, tag: str) -> None:
+        """Give an image one more tag, without pulling it: its manifest is put again, byte for byte.
 
-def _manifest(
-    registry: str, name: str, reference: str, method: str, environ: Mapping[str, str]
-) -> tuple[str, str, bytes] | None:
-    """Digest, media type and content of a manifest; None if there is none."""
-    request = _request(registry, name, reference, method, environ)
-    try:
-        headers, content = _answer(request)
-    except HTTPError as error:
-        if error.code == 404:
+        Raises
+        ------
+        ReleaseError
+            If the image is not there, or the registry refuses.
+        """
+        found = self._manifest(name, digest, "GET")
+        if found is None:
+            raise ReleaseError(f"{self.host}/{name}@{digest} is not in the registry")
+        _, kind, content = found
+        status, _, _ = self._answer(name, tag, "PUT", content, kind)
+        if status >= 300 and self.find(name, tag) != digest:  # tags never change: another run may have been faster
+            raise self._refused(name, tag, status)
+
+    def _manifest(self, name: str, reference: str, method: str) -> tuple[str, str, bytes] | None:
+        """Digest, media type and content of a manifest; None if there is none."""
+        status, headers, content = self._answer(name, reference, method)
+        if status == 404:
             return None
-        raise _refused(registry, name, reference, error) from error
-    digest = headers.get("Docker-Content-Digest", "")
-    if not DIGEST.fullmatch(digest):
-        raise ReleaseError(f"{registry}: sent no digest for {name}:{reference}")
-    return digest, headers.get("Content-Type", ""), content
+        if status >= 300:
+            raise self._refused(name, reference, status)
+        digest = headers.get("Docker-Content-Digest", "")
+        if not DIGEST.fullmatch(digest):
+            raise ReleaseError(f"{self.host}: sent no digest for {name}:{reference}")
+        return digest, headers.get("Content-Type", ""), content
+
+    def _answer(
+        self, name: str, reference: str, method: str, content: bytes | None = None, kind: str = ""
+    ) -> tuple[int, Message, bytes]:
+        """Status, headers and body. What a registry asks for is given once: a token may be old, or one to read alone."""
+        request = self._request(name, reference, method, content, kind)
+        answered = ask(request)
+        status, headers, _ = answered
+        if status != 401:
+            return answered
+        self._authorization = authorization(self.host, headers.get_all("WWW-Authenticate", []), self._login)
+        return ask(self._request(name, reference, method, content, kind)) if self._authorization else answered
+
+    def _request(self, name: str, reference: str, method: str, content: bytes | None, kind: str) -> Request:
+        host = HUB[-1] if self.host in HUB else self.host
+        url = f"http{'' if is_local(host) else 's'}://{host}/v2/{name}/manifests/{reference}"
+        request = Request(url, content, {"Content-Type": kind} if kind else {}, method=method)
+        request.add_header("Accept", ", ".join(MANIFESTS))
+        if self._authorization:
+            request.add_unredirected_header("Authorization", self._authorization)  # it is this host's alone
+        return request
+
+    def _refused(self, name: str, reference: str, status: int) -> ReleaseError:
+        cure = LOG_IN if status in (401, 403) else "Try again later"
+        return ReleaseError(f"{self.host}: the request for {name}:{reference} failed with status {status}", cure)
 
 
-def _request(registry: str, name: str, reference: str, method: str, environ: Mapping[str, str]) -> Request:
-    scheme = "http" if registry.rpartition(":")[0] in LOCAL or registry in LOCAL else "https"
-    request = Request(f"{scheme}://{registry}/v2/{name}/manifests/{reference}", method=method)
-    request.add_header("Accept", ", ".join(MANIFESTS))
-    login = credentials(registry, environ)
-    if login:
-        request.add_unredirected_header("Authorization", f"Basic {login}")  # it is this host's alone
-    return request
-
-
-def _answer(request: Request) -> tuple[Message, bytes]:
-    """Headers and body; HTTPError for a status of failure, ReleaseError if nothing answers."""
-    try:
-        with urlopen(request, timeout=SECONDS) as answer:
-            return answer.headers, answer.read()
-    except HTTPError:
-        raise
-    except (OSError, HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        raise ReleaseError(f"{request.host}: cannot be reached ({reason})", "Check AWS_ECR_LOGIN_URI") from error
-
-
-def _refused(registry: str, name: str, reference: str, error: HTTPError) -> ReleaseError:
-    cure = "Run docker login first, as a user with permission to pull" if error.code in (401, 403) else "Try again later"
-    return ReleaseError(f"{registry}: the request for {name}:{reference} failed with status {error.code}", cure)
-
-
-def credentials(registry: str, environ: Mapping[str, str] = os.environ) -> str:
-    """The credentials that ``docker login`` stored for a registry: user and password in base64; empty if none."""
-    folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "/")) / ".docker")
-    try:
-        noted: str = parse((folder / "config.json").read_bytes()).get("auths", {}).get(registry, {}).get("auth", "")
-        base64.b64decode(noted, validate=True)
-    except (OSError, ValueError, AttributeError, TypeError):
-        return ""
-    return noted
+def find_image(registry: str, name: str, tag: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """`Registry.find`, asked once."""
+    return Registry(registry, environ).find(name, tag)

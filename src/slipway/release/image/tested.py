@@ -8,7 +8,7 @@ from pathlib import Path
 
 from slipway.errors import ReleaseError
 from slipway.release.image.key import committed, git, path_of, release_key
-from slipway.release.image.registry import add_tag, find_image
+from slipway.release.image.registry import Registry
 
 # A push that changes nothing else starts no run, and neither counts here. main.yaml has the same list.
 UNTESTED = ("**.md", "docs/**", "examples/**", "LICENSE")
@@ -58,10 +58,11 @@ def passed(repository: Path, registry: str, name: str) -> Known:
         return Known(
             key, "", f"The tests run: the Dockerfile names {unpinned[0]} without a digest, so the key does not cover it"
         )
-    found = find_image(registry, name, key)
+    asked = Registry(registry)
+    found = asked.find(name, key)
     if found is None:
         return Known(key, "", "The tests run: there is no image of this commit yet")
-    if find_image(registry, name, f"{key}-{key_of_tests(repository)}") != found:
+    if asked.find(name, f"{key}-{key_of_tests(repository)}") != found:
         return Known(key, "", f"The tests run: {found} is there, but did not pass the tests of this commit")
     return Known(key, found, f"No tests run: {found} passed those of this commit before")
 
@@ -77,12 +78,13 @@ def note_passed(repository: Path, registry: str, name: str) -> str:
     if unpinned := unpinned_images(repository):
         return f"Not noted as tested: the Dockerfile names {unpinned[0]} without a digest"
     key = release_key(repository)
-    digest = find_image(registry, name, key)
+    asked = Registry(registry)
+    digest = asked.find(name, key)
     if digest is None:
         raise ReleaseError(f"{registry}/{name}:{key} is not in the registry")
     tag = f"{key}-{key_of_tests(repository)}"
-    if find_image(registry, name, tag) != digest:
-        add_tag(registry, name, digest, tag)
+    if asked.find(name, tag) != digest:
+        asked.add_tag(name, digest, tag)
     return f"Noted as tested: {tag}"
 
 

@@ -1,0 +1,72 @@
+"""What docker login stored for a registry: in its file, or with the helper program that the file names."""
+
+import base64
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slipway.model.document import parse
+
+HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
+HUB_ADDRESS = "https://index.docker.io/v1/"  # under which Docker stores the login of all three
+TOKEN_USER = "<token>"  # of a helper whose secret is an identity token
+SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Login:
+    """A login, as one of two.
+
+    Parameters
+    ----------
+    basic : str
+        User and password in base64; empty if there are none.
+    identity : str
+        An identity token, which registries such as Azure's give in the place of a password.
+    """
+
+    basic: str = ""
+    identity: str = ""
+
+
+def login_at(registry: str, environ: Mapping[str, str] = os.environ) -> Login:
+    """The login of a registry; an empty one if there is none."""
+    folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "/")) / ".docker")
+    try:
+        config = parse((folder / "config.json").read_bytes())
+        helper = config.get("credHelpers", {}).get(registry) or config.get("credsStore")
+        noted = config.get("auths", {})
+        hosts = HUB if registry in HUB else (registry,)
+        found: Mapping[str, Any] = next((entry for address, entry in noted.items() if _host(address) in hosts), {})
+        return (_of_helper(helper, registry, environ) if helper else None) or _of_file(found)
+    except (OSError, ValueError, AttributeError, TypeError, KeyError):
+        return Login()
+
+
+def _host(address: str) -> str:
+    return address.partition("://")[2].partition("/")[0] if "://" in address else address.partition("/")[0]
+
+
+def _of_file(entry: Mapping[str, Any]) -> Login:
+    basic = str(entry.get("auth", ""))
+    _, _, password = base64.b64decode(basic, validate=True).partition(b":")
+    return Login(basic if password else "", str(entry.get("identitytoken", "")))
+
+
+def _of_helper(helper: str, registry: str, environ: Mapping[str, str]) -> Login | None:
+    """None if the helper has none, or is not there."""
+    address = HUB_ADDRESS if registry in HUB else registry
+    command = [f"docker-credential-{helper}", "get"]
+    try:
+        done = subprocess.run(command, input=address.encode(), env=environ, capture_output=True, timeout=SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if done.returncode:
+        return None
+    said = parse(done.stdout)
+    if said["Username"] == TOKEN_USER:
+        return Login(identity=said["Secret"])
+    return Login(base64.b64encode(f"{said['Username']}:{said['Secret']}".encode()).decode())

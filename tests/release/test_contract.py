@@ -15,6 +15,8 @@ from slipway.release.kubernetes import kubectl
 from slipway.release.kubernetes.deployment import ClusterRelease
 from slipway.release.kubernetes.kubectl import Kubectl
 from slipway.release.public_address import PublicAddress
+from web_app import Azure, released
+from web_app import answering as answering_web_app
 
 
 class OnFargate:
@@ -64,12 +66,43 @@ class OnKubernetes:
         self.cluster.set_secret()
 
 
-@pytest.fixture(params=["fargate", "kubernetes"])
+class OnWebApp:
+    def __init__(self, has_slot: bool) -> None:
+        self.azure = Azure(has_slot)
+        self.settings = 0
+
+    def release(self, run: int, digest: str, commit: str = "") -> str:
+        return released(self.azure, run, digest, commit)[-1]
+
+    def serving(self) -> str:
+        return self.azure.serving()
+
+    def rollouts(self) -> int:
+        settings = [call for call in self.azure.operations if call.startswith("put")]
+        return len(settings)
+
+    def crash(self, digest: str) -> None:
+        self.azure.crashing.add(digest)
+
+    def hang(self, digest: str) -> None:
+        self.azure.hanging.add(digest)
+
+    def change_setting(self) -> None:
+        self.settings += 1
+        self.azure.change_setting("SLIPWAY_API_KEYS", str(self.settings))
+
+
+@pytest.fixture(params=["fargate", "kubernetes", "webapp", "webapp without a slot"])
 def road(request, monkeypatch, tmp_path):
     """A road that nothing was released to."""
     if request.param == "fargate":
         road = OnFargate()
         with answering(road.cloud):
+            yield road
+        return
+    if request.param.startswith("webapp"):
+        road = OnWebApp(has_slot=request.param == "webapp")
+        with answering_web_app(road.azure):
             yield road
         return
     cluster = Cluster()

@@ -85,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     fargate = roads.add_parser("fargate", help="on a service of ECS")
     kubernetes = roads.add_parser("kubernetes", help="on a cluster of Kubernetes")
     kubernetes.add_argument("--overlay", type=Path, required=True, help="folder of the overlay, e.g. deploy/kubernetes/eks")
-    for road in (fargate, kubernetes):
+    webapp = roads.add_parser("webapp", help="on an Azure Web App for Containers")
+    webapp.add_argument("--group", required=True, help="its resource group, as in AZURE_RESOURCE_GROUP")
+    for road in (fargate, kubernetes, webapp):
         road.add_argument("name", help="of the service")
         road.add_argument(
             "--repository", required=True, help="of the image: HOST/REPO, as in AWS_ECR_LOGIN_URI/ECR_REPOSITORY_NAME"
@@ -192,6 +194,10 @@ def _deploy(asked: argparse.Namespace) -> Iterator[str]:
             raise ReleaseError("this commit has no champion", "Run it in a checkout of the commit that is released")
         if asked.road == "fargate":
             yield from deploy_to_fargate(asked.name, asked.repository, request, pointer.digest)
+        elif asked.road == "webapp":
+            from slipway.release.webapp.web_release import deploy as deploy_to_web_app
+
+            yield from deploy_to_web_app(asked.name, asked.repository, asked.group, request, pointer.digest)
         else:
             from slipway.release.kubernetes.deployment import deploy
 

@@ -1,0 +1,38 @@
+"""Which digest the registry lists under a release key, asked with the login of `az`."""
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from slipway.errors import ReleaseError
+from slipway.release.image.registry import find_image
+from slipway.release.request import PUSHED, Request
+
+AZURE = ".azurecr.io"
+NOBODY = "00000000-0000-0000-0000-000000000000"  # the user of a token
+NEEDED = "Set SLIPWAY_REGISTRY and SLIPWAY_REPOSITORY"
+
+
+def require_listed(az: Callable[..., Any], repository: str, request: Request) -> None:
+    """ReleaseError if an image is not what ``HOST/REPO`` lists under its release key: no other may run."""
+    host, _, name = repository.partition("/")
+    if not host or not name:
+        raise ReleaseError(f"the repository {repository!r} is not HOST/REPO", NEEDED)
+    found = _found(az, host, name, request.key) if host.endswith(AZURE) else find_image(host, name, request.key)
+    if found != request.digest:
+        listed = f"the registry lists {found or 'nothing'} under the release key {repository}:{request.key}"
+        raise ReleaseError(f"{listed}, not {request.digest}", PUSHED)
+
+
+def _found(az: Callable[..., Any], host: str, name: str, key: str) -> str | None:
+    """With a token that may only do what the login may: AcrPull is enough, and no docker login is needed."""
+    token = az("acr", "login", "--name", host.removesuffix(AZURE), "--expose-token")["accessToken"]
+    login = base64.b64encode(f"{NOBODY}:{token}".encode()).decode()
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "config.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({"auths": {host: {"auth": login}}}))
+        return find_image(host, name, key, {"DOCKER_CONFIG": folder})

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from az_cli import checked
+from az_commands import require_known
 from slipway.release.clock import Cancelled
 
 KEY = "a-secret-key"
@@ -30,7 +30,8 @@ class Workspace:
 
     def az(self, *words: str):
         """What a call prints, as a document; RuntimeError with what it says."""
-        command, options = checked(list(words))
+        command, given = require_known(words)
+        options = {name: " ".join(values) for name, values in given.items()}
         assert options["--resource-group"] == "models" and options["--workspace-name"] == "insurance"
         self.calls.append(command)
         if command in self.refused:

@@ -1,6 +1,8 @@
 """deploy/azure-devops: which stages run, what they call, and what reaches a pull request; played by a stand-in."""
 
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import pytest
 import yaml
 
 import slipway
-from az_cli import checked
+from az_commands import require_known
 from azure_pipelines import Run
 from slipway.release.__main__ import _parser
 from slipway.store.local import LocalStore
@@ -108,7 +110,7 @@ def play(tmp_path, ready) -> Callable[..., Run]:
         run.lines = [" ".join([call["program"], *call["words"]]) for call in run.calls]
         for call in run.calls:
             if call["program"] == "az":
-                checked(call["words"])
+                require_known(call["words"])
         return run
 
     return make
@@ -242,11 +244,10 @@ def test_a_setting_that_is_missing_is_named(settings, says):
     assert done.returncode == 1 and done.stderr.startswith(f"##vso[task.logissue type=error]{says}")
 
 
-def test_the_release_program_has_what_is_called(play):
-    for road in ("webapp", "kubernetes"):
-        for line in play(SLIPWAY_ROAD=road).lines:
-            if line.startswith("python -m slipway.release"):
-                _parser().parse_args(line.split()[3:])
+@pytest.mark.parametrize("road", ["webapp", "kubernetes"])
+def test_the_release_program_has_what_is_called(play, road):
+    called = [line.split()[3:] for line in play(SLIPWAY_ROAD=road).lines if line.startswith("python -m slipway.release")]
+    assert [_parser().parse_args(words).command for words in called] == ["deliver", "deploy"]
 
 
 def test_without_a_registry_the_delivery_says_so(play):
@@ -278,6 +279,21 @@ def test_a_training_that_is_kept_changes_nothing(play):
     run = play(reason="Manual", train="True")
     assert ran(run) == ["Train"] and run.results["Train"] == "Succeeded", run.log
     assert run.artifacts == {} and "slipway push" not in "\n".join(run.lines)
+
+
+@pytest.mark.parametrize("page", ["azure-devops", "azure-ml"])
+def test_the_pages_name_commands_that_azure_has(page):
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / f"docs/{page}.md").read_text(), re.DOTALL)
+    text = "\n".join(blocks).replace("\\\n", " ")
+    calls = [
+        each
+        for line in text.splitlines()
+        for each in re.findall(r"(?:^|\$\(|&& )(az [^()]*?)(?= *(?:\$\(|\)|#|\||&&|$))", line)
+    ]
+    assert len(calls) >= 8
+    for call in calls:
+        words = shlex.split(call + '"' * (call.count('"') % 2))
+        require_known([each for each in words[1:] if each])
 
 
 def jobs() -> list[tuple[str, dict, dict]]:

@@ -88,7 +88,10 @@ class Endpoint:
         return self._ml("online-deployment", verb, "--name", deployment, "--endpoint-name", self.name, *options)
 
     def _ml(self, *words: str):
-        done = subprocess.run(["az", "ml", *words, *self._place], capture_output=True, text=True)
+        try:
+            done = subprocess.run(["az", "ml", *words, *self._place], capture_output=True, text=True)
+        except FileNotFoundError as error:
+            raise AzError("the program az is not installed", "See https://aka.ms/azure-cli") from error
         if done.returncode:
             said = " ".join(done.stderr.split())[-1500:] or f"exit code {done.returncode}"
             raise AzError(f"az ml {words[0]} {words[1]}: {said}", RIGHTS)
@@ -156,8 +159,9 @@ class Rollout:
 
     def _prepare(self, url: str) -> Iterator[str]:
         state = self.endpoint.states().get(self.name, "")
-        if state in ("Failed", "Canceled"):
-            self.endpoint.delete(self.name)
+        if state in ("Failed", "Canceled", "Deleting"):  # of an earlier attempt
+            if state != "Deleting":
+                self.endpoint.delete(self.name)
             self._follow(gone=True)
             state = ""
         if not state:

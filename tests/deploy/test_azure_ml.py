@@ -162,6 +162,12 @@ def test_what_an_earlier_attempt_left_is_taken_up(workspace, release):
     assert live(workspace) == ["r2-22222222"]
 
 
+def test_what_azure_still_deletes_is_waited_for(workspace, release):
+    workspace.states["r1-11111111"] = ["Deleting", "Deleting", "Gone"]
+    assert release(1, "1")[-1].endswith("is live")
+    assert workspace.calls.count("ml online-deployment delete") == 0
+
+
 def test_a_deployment_of_somebody_else_stays(workspace, release):
     workspace.states["blue"] = ["Succeeded"]
     workspace.traffic = {"blue": 100}

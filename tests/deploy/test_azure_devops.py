@@ -50,6 +50,8 @@ line = " ".join([program, *words])
 if "deliver" in words:
     Path(words[words.index("--request") + 1]).write_text(json.dumps({request}) + "\\n")
     print("key=1\\ndigest=2")
+elif words[:1] == ["deploy/azure-devops/verdict.py"] and not (folder / "real").exists():
+    print("the verdict")
 elif words[:1] == ["deploy/azure-devops/verdict.py"] or words[:1] == ["-c"]:
     sys.exit(subprocess.run([{python!r}, *words], env=os.environ | {{"PYTHONPATH": {source!r}}}).returncode)
 elif program == "az" and "expose" in line or "get-access-token" in line:
@@ -120,7 +122,8 @@ def ran(run: Run) -> list[str]:
     return [stage for stage, result in run.results.items() if result != "Skipped"]
 
 
-def test_a_push_is_tested_delivered_and_released(play):
+def test_a_push_is_tested_delivered_and_released(play, tmp_path):
+    (tmp_path / "programs/real").touch()
     run = play()
     assert run.results == dict.fromkeys(("Test", "Deliver", "Production"), "Succeeded") | dict.fromkeys(
         ("Staging", "Register", "Train"), "Skipped"

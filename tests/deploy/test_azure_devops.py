@@ -148,6 +148,7 @@ def test_a_push_is_tested_delivered_and_released(play, tmp_path):
     assert run.connections == [("Deliver", "slipway-delivery"), ("Production", "slipway-deployment")]
     assert run.summaries == ["### The gate\n\nChampion `bbbbbbbbbbbb`: promoted\n"]
     assert "a-token" not in run.log
+    assert {call["secret"] for call in run.calls} == {None}, "no macro of a variable that is not set"
 
 
 @pytest.mark.parametrize("target", ["refs/heads/main", "main"])

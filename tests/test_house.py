@@ -32,6 +32,7 @@ FLOORS_OF_TRAINING = (
 DOORS = {
     ("cli", "doctor"),
     ("cli", "project"),
+    ("doctor", "project"),  # it compares the files in deploy/ with those that are shipped
     ("sources", "store"),
     ("store", "model"),
     ("report", "model"),

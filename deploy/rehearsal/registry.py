@@ -53,10 +53,10 @@ def make_registry(docker: Docker, password: str, port: int) -> Iterator[Registry
         try:
             yield Registry(docker, name, host, password)
         finally:
-            _forget_images(docker, host)
+            forget_images(docker, host)
 
 
-def _forget_images(docker: Docker, host: str) -> None:
+def forget_images(docker: Docker, host: str) -> None:
     listed = docker("image", "ls", "--filter", f"reference={host}/*", "--format", "{{.Repository}}:{{.Tag}}", check=False)
     for name in listed.stdout.split():
         docker("image", "rm", "--force", name, check=False)

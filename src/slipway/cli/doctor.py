@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 )
 @options.problem
 def command(live: str | None, path: str | None) -> None:
-    """Check the checkout, GitHub, credentials, roads, store and box; report what is missing and what to do.
+    """Check the checkout, GitHub, credentials, roads, other CI systems, store and box; report what is missing and what to do.
 
     The last line tells what training and serving on this machine need from what only a release needs. You may not need
     everything that is missing; that depends on how you deploy. Failures are wrong or dangerous, and end with exit code 7.
@@ -45,7 +45,8 @@ def command(live: str | None, path: str | None) -> None:
         raise click.BadParameter("expected an address such as https://api.example.org", param_hint="--live")
     groups = examine(path, os.environ, Path("/"), live)
     for name, findings in groups.items():
-        click.echo(name)
+        if findings:
+            click.echo(name)
         for each in findings:
             click.echo(f"  {each.state:<8} {each.what:<20} {each.says}")
             if each.cure:
@@ -73,9 +74,11 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
         check_roads,
         check_source,
         check_store,
+        check_systems,
     )
     from slipway.errors import ProblemError
     from slipway.problem import load_problem
+    from slipway.release.workflow.workflow_settings import registry_of
     from slipway.store.local import open_store
 
     problem = refused = local = None
@@ -90,13 +93,14 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
     retrained = check_source.check(problem, check_source.gather(problem), facts.workflows) if problem else []
     needed = check_extras.check(problem) if problem else []
     logged = check_log.check_here(problem.log, environ) if problem else []
-    registry = environ.get("AWS_ECR_LOGIN_URI", "")
+    registry = registry_of(environ).host
     unanswered = check_credentials.answers(registry) if check_credentials.well_formed(registry) else ""
     groups = {
         "checkout": check_checkout.check(facts, refused, seen.bundle) + needed + retrained + logged,
         "GitHub": _github(folder, facts.workflows, environ),
         "credentials": check_credentials.check(check_credentials.identity(environ), environ, unanswered),
         "roads": check_roads.check(environ, facts.top or folder),
+        "systems": check_systems.check(environ, facts.top or folder, facts.in_git, bool(problem and problem.remote)),
         "store": check_store.check(seen, facts.champion),
         "box": _box(root, problem),
     }

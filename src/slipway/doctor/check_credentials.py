@@ -9,6 +9,7 @@ from urllib.request import urlopen
 
 from slipway.doctor.finding import FAILED, MISSING, OK, SKIPPED, Finding
 from slipway.release.image.challenge import is_local
+from slipway.release.workflow.workflow_settings import registry_of
 
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?")
@@ -68,13 +69,19 @@ def answers(registry: str) -> str:
 
 
 def check(who: Identity, environ: Mapping[str, str], unanswered: str) -> list[Finding]:
-    """Judge them; `unanswered` is what `answers` said of a registry whose name is well-formed."""
-    return [
-        Finding("AWS", who.state, who.says, who.cure),
-        _named("AWS_REGION", environ, REGION, "e.g. eu-west-1"),
+    """Judge them; `unanswered` is what `answers` said of a registry whose name is well-formed.
+
+    Beyond ECR, AWS is asked for nothing but a store.
+    """
+    named = registry_of(environ)
+    found = [
         registry(environ, unanswered),
-        _named("ECR_REPOSITORY_NAME", environ, REPOSITORY, "only the repository's name, e.g. insurance"),
+        _named(named.needs[1].name, environ, REPOSITORY, "only the repository's name, e.g. insurance"),
     ]
+    if named.kind not in ("", "ecr") and not environ.get("SLIPWAY_REMOTE"):
+        return found
+    aws = Finding("AWS", who.state, who.says, who.cure)
+    return [aws, _named("AWS_REGION", environ, REGION, "e.g. eu-west-1"), *found]
 
 
 def well_formed(registry: str) -> bool:
@@ -83,10 +90,10 @@ def well_formed(registry: str) -> bool:
 
 
 def registry(environ: Mapping[str, str], unanswered: str) -> Finding:
-    """Whether AWS_ECR_LOGIN_URI is a registry's host, and it answers."""
-    found = _named("AWS_ECR_LOGIN_URI", environ, HOST, "a host without https:// and without a path")
+    """Whether the setting of the registry is a host, and it answers."""
+    found = _named(registry_of(environ).needs[0].name, environ, HOST, "a host without https:// and without a path")
     if found.state == OK and unanswered:
-        return Finding(found.what, FAILED, f"is well-formed, but {unanswered}", "Check the account and the region in it")
+        return Finding(found.what, FAILED, f"is well-formed, but {unanswered}", "Check the name in it")
     return found
 
 

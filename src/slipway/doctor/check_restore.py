@@ -9,7 +9,8 @@ from slipway.doctor.finding import FAILED, MISSING, OK, SKIPPED, Finding
 from slipway.errors import ReleaseError, SlipwayError, StoreError
 from slipway.problem import Problem
 from slipway.release.image.key import earlier_keys, release_key
-from slipway.release.image.registry import find_image
+from slipway.release.image.registry import Registry
+from slipway.release.workflow.workflow_settings import registry_of
 from slipway.store.local import LocalStore
 from slipway.store.remote import S3Store, explained, open_remote
 from slipway.store.transfer import pull, remote_entries
@@ -102,14 +103,15 @@ def _platform(environ: Mapping[str, str]) -> str:
 
 def images(folder: Path, environ: Mapping[str, str]) -> list[Finding]:
     """Whether the registry has the image of this commit, and one of an earlier commit for a revert."""
-    registry, name = environ.get("AWS_ECR_LOGIN_URI"), environ.get("ECR_REPOSITORY_NAME")
-    if not registry or not name:
-        return [Finding("image", SKIPPED, "AWS_ECR_LOGIN_URI and ECR_REPOSITORY_NAME are not set")]
+    named = registry_of(environ)
+    if not named.host or not named.name:
+        return [Finding("image", SKIPPED, f"{' and '.join(need.name for need in named.needs)} are not set")]
+    registry = Registry(named.host, environ)
     try:
         key = release_key(folder)
-        here = find_image(registry, name, key, environ)
+        here = registry.find(named.name, key)
         before = (each for each in earlier_keys(folder) if each != key)
-        earlier = next((each for each in before if find_image(registry, name, each, environ)), None)
+        earlier = next((each for each in before if registry.find(named.name, each)), None)
     except ReleaseError as error:
         return [Finding("image", SKIPPED, error.cause, error.cure)]
     return [

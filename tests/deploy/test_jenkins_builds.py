@@ -12,6 +12,7 @@ import pytest
 
 from jenkins_builds import SECRETS, Build, git
 from jenkinsfile import Node, check, read
+from slipway.release.__main__ import _parser
 
 ROOT = Path(__file__).resolve().parents[2]
 JENKINS = ROOT / "deploy/jenkins"
@@ -97,6 +98,7 @@ def test_a_pull_request_is_tested_and_nothing_else(build):
     [call] = done.calls()
     assert call.startswith("make test ") and call.endswith("@tmp/venv JUNIT=report.xml")
     assert done.steps == ["junit(testResults: 'report.xml', allowEmptyResults: true)"]
+    assert (done.folder / "slipway-test/workspace/report.xml").exists()
 
 
 def test_main_is_tested_delivered_and_goes_to_the_box(build, repository):
@@ -120,20 +122,23 @@ def test_after_failed_tests_nothing_is_delivered(build, tmp_path):
     assert len(done.calls()) == 1
 
 
-@pytest.mark.parametrize(
-    "road, settings, arguments",
-    [
-        ("fargate", {}, "fargate insurance"),
-        ("kubernetes", {"SLIPWAY_OVERLAY": "eks"}, "kubernetes insurance --overlay deploy/kubernetes/eks"),
-        ("webapp", {"AZURE_WEBAPP_NAME": "prices", "AZURE_RESOURCE_GROUP": "models"}, "webapp prices --group models"),
-        ("cloudrun", {"GCP_LOCATION": "europe-west1"}, "cloudrun insurance --region europe-west1"),
-    ],
-)
+ROADS = [
+    ("fargate", {}, "fargate insurance"),
+    ("kubernetes", {"SLIPWAY_OVERLAY": "eks"}, "kubernetes insurance --overlay deploy/kubernetes/eks"),
+    ("webapp", {"AZURE_WEBAPP_NAME": "prices", "AZURE_RESOURCE_GROUP": "models"}, "webapp prices --group models"),
+    ("cloudrun", {"GCP_LOCATION": "europe-west1"}, "cloudrun insurance --region europe-west1"),
+]
+
+
+@pytest.mark.parametrize("road, settings, arguments", ROADS)
 def test_each_road_of_a_cloud(build, road, settings, arguments):
     done = build(SLIPWAY_ROAD=road, **settings)
     assert (done.result, done.stages) == ("SUCCESS", ["Test", "Settings", "Delivery", "Cloud"])
     assert f"python -m slipway.release deploy {arguments} --repository {ECR}/models/insurance" in done.calls()
     assert done.calls()[-1].startswith('python read {"digest": "sha256:')
+    for call in done.calls():
+        if call.startswith("python -m slipway.release "):
+            _parser().parse_args(call.split()[3:])  # exits if Slipway does not know it
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ class Build:
     said: str = ""
     stages: list[str] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
+    known: dict[str, str] = field(default_factory=dict)
     mails: int = 0
     stashed: dict[str, str] = field(default_factory=dict)
 
@@ -63,7 +64,8 @@ class Build:
             if condition.name == "always" or self.result != self.previous:
                 [script] = condition.inner
                 sign = re.fullmatch(r"if \(env\.SLIPWAY_MAIL (==|!=) 'always'\)", script.inner[0].text)[1]
-                self.mails += (self.settings.get("SLIPWAY_MAIL") == "always") == (sign == "==")
+                chosen = (self.known.get("SLIPWAY_MAIL") == "always") == (sign == "==")
+                self.mails += chosen and bool(self.known.get("SLIPWAY_MAIL_TO"))
         return self
 
     @property
@@ -93,10 +95,10 @@ class Build:
             return self.branch == condition.string()
         if condition.name == "not":
             return not all(self._holds(each) for each in condition.inner)
-        road = self.settings.get("SLIPWAY_ROAD") or "box"
+        road = self.known.get("SLIPWAY_ROAD") or "box"
         return {
             "params.TRAIN": self.train,
-            "env.SLIPWAY_APPROVERS ? true : false": bool(self.settings.get("SLIPWAY_APPROVERS")),
+            "env.SLIPWAY_APPROVERS ? true : false": bool(self.known.get("SLIPWAY_APPROVERS")),
             "(env.SLIPWAY_ROAD ?: 'box') == 'box'": road == "box",
             "(env.SLIPWAY_ROAD ?: 'box') != 'box'": road != "box",
         }[condition.inner[0].text]
@@ -132,8 +134,10 @@ class Build:
         for step in steps:
             if step.name == "withAccess":
                 pairs = re.findall(r"(\w+): env\.(\w+)", step.text)
-                more = [SECRETS[name] for name, setting in pairs if self.settings.get(setting)]
+                more = [SECRETS[name] for name, setting in pairs if self.known.get(setting)]
                 self._steps(step.inner, workspace, {key: value for each in more for key, value in each.items()})
+            elif step.name == "withFolderProperties":
+                self.known = self.settings
             elif step.name == "sh":
                 self._shell(step, workspace, bound)
             else:
@@ -162,7 +166,7 @@ class Build:
             "CALLS": str(self.folder / "calls"),
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_SYSTEM": os.devnull,
-            **self.settings,
+            **self.known,
             **bound,
         }
         done = subprocess.run(

@@ -18,7 +18,7 @@ SOURCE = (JENKINS / "Jenkinsfile").read_text()
 PAGE = (ROOT / "docs/jenkins.md").read_text()
 CASC = yaml.safe_load((JENKINS / "casc.yaml").read_text())
 PROGRAMS = ("deploy", "login", "train")
-NAMES = ["Test", "Settings", "Train", "Delivery", "Approval", "Deployment", "Box", "Cloud"]
+NAMES = ["Settings", "Test", "Train", "Delivery", "Approval", "Deployment", "Box", "Cloud"]
 OF_STEPS = {  # step, option or section → the plugin that brings it
     "agent": "workflow-aggregator",
     "docker": "docker-workflow",
@@ -105,12 +105,13 @@ def test_shellcheck_finds_nothing(pipeline, tmp_path):
 
 
 def test_a_pull_request_gets_no_secret_and_no_docker(pipeline):
-    test, *others = stages(pipeline)
+    settings, test, *others = stages(pipeline)
+    assert not settings.get("agent")
     assert labels(test) == ["slipway-test"]
     assert {each.name for each in test.get("agent").get("docker").inner} == {"image", "label"}, "no socket, no user"
     assert not [node for node in test.walk() if node.name.lower().startswith("with") or "credentials" in node.text]
     nested = {stage.string() for outer in others for stage in stages(outer)[1:]}
-    for stage in others:
+    for stage in (settings, *others):
         assert "slipway-test" not in labels(stage)
         assert stage.string() in nested or stage.get("when").get("branch").string() == "main", stage.string()
 

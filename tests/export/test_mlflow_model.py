@@ -29,9 +29,10 @@ import pandas as pd
 pyfunc, models = types.ModuleType("mlflow.pyfunc"), types.ModuleType("mlflow.models")  # what MLflow is to the code
 pyfunc.PythonModel, made = type("PythonModel", (), {}), []
 models.set_model = made.append
-mlflow = types.ModuleType("mlflow")
-mlflow.pyfunc, mlflow.models = pyfunc, models
-sys.modules.update({"mlflow": mlflow, "mlflow.pyfunc": pyfunc, "mlflow.models": models})
+mlflow, exceptions, errors = (types.ModuleType(name) for name in ("mlflow", "mlflow.exceptions", "databricks_pb2"))
+mlflow.pyfunc, mlflow.models, exceptions.MlflowException, errors.INVALID_PARAMETER_VALUE = pyfunc, models, Exception, 0
+sys.modules.update({"mlflow": mlflow, "mlflow.pyfunc": pyfunc, "mlflow.models": models, "mlflow.exceptions": exceptions})
+sys.modules["mlflow.protos.databricks_pb2"] = errors
 
 folder = Path(sys.argv[1])
 sys.path.insert(0, str(folder / "code"))

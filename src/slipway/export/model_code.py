@@ -7,7 +7,10 @@ import mlflow.models
 import mlflow.pyfunc
 import msgspec
 import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
+from slipway.errors import TableError
 from slipway.model.exported import Exported, FramePredictor
 
 
@@ -21,7 +24,10 @@ class SlipwayModel(mlflow.pyfunc.PythonModel):
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Answer every row; an error names the rows that cannot be answered."""
-        return pd.DataFrame(self.predictor.predict(model_input), index=model_input.index)
+        try:
+            return pd.DataFrame(self.predictor.predict(model_input), index=model_input.index)
+        except TableError as error:  # a server of MLflow tells the message of its own errors alone
+            raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from error
 
 
 mlflow.models.set_model(SlipwayModel())

@@ -61,7 +61,9 @@ def test_no_password_has_a_default():
 def test_the_command_of_the_page_gives_every_password_a_value_of_its_own(tmp_path):
     (tmp_path / "env.example").write_bytes((FOLDER / "env.example").read_bytes())
     program = re.search(r"python3 -c '(.+?)' > \.env", PAGE).group(1)
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
     values = dict(line.split("=", 1) for line in done.stdout.splitlines() if not line.startswith("#"))
     assert required() | {"COMPOSE_PROJECT_NAME"} == set(values)
     passwords = [values[name] for name in required()]

@@ -22,7 +22,7 @@ from slipway.model.exported import Exported
 from slipway.problem import Problem
 from slipway.table.schema import Schema
 
-MLFLOW = "mlflow>=2.13,<4"
+MLFLOW = "mlflow>=3.15,<4"  # MLflow 2 refuses the texts of pandas 3
 LIBRARIES = ("msgspec", "numpy", "onnxruntime", "pandas", "pyyaml")  # what the code below imports
 ROOMS = ("model", "table")  # which, by the plan of the house, import nothing of Slipway but each other and the ground
 CODE = "model_code.py"

@@ -63,8 +63,9 @@ def _register(version: "Version", files: dict[str, bytes]) -> None:
     done = register(version, files)
     before = "" if done.new else " already"
     click.echo(f"{version.name} version {done.number} is bundle {version.digest[:12]}{before}")
-    if not done.alias:
-        click.echo(f"The server knows no aliases: the tag slipway.{ALIAS} of the version says it", err=True)
+    if done.without_alias:
+        says = f"The server set no alias ({done.without_alias}); the tag slipway.{ALIAS} of the version tells the same"
+        click.echo(says, err=True)
 
 
 def _version(name: str, problem: "Problem", bundle: "Bundle") -> "Version":

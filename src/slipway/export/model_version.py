@@ -62,11 +62,11 @@ class Version:
 
 @dataclass(frozen=True)
 class Registered:
-    """What came of it: the number of the version, whether it was made now, and whether the server knows aliases."""
+    """What came of it: the number of the version, whether it was made now, and why the server set no alias (empty: it did)."""
 
     number: str
     new: bool
-    alias: bool
+    without_alias: str
 
 
 def register(version: Version, files: dict[str, bytes], environ: MutableMapping[str, str] = os.environ) -> Registered:
@@ -101,8 +101,8 @@ def register(version: Version, files: dict[str, bytes], environ: MutableMapping[
         known = _versions(client, version.name)
         found = next((each.version for each in known if each.tags.get(DIGEST) == version.digest), None)
         number = str(found or _new(client, version, files, environ.get(EXPERIMENT) or version.name))
-        alias = _crowned(client, version.name, number, known) if version.champion else True
-        return Registered(number, found is None, alias)
+        why = _crowned(client, version.name, number, known) if version.champion else ""
+        return Registered(number, found is None, why)
 
 
 def _versions(client: "MlflowClient", name: str) -> list[Any]:
@@ -153,8 +153,8 @@ def _require_model(client: "MlflowClient", name: str) -> None:
             raise
 
 
-def _crowned(client: "MlflowClient", name: str, number: str, known: list[Any]) -> bool:
-    """Give the version the tag and the alias of the champion, and take the tag from others; False when aliases are unknown."""
+def _crowned(client: "MlflowClient", name: str, number: str, known: list[Any]) -> str:
+    """Give the version the tag and the alias of the champion, and take the tag from others; why there is no alias."""
     from mlflow.exceptions import MlflowException
 
     for each in known:
@@ -163,9 +163,9 @@ def _crowned(client: "MlflowClient", name: str, number: str, known: list[Any]) -
             client.set_model_version_tag(name, each.version, CHAMPION, str(is_it).lower())
     try:
         client.set_registered_model_alias(name, ALIAS, number)
-    except (MlflowException, NotImplementedError):
-        return False
-    return True
+    except (MlflowException, NotImplementedError) as error:  # Azure ML has none
+        return _line(error)
+    return ""
 
 
 @contextmanager
@@ -176,9 +176,14 @@ def _told(address: str) -> Iterator[None]:
     except StoreError:
         raise
     except Exception as error:
-        says = next(iter(str(error).splitlines()), "") or type(error).__name__
+        says = _line(error)
         netloc = urlsplit(address).netloc
         plain = netloc.rpartition("@")[2]
         says = says.replace(netloc, plain) if netloc else says
         shown = address.replace(netloc, plain) if netloc else address
-        raise StoreError(f"{shown}: the model was not registered ({says[:400]})", AGAIN) from error
+        raise StoreError(f"{shown}: the model was not registered ({says})", AGAIN) from error
+
+
+def _line(error: Exception) -> str:
+    """The first line of what an error says, if it says anything."""
+    return next(iter(str(error).splitlines()), "")[:400] or type(error).__name__

@@ -77,8 +77,9 @@ class Server:
 
     def _create_model_version(self, name, source, run_id, tags, description):
         number = str(len(self.versions) + 1)
-        self.versions.append(SimpleNamespace(version=number, source=source, tags=dict(tags), description=description))
-        return self.versions[-1]
+        made = SimpleNamespace(version=number, source=source, tags=dict(tags), description=description, status="READY")
+        self.versions.append(made)
+        return made
 
     def _set_terminated(self, run, status):
         self.runs[run].status = status
@@ -91,7 +92,7 @@ class Server:
 
 
 def bare(version: SimpleNamespace) -> SimpleNamespace:
-    return SimpleNamespace(version=version.version, tags={})
+    return SimpleNamespace(version=version.version, tags={}, status=version.status)
 
 
 @pytest.fixture
@@ -172,6 +173,17 @@ def test_what_fails_half_way_leaves_a_failed_run_and_the_next_call_succeeds(serv
         registered(version())
     assert server.runs["run"].status == "FAILED" and server.versions == []
     server.refuses.clear()
+    assert registered(version()) == ("1", True, "")
+
+
+def test_a_version_whose_registration_broke_off_does_not_count(server):
+    registered(version())
+    server.versions[0].status = "FAILED_REGISTRATION"
+    assert registered(version()) == ("2", True, "")
+
+
+def test_a_server_that_refuses_to_search_an_unknown_model_gets_its_first_version(server):
+    server.refuses["search_model_versions"] = MlflowException("no such model", "RESOURCE_DOES_NOT_EXIST")
     assert registered(version()) == ("1", True, "")
 
 

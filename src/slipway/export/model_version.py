@@ -99,7 +99,8 @@ def register(version: Version, files: dict[str, bytes], environ: MutableMapping[
     with _told(address):
         client = MlflowClient()
         known = _versions(client, version.name)
-        found = next((each.version for each in known if each.tags.get(DIGEST) == version.digest), None)
+        ready = [each for each in known if each.status == "READY"]  # one whose registration broke off is made again
+        found = next((each.version for each in ready if each.tags.get(DIGEST) == version.digest), None)
         number = str(found or _new(client, version, files, environ.get(EXPERIMENT) or version.name))
         why = _crowned(client, version.name, number, known) if version.champion else ""
         return Registered(number, found is None, why)
@@ -107,10 +108,17 @@ def register(version: Version, files: dict[str, bytes], environ: MutableMapping[
 
 def _versions(client: "MlflowClient", name: str) -> list[Any]:
     """All versions of a registered model, the newest first. Azure ML cannot search by tag, and may leave tags out."""
+    from mlflow.exceptions import MlflowException
+
     found: list[Any] = []
     token = None
     while True:
-        page = client.search_model_versions(f"name='{name}'", max_results=200, page_token=token)
+        try:
+            page = client.search_model_versions(f"name='{name}'", max_results=200, page_token=token)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":  # of the model; MLflow's own server finds nothing instead
+                return []
+            raise
         found += [each if each.tags else client.get_model_version(name, each.version) for each in page]
         if not (token := page.token):
             return sorted(found, key=lambda each: int(each.version), reverse=True)

@@ -92,7 +92,7 @@ def test_the_wheel_says_what_it_needs(wheel):
     assert "Requires-Python: >=3.11" in metadata
     assert re.search("^License(-Expression)?: Apache-2.0$", metadata, re.M)
     needed = [Requirement(text) for text in re.findall("^Requires-Dist: (.+)$", metadata, re.M)]
-    for name in ("", "train", "sql", "spark"):
+    for name in ("", "train", "sql", "spark", "mlflow"):
         asked = {
             str(each).partition(";")[0] for each in needed if str(each.marker) == (f'extra == "{name}"' if name else "None")
         }

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from slipway.problem import SPARK, SQL, Problem
 
-LIBRARY = {"sql": "sqlalchemy", "spark": "pyspark"}  # extra → a library that only it brings
+LIBRARY = {"sql": "sqlalchemy", "spark": "pyspark", "mlflow": "mlflow"}  # extra → a library that only it brings
 
 
 def extras_of(problem: Problem) -> tuple[str, ...]:

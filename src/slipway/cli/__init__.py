@@ -20,6 +20,7 @@ COMMANDS = {
     "import": ("slipway.cli.import_model", "Make a bundle of a fitted scikit-learn pipeline."),
     "serve": ("slipway.cli.serve", "Serve the champion."),
     "predict": ("slipway.cli.predict", "Score a table with the champion."),
+    "export": ("slipway.cli.export", "Write the champion as a model of MLflow."),
     "status": ("slipway.cli.status", "Show the champion and the last verdicts."),
     "promote": ("slipway.cli.promote", "Make a bundle the champion by hand."),
     "diff": ("slipway.cli.diff", "Show how the model differs from another commit's."),

@@ -8,7 +8,7 @@ import numpy as np
 from slipway.errors import TableError
 from slipway.model.predictor import Prediction
 from slipway.model.predictor import Predictor as ColumnPredictor
-from slipway.model.scoring import added_columns, added_names, reasons_of, score
+from slipway.model.scoring import Answers, added_columns, added_names, reasons_of, score
 from slipway.problem import Problem
 from slipway.sections import Serving
 from slipway.table.dialect import require_unique
@@ -92,15 +92,21 @@ def score_batch(predictor: ColumnPredictor, table: "Table", problem: Problem | N
     """
     rules = rules_of(predictor.schema, problem) if problem else Rules(predictor.schema, Serving())
     names, count = _shape(table)
+    rows = added_columns(answers_to(predictor, table, rules).noted(rules), count)
+    added = fresh_names(added_names(predictor, "warning", "reason"), names)
+    return _joined(table, {name: [row[place] for row in rows] for place, name in enumerate(added)}, bool(predictor.classes))
+
+
+def answers_to(predictor: ColumnPredictor, table: "Table", rules: Rules) -> Answers:
+    """The answers to the rows of a table by these rules, without warnings; TableError as `score_batch`."""
+    names, count = _shape(table)
     if names:  # an empty list of rows names none
         require_columns("the table", names, predictor.schema.names)
     columns, faults = {}, {}
     for rule in rules:
         name = rule.field.name
         columns[name], faults[name] = _read(rule, table, names)
-    rows = added_columns(score(predictor, columns, reasons_of(faults), count).noted(rules), count)
-    added = fresh_names(added_names(predictor, "warning", "reason"), names)
-    return _joined(table, {name: [row[place] for row in rows] for place, name in enumerate(added)}, bool(predictor.classes))
+    return score(predictor, columns, reasons_of(faults), count)
 
 
 def _shape(table: "Table") -> tuple[list[str], int]:

@@ -208,7 +208,7 @@ def test_the_request_names_the_commit_and_counts_the_commits(agent, tmp_path):
     agent.project.git("switch", "--quiet", "main")
     agent.project.git("merge", "--quiet", "--no-ff", "--message", "Merge", "branch")
     assert agent.deliver("--request", str(file)).returncode == 0
-    assert read_request(file.read_bytes()).run_number == 2
+    assert read_request(file.read_bytes()).run_number == 5
     assert agent.deliver("--request", str(file), "--run-number", "71").returncode == 0
     assert read_request(file.read_bytes()).run_number == 71
 
@@ -224,7 +224,7 @@ def test_a_cancelled_job_ends_docker_first(agent, tmp_path, number):
         started.open().close()  # until docker builds
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
-    assert process.returncode == 7 and "cancelled while docker build ran" in said
+    assert process.returncode == 7 and "cancelled at docker build" in said
     assert agent.called()[-1] == ["ended"] and len(agent.called()) == 2
 
 
@@ -260,3 +260,21 @@ def test_a_bundle_that_is_nowhere_says_where_it_may_be(agent):
     command = [word for word in agent.command() if word != "-S"]
     done = subprocess.run(command, cwd=folder, env=agent.environ, capture_output=True, text=True, timeout=60)
     assert done.returncode == 7 and "slipway promote DIGEST --in-git" in done.stderr and agent.called() == []
+
+
+def test_a_later_commit_never_has_a_lower_number_however_it_was_merged(agent, tmp_path):
+    """main may be moved forward to a branch that merged it: its first parents are then those of the branch."""
+    agent.registry.images[agent.key] = OTHER
+    file = tmp_path / "request.json"
+    agent.project.git("branch", "work")
+    for number in range(4):
+        agent.project.git("commit", "--quiet", "--allow-empty", "--message", f"On main, {number}")
+    agent.deliver("--request", str(file))
+    before = read_request(file.read_bytes()).run_number
+    agent.project.git("switch", "--quiet", "work")
+    agent.project.git("commit", "--quiet", "--allow-empty", "--message", "On the branch")
+    agent.project.git("merge", "--quiet", "--no-ff", "--message", "Merge", "main")
+    agent.project.git("switch", "--quiet", "main")
+    agent.project.git("merge", "--quiet", "--ff-only", "work")
+    agent.deliver("--request", str(file))
+    assert read_request(file.read_bytes()).run_number > before

@@ -96,11 +96,11 @@ def _make(repository: Path, registry: Registry, name: str, key: str, environ: Ma
 def write_request(path: Path, repository: Path, delivered: Delivered, run_number: int | None) -> None:
     """Write what ``deploy`` reads from standard input.
 
-    Without a run number it is the number of commits that led to this one, each merge counted once: it grows with every push,
-    also with a revert, and does not start over when a CI project is made anew.
+    Without a run number it is the number of commits that led to this one: a later commit always has more, a revert too, and
+    however branches were merged; and it does not start over when a CI project is made anew.
     """
     commit = git(repository, "rev-parse", "HEAD").strip()
-    number = run_number or int(git(repository, "rev-list", "--count", "--first-parent", "HEAD"))
+    number = run_number or int(git(repository, "rev-list", "--count", "HEAD"))
     request = Request(delivered.digest, delivered.key, commit, number)
     path.write_text(json.dumps(asdict(request)) + "\n", encoding="utf-8")
 

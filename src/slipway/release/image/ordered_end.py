@@ -38,6 +38,7 @@ class OrderedEnd:
         ReleaseError
             If it is not there, or a signal came before it ended.
         """
+        self._require_time(command)
         try:
             self._running = subprocess.Popen(command, cwd=cwd, env=environ, stdin=subprocess.DEVNULL, stdout=sys.stderr)
         except OSError as error:
@@ -45,14 +46,17 @@ class OrderedEnd:
         if self._ended:  # the signal came before there was a program to end
             self._running.terminate()
         status = self._running.wait()
-        if self._ended:
-            raise ReleaseError(f"cancelled while {' '.join(command[:2])} ran", "Run the job again: what it finished is found")
+        self._require_time(command)
         return status
 
     def require(self, *command: str, cwd: Path | None = None, environ: Mapping[str, str] = os.environ) -> None:
         """Run a program; ReleaseError if it fails."""
         if status := self(*command, cwd=cwd, environ=environ):
             raise ReleaseError(f"{' '.join(command[:2])} ended with status {status}: its output is above")
+
+    def _require_time(self, command: tuple[str, ...]) -> None:
+        if self._ended:
+            raise ReleaseError(f"cancelled at {' '.join(command[:2])}", "Run the job again: what it finished is found")
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._ended = True

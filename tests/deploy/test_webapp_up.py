@@ -107,7 +107,9 @@ def test_a_group_elsewhere_is_not_used_silently(canned, up):
     assert up(THERE, "--yes", LOCATION="West Europe").returncode == 0
 
 
-@pytest.mark.parametrize("asked, told", [("rest ", "a Web App acme-insurance"), ("acr check-name", "a registry acmeinsurance")])
+@pytest.mark.parametrize(
+    "asked, told", [("rest ", "a Web App acme-insurance"), ("acr check-name", "a registry acmeinsurance")]
+)
 def test_a_name_that_somebody_has_is_refused_before_anything_is_made(canned, up, asked, told):
     done = up(NEW | {asked: (0, "false")}, "--yes")
     assert done.returncode == 1 and f"somebody has {told}" in done.stderr

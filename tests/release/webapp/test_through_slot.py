@@ -69,7 +69,9 @@ def test_another_image_with_the_same_answer_is_not_swapped(azure):
         azure.slot.image = azure.production.image
 
     azure.before["get staging/config/web"] = choose
-    with pytest.raises(ReleaseError, match=r"staging is to run DOCKER\|.*@sha256:a+, not .*@sha256:b+; production is untouched"):
+    with pytest.raises(
+        ReleaseError, match=r"staging is to run DOCKER\|.*@sha256:a+, not .*@sha256:b+; production is untouched"
+    ):
         released(azure, 2, "b")
     assert SWAP not in azure.operations
 

@@ -173,6 +173,11 @@ def test_a_missing_setting_is_named(program, settings, says):
             "az acr login --name models --expose-token --query accessToken --output tsv",
             "00000000-0000-0000-0000-000000000000",
         ),
+        (
+            "models-a1b2.azurecr.io",
+            "az acr login --name models --suffix a1b2 --expose-token --query accessToken --output tsv",
+            "00000000-0000-0000-0000-000000000000",
+        ),
         ("europe-west1-docker.pkg.dev", "gcloud auth print-access-token", "oauth2accesstoken"),
     ],
 )

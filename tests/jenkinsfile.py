@@ -24,6 +24,7 @@ WHEN = {
 OF_STAGE = {"skipDefaultCheckout", "timeout", "retry", "timestamps", "lock"}
 STEPS = {
     "sh", "echo", "junit", "stash", "unstash", "archiveArtifacts", "input", "milestone", "script", "withFolderProperties",
+    "deleteDir", "checkout",
 }  # fmt: skip
 INSIDE = {  # section → what may be in it
     "pipeline": {"agent", "options", "parameters", "triggers", "environment", "tools", "libraries", "stages", "post"},

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dekobon_tree_sitter_groovy
 import pytest
+import tree_sitter
 import yaml
 
 from jenkinsfile import Fault, Node, check, read
@@ -17,6 +19,7 @@ JENKINS = ROOT / "deploy/jenkins"
 SOURCE = (JENKINS / "Jenkinsfile").read_text()
 PAGE = (ROOT / "docs/jenkins.md").read_text()
 CASC = yaml.safe_load((JENKINS / "casc.yaml").read_text())
+IMAGE = f"python:{(ROOT / '.python-version').read_text().strip()}"
 PROGRAMS = ("deploy", "login", "train")
 NAMES = ["Settings", "Test", "Train", "Delivery", "Approval", "Deployment", "Box", "Cloud"]
 OF_STEPS = {  # step, option or section → the plugin that brings it
@@ -58,7 +61,7 @@ def test_its_sections_are_those_of_a_declarative_pipeline(pipeline):
         ("  post {   //", "  pots {   //", "pots has no place in pipeline"),
         ("always {", "allways {", "allways has no place in post"),
         ("beforeAgent true", "beforeAgnet true", "beforeAgnet has no place in when"),
-        ("image 'python", "immage 'python", "immage has no place in docker"),
+        ("agent { label 'slipway-test'", "agent { lable 'slipway-test'", "lable has no place in agent"),
         ("lock(resource", "look(resource", "look has no place in options"),
         ("      steps {", "      sh 'true'\n      steps {", "sh has no place in stage"),
         ("milestone(1)", "millstone(1)", "millstone has no place in steps"),
@@ -77,9 +80,7 @@ def test_the_check_finds_a_fault(old, new, says):
 
 
 def test_a_parser_of_groovy_finds_no_fault():
-    tree_sitter = pytest.importorskip("tree_sitter")
-    groovy = pytest.importorskip("dekobon_tree_sitter_groovy")
-    parser = tree_sitter.Parser(tree_sitter.Language(groovy.language()))
+    parser = tree_sitter.Parser(tree_sitter.Language(dekobon_tree_sitter_groovy.language()))
     texts = [SOURCE, *(job["script"] for job in CASC["jobs"])]
     assert [parser.parse(text.encode()).root_node.has_error for text in texts] == [False] * len(texts)
     assert parser.parse(SOURCE.replace("name: 'request', includes", "name: 'request' includes").encode()).root_node.has_error
@@ -108,17 +109,17 @@ def test_a_pull_request_gets_no_secret_and_no_docker(pipeline):
     settings, test, *others = stages(pipeline)
     assert not settings.get("agent")
     assert labels(test) == ["slipway-test"]
-    assert {each.name for each in test.get("agent").get("docker").inner} == {"image", "label"}, "no socket, no user"
+    [container] = [node for node in test.walk() if node.name == "docker"]
+    assert container.text == f"docker.image('{IMAGE}').inside", "no socket, no user"
+    assert [node for node in test.walk() if node.name == "sh"] == container.inner, "no shell outside of the container"
+    steps = [node.text for node in test.get("steps").inner]
+    assert steps == ["deleteDir()", "checkout(scm)", "script"], "no git where an earlier build ran"
+    assert "skipDefaultCheckout()" in [node.text for node in test.get("options").inner]
     assert not [node for node in test.walk() if node.name.lower().startswith("with") or "credentials" in node.text]
     nested = {stage.string() for outer in others for stage in stages(outer)[1:]}
     for stage in (settings, *others):
         assert "slipway-test" not in labels(stage)
         assert stage.string() in nested or stage.get("when").get("branch").string() == "main", stage.string()
-
-
-def test_its_image_has_the_python_of_the_service(pipeline):
-    [image] = [node.string() for node in pipeline.walk() if node.name == "image"]
-    assert image == f"python:{(ROOT / '.python-version').read_text().strip()}"
 
 
 def test_an_approval_holds_nothing_and_no_older_build_follows_a_newer_one(pipeline):

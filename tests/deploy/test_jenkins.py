@@ -133,6 +133,10 @@ def test_an_approval_holds_nothing_and_no_older_build_follows_a_newer_one(pipeli
     assert "disableConcurrentBuilds" not in SOURCE, "a revert would wait for the approval of what it takes back"
 
 
+def test_no_build_starts_in_the_middle(pipeline):
+    assert "disableRestartFromStage()" in [node.text for node in pipeline.get("options").inner], "without settings it is a box"
+
+
 def test_the_plugins_are_those_that_are_used():
     listed = [line for line in (JENKINS / "plugins.txt").read_text().splitlines() if not line.startswith("#")]
     assert listed == sorted({*OF_STEPS.values(), *OF_CASC.values()})

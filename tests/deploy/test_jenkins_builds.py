@@ -26,7 +26,7 @@ case "${0##*/} $*" in
     printf 'stdin %s\n' "$(sha256sum | cut -c1-8)" >> "$CALLS"
     mkdir -p "$DOCKER_CONFIG" && touch "$DOCKER_CONFIG/config.json"
     ;;
-  "make test "*) [ -n "$HOME" ] && [ -d "$HOME" ] && touch report.xml; [ ! -e "$CALLS.broken" ] ;;
+  "make test "*) env > "$CALLS.tests"; [ -n "$HOME" ] && [ -d "$HOME" ] && touch report.xml; [ ! -e "$CALLS.broken" ] ;;
   "make --silent install") mkdir -p .venv/bin && cp "$PYTHON_STUB" .venv/bin/python ;;
   "sudo "*) sed 's/^/sudo read /' >> "$CALLS"; echo "Result: live" ;;
 esac
@@ -126,6 +126,11 @@ def test_main_is_tested_delivered_and_goes_to_the_box(build, repository):
     assert f'"commit": "{commit}", "run_number": 1' in done.calls()[-1]
     assert (done.archive / "request.json").exists()
     assert "Result: live" in done.said
+
+
+def test_main_is_tested_without_its_settings(build, tmp_path):
+    assert build(SLIPWAY_REMOTE="s3://bucket/artifacts").result == "SUCCESS"
+    assert "SLIPWAY_" not in (tmp_path / "calls.tests").read_text()
 
 
 def test_after_failed_tests_nothing_is_delivered(build, tmp_path):

@@ -34,6 +34,7 @@ OF_STEPS = {  # step, option or section → the plugin that brings it
     "emailext": "email-ext",
     "AmazonWebServicesCredentialsBinding": "aws-credentials",
 }
+OF_PAGES = {"pipeline-graph-view"}  # shows the stages: workflow-aggregator brings no view
 OF_CASC = {"jobs": "job-dsl", "github": "github-branch-source", "credentials": "configuration-as-code", "branchSources": "git"}
 
 
@@ -139,7 +140,7 @@ def test_no_build_starts_in_the_middle(pipeline):
 
 def test_the_plugins_are_those_that_are_used():
     listed = [line for line in (JENKINS / "plugins.txt").read_text().splitlines() if not line.startswith("#")]
-    assert listed == sorted({*OF_STEPS.values(), *OF_CASC.values()})
+    assert listed == sorted({*OF_STEPS.values(), *OF_CASC.values(), *OF_PAGES})
     for word in OF_STEPS:
         assert re.search(rf"\b{word}\b", SOURCE), word
     for word in OF_CASC:
@@ -151,9 +152,23 @@ def test_the_controller_builds_nothing_and_holds_no_secret_of_ours():
     assert set(CASC) == {"jenkins", "credentials", "unclassified", "jobs"}
     assert CASC["jenkins"]["numExecutors"] == 0
     assert {node["permanent"]["labelString"] for node in CASC["jenkins"]["nodes"]} == set(labels(check(read(SOURCE))))
+    folders = [node["permanent"]["remoteFS"] for node in CASC["jenkins"]["nodes"]]
+    assert len(set(folders)) == len(folders), "agents on one machine do not know of each other's workspaces"
     text = (JENKINS / "casc.yaml").read_text()
     for value in re.findall(r"(?i)^ *\w*(?:password|token|secret)\w*: *(.+)$", text, re.MULTILINE):
         assert re.fullmatch(r'"\$\{[A-Z_]+(:-)?\}"', value), value
+
+
+def test_only_the_token_for_github_is_in_reach_of_pull_requests():
+    [domain] = CASC["credentials"]["system"]["domainCredentials"]
+    assert [each["usernamePassword"]["id"] for each in domain["credentials"]] == ["github"]
+    account = CASC["unclassified"]["email-ext"]["mailAccount"]
+    assert {"smtpUsername", "smtpPassword"}.isdisjoint(account), "email-ext makes credentials of them that any job can use"
+
+
+def test_a_lost_event_delays_a_build_and_does_not_lose_it():
+    for job in CASC["jobs"]:
+        assert "triggers { periodicFolderTrigger { interval('1h') } }" in job["script"]
 
 
 def test_pull_requests_are_outside_of_the_folder_with_the_credentials():

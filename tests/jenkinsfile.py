@@ -165,7 +165,7 @@ def _check(node: Node, steps: set[str], top: bool = False) -> None:
     allowed = INSIDE.get(node.name, steps)
     if node.name == "options":
         allowed = OF_PIPELINE if top else OF_STAGE
-    if node.name in ("expression", "script"):
+    if node.name in ("expression", "script", "environment"):
         return
     seen = set()
     if node.inner == []:

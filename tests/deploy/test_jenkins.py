@@ -134,6 +134,11 @@ def test_an_approval_holds_nothing_and_no_older_build_follows_a_newer_one(pipeli
     assert "disableConcurrentBuilds" not in SOURCE, "a revert would wait for the approval of what it takes back"
 
 
+def test_an_aborted_deployment_may_go_back_after_the_end_of_its_stage(pipeline):
+    [cloud] = [stage for stage in stages(pipeline) if stage.string() == "Cloud"]
+    assert [node.text for node in cloud.get("environment").inner] == ["JENKINS_NODE_COOKIE = 'none'"]
+
+
 def test_no_build_starts_in_the_middle(pipeline):
     assert "disableRestartFromStage()" in [node.text for node in pipeline.get("options").inner], "without settings it is a box"
 

@@ -67,7 +67,7 @@ class ActionFailed(Exception):
 
 
 def deploy_by_action(
-    aws: Callable, clock: Clock, name: str, definitions: Sequence[Mapping[str, str]], minutes: float = 15
+    aws: Callable, clock: Clock, name: str, definitions: Sequence[Mapping[str, str]], minutes: float = 15, pause: float = 5
 ) -> str:
     """CodePipeline's action for ECS; the revision that it made.
 
@@ -91,5 +91,5 @@ def deploy_by_action(
         [primary, *others] = aws("ecs", "describe-services", *place)["services"][0]["deployments"]
         if primary["taskDefinition"] == made and not others and primary["runningCount"] == primary["desiredCount"]:
             return made
-        clock.pause(5 if minutes > 1 else 0.5)
+        clock.pause(pause)
     raise ActionFailed("timed out")

@@ -89,6 +89,7 @@ def run(tmp_path) -> Callable[..., tuple[Built, list[str]]]:
             "AWS_REGION": "eu-west-1",
             "CALLS": str(calls),
             "FAILS": "",
+            "DEPLOY": "ecs",
             "SERVICE": "churn",
             "STAGING": "",
             "REGISTRY": REGISTRY,
@@ -117,6 +118,12 @@ def test_the_image_is_tested_delivered_and_named_by_digest_for_each_container_th
     ]
     assert built.exported == {"KEY": "e" * 64, "DIGEST": f"sha256:{'d' * 64}"}
     assert built.reports == ["report.xml"]
+
+
+def test_only_the_action_for_ecs_needs_to_know_what_runs(run):
+    built, calls = run("buildspec.yml", DEPLOY="slipway")
+    assert built.code == 0, built.said
+    assert set(built.artifacts) == {"request.json"} and "deliver" in calls[-1]
 
 
 def test_the_tests_do_not_see_the_store(run):

@@ -1,6 +1,5 @@
 """What deploy/codepipeline/pipeline.yaml promises, read from it."""
 
-import json
 import re
 from pathlib import Path
 
@@ -96,30 +95,51 @@ def test_roles_are_passed_to_tasks_alone_and_are_those_of_the_services(resources
     assert names == [name.replace("${AWS::StackName}", stack) for stack in stacks for name in sorted(exported)]
 
 
-def test_what_runs_the_tests_pushes_images_and_releases_nothing_and_the_others_push_nothing(resources):
-    rights: dict[str, set[str]] = {}
+def held(resources: dict) -> dict[str, list[dict]]:
+    """Role → its statements, with Deploy=ecs and Staging=yes."""
+    found: dict[str, list[dict]] = {}
     for name, each in statements(resources):
         roles = resources[name].get("Roles", [{"Ref": name}])
         for role in [one["Fn::If"][1] if "Fn::If" in one else one for one in roles]:
-            rights.setdefault(role["Ref"], set()).update(actions(each))
+            found.setdefault(role["Ref"], []).append(each)
+    return found
+
+
+def test_what_runs_the_tests_pushes_images_and_releases_nothing_and_the_others_push_nothing(resources):
+    rights = {role: set().union(*map(actions, each)) for role, each in held(resources).items()}
     assert PUSH <= rights["BuildRole"]
     assert not rights["BuildRole"] & {"ecs:UpdateService", "ecs:RegisterTaskDefinition", "iam:PassRole"}
-    assert not PUSH & (rights["DeployRole"] | rights["PipelineRole"])
+    assert not PUSH & (rights["DeployRole"] | rights["StagingRole"] | rights["PipelineRole"])
     assert {"ecs:UpdateService", "ecs:RegisterTaskDefinition", "ecs:TagResource", "iam:PassRole"} <= rights["PipelineRole"]
 
 
-def test_only_with_its_own_action_may_the_pipeline_change_a_service(resources):
-    for name in ("ReleaseRights", "StagingRights"):
-        assert resources[name]["Roles"] == [{"Ref": "DeployRole"}, {"Fn::If": ["ByAction", {"Ref": "PipelineRole"}, NOTHING]}]
+def test_only_with_its_own_action_are_ecs_s_rights_with_the_pipeline_and_the_build(template, resources):
+    pipeline = {"Fn::If": ["ByAction", {"Ref": "PipelineRole"}, NOTHING]}
+    assert resources["ReleaseRights"]["Roles"] == [{"Ref": "DeployRole"}, pipeline]
+    assert resources["StagingRights"]["Roles"] == [{"Ref": "StagingRole"}, pipeline]
+    assert template["Resources"]["ImageRights"]["Condition"] == "ByAction"
+    assert not any(
+        action.startswith("ecs:") for name, each in statements(resources) if name == "BuildRole" for action in actions(each)
+    )
 
 
-def test_the_program_has_the_rights_that_the_road_gives_it(resources):
+def test_what_runs_before_the_approval_cannot_change_production(resources):
+    """Staging runs the commit's own files, which nobody has approved yet."""
+    assert resources["StagingRelease"]["ServiceRole"] == {"Fn::GetAtt": ["StagingRole", "Arn"]}
+    changing = {"ecs:UpdateService", "ecs:StopServiceDeployment", "ecs:TagResource", "iam:PassRole"}
+    places = [each["Resource"] for each in held(resources)["StagingRole"] if actions(each) & changing]
+    assert len(places) == len(changing)
+    assert all("-staging" in str(one) for each in places for one in (each if isinstance(each, list) else [each]))
+    production = [each for each in held(resources)["DeployRole"] if "iam:PassRole" in actions(each)]
+    assert "staging" not in str(production)
+
+
+@pytest.mark.parametrize("role", ["DeployRole", "StagingRole"])
+def test_the_program_has_the_rights_that_the_road_gives_it(resources, role):
     """What deploy/fargate's deploy role may do, without the trial's question for an address."""
     road = decode(str(ROOT / "deploy/fargate/service.yaml"))[0]["Resources"]["DeployRole"]["Properties"]
     needed = set().union(*(actions(each) for each in road["Policies"][0]["PolicyDocument"]["Statement"]))
-    held = [resources[name] for name in ("DeployRole", "JobRights", "ReleaseRights")]
-    given = set().union(*(actions(each) for _, each in statements(dict(enumerate(held)))))
-    assert needed <= given
+    assert needed <= set().union(*map(actions, held(resources)[role]))
 
 
 def test_the_bucket_is_encrypted_closed_and_forgets(resources):
@@ -154,12 +174,20 @@ def test_the_action_for_ecs_reads_the_file_of_its_service_and_is_checked(resourc
 
 
 @pytest.mark.parametrize("by_action", [False, True])
-@pytest.mark.parametrize(("name", "service"), [("Staging", "${Name}-staging"), ("Production", "${Name}")])
-def test_the_last_action_of_a_stage_runs_slipway_in_a_clone_with_the_request(resources, name, service, by_action):
+@pytest.mark.parametrize(
+    ("name", "project", "service"),
+    [("Staging", "StagingRelease", {"Fn::Sub": "${Name}-staging"}), ("Production", "Release", {"Ref": "Name"})],
+)
+def test_the_last_action_of_a_stage_runs_slipway_in_a_clone_with_the_request(resources, name, project, service, by_action):
     last = [*stage(resources, name, by_action).values()][-1]
     assert last["InputArtifacts"] == [{"Name": "Source"}, {"Name": "Built"}]
-    assert last["Configuration"]["PrimarySource"] == "Source"
-    assert json.loads(last["Configuration"]["EnvironmentVariables"]["Fn::Sub"]) == [{"name": "SERVICE", "value": service}]
+    assert last["Configuration"] == {"ProjectName": {"Ref": project}, "PrimarySource": "Source"}
+    assert {"Name": "SERVICE", "Value": service} in resources[project]["Environment"]["EnvironmentVariables"]
+
+
+def test_who_releases_is_slipway_unless_one_chooses_the_action(template):
+    assert template["Parameters"]["Deploy"]["Default"] == "slipway"
+    assert set(template["Parameters"]["Deploy"]["AllowedValues"]) == {"slipway", "ecs"}
 
 
 def test_somebody_is_asked_before_production_and_told_the_image(resources):
@@ -169,7 +197,7 @@ def test_somebody_is_asked_before_production_and_told_the_image(resources):
     assert "Staging" in str(resources["Pipeline"]["Stages"][2]["Fn::If"][1]["Name"])
 
 
-@pytest.mark.parametrize("project", ["Build", "Release"])
+@pytest.mark.parametrize("project", ["Build", "Release", "StagingRelease"])
 def test_the_projects_run_the_files_that_are_there_and_set_what_they_read(resources, project):
     path = ROOT / resources[project]["Source"]["BuildSpec"]
     commands = "\n".join(
@@ -177,7 +205,7 @@ def test_the_projects_run_the_files_that_are_there_and_set_what_they_read(resour
     )
     given = {each["Name"] for each in resources[project]["Environment"]["EnvironmentVariables"]}
     read = set(re.findall(r"\$\{?([A-Z][A-Za-z_]+)", commands))
-    assert read - given <= {"AWS_REGION", "CODEBUILD_BUILD_SUCCEEDING", "CODEBUILD_SRC_DIR_Built", "SERVICE"}
+    assert read - given <= {"AWS_REGION", "CODEBUILD_BUILD_SUCCEEDING", "CODEBUILD_SRC_DIR_Built"}
     assert given <= read
     assert resources[project]["Environment"].get("PrivilegedMode", False) is (project == "Build")
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from bundles import ROWS, make_bundle
 from code_pipeline import ActionFailed, deploy_by_action
 from images import checkout
 from rehearsal.box import ROOT
-from rehearsal.ecs import Ecs, make_ecs
+from rehearsal.containers import Docker
+from rehearsal.ecs import make_ecs
 from rehearsal.fargate import Image, Road, build_image
 from rehearsal.fargate_stack import quick, read_stack
 from rehearsal.traffic import traffic
@@ -39,22 +41,51 @@ def images(docker, repository, tmp_path_factory) -> list[Image]:
     return made
 
 
-@pytest.fixture
-def ecs(docker, repository) -> Iterator[Ecs]:
+@pytest.fixture(scope="module")
+def crashing(docker, images, repository) -> Image:
+    return build_image(docker, images[0].folder, repository, CRASHING)
+
+
+@contextmanager
+def empty_road(docker: Docker, repository: str) -> Iterator[Road]:
+    """To a service that nothing was released to."""
     with make_ecs(docker, quick(read_stack(NAME, repository), GRACE)) as ecs:
-        yield ecs
+        yield Road(ecs, repository)
 
 
-@pytest.fixture
-def road(ecs, repository) -> Road:
-    return Road(ecs, repository)
+@pytest.fixture(scope="module")
+def road(docker, repository, images) -> Iterator[Road]:
+    """Both scenarios go on where the first release ended, which is the first of a pipeline with the action for ECS."""
+    with empty_road(docker, repository) as road:
+        by_action(road, images[0])
+        first = verify(road, images[0], 1)
+        assert first.returncode == 0 and "the first one brings the tasks" in first.stdout, first.stderr
+        yield road
 
 
-def test_releases_reverts_and_faults_cost_no_request(docker, road, images, repository):
+def environ_of(road: Road) -> dict[str, str]:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # of the `aws` beside this Python
+    return os.environ | road.ecs.environ | {"PYTHONPATH": str(ROOT / "src"), "PATH": path}
+
+
+def by_action(road: Road, image: Image, minutes: float = 5) -> None:
+    """What the action for ECS of CodePipeline does with a file for each container of the image."""
+    current = road.ecs.definitions[road.ecs.service.primary.revision]
+    definitions = image_definitions(current, road.repository, image.digest)
+    deploy_by_action(Aws(environ_of(road)), Clock(), NAME, definitions, minutes, pause=0.5)
+
+
+def verify(road: Road, image: Image, run_number: int) -> subprocess.CompletedProcess:
+    """The action after it."""
+    command = [sys.executable, "-m", "slipway.release.fargate.ecs_action", "verify", NAME, road.repository]
+    asked = json.dumps(image.request(run_number))
+    return subprocess.run(
+        command, cwd=image.folder, env=environ_of(road), input=asked, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_releases_reverts_and_faults_cost_no_request(road, images, crashing):
     ecs = road.ecs
-    crashing = build_image(docker, images[0].folder, repository, CRASHING)
-    first = road.release("first", images[0], 1)
-    assert first.code == 0, first.said
     with traffic("127.0.0.1", ecs.balancer.port, ROWS[0], RATE) as found:
         second = road.release("another model", images[1], 2)
         assert second.code == 0, second.said
@@ -79,51 +110,27 @@ def test_releases_reverts_and_faults_cost_no_request(docker, road, images, repos
     assert reverted.until_all(found) < 60
 
 
-def environ_of(road: Road) -> dict[str, str]:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # of the `aws` beside this Python
-    return os.environ | road.ecs.environ | {"PYTHONPATH": str(ROOT / "src"), "PATH": path}
-
-
-def by_action(road: Road, image: Image, minutes: float = 5) -> None:
-    """What the action for ECS of CodePipeline does with a file for each container of the image."""
-    current = road.ecs.definitions[road.ecs.service.primary.revision]
-    definitions = image_definitions(current, road.repository, image.digest)
-    deploy_by_action(Aws(environ_of(road)), Clock(), NAME, definitions, minutes)
-
-
-def verify(road: Road, image: Image, run_number: int) -> subprocess.CompletedProcess:
-    """The action after it."""
-    command = [sys.executable, "-m", "slipway.release.fargate.ecs_action", "verify", NAME, road.repository]
-    asked = json.dumps(image.request(run_number))
-    return subprocess.run(
-        command, cwd=image.folder, env=environ_of(road), input=asked, capture_output=True, text=True, timeout=300
-    )
-
-
-def test_releases_by_the_action_of_codepipeline_cost_no_request(docker, road, images, repository):
-    crashing = build_image(docker, images[0].folder, repository, CRASHING)
-    by_action(road, images[0])
-    first = verify(road, images[0], 1)
-    assert first.returncode == 0 and "the first one brings the tasks" in first.stdout, first.stderr
+def test_releases_by_the_action_of_codepipeline_cost_no_request(road, images, crashing):
     with traffic("127.0.0.1", road.ecs.balancer.port, ROWS[0], RATE) as found:
         by_action(road, images[1])
-        assert verify(road, images[1], 2).returncode == 0
+        assert verify(road, images[1], 5).returncode == 0
         with pytest.raises(ActionFailed):
             by_action(road, crashing, 0.1)
-        failed = verify(road, crashing, 3)
+        failed = verify(road, crashing, 6)
         assert failed.returncode != 0 and "went back" in failed.stderr, failed.stdout
         road.settle()
         by_action(road, images[0])
-        reverted = verify(road, images[0], 4)
+        reverted = verify(road, images[0], 7)
         assert reverted.returncode == 0, reverted.stderr
     assert found.failed == []
     assert len(found.bundles()) == 2
 
 
-def test_a_stop_that_does_not_wait_for_the_delay_costs_requests(road, images):
+def test_a_stop_that_does_not_wait_for_the_delay_costs_requests(docker, repository, images):
     """The negative control: this traffic, and this load balancer, see a task that goes too early."""
-    road.ecs.stop_at_once = True
-    assert road.release("first", images[0], 1).code == 0
-    with traffic("127.0.0.1", road.ecs.balancer.port, ROWS[0], RATE) as found:
-        assert road.release("another model", images[1], 2).code == 0
+    with empty_road(docker, repository) as road:
+        road.ecs.stop_at_once = True
+        assert road.release("first", images[0], 1).code == 0
+        with traffic("127.0.0.1", road.ecs.balancer.port, ROWS[0], RATE) as found:
+            assert road.release("another model", images[1], 2).code == 0
     assert found.failed

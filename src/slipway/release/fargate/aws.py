@@ -18,7 +18,7 @@ DEFAULTS = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "4"}
 SAID = re.compile(r"An error occurred \((?P<code>[\w.]+)\)[^:]*: (?P<text>.*)", re.DOTALL)
 
 UP = "Run deploy/fargate/up, which makes the service"
-RIGHTS = "The deploy role lacks a permission that deploy/fargate gives it: run deploy/fargate/up again"
+RIGHTS = "The deploy role lacks a permission: run deploy/fargate/up again; with CodePipeline, deploy its stack again"
 SIGN_IN = "Take a role first: in a workflow with aws-actions/configure-aws-credentials and AWS_DEPLOY_ROLE_ARN"
 LATER = "Run the workflow again later"
 CURES = (  # the first pattern that the code, or without one the text, contains

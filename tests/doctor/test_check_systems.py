@@ -39,7 +39,7 @@ def test_a_system_that_is_all_there(top):
 def test_settings_that_are_not_exported_here_are_named_and_not_missing(top):
     [found] = [each for each in check({"AWS_REGION": "eu-west-1"}, top, True, False) if each.what == "gitlab settings"]
     assert (found.state, found.cure) == ("skipped", "Slipway's docs/gitlab.md")
-    assert found.says == "SLIPWAY_REGISTRY, SLIPWAY_REPOSITORY, SLIPWAY_ROAD: not set here, and not seen there"
+    assert found.says == "SLIPWAY_ROAD: not set here, and not seen there"
 
 
 def test_a_setting_that_is_malformed_fails(top):

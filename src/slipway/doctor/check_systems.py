@@ -8,7 +8,7 @@ from pathlib import Path
 from slipway.doctor.finding import FAILED, MISSING, OK, SKIPPED, Finding
 from slipway.project.roads import SYSTEMS, page_of, road_files
 from slipway.release.workflow.road_settings import unknown_roads
-from slipway.release.workflow.workflow_settings import NEUTRAL, REGION, Need
+from slipway.release.workflow.workflow_settings import NEUTRAL, Need
 
 HOST, IMAGE = NEUTRAL
 GITHUB = ".github/workflows/main.yaml"
@@ -24,8 +24,8 @@ SETTINGS: Mapping[str, tuple[Need, ...]] = {  # system → what its page asks fo
     "azure-ml": (),  # arguments, which azure-devops gives
     "cloud-build": (),  # substitutions of the trigger
     "codepipeline": (),  # parameters of the stack
-    "compose": (Need("MONGO_PASSWORD", "secret", "a password of your choice"),),
-    "gitlab": (HOST, IMAGE, REGION, _road("fargate", "kubernetes")),
+    "compose": (),  # Compose names what .env lacks
+    "gitlab": (_road("fargate", "kubernetes"),),  # its own registry needs no setting
     "jenkins": (HOST, IMAGE, _road("box", "fargate", "kubernetes", "webapp", "cloudrun")),
 }
 

@@ -107,8 +107,9 @@ def test_the_delivery_finds_the_image_and_keeps_the_request(runner):
     assert "request.json" in JOBS["deliver"]["artifacts"]["paths"]
 
 
-def test_the_delivery_logs_in_at_ecr_with_its_own_role(runner):
-    registry = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+@pytest.mark.parametrize("host", ["dkr.ecr.eu-west-1.amazonaws.com", "dkr-ecr.eu-west-1.on.aws"])
+def test_the_delivery_logs_in_at_ecr_with_its_own_role(runner, host):
+    registry = f"123456789012.{host}"
     account = "arn:aws:iam::123456789012:role"
     roles = {"AWS_ROLE_ARN": f"{account}/push", "AWS_DEPLOY_ROLE_ARN": f"{account}/deploy"}
     runner.run("deliver", SLIPWAY_REGISTRY=registry, SLIPWAY_REPOSITORY="insurance", FAILS="login", **roles)

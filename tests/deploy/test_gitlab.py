@@ -156,6 +156,12 @@ def test_a_deployment_takes_its_own_role_and_the_request_of_the_delivery(runner,
     assert updated == (["update-kubeconfig"] if road == "kubernetes" else [])
 
 
+def test_the_program_of_aws_is_installed_for_aws_alone(runner):
+    runner.run("deliver", FAILS="login")
+    runner.run("deliver", FAILS="login", AWS_REGION="")
+    assert ["aws-cli" in call for call in runner.called("apk")] == [True, False]
+
+
 def test_an_unknown_road_and_a_login_without_a_password_stop_the_job(runner):
     (runner.project.folder / "request.json").write_text("the request")
     done = runner.run("production", SLIPWAY_ROAD="box", AWS_DEPLOY_ROLE_ARN="")

@@ -25,7 +25,7 @@ up: $(VENV)/train.stamp   ## Install, fetch the sample table, train, and serve o
 test: $(VENV)/dev.stamp   ## Run all tests that need no browser, Docker, database or Spark; JUNIT=report.xml writes a report
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser and not database and not docker and not spark" $(if $(JUNIT),--junitxml=$(JUNIT)) $(TESTS)
 
-e2e: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Run the tests that need Chrome or Chromium, its driver, Docker and Node.js
+e2e: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Run the tests that need Chrome or Chromium, its driver, Docker with Compose, and Node.js
 	SLIPWAY_BROWSER=required SLIPWAY_E2E=required \
 	  $(BIN)/python -m pytest -m "browser or docker" $(if $(JUNIT),--junitxml=$(JUNIT))
 

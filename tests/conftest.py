@@ -140,9 +140,9 @@ def mongo_rows(mongo_url, monkeypatch):
         yield made
 
 
-def absent(what: str) -> None:
-    """End a test that needs what this machine has not: it is skipped, unless SLIPWAY_ENGINES=required."""
-    if os.environ.get("SLIPWAY_ENGINES") == "required":
+def absent(what: str, asked: str = "SLIPWAY_ENGINES") -> None:
+    """End a test that needs what this machine has not: it is skipped, unless the variable `asked` is ``required``."""
+    if os.environ.get(asked) == "required":
         pytest.fail(f"needs {what}")
     pytest.skip(f"needs {what}")
 

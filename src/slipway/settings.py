@@ -55,6 +55,8 @@ VARIABLES = (
     Variable("SLIPWAY_URL_PREFIX", "", "Path in front of the service, as in /models/charges; every link begins with it."),
     Variable("SLIPWAY_RELEASE", "", "Name of the release, which sets it; reported by /readyz and a header of every answer."),
     Variable("SLIPWAY_COMMIT", "", "The commit of the release, which sets it; reported by /readyz."),
+    Variable("SLIPWAY_REGISTRY", "", "In CI: host of the registry of images, as in NAME.azurecr.io; by default ECR."),
+    Variable("SLIPWAY_REPOSITORY", "", "In CI: the image's name in SLIPWAY_REGISTRY, as in insurance."),
     Variable("SLIPWAY_ROAD", "box", "On GitHub: where releases go, as in box fargate."),
     Variable("SLIPWAY_STAGING", "", "On GitHub: where each release goes first, for a trial before production."),
     Variable("SLIPWAY_PLATFORM", "linux/amd64", "On GitHub: what images are built for; or linux/arm64."),

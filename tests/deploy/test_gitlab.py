@@ -28,6 +28,8 @@ role = os.environ.get("AWS_ROLE_ARN")
 with open(os.environ["CALLS"], "a") as calls:
     print(json.dumps([name, *sys.argv[1:], said, role]), file=calls)
 if sys.argv[1:3] == ["ecr", "get-login-password"]:
+    if "deploy" in (role or ""):
+        sys.exit("AccessDeniedException: not authorized to perform: ecr:GetAuthorizationToken")
     print("of ECR")
 if sys.argv[1:2] == [os.environ.get("FAILS")]:
     sys.exit("it does not answer")
@@ -105,6 +107,17 @@ def test_the_delivery_finds_the_image_and_keeps_the_request(runner):
     assert "request.json" in JOBS["deliver"]["artifacts"]["paths"]
 
 
+@pytest.mark.parametrize("host", ["dkr.ecr.eu-west-1.amazonaws.com", "dkr-ecr.eu-west-1.on.aws"])
+def test_the_delivery_logs_in_at_ecr_with_its_own_role(runner, host):
+    registry = f"123456789012.{host}"
+    account = "arn:aws:iam::123456789012:role"
+    roles = {"AWS_ROLE_ARN": f"{account}/push", "AWS_DEPLOY_ROLE_ARN": f"{account}/deploy"}
+    runner.run("deliver", SLIPWAY_REGISTRY=registry, SLIPWAY_REPOSITORY="insurance", FAILS="login", **roles)
+    login = next(call for call in runner.called("docker") if call[0] == "login")
+    assert login[1:6] == ["--username", "AWS", "--password-stdin", registry, "of ECR"]
+    assert login[6] == roles["AWS_ROLE_ARN"]
+
+
 def test_a_repository_of_its_own_installs_the_locked_wheel_without_its_libraries(runner):
     locked = "./vendor/slipway_ml-0.1.0-py3-none-any.whl --hash=sha256:" + "a" * 64
     (runner.project.folder / "requirements.txt").write_text(f"flask==3.1.2\n{locked}\n")
@@ -137,11 +150,16 @@ def test_a_deployment_takes_its_own_role_and_the_request_of_the_delivery(runner,
     [deployed] = runner.called("python3")
     release = ["-m", "slipway.release", "deploy", road, name, "--repository", f"{registry}/insurance", *more]
     assert deployed == [*release, "the request", role]
-    [login] = [call for call in runner.called("docker") if call[0] == "login"]
-    assert login[1:6] == ["--username", "AWS", "--password-stdin", registry, "of ECR\n".strip()]
+    assert runner.called("docker") == [], "the role of a deployment cannot log in at the registry, and its job has no engine"
     assert (Path(runner.environ["HOME"]) / "aws-id-token").read_text() == "a token of this job"
     updated = [call[1] for call in runner.called("aws") if call[0] == "eks"]
     assert updated == (["update-kubeconfig"] if road == "kubernetes" else [])
+
+
+def test_the_program_of_aws_is_installed_for_aws_alone(runner):
+    runner.run("deliver", FAILS="login")
+    runner.run("deliver", FAILS="login", AWS_REGION="")
+    assert ["aws-cli" in call for call in runner.called("apk")] == [True, False]
 
 
 def test_an_unknown_road_and_a_login_without_a_password_stop_the_job(runner):
@@ -162,3 +180,4 @@ def test_deployments_wait_for_one_another_and_production_for_a_person():
         assert all("$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH" in rule["if"] for rule in JOBS[job]["rules"]), job
     assert JOBS["test"]["artifacts"]["reports"]["junit"] == "report.xml" and JOBS["test"]["artifacts"]["when"] == "always"
     assert JOBS["test"]["script"] == ["make test JUNIT=report.xml"]
+    assert [name for name, job in JOBS.items() if "services" in job] == ["deliver"]

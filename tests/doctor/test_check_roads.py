@@ -46,6 +46,17 @@ def test_a_word_that_is_no_road_fails(top, name):
     assert found.cure == f"gh variable set {name}"
 
 
+def test_the_road_that_azure_devops_alone_has_is_a_mistake_only_without_its_files(top):
+    assert states({"SLIPWAY_ROAD": "azure-ml"}, top) == {"SLIPWAY_ROAD": "failed"}
+    (top / "deploy/azure-devops").mkdir()
+    found = {each.what: each for each in check({"SLIPWAY_ROAD": "azure-ml", "SLIPWAY_STAGING": "azure-ml"}, top)}
+    assert [(each.what, each.state) for each in found.values()] == [
+        ("SLIPWAY_ROAD", "skipped"),
+        ("SLIPWAY_STAGING", "skipped"),
+    ]
+    assert found["SLIPWAY_ROAD"].says == "is 'azure-ml', a road of azure-devops and none of GitHub's"
+
+
 def test_the_files_and_the_role_of_a_road_are_named_with_what_makes_them(tmp_path):
     found = {each.what: each for each in check({"SLIPWAY_ROAD": "fargate"}, tmp_path)}
     assert found["deploy/fargate"].state == "missing" and "slipway upgrade --road fargate" in found["deploy/fargate"].cure

@@ -39,12 +39,26 @@ def test_a_system_that_is_all_there(top):
 def test_settings_that_are_not_exported_here_are_named_and_not_missing(top):
     [found] = [each for each in check({"AWS_REGION": "eu-west-1"}, top, True, False) if each.what == "gitlab settings"]
     assert (found.state, found.cure) == ("skipped", "Slipway's docs/gitlab.md")
-    assert found.says == "SLIPWAY_REGISTRY, SLIPWAY_REPOSITORY, SLIPWAY_ROAD: not set here, and not seen there"
+    assert found.says == "SLIPWAY_ROAD: not set here, and not seen there"
 
 
 def test_a_setting_that_is_malformed_fails(top):
     [found] = [each for each in check({**SET, "SLIPWAY_ROAD": "webapp"}, top, True, False) if each.what == "SLIPWAY_ROAD"]
     assert (found.state, found.says) == ("failed", "is malformed: gitlab expects fargate or kubernetes")
+
+
+@pytest.mark.parametrize("road", ["webapp", "box fargate"])
+def test_a_road_of_another_system_that_is_here_is_no_mistake(top, road):
+    (top / ".github/workflows").mkdir(parents=True)
+    (top / ".github/workflows/main.yaml").write_text("")
+    [found] = [each for each in check({**SET, "SLIPWAY_ROAD": road}, top, True, False) if each.what == "SLIPWAY_ROAD"]
+    assert (found.state, found.says) == ("skipped", "is not for gitlab, which expects fargate or kubernetes")
+    assert states({**SET, "SLIPWAY_ROAD": "ship"}, top)["SLIPWAY_ROAD"] == "failed"
+
+
+@pytest.mark.parametrize("road", ["box fargate", "webapp", "azure-ml"])
+def test_in_a_clone_of_slipway_which_has_all_systems_every_road_passes(road):
+    assert "failed" not in states({**SET, "SLIPWAY_ROAD": road}, ROOT).values()
 
 
 def test_files_that_are_missing_changed_or_not_executable_are_named(top):

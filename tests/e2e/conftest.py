@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bundles import make_bundle
+from conftest import absent
 from images import build_release, checkout, push
 from rehearsal.box import Box, build_box, make_box
 from rehearsal.containers import Docker
@@ -24,10 +25,7 @@ def docker(tmp_path_factory) -> Iterator[Docker]:
     before = os.environ.get("DOCKER_CONFIG")
     os.environ["DOCKER_CONFIG"] = str(tmp_path_factory.mktemp("docker"))
     if not Docker().reachable():
-        message = "needs a running Docker engine"
-        if os.environ.get("SLIPWAY_E2E") == "required":
-            pytest.fail(message)
-        pytest.skip(message)
+        absent("a running Docker engine", "SLIPWAY_E2E")
     yield Docker()
     os.environ.pop("DOCKER_CONFIG") if before is None else os.environ.update(DOCKER_CONFIG=before)
 

@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from bundles import make_bundle
+from conftest import absent
 from images import ROOT, checkout
 from servers import free_port
 from slipway.store.local import LocalStore
@@ -24,11 +25,11 @@ PASSWORDS = ("MONGO_PASSWORD", "STORE_SECRET_KEY", "POSTGRES_PASSWORD", "GRAFANA
 
 @pytest.fixture(scope="module")
 def program() -> list[str]:
-    """Compose, as a plugin of the client or as a program of its own; many engines come without."""
+    """Compose, as a plugin of the client or as a program of its own; many engines come without, hence .ci/engines."""
     for command in (["docker", "compose"], ["docker-compose"]):
         if shutil.which(command[0]) and subprocess.run([*command, "version"], capture_output=True).returncode == 0:
             return command
-    pytest.skip("needs Docker Compose")
+    absent("Docker Compose: .ci/engines installs it", "SLIPWAY_E2E")
 
 
 @pytest.fixture

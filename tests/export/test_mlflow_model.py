@@ -191,7 +191,8 @@ def test_the_command_writes_the_champion_or_a_named_bundle(tmp_path, run, monkey
     for digest, options in ((champion.digest, ()), (first.digest, ("--bundle", first.digest[:8]))):
         target = Path("build", digest[:6])
         done = run("export", "mlflow", target, *options)
-        assert (done.code, done.out) == (0, f"{digest[:12]} is in {target}: mlflow models serve -m {target}\n"), done.err
+        serve = f"mlflow models serve --env-manager local -m {target}"  # MLflow's own default needs pyenv
+        assert (done.code, done.out) == (0, f"{digest[:12]} is in {target}: {serve}\n"), done.err
         assert yaml.safe_load((target / "MLmodel").read_text())["metadata"]["slipway_digest"] == digest
     assert "mlflow" not in sys.modules
     assert run("export", "mlflow").code == 2

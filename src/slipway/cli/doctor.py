@@ -70,6 +70,7 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
         check_checkout,
         check_credentials,
         check_extras,
+        check_github,
         check_log,
         check_roads,
         check_source,
@@ -79,6 +80,7 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
     from slipway.errors import ProblemError
     from slipway.problem import load_problem
     from slipway.release.workflow.workflow_settings import registry_of
+    from slipway.store.checkout import Checkout
     from slipway.store.local import open_store
 
     problem = refused = local = None
@@ -95,10 +97,12 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
     logged = check_log.check_here(problem.log, environ) if problem else []
     registry = registry_of(environ).host
     unanswered = check_credentials.answers(registry) if check_credentials.well_formed(registry) else ""
+    origin = Checkout(folder).git("remote", "get-url", "origin")
+    elsewhere = bool(origin) and check_github.name_of(origin, environ) is None
     groups = {
         "checkout": check_checkout.check(facts, refused, seen.bundle) + needed + retrained + logged,
-        "GitHub": _github(folder, facts.workflows, environ),
-        "credentials": check_credentials.check(check_credentials.identity(environ), environ, unanswered),
+        "GitHub": _github(origin, facts.workflows, environ),
+        "credentials": check_credentials.check(check_credentials.identity(environ), environ, unanswered, elsewhere),
         "roads": check_roads.check(environ, facts.top or folder),
         "systems": check_systems.check(environ, facts.top or folder, facts.in_git, bool(problem and problem.remote)),
         "store": check_store.check(seen, facts.champion, facts.in_git),
@@ -140,12 +144,10 @@ def _golden(store: "LocalStore") -> dict[str, Any]:
     return found
 
 
-def _github(folder: Path, workflows: Mapping[str, str], environ: Mapping[str, str]) -> list["Finding"]:
+def _github(origin: str | None, workflows: Mapping[str, str], environ: Mapping[str, str]) -> list["Finding"]:
     from slipway.doctor.check_github import check, look, name_of, on_own_machine
     from slipway.release.workflow.road_settings import roads
-    from slipway.store.checkout import Checkout
 
-    origin = Checkout(folder).git("remote", "get-url", "origin")
     name = name_of(origin, environ)
     return check(look(name, environ) if name else None, on_own_machine(workflows, roads(environ)), origin)
 

@@ -52,7 +52,7 @@ def mlflow(folder: Path | None, digest: str | None, name: str | None, path: str 
     files = model_files(bundle, problem)
     if folder is not None:
         write_model(files, folder)
-        click.echo(f"{bundle.digest[:12]} is in {folder}: mlflow models serve -m {folder}")
+        click.echo(f"{bundle.digest[:12]} is in {folder}: mlflow models serve --env-manager local -m {folder}")
     if name is not None:
         _register(_version(name, problem, bundle), files)
 

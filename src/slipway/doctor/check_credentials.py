@@ -68,12 +68,16 @@ def answers(registry: str) -> str:
         return f"it cannot be reached ({type(getattr(error, 'reason', error)).__name__})"
 
 
-def check(who: Identity, environ: Mapping[str, str], unanswered: str) -> list[Finding]:
+def check(who: Identity, environ: Mapping[str, str], unanswered: str, elsewhere: bool = False) -> list[Finding]:
     """Judge them; `unanswered` is what `answers` said of a registry whose name is well-formed.
 
-    Beyond ECR, AWS is asked for nothing but a store.
+    Beyond ECR, AWS is asked for nothing but a store. A repository `elsewhere` than on GitHub has a CI system that keeps its
+    settings itself: none is missing here.
     """
     named = registry_of(environ)
+    if elsewhere and not named.kind and not environ.get("SLIPWAY_REMOTE"):
+        says = "no setting is exported here, and origin is not on GitHub: the CI system there has its own"
+        return [Finding("registry", SKIPPED, says, "Slipway's docs/other-clouds.md")]
     found = [
         registry(environ, unanswered),
         _named(named.needs[1].name, environ, REPOSITORY, "only the repository's name, e.g. insurance"),

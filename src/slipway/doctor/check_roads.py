@@ -8,6 +8,8 @@ from slipway.doctor.finding import FAILED, MISSING, OK, SKIPPED, Finding
 from slipway.release.workflow.road_settings import OVERLAY, VARIABLES, needs_of, roads, unknown_roads
 from slipway.release.workflow.workflow_settings import Need
 
+ELSEWHERE = {"azure-ml": "azure-devops"}  # road → the CI system that alone has it
+
 
 def check(environ: Mapping[str, str], top: Path) -> list[Finding]:
     """Judge the variables and the files of each road beyond the box.
@@ -19,11 +21,14 @@ def check(environ: Mapping[str, str], top: Path) -> list[Finding]:
     top : Path
         Of the checkout.
     """
-    unknown = unknown_roads(environ)
+    elsewhere = {name: system for name in VARIABLES if (system := _elsewhere(environ.get(name, ""), top))}
+    unknown = {name: says for name, says in unknown_roads(environ).items() if name not in elsewhere}
     named = [name for name in VARIABLES if environ.get(name) or name == "SLIPWAY_ROAD"]
     found = [
         Finding(name, FAILED, unknown[name], f"gh variable set {name}")
         if name in unknown
+        else Finding(name, SKIPPED, f"is {environ[name]!r}, a road of {elsewhere[name]} and none of GitHub's")
+        if name in elsewhere
         else Finding(name, OK, environ[name])
         if environ.get(name)
         else Finding(name, SKIPPED, "is not set here, so the box is assumed", f"GitHub's: gh variable get {name}")
@@ -36,6 +41,12 @@ def check(environ: Mapping[str, str], top: Path) -> list[Finding]:
     if "kubernetes" in roads(environ) and re.fullmatch(OVERLAY.form, overlay):
         found.append(_overlay(top / "deploy/kubernetes" / overlay))
     return found
+
+
+def _elsewhere(value: str, top: Path) -> str:
+    """The CI system beyond GitHub that is in deploy/ and alone has this road; empty if there is none."""
+    system = ELSEWHERE.get(value, "")
+    return system if system and (top / "deploy" / system).is_dir() else ""
 
 
 def _files(road: str, top: Path) -> Finding:

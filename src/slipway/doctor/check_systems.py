@@ -2,14 +2,16 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from slipway.doctor.finding import FAILED, MISSING, OK, SKIPPED, Finding
 from slipway.project.roads import SYSTEMS, page_of, road_files
-from slipway.release.workflow.workflow_settings import NEUTRAL, REGION, Need
+from slipway.release.workflow.road_settings import unknown_roads
+from slipway.release.workflow.workflow_settings import NEUTRAL, Need
 
 HOST, IMAGE = NEUTRAL
+GITHUB = ".github/workflows/main.yaml"
 GROUP = Need("AZURE_RESOURCE_GROUP", "variable", "the resource group")
 
 
@@ -22,8 +24,8 @@ SETTINGS: Mapping[str, tuple[Need, ...]] = {  # system → what its page asks fo
     "azure-ml": (),  # arguments, which azure-devops gives
     "cloud-build": (),  # substitutions of the trigger
     "codepipeline": (),  # parameters of the stack
-    "compose": (Need("MONGO_PASSWORD", "secret", "a password of your choice"),),
-    "gitlab": (HOST, IMAGE, REGION, _road("fargate", "kubernetes")),
+    "compose": (),  # Compose names what .env lacks
+    "gitlab": (_road("fargate", "kubernetes"),),  # its own registry needs no setting
     "jenkins": (HOST, IMAGE, _road("box", "fargate", "kubernetes", "webapp", "cloudrun")),
 }
 
@@ -43,7 +45,7 @@ def check(environ: Mapping[str, str], top: Path, in_git: bool, remote: bool) -> 
     found: list[Finding] = []
     here = [system for system in SYSTEMS if (top / "deploy" / system).is_dir()]
     for system in here:
-        found += [_files(system, top), *_programs(system, top), *_settings(system, environ)]
+        found += [_files(system, top), *_programs(system, top), *_settings(system, environ, _fitting(environ, here, top))]
     if here not in ([], ["compose"]):
         found.append(_bundle(in_git, remote))
     return found
@@ -71,11 +73,25 @@ def _programs(system: str, top: Path) -> list[Finding]:
     ]
 
 
-def _settings(system: str, environ: Mapping[str, str]) -> list[Finding]:
+def _fitting(environ: Mapping[str, str], here: Collection[str], top: Path) -> set[str]:
+    """The settings whose values suit a system that is here: they may be meant for that one alone."""
+    needs = [need for system in here for need in SETTINGS[system]]
+    found = {need.name for need in needs if re.fullmatch(need.form, environ.get(need.name, ""))}
+    if (top / GITHUB).is_file() and environ.get("SLIPWAY_ROAD") and "SLIPWAY_ROAD" not in unknown_roads(environ):
+        found.add("SLIPWAY_ROAD")
+    return found
+
+
+def _settings(system: str, environ: Mapping[str, str], fitting: Collection[str]) -> list[Finding]:
     needs, page = SETTINGS[system], f"Slipway's {page_of(system)}"
     wrong = [need for need in needs if environ.get(need.name) and not re.fullmatch(need.form, environ[need.name])]
     unseen = [need.name for need in needs if not environ.get(need.name)]
-    found = [Finding(need.name, FAILED, f"is malformed: {system} expects {need.what}", page) for need in wrong]
+    found = [
+        Finding(need.name, SKIPPED, f"is not for {system}, which expects {need.what}", page)
+        if need.name in fitting
+        else Finding(need.name, FAILED, f"is malformed: {system} expects {need.what}", page)
+        for need in wrong
+    ]
     if unseen or not needs:
         says = f"{', '.join(unseen)}: not set here, and not seen there" if unseen else "are not seen from here"
         found.append(Finding(f"{system} settings", SKIPPED, says, page))

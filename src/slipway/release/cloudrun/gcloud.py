@@ -83,7 +83,7 @@ class Gcloud:
         try:
             done = subprocess.run(
                 ("gcloud", *arguments, f"--project={self.project}", "--quiet"),
-                env=dict(self.environ),
+                env={name: value for name, value in self.environ.items() if name != "PYTHONPATH"},  # it is a Python of its own
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=SECONDS,

@@ -72,7 +72,7 @@ COMMANDS = {  # command → number of positional arguments, options
             *("--update-secrets", "--remove-env-vars"),
         },
     ),
-    "run services update-traffic": (1, {"--region", "--to-revisions"}),
+    "run services update-traffic": (1, {"--region", "--to-revisions", "--remove-tags"}),
     "secrets add-iam-policy-binding": (1, BINDING),
     "secrets create": (1, {"--data-file"}),
     "secrets list": (0, {"--filter"}),

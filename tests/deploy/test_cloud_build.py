@@ -31,7 +31,7 @@ case " $* " in
   *" -c "*) echo {folder}/installed/slipway ;;
   *" find "*) exit "${{FIND:-0}}" ;;
   *" deliver "*) echo '{request}' > {tools}/request.json ;;
-  *" deploy "*) cat > {tools}/asked.json; echo "as ${{GCP_SERVICE_ACCOUNT:-nobody}} with $PYTHONPATH $SSL_CERT_FILE" >> {calls} ;;
+  *" deploy "*) cat > {tools}/asked.json; echo "as $GCP_SERVICE_ACCOUNT with $PYTHONPATH $SSL_CERT_FILE" >> {calls} ;;
 esac""",
     "python3": 'case "$1" in -c) exec {python} "$@" ;; esac; exec {folder}/release "$@"',
 }
@@ -126,7 +126,7 @@ def test_a_commit_is_tested_delivered_and_released_with_its_whole_history(build)
     assert json.loads((build.tools / "asked.json").read_text()) == REQUEST
     certificates = "/etc/ssl/certs/ca-certificates.crt"
     assert build.made("as ") == [f"as build@acme-ml.iam with {build.tools}/program {certificates}"]
-    assert (build.tools / "program/slipway/__init__.py").exists(), "alone: libraries of another Python would be in gcloud's way"
+    assert (build.tools / "program/slipway/__init__.py").exists(), "without libraries of another Python"
     assert (build.tools / "docker/cli-plugins/docker-buildx").exists() and (build.tools / "bin/docker").exists()
     count = subprocess.run(
         ["git", "-C", build.workspace, "rev-list", "--count", "HEAD"], capture_output=True, text=True, timeout=60

@@ -74,7 +74,27 @@ def test_a_revision_that_does_not_serve_gets_no_traffic(cloud, fault, said):
     getattr(cloud, fault).add("b")
     with pytest.raises(ReleaseError, match=said):
         release(cloud, 2, "b")
-    assert cloud.serving() == "a" and cloud.calls.count("run services update-traffic") == 1
+    assert cloud.serving() == "a" and list(cloud.traffic.values()) == [100]
+
+
+def test_a_revision_that_never_started_does_not_hold_the_tag(cloud):
+    """Cloud Run would refuse to move traffic by hand, which is what one does then."""
+    release(cloud, 1)
+    [first] = cloud.traffic
+    cloud.crashing.add("b")
+    with pytest.raises(ReleaseError, match="failed to start and listen"):
+        release(cloud, 2, "b")
+    cloud("run", "services", "update-traffic", SERVICE, "--region=r", f"--to-revisions={first}=100")
+    assert "is live" in release(cloud, 3, "c")[-1]
+
+
+def test_the_tag_of_another_release_stays_where_it_is(cloud):
+    release(cloud, 1)
+    tagged = cloud.tag
+    cloud.denied["run services update"] = "ERROR: (gcloud.run.services.update) ABORTED: Conflict for resource"
+    with pytest.raises(ReleaseError, match="ABORTED"):
+        release(cloud, 2, "b")
+    assert cloud.tag == cloud.wanted_tag == tagged
 
 
 def test_one_that_fails_with_the_traffic_loses_it(cloud):

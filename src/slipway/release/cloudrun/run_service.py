@@ -163,6 +163,12 @@ class CloudRun:
             *(f"--update-env-vars={_listed(variables)}", f"--update-labels={_listed(release.labels)}"),
         )
 
+    def untag(self, release: Release) -> None:
+        """Take the tag from the revision of a release: while a tag names one that is not ready, Cloud Run moves no traffic."""
+        wanted = self.gcloud("run", "services", "describe", self.name, self._place)["spec"].get("traffic", [])
+        if any(each.get("tag") == TAG and each.get("revisionName") == self.revision(release) for each in wanted):
+            self.gcloud("run", "services", "update-traffic", self.name, self._place, f"--remove-tags={TAG}")
+
     def revision(self, release: Release) -> str:
         """The name of its revision."""
         return f"{self.name}-{release.id}"

@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -141,6 +142,8 @@ class TrafficShift:
         try:
             self.run.prepare(release, f"{self.host}/{self.path}@{release.digest}")
         except GcloudError as error:
+            with suppress(GcloudError):  # what failed is to be told
+                self.run.untag(release)
             raise ReleaseError(f"{release} failed: {error.cause}; the traffic is as it was", error.cure) from error
 
     def _ready(self, release: Release) -> RunService:

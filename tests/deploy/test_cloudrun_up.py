@@ -71,9 +71,9 @@ def test_everything_is_made_once_and_the_variables_are_said(canned, up):
     assert f"gh variable set SLIPWAY_REGISTRY {repository} --body europe-west1-docker.pkg.dev" in lines
     assert f"gh variable set SLIPWAY_REPOSITORY {repository} --body acme-ml/slipway/charges-model" in lines
     assert f"gh variable set SLIPWAY_ROAD {repository} --body cloudrun" in lines
-    assert "for name in release cloudrun; do   # one that is there keeps its restrictions" in lines
+    assert "for name in release cloudrun; do" in lines
     place = "repos/acme/Charges.Model/environments/$name"
-    assert f"gh api --silent {place} || gh api --silent --method PUT {place}" in lines
+    assert f"gh api --silent {place} || gh api --silent --method PUT {place}" in lines, "one that is there stays restricted"
     account = "slipway-release@acme-ml.iam.gserviceaccount.com"
     assert f"gh variable set GCP_SERVICE_ACCOUNT {repository} --env cloudrun --body {account}" in lines
     pools = "projects/123456789012/locations/global/workloadIdentityPools"

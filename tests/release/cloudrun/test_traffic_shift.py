@@ -254,6 +254,16 @@ def test_a_changed_variable_or_limit_is_a_changed_setting(cloud):
     assert "already" in release(cloud, 1)[-1]
 
 
+def test_scaling_and_network_are_settings_and_what_gcloud_notes_of_itself_is_none(cloud):
+    annotations = cloud.template["metadata"]["annotations"] = {"autoscaling.knative.dev/maxScale": "6"}
+    release(cloud, 1)
+    annotations |= {"run.googleapis.com/client-version": "574.0.0", "client.knative.dev/user-image": "another"}
+    cloud.template["spec"]["containers"][0]["name"] = "insurance-1"
+    assert "already" in release(cloud, 1)[-1]
+    annotations["autoscaling.knative.dev/maxScale"] = "10"
+    assert "already" not in release(cloud, 1)[-1]
+
+
 def test_only_an_image_that_the_registry_lists_under_the_key_is_released(cloud, monkeypatch):
     seen = {}
 

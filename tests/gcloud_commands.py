@@ -1,4 +1,4 @@
-"""What the `gcloud` program takes, as far as Slipway calls it: a call with another option fails a test.
+"""What the `gcloud` program takes, as far as Slipway or its pages call it: a call with another option fails a test.
 
 From the reference pages docs.cloud.google.com/sdk/gcloud/reference/COMMAND, with slashes for the blanks of a command.
 """

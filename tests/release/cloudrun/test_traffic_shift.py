@@ -239,6 +239,20 @@ def test_a_private_service_is_asked_with_a_token_for_the_service_s_address(cloud
     assert asked[-1].headers["X-Serverless-Authorization"].startswith("Bearer identity of release@acme-ml.")
 
 
+def test_a_lost_connection_does_not_make_a_private_service_public(cloud, asked, monkeypatch):
+    cloud.private = True
+    monkeypatch.setenv("GCP_SERVICE_ACCOUNT", "release@acme-ml.iam.gserviceaccount.com")
+    answer = cloud.answer
+
+    def lose(address):
+        if len(asked) == 1:
+            raise ConnectionResetError
+        return answer(address)
+
+    monkeypatch.setattr(cloud, "answer", lose)
+    assert "is live" in release(cloud, 1)[-1]
+
+
 def test_a_secret_that_may_not_be_looked_up_is_told(cloud):
     cloud.use_secret("keys")
     cloud.denied["secrets versions describe"] = "ERROR: (gcloud.secrets.versions.describe) PERMISSION_DENIED: denied"

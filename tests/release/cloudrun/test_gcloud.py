@@ -78,6 +78,7 @@ def test_an_error_is_the_last_that_the_program_said(program):
             "The log that",
             False,
         ),
+        ("Invalid account type for `--audiences`. Requires valid service account.", "set GCP_SERVICE_ACCOUNT", False),
         ("You do not currently have an active account selected.", "Log in first", False),
         ("UNAVAILABLE: The service is currently unavailable", "Run the job again later", True),
         (

@@ -1,4 +1,4 @@
-"""What the `gcloud` program takes, as far as Slipway calls it: a call with another option fails a test.
+"""What the `gcloud` program takes, as far as Slipway or its pages call it: a call with another option fails a test.
 
 From the reference pages docs.cloud.google.com/sdk/gcloud/reference/COMMAND, with slashes for the blanks of a command.
 """
@@ -6,16 +6,34 @@ From the reference pages docs.cloud.google.com/sdk/gcloud/reference/COMMAND, wit
 from collections.abc import Sequence
 
 EVERYWHERE = {"--project", "--quiet", "--format", "--impersonate-service-account"}
-FLAGS = {"--quiet", "--no-traffic", "--immutable-tags"}  # take no value
+FLAGS = {  # take no value
+    *("--quiet", "--no-traffic", "--immutable-tags", "--require-approval", "--uniform-bucket-level-access", "--recursive"),
+}
 BINDING = {"--member", "--role", "--condition"}
 COMMANDS = {  # command → number of positional arguments, options
     "artifacts repositories add-iam-policy-binding": (1, {"--location", *BINDING}),
     "artifacts repositories create": (1, {"--location", "--repository-format", "--immutable-tags", "--description"}),
+    "alpha builds approve": (1, {"--location", "--comment", "--url"}),  # gcloud builds has none, that of beta knows no region
     "artifacts repositories delete": (1, {"--location"}),
     "artifacts repositories describe": (1, {"--location"}),
+    "artifacts repositories remove-iam-policy-binding": (1, {"--location", *BINDING}),
     "auth list": (0, {"--filter"}),
     "auth print-access-token": (0, set()),
     "auth print-identity-token": (0, {"--audiences"}),
+    "builds connections create github": (1, {"--region"}),
+    "builds connections delete": (1, {"--region"}),
+    "builds connections describe": (1, {"--region"}),
+    "builds list": (0, {"--region", "--filter"}),
+    "builds repositories create": (1, {"--remote-uri", "--connection", "--region"}),
+    "builds repositories delete": (1, {"--connection", "--region"}),
+    "builds triggers create github": (
+        0,
+        {
+            *("--name", "--region", "--repository", "--branch-pattern", "--build-config", "--require-approval"),
+            *("--service-account", "--substitutions"),
+        },
+    ),
+    "builds triggers delete": (1, {"--region"}),
     "config get": (1, set()),
     "container clusters get-credentials": (1, {"--location"}),
     "iam service-accounts add-iam-policy-binding": (1, BINDING),
@@ -35,11 +53,13 @@ COMMANDS = {  # command → number of positional arguments, options
         1,
         {"--location", "--workload-identity-pool", "--attribute-mapping", "--attribute-condition"},
     ),
+    "iam workload-identity-pools delete": (1, {"--location"}),
     "iam workload-identity-pools undelete": (1, {"--location"}),
     "projects add-iam-policy-binding": (1, BINDING),
     "projects describe": (1, set()),
     "projects remove-iam-policy-binding": (1, BINDING),
     "run revisions describe": (1, {"--region"}),
+    "run revisions list": (0, {"--service", "--region"}),
     "run services add-iam-policy-binding": (1, {"--region", *BINDING}),
     "run services delete": (1, {"--region"}),
     "run services describe": (1, {"--region"}),
@@ -52,10 +72,16 @@ COMMANDS = {  # command → number of positional arguments, options
             *("--update-secrets", "--remove-env-vars"),
         },
     ),
-    "run services update-traffic": (1, {"--region", "--to-revisions"}),
+    "run services update-traffic": (1, {"--region", "--to-revisions", "--remove-tags"}),
+    "secrets add-iam-policy-binding": (1, BINDING),
+    "secrets create": (1, {"--data-file"}),
+    "secrets list": (0, {"--filter"}),
     "secrets versions describe": (1, {"--secret"}),
     "services enable": (8, set()),
+    "storage buckets add-iam-policy-binding": (1, BINDING),
+    "storage buckets create": (1, {"--location", "--uniform-bucket-level-access"}),
     "storage cp": (2, set()),
+    "storage rm": (1, {"--recursive"}),
 }
 
 

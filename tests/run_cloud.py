@@ -45,7 +45,7 @@ class RunCloud:
         self.labels: dict[str, str] = {}
         self.revisions = {PLACEHOLDER: copy.deepcopy(self.template)}
         self.traffic = {PLACEHOLDER: 100}
-        self.tag = ""
+        self.tag = self.wanted_tag = ""  # as it is, and as asked for
         self.crashing: set[str] = set()
         self.hanging: set[str] = set()
         self.wrong: set[str] = set()
@@ -99,7 +99,7 @@ class RunCloud:
             traffic.append({"revisionName": self.tag, "tag": "next", "url": NEXT})
         return {
             "metadata": {"name": SERVICE, "labels": self.labels},
-            "spec": {"template": self.template},
+            "spec": {"template": self.template, "traffic": [{"revisionName": self.wanted_tag, "tag": "next"}]},
             "status": {"url": URL, "traffic": traffic},
         }
 
@@ -115,7 +115,7 @@ class RunCloud:
         self.labels |= dict(each.split("=") for each in options["--update-labels"].split(","))
         template["metadata"]["labels"] = self.labels.copy()
         assert all(len(value) <= 63 for value in self.labels.values())
-        revision = f"{SERVICE}-{options['--revision-suffix']}"
+        revision = self.wanted_tag = f"{SERVICE}-{options['--revision-suffix']}"
         if self.digest(template) in self.crashing:
             said = f"ERROR: (gcloud.run.services.update) Revision '{revision}' is not ready. It failed to start and listen."
             raise failure("gcloud run services update", f"Deploying...\n{said}\n")
@@ -125,6 +125,12 @@ class RunCloud:
         return {}
 
     def _run_services_update_traffic(self, given: list[str], options: Mapping[str, str]):
+        if "--remove-tags" in options:
+            self.tag = self.wanted_tag = ""
+            return {}
+        if self.wanted_tag and self.wanted_tag not in self.revisions:
+            said = f"Revision '{self.wanted_tag}' is not ready and cannot serve traffic."
+            raise failure("gcloud run services update-traffic", f"ERROR: (gcloud.run.services.update-traffic) {said}")
         self.traffic = {name: int(share) for name, share in (each.split("=") for each in options["--to-revisions"].split(","))}
         assert set(self.traffic) <= set(self.revisions)
         return {}

@@ -503,6 +503,12 @@ def test_deployments_come_one_after_the_other_and_none_is_cancelled(road):
     }
 
 
+def test_a_release_on_cloud_run_knows_as_whom_it_asks_a_private_service():
+    """gcloud gives an identity token to a login by federation only if it is told whose."""
+    *_, login, release = DEPLOY["cloudrun"]["steps"]
+    assert release["env"]["GCP_SERVICE_ACCOUNT"] == login["with"]["service_account"] == "${{ vars.GCP_SERVICE_ACCOUNT }}"
+
+
 @pytest.mark.parametrize("name, job", [each for each in JOBS if each not in CALLS])
 def test_only_the_deployment_runs_on_a_machine_of_ours(name, job):
     machine = WORKFLOWS[name]["jobs"][job]["runs-on"]

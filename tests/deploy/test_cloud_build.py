@@ -26,11 +26,12 @@ STUBS = {  # each notes its call; {tools} and {calls} are paths
     "git": 'echo "git ${{GIT_CONFIG_VALUE_0:-}} $*" >> {calls}; exec {git} "$@"',
     "make": """echo "make $*" >> {calls}
 mkdir -p .venv/bin; cp {folder}/release .venv/bin/python; echo ok > {tools}/report.xml""",
-    "release": """echo "release $*" >> {calls}
+    "release": """case " $* " in *" -c "*) ;; *) echo "release $*" >> {calls} ;; esac
 case " $* " in
+  *" -c "*) echo {folder}/installed/slipway ;;
   *" find "*) exit "${{FIND:-0}}" ;;
   *" deliver "*) echo '{request}' > {tools}/request.json ;;
-  *" deploy "*) cat > {tools}/asked.json; echo "as ${{GCP_SERVICE_ACCOUNT:-nobody}} with $PYTHONPATH" >> {calls} ;;
+  *" deploy "*) cat > {tools}/asked.json; echo "as $GCP_SERVICE_ACCOUNT with $PYTHONPATH $SSL_CERT_FILE" >> {calls} ;;
 esac""",
     "python3": 'case "$1" in -c) exec {python} "$@" ;; esac; exec {folder}/release "$@"',
 }
@@ -45,6 +46,8 @@ class Build:
         (folder / "calls").write_text("")
         self.tools, self.workspace = folder / "tools", folder / "workspace"
         self.tools.mkdir()
+        (folder / "installed/slipway").mkdir(parents=True)
+        (folder / "installed/slipway/__init__.py").write_text("")
         self.environ = {"PATH": f"{folder}:{os.environ['PATH']}", "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
         self._clone(folder / "origin")
         values = {
@@ -121,7 +124,9 @@ def test_a_commit_is_tested_delivered_and_released_with_its_whole_history(build)
     assert delivered == f"release -m slipway.release deliver {HOST} {NAME} --request {build.tools}/request.json"
     assert deployed == f"release -m slipway.release deploy cloudrun insurance --repository {HOST}/{NAME} --region europe-west1"
     assert json.loads((build.tools / "asked.json").read_text()) == REQUEST
-    assert build.made("as ") == ["as build@acme-ml.iam with src:.venv/lib/python3.11/site-packages"]
+    certificates = "/etc/ssl/certs/ca-certificates.crt"
+    assert build.made("as ") == [f"as build@acme-ml.iam with {build.tools}/program {certificates}"]
+    assert (build.tools / "program/slipway/__init__.py").exists(), "without libraries of another Python"
     assert (build.tools / "docker/cli-plugins/docker-buildx").exists() and (build.tools / "bin/docker").exists()
     count = subprocess.run(
         ["git", "-C", build.workspace, "rev-list", "--count", "HEAD"], capture_output=True, text=True, timeout=60

@@ -71,6 +71,9 @@ def test_everything_is_made_once_and_the_variables_are_said(canned, up):
     assert f"gh variable set SLIPWAY_REGISTRY {repository} --body europe-west1-docker.pkg.dev" in lines
     assert f"gh variable set SLIPWAY_REPOSITORY {repository} --body acme-ml/slipway/charges-model" in lines
     assert f"gh variable set SLIPWAY_ROAD {repository} --body cloudrun" in lines
+    assert "for name in release cloudrun; do" in lines
+    place = "repos/acme/Charges.Model/environments/$name"
+    assert f"gh api --silent {place} || gh api --silent --method PUT {place}" in lines, "one that is there stays restricted"
     account = "slipway-release@acme-ml.iam.gserviceaccount.com"
     assert f"gh variable set GCP_SERVICE_ACCOUNT {repository} --env cloudrun --body {account}" in lines
     pools = "projects/123456789012/locations/global/workloadIdentityPools"
@@ -120,8 +123,9 @@ def test_a_public_service_is_open_to_all_and_a_deleted_login_is_brought_back(can
     assert canned.position("providers undelete github") is not None
 
 
-def test_an_account_that_is_not_known_yet_is_waited_for(canned, up):
-    late = [(1, "Service account slipway-run@x does not exist."), (0, "")]
+@pytest.mark.parametrize("said", ["Service account slipway-run@x does not exist.", "NOT_FOUND: Unknown service account"])
+def test_an_account_that_is_not_known_yet_is_waited_for(canned, up, said):
+    late = [(1, said), (0, "")]
     assert up({"--role=roles/iam.serviceAccountUser": late}).returncode == 0
     done = up({"--role=roles/iam.serviceAccountUser": (1, "PERMISSION_DENIED")})
     assert done.returncode == 1 and "PERMISSION_DENIED" in done.stderr
@@ -136,11 +140,13 @@ def test_an_account_that_is_not_known_yet_is_waited_for(canned, up):
         ({"STAGE": "test"}, 'STAGE is "test", not staging'),
         ({"PUBLIC": "no"}, 'PUBLIC is "no", not yes'),
         ({"NAME": "a" * 40, "STAGE": "staging"}, "at most 42 with -staging"),
+        ({"GITHUB_REPOSITORY": f"acme/{'a' * 100}", "NAME": "a"}, "Google takes at most 127 characters"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_made(canned, up, environ, told):
     done = up(**environ)
-    assert done.returncode == 1 and told in done.stderr and canned.calls == []
+    assert done.returncode == 1 and told in done.stderr
+    assert all(call.startswith("projects describe") for call in canned.calls)
 
 
 def test_the_service_fits_the_image_and_the_limits_of_cloud_run():

@@ -30,6 +30,13 @@ def test_a_call_names_the_project_asks_nothing_and_answers_as_json(program):
     assert "--format" not in gcloud.text("auth", "print-access-token")
 
 
+def test_the_libraries_of_this_program_are_not_those_of_gcloud(program, monkeypatch):
+    """It is written in Python, too, and may run in another one."""
+    monkeypatch.setenv("PYTHONPATH", "libraries")
+    gcloud = program("import json, os; print(json.dumps([os.environ.get('PYTHONPATH'), 'PATH' in os.environ]))")
+    assert gcloud("info") == [None, True]
+
+
 def test_nothing_is_no_answer_and_what_is_not_json_is_an_error(program):
     assert program("")("run", "services", "update", "insurance") is None
     with pytest.raises(GcloudError, match="gcloud run services describe: the answer is not JSON") as caught:
@@ -71,6 +78,7 @@ def test_an_error_is_the_last_that_the_program_said(program):
             "The log that",
             False,
         ),
+        ("Invalid account type for `--audiences`. Requires valid service account.", "set GCP_SERVICE_ACCOUNT", False),
         ("You do not currently have an active account selected.", "Log in first", False),
         ("UNAVAILABLE: The service is currently unavailable", "Run the job again later", True),
         (

@@ -74,7 +74,27 @@ def test_a_revision_that_does_not_serve_gets_no_traffic(cloud, fault, said):
     getattr(cloud, fault).add("b")
     with pytest.raises(ReleaseError, match=said):
         release(cloud, 2, "b")
-    assert cloud.serving() == "a" and cloud.calls.count("run services update-traffic") == 1
+    assert cloud.serving() == "a" and list(cloud.traffic.values()) == [100]
+
+
+def test_a_revision_that_never_started_does_not_hold_the_tag(cloud):
+    """Cloud Run would refuse to move traffic by hand, which is what one does then."""
+    release(cloud, 1)
+    [first] = cloud.traffic
+    cloud.crashing.add("b")
+    with pytest.raises(ReleaseError, match="failed to start and listen"):
+        release(cloud, 2, "b")
+    cloud("run", "services", "update-traffic", SERVICE, "--region=r", f"--to-revisions={first}=100")
+    assert "is live" in release(cloud, 3, "c")[-1]
+
+
+def test_the_tag_of_another_release_stays_where_it_is(cloud):
+    release(cloud, 1)
+    tagged = cloud.tag
+    cloud.denied["run services update"] = "ERROR: (gcloud.run.services.update) ABORTED: Conflict for resource"
+    with pytest.raises(ReleaseError, match="ABORTED"):
+        release(cloud, 2, "b")
+    assert cloud.tag == cloud.wanted_tag == tagged
 
 
 def test_one_that_fails_with_the_traffic_loses_it(cloud):
@@ -219,6 +239,20 @@ def test_a_private_service_is_asked_with_a_token_for_the_service_s_address(cloud
     assert asked[-1].headers["X-Serverless-Authorization"].startswith("Bearer identity of release@acme-ml.")
 
 
+def test_a_lost_connection_does_not_make_a_private_service_public(cloud, asked, monkeypatch):
+    cloud.private = True
+    monkeypatch.setenv("GCP_SERVICE_ACCOUNT", "release@acme-ml.iam.gserviceaccount.com")
+    answer = cloud.answer
+
+    def lose(address):
+        if len(asked) == 1:
+            raise ConnectionResetError
+        return answer(address)
+
+    monkeypatch.setattr(cloud, "answer", lose)
+    assert "is live" in release(cloud, 1)[-1]
+
+
 def test_a_secret_that_may_not_be_looked_up_is_told(cloud):
     cloud.use_secret("keys")
     cloud.denied["secrets versions describe"] = "ERROR: (gcloud.secrets.versions.describe) PERMISSION_DENIED: denied"
@@ -232,6 +266,16 @@ def test_a_changed_variable_or_limit_is_a_changed_setting(cloud):
     cloud.template["spec"]["containers"][0]["resources"] = {"limits": {"memory": "2Gi"}}
     assert "already" not in release(cloud, 1)[-1]
     assert "already" in release(cloud, 1)[-1]
+
+
+def test_scaling_and_network_are_settings_and_what_gcloud_notes_of_itself_is_none(cloud):
+    annotations = cloud.template["metadata"]["annotations"] = {"autoscaling.knative.dev/maxScale": "6"}
+    release(cloud, 1)
+    annotations |= {"run.googleapis.com/client-version": "574.0.0", "client.knative.dev/user-image": "another"}
+    cloud.template["spec"]["containers"][0]["name"] = "insurance-1"
+    assert "already" in release(cloud, 1)[-1]
+    annotations["autoscaling.knative.dev/maxScale"] = "10"
+    assert "already" not in release(cloud, 1)[-1]
 
 
 def test_only_an_image_that_the_registry_lists_under_the_key_is_released(cloud, monkeypatch):

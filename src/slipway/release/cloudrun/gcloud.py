@@ -32,6 +32,10 @@ CURES = (  # the first pattern that the text contains
     (r"Cannot find service|could not be found|NOT_FOUND", UP),
     (r"PERMISSION_DENIED|does not have permission|Permission '.*' denied|IAM_PERMISSION_DENIED", RIGHTS),
     (
+        r"Invalid account [tT]ype for",
+        "The service is private: set GCP_SERVICE_ACCOUNT to the release's service account, which this login may act as",
+    ),
+    (
         r"do not currently have an active account|[Rr]eauthenticat|invalid_grant|credentials|UNAUTHENTICATED|Invalid account",
         SIGN_IN,
     ),
@@ -83,7 +87,7 @@ class Gcloud:
         try:
             done = subprocess.run(
                 ("gcloud", *arguments, f"--project={self.project}", "--quiet"),
-                env=dict(self.environ),
+                env={name: value for name, value in self.environ.items() if name != "PYTHONPATH"},  # it is a Python of its own
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=SECONDS,

@@ -14,6 +14,7 @@ TAG = "next"  # of the newest revision that a release made; its address answers 
 KEY_DIGITS = 63  # of 64: a label holds no more
 OURS = ("SLIPWAY_RELEASE", "SLIPWAY_COMMIT", "SLIPWAY_TRUSTED_PROXIES")
 RESTARTED = "slipway-restarted"
+OF_GCLOUD = ("client.knative.dev/", "run.googleapis.com/client-", "run.googleapis.com/operation-")  # differ from call to call
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class RunService:
         Revision → percent, of those that have some.
     labels : mapping
     template : mapping
-        What the next revision is made from.
+        What the next revision is made from; scaling, CPU between requests and the network are in its annotations.
     """
 
     url: str
@@ -122,13 +123,14 @@ def release_of(revision: Mapping[str, Any]) -> Release | None:
 
 def settings_mark(template: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
     """Hash of what a revision is made from beyond the image, and of the versions of secrets; values are part of it."""
-    spec = template["spec"]
+    spec, annotations = template["spec"], template["metadata"].get("annotations", {})
+    ours = {name: value for name, value in annotations.items() if not name.startswith(OF_GCLOUD)}
     containers = [
-        {name: value for name, value in each.items() if name != "image"}
+        {name: value for name, value in each.items() if name not in ("image", "name")}  # Cloud Run names it like the image
         | {"env": [entry for entry in each.get("env", []) if entry["name"] not in OURS]}
         for each in spec["containers"]
     ]
-    known = json.dumps([{**spec, "containers": containers}, dict(secrets)], sort_keys=True)
+    known = json.dumps([{**spec, "containers": containers}, ours, dict(secrets)], sort_keys=True)
     return hashlib.sha256(known.encode()).hexdigest()[:16]
 
 
@@ -162,6 +164,12 @@ class CloudRun:
             *(f"--tag={TAG}", f"--revision-suffix={release.id}"),
             *(f"--update-env-vars={_listed(variables)}", f"--update-labels={_listed(release.labels)}"),
         )
+
+    def untag(self, release: Release) -> None:
+        """Take the tag from the revision of a release: while a tag names one that is not ready, Cloud Run moves no traffic."""
+        wanted = self.gcloud("run", "services", "describe", self.name, self._place)["spec"].get("traffic", [])
+        if any(each.get("tag") == TAG and each.get("revisionName") == self.revision(release) for each in wanted):
+            self.gcloud("run", "services", "update-traffic", self.name, self._place, f"--remove-tags={TAG}")
 
     def revision(self, release: Release) -> str:
         """The name of its revision."""

@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -141,6 +142,8 @@ class TrafficShift:
         try:
             self.run.prepare(release, f"{self.host}/{self.path}@{release.digest}")
         except GcloudError as error:
+            with suppress(GcloudError):  # what failed is to be told
+                self.run.untag(release)
             raise ReleaseError(f"{release} failed: {error.cause}; the traffic is as it was", error.cure) from error
 
     def _ready(self, release: Release) -> RunService:
@@ -196,13 +199,13 @@ class TrafficShift:
 
     def _headers(self, service: RunService) -> dict[str, str]:
         """Its own address tells whether it is private: that of a tag may not be known everywhere yet."""
+        account = os.environ.get("GCP_SERVICE_ACCOUNT", "")  # a federated login has no identity token of its own
         try:
             status, _ = address_of(service.url).ask()
-        except OSError:  # whoever waits for the release asks again
-            return {}
+        except OSError:  # it may be private: who can have a token takes one
+            status = PRIVATE[0] if account else 0
         if status not in PRIVATE:
             return {}
-        account = os.environ.get("GCP_SERVICE_ACCOUNT", "")  # a federated login has no identity token of its own
         as_whom = (f"--impersonate-service-account={account}",) if account else ()
         token = self.run.gcloud.text("auth", "print-identity-token", f"--audiences={service.url}", *as_whom)
         return {TOKEN_HEADER: f"Bearer {token}"}

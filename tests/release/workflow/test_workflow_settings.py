@@ -127,6 +127,7 @@ def test_bundles_stay_in_s3_or_git(environ):
         require_settings(environ, bundle_in_git=False)
     missing = [line.partition(" ")[0] for line in str(raised.value).splitlines()]
     assert missing == ["AWS_REGION", "SLIPWAY_REMOTE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    assert raised.value.cure == "Without a store, commit the bundle: slipway promote DIGEST --in-git"
     with pytest.raises(ReleaseError, match="^AWS_REGION"):
         require_settings(environ | {"SLIPWAY_REMOTE": "s3://bucket/insurance"}, bundle_in_git=True)
     aws = {name: ROLE[name] for name in ("AWS_REGION", "AWS_ROLE_ARN", "SLIPWAY_REMOTE")}

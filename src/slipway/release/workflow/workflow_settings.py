@@ -46,6 +46,7 @@ IN_PROJECT = Need(
 )
 HOSTS = {"ecr": r"[0-9]{12}\.dkr[.-]ecr\..+", "azure": r"[a-z0-9-]+\.azurecr\.io", "google": r"[a-z0-9-]+-docker\.pkg\.dev"}
 REMOTE = Need("SLIPWAY_REMOTE", "variable", "where bundles are stored, s3://bucket/prefix", r"s3://\S+")
+IN_GIT = "Without a store, commit the bundle: slipway promote DIGEST --in-git"
 KEYS = (
     Need("AWS_ACCESS_KEY_ID", "secret", "the access key, unless AWS_ROLE_ARN names a role"),
     Need("AWS_SECRET_ACCESS_KEY", "secret", "its secret, unless AWS_ROLE_ARN names a role"),
@@ -155,7 +156,8 @@ def require_settings(environ: Mapping[str, str], bundle_in_git: bool) -> list[st
         needs += LOGINS[login]
     problems += [problem_of(need, environ.get(need.name, "")) for need in needs]
     if any(problems):
-        raise ReleaseError("\n".join(problem for problem in problems if problem))
+        cure = IN_GIT if remote and not environ.get(REMOTE.name) else ""
+        raise ReleaseError("\n".join(problem for problem in problems if problem), cure)
     return [f"registry={registry.host}", f"repository={registry.name}", f"login={login}"]
 
 

@@ -92,7 +92,9 @@ def test_a_login_that_the_realm_refuses_says_what_to_run(registry, tmp_path):
 )
 def test_no_login_goes_where_it_could_be_read(realm):
     with pytest.raises(ReleaseError, match="is not https"):
-        authorization("registry.example.org", [f'Bearer realm="{realm}",service="s"'], Login(LOGIN), "repository:insurance:pull")
+        authorization(
+            "registry.example.org", [f'Bearer realm="{realm}",service="s"'], Login(LOGIN), "repository:insurance:pull"
+        )
 
 
 def test_an_address_that_a_redirect_led_to_may_not_ask_for_the_login(registry, tmp_path):

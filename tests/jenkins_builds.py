@@ -119,16 +119,17 @@ class Build:
         """With what was committed, unless the stage says otherwise; what an earlier build left is still there."""
         if not stage.get("agent"):
             return None
-        label = next(node for node in stage.get("agent").walk() if node.name == "label").string()
-        workspace = self.folder / label / "workspace"
-        if "skipDefaultCheckout()" in [node.text for node in stage.walk()]:
-            workspace.mkdir(parents=True, exist_ok=True)
-        else:
-            if not workspace.exists():
-                git(self.folder, "clone", "--quiet", str(self.repository), str(workspace))
-            git(workspace, "fetch", "--quiet", "origin")
-            git(workspace, "checkout", "--quiet", "--force", "--detach", "origin/main")
+        workspace = self.folder / stage.get("agent").get("label").string() / "workspace"
+        workspace.mkdir(parents=True, exist_ok=True)
+        if "skipDefaultCheckout()" not in [node.text for node in stage.walk()]:
+            self._checkout(workspace)
         return workspace
+
+    def _checkout(self, workspace: Path) -> None:
+        if not (workspace / ".git").exists():
+            git(self.folder, "clone", "--quiet", str(self.repository), str(workspace))
+        git(workspace, "fetch", "--quiet", "origin")
+        git(workspace, "checkout", "--quiet", "--force", "--detach", "origin/main")
 
     def _steps(self, steps: list[Node], workspace: Path | None, bound: dict[str, str]) -> None:
         for step in steps:
@@ -138,6 +139,8 @@ class Build:
                 self._steps(step.inner, workspace, {key: value for each in more for key, value in each.items()})
             elif step.name == "withFolderProperties":
                 self.known = self.settings
+            elif step.name in ("script", "docker") and step.get("docker" if step.name == "script" else "sh"):
+                self._steps(step.inner, workspace, bound)
             elif step.name == "sh":
                 self._shell(step, workspace, bound)
             else:
@@ -145,7 +148,11 @@ class Build:
                 self._other(step, workspace)
 
     def _other(self, step: Node, workspace: Path | None) -> None:
-        if step.name == "archiveArtifacts":
+        if step.name == "deleteDir":
+            shutil.rmtree(workspace)
+        elif step.name == "checkout":
+            self._checkout(workspace)
+        elif step.name == "archiveArtifacts":
             self.archive.mkdir(exist_ok=True)
             for path in workspace.glob(step.string()):
                 shutil.copy(path, self.archive)

@@ -24,6 +24,7 @@ WHEN = {
 OF_STAGE = {"skipDefaultCheckout", "timeout", "retry", "timestamps", "lock"}
 STEPS = {
     "sh", "echo", "junit", "stash", "unstash", "archiveArtifacts", "input", "milestone", "script", "withFolderProperties",
+    "deleteDir", "checkout",
 }  # fmt: skip
 INSIDE = {  # section → what may be in it
     "pipeline": {"agent", "options", "parameters", "triggers", "environment", "tools", "libraries", "stages", "post"},
@@ -164,7 +165,7 @@ def _check(node: Node, steps: set[str], top: bool = False) -> None:
     allowed = INSIDE.get(node.name, steps)
     if node.name == "options":
         allowed = OF_PIPELINE if top else OF_STAGE
-    if node.name in ("expression", "script"):
+    if node.name in ("expression", "script", "environment"):
         return
     seen = set()
     if node.inner == []:

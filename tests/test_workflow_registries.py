@@ -90,6 +90,14 @@ def logged_in(tmp_path: Path, step: dict, **environ: str) -> list[str]:
             ],
         ),
         (
+            "azure",
+            "models-a1b2.azurecr.io",
+            [
+                "az acr login --name models --suffix a1b2 --expose-token --query accessToken --output tsv",
+                f"docker login --username {NOBODY} --password-stdin models-a1b2.azurecr.io password-of-az",
+            ],
+        ),
+        (
             "google",
             "europe-west1-docker.pkg.dev",
             ["docker login --username oauth2accesstoken --password-stdin europe-west1-docker.pkg.dev token"],

@@ -133,6 +133,7 @@ class Azure:
             case "put", "/config/appsettings":
                 assert all(isinstance(value, str) for value in body.values())
                 self._change(site, settings=dict(body))
+                site.image = body.get("DOCKER_CUSTOM_IMAGE_NAME", site.image).removeprefix("DOCKER|")
             case "get", "/config/slotConfigNames":
                 return {"properties": {"appSettingNames": sorted(self.sticky) or None}}
             case _:

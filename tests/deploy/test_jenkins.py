@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dekobon_tree_sitter_groovy
 import pytest
+import tree_sitter
 import yaml
 
 from jenkinsfile import Fault, Node, check, read
@@ -17,6 +19,7 @@ JENKINS = ROOT / "deploy/jenkins"
 SOURCE = (JENKINS / "Jenkinsfile").read_text()
 PAGE = (ROOT / "docs/jenkins.md").read_text()
 CASC = yaml.safe_load((JENKINS / "casc.yaml").read_text())
+IMAGE = f"python:{(ROOT / '.python-version').read_text().strip()}"
 PROGRAMS = ("deploy", "login", "train")
 NAMES = ["Settings", "Test", "Train", "Delivery", "Approval", "Deployment", "Box", "Cloud"]
 OF_STEPS = {  # step, option or section → the plugin that brings it
@@ -31,6 +34,7 @@ OF_STEPS = {  # step, option or section → the plugin that brings it
     "emailext": "email-ext",
     "AmazonWebServicesCredentialsBinding": "aws-credentials",
 }
+OF_PAGES = {"pipeline-graph-view"}  # shows the stages: workflow-aggregator brings no view
 OF_CASC = {"jobs": "job-dsl", "github": "github-branch-source", "credentials": "configuration-as-code", "branchSources": "git"}
 
 
@@ -58,7 +62,7 @@ def test_its_sections_are_those_of_a_declarative_pipeline(pipeline):
         ("  post {   //", "  pots {   //", "pots has no place in pipeline"),
         ("always {", "allways {", "allways has no place in post"),
         ("beforeAgent true", "beforeAgnet true", "beforeAgnet has no place in when"),
-        ("image 'python", "immage 'python", "immage has no place in docker"),
+        ("agent { label 'slipway-test'", "agent { lable 'slipway-test'", "lable has no place in agent"),
         ("lock(resource", "look(resource", "look has no place in options"),
         ("      steps {", "      sh 'true'\n      steps {", "sh has no place in stage"),
         ("milestone(1)", "millstone(1)", "millstone has no place in steps"),
@@ -77,9 +81,7 @@ def test_the_check_finds_a_fault(old, new, says):
 
 
 def test_a_parser_of_groovy_finds_no_fault():
-    tree_sitter = pytest.importorskip("tree_sitter")
-    groovy = pytest.importorskip("dekobon_tree_sitter_groovy")
-    parser = tree_sitter.Parser(tree_sitter.Language(groovy.language()))
+    parser = tree_sitter.Parser(tree_sitter.Language(dekobon_tree_sitter_groovy.language()))
     texts = [SOURCE, *(job["script"] for job in CASC["jobs"])]
     assert [parser.parse(text.encode()).root_node.has_error for text in texts] == [False] * len(texts)
     assert parser.parse(SOURCE.replace("name: 'request', includes", "name: 'request' includes").encode()).root_node.has_error
@@ -108,17 +110,17 @@ def test_a_pull_request_gets_no_secret_and_no_docker(pipeline):
     settings, test, *others = stages(pipeline)
     assert not settings.get("agent")
     assert labels(test) == ["slipway-test"]
-    assert {each.name for each in test.get("agent").get("docker").inner} == {"image", "label"}, "no socket, no user"
+    [container] = [node for node in test.walk() if node.name == "docker"]
+    assert container.text == f"docker.image('{IMAGE}').inside", "no socket, no user"
+    assert [node for node in test.walk() if node.name == "sh"] == container.inner, "no shell outside of the container"
+    steps = [node.text for node in test.get("steps").inner]
+    assert steps == ["deleteDir()", "checkout(scm)", "script"], "no git where an earlier build ran"
+    assert "skipDefaultCheckout()" in [node.text for node in test.get("options").inner]
     assert not [node for node in test.walk() if node.name.lower().startswith("with") or "credentials" in node.text]
     nested = {stage.string() for outer in others for stage in stages(outer)[1:]}
     for stage in (settings, *others):
         assert "slipway-test" not in labels(stage)
         assert stage.string() in nested or stage.get("when").get("branch").string() == "main", stage.string()
-
-
-def test_its_image_has_the_python_of_the_service(pipeline):
-    [image] = [node.string() for node in pipeline.walk() if node.name == "image"]
-    assert image == f"python:{(ROOT / '.python-version').read_text().strip()}"
 
 
 def test_an_approval_holds_nothing_and_no_older_build_follows_a_newer_one(pipeline):
@@ -132,9 +134,18 @@ def test_an_approval_holds_nothing_and_no_older_build_follows_a_newer_one(pipeli
     assert "disableConcurrentBuilds" not in SOURCE, "a revert would wait for the approval of what it takes back"
 
 
+def test_an_aborted_deployment_may_go_back_after_the_end_of_its_stage(pipeline):
+    [cloud] = [stage for stage in stages(pipeline) if stage.string() == "Cloud"]
+    assert [node.text for node in cloud.get("environment").inner] == ["JENKINS_NODE_COOKIE = 'none'"]
+
+
+def test_no_build_starts_in_the_middle(pipeline):
+    assert "disableRestartFromStage()" in [node.text for node in pipeline.get("options").inner], "without settings it is a box"
+
+
 def test_the_plugins_are_those_that_are_used():
     listed = [line for line in (JENKINS / "plugins.txt").read_text().splitlines() if not line.startswith("#")]
-    assert listed == sorted({*OF_STEPS.values(), *OF_CASC.values()})
+    assert listed == sorted({*OF_STEPS.values(), *OF_CASC.values(), *OF_PAGES})
     for word in OF_STEPS:
         assert re.search(rf"\b{word}\b", SOURCE), word
     for word in OF_CASC:
@@ -146,9 +157,23 @@ def test_the_controller_builds_nothing_and_holds_no_secret_of_ours():
     assert set(CASC) == {"jenkins", "credentials", "unclassified", "jobs"}
     assert CASC["jenkins"]["numExecutors"] == 0
     assert {node["permanent"]["labelString"] for node in CASC["jenkins"]["nodes"]} == set(labels(check(read(SOURCE))))
+    folders = [node["permanent"]["remoteFS"] for node in CASC["jenkins"]["nodes"]]
+    assert len(set(folders)) == len(folders), "agents on one machine do not know of each other's workspaces"
     text = (JENKINS / "casc.yaml").read_text()
     for value in re.findall(r"(?i)^ *\w*(?:password|token|secret)\w*: *(.+)$", text, re.MULTILINE):
         assert re.fullmatch(r'"\$\{[A-Z_]+(:-)?\}"', value), value
+
+
+def test_only_the_token_for_github_is_in_reach_of_pull_requests():
+    [domain] = CASC["credentials"]["system"]["domainCredentials"]
+    assert [each["usernamePassword"]["id"] for each in domain["credentials"]] == ["github"]
+    account = CASC["unclassified"]["email-ext"]["mailAccount"]
+    assert {"smtpUsername", "smtpPassword"}.isdisjoint(account), "email-ext makes credentials of them that any job can use"
+
+
+def test_a_lost_event_delays_a_build_and_does_not_lose_it():
+    for job in CASC["jobs"]:
+        assert "triggers { periodicFolderTrigger { interval('1h') } }" in job["script"]
 
 
 def test_pull_requests_are_outside_of_the_folder_with_the_credentials():

@@ -26,7 +26,7 @@ case "${0##*/} $*" in
     printf 'stdin %s\n' "$(sha256sum | cut -c1-8)" >> "$CALLS"
     mkdir -p "$DOCKER_CONFIG" && touch "$DOCKER_CONFIG/config.json"
     ;;
-  "make test "*) [ -n "$HOME" ] && [ -d "$HOME" ] && touch report.xml; [ ! -e "$CALLS.broken" ] ;;
+  "make test "*) env > "$CALLS.tests"; [ -n "$HOME" ] && [ -d "$HOME" ] && touch report.xml; [ ! -e "$CALLS.broken" ] ;;
   "make --silent install") mkdir -p .venv/bin && cp "$PYTHON_STUB" .venv/bin/python ;;
   "sudo "*) sed 's/^/sudo read /' >> "$CALLS"; echo "Result: live" ;;
 esac
@@ -97,8 +97,21 @@ def test_a_pull_request_is_tested_and_nothing_else(build):
     assert (done.result, done.stages) == ("SUCCESS", ["Test"])
     [call] = done.calls()
     assert call.startswith("make test ") and call.endswith("@tmp/venv JUNIT=report.xml")
-    assert done.steps == ["junit(testResults: 'report.xml', allowEmptyResults: true)"]
+    assert done.steps == ["deleteDir()", "checkout(scm)", "junit(testResults: 'report.xml', allowEmptyResults: true)"]
     assert (done.folder / "slipway-test/workspace/report.xml").exists()
+
+
+def test_what_tests_write_into_the_workspace_runs_in_no_later_build(build, tmp_path):
+    build("PR-1")
+    workspace = tmp_path / "slipway-test/workspace"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    git(workspace, "config", "core.fsmonitor", str(program))
+    (workspace / "left").touch()
+    assert build("PR-1").result == "SUCCESS"
+    assert not (tmp_path / "ran").exists(), "outside of the container"
+    assert not (workspace / "left").exists()
 
 
 def test_main_is_tested_delivered_and_goes_to_the_box(build, repository):
@@ -115,11 +128,16 @@ def test_main_is_tested_delivered_and_goes_to_the_box(build, repository):
     assert "Result: live" in done.said
 
 
+def test_main_is_tested_without_its_settings(build, tmp_path):
+    assert build(SLIPWAY_REMOTE="s3://bucket/artifacts").result == "SUCCESS"
+    assert "SLIPWAY_" not in (tmp_path / "calls.tests").read_text()
+
+
 def test_after_failed_tests_nothing_is_delivered(build, tmp_path):
     (tmp_path / "calls.broken").touch()
     done = build(SLIPWAY_MAIL_TO="team@example.com")
     assert (done.result, done.stages) == ("FAILURE", ["Settings", "Test"])
-    assert done.steps == ["junit(testResults: 'report.xml', allowEmptyResults: true)"]
+    assert done.steps[-1] == "junit(testResults: 'report.xml', allowEmptyResults: true)"
     assert len(done.calls()) == 1
     assert done.mails == 1
 
@@ -171,6 +189,11 @@ def test_a_missing_setting_is_named(program, settings, says):
         (
             "models.azurecr.io",
             "az acr login --name models --expose-token --query accessToken --output tsv",
+            "00000000-0000-0000-0000-000000000000",
+        ),
+        (
+            "models-a1b2.azurecr.io",
+            "az acr login --name models --suffix a1b2 --expose-token --query accessToken --output tsv",
             "00000000-0000-0000-0000-000000000000",
         ),
         ("europe-west1-docker.pkg.dev", "gcloud auth print-access-token", "oauth2accesstoken"),

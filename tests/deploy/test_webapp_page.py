@@ -31,6 +31,13 @@ def test_each_variable_that_up_sets_is_on_the_page():
         assert f"`{name}`" in TEXT, name
 
 
+def test_each_variable_that_up_sets_is_deleted_again():
+    undo = TEXT.partition("## Undo")[2].partition("\n## ")[0]
+    for name, environment in re.findall(r"gh variable set ([A-Z_]+) \$to( --env \$environment)?", UP):
+        assert environment or name in undo, name
+    assert "SLIPWAY_STAGING" in undo and "environments/webapp-staging" in undo
+
+
 def test_each_setting_of_up_is_on_the_page():
     header = UP.partition("set -euo")[0]
     for name in re.findall(r"^#   ([A-Z_]+) ", header, re.M):

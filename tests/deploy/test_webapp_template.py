@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from slipway.release.webapp.app_service import PLACEHOLDER, SLOT, VERSION
+from slipway.serving.gunicorn_conf import graceful_timeout
 
 TEMPLATE = json.loads((Path(__file__).resolve().parents[2] / "deploy/webapp/webapp.json").read_text())
 TEXT = json.dumps(TEMPLATE)
 RESOURCES = TEMPLATE["resources"]
 VERSIONS = {  # https://learn.microsoft.com/azure/templates lists these
-    "Microsoft.ContainerRegistry": "2023-07-01",
+    "Microsoft.ContainerRegistry": "2025-11-01",
     "Microsoft.ManagedIdentity": "2024-11-30",
     "Microsoft.Authorization": "2022-04-01",
     "Microsoft.Web": VERSION,
@@ -98,7 +99,23 @@ def test_only_jobs_of_main_and_of_the_two_environments_get_a_token():
 
 def test_nobody_has_a_password():
     (registry,) = of(REGISTRY)
-    assert registry["properties"] == {"adminUserEnabled": False} and "listCredentials" not in TEXT and "listKeys" not in TEXT
+    assert registry["properties"]["adminUserEnabled"] is False and "listCredentials" not in TEXT and "listKeys" not in TEXT
+
+
+def test_the_registry_heeds_acr_pull_and_acr_push():
+    """Azure is to make the other mode the default, and there these roles count for nothing."""
+    assert of(REGISTRY)[0]["properties"]["roleAssignmentMode"] == "LegacyRegistryPermissions"
+
+
+def test_nothing_changes_the_app_while_its_slot_is_made():
+    others = [each for each in RESOURCES if each["type"] == f"{SITES}/config"]
+    (slot,) = of(f"{SITES}/slots")
+    assert {f"[resourceId('{each['type']}', {names(each['name'])})]" for each in others} <= set(slot["dependsOn"])
+
+
+def test_requests_are_answered_before_a_container_is_killed():
+    settings = {each["name"]: each["value"] for each in TEMPLATE["variables"]["settings"]}
+    assert graceful_timeout < int(settings["WEBSITES_CONTAINER_STOP_TIME_LIMIT"]) <= 120
 
 
 def test_app_and_slot_are_the_same_but_for_their_names():
@@ -131,6 +148,7 @@ def test_what_people_and_releases_change_is_made_once():
     """A template that is deployed again would take back images, settings, and the number of instances."""
     made = {each["type"]: each["condition"] for each in RESOURCES if "condition" in each}
     assert made == {
+        REGISTRY: "[parameters('createRegistry')]",
         "Microsoft.Web/serverfarms": "[parameters('createPlan')]",
         SITES: "[parameters('createApp')]",
         f"{SITES}/config": "[parameters('createApp')]",

@@ -27,7 +27,7 @@ WHOLE = "\n".join(
 )
 THERE = {
     "group exists": (0, "true"),
-    "group show": (0, "northeurope"),
+    "group show": (0, "westeurope"),
     "resource list": (0, WHOLE),
     "appservice plan show": (0, "P0v3"),
 }
@@ -63,7 +63,7 @@ def test_a_new_account_gets_everything(canned, up):
     assert needed <= set(given) <= set(declared)
     assert (given["registry"], given["repository"], given["sku"]) == ("acmeinsurance", "insurance", "P0v3")
     assert given["subjectPrefix"] == "repo:acme@1/insurance@2"
-    assert {given[each] for each in ("createPlan", "createApp", "createSlot")} == {"true"}
+    assert {given[each] for each in ("createRegistry", "createPlan", "createApp", "createSlot")} == {"true"}
 
 
 def test_the_costs_are_told_and_nothing_is_made_unless_the_name_is_typed(canned, up):
@@ -92,12 +92,33 @@ def test_what_is_asked_of_the_deployment_is_what_the_template_says(canned, up):
     assert set(asked) == set(json.loads((FOLDER / "webapp.json").read_text())["outputs"])
 
 
-def test_a_second_run_changes_neither_plan_nor_app_nor_slot(canned, up):
+def test_a_second_run_changes_neither_registry_nor_plan_nor_app_nor_slot(canned, up):
     done = up(THERE, LOCATION="")
     assert done.returncode == 0, done.stderr
     given = parameters(canned)
-    assert {given[each] for each in ("createPlan", "createApp", "createSlot")} == {"false"}
+    assert {given[each] for each in ("createRegistry", "createPlan", "createApp", "createSlot")} == {"false"}
     assert not canned.made("group create") and not canned.made("appservice plan update")
+
+
+def test_a_group_elsewhere_is_not_used_silently(canned, up):
+    done = up(THERE, "--yes", LOCATION="North Europe")
+    assert done.returncode == 1 and "the resource group slipway is in westeurope" in done.stderr
+    assert "GROUP=slipway deploy/webapp/teardown" in done.stderr and not canned.made("deployment")
+    assert up(THERE, "--yes", LOCATION="West Europe").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "asked, told", [("rest ", "a Web App acme-insurance"), ("acr check-name", "a registry acmeinsurance")]
+)
+def test_a_name_that_somebody_has_is_refused_before_anything_is_made(canned, up, asked, told):
+    done = up(NEW | {asked: (0, "false")}, "--yes")
+    assert done.returncode == 1 and f"somebody has {told}" in done.stderr
+    assert not canned.made("group create") and not canned.made("deployment")
+
+
+def test_a_subscription_that_cannot_ask_for_names_is_not_stopped(up):
+    unregistered = (1, "MissingSubscriptionRegistration")
+    assert up(NEW | {"rest ": unregistered, "acr check-name": unregistered}, "--yes").returncode == 0
 
 
 def test_the_registry_of_the_group_stays_the_registry(canned, up):
@@ -153,7 +174,8 @@ def test_staging_is_a_second_app_on_the_same_plan_and_registry(canned, up):
         (NEW, {"STAGE": "test"}, "STAGE is"),
         (NEW, {"STAGE": "staging"}, "Make production first"),
         (NEW, {"REGISTRY": "my-registry"}, "REGISTRY is"),
-        (NEW, {"NAME": "abc"}, "too short for a registry"),
+        (NEW, {"NAME": "abc"}, "too short or too long for a registry"),
+        (NEW, {"NAME": "a" * 46}, "too short or too long for a registry"),
         (NEW | {"account show": (1, "Please run 'az login'")}, {}, "not logged in. Run az login"),
         (NEW | {"deployment group create": (1, "Conflict")}, {}, "the deployment failed"),
     ],

@@ -227,7 +227,7 @@ def test_a_stop_answers_who_was_connected_and_connects_nobody_else(folder):
         connection = HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE)
         try:
             connection.connect()
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, TimeoutError):  # a machine with too much to do may not answer at all
             return "refused"
         try:
             while True:

@@ -101,7 +101,7 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
         "credentials": check_credentials.check(check_credentials.identity(environ), environ, unanswered),
         "roads": check_roads.check(environ, facts.top or folder),
         "systems": check_systems.check(environ, facts.top or folder, facts.in_git, bool(problem and problem.remote)),
-        "store": check_store.check(seen, facts.champion),
+        "store": check_store.check(seen, facts.champion, facts.in_git),
         "box": _box(root, problem),
     }
     if live is not None and problem and local:

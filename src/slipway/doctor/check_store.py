@@ -55,9 +55,11 @@ def look(problem: Problem | None, champion: str | None) -> Seen:
     return Seen(problem.remote, bundle=champion is not None and digest_of(content) == champion)
 
 
-def check(seen: Seen, champion: str | None) -> list[Finding]:
-    """Judge what the store answered."""
+def check(seen: Seen, champion: str | None, in_git: bool = False) -> list[Finding]:
+    """Judge what the store answered; `in_git` is whether the champion's bundle is committed."""
     if seen.where is None:
+        if in_git:
+            return [Finding("remote", SKIPPED, "is not set; the champion's bundle is in git")]
         cure = "Set remote in slipway.yaml or SLIPWAY_REMOTE; not needed with slipway promote --in-git"
         return [Finding("remote", MISSING, "is not set", cure)]
     if seen.skipped:

@@ -33,6 +33,12 @@ def test_other_settings_stay(azure):
     assert azure.production.settings["WEBSITES_PORT"] == "8080"
 
 
+def test_an_image_that_is_named_by_a_setting_does_not_come_back(azure):
+    azure.production.settings["DOCKER_CUSTOM_IMAGE_NAME"] = f"DOCKER|{azure.production.image}"
+    released(azure, 2, "b")
+    assert azure.serving() == "b"
+
+
 @pytest.mark.parametrize("fault", ["crashing", "hanging", "wrong"])
 def test_what_does_not_serve_is_replaced_by_the_former_image_and_the_job_says_how_long(azure, fault):
     getattr(azure, fault).add("b")

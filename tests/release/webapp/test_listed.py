@@ -29,8 +29,8 @@ def registry(monkeypatch):
     return asked
 
 
-@pytest.mark.parametrize("host", ["models.azurecr.io", "models-a1b2c3.azurecr.io"])
-def test_a_registry_of_azure_is_asked_with_a_token_that_nobody_else_can_read(registry, host):
+@pytest.mark.parametrize("host, suffix", [("models.azurecr.io", ()), ("models-a1b2c3.azurecr.io", ("--suffix", "a1b2c3"))])
+def test_a_registry_of_azure_is_asked_with_a_token_that_nobody_else_can_read(registry, host, suffix):
     calls = []
 
     def az(*arguments: str):
@@ -38,7 +38,7 @@ def test_a_registry_of_azure_is_asked_with_a_token_that_nobody_else_can_read(reg
         return {"accessToken": "secret"}
 
     listed.require_listed(az, f"{host}/insurance", request(1))
-    assert calls == [("acr", "login", "--name", "models", "--expose-token")]
+    assert calls == [("acr", "login", "--name", "models", *suffix, "--expose-token")]
     ((*asked, (mode, config, path)),) = registry
     assert asked == [host, "insurance", "a" * 64]
     assert mode == 0o600 and not path.exists()

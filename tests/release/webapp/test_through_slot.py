@@ -57,6 +57,25 @@ def test_a_setting_that_was_removed_in_production_is_gone_after_the_swap(azure):
     assert "SLIPWAY_API_KEYS" not in azure.production.settings
 
 
+def test_an_image_that_is_named_by_a_setting_does_not_come_back(azure):
+    azure.production.settings["DOCKER_CUSTOM_IMAGE_NAME"] = f"DOCKER|{azure.production.image}"
+    released(azure, 2, "b")
+    assert azure.serving() == "b" and "DOCKER_CUSTOM_IMAGE_NAME" not in azure.production.settings
+    assert "is already live" in released(azure, 2, "b")[-1]
+
+
+def test_another_image_with_the_same_answer_is_not_swapped(azure):
+    def choose() -> None:
+        azure.slot.image = azure.production.image
+
+    azure.before["get staging/config/web"] = choose
+    with pytest.raises(
+        ReleaseError, match=r"staging is to run DOCKER\|.*@sha256:a+, not .*@sha256:b+; production is untouched"
+    ):
+        released(azure, 2, "b")
+    assert SWAP not in azure.operations
+
+
 def test_settings_of_a_slot_stay_where_they_are(azure):
     azure.sticky = {"SLIPWAY_LOG"}
     azure.production.settings["SLIPWAY_LOG"], azure.slot.settings["SLIPWAY_LOG"] = "/production", "/staging"

@@ -198,9 +198,10 @@ def test_roads_that_pull_from_two_registries_are_refused_with_the_reason(environ
     require_roads(REPOSITORY | {"SLIPWAY_ROAD": "fargate kubernetes", "SLIPWAY_STAGING": "box"})
 
 
-def test_cloud_run_runs_no_arm():
-    with pytest.raises(ReleaseError, match="^SLIPWAY_PLATFORM is 'linux/arm64', but cloudrun runs linux/amd64 only"):
-        require_roads(GAR | {"SLIPWAY_ROAD": "cloudrun", "SLIPWAY_PLATFORM": "linux/arm64"})
+@pytest.mark.parametrize("registry, road", [(GAR, "cloudrun"), (ACR, "webapp")])
+def test_a_road_without_arm_machines_is_refused_there(registry, road):
+    with pytest.raises(ReleaseError, match=f"^SLIPWAY_PLATFORM is 'linux/arm64', but {road} runs linux/amd64 only"):
+        require_roads(registry | {"SLIPWAY_ROAD": road, "SLIPWAY_PLATFORM": "linux/arm64"})
 
 
 @pytest.mark.parametrize("value", ["deploy", "arn:aws:iam::123456789012:user/me"])

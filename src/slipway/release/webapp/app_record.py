@@ -10,6 +10,7 @@ from slipway.release.request import FIELDS, Request, require_form
 
 RECORD = "WEBAPP_RELEASE"  # key, run and image, as JSON
 OURS = ("SLIPWAY_RELEASE", "SLIPWAY_COMMIT", "SLIPWAY_TRUSTED_PROXIES", RECORD)
+IMAGE = "DOCKER_CUSTOM_IMAGE_NAME"  # of apps made elsewhere: App Service runs it instead of the image of the configuration
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ def release_of(settings: Mapping[str, str]) -> Release | None:
 
 
 def users_settings(settings: Mapping[str, str], sticky: Collection[str] = ()) -> dict[str, str]:
-    """What people set: neither by a release, nor staying with its slot."""
-    return {name: value for name, value in settings.items() if name not in OURS and name not in sticky}
+    """What people set: neither by a release, nor staying with its slot; nor what would choose another image."""
+    return {name: value for name, value in settings.items() if name not in (*OURS, IMAGE) and name not in sticky}
 
 
 def mark_of(settings: Mapping[str, str]) -> str:

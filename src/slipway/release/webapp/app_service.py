@@ -67,7 +67,7 @@ class WebApp:
         """What is there now; ReleaseError if it is no app for containers."""
         site = self._rest("get", "")
         slots = self._rest("get", "/slots")["value"]
-        image = self._rest("get", "/config/web")["properties"].get("linuxFxVersion") or ""
+        image = self._runs()
         if not image.startswith(CONTAINER):
             raise ReleaseError(
                 f"the Web App {self.name} runs {image or 'nothing'!r}, not one container",
@@ -84,6 +84,12 @@ class WebApp:
     def sticky(self) -> set[str]:
         """Names of the settings that stay where they are when slots are swapped."""
         return set(self._rest("get", "/config/slotConfigNames")["properties"].get("appSettingNames") or ())
+
+    def require_image(self, image: str, slot: str = "") -> None:
+        """ReleaseError if it is to run another image: the answer of another one may look the same."""
+        found = self._runs(slot)
+        if found != CONTAINER + image:
+            raise ReleaseError(f"{slot or 'production'} is to run {found or 'nothing'}, not {image}", "Run the workflow again")
 
     def put_image(self, image: str, slot: str = "") -> None:
         """Choose the image. The container starts anew."""
@@ -122,6 +128,9 @@ class WebApp:
         """The command that shows what the containers write."""
         where = f"--resource-group {self.group} --name {self.name}"
         return f"see az webapp log tail {where}{f' --slot {slot}' if slot else ''}"
+
+    def _runs(self, slot: str = "") -> str:
+        return self._rest("get", "/config/web", slot)["properties"].get("linuxFxVersion") or ""
 
     def _rest(self, method: str, path: str, slot: str = "", properties: Mapping[str, str] | None = None) -> Any:
         """One request; a body goes through a file that only this user can read: settings are secrets."""

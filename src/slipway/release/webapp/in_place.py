@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from slipway.errors import ReleaseError
 from slipway.release.clock import Cancelled, Clock
 from slipway.release.public_address import PublicAddress, require_release
-from slipway.release.webapp.app_record import OURS, Release, release_of
+from slipway.release.webapp.app_record import IMAGE, OURS, Release, release_of, users_settings
 from slipway.release.webapp.app_service import Look, WebApp
 
 START_SECONDS = 600
@@ -44,8 +44,9 @@ class InPlace:
         start = self.clock.now()
         try:
             self.app.put_image(self.release.image)  # first: whatever names this release then runs it
-            self.app.put_settings({**self.app.settings(), **self.release.app_settings()})
+            self.app.put_settings({**users_settings(self.app.settings()), **self.release.app_settings()})
             require_release(self._address, self.release.id, self.bundle, self.clock, START_SECONDS)
+            self.app.require_image(self.release.image)
         except ReleaseError as error:
             is_cancelled = isinstance(error, Cancelled)
             cause = "cancelled" if is_cancelled else error.cause
@@ -62,8 +63,8 @@ class InPlace:
         before, app = release_of(self.seen.settings), self.app.with_clock(self.steady)
         try:
             app.put_image(before.image if before else self.seen.image)
-            kept = {name: value for name, value in app.settings().items() if name not in OURS}
-            app.put_settings({**kept, **{name: value for name, value in self.seen.settings.items() if name in OURS}})
+            former = {name: value for name, value in self.seen.settings.items() if name in (*OURS, IMAGE)}
+            app.put_settings({**users_settings(app.settings()), **former})
             if before:
                 require_release(self._address, before.id, None, self.steady, START_SECONDS)
         except ReleaseError as error:

@@ -28,8 +28,13 @@ def require_listed(az: Callable[..., Any], repository: str, request: Request) ->
 
 
 def _found(az: Callable[..., Any], host: str, name: str, key: str) -> str | None:
-    """With a token that may do no more than the login: AcrPull is enough. A registry is NAME or NAME-HASH.azurecr.io."""
-    token = az("acr", "login", "--name", host.partition(".")[0].partition("-")[0], "--expose-token")["accessToken"]
+    """With a token that may do no more than the login: AcrPull is enough.
+
+    Where a registry is NAME-HASH.azurecr.io, az refuses both as a name, and without the hash looks for NAME.azurecr.io.
+    """
+    registry, _, label = host.removesuffix(AZURE).partition("-")
+    suffix = ("--suffix", label) if label else ()
+    token = az("acr", "login", "--name", registry, *suffix, "--expose-token")["accessToken"]
     login = base64.b64encode(f"{NOBODY}:{token}".encode()).decode()
     with TemporaryDirectory() as folder:
         path = Path(folder) / "config.json"

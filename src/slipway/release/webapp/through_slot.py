@@ -48,6 +48,7 @@ class ThroughSlot:
         try:
             self._fill()
             self._warm_up(slot)
+            self.app.require_image(self.release.image, SLOT)
             self._require_unchanged(self.app.settings())
             self.clock.pause(0)  # whoever ended the job meanwhile is heard before production is touched
         except ReleaseError as error:

@@ -32,7 +32,7 @@ PULLS = {  # road, or cloud of a cluster → the kind of registry that it pulls 
 }
 ELSEWHERE = ("box", "kubernetes")  # they pull from any registry, with a login that you give them
 KINDS = {"ecr": "Amazon ECR", "azure": "Azure Container Registry", "google": "Artifact Registry"}
-AMD64 = ("cloudrun",)  # its container contract
+AMD64 = ("cloudrun", "webapp")  # they have no other machines
 ROLE = Need(
     "AWS_DEPLOY_ROLE_ARN", "variable", "the role of the deployment, arn:aws:iam::…:role/…", r"arn:[a-z-]+:iam::\d{12}:role/\S+"
 )

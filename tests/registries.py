@@ -32,6 +32,8 @@ class SmallRegistry:
     realm : str
         Where its clients get a token for their login; empty where it takes the login itself. ``/token`` of any such registry
         gives one.
+    scope : str
+        What it then says that they need.
     old : bool
         Whether the token that it gave last is no longer valid.
     asked : list
@@ -43,6 +45,7 @@ class SmallRegistry:
     status: int = 200
     elsewhere: str = ""
     realm: str = ""
+    scope: str = 'scope="repository:{name}:{granted}"'
     old: bool = False
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
@@ -126,7 +129,8 @@ class Handler(BaseHTTPRequestHandler):
             return 'Basic realm="the registry"'
         granted = "pull,push" if self.command == "PUT" else "pull"
         name = self.path.removeprefix("/v2/").partition("/manifests/")[0]
-        return f'Bearer realm="{self.server.registry.realm}",service="the registry",scope="repository:{name}:{granted}"'
+        scope = self.server.registry.scope.format(name=name, granted=granted)
+        return f'Bearer realm="{self.server.registry.realm}",service="the registry",{scope}'
 
     def log_message(self, *arguments: object) -> None:
         pass

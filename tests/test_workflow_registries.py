@@ -116,6 +116,21 @@ def test_every_registry_is_logged_in_at_as_its_cloud_says(tmp_path, login, regis
         assert sorted(logged_in(tmp_path, asking, KIND=kind, REPOSITORY="x", **environ)) == sorted(calls)
 
 
+@pytest.mark.parametrize(
+    "outcomes, reason",
+    [
+        ({}, "nobody may ask the registry. Set AWS_READ_ROLE_ARN, AZURE_READ_CLIENT_ID or GCP_READ_SERVICE_ACCOUNT"),
+        ({"azure": "failure"}, "could not be asked: the step that failed says why"),
+        ({"google": "success", "known": "failure"}, "could not be asked: the step that failed says why"),
+    ],
+)
+def test_an_identity_that_was_refused_is_not_called_missing(outcomes, reason):
+    [step] = (step for step in RELEASE["tested"]["steps"] if step["name"] == "Say why the tests run, or do not")
+    text = step["env"]["REASON"].removeprefix("${{").removesuffix("}}").replace("&&", "and").replace("||", "or")
+    text = re.sub(r"steps\.(\w+)\.outcome", lambda found: repr(outcomes.get(found[1], "skipped")), text)
+    assert eval(text.replace("steps.known.outputs.reason", "''").strip()).endswith(reason)
+
+
 def test_a_cloud_is_logged_in_at_only_for_what_it_has():
     steps = {step["name"]: step for step in RELEASE["delivery"]["steps"]}
     assert steps["Take the role, or the keys"]["if"] == "steps.settings.outputs.login == 'aws' || env.SLIPWAY_REMOTE != ''"

@@ -122,6 +122,13 @@ def ran(run: Run) -> list[str]:
     return [stage for stage, result in run.results.items() if result != "Skipped"]
 
 
+def test_a_registry_with_a_domain_name_label_is_logged_in_at(play):
+    """Whoever may only push cannot ask Azure for the label."""
+    lines = play(SLIPWAY_REGISTRY="models-a1b2.azurecr.io").lines
+    assert "az acr login --name models --suffix a1b2 --expose-token --query accessToken --output tsv" in lines
+    assert [line.rpartition(" ")[2] for line in lines if line.startswith("docker login")] == ["models-a1b2.azurecr.io"]
+
+
 def test_a_push_is_tested_delivered_and_released(play, tmp_path):
     (tmp_path / "programs/real").touch()
     run = play()
@@ -133,7 +140,7 @@ def test_a_push_is_tested_delivered_and_released(play, tmp_path):
     request = f"--request {run.folder.parent}/temporary-Deliver/request.json"
     assert order == [
         "python deploy/azure-devops/verdict.py",
-        "az acr login --name models.azurecr.io --expose-token --query accessToken --output tsv",
+        "az acr login --name models --expose-token --query accessToken --output tsv",
         "docker login --username 00000000-0000-0000-0000-000000000000 --password-stdin models.azurecr.io",
         f"python -m slipway.release deliver models.azurecr.io team/insurance {request}",
         "docker logout models.azurecr.io",

@@ -50,6 +50,22 @@ def test_an_old_token_is_renewed_and_one_to_read_is_none_to_write(registry, tmp_
     assert [path.rpartition("%3A")[2] for _, path, _ in registry.asked if path.startswith("/token")] == ["pull", "pull%2Cpush"]
 
 
+@pytest.mark.parametrize("scope", ["", 'scope="repository:{name}:pull"', 'scope="repository:user/image:pull"'])
+def test_what_is_needed_is_asked_for_whatever_the_registry_says(registry, tmp_path, scope):
+    """Artifactory of some versions names no scope, GHCR one to read even where something is written."""
+    registry.scope = scope
+    asked = Registry(registry.host, {"DOCKER_CONFIG": str(registry.login(tmp_path))})
+    assert asked.find("insurance", "key") == DIGEST
+    asked.add_tag("insurance", DIGEST, "more")
+    assert asked.find("insurance", "more") == DIGEST
+    assert [path.rpartition("=")[2] for _, path, _ in registry.gives.asked] == [
+        "repository%3Ainsurance%3Apull",
+        "repository%3Ainsurance%3Apull%2Cpush",
+    ]
+    written = [headers.get("Authorization") for method, _, headers in registry.asked if method == "PUT"]
+    assert written == [None, "Bearer may pull,push"], "a token to read is not shown: some answer 403, and ask for no other"
+
+
 def test_an_identity_token_is_sent_as_a_form(registry, tmp_path):
     """As az acr login leaves it: a user without a password, and the token beside it."""
     entry = {"auth": "MDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDAwOg==", "identitytoken": IDENTITY}
@@ -76,7 +92,9 @@ def test_a_login_that_the_realm_refuses_says_what_to_run(registry, tmp_path):
 )
 def test_no_login_goes_where_it_could_be_read(realm):
     with pytest.raises(ReleaseError, match="is not https"):
-        authorization("registry.example.org", [f'Bearer realm="{realm}",service="s"'], Login(LOGIN))
+        authorization(
+            "registry.example.org", [f'Bearer realm="{realm}",service="s"'], Login(LOGIN), "repository:insurance:pull"
+        )
 
 
 def test_an_address_that_a_redirect_led_to_may_not_ask_for_the_login(registry, tmp_path):

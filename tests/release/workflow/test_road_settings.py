@@ -65,6 +65,19 @@ def test_everything_that_is_wrong_is_said_at_once():
 
 
 @pytest.mark.parametrize(
+    "environ, name",
+    [
+        (ACR | {"SLIPWAY_REGISTRY": "Models.azurecr.io"}, "SLIPWAY_REGISTRY"),
+        (OTHER | {"SLIPWAY_REPOSITORY": "Me/insurance"}, "SLIPWAY_REPOSITORY"),
+        (GAR | {"SLIPWAY_REPOSITORY": "insurance"}, "SLIPWAY_REPOSITORY"),
+    ],
+)
+def test_a_registry_that_cannot_be_is_named_before_the_tests(environ, name):
+    with pytest.raises(ReleaseError, match=f"^{name} is malformed"):
+        require_roads({"SLIPWAY_ROAD": "kubernetes", **environ})
+
+
+@pytest.mark.parametrize(
     "road, environ",
     [
         ("fargate", REPOSITORY | ROLE),

@@ -37,7 +37,7 @@ def ask(request: Request) -> tuple[int, Message, bytes]:
         raise ReleaseError(f"{request.host}: cannot be reached ({reason})", "Check the name of the registry's host") from error
 
 
-def authorization(registry: str, challenges: Sequence[str], login: Login) -> str:
+def authorization(registry: str, challenges: Sequence[str], login: Login, scope: str) -> str:
     """The header Authorization that a registry asked for; empty if there is none to give.
 
     Parameters
@@ -47,6 +47,9 @@ def authorization(registry: str, challenges: Sequence[str], login: Login) -> str
     challenges : sequence of str
         Its headers WWW-Authenticate.
     login : Login
+    scope : str
+        What a token is asked for, ``repository:NAME:pull``. As in Docker, whatever scope the challenge names: some registries
+        name none, or one to read for every request.
 
     Raises
     ------
@@ -55,7 +58,7 @@ def authorization(registry: str, challenges: Sequence[str], login: Login) -> str
     """
     bearer = next((each for each in challenges if each.lower().startswith("bearer ")), None)
     if bearer is not None:
-        return f"Bearer {_token(registry, dict(PARAMETER.findall(bearer)), login)}"
+        return f"Bearer {_token(registry, dict(PARAMETER.findall(bearer)), login, scope)}"
     return f"Basic {login.basic}" if login.basic else ""
 
 
@@ -64,13 +67,13 @@ def is_local(host: str) -> bool:
     return urlsplit(f"//{host}").hostname in LOOPBACK
 
 
-def _token(registry: str, asked: dict[str, str], login: Login) -> str:
+def _token(registry: str, asked: dict[str, str], login: Login, scope: str) -> str:
     """As the token authentication of the distribution specification has it, and its OAuth2 form for an identity token."""
     realm = asked.get("realm", "")
     parts = urlsplit(realm)
     if not (parts.scheme == "https" or parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise ReleaseError(f"{registry}: wants the login at {realm!r}, which is not https", "Check the name of the registry")
-    pairs = [("service", asked.get("service", ""))] + [("scope", each) for each in asked.get("scope", "").split()]
+    pairs = [("service", asked.get("service", "")), ("scope", scope)]
     if login.identity:
         form = [*pairs, ("client_id", CLIENT), ("grant_type", "refresh_token"), ("refresh_token", login.identity)]
         request = Request(realm, urlencode(form).encode(), method="POST")

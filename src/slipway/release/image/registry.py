@@ -20,7 +20,7 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Registry:
-    """A registry, and the authorization that it gave last.
+    """A registry, and the authorizations that it gave last.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Registry:
     def __init__(self, host: str, environ: Mapping[str, str] = os.environ) -> None:
         self.host = host
         self._login = login_at(host, environ)
-        self._authorization = ""
+        self._given: dict[str, str] = {}  # by what is allowed: a token to read is none to write
 
     def find(self, name: str, tag: str) -> str | None:
         """Digest of an image, ``sha256:…``; None if the registry does not have it.
@@ -77,22 +77,25 @@ class Registry:
     def _answer(
         self, name: str, reference: str, method: str, content: bytes | None = None, kind: str = ""
     ) -> tuple[int, Message, bytes]:
-        """Status, headers and body. What a registry asks for is given once: a token may be old, or one to read alone."""
-        request = self._request(name, reference, method, content, kind)
-        answered = ask(request)
+        """Status, headers and body. What a registry asks for is given once: a token may be old."""
+        allowed = "pull,push" if method == "PUT" else "pull"
+        shown = self._given.get(allowed, "")
+        answered = ask(self._request(name, reference, method, content, kind, shown))
         status, headers, _ = answered
         if status != 401:
             return answered
-        self._authorization = authorization(self.host, headers.get_all("WWW-Authenticate", []), self._login)
-        return ask(self._request(name, reference, method, content, kind)) if self._authorization else answered
+        challenges = headers.get_all("WWW-Authenticate", [])
+        given = authorization(self.host, challenges, self._login, f"repository:{name}:{allowed}")
+        self._given[allowed] = given
+        return ask(self._request(name, reference, method, content, kind, given)) if given else answered
 
-    def _request(self, name: str, reference: str, method: str, content: bytes | None, kind: str) -> Request:
+    def _request(self, name: str, reference: str, method: str, content: bytes | None, kind: str, shown: str) -> Request:
         host = HUB[-1] if self.host in HUB else self.host
         url = f"http{'' if is_local(host) else 's'}://{host}/v2/{name}/manifests/{reference}"
         request = Request(url, content, {"Content-Type": kind} if kind else {}, method=method)
         request.add_header("Accept", ", ".join(MANIFESTS))
-        if self._authorization:
-            request.add_unredirected_header("Authorization", self._authorization)  # it is this host's alone
+        if shown:
+            request.add_unredirected_header("Authorization", shown)  # it is this host's alone
         return request
 
     def _refused(self, name: str, reference: str, status: int) -> ReleaseError:

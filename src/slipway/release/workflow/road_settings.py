@@ -81,7 +81,7 @@ def unknown_roads(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def require_roads(environ: Mapping[str, str]) -> None:
-    """ReleaseError that names each variable of the repository with a road or a platform that does not exist.
+    """ReleaseError that names each variable of the repository with a road, platform or registry that does not exist.
 
     The name of the service is checked where it is known.
     """
@@ -96,6 +96,9 @@ def require_roads(environ: Mapping[str, str]) -> None:
             if road in environ.get(variable, "").split():
                 problems += [unfit for unfit in [_unfit_name(environ, road, suffix)] if unfit and unfit not in problems]
     problems += _unfit_roads(environ)
+    registry = registry_of(environ)
+    if registry.host and registry.name:  # what is missing is named with all else that the delivery misses
+        problems += problems_of_registry(environ)
     if problems:
         raise ReleaseError("\n".join(problems))
 

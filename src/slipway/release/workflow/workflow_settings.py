@@ -12,12 +12,13 @@ PLACE_OF_ENVIRONMENT = "Settings → Environments → {environment}, or: gh {kin
 
 @dataclass(frozen=True)
 class Need:
-    """A setting of the repository on GitHub."""
+    """A setting of the repository on GitHub, or of one of its environments."""
 
     name: str
     kind: str
     what: str
     form: str = ".+"
+    environment: str = ""
 
 
 HOST = r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?"
@@ -36,33 +37,34 @@ NEUTRAL = (
     Need(
         "SLIPWAY_REGISTRY",
         "variable",
-        "the registry's host, e.g. NAME.azurecr.io or europe-west1-docker.pkg.dev, without https:// and the repository",
+        "the registry's host in lower case, without https:// and repository: NAME.azurecr.io, europe-west1-docker.pkg.dev",
         HOST,
     ),
-    Need("SLIPWAY_REPOSITORY", "variable", "the image's name in the registry, e.g. insurance", ECR[1].form),
+    Need("SLIPWAY_REPOSITORY", "variable", "the image's name in the registry, in lower case, e.g. insurance", ECR[1].form),
 )
 IN_PROJECT = Need(
     "SLIPWAY_REPOSITORY", "variable", "PROJECT/REPOSITORY/NAME of the image in Artifact Registry", rf"({PART}/){{2,}}{PART}"
 )
 HOSTS = {"ecr": r"[0-9]{12}\.dkr[.-]ecr\..+", "azure": r"[a-z0-9-]+\.azurecr\.io", "google": r"[a-z0-9-]+-docker\.pkg\.dev"}
 REMOTE = Need("SLIPWAY_REMOTE", "variable", "where bundles are stored, s3://bucket/prefix", r"s3://\S+")
+IN_GIT = "Without a store, commit the bundle: slipway promote DIGEST --in-git"
 KEYS = (
     Need("AWS_ACCESS_KEY_ID", "secret", "the access key, unless AWS_ROLE_ARN names a role"),
     Need("AWS_SECRET_ACCESS_KEY", "secret", "its secret, unless AWS_ROLE_ARN names a role"),
 )
 LOGINS = {
     "azure": (
-        Need("AZURE_CLIENT_ID", "variable", "the client id of the identity that pushes"),
+        Need("AZURE_CLIENT_ID", "variable", "the client id of the identity that pushes", environment="release"),
         Need("AZURE_TENANT_ID", "variable", "its tenant"),
         Need("AZURE_SUBSCRIPTION_ID", "variable", "the subscription of the registry"),
     ),
     "google": (
         Need("GCP_WORKLOAD_IDENTITY_PROVIDER", "variable", "the provider that trusts GitHub, projects/…/providers/…"),
-        Need("GCP_SERVICE_ACCOUNT", "variable", "the service account that pushes"),
+        Need("GCP_SERVICE_ACCOUNT", "variable", "the service account that pushes", environment="release"),
     ),
     "password": (
-        Need("REGISTRY_USERNAME", "secret", "the user of docker login"),
-        Need("REGISTRY_PASSWORD", "secret", "the password of docker login"),
+        Need("REGISTRY_USERNAME", "secret", "the user of docker login", environment="release"),
+        Need("REGISTRY_PASSWORD", "secret", "the password of docker login", environment="release"),
     ),
 }
 
@@ -155,7 +157,8 @@ def require_settings(environ: Mapping[str, str], bundle_in_git: bool) -> list[st
         needs += LOGINS[login]
     problems += [problem_of(need, environ.get(need.name, "")) for need in needs]
     if any(problems):
-        raise ReleaseError("\n".join(problem for problem in problems if problem))
+        cure = IN_GIT if remote and not environ.get(REMOTE.name) else ""
+        raise ReleaseError("\n".join(problem for problem in problems if problem), cure)
     return [f"registry={registry.host}", f"repository={registry.name}", f"login={login}"]
 
 
@@ -178,6 +181,7 @@ def _keys(environ: Mapping[str, str]) -> list[Need]:
 
 def problem_of(need: Need, value: str, environment: str = "") -> str:
     """What is wrong with the value of a setting, and where to set it: in an environment on GitHub if one is named."""
+    environment = environment or need.environment
     form = PLACE_OF_ENVIRONMENT if environment else PLACE
     place = form.format(kind=need.kind, name=need.name, environment=environment)
     if not value:

@@ -48,17 +48,17 @@ class Endpoint:
 
     def look(self) -> tuple[str, dict[str, int]]:
         """Address that answers, and deployment → percentage of the traffic."""
-        found = self._ml("online-endpoint", "show", "--name", self.name)
+        found = self._ask("online-endpoint", "show", "--name", self.name)
         return found["scoring_uri"], {name: share for name, share in (found.get("traffic") or {}).items() if share}
 
     def states(self) -> dict[str, str]:
         """Deployment → its state."""
-        found = self._ml("online-deployment", "list", "--endpoint-name", self.name)
+        found = self._ask("online-deployment", "list", "--endpoint-name", self.name)
         return {each["name"]: each["provisioning_state"] for each in found}
 
     def key(self) -> str:
         """What the endpoint asks of its callers; never printed."""
-        found = self._ml("online-endpoint", "get-credentials", "--name", self.name)
+        found = self._ask("online-endpoint", "get-credentials", "--name", self.name)
         return found.get("primaryKey") or found["accessToken"]
 
     def create(self, document: dict) -> None:
@@ -66,28 +66,35 @@ class Endpoint:
         with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
             json.dump(document, file)
             file.flush()
-            self._on("create", document["name"], "--file", file.name, "--no-wait")
+            self._run(*self._on("create", document["name"]), "--file", file.name, "--no-wait")
 
     def delete(self, deployment: str) -> None:
         """Begin to delete a deployment."""
-        self._on("delete", deployment, "--yes", "--no-wait")
+        self._run(*self._on("delete", deployment), "--yes", "--no-wait")
 
     def send_traffic(self, deployment: str, *others: str) -> None:
         """All of it to one deployment, and none to the others."""
         shares = " ".join([f"{deployment}=100", *(f"{other}=0" for other in others)])
-        self._ml("online-endpoint", "update", "--name", self.name, "--traffic", shares)
+        self._run("online-endpoint", "update", "--name", self.name, "--traffic", shares)
 
     def last_words(self, deployment: str) -> str:
         """The end of a deployment's log; empty if there is none."""
         try:
-            return str(self._on("get-logs", deployment, "--lines", "50") or "")
-        except (AzError, ValueError):
+            return str(self._ask(*self._on("get-logs", deployment), "--lines", "50") or "")
+        except AzError:
             return ""
 
-    def _on(self, verb: str, deployment: str, *options: str) -> object:
-        return self._ml("online-deployment", verb, "--name", deployment, "--endpoint-name", self.name, *options)
+    def _on(self, verb: str, deployment: str) -> tuple[str, ...]:
+        return ("online-deployment", verb, "--name", deployment, "--endpoint-name", self.name)
 
-    def _ml(self, *words: str):
+    def _ask(self, *words: str):
+        try:
+            return json.loads(self._run(*words))
+        except ValueError as error:  # what it printed may hold a key
+            raise AzError(f"az ml {words[0]} {words[1]} printed no JSON", HAND) from error
+
+    def _run(self, *words: str) -> str:
+        """What `az` prints. After a change nobody reads it: dots of progress come before the JSON."""
         try:
             done = subprocess.run(["az", "ml", *words, *self._place], capture_output=True, text=True)
         except FileNotFoundError as error:
@@ -95,7 +102,7 @@ class Endpoint:
         if done.returncode:
             said = " ".join(done.stderr.split())[-1500:] or f"exit code {done.returncode}"
             raise AzError(f"az ml {words[0]} {words[1]}: {said}", RIGHTS)
-        return json.loads(done.stdout) if done.stdout.strip() else None
+        return done.stdout
 
 
 def ask(url: str, key: str, deployment: str = "") -> tuple[int, dict, str]:

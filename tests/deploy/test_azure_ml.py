@@ -30,11 +30,12 @@ class Endpoint(PROGRAM.Endpoint):
         super().__init__(name, "models", "insurance")
         self.workspace = workspace
 
-    def _ml(self, *words: str):
+    def _run(self, *words: str) -> str:
         try:
-            return self.workspace.az("ml", *words, *self._place)
+            answer = self.workspace.az("ml", *words, *self._place)
         except RuntimeError as error:
             raise PROGRAM.AzError(str(error)) from error
+        return ".." * (words[1] in ("create", "update", "delete")) + json.dumps(answer)  # progress, in spite of --output json
 
 
 @pytest.fixture
@@ -202,6 +203,13 @@ def test_the_key_is_never_said(workspace, release):
     with pytest.raises(ReleaseError) as caught:
         release(1, "1")
     assert "a-secret-key" not in "\n".join([*caught.value.said, str(caught.value)])
+
+
+def test_an_answer_that_is_no_json_fails_the_release_and_shows_no_key(workspace, release, monkeypatch):
+    monkeypatch.setattr(Endpoint, "_run", lambda self, *words: '.{"primaryKey": "a-secret-key"}')
+    with pytest.raises(ReleaseError, match="az ml online-endpoint show printed no JSON") as caught:
+        release(1, "1")
+    assert "a-secret-key" not in str(caught.value)
 
 
 STAND_IN = """#!{python}

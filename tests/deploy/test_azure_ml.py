@@ -286,3 +286,8 @@ def test_the_files_have_no_key_that_azure_does_not_know():
     assert {route["port"] for route in routes.values()} == {8080}
     assert all(isinstance(value, str) for value in deployment["environment_variables"].values())
     assert deployment["request_settings"]["request_timeout_ms"] <= PROGRAM.DRAIN_SECONDS * 1000
+
+
+def test_a_release_ends_before_its_job_does():
+    longest = PROGRAM.CREATE_SECONDS + 2 * PROGRAM.READY_SECONDS + PROGRAM.DRAIN_SECONDS
+    assert longest + 15 * 60 <= 60 * 60, "installing, and the calls of az themselves"

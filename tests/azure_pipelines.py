@@ -134,11 +134,12 @@ class Run:
         return found
 
     def _holds(self, condition: str, known: dict[str, Any], passed: bool, variables: dict[str, str] | None = None) -> bool:
-        text = re.sub(r"\b(and|in|not)\(", r"\1_(", condition)
+        text = re.sub(r"\b(and|or|in|not)\(", r"\1_(", condition)
         text = re.sub(r"\bdependencies\.(\w+)\.outputs\['([\w.]+)'\]", r"dependencies['\1'].outputs.get('\2', '')", text)
         text = re.sub(r"\bdependencies\.(\w+)\.result", r"dependencies['\1'].result", text)
         names = {
             "and_": lambda *each: all(each),
+            "or_": lambda *each: any(each),
             "not_": lambda each: not each,
             "in_": lambda each, *others: each in others,
             "eq": lambda one, other: one.lower() == other.lower(),

@@ -103,6 +103,7 @@ def play(tmp_path, ready) -> Callable[..., Run]:
 
     def make(reason="IndividualCI", branch="refs/heads/main", failing=(), train="False", secrets=None, **settings) -> Run:
         (programs / "failing").write_text("\n".join(failing))
+        (programs / "calls").touch()
         variables = {"Build.Reason": reason, "Build.SourceBranch": branch}
         if reason == "PullRequest":
             variables |= {"System.PullRequest.TargetBranch": "refs/heads/main"}
@@ -259,6 +260,11 @@ def test_without_a_registry_the_delivery_says_so(play):
     assert run.results["Deliver"] == "Failed" and "SLIPWAY_REGISTRY: set it in the variable group slipway" in run.log
 
 
+def test_without_a_workspace_the_registration_says_so(play):
+    run = play(AZURE_ML_MODEL="insurance", AZURE_ML_WORKSPACE="")
+    assert run.results["Register"] == "Failed" and "AZURE_ML_WORKSPACE: set it in the variable group slipway" in run.log
+
+
 def test_keys_of_a_bucket_reach_the_delivery_only_where_they_are_set(play):
     keys = {"AWS_ACCESS_KEY_ID": "a-key", "AWS_SECRET_ACCESS_KEY": "another"}
     run = play(secrets=keys)
@@ -277,6 +283,15 @@ def test_a_training_that_is_promoted_becomes_a_change_to_propose(play, tmp_path,
     words = "\n".join(run.lines)
     assert ("slipway push" in words) == bool(remote) and (f"slipway promote {'c' * 64} --in-git" in words) == (not remote)
     assert run.summaries and run.connections == []
+
+
+def test_a_schedule_trains_and_releases_nothing(play):
+    """It has the defaults of the parameters: nobody can tick one for it."""
+    assert ran(play(reason="Schedule")) == ["Train"]
+
+
+def test_nothing_is_trained_from_another_branch(play):
+    assert ran(play(reason="Manual", train="True", branch="refs/heads/other")) == []
 
 
 def test_a_training_that_is_kept_changes_nothing(play):

@@ -174,9 +174,9 @@ class Rollout:
 
     def _look(self) -> tuple[str, dict[str, int]]:
         url, live = self.endpoint.look()
-        newest = max(map(run_of, live), default=0)
-        if newest > self.request.run_number:
-            raise ReleaseError(f"run {self.request.run_number} is older than run {newest}, which is live", EARLIER)
+        if (newest := max(map(run_of, live), default=0)) > self.request.run_number:
+            says = f"run {self.request.run_number} is older than run {newest}, which is live"
+            raise ReleaseError(says, f"{EARLIER}, delete the endpoint and create it anew")
         return url, live
 
     def _prepare(self, url: str) -> Iterator[str]:

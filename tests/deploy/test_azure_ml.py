@@ -109,8 +109,9 @@ def test_a_revert_is_a_release_of_the_earlier_digest(workspace, release):
 def test_an_older_run_is_refused(workspace, release):
     release(2, "2")
     before = dict(workspace.states)
-    with pytest.raises(ReleaseError, match="run 1 is older than run 2, which is live"):
+    with pytest.raises(ReleaseError, match="run 1 is older than run 2, which is live") as caught:
         release(1, "1")
+    assert "delete the endpoint and create it anew" in str(caught.value)
     assert (live(workspace), workspace.states) == (["r2-22222222"], before)
 
 

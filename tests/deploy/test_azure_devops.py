@@ -101,14 +101,16 @@ def play(tmp_path, ready) -> Callable[..., Run]:
     shutil.copytree(ready, tmp_path, dirs_exist_ok=True)
     checkout, programs = tmp_path / "checkout", tmp_path / "programs"
 
-    def make(reason="IndividualCI", branch="refs/heads/main", failing=(), train="False", secrets=None, **settings) -> Run:
+    def make(
+        reason="IndividualCI", branch="refs/heads/main", failing=(), train="False", secrets=None, expired=(), **settings
+    ) -> Run:
         (programs / "failing").write_text("\n".join(failing))
         (programs / "calls").touch()
         variables = {"Build.Reason": reason, "Build.SourceBranch": branch}
         if reason == "PullRequest":
             variables |= {"System.PullRequest.TargetBranch": "refs/heads/main"}
         group = {name: value for name, value in (SETTINGS | settings).items() if value}
-        run = Run(PIPELINE, checkout, variables, group, programs, {"train": train}, secrets or {}).play()
+        run = Run(PIPELINE, checkout, variables, group, programs, {"train": train}, secrets or {}, expired).play()
         run.calls = [json.loads(line) for line in (programs / "calls").read_text().splitlines()]
         run.lines = [" ".join([call["program"], *call["words"]]) for call in run.calls]
         for call in run.calls:
@@ -192,6 +194,15 @@ def test_staging_comes_first_where_it_is_named(play):
     assert {json.loads(call["in"])["digest"] for call in run.calls if "slipway.release deploy" in " ".join(call["words"])} == {
         REQUEST["digest"]
     }
+
+
+def test_staging_that_a_check_skipped_releases_nothing_to_production(play):
+    run = play(SLIPWAY_STAGING="webapp", expired=("Staging",))
+    assert ran(run) == ["Test", "Deliver"]
+
+
+def test_an_approval_that_expired_registers_nothing(play):
+    assert ran(play(AZURE_ML_MODEL="insurance", expired=("Production",))) == ["Test", "Deliver"]
 
 
 def test_a_cluster_gets_the_token_of_the_job(play):

@@ -111,9 +111,9 @@ class Endpoint:
             raise AzError(f"az ml {words[0]} {words[1]} printed no JSON", HAND) from error
 
     def _run(self, *words: str) -> str:
-        """What `az` prints. After a change nobody reads it: dots of progress come before the JSON."""
+        """What `az` prints; after a change, dots before the JSON, which nobody reads. No signal to the job ends a call."""
         try:
-            done = subprocess.run(["az", "ml", *words, *self._place], capture_output=True, text=True)
+            done = subprocess.run(["az", "ml", *words, *self._place], capture_output=True, text=True, start_new_session=True)
         except FileNotFoundError as error:
             raise AzError("the program az is not installed", "See https://aka.ms/azure-cli") from error
         if done.returncode:

@@ -242,6 +242,7 @@ if "create" in sys.argv:
     print("ERROR: (OutOfQuota) Not enough quota", file=sys.stderr)
     sys.exit(1)
 if "show" in sys.argv:
+    assert os.getsid(0) == os.getpid(), "a signal to the job reaches it"
     print("ERROR: (ResourceNotFound) The endpoint was not found", file=sys.stderr)
     sys.exit(3)
 """

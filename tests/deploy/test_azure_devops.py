@@ -42,6 +42,8 @@ program = Path(sys.argv[0]).name
 call = {{"program": program, "words": words, "secret": os.environ.get("AWS_ACCESS_KEY_ID"), "in": ""}}
 if words[:1] == ["login"] or words[2:3] == ["deploy"] or "deploy.py" in " ".join(words[:1]):
     call["in"] = sys.stdin.read()
+if words[3:4] == ["mlflow"]:
+    call["login"] = os.environ.get("AZURE_TOKEN_CREDENTIALS")
 if words[:2] == ["config", "set-credentials"] or program == "az":
     call["kubeconfig"] = os.environ.get("KUBECONFIG")
 with open(folder / "calls", "a") as file:
@@ -236,6 +238,7 @@ def test_an_endpoint_and_the_registration_of_the_model(play):
         "python -m slipway pull",
         "python -m slipway export mlflow --register insurance",
     ]
+    assert run.calls[-1]["login"] == "AzureCliCredential"
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ class Workspace:
         self.wrong: set[str] = set()  # another bundle
         self.deaf: set[str] = set()  # answers only where it is asked for by name
         self.refused: list[str] = []  # commands that fail once
+        self.refusal = ""  # what who waits for a deployment is told
         self.calls: list[str] = []
         self.asked: list[tuple[str, str]] = []
 
@@ -69,6 +70,7 @@ class Workspace:
         self.documents[name] = document
         digit = document["environment"]["image"][-1]
         self.states[name] = ["Creating", "Creating", "Failed" if digit in self.crashing else "Succeeded"]
+        self.refusal = "(OutOfQuota) Not enough quota available" if digit in self.crashing else ""
 
     def _online_deployment_delete(self, options):
         assert not self.traffic.get(options["--name"]), "Azure refuses to delete what has traffic"

@@ -34,6 +34,8 @@ class Run:
         The variable group, of which secrets reach a script only where ``env`` names them.
     programs : Path
         Comes first on PATH.
+    expired : collection of str
+        Stages of whose environment a check times out: they are skipped.
     """
 
     file: Path
@@ -43,6 +45,7 @@ class Run:
     programs: Path
     parameters: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
+    expired: tuple[str, ...] = ()
     results: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     summaries: list[str] = field(default_factory=list)
@@ -62,7 +65,7 @@ class Run:
             started = self._holds(
                 stage.get("condition", "succeeded()"), known, all(self.results[each] in PASSED for each in before)
             )
-            self.results[name] = self._stage(stage) if started else "Skipped"
+            self.results[name] = self._stage(stage) if started and name not in self.expired else "Skipped"
         return self
 
     def _stage(self, stage: dict[str, Any]) -> str:
@@ -134,11 +137,12 @@ class Run:
         return found
 
     def _holds(self, condition: str, known: dict[str, Any], passed: bool, variables: dict[str, str] | None = None) -> bool:
-        text = re.sub(r"\b(and|in|not)\(", r"\1_(", condition)
+        text = re.sub(r"\b(and|or|in|not)\(", r"\1_(", condition)
         text = re.sub(r"\bdependencies\.(\w+)\.outputs\['([\w.]+)'\]", r"dependencies['\1'].outputs.get('\2', '')", text)
         text = re.sub(r"\bdependencies\.(\w+)\.result", r"dependencies['\1'].result", text)
         names = {
             "and_": lambda *each: all(each),
+            "or_": lambda *each: any(each),
             "not_": lambda each: not each,
             "in_": lambda each, *others: each in others,
             "eq": lambda one, other: one.lower() == other.lower(),

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,9 +26,10 @@ from slipway.store.local import open_store
 
 TEMPLATE = Path(__file__).with_name("deployment.yml")
 NAME = re.compile(r"r(?P<run>[0-9]+)-[0-9a-f]{8}")
-CREATE_SECONDS = 2400
+CREATE_SECONDS = 1800  # Microsoft says 8 to 14 minutes; with all that follows it must fit into the 60 of a job
 READY_SECONDS = 300
 IN_A_ROW = 5
+WHY_SECONDS = 60  # until az, too, sees what the list says
 DRAIN_SECONDS = 60  # answers that the earlier deployment has begun; request_timeout_ms of deployment.yml
 PAUSE = 15.0
 ENDED = ("Succeeded", "Failed", "Canceled")
@@ -40,62 +42,84 @@ class AzError(ReleaseError):
 
 
 class Endpoint:
-    """An endpoint as `az ml` sees it."""
+    """An endpoint as `az ml` sees it. The folder is its own, for files."""
 
-    def __init__(self, name: str, group: str, workspace: str) -> None:
-        self.name = name
+    def __init__(self, name: str, group: str, workspace: str, folder: Path) -> None:
+        self.name, self._file, self._said = name, folder / "deployment.yml", folder / "said"
         self._place = ("--resource-group", group, "--workspace-name", workspace, "--output", "json", "--only-show-errors")
+        self._begun: subprocess.Popen | None = None
 
     def look(self) -> tuple[str, dict[str, int]]:
         """Address that answers, and deployment → percentage of the traffic."""
-        found = self._ml("online-endpoint", "show", "--name", self.name)
+        found = self._ask("online-endpoint", "show", "--name", self.name)
         return found["scoring_uri"], {name: share for name, share in (found.get("traffic") or {}).items() if share}
 
     def states(self) -> dict[str, str]:
         """Deployment → its state."""
-        found = self._ml("online-deployment", "list", "--endpoint-name", self.name)
+        found = self._ask("online-deployment", "list", "--endpoint-name", self.name)
         return {each["name"]: each["provisioning_state"] for each in found}
 
     def key(self) -> str:
         """What the endpoint asks of its callers; never printed."""
-        found = self._ml("online-endpoint", "get-credentials", "--name", self.name)
+        found = self._ask("online-endpoint", "get-credentials", "--name", self.name)
         return found.get("primaryKey") or found["accessToken"]
 
     def create(self, document: dict) -> None:
         """Begin to create a deployment."""
-        with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
-            json.dump(document, file)
-            file.flush()
-            self._on("create", document["name"], "--file", file.name, "--no-wait")
+        self._file.write_text(json.dumps(document), encoding="utf-8")
+        self._begin(*self._on("create", document["name"]), "--file", str(self._file))
+
+    def refusal(self, seconds: float = 0) -> str:
+        """What Azure said against the deployment that was begun; empty if it said nothing within these seconds."""
+        if self._begun is None:
+            return ""
+        with suppress(subprocess.TimeoutExpired):
+            self._begun.wait(seconds)
+        if not self._begun.returncode:
+            return ""
+        return " ".join(self._said.read_text(encoding="utf-8", errors="replace").split())[-1500:] or "az does not say why"
 
     def delete(self, deployment: str) -> None:
         """Begin to delete a deployment."""
-        self._on("delete", deployment, "--yes", "--no-wait")
+        if self._begun:
+            self._begun.terminate()
+        self._run(*self._on("delete", deployment), "--yes", "--no-wait")
 
     def send_traffic(self, deployment: str, *others: str) -> None:
         """All of it to one deployment, and none to the others."""
         shares = " ".join([f"{deployment}=100", *(f"{other}=0" for other in others)])
-        self._ml("online-endpoint", "update", "--name", self.name, "--traffic", shares)
+        self._run("online-endpoint", "update", "--name", self.name, "--traffic", shares)
 
     def last_words(self, deployment: str) -> str:
         """The end of a deployment's log; empty if there is none."""
-        try:
-            return str(self._on("get-logs", deployment, "--lines", "50") or "")
-        except (AzError, ValueError):
-            return ""
+        with suppress(AzError):
+            return str(self._ask(*self._on("get-logs", deployment), "--lines", "50") or "")
+        return ""
 
-    def _on(self, verb: str, deployment: str, *options: str) -> object:
-        return self._ml("online-deployment", verb, "--name", deployment, "--endpoint-name", self.name, *options)
+    def _on(self, verb: str, deployment: str) -> tuple[str, ...]:
+        return ("online-deployment", verb, "--name", deployment, "--endpoint-name", self.name)
 
-    def _ml(self, *words: str):
+    def _begin(self, *words: str) -> None:
+        """Without --no-wait: only who waits is told why Azure gave up."""
+        with self._said.open("w") as said:
+            self._begun = subprocess.Popen(["az", "ml", *words, *self._place], stdout=subprocess.DEVNULL, stderr=said)
+
+    def _ask(self, *words: str):
         try:
-            done = subprocess.run(["az", "ml", *words, *self._place], capture_output=True, text=True)
+            return json.loads(self._run(*words))
+        except ValueError as error:  # what it printed may hold a key
+            raise AzError(f"az ml {words[0]} {words[1]} printed no JSON", HAND) from error
+
+    def _run(self, *words: str) -> str:
+        """What `az` prints; after a change, dots before the JSON, which nobody reads. No signal to the job ends a call."""
+        try:
+            done = subprocess.run(["az", "ml", *words, *self._place], capture_output=True, text=True, start_new_session=True)
         except FileNotFoundError as error:
             raise AzError("the program az is not installed", "See https://aka.ms/azure-cli") from error
         if done.returncode:
             said = " ".join(done.stderr.split())[-1500:] or f"exit code {done.returncode}"
             raise AzError(f"az ml {words[0]} {words[1]}: {said}", RIGHTS)
-        return json.loads(done.stdout) if done.stdout.strip() else None
+        return done.stdout
 
 
 def ask(url: str, key: str, deployment: str = "") -> tuple[int, dict, str]:
@@ -119,16 +143,14 @@ def ask(url: str, key: str, deployment: str = "") -> tuple[int, dict, str]:
 
 def run_of(deployment: str) -> int:
     """Run number in the name of a release; 0 for a deployment that is none."""
-    found = NAME.fullmatch(deployment)
-    return int(found["run"]) if found else 0
+    return int(found["run"]) if (found := NAME.fullmatch(deployment)) else 0
 
 
 class Rollout:
     """One release on its way to the endpoint."""
 
     def __init__(self, endpoint: Endpoint, clock: Clock, image: str, request: Request, bundle: str) -> None:
-        self.endpoint, self.clock, self.request, self.bundle = endpoint, clock, request, bundle
-        self.image = image
+        self.endpoint, self.clock, self.image, self.request, self.bundle = endpoint, clock, image, request, bundle
         self.name = f"r{request.run_number}-{request.key[:8]}"
 
     def steps(self) -> Iterator[str]:
@@ -152,9 +174,9 @@ class Rollout:
 
     def _look(self) -> tuple[str, dict[str, int]]:
         url, live = self.endpoint.look()
-        newest = max(map(run_of, live), default=0)
-        if newest > self.request.run_number:
-            raise ReleaseError(f"run {self.request.run_number} is older than run {newest}, which is live", EARLIER)
+        if (newest := max(map(run_of, live), default=0)) > self.request.run_number:
+            says = f"run {self.request.run_number} is older than run {newest}, which is live"
+            raise ReleaseError(says, f"{EARLIER}, delete the endpoint and create it anew")
         return url, live
 
     def _prepare(self, url: str) -> Iterator[str]:
@@ -162,15 +184,15 @@ class Rollout:
         if state in ("Failed", "Canceled", "Deleting"):  # of an earlier attempt
             if state != "Deleting":
                 self.endpoint.delete(self.name)
-            self._follow(gone=True)
-            state = ""
+            state = self._follow(gone=True)
         if not state:
             yield f"{self.name}: Azure starts it from {self.image}"
             self.endpoint.create(self._document())
         state = self._follow()
         if state != "Succeeded":
+            why = self.endpoint.refusal(WHY_SECONDS)  # before it is deleted
             yield self.endpoint.last_words(self.name)
-            raise ReleaseError(f"the deployment {self.name} ended as {state}", HAND)
+            raise ReleaseError(f"{self.name} ended as {state}: {why or 'nobody says why'}", "Mend it, and run this again")
         self._wait_until_ready(url, self.name)
         yield f"{self.name}: /readyz names it and its bundle; no traffic yet"
 
@@ -189,6 +211,8 @@ class Rollout:
                 seen = state = self.endpoint.states().get(self.name, "")
                 if (not state) if gone else (state in ENDED):
                     return state
+                if not gone and not state and self.endpoint.refusal():
+                    return "Failed"  # before Azure kept anything of it
             except AzError as error:  # one call of many that fails ends no release
                 seen = error.cause
             self.clock.pause(PAUSE)
@@ -239,8 +263,8 @@ class Rollout:
         """Delete earlier releases; a deployment that somebody made by hand stays. What cannot be deleted fails no release."""
         others: list[str] = []
         try:
-            others = [each for each in self.endpoint.states() if 0 < run_of(each) <= self.request.run_number]
-            others = [each for each in others if each != self.name]
+            found = set(self.endpoint.states()) - {self.name}
+            others = sorted(each for each in found if 0 < run_of(each) <= self.request.run_number)
             if others:
                 self.clock.pause(DRAIN_SECONDS)
             for other in others:
@@ -261,10 +285,9 @@ def main() -> None:
     try:
         request = read_request(sys.stdin.buffer.read(MOST_BYTES + 1))
         bundle = open_store(Path()).require_pointer().digest
-        endpoint = Endpoint(asked.endpoint, asked.group, asked.workspace)
-        with interruptible() as clock:
-            image = f"{asked.repository}@{request.digest}"
-            for line in Rollout(endpoint, clock, image, request, bundle).steps():
+        with interruptible() as clock, tempfile.TemporaryDirectory() as folder:
+            endpoint = Endpoint(asked.endpoint, asked.group, asked.workspace, Path(folder))
+            for line in Rollout(endpoint, clock, f"{asked.repository}@{request.digest}", request, bundle).steps():
                 print(line, flush=True)
     except SlipwayError as error:
         print(f"Result: FAILED: {' '.join(str(error).split())}", flush=True)

@@ -42,6 +42,8 @@ program = Path(sys.argv[0]).name
 call = {{"program": program, "words": words, "secret": os.environ.get("AWS_ACCESS_KEY_ID"), "in": ""}}
 if words[:1] == ["login"] or words[2:3] == ["deploy"] or "deploy.py" in " ".join(words[:1]):
     call["in"] = sys.stdin.read()
+if words[3:4] == ["mlflow"]:
+    call["login"] = os.environ.get("AZURE_TOKEN_CREDENTIALS")
 if words[:2] == ["config", "set-credentials"] or program == "az":
     call["kubeconfig"] = os.environ.get("KUBECONFIG")
 with open(folder / "calls", "a") as file:
@@ -101,13 +103,16 @@ def play(tmp_path, ready) -> Callable[..., Run]:
     shutil.copytree(ready, tmp_path, dirs_exist_ok=True)
     checkout, programs = tmp_path / "checkout", tmp_path / "programs"
 
-    def make(reason="IndividualCI", branch="refs/heads/main", failing=(), train="False", secrets=None, **settings) -> Run:
+    def make(
+        reason="IndividualCI", branch="refs/heads/main", failing=(), train="False", secrets=None, expired=(), **settings
+    ) -> Run:
         (programs / "failing").write_text("\n".join(failing))
+        (programs / "calls").touch()
         variables = {"Build.Reason": reason, "Build.SourceBranch": branch}
         if reason == "PullRequest":
             variables |= {"System.PullRequest.TargetBranch": "refs/heads/main"}
         group = {name: value for name, value in (SETTINGS | settings).items() if value}
-        run = Run(PIPELINE, checkout, variables, group, programs, {"train": train}, secrets or {}).play()
+        run = Run(PIPELINE, checkout, variables, group, programs, {"train": train}, secrets or {}, expired).play()
         run.calls = [json.loads(line) for line in (programs / "calls").read_text().splitlines()]
         run.lines = [" ".join([call["program"], *call["words"]]) for call in run.calls]
         for call in run.calls:
@@ -200,6 +205,15 @@ def test_staging_comes_first_where_it_is_named(play):
     }
 
 
+def test_staging_that_a_check_skipped_releases_nothing_to_production(play):
+    run = play(SLIPWAY_STAGING="webapp", expired=("Staging",))
+    assert ran(run) == ["Test", "Deliver"]
+
+
+def test_an_approval_that_expired_registers_nothing(play):
+    assert ran(play(AZURE_ML_MODEL="insurance", expired=("Production",))) == ["Test", "Deliver"]
+
+
 def test_a_cluster_gets_the_token_of_the_job(play):
     run = play(SLIPWAY_ROAD="kubernetes", SLIPWAY_STAGING="kubernetes")
     expected = [
@@ -231,6 +245,7 @@ def test_an_endpoint_and_the_registration_of_the_model(play):
         "python -m slipway pull",
         "python -m slipway export mlflow --register insurance",
     ]
+    assert run.calls[-1]["login"] == "AzureCliCredential"
 
 
 @pytest.mark.parametrize(
@@ -266,6 +281,11 @@ def test_without_a_registry_the_delivery_says_so(play):
     assert run.results["Deliver"] == "Failed" and "SLIPWAY_REGISTRY: set it in the variable group slipway" in run.log
 
 
+def test_without_a_workspace_the_registration_says_so(play):
+    run = play(AZURE_ML_MODEL="insurance", AZURE_ML_WORKSPACE="")
+    assert run.results["Register"] == "Failed" and "AZURE_ML_WORKSPACE: set it in the variable group slipway" in run.log
+
+
 def test_keys_of_a_bucket_reach_the_delivery_only_where_they_are_set(play):
     keys = {"AWS_ACCESS_KEY_ID": "a-key", "AWS_SECRET_ACCESS_KEY": "another"}
     run = play(secrets=keys)
@@ -284,6 +304,15 @@ def test_a_training_that_is_promoted_becomes_a_change_to_propose(play, tmp_path,
     words = "\n".join(run.lines)
     assert ("slipway push" in words) == bool(remote) and (f"slipway promote {'c' * 64} --in-git" in words) == (not remote)
     assert run.summaries and run.connections == []
+
+
+def test_a_schedule_trains_and_releases_nothing(play):
+    """It has the defaults of the parameters: nobody can tick one for it."""
+    assert ran(play(reason="Schedule")) == ["Train"]
+
+
+def test_nothing_is_trained_from_another_branch(play):
+    assert ran(play(reason="Manual", train="True", branch="refs/heads/other")) == []
 
 
 def test_a_training_that_is_kept_changes_nothing(play):

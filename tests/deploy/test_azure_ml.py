@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import slipway
+from az_commands import require_known
 from azure_ml import Time, Workspace, answering
 from slipway.errors import ReleaseError
 from slipway.release.request import Request
@@ -26,15 +27,26 @@ IMAGE = "models.azurecr.io/insurance"
 
 
 class Endpoint(PROGRAM.Endpoint):
-    def __init__(self, workspace: Workspace, name: str = "charges") -> None:
-        super().__init__(name, "models", "insurance")
+    def __init__(self, workspace: Workspace, folder: Path) -> None:
+        super().__init__("charges", "models", "insurance", folder)
         self.workspace = workspace
 
-    def _ml(self, *words: str):
+    def _run(self, *words: str) -> str:
         try:
-            return self.workspace.az("ml", *words, *self._place)
+            answer = self.workspace.az("ml", *words, *self._place)
         except RuntimeError as error:
             raise PROGRAM.AzError(str(error)) from error
+        return ".." * (words[1] in ("update", "delete")) + json.dumps(answer)  # progress, in spite of --output json
+
+    def _begin(self, *words: str) -> None:
+        try:
+            self._run(*words)
+        except PROGRAM.AzError as error:
+            self.workspace.refusal = str(error)
+
+    def refusal(self, seconds: float = 0) -> str:
+        ended = all(len(states) == 1 for states in self.workspace.states.values())
+        return self.workspace.refusal if ended else ""
 
 
 @pytest.fixture
@@ -45,7 +57,7 @@ def workspace() -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def release(workspace) -> Callable[..., list[str]]:
+def release(workspace, tmp_path) -> Callable[..., list[str]]:
     """Release an image, named by a digit, as a run; what is said."""
 
     def make(run: int, digit: str, time: Time | None = None) -> list[str]:
@@ -53,7 +65,7 @@ def release(workspace) -> Callable[..., list[str]]:
         image = f"{IMAGE}@{request.digest}"
         said = []
         try:
-            for line in PROGRAM.Rollout(Endpoint(workspace), time or Time(), image, request, "b" * 64).steps():
+            for line in PROGRAM.Rollout(Endpoint(workspace, tmp_path), time or Time(), image, request, "b" * 64).steps():
                 said.append(line)
         except ReleaseError as error:
             error.said = said
@@ -97,8 +109,9 @@ def test_a_revert_is_a_release_of_the_earlier_digest(workspace, release):
 def test_an_older_run_is_refused(workspace, release):
     release(2, "2")
     before = dict(workspace.states)
-    with pytest.raises(ReleaseError, match="run 1 is older than run 2, which is live"):
+    with pytest.raises(ReleaseError, match="run 1 is older than run 2, which is live") as caught:
         release(1, "1")
+    assert "delete the endpoint and create it anew" in str(caught.value)
     assert (live(workspace), workspace.states) == (["r2-22222222"], before)
 
 
@@ -120,7 +133,7 @@ def test_an_older_run_that_took_longer_is_refused_before_it_gets_traffic(workspa
 @pytest.mark.parametrize(
     "fate, says",
     [
-        ("crashing", "r2-22222222 ended as Failed"),
+        ("crashing", "r2-22222222 ended as Failed: (OutOfQuota) Not enough quota available"),
         ("wrong", "r2-22222222 serves the bundle ffffffffffff, not bbbbbbbbbbbb"),
         ("deaf", "/readyz does not name r2-22222222 with its bundle after 300 s: 424 {}"),
     ],
@@ -188,6 +201,14 @@ def test_a_call_that_fails_while_azure_works_ends_nothing(workspace, release):
     assert release(2, "2", time)[-1].endswith("is live") and not workspace.refused
 
 
+def test_a_deployment_that_azure_refuses_is_not_waited_for(workspace, release):
+    release(1, "1")
+    workspace.refused, time = ["ml online-deployment create"], Time()
+    with pytest.raises(ReleaseError, match=re.escape("r2-22222222 ended as Failed: (Conflict)")):
+        release(2, "2", time)
+    assert live(workspace) == ["r1-11111111"] and time.now() < 60
+
+
 def test_an_earlier_release_that_cannot_be_deleted_fails_nothing(workspace, release):
     release(1, "1")
     workspace.refused = ["ml online-deployment delete"]
@@ -204,11 +225,24 @@ def test_the_key_is_never_said(workspace, release):
     assert "a-secret-key" not in "\n".join([*caught.value.said, str(caught.value)])
 
 
+def test_an_answer_that_is_no_json_fails_the_release_and_shows_no_key(workspace, release, monkeypatch):
+    monkeypatch.setattr(Endpoint, "_run", lambda self, *words: '.{"primaryKey": "a-secret-key"}')
+    with pytest.raises(ReleaseError, match="az ml online-endpoint show printed no JSON") as caught:
+        release(1, "1")
+    assert "a-secret-key" not in str(caught.value)
+
+
 STAND_IN = """#!{python}
 import json, os, sys
 with open(os.environ["CALLS"], "a") as file:
     print(" ".join(sys.argv[1:]), file=file)
+if "create" in sys.argv:
+    assert json.load(open(sys.argv[sys.argv.index("--file") + 1]))["name"] == "r1-11111111"
+    print("....", end="")
+    print("ERROR: (OutOfQuota) Not enough quota", file=sys.stderr)
+    sys.exit(1)
 if "show" in sys.argv:
+    assert os.getsid(0) == os.getpid(), "a signal to the job reaches it"
     print("ERROR: (ResourceNotFound) The endpoint was not found", file=sys.stderr)
     sys.exit(3)
 """
@@ -235,6 +269,20 @@ def test_the_program_says_what_az_says(tmp_path):
     assert done.stdout.startswith(f"Result: FAILED: {said}") and said in done.stderr
     call = "ml online-endpoint show --name charges --resource-group g --workspace-name w --output json --only-show-errors"
     assert (tmp_path / "calls").read_text().splitlines() == [call]
+
+
+def test_what_azure_says_against_a_deployment_is_told(tmp_path, monkeypatch):
+    (tmp_path / "az").write_text(STAND_IN.format(python=sys.executable))
+    (tmp_path / "az").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    endpoint = PROGRAM.Endpoint("charges", "g", "w", tmp_path)
+    assert endpoint.refusal() == ""
+    endpoint.create({"name": "r1-11111111"})
+    assert endpoint.refusal(60) == "ERROR: (OutOfQuota) Not enough quota"
+    (call,) = (tmp_path / "calls").read_text().splitlines()
+    assert call.startswith("ml online-deployment create --name r1-11111111 --endpoint-name charges --file ")
+    require_known(call.split())
 
 
 def document(name: str) -> dict:
@@ -278,3 +326,8 @@ def test_the_files_have_no_key_that_azure_does_not_know():
     assert {route["port"] for route in routes.values()} == {8080}
     assert all(isinstance(value, str) for value in deployment["environment_variables"].values())
     assert deployment["request_settings"]["request_timeout_ms"] <= PROGRAM.DRAIN_SECONDS * 1000
+
+
+def test_a_release_ends_before_its_job_does():
+    longest = PROGRAM.CREATE_SECONDS + 2 * PROGRAM.READY_SECONDS + PROGRAM.DRAIN_SECONDS
+    assert longest + 15 * 60 <= 60 * 60, "installing, and the calls of az themselves"

@@ -1,21 +1,18 @@
 """The `gcloud` program: one call, its answer as JSON, its errors with a cure."""
 
-import json
 import os
 import re
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from slipway.errors import ReleaseError
+from slipway.release.cloud_program import LATER, CallError, CloudProgram
 
 SECONDS = 900  # a call that waits for a revision takes as long as its startup probe may
 INSTALL = "See https://cloud.google.com/sdk/docs/install"
 UP = "Run deploy/cloudrun/up, which makes the service"
 RIGHTS = "The release's service account lacks a role that deploy/cloudrun/up gives it: run up again as an administrator"
 SIGN_IN = "Log in first: in a workflow with google-github-actions/auth, on your machine with gcloud auth login"
-LATER = "Run the job again later"
 CURES = (  # the first pattern that the text contains
     (
         r"iam\.service[aA]ccounts\.actAs",
@@ -51,12 +48,8 @@ PASSING = re.compile(
 NOISE = re.compile(r"ERROR: (\([\w.-]+\) )?")
 
 
-class GcloudError(ReleaseError):
-    """A call that failed; `passing` if the same call may succeed a little later."""
-
-    def __init__(self, cause: str, cure: str, passing: bool = False) -> None:
-        super().__init__(cause, cure)
-        self.passing = passing
+class GcloudError(CallError):
+    """A call of Google Cloud that failed."""
 
 
 @dataclass(frozen=True)
@@ -76,30 +69,20 @@ class Gcloud:
 
     def __call__(self, *arguments: str) -> Any:
         """The answer, an empty one as None; GcloudError if the call fails or takes too long."""
-        text = self.text(*arguments, "--format=json")
-        try:
-            return json.loads(text) if text else None
-        except ValueError as error:
-            raise GcloudError(f"{_named(arguments)}: the answer is not JSON ({error})", LATER, passing=True) from error
+        return GCLOUD.json(
+            _named(arguments), *arguments, "--format=json", *self._usual(), seconds=SECONDS, environ=self._own()
+        )
 
     def text(self, *arguments: str) -> str:
         """What the program prints, such as a token."""
-        try:
-            done = subprocess.run(
-                ("gcloud", *arguments, f"--project={self.project}", "--quiet"),
-                env={name: value for name, value in self.environ.items() if name != "PYTHONPATH"},  # it is a Python of its own
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=SECONDS,
-                start_new_session=True,  # a signal to the job must not end a call half-way
-            )
-        except FileNotFoundError as error:
-            raise GcloudError("the program gcloud is not installed", INSTALL) from error
-        except subprocess.TimeoutExpired as error:
-            raise GcloudError(f"{_named(arguments)}: no answer within {SECONDS} s", LATER, passing=True) from error
-        if done.returncode:
-            raise failure(_named(arguments), done.stderr.decode(errors="replace"))
-        return done.stdout.decode().strip()
+        return GCLOUD.text(_named(arguments), *arguments, *self._usual(), seconds=SECONDS, environ=self._own())
+
+    def _usual(self) -> tuple[str, str]:
+        return f"--project={self.project}", "--quiet"
+
+    def _own(self) -> dict[str, str]:
+        """The environment without that of our Python: the program has one of its own."""
+        return {name: value for name, value in self.environ.items() if name != "PYTHONPATH"}
 
 
 def failure(named: str, text: str) -> GcloudError:
@@ -113,3 +96,6 @@ def failure(named: str, text: str) -> GcloudError:
 def _named(arguments: tuple[str, ...]) -> str:
     words = [each for each in arguments if not each.startswith("-")]
     return " ".join(("gcloud", *words[:3]))
+
+
+GCLOUD = CloudProgram("gcloud", INSTALL, GcloudError, failure)

@@ -1,15 +1,13 @@
 """The `aws` program: one call, its answer as JSON, its errors with a cure."""
 
-import json
 import os
 import re
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.errors import ReleaseError
 from slipway.release.clock import Clock
+from slipway.release.cloud_program import LATER, CallError, CloudProgram
 
 PAUSE = 5.0
 SECONDS = 150  # more than its own retries take
@@ -20,7 +18,6 @@ SAID = re.compile(r"An error occurred \((?P<code>[\w.]+)\)[^:]*: (?P<text>.*)", 
 UP = "Run deploy/fargate/up, which makes the service"
 RIGHTS = "The deploy role lacks a permission: run deploy/fargate/up again; with CodePipeline, deploy its stack again"
 SIGN_IN = "Take a role first: in a workflow with aws-actions/configure-aws-credentials and AWS_DEPLOY_ROLE_ARN"
-LATER = "Run the workflow again later"
 CURES = (  # the first pattern that the code, or without one the text, contains
     (re.compile(r"AccessDenied|UnauthorizedOperation|NotAuthorized"), RIGHTS),
     (re.compile(r"ExpiredToken|UnrecognizedClient|InvalidClientTokenId|[Uu]nable to locate credentials|SSO"), SIGN_IN),
@@ -34,7 +31,7 @@ PASSING = re.compile(
 )
 
 
-class AwsError(ReleaseError):
+class AwsError(CallError):
     """A call of AWS that failed.
 
     Parameters
@@ -46,9 +43,8 @@ class AwsError(ReleaseError):
     """
 
     def __init__(self, cause: str, cure: str, code: str = "", passing: bool = False) -> None:
-        super().__init__(cause, cure)
+        super().__init__(cause, cure, passing)
         self.code = code
-        self.passing = passing
 
 
 class Aws:
@@ -68,25 +64,7 @@ class Aws:
     def __call__(self, *arguments: str) -> Any:
         """Raises AwsError if the call fails, or takes too long."""
         named = " ".join(("aws", *arguments[:2]))
-        try:
-            done = subprocess.run(
-                ("aws", *arguments, "--output", "json", *LIMITS),
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=SECONDS,
-                start_new_session=True,  # a signal to the job must not end a call half-way
-            )
-        except FileNotFoundError as error:
-            raise AwsError("the program aws is not installed", "See https://aws.amazon.com/cli") from error
-        except subprocess.TimeoutExpired as error:
-            raise AwsError(f"{named}: no answer within {SECONDS} s", LATER, passing=True) from error
-        if done.returncode:
-            raise failure(named, done.stderr.decode(errors="replace"))
-        try:
-            return json.loads(done.stdout) if done.stdout.strip() else None
-        except ValueError as error:
-            raise AwsError(f"{named}: the answer is not JSON ({error})", LATER, passing=True) from error
+        return AWS.json(named, *arguments, "--output", "json", *LIMITS, seconds=SECONDS, environ=self._environ)
 
 
 @dataclass(frozen=True)
@@ -118,3 +96,6 @@ def failure(named: str, text: str) -> AwsError:
     passing = bool(PASSING.search(known))
     cure = next((cure for pattern, cure in CURES if pattern.search(known)), LATER if passing else "")
     return AwsError(f"{named}: {f'{code}: ' if code else ''}{shown}", cure, code, passing)
+
+
+AWS = CloudProgram("aws", "See https://aws.amazon.com/cli", AwsError, failure)

@@ -1,14 +1,12 @@
 """The `az` program: one call, its answer as JSON, its errors with a cure."""
 
-import json
 import re
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.errors import ReleaseError
 from slipway.release.clock import Clock
+from slipway.release.cloud_program import LATER, CallError, CloudProgram
 
 PAUSE = 5.0
 PATIENCE = 300  # another operation on the app may take minutes
@@ -21,7 +19,6 @@ SIGN_IN = (
 )
 RIGHTS = "Run deploy/webapp/up again, which gives the rights; new ones take some minutes to arrive"
 ABSENT = "Check AZURE_RESOURCE_GROUP, AZURE_WEBAPP_NAME and the subscription; deploy/webapp/up makes the app"
-LATER = "Run the workflow again later"
 CURES = (  # the first pattern that the text contains
     (re.compile(r"az login|AADSTS|InvalidAuthenticationToken|ExpiredAuthenticationToken|No subscription found"), SIGN_IN),
     (re.compile(r"AuthorizationFailed|LinkedAuthorizationFailed|Forbidden|UNAUTHORIZED|[Uu]nauthorized"), RIGHTS),
@@ -35,7 +32,7 @@ PASSING = re.compile(
 )
 
 
-class AzError(ReleaseError):
+class AzError(CallError):
     """A call of Azure that failed.
 
     Parameters
@@ -47,9 +44,8 @@ class AzError(ReleaseError):
     """
 
     def __init__(self, cause: str, cure: str, conflict: bool = False, passing: bool = False) -> None:
-        super().__init__(cause, cure)
+        super().__init__(cause, cure, passing)
         self.conflict = conflict
-        self.passing = passing
 
 
 class Az:
@@ -58,24 +54,7 @@ class Az:
     def __call__(self, *arguments: str, seconds: float = CALL_SECONDS) -> Any:
         """Raises AzError if the call fails, or takes too long."""
         named = " ".join(("az", *arguments[: next((i for i, each in enumerate(arguments) if each.startswith("-")), None)]))
-        try:
-            done = subprocess.run(
-                ("az", *arguments, "--output", "json", "--only-show-errors"),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=seconds,
-                start_new_session=True,  # a signal to the job must not end a call half-way
-            )
-        except FileNotFoundError as error:
-            raise AzError("the program az is not installed", "See https://aka.ms/azure-cli") from error
-        except subprocess.TimeoutExpired as error:
-            raise AzError(f"{named}: no answer within {seconds:.0f} s", LATER, passing=True) from error
-        if done.returncode:
-            raise failure(named, done.stderr.decode(errors="replace"))
-        try:
-            return json.loads(done.stdout) if done.stdout.strip() else None
-        except ValueError as error:
-            raise AzError(f"{named}: the answer is not JSON ({error})", LATER, passing=True) from error
+        return AZ.json(named, *arguments, "--output", "json", "--only-show-errors", seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -124,3 +103,6 @@ def failure(named: str, text: str) -> AzError:
         return AzError(cause, cure)
     passing = bool(PASSING.search(shown))
     return AzError(cause, LATER if passing else "", passing=passing)
+
+
+AZ = CloudProgram("az", "See https://aka.ms/azure-cli", AzError, failure)

@@ -38,7 +38,7 @@ Tests and retraining on GitHub need {source}. Where do its runners get it?
     "--table", help="What to learn from: a file, a quoted glob, s3://…, sql:…, mongodb:…; default: a generated sample."
 )
 @click.option("--target", help="The column to predict.")
-@click.option("--commit-data", "committed", is_flag=True, help="Commit the table, so that GitHub's runners have it.")
+@click.option("--commit-data", "committed", is_flag=True, help="Commit the table, so that the runners of your CI have it.")
 @click.option("--fetch", metavar="COMMAND", help="The command that writes the table on a runner.")
 @click.option("--heroku", is_flag=True, help="Add the files that a release to Heroku needs.")
 @click.option(

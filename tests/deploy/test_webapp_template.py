@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from slipway.release.webapp.app_service import PLACEHOLDER, SLOT, VERSION
-from slipway.serving.gunicorn_conf import graceful_timeout
 
 TEMPLATE = json.loads((Path(__file__).resolve().parents[2] / "deploy/webapp/webapp.json").read_text())
 TEXT = json.dumps(TEMPLATE)
@@ -114,6 +113,8 @@ def test_nothing_changes_the_app_while_its_slot_is_made():
 
 
 def test_requests_are_answered_before_a_container_is_killed():
+    from slipway.serving.gunicorn_conf import graceful_timeout  # it sets variables of the environment
+
     settings = {each["name"]: each["value"] for each in TEMPLATE["variables"]["settings"]}
     assert graceful_timeout < int(settings["WEBSITES_CONTAINER_STOP_TIME_LIMIT"]) <= 120
 

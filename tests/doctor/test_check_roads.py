@@ -84,3 +84,9 @@ def test_a_road_that_is_only_staging_is_looked_at_too(tmp_path):
 def test_what_a_cluster_needs(top, environ, what, state):
     usual = {"SLIPWAY_ROAD": "kubernetes", "SLIPWAY_OVERLAY": "eks", "SLIPWAY_CLUSTER": "main", "AWS_DEPLOY_ROLE_ARN": ROLE}
     assert states(usual | environ, top)[what] == state
+
+
+def test_what_the_delivery_needs_too_is_set_for_the_repository(tmp_path):
+    found = {each.what: each for each in check({"SLIPWAY_ROAD": "webapp"}, tmp_path)}
+    assert found["AZURE_TENANT_ID"].cure.startswith("gh variable set AZURE_TENANT_ID. ")
+    assert found["AZURE_CLIENT_ID"].cure.startswith("gh variable set AZURE_CLIENT_ID --env webapp. ")

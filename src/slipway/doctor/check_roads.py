@@ -58,7 +58,7 @@ def _files(road: str, top: Path) -> Finding:
 
 def _setting(need: Need, environ: Mapping[str, str], road: str) -> Finding:
     staged = f"; for staging: --env {road}-staging" if road in environ.get("SLIPWAY_STAGING", "").split() else ""
-    where = f"gh variable set {need.name} --env {road}{staged}. Here with export"
+    where = f"gh variable set {need.name}{'' if need.shared else f' --env {road}{staged}'}. Here with export"
     value = environ.get(need.name, "")
     if not value:
         return Finding(need.name, MISSING, f"is not set here: expected {need.what}", where)

@@ -44,13 +44,13 @@ OVERLAY = Need(
 )
 CLUSTER = Need("SLIPWAY_CLUSTER", "variable", "the name of the cluster")
 GOOGLE = (
-    Need("GCP_WORKLOAD_IDENTITY_PROVIDER", "variable", "the provider that trusts GitHub, projects/…/providers/…"),
+    Need("GCP_WORKLOAD_IDENTITY_PROVIDER", "variable", "the provider that trusts GitHub, projects/…/providers/…", shared=True),
     Need("GCP_SERVICE_ACCOUNT", "variable", "the service account of the deployment"),
 )
 AZURE = (
     Need("AZURE_CLIENT_ID", "variable", "the client id of the identity of the deployment"),
-    Need("AZURE_TENANT_ID", "variable", "its tenant"),
-    Need("AZURE_SUBSCRIPTION_ID", "variable", "the subscription of the cluster or the Web App"),
+    Need("AZURE_TENANT_ID", "variable", "its tenant", shared=True),
+    Need("AZURE_SUBSCRIPTION_ID", "variable", "the subscription of the cluster or the Web App", shared=True),
 )
 GROUP = Need("AZURE_RESOURCE_GROUP", "variable", "the resource group of the cluster or the Web App")
 LOCATION = Need("GCP_LOCATION", "variable", "the region of the service, or the region or zone of the cluster")

@@ -12,13 +12,14 @@ PLACE_OF_ENVIRONMENT = "Settings → Environments → {environment}, or: gh {kin
 
 @dataclass(frozen=True)
 class Need:
-    """A setting of the repository on GitHub, or of one of its environments."""
+    """A setting of the repository on GitHub, or of one of its environments; a shared one is always the repository's."""
 
     name: str
     kind: str
     what: str
     form: str = ".+"
     environment: str = ""
+    shared: bool = False
 
 
 HOST = r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?"
@@ -181,7 +182,7 @@ def _keys(environ: Mapping[str, str]) -> list[Need]:
 
 def problem_of(need: Need, value: str, environment: str = "") -> str:
     """What is wrong with the value of a setting, and where to set it: in an environment on GitHub if one is named."""
-    environment = environment or need.environment
+    environment = "" if need.shared else environment or need.environment
     form = PLACE_OF_ENVIRONMENT if environment else PLACE
     place = form.format(kind=need.kind, name=need.name, environment=environment)
     if not value:

@@ -13,10 +13,9 @@ from slipway.release.fargate.release import deploy as deploy_to_fargate
 from slipway.release.image.advisories import SERVICE, Unanswered
 from slipway.release.image.commit import chosen_commit
 from slipway.release.image.delivery import deliver, write_request
-from slipway.release.image.key import earlier_keys, release_key
+from slipway.release.image.key import release_key
 from slipway.release.image.known_holes import audit
-from slipway.release.image.labels import labels
-from slipway.release.image.registry import Registry, find_image
+from slipway.release.image.registry import find_image
 from slipway.release.image.tested import key_of_tests, note_passed, passed
 from slipway.release.request import MOST_BYTES, read_request
 from slipway.release.workflow.junit import summary
@@ -53,7 +52,6 @@ def _parser() -> argparse.ArgumentParser:
     keyed = commands.add_parser("key", help="the release key of a commit: the tag of its image")
     keyed.add_argument("commit", nargs="?", default="HEAD", help="by default the one checked out")
     commands.add_parser("tests-key", help="the hash of this commit's tests, and of all that they may read")
-    commands.add_parser("labels", help="the labels of the champion's image, one per line")
     commands.add_parser("requirements", help="the file of locked requirements of slipway pull and slipway push")
     told = commands.add_parser("settings", help="fail if a setting of the workflow is missing, and say where to set it")
     which = told.add_mutually_exclusive_group()
@@ -65,13 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     found.add_argument("--required", action="store_true", help="fail if there is none")
     before = commands.add_parser("tested", help="key, digest and reason: whether this commit's image passed its tests before")
     before.add_argument("--note", action="store_true", help="note that it passed")
-    cache = commands.add_parser("cache", help="the newest image of an earlier commit in the registry; empty if there is none")
     delivered = commands.add_parser(
         "deliver", help="key and digest of this commit's image; built and pushed if it is not there"
     )
     delivered.add_argument("--request", type=Path, metavar="FILE", help="also write the request of the release, for deploy")
     delivered.add_argument("--run-number", type=int, metavar="N", help="of the request; default: the number of commits")
-    for command in (found, before, cache, delivered):
+    for command in (found, before, delivered):
         command.add_argument("registry", help="host, as in SLIPWAY_REGISTRY or AWS_ECR_LOGIN_URI")
         command.add_argument("name", help="repository, as in SLIPWAY_REPOSITORY or ECR_REPOSITORY_NAME")
     report = commands.add_parser("junit", help="a JUnit report as Markdown")
@@ -93,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     for road in (fargate, kubernetes, webapp, cloudrun):
         road.add_argument("name", help="of the service")
         road.add_argument(
-            "--repository", required=True, help="of the image: HOST/REPO, as in AWS_ECR_LOGIN_URI/ECR_REPOSITORY_NAME"
+            "--repository", required=True, help="of the image: HOST/REPO, as in SLIPWAY_REGISTRY/SLIPWAY_REPOSITORY"
         )
     return parser
 
@@ -106,8 +103,6 @@ def _answer(asked: argparse.Namespace) -> Iterable[str]:
             return [release_key(HERE, asked.commit)]
         case "tests-key":
             return [key_of_tests(HERE)]
-        case "labels":
-            return [f"{name}={value}" for name, value in labels(open_store(HERE)).items()]
         case "requirements":
             return [str(store_requirements())]
         case "settings":
@@ -118,10 +113,6 @@ def _answer(asked: argparse.Namespace) -> Iterable[str]:
             return _tested(asked.registry, asked.name, asked.note)
         case "deliver":
             return _deliver(asked)
-        case "cache":
-            there = Registry(asked.registry)
-            keys = (key for key in earlier_keys(HERE) if there.find(asked.name, key))
-            return [f"{asked.registry}/{asked.name}:{key}" for key in keys][:1]
         case "audit":
             return _audit(asked.accepted)
         case "junit":

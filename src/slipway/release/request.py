@@ -49,6 +49,27 @@ class Request:
     run_number: int
 
 
+def require_same_digest(found: str | None, repository: str, request: Request) -> None:
+    """Only an image that the registry lists under the release key may run; ReleaseError.
+
+    Parameters
+    ----------
+    found : str or None
+        The digest that it lists.
+    repository : str
+        ``HOST/REPO``.
+    request : Request
+    """
+    if found != request.digest:
+        listed = f"the registry lists {found or 'nothing'} under the release key {repository}:{request.key}"
+        raise ReleaseError(f"{listed}, not {request.digest}", PUSHED)
+
+
+def release_text(id: str, run_number: int, commit: str, digest: str) -> str:
+    """How a release is called in a sentence."""
+    return f"release {id} (run {run_number}, commit {commit[:12]}, {digest[:19]})"
+
+
 def new_id() -> str:
     """The id of a new release: 12 hexadecimal digits."""
     return os.urandom(6).hex()

@@ -8,7 +8,7 @@ from typing import Any
 
 from slipway.errors import ReleaseError
 from slipway.release.cloudrun.gcloud import UP, Gcloud, GcloudError
-from slipway.release.request import Request
+from slipway.release.request import Request, release_text
 
 TAG = "next"  # of the newest revision that a release made; its address answers before the service's own does
 KEY_DIGITS = 63  # of 64: a label holds no more
@@ -57,7 +57,7 @@ class Release:
         return (self.digest, self.commit, self.key, self.run_number, self.settings) == asked
 
     def __str__(self) -> str:
-        return f"release {self.id} (run {self.run_number}, commit {self.commit[:12]}, {self.digest[:19]})"
+        return release_text(self.id, self.run_number, self.commit, self.digest)
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,19 @@
 """Makes a release live on Cloud Run, or leaves what serves as it is."""
 
-import base64
-import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from slipway.errors import ReleaseError
 from slipway.release.clock import Cancelled, Clock, interruptible
 from slipway.release.cloudrun.gcloud import Gcloud, GcloudError
 from slipway.release.cloudrun.run_service import KEY_DIGITS, RESTARTED, TAG, CloudRun, Release, RunService, settings_mark
 from slipway.release.image.registry import find_image
+from slipway.release.image.registry_login import own_login
 from slipway.release.public_address import PublicAddress, address_of, require_release
-from slipway.release.request import EARLIER, PUSHED, Request, new_id
+from slipway.release.request import EARLIER, Request, new_id, require_same_digest
 
 NAME = re.compile(r"(?=.{1,42}$)[a-z]([a-z0-9-]*[a-z0-9])?")  # 46 characters with the tag of a revision
 REPOSITORY = re.compile(r"(?P<host>[^/]+)/(?P<path>(?P<project>[^/]+)/.+)")
@@ -117,21 +114,13 @@ class TrafficShift:
 
     def require_digest(self, request: Request) -> None:
         """Only an image that the registry lists under the release key may run; ReleaseError."""
-        with tempfile.TemporaryDirectory() as folder:
-            environ = {**os.environ, "DOCKER_CONFIG": folder}
-            if self.host.endswith("-docker.pkg.dev"):
-                login = f"oauth2accesstoken:{self.run.gcloud.text('auth', 'print-access-token')}"
-                auths = {self.host: {"auth": base64.b64encode(login.encode()).decode()}}
-                Path(folder, "config.json").write_text(json.dumps({"auths": auths}), encoding="utf-8")
-            else:
-                environ = {**os.environ}
-            found = find_image(self.host, self.path, request.key, environ)
-        if found != request.digest:
-            raise ReleaseError(
-                f"the registry lists {found or 'nothing'} under the release key {self.host}/{self.path}:{request.key}, "
-                f"not {request.digest}",
-                PUSHED,
-            )
+        if self.host.endswith("-docker.pkg.dev"):
+            token = self.run.gcloud.text("auth", "print-access-token")
+            with own_login(self.host, "oauth2accesstoken", token) as environ:
+                found = find_image(self.host, self.path, request.key, environ)
+        else:
+            found = find_image(self.host, self.path, request.key)
+        require_same_digest(found, f"{self.host}/{self.path}", request)
 
     def _live(self, service: RunService) -> Release | None:
         """The newest of the releases that get traffic; None if no release made what serves."""

@@ -15,7 +15,7 @@ from slipway.release.fargate.revision import Release, next_revision, previous_of
 from slipway.release.fargate.rollout import Failed, Overtaken, Rollout, last_complete
 from slipway.release.image.registry import find_image
 from slipway.release.public_address import PublicAddress, address_of, require_reachable, require_release
-from slipway.release.request import EARLIER, PUSHED, Request, new_id
+from slipway.release.request import EARLIER, Request, new_id, require_same_digest
 
 ECR = re.compile(r"(?P<account>[0-9]{12})\.dkr[.-]ecr\.(?P<region>[a-z0-9-]+)\..+")
 URL = "slipway:url"
@@ -107,12 +107,7 @@ class Fargate:
             raise ReleaseError(f"the repository {self.repository!r} is not HOST/REPO", NEEDED)
         ecr = ECR.fullmatch(host)
         found = self._ecr_digest(ecr, name, request.key) if ecr else find_image(host, name, request.key)
-        if found != request.digest:
-            raise ReleaseError(
-                f"the registry lists {found or 'nothing'} under the release key {self.repository}:{request.key}, "
-                f"not {request.digest}",
-                PUSHED,
-            )
+        require_same_digest(found, self.repository, request)
 
     def _begin(self, document: dict[str, object], release: Release, seen: Service) -> Rollout:
         """Register the revision and make ECS work towards it, unless the service changed since it was seen."""

@@ -8,7 +8,7 @@ from typing import Any
 from slipway.errors import ReleaseError
 from slipway.release.fargate.aws import UP
 from slipway.release.fargate.parameters import Settings
-from slipway.release.request import Request
+from slipway.release.request import Request, release_text
 
 APP = "app"  # the container that serves
 PREVIOUS = "slipway.previous"
@@ -53,7 +53,7 @@ class Release:
         return Request(self.digest, self.key, self.commit, self.run_number)
 
     def __str__(self) -> str:
-        return f"release {self.id} (run {self.run_number}, commit {self.commit[:12]}, {self.digest[:19]})"
+        return release_text(self.id, self.run_number, self.commit, self.digest)
 
 
 def release_of(definition: Mapping[str, Any]) -> Release | None:

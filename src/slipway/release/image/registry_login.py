@@ -1,11 +1,14 @@
 """What docker login stored for a registry: in its file, or with the helper program that the file names."""
 
 import base64
+import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from slipway.model.document import parse
@@ -46,6 +49,20 @@ def login_at(registry: str, environ: Mapping[str, str] = os.environ) -> Login:
         return Login()
 
 
+@contextmanager
+def own_login(registry: str, user: str, password: str) -> Iterator[dict[str, str]]:
+    """An environment in which Docker's file holds this login alone: nobody else can read it, and it is gone afterwards."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "config.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({"auths": {registry: {"auth": _basic(user, password)}}}), encoding="utf-8")
+        yield {"DOCKER_CONFIG": folder}
+
+
+def _basic(user: str, password: str) -> str:
+    return base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
 def _host(address: str) -> str:
     return address.partition("://")[2].partition("/")[0] if "://" in address else address.partition("/")[0]
 
@@ -69,4 +86,4 @@ def _of_helper(helper: str, registry: str, environ: Mapping[str, str]) -> Login 
     said = parse(done.stdout)
     if said["Username"] == TOKEN_USER:
         return Login(identity=said["Secret"])
-    return Login(base64.b64encode(f"{said['Username']}:{said['Secret']}".encode()).decode())
+    return Login(_basic(said["Username"], said["Secret"]))

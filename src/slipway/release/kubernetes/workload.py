@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.errors import ReleaseError
-from slipway.release.request import EARLIER, Request
+from slipway.release.request import EARLIER, Request, release_text
 
 NAME = "slipway"  # of the Deployment, its Service and all others, in a namespace of their own
 CONTAINER = "app"
@@ -38,7 +38,7 @@ class Version:
     image: str
 
     def __str__(self) -> str:
-        return f"release {self.release} (run {self.run}, commit {self.commit[:12]}, {self.image.rpartition('@')[2][:19]})"
+        return release_text(self.release, self.run, self.commit, self.image.rpartition("@")[2])
 
     def annotations(self) -> dict[str, str]:
         """Annotations of a pod; its environment names release and commit from here."""

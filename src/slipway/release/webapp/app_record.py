@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from slipway.errors import ReleaseError
-from slipway.release.request import FIELDS, Request, require_form
+from slipway.release.request import FIELDS, Request, release_text, require_form
 
 RECORD = "WEBAPP_RELEASE"  # key, run and image, as JSON
 OURS = ("SLIPWAY_RELEASE", "SLIPWAY_COMMIT", "SLIPWAY_TRUSTED_PROXIES", RECORD)
@@ -45,8 +45,7 @@ class Release:
         return dict(zip(OURS, (self.id, self.request.commit, "1", text), strict=True))
 
     def __str__(self) -> str:
-        asked = self.request
-        return f"release {self.id} (run {asked.run_number}, commit {asked.commit[:12]}, {asked.digest[:19]})"
+        return release_text(self.id, self.request.run_number, self.request.commit, self.request.digest)
 
 
 def release_of(settings: Mapping[str, str]) -> Release | None:

@@ -1,15 +1,12 @@
 """Which digest the registry lists under a release key, asked with the login of `az`."""
 
-import base64
-import json
 from collections.abc import Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from slipway.errors import ReleaseError
 from slipway.release.image.registry import find_image
-from slipway.release.request import PUSHED, Request
+from slipway.release.image.registry_login import own_login
+from slipway.release.request import Request, require_same_digest
 
 AZURE = ".azurecr.io"
 NOBODY = "00000000-0000-0000-0000-000000000000"  # the user of a token
@@ -22,9 +19,7 @@ def require_listed(az: Callable[..., Any], repository: str, request: Request) ->
     if not host or not name:
         raise ReleaseError(f"the repository {repository!r} is not HOST/REPO", NEEDED)
     found = _found(az, host, name, request.key) if host.endswith(AZURE) else find_image(host, name, request.key)
-    if found != request.digest:
-        listed = f"the registry lists {found or 'nothing'} under the release key {repository}:{request.key}"
-        raise ReleaseError(f"{listed}, not {request.digest}", PUSHED)
+    require_same_digest(found, repository, request)
 
 
 def _found(az: Callable[..., Any], host: str, name: str, key: str) -> str | None:
@@ -35,9 +30,5 @@ def _found(az: Callable[..., Any], host: str, name: str, key: str) -> str | None
     registry, _, label = host.removesuffix(AZURE).partition("-")
     suffix = ("--suffix", label) if label else ()
     token = az("acr", "login", "--name", registry, *suffix, "--expose-token")["accessToken"]
-    login = base64.b64encode(f"{NOBODY}:{token}".encode()).decode()
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "config.json"
-        path.touch(mode=0o600)
-        path.write_text(json.dumps({"auths": {host: {"auth": login}}}))
-        return find_image(host, name, key, {"DOCKER_CONFIG": folder})
+    with own_login(host, NOBODY, token) as environ:
+        return find_image(host, name, key, environ)

@@ -17,6 +17,7 @@ Candidate = Literal["linear", "forest", "boosting"]
 ColumnType = Literal["number", "integer", "category", "date"]
 TASKS: tuple[Task, ...] = get_args(Task)
 CANDIDATES: tuple[Candidate, ...] = get_args(Candidate)
+PROTOCOLS = ("mlflow", "open-inference")
 OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")  # a function that returns a pipeline
 EVERY_COLUMN = "*"
 BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/\s]+)*/?")
@@ -132,6 +133,19 @@ def _candidates(value: object) -> tuple[str, ...]:
     return values
 
 
+def _protocols(value: object) -> tuple[str, ...]:
+    values = _texts(value)
+    if not set(values) <= set(PROTOCOLS) or len(set(values)) < len(values):
+        raise ValueError
+    return values
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
 def _command(value: object) -> tuple[str, ...]:
     words = shlex.split(value) if isinstance(value, str) else []
     if not words or "\n" in str(value).strip() or SHELL & set(words):
@@ -218,6 +232,10 @@ Candidates = Annotated[
     tuple[str, ...],
     Kind(f"a list of {', '.join(CANDIDATES)} or package.module:function, each at most once", _candidates, _listed, CANDIDATES),
 ]
+Protocols = Annotated[
+    tuple[str, ...], Kind(f"a list of {', '.join(PROTOCOLS)}, each at most once", _protocols, _listed, PROTOCOLS)
+]
+Flag = Annotated[bool, Kind("true or false", _flag)]
 Types = Annotated[
     Mapping[str, ColumnType],
     Kind(

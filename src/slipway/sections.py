@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from slipway.kinds import Filter, NotNegative, Number, Paths, Text, Texts, VariableName
+from slipway.kinds import Filter, Flag, NotNegative, Number, Paths, Protocols, Text, Texts, VariableName
 
 MEBIBYTE = 1 << 20
 
@@ -120,6 +120,21 @@ class Serving(Struct, frozen=True, kw_only=True):
         "columns and trees. Slower candidates are not eligible.",
     ] = 1_000.0
     cors_origins: Annotated[Texts, "Origins whose pages may call the API; none by default."] = ()
+    protocols: Annotated[
+        Protocols,
+        "Protocols besides Slipway's own. mlflow: POST /invocations and GET /ping, as of mlflow models serve, which SageMaker "
+        "calls too. open-inference: /v2, the Open Inference Protocol, as of KServe.",
+    ] = ()
+    cache_seconds: Annotated[
+        int,
+        Meta(ge=0),
+        "How long caches may keep the answer of GET /predict?FIELD=VALUE&…, which is keyed by the bundle; 0: no such address.",
+    ] = 0
+    offline: Annotated[
+        Flag,
+        "Whether the form, installed on a phone or a computer, answers without the server. The model is then public: whoever "
+        "opens the page downloads it.",
+    ] = False
 
 
 class Log(Struct, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_INTEGER = 100
 AT_ONCE = 256  # rows that are checked together: what is wrong with all of a call's rows would take much memory
 LISTED_OF_A_ROW = 10
+WRAPPING = 10  # objects and lists for each column, in a document that is not a plain list of rows
 IGNORED = "is not a feature of the model and was not read"
 
 
@@ -92,6 +93,40 @@ class Decoder:
         read = self._fast.decode(body, self.max_rows) if self._fast else None
         return Decoded(read[0], len(read[1]), rows=read[1]) if read else self._thorough(body, partial)
 
+    def document(self, body: bytes) -> Any:
+        """A JSON document that may hold rows of a permitted number, in whichever form; `decode_rows` reads them.
+
+        Raises
+        ------
+        Refusal
+            400 when the body is not JSON in UTF-8, 413 when there is too much in it.
+        """
+        body = body.removeprefix(BYTE_ORDER_MARK)
+        if len(body) > self.max_rows and self._exceeds(body, WRAPPING) and self._exceeds(_without_texts(body), WRAPPING):
+            raise self._too_many()
+        return parse(body)
+
+    def decode_rows(self, rows: Sequence[Any], partial: bool = False) -> Decoded:
+        """The same of rows that are parsed already: an object each.
+
+        Raises
+        ------
+        Refusal
+            As `decode`, without the 400.
+        """
+        if not rows:
+            raise Refusal(422, "The list is empty; expected at least one row.")
+        if len(rows) > self.max_rows:
+            raise self._too_many()
+        walk = Walk(self.rules, self._known, self._ids, partial)
+        parts = [walk.check(begin, rows[begin : begin + AT_ONCE]) for begin in range(0, len(rows), AT_ONCE)]
+        if walk.counts and not partial:
+            problems = [problem for row in sorted(walk.wrong) for problem in walk.wrong[row]]
+            raise Refusal(422, "Some fields are not as expected.", problems[:LISTED], walk.counts)
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        ignored, objects = tuple(sorted(walk.ignored)), list(map(_object, rows))
+        return Decoded(columns, len(rows), walk.wrong, ignored, objects, True, walk.counts)
+
     def ids(self, decoded: Decoded) -> list[dict[str, Any]]:
         """The ids of each row, as far as it has them."""
         if not self._ids:
@@ -106,27 +141,17 @@ class Decoder:
             found = [replace(each, row=int(chosen[each.row - 1]) + 1) for each in found if each.row is not None]
         return [*ignored, *found][:LISTED]
 
-    def _exceeds(self, body: bytes) -> bool:
-        """Whether there are more signs of objects, lists or values than rows of a permitted number have."""
-        return max(body.count(b"{"), body.count(b"[")) > self.max_rows or body.count(b",") > self.max_rows * (
-            len(self.rules) + len(self._known) + len(self._ids)
-        )
+    def _thorough(self, body: bytes, partial: bool) -> Decoded:
+        return self.decode_rows(_rows(parse(body)), partial)
+
+    def _exceeds(self, body: bytes, around: int = 0) -> bool:
+        """Whether there are more signs of objects, lists or values than rows of a permitted number have with those around."""
+        width = len(self.rules) + len(self._known) + len(self._ids)
+        most = self.max_rows + around * (width + 1)
+        return max(body.count(b"{"), body.count(b"[")) > most or body.count(b",") > most * width
 
     def _too_many(self) -> Refusal:
         return Refusal(413, f"Expected at most {self.max_rows} rows of {len(self.rules)} fields in one call.")
-
-    def _thorough(self, body: bytes, partial: bool) -> Decoded:
-        rows = _rows(parse(body))
-        if len(rows) > self.max_rows:
-            raise self._too_many()
-        walk = Walk(self.rules, self._known, self._ids, partial)
-        parts = [walk.check(begin, rows[begin : begin + AT_ONCE]) for begin in range(0, len(rows), AT_ONCE)]
-        if walk.counts and not partial:
-            problems = [problem for row in sorted(walk.wrong) for problem in walk.wrong[row]]
-            raise Refusal(422, "Some fields are not as expected.", problems[:LISTED], walk.counts)
-        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        ignored, objects = tuple(sorted(walk.ignored)), list(map(_object, rows))
-        return Decoded(columns, len(rows), walk.wrong, ignored, objects, True, walk.counts)
 
 
 def is_single(body: bytes) -> bool:
@@ -230,6 +255,4 @@ def _rows(document: Any) -> list[Any]:
         return [document]
     if not isinstance(document, list):
         raise Refusal(422, "Expected an object, or a list of objects.")
-    if not document:
-        raise Refusal(422, "The list is empty; expected at least one row.")
     return document

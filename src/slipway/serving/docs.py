@@ -17,6 +17,7 @@ from slipway.model.intervals import levels
 from slipway.serving.definitions import Document, definitions
 from slipway.serving.examples import answer_example, example_table, refusal_example
 from slipway.serving.keys import HEADER
+from slipway.serving.protocols import protocols_of
 from slipway.serving.refusal import MEDIA_TYPE, problem_document
 from slipway.serving.service import Service
 
@@ -83,6 +84,7 @@ def specification(service: Service, prefix: str = "") -> Document:
 
 
 def _paths(service: Service) -> Document:
+    serving = service.problem.serving
     status = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
     text = {"description": "Prometheus text format", "schema": {"type": "string"}}
     return {
@@ -98,6 +100,7 @@ def _paths(service: Service) -> Document:
             )
         },
         "/metrics": {"get": _get("Metrics of all workers", text) | {"produces": ["text/plain", MEDIA_TYPE]}},
+        **{path: calls for protocol in protocols_of(serving.protocols) for path, calls in protocol.paths(service).items()},
     }
 
 

@@ -14,6 +14,7 @@ from slipway.serving.api import api
 from slipway.serving.live_view import production
 from slipway.serving.pages import pages
 from slipway.serving.probes import probes
+from slipway.serving.protocols import protocols_of
 from slipway.serving.service import open_service
 
 
@@ -31,7 +32,9 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     app.register_error_handler(refusal.Refusal, refusal.answer_refusal)
     app.register_error_handler(HTTPException, refusal.answer_http_error)
     app.register_error_handler(Exception, refusal.answer_failure)
-    for blueprint in (api, probes, pages, production):
+    spoken = protocols_of(problem.serving.protocols)
+    app.extensions[refusal.WORDINGS] = {protocol.blueprint.name: protocol.refused for protocol in spoken}
+    for blueprint in (api, probes, pages, production, *(protocol.blueprint for protocol in spoken)):
         app.register_blueprint(blueprint)
     docs.install(app)
     if not is_wrapped:

@@ -10,12 +10,12 @@ from flask import Flask, current_app, g, request
 from slipway.api_keys import FILE, MOST_BYTES, VARIABLE, listed_keys, parse_keys
 from slipway.errors import ServingError
 from slipway.serving.access import STDERR, write_line
-from slipway.serving.refusal import Refusal
+from slipway.serving.refusal import PREDICTIONS, Refusal
 
 HEADER = "X-API-Key"
 FORM_FIELD = "slipway:api-key"
 CLIENT = 8  # digits of its SHA-256 that stand for a key
-GUARDED = {"api.predict", "api.predict_file", "api.what_if", "pages.ask", "pages.preview", "probes.metrics", "production.live"}
+GUARDED = {*PREDICTIONS, "api.what_if", "pages.ask", "pages.preview", "probes.metrics", "production.live"}
 
 
 class Keys:

@@ -16,7 +16,8 @@ from slipway.serving.access import log_failure
 from slipway.table.faults import FieldProblem
 
 MEDIA_TYPE = "application/problem+json"
-PREDICTIONS = {"api.predict", "api.predict_file"}
+PREDICTIONS = {"api.predict", "api.predict_file", "invocations.invoke", "open_inference.infer"}
+WORDINGS = "slipway-wordings"  # extension of the app: blueprint → a problem as its protocol words it
 LONGEST_NAME = 100
 DETAILS = {
     404: "Nothing at this address; /apidocs lists the valid ones.",
@@ -114,6 +115,9 @@ def answer_failure(error: Exception) -> Response:
 
 def _answer(document: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     status = document["status"]
+    wording = current_app.extensions[WORDINGS].get(request.blueprint)
+    if wording:
+        return Response(msgspec.json.encode(wording(document)), status, headers, mimetype="application/json")
     if for_a_person():
         page = render_template(
             "error.html",

@@ -1,0 +1,30 @@
+"""What a protocol of the service consists of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint
+
+if TYPE_CHECKING:
+    from slipway.serving.definitions import Document
+    from slipway.serving.service import Service
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One protocol besides the service's own.
+
+    Parameters
+    ----------
+    blueprint : Blueprint
+        Its addresses. Those that predict are in `slipway.serving.refusal.PREDICTIONS`.
+    paths : callable
+        Its part of the specification, by path.
+    refused : callable
+        A problem document → the error as the protocol words it.
+    """
+
+    blueprint: Blueprint
+    paths: "Callable[[Service], Document]"
+    refused: Callable[[dict[str, Any]], dict[str, Any]]

@@ -41,7 +41,7 @@ def prediction(service: Service, call: Call, body: bytes, query: Mapping[str, st
     """
     single = is_single(body)
     partial = _flag(query, "partial") and not single
-    level = _level(service, query)
+    level = asked_level(service, query)
     decoded = service.decoder.decode(body, partial)
     answered = service.answer(service.asked(decoded, whole=not partial), call)
     answers = service.told(answered.answers, decoded, level)
@@ -82,7 +82,7 @@ def _flag(query: Mapping[str, str], name: str) -> bool:
     return text == "true"
 
 
-def _level(service: Service, query: Mapping[str, str]) -> float | None:
+def asked_level(service: Service, query: Mapping[str, str]) -> float | None:
     """Which prediction interval is asked for; None when none is.
 
     Raises
@@ -112,7 +112,7 @@ def what_if() -> Response:
     """
     require_type("application/json")
     service = _service()
-    level = _level(service, arguments(request))
+    level = asked_level(service, arguments(request))
     body = b"".join(pieces(request.stream, request.content_length))
     decoded = service.decoder.decode(body)
     if not is_single(body):
@@ -146,7 +146,7 @@ def _fields(service: Service) -> list[str]:
 def predict_file() -> Response:
     """Answer a CSV table with the same table and its predictions; ``?interval=0.9`` is as in ``predict``."""
     service = _service()
-    level = _level(service, arguments(request))
+    level = asked_level(service, arguments(request))
     request.max_content_length = service.problem.serving.max_upload_bytes
     require_type("text/csv", "multipart/form-data")
     file = _upload()

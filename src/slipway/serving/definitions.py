@@ -106,6 +106,21 @@ def row_schema(service: Service) -> Document:
     return document | ({"required": required} if required else {})
 
 
+def cells(service: Service) -> list[Document]:
+    """The parameters of a query that has the row; its cells are written as in CSV."""
+    found = []
+    for rule in service.rules:
+        field = rule.field
+        described = _field(rule)
+        if field.format:
+            described = {"type": "string", "description": described["description"]}
+        described.pop("x-nullable", None)
+        empty = {"allowEmptyValue": True} if field.optional else {}
+        found.append({"in": "query", "name": field.name, "required": not field.optional} | described | empty)
+    ids = [{"in": "query", "name": name, "type": "string", "description": ID["description"]} for name in service.ids]
+    return [*found, *ids]
+
+
 def _field(rule: Rule) -> Document:
     field = rule.field
     described: Document = {"description": rule.expected[0].upper() + rule.expected[1:]}

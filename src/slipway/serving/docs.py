@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from slipway import __version__
 from slipway.model.curves import FIELDS, POINTS
 from slipway.model.intervals import levels
-from slipway.serving.definitions import Document, definitions
+from slipway.serving.definitions import Document, cells, definitions
 from slipway.serving.examples import answer_example, example_table, refusal_example
 from slipway.serving.keys import HEADER
 from slipway.serving.protocols import protocols_of
@@ -76,7 +76,8 @@ def specification(service: Service, prefix: str = "") -> Document:
     }
     if service.keys.needed:
         document["securityDefinitions"] = {"key": {"type": "apiKey", "in": "header", "name": HEADER}}
-        for path, method in (("/predict", "post"), ("/predict/file", "post"), ("/what-if", "post"), ("/metrics", "get")):
+        guarded = [("/predict", method) for method in document["paths"]["/predict"]]
+        for path, method in (*guarded, ("/predict/file", "post"), ("/what-if", "post"), ("/metrics", "get")):
             call = document["paths"][path][method]
             call["security"] = [{"key": []}]
             call["responses"]["401"] = _problem(401, "No key, or a wrong one")
@@ -88,7 +89,7 @@ def _paths(service: Service) -> Document:
     status = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
     text = {"description": "Prometheus text format", "schema": {"type": "string"}}
     return {
-        "/predict": {"post": _predict(service)},
+        "/predict": {"post": _predict(service)} | ({"get": _predict_cached(service)} if serving.cache_seconds else {}),
         "/predict/file": {"post": _predict_file(service)},
         "/what-if": {"post": _what_if(service)},
         "/healthz": {"get": _get("Whether the process answers", _good("It does", status, {"status": "alive"}))},
@@ -143,6 +144,25 @@ def _predict(service: Service) -> Document:
             "413": _problem(413, f"More than {serving.max_body_bytes:,} bytes or {serving.max_rows:,} rows"),
             "415": _problem(415, "The body is not application/json"),
             "422": _problem(422, "Invalid rows; errors names each row and field", refusal_example(service)),
+        },
+    }
+
+
+def _predict_cached(service: Service) -> Document:
+    seconds = service.problem.serving.cache_seconds
+    return {
+        "summary": f"Predict {service.predictor.target} for one row; caches may keep the answer for {seconds:,} s",
+        "description": (
+            "The query has the row, its cells written as in a CSV file; an empty one is missing. The answer is that of POST "
+            "/predict. Its ETag changes with the bundle, and a call with If-None-Match computes nothing if it still holds."
+        ),
+        "tags": ["predictions"],
+        "parameters": [*cells(service), *(each for each in _interval(service) if each["name"] not in service.schema.names)],
+        "responses": {
+            "200": _good("The answer", {"$ref": "#/definitions/Answer"}, answer_example(service)),
+            "304": {"description": "The answer with the ETag of If-None-Match still holds"},
+            "400": _problem(400, "The query is not UTF-8"),
+            "422": _problem(422, "An invalid row, or a name twice; errors names each field", refusal_example(service)),
         },
     }
 

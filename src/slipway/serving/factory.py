@@ -36,6 +36,10 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     app.extensions[refusal.WORDINGS] = {protocol.blueprint.name: protocol.refused for protocol in spoken}
     for blueprint in (api, probes, pages, production, *(protocol.blueprint for protocol in spoken)):
         app.register_blueprint(blueprint)
+    if problem.serving.cache_seconds:
+        from slipway.serving import cached
+
+        cached.install(app)
     docs.install(app)
     if not is_wrapped:
         shortcut.install(app)

@@ -16,7 +16,7 @@ from slipway.serving.access import log_failure
 from slipway.table.faults import FieldProblem
 
 MEDIA_TYPE = "application/problem+json"
-PREDICTIONS = {"api.predict", "api.predict_file", "invocations.invoke", "open_inference.infer"}
+PREDICTIONS = {"api.predict", "api.predict_file", "api.cached", "invocations.invoke", "open_inference.infer"}
 WORDINGS = "slipway-wordings"  # extension of the app: blueprint → a problem as its protocol words it
 LONGEST_NAME = 100
 DETAILS = {

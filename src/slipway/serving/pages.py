@@ -16,7 +16,7 @@ from slipway.report.numbers import aligned, brief, number, percent, settings, sh
 from slipway.report.page import best_of_each, compared, depends, drawn, remark, standalone
 from slipway.report.summary import origin
 from slipway.report.worries import worries
-from slipway.serving import card, snippets
+from slipway.serving import card
 from slipway.serving.answer import Answer, explain
 from slipway.serving.examples import golden_examples
 from slipway.serving.form import FEW_FIELDS, FIRST, as_typed, controls, groups, read_row, typical
@@ -25,6 +25,7 @@ from slipway.serving.keys import FORM_FIELD
 from slipway.serving.live_view import is_shown
 from slipway.serving.refusal import Refusal
 from slipway.serving.service import Service
+from slipway.serving.snippets import snippets
 from slipway.serving.trace import Trace, traces
 from slipway.table.faults import visible
 
@@ -164,17 +165,8 @@ def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequenc
         curves_field=CURVES,
         most_bytes=here.problem.serving.max_upload_bytes,
         examples=golden_examples(here.golden, here.predictor.classes),
-        snippets=_snippets(asked.row if asked else example),
+        snippets=snippets(url_for("api.predict", _external=True), asked.row if asked else example, here.keys.needed),
     )
-
-
-def _snippets(row: Mapping[str, Any]) -> list[dict[str, str]]:
-    url = url_for("api.predict", _external=True)
-    key = _service().keys.needed
-    return [
-        {"id": "curl", "title": "curl", "text": snippets.curl(url, row, key)},
-        {"id": "python", "title": "Python", "text": snippets.python(url, row, key)},
-    ]
 
 
 def _service() -> Service:

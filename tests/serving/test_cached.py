@@ -1,6 +1,8 @@
 """``GET /predict``: the answers of ``POST /predict``, for caches to keep until something else would be answered."""
 
+import json
 from functools import partial
+from http.client import HTTPConnection
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -14,6 +16,8 @@ from bundles import ROWS, SCHEMA
 from conftest import make_app
 from many_rows import many_rows
 from page import start
+from servers import DEADLINE
+from servers import serve as server_of
 from slipway.model.encoding import Encoding, Output
 from slipway.model.event import read_events
 from slipway.table.schema import Field, Schema
@@ -210,6 +214,24 @@ def test_no_log_of_the_service_has_the_query(serve, capfd):
     out, err = capfd.readouterr()
     assert out.count('"path":"/predict"') == 2 and err == ""
     assert "secret" not in out and "2020-01-01" not in out
+
+
+def test_on_one_connection_each_answer_ends_where_the_next_begins(tmp_path):
+    start(tmp_path, settings=f"serving: {{{ON}}}\n")
+    sent = []
+    with server_of(tmp_path) as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE)
+        for method, headers in (("GET", {}), ("HEAD", {}), ("GET", {"If-None-Match": "*"}), ("GET", {}), ("POST", {})):
+            body = json.dumps(ROWS[0]) if method == "POST" else None
+            connection.request(method, asked(ROWS[0]), body, headers | {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            sent.append((answer.status, answer.read()))
+            assert "Transfer-Encoding" not in answer.headers
+        long = asked(ROWS[0] | {"smoker": "y" * 5000})
+        assert server.call("GET", long)[0] == 400
+        connection.close()
+    first, head, known, again, posted = sent
+    assert (head, known) == ((200, b""), (304, b"")) and first == again == posted
 
 
 INTERVAL = Schema((Field("interval", "number", minimum=0, maximum=10, example=1), *SCHEMA.fields))

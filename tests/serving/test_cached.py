@@ -228,7 +228,7 @@ def test_on_one_connection_each_answer_ends_where_the_next_begins(tmp_path):
             sent.append((answer.status, answer.read()))
             assert "Transfer-Encoding" not in answer.headers
         long = asked(ROWS[0] | {"smoker": "y" * 5000})
-        assert server.call("GET", long)[0] == 400
+        assert server.call("GET", long)[0] == 414
         connection.close()
     first, head, known, again, posted = sent
     assert (head, known) == ((200, b""), (304, b"")) and first == again == posted

@@ -6,6 +6,7 @@ import itertools
 import json
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -205,7 +206,8 @@ def house(tmp_path_factory, request):
         LocalStore(folder / "artifacts"), "regression", schema=SCHEMA, encoding=ENCODING, rows=[GOLDEN], weights=WEIGHTS
     )
     text = "name: regression\nsource: table.csv\ntarget: charges\nformats: {price: '1.234,56 €', joined: 31.12.2024}\n"
-    text += f"serving: {{out_of_range: {request.param}, unknown_levels: {'warn' if request.param == 'warn' else 'reject'}}}\n"
+    levels = "warn" if request.param == "warn" else "reject"
+    text += f"serving: {{out_of_range: {request.param}, unknown_levels: {levels}, cache_seconds: 60}}\n"
     text += "limits: {age: [-5, 120]}\ntypes: {code: category, smoker: category}\n"
     text += "missing: {seen: ['1900-01-01']}\nmongodb: {database: none, collection: none}\n"
     (folder / "slipway.yaml").write_text(text, encoding="utf-8")
@@ -247,13 +249,18 @@ def by_upload(client, text: str, separator: str) -> Answered:
 def by_json(client, rows) -> Answered:
     answer = client.post("/predict?partial=true", data=json.dumps(rows), content_type="application/json")
     assert answer.status_code == 200, answer.text
-    return [
-        (
-            each["prediction"],
-            "; ".join(f"{one['field']}: {one['detail']}" if one["field"] else one["detail"] for one in each.get("errors", [])),
-        )
-        for each in answer.json["predictions"]
-    ]
+    return [(each["prediction"], _reasons(each)) for each in answer.json["predictions"]]
+
+
+def _reasons(answer) -> str:
+    problems = answer.get("errors", [])
+    return "; ".join(f"{one['field']}: {one['detail']}" if one["field"] else one["detail"] for one in problems)
+
+
+def by_query(client, rows) -> Answered:
+    answers = [client.get(f"/predict?{urlencode(row)}") for row in rows]
+    assert {answer.status_code for answer in answers} <= {200, 422}
+    return [(answer.json.get("prediction"), _reasons(answer.json)) for answer in answers]
 
 
 def by_table(house, table) -> Answered:
@@ -303,7 +310,8 @@ def test_every_door_refuses_a_negative_number_where_training_saw_none(house):
         assert answered[0][1] == ""
     else:
         assert answered == [(None, "dose: expected a number from 0 to 18.999; training saw 0.001 to 9.5")]
-    assert by_upload(client, text, ";") == by_predict(house, str(folder / "in.csv")) == by_table(house, [row]) == answered
+    assert by_upload(client, text, ";") == by_query(client, [row]) == answered
+    assert by_predict(house, str(folder / "in.csv")) == by_table(house, [row]) == answered
 
 
 @given(rows=some.lists(ROW, min_size=1, max_size=12), separator=some.sampled_from([",", ";"]))
@@ -318,6 +326,7 @@ def test_every_door_reads_and_answers_alike(house, server, rows, separator):
     records = [dict(zip(SCHEMA.names, row)) for row in rows]
     answered = by_json(client, records)
     assert by_upload(client, text, separator) == answered
+    assert by_query(client, records) == answered
     assert by_predict(house, str(path)) == answered
     assert by_table(house, pd.DataFrame(records, dtype=str)) == answered
     assert by_table(house, pyarrow.Table.from_pylist(records)) == answered

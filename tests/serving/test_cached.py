@@ -13,13 +13,13 @@ from schemathesis.checks import load_all_checks
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from bundles import ROWS, SCHEMA
-from conftest import make_app
 from many_rows import many_rows
 from page import start
 from servers import DEADLINE
 from servers import serve as server_of
 from slipway.model.encoding import Encoding, Output
 from slipway.model.event import read_events
+from slipway.serving.factory import build
 from slipway.table.schema import Field, Schema
 
 load_all_checks()
@@ -136,24 +136,41 @@ def test_a_head_computes_no_answer(cached, first, capfd):
     assert '"rows":0' in capfd.readouterr().out
 
 
+OTHER = {"weights": [[251.0], [30.0], [23000.0], [1.0]]}
+
+
 @pytest.mark.parametrize(
-    "change",
+    "lines, environ, bundle",
     [
-        {"weights": [[251.0], [30.0], [23000.0], [1.0]]},
-        {"serving": f"{ON}, out_of_range: warn"},
-        {"serving": f"{ON}, unknown_levels: warn"},
-        {"environ": {"SLIPWAY_RELEASE": "0123456789ab"}},
+        ("", {}, OTHER),
+        ("", {"SLIPWAY_RELEASE": "0123456789ab"}, {}),
+        ("limits: {age: [0, 99]}", {}, {}),
+        ("missing: {smoker: [unknown]}", {}, {}),
+        ("id: [customer]", {}, {}),
+        ("drop: [note]", {}, {}),
+        ("serving: {cache_seconds: 60, out_of_range: warn}", {}, {}),
+        ("serving: {cache_seconds: 60, unknown_levels: warn}", {}, {}),
     ],
-    ids=["bundle", "range", "levels", "release"],
 )
-def test_what_may_be_answered_otherwise_has_another_tag(tmp_path_factory, change):
-    made = [
-        make_app(tmp_path_factory.mktemp("made"), **({"serving": ON} | more)).test_client() for more in ({}, {}, change, {})
-    ]
-    before, elsewhere, changed, reverted = (client.get(asked(ROWS[0])) for client in made)
-    assert before.headers["ETag"] == elsewhere.headers["ETag"] == reverted.headers["ETag"] != changed.headers["ETag"]
-    fresh = made[2].get(asked(ROWS[0]), headers={"If-None-Match": before.headers["ETag"]})
-    assert (fresh.status_code, fresh.data) == (200, changed.data)
+def test_what_may_be_answered_otherwise_has_another_tag(tmp_path, lines, environ, bundle):
+    def client(name, lines="", environ=None, **bundle):
+        folder = tmp_path / name
+        folder.mkdir()
+        app = start(folder, settings=lines if "serving" in lines else f"{lines}\nserving: {{{ON}}}\n", **bundle)
+        problem = app.extensions["slipway"].problem
+        return build(problem, environ or {}).test_client()
+
+    changed = client("changed", lines, environ, **bundle)
+    before, elsewhere, after = (each.get(asked(ROWS[0])) for each in (client("before"), client("elsewhere"), changed))
+    assert before.headers["ETag"] == elsewhere.headers["ETag"] != after.headers["ETag"]
+    fresh = changed.get(asked(ROWS[0]), headers={"If-None-Match": before.headers["ETag"]})
+    assert (fresh.status_code, fresh.data) == (200, after.data)
+
+
+@pytest.mark.parametrize("sent", ["", '"', "W/", ",,,", "abc", '"a" "b"', "*, *x", '"' * 4000, "ü", "\x7f"])
+def test_what_is_no_tag_confirms_nothing(cached, first, sent):
+    answer = cached.get(asked(ROWS[0]), headers={"If-None-Match": sent})
+    assert (answer.status_code, answer.data) == (200, first.data)
 
 
 def test_with_keys_only_a_client_with_one_keeps_it(serve, capfd):

@@ -38,9 +38,9 @@ class CachedAnswers:
         self._cells = {*service.schema.names, *service.ids}
         scope = "private" if service.keys.needed else "public"
         self._storing = f"{scope}, max-age={service.problem.serving.cache_seconds}"
-        settings = msgspec.structs.asdict(service.problem)
-        del settings["folder"]  # may differ between two machines
-        self._decides = sha256(msgspec.json.encode([__version__, service.release, service.digest, settings]))
+        problem = service.problem
+        reading = problem.serving, problem.limits, problem.missing, problem.id, sorted(problem.unlearned)
+        self._decides = sha256(msgspec.json.encode([__version__, service.release, service.digest, reading]))
 
     def answer(self) -> Response:
         """The answer to the row in the query; to HEAD, and to a cache that has it, its headers alone."""

@@ -17,7 +17,8 @@ from servers import DEADLINE, ROOT, free_port
 
 pytestmark = pytest.mark.docker
 
-[BLOCK] = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/api.md").read_text(encoding="utf-8"), re.DOTALL)
+PAGE = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+[BLOCK] = re.findall(r"```nginx\n(.*?)```", PAGE, re.DOTALL)
 START = 'printf %s "$CONFIGURATION" > /tmp/nginx.conf && exec nginx -c /tmp/nginx.conf -g "daemon off;"'
 ADDRESS = f"/predict?{urlencode(ROWS[0])}"
 
@@ -62,13 +63,13 @@ def service(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def port(docker, box_image, service):
-    """Where nginx answers."""
+def nginx(docker, box_image, service):
+    """Where nginx answers, and its container."""
     port = free_port()
     block = BLOCK.replace("listen 80;", f"listen 127.0.0.1:{port};").replace("127.0.0.1:8080", f"127.0.0.1:{service.port}")
     assert str(port) in block and str(service.port) in block
     configuration = f"CONFIGURATION=events {{}} http {{ {block} }}"
-    with docker.running("--network", "host", "--env", configuration, box_image, "sh", "-c", START):
+    with docker.running("--network", "host", "--env", configuration, box_image, "sh", "-c", START) as name:
         deadline = time.monotonic() + DEADLINE
         while True:
             try:
@@ -76,7 +77,13 @@ def port(docker, box_image, service):
                 break
             except OSError:
                 assert time.monotonic() < deadline
-        yield port
+        yield port, name
+
+
+@pytest.fixture
+def port(nginx):
+    """Where nginx answers."""
+    return nginx[0]
 
 
 def get(port: int, address: str, method: str = "GET", body: str | None = None, **headers: str):
@@ -115,6 +122,16 @@ def test_an_answer_is_kept_confirmed_and_replaced_by_that_of_another_bundle(serv
     reverted = answered(port, *FRESH)
     assert reverted[:3] == (200, "EXPIRED", first[2])
     assert reverted[3]["ETag"] == first[3]["ETag"]
+
+
+def test_a_purged_answer_is_asked_for_again(docker, service, nginx):
+    port, name = nginx
+    [purge] = re.findall("To purge: `(.*?)`", PAGE)
+    answered(port, "HIT", *FRESH)
+    docker("exec", name, "sh", "-c", purge)
+    before = len(service.calls)
+    assert get(port, ADDRESS)[1] == "MISS"
+    assert service.calls[before:] == [200]
 
 
 def test_a_client_s_own_copy_is_confirmed_by_the_cache(service, port):

@@ -265,6 +265,13 @@ def test_a_field_named_like_the_argument_is_a_field(serve):
     assert [each["name"] for each in parameters].count("interval") == 1
 
 
+def test_an_id_named_like_the_argument_is_an_id(tmp_path):
+    client = start(tmp_path, settings=f"id: [interval]\nserving: {{{ON}}}\n").test_client()
+    assert client.get(asked(ROWS[0], interval="0.9")).json["id"] == {"interval": "0.9"}
+    parameters = client.get("/apispec.json").json["paths"]["/predict"]["get"]["parameters"]
+    assert [each["type"] for each in parameters if each["name"] == "interval"] == ["string"]
+
+
 def test_numbers_with_a_format_are_written_in_it(serve):
     schema = Schema((Field("price", "number", minimum=0, maximum=9999.5, example=1.5, format="1.234,56 €"),))
     encoding = Encoding(schema, (Output("value", "price"),) * 4)

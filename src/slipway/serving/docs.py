@@ -149,7 +149,8 @@ def _predict(service: Service) -> Document:
 
 
 def _predict_cached(service: Service) -> Document:
-    seconds = service.problem.serving.cache_seconds
+    seconds, columns = service.problem.serving.cache_seconds, cells(service)
+    names = {column["name"] for column in columns}  # an argument that is named like a column is none
     return {
         "summary": f"Predict {service.predictor.target} for one row; caches may keep the answer for {seconds:,} s",
         "description": (
@@ -157,7 +158,7 @@ def _predict_cached(service: Service) -> Document:
             "/predict. Its ETag changes with the bundle, and a call with If-None-Match computes nothing if it still holds."
         ),
         "tags": ["predictions"],
-        "parameters": [*cells(service), *(each for each in _interval(service) if each["name"] not in service.schema.names)],
+        "parameters": [*columns, *(each for each in _interval(service) if each["name"] not in names)],
         "responses": {
             "200": _good("The answer", {"$ref": "#/definitions/Answer"}, answer_example(service)),
             "304": {"description": "The answer with the ETag of If-None-Match still holds"},

@@ -117,7 +117,7 @@ def device_files(bundle: Bundle) -> tuple[str, ...]:
     size = sum(bundle.files[name]["bytes"] for name in graphs)
     if size > MOST_BYTES:
         raise ServingError(
-            f"serving.offline: the model has {size / 1e6:.0f} MB, more than the {MOST_BYTES / 1e6:.0f} MB that a device is given",
+            f"serving.offline: the model has {size / 1e6:.0f} MB; a device is sent at most {MOST_BYTES / 1e6:.0f} MB",
             "Switch serving.offline off, or train without the candidate that is so large: forest, as a rule",
         )
     lists = (LISTS[SERVING],) if LISTS[SERVING] in bundle.lists else ()

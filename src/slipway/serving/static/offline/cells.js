@@ -6,7 +6,7 @@ const BLANK = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029
 const BLANKS = new RegExp(`^${BLANK}+|${BLANK}+$`, "g");
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const INFINITE = /^[+-]?inf(inity)?$/i;
-const OTHER_DIGITS = /(?![0-9])\p{Nd}/u; // in which Python reads numbers, too
+const DIGITS = /\p{Nd}/gu; // of all scripts: Python reads numbers in any
 const MARK = "\ufeff";
 
 const strip = (text) => text.replace(BLANKS, "");
@@ -20,10 +20,13 @@ function bare(given) {
 
 /* What a plain text says as a number, infinite beyond double precision; NaN where it says none */
 function double(text) {
-  if (OTHER_DIGITS.test(text)) {
+  if (NUMBER.test(text)) {
+    return Number(text);
+  }
+  if (NUMBER.test(text.replace(DIGITS, "0"))) {
     throw new NeedsServer();
   }
-  return NUMBER.test(text) ? Number(text) : NaN;
+  return NaN;
 }
 
 export function number(text) {

@@ -1,5 +1,6 @@
 """A device that answers rows by itself: a browser with the files that the service gives it."""
 
+import gzip
 import json
 import shutil
 import threading
@@ -17,13 +18,13 @@ from slipway.serving.offline.device_rules import RULES, device_files, device_rul
 from slipway.serving.service import Service
 
 MODULES = Path(slipway.serving.__file__).parent / "static" / "offline"
-PAGE = "<!doctype html><meta charset=utf-8><title>A device</title>"
+PAGE = "<!doctype html><meta charset=utf-8><link rel=icon href=data:><title>A device</title>"
 OPEN = """
 const [base, done] = arguments;
 (async () => {
-  const ort = await import("/ort/ort.wasm.min.mjs");
+  const ort = await import("/ort/ort.wasm.bundle.min.mjs");
   ort.env.wasm.numThreads = 1;
-  ort.env.wasm.wasmPaths = "/ort/";
+  ort.env.wasm.wasmPaths = { wasm: "/ort/ort-wasm-simd-threaded.wasm" };
   const { openModel } = await import("/offline/predict.js");
   window.model = await openModel({ base, ort });
   return { digest: window.model.digest };
@@ -50,10 +51,12 @@ def give(service: Service, folder: Path) -> None:
 
 @contextmanager
 def served(folder: Path, runtime: Path) -> Iterator[str]:
-    """The address of a site with the modules, onnxruntime-web and whatever is in `folder`."""
+    """The address of a site with the modules, onnxruntime-web as it is in `runtime`, and whatever is in `folder`."""
     (folder / "index.html").write_text(PAGE)
     (folder / "offline").symlink_to(MODULES)
-    (folder / "ort").symlink_to(runtime)
+    (folder / "ort").mkdir()
+    for path in runtime.glob("*.gz"):
+        (folder / "ort" / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

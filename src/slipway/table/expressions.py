@@ -134,7 +134,7 @@ def _formula(node: ast.expr) -> Any:
     if isinstance(node, ast.UnaryOp):
         inner = _formula(node.operand)
         return ["negative", inner] if isinstance(node.op, ast.USub) else inner
-    if isinstance(node, ast.BinOp):
+    if isinstance(node, ast.BinOp) and type(node.op) in SIGNS:
         return [SIGNS[type(node.op)], _formula(node.left), _formula(node.right)]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         return [node.func.id, *map(_formula, node.args)]

@@ -30,7 +30,7 @@ def test_the_rules_of_a_field_are_those_of_the_service(rules):
     age, bmi, smoker, joined = found["fields"]
     assert [each["name"] for each in found["fields"]] == list(SCHEMA.names)
     assert (age["low"], age["high"]) == (0, pytest.approx(110))
-    assert (age["markers"], age["numbers"]) == (["-999", "k.a.", "unknown"], [-999])
+    assert (age["markers"], age["numbers"]) == (["-999", "-999.0", "k.a.", "unknown"], [-999])
     assert (age["expected"], age["outside"]) == (
         "an integer from 0 to 110",
         "expected an integer from 0 to 110; training saw 18 to 64",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from slipway.serving.service import Service
 
 RULES = "rules.json"  # its name beside the files of the bundle
-MOST_BYTES = 50_000_000  # of all graphs: a phone keeps them, and several times as much while it loads them
+MOST_BYTES = 20_000_000  # of all graphs: a browser takes 13 times as much memory for them, which phones have not more of
 
 
 class DeviceRule(msgspec.Struct, frozen=True):

@@ -26,6 +26,9 @@ WORKDIR /app
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin slipway
 COPY --from=libraries /venv /venv
 COPY --from=champion /app .
+# Only for serving.offline: the runtime that a browser needs, from the npm registry or a mirror of it.
+ARG NPM_CONFIG_REGISTRY
+RUN PYTHONPATH=src python -m slipway.serving.offline.fetch_runtime
 # Only heroku.yaml gives it. A box names the commit when it starts a release: one image may serve many commits.
 ARG SLIPWAY_COMMIT
 ENV SLIPWAY_COMMIT=$SLIPWAY_COMMIT

@@ -112,6 +112,13 @@ def test_a_build_without_a_sound_champion_fails(tree, spoil, says):
     assert re.search(says, refused(tree.build()))
 
 
+def test_the_build_fetches_the_runtime_of_a_form_that_answers_offline(tree):
+    """From a registry that is away: what it does with one that answers is tests/serving/offline/test_fetch_runtime.py's."""
+    make_bundle(LocalStore(tree.folder / "artifacts"), "regression")
+    done = tree.build(SLIPWAY_SERVING_OFFLINE="true", NPM_CONFIG_REGISTRY=f"http://127.0.0.1:{free_port()}")
+    assert done.returncode == 6 and re.search(r"onnxruntime-web-[\d.]+\.tgz: cannot be fetched", done.stderr), done.stderr
+
+
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     with serve_s3() as url:

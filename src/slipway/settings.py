@@ -62,6 +62,7 @@ VARIABLES = (
     Variable("SLIPWAY_PLATFORM", "linux/amd64", "On GitHub: what images are built for; or linux/arm64."),
     Variable("SLIPWAY_OVERLAY", "", "On GitHub, in the environment kubernetes: a folder in deploy/kubernetes."),
     Variable("SLIPWAY_CLUSTER", "", "On GitHub, in the environment kubernetes: name of the cluster."),
+    Variable("NPM_CONFIG_REGISTRY", "", "A mirror of the npm registry; the build of an image with serving.offline reads it."),
     Variable("PORT", "8080", "Port of the service."),
     Variable("WEB_CONCURRENCY", "", "Number of gunicorn workers; by default one per core, 2 to 4."),
 )

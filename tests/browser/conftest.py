@@ -9,7 +9,11 @@ import pytest
 from selenium import webdriver
 from werkzeug.serving import make_server
 
+from conftest import absent
 from page import start
+from slipway.errors import ServingError
+from slipway.serving.offline.fetch_runtime import fetch_runtime
+from slipway.serving.offline.web_runtime import NAME
 
 OPTIONS = (
     "--headless",
@@ -63,3 +67,14 @@ def browse(chromium, tmp_path):
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.fixture(scope="session")
+def web_runtime(tmp_path_factory):
+    """The folder of onnxruntime-web, fetched from the npm registry as the build of an image does."""
+    folder = tmp_path_factory.mktemp("npm") / NAME
+    try:
+        fetch_runtime(folder)
+    except ServingError as error:
+        absent(f"the npm registry ({error})", "SLIPWAY_BROWSER")
+    return folder

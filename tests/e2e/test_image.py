@@ -6,6 +6,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from images import BASE, checkout, derive, push
 from rehearsal.containers import Docker
 from rehearsal.project import Project, name_base
 from slipway.release.image.key import release_key
+from slipway.serving.offline.web_runtime import KINDS, NAME, packed
 
 pytestmark = pytest.mark.docker
 MEGABYTE = 1_000_000
@@ -131,6 +133,28 @@ def test_it_stops_gracefully(docker, container):
 
 def test_it_is_small(docker, image):
     assert docker.inspect(image)["Size"] - docker.inspect(BASE)["Size"] <= 250 * MEGABYTE
+
+
+@pytest.fixture(scope="module")
+def offline_image(docker, tmp_path_factory) -> Iterator[str]:
+    """An image whose form answers offline; its build fetches onnxruntime-web from the npm registry."""
+    folder = tmp_path_factory.mktemp("offline")
+    make_bundle(checkout(folder), "regression")
+    with (folder / "slipway.yaml").open("a") as file:
+        file.write("serving: {offline: true}\n")
+    tag = f"slipway-offline:{os.getpid()}"
+    docker("build", "--tag", tag, folder)
+    yield tag
+    docker("image", "rm", "--force", tag)
+
+
+def test_for_a_form_that_answers_offline_it_holds_the_runtime_and_little_more(docker, image, offline_image):
+    names = docker("run", "--rm", offline_image, "ls", f"artifacts/{NAME}").stdout.split()
+    assert names == sorted(packed(Path(), name).name for name in KINDS)
+    assert docker("run", "--rm", image, "ls", "artifacts").stdout.split() == ["bundles", "champion.json", "verdict.json"]
+    assert docker.inspect(offline_image)["Size"] - docker.inspect(image)["Size"] <= 4 * MEGABYTE
+    refused = docker("run", "--rm", "--env", "SLIPWAY_API_KEYS=key", offline_image, check=False)
+    assert refused.returncode == 6 and "exclude each other" in refused.stderr
 
 
 def test_a_newer_digest_of_the_base_gives_another_key_and_its_revert_the_first_one(docker, registry, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from slipway.errors import TableError
 from slipway.table.cell import columns_from_rows
-from slipway.table.expressions import columns_of, expression, fitted
+from slipway.table.expressions import columns_of, expression, fitted, formula
 from slipway.table.schema import MISSING, Field, Schema
 
 NAN = np.nan
@@ -201,3 +201,24 @@ def test_the_columns_that_it_reads():
     assert set(columns_of("log(`loan amount` / b) + min(b, a)")) == {"loan amount", "b", "a"}
     assert columns_of("log(log)") == ("log",)
     assert columns_of("bin(a, 1, 2)") == ("a",)
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("a", ["column", "a"]),
+        ("`loan amount` + 1_000", ["+", ["column", "loan amount"], 1000.0]),
+        ("-a * +b", ["*", ["negative", ["column", "a"]], ["column", "b"]]),
+        ("a - -2.5e3", ["-", ["column", "a"], -2500.0]),
+        ("min(a, b, log(µg)) / 0x10", ["/", ["min", ["column", "a"], ["column", "b"], ["log", ["column", "µg"]]], 16.0]),
+        ("bin(month(start), -1, 6)", ["bin", ["month", ["column", "start"]], -1.0, 6.0]),
+    ],
+)
+def test_a_formula_is_the_expression_as_json(text, expected):
+    assert formula(text) == expected
+
+
+@pytest.mark.parametrize("text", ["a ** 2", "a if b else a", "[a]", "a.real"])
+def test_what_is_no_expression_has_no_formula(text):
+    with pytest.raises(TableError, match="not supported"):
+        formula(text)

@@ -68,11 +68,15 @@ def explain(
     )
 
 
+def shown_level(intervals: Intervals | None) -> float | None:
+    """The level of the interval that the page shows; None when the bundle has none."""
+    return min(levels(intervals), key=lambda level: abs(level - SHOWN), default=None)
+
+
 def _between(intervals: Intervals | None, values: np.ndarray) -> str:
-    known = levels(intervals)
-    if not intervals or not known:
+    level = shown_level(intervals)
+    if not intervals or level is None:
         return ""
-    level = min(known, key=lambda level: abs(level - SHOWN))
     low, high = (number(float(end[0])) for end in interval(intervals, values, level))
     share = Fraction(f"{level:g}")
     return f"Between {low} and {high} in {share.numerator} of {share.denominator} cases."

@@ -11,11 +11,12 @@ from slipway.errors import ServingError
 from slipway.problem import Problem, load_problem
 from slipway.serving import access, docs, headers, keys, prefix, refusal, shortcut
 from slipway.serving.api import api
+from slipway.serving.installable import installable
 from slipway.serving.live_view import production
 from slipway.serving.pages import pages
 from slipway.serving.probes import probes
 from slipway.serving.protocols import protocols_of
-from slipway.serving.service import open_service
+from slipway.serving.service import Service, open_service
 
 
 def build(problem: Problem | None = None, environ: Mapping[str, str] = os.environ) -> flask.Flask:
@@ -34,18 +35,32 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     app.register_error_handler(Exception, refusal.answer_failure)
     spoken = protocols_of(problem.serving.protocols)
     app.extensions[refusal.WORDINGS] = {protocol.blueprint.name: protocol.refused for protocol in spoken}
-    for blueprint in (api, probes, pages, production, *(protocol.blueprint for protocol in spoken)):
+    for blueprint in (api, probes, pages, installable, production, *(protocol.blueprint for protocol in spoken)):
         app.register_blueprint(blueprint)
     if problem.serving.cache_seconds:
         from slipway.serving import cached
 
         cached.install(app)
+    if problem.serving.offline:
+        from slipway.serving.offline import on_device
+
+        on_device.install(app)
     docs.install(app)
     if not is_wrapped:
         shortcut.install(app)
     prefix.install(app, environ.get(prefix.VARIABLE, ""))
     _trust_proxies(app, environ.get("SLIPWAY_TRUSTED_PROXIES") or "0")
     return app
+
+
+def checked(problem: Problem) -> Service:
+    """The service of a problem, before any worker starts; SlipwayError when it cannot do what is switched on."""
+    service = open_service(problem)
+    if problem.serving.offline:
+        from slipway.serving.offline.on_device import download_of
+
+        download_of(service)
+    return service
 
 
 def _trust_proxies(app: flask.Flask, count: str) -> None:

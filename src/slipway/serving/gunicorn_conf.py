@@ -54,11 +54,10 @@ def on_starting(server: Arbiter) -> None:
     Workers share what is imported here.
     """
     gc.disable()  # until workers start: what is imported is no garbage, and to go through it took a sixth of the start
-    from slipway.serving import factory  # noqa: F401
-    from slipway.serving.service import open_service
+    from slipway.serving.factory import checked
 
     try:
-        open_service(load_problem())
+        checked(load_problem())
     except SlipwayError as error:
         print(f"slipway: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

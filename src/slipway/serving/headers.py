@@ -11,7 +11,7 @@ from slipway.errors import ServingError
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 # A page as a file carries its styles in itself; nothing else may run or load in it.
 DOCUMENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
@@ -74,7 +74,7 @@ class _Secured:
 
 def _limit_storing(response: Response) -> Response:
     """Answers must not be stored; browsers must revalidate pages, because they change with the release."""
-    page = request.blueprint in ("flasgger", "pages") and request.method != "POST"
+    page = request.blueprint in ("flasgger", "installable", "pages") and request.method != "POST"
     response.headers.setdefault("Cache-Control", "no-cache" if page else NOT_STORED)
     return response
 

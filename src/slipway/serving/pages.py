@@ -21,6 +21,7 @@ from slipway.serving.answer import Answer, explain
 from slipway.serving.examples import golden_examples
 from slipway.serving.form import FEW_FIELDS, FIRST, as_typed, controls, groups, read_row, typical
 from slipway.serving.headers import DOCUMENT_POLICY
+from slipway.serving.installable import HEADER, asset, edition, stores
 from slipway.serving.keys import FORM_FIELD
 from slipway.serving.live_view import is_shown
 from slipway.serving.refusal import Refusal
@@ -56,8 +57,17 @@ def _frame() -> dict[str, Any]:
         "problem_name": here.problem.name,
         "version": __version__,
         "digest": here.digest,
+        "edition": edition(),
+        "asset": asset,
         "navigation": {title: url_for(place) for title, place in places.items()},
     }
+
+
+@pages.after_request
+def _name_edition(response: Response) -> Response:
+    """An installed page keeps what is of its own edition."""
+    response.headers[HEADER] = edition()
+    return response
 
 
 @pages.get("/")
@@ -166,7 +176,14 @@ def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequenc
         most_bytes=here.problem.serving.max_upload_bytes,
         examples=golden_examples(here.golden, here.predictor.classes),
         snippets=snippets(url_for("api.predict", _external=True), asked.row if asked else example, here.keys.needed),
+        device=_device() if here.problem.serving.offline else None,
     )
+
+
+def _device() -> dict[str, str]:
+    from slipway.serving.offline.on_device import offer
+
+    return offer() | {f"{name}-cache": cache for name, cache in stores().items()}
 
 
 def _service() -> Service:

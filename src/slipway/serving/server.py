@@ -41,9 +41,9 @@ def run(
     from gunicorn.app.wsgiapp import WSGIApplication
 
     from slipway.serving import gunicorn_conf
-    from slipway.serving.service import open_service
+    from slipway.serving.factory import checked
 
-    service = open_service(load_problem())  # workers would only fail one by one
+    service = checked(load_problem())  # workers would only fail one by one
     usual_host, _, usual_port = gunicorn_conf.bind.rpartition(":")
     listener = _listen(host or usual_host, int(usual_port) if port is None else port)
     arguments = ["gunicorn", "--config", CONFIGURATION, "--bind", f"fd://{listener.detach()}"]

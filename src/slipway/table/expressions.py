@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Literal, TypeGuard
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 
@@ -32,6 +32,7 @@ OPERATORS: dict[type[ast.operator], Callable[[np.ndarray, np.ndarray], np.ndarra
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
+SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 OF_ONE: dict[str, Callable[[np.ndarray], np.ndarray]] = {"log": np.log, "sqrt": np.sqrt, "abs": np.abs}
 OF_SEVERAL: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"min": np.minimum, "max": np.maximum}
 BINNING = ("bin", "quantiles")
@@ -114,6 +115,30 @@ def expression(text: str, types: Mapping[str, str]) -> Expression:
         return Expression(text, columns, (), _number(tree, types))
     edges, inner = _edges(tree), _number(tree.args[0], types)
     return Expression(text, columns, _ranges(edges), lambda rows: _binned(inner(rows), edges))
+
+
+def formula(text: str) -> Any:
+    """An expression that is sound, as JSON for programs in other languages.
+
+    A number; ``["column", name]``; or an operator, ``negative`` or a function, and what it is applied to.
+    """
+    return _formula(_tree(text))
+
+
+def _formula(node: ast.expr) -> Any:
+    if name := _name(node):
+        return ["column", name]
+    number = _constant(node)
+    if number is not None:
+        return number
+    if isinstance(node, ast.UnaryOp):
+        inner = _formula(node.operand)
+        return ["negative", inner] if isinstance(node.op, ast.USub) else inner
+    if isinstance(node, ast.BinOp) and type(node.op) in SIGNS:
+        return [SIGNS[type(node.op)], _formula(node.left), _formula(node.right)]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return [node.func.id, *map(_formula, node.args)]
+    raise TableError(f"{ast.unparse(node)!r} is not supported", ALLOWED)
 
 
 def fitted(text: str, types: Mapping[str, str], columns: Columns) -> str:

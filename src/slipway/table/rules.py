@@ -108,7 +108,8 @@ class Rule:
         return self.field.show(bound if exact else float(f"{bound:.12g}"))
 
     @cached_property
-    def _outside(self) -> Fault:
+    def outside(self) -> Fault:
+        """What is wrong with a number beyond the range."""
         field = self.field
         exact = (self.low, self.high) == (field.minimum, field.maximum)
         seen = ", the range seen in training" if exact else f"; training saw {field.range}"
@@ -159,7 +160,7 @@ class Rule:
         """What is wrong with a finite number."""
         if self.field.type == "integer" and value % 1:
             return Fault("type", f"has a fraction; expected {self.expected}")
-        return None if self.low <= value <= self.high else self._outside
+        return None if self.low <= value <= self.high else self.outside
 
     def _fault(self, value: float, text: str | None, cell: Any) -> Fault | None:
         if text is None:
@@ -201,6 +202,11 @@ class Rules:
         Field → the lowest and highest value that gets an answer, in place of ``serving.out_of_range``.
     markers : callable
         Field → further texts that mean a missing cell in it.
+
+    Attributes
+    ----------
+    ranged : list of Field
+        Those of which a value beyond the range of training is answered.
     """
 
     def __init__(
@@ -223,12 +229,12 @@ class Rules:
         )
         self._order = {field.name: place for place, field in enumerate(schema)}
         self._open = [field for field in schema if field.type == "category" and not closed]
-        self._ranged = [
+        self.ranged = [
             rule.field
             for rule in self.rules
             if rule.field.type == "date" or rule.is_number and (rule.low, rule.high) != _seen(rule.field)
         ]
-        seen = np.array([_seen(field) for field in self._ranged]).reshape(-1, 2, 1)
+        seen = np.array([_seen(field) for field in self.ranged]).reshape(-1, 2, 1)
         self._low, self._high = seen[:, 0], seen[:, 1]
 
     def __iter__(self) -> Iterator[Rule]:
@@ -246,13 +252,12 @@ class Rules:
             rows = np.flatnonzero(columns[field.name] == UNSEEN)
             if len(rows):
                 found.append(Unlike(field.name, "unseen_level", UNSEEN_LEVEL, rows))
-        if self._ranged:
-            matrix = np.array([columns[field.name] for field in self._ranged])  # at once: one call, however many fields
+        if self.ranged:
+            matrix = np.array([columns[field.name] for field in self.ranged])  # at once: one call, however many fields
             odd = (matrix < self._low) | (matrix > self._high)
             for place in np.flatnonzero(odd.any(axis=1)).tolist() if odd.any() else ():
-                field = self._ranged[place]
-                detail = f"a {'date' if field.type == 'date' else 'number'} outside the range seen in training, {field.range}"
-                found.append(Unlike(field.name, "out_of_range", detail, np.flatnonzero(odd[place])))
+                field = self.ranged[place]
+                found.append(Unlike(field.name, "out_of_range", beyond(field), np.flatnonzero(odd[place])))
         return sorted(found, key=lambda each: self._order[each.field]) if len(found) > 1 else found
 
     def _may_be_unlike(self, matrix: np.ndarray) -> bool:
@@ -263,7 +268,7 @@ class Rules:
     @cached_property
     def _usual(self) -> tuple[np.ndarray, np.ndarray]:
         """The range of each value of a block."""
-        ranges = {field.name: _seen(field) for field in self._ranged}
+        ranges = {field.name: _seen(field) for field in self.ranged}
         ranges |= {field.name: (MISSING, np.inf) for field in self._open}
         low, high = np.array([ranges.get(rule.field.name, (-np.inf, np.inf)) for rule in self.rules]).T
         return low, high
@@ -272,6 +277,11 @@ class Rules:
 def rules_of(schema: Schema, problem: Problem) -> Rules:
     """The rules of a schema under the policies of a problem."""
     return Rules(schema, problem.serving, problem.limits, problem.markers)
+
+
+def beyond(field: Field) -> str:
+    """What is told of a value outside of a field's range that is answered."""
+    return f"a {'date' if field.type == 'date' else 'number'} outside the range seen in training, {field.range}"
 
 
 def warnings(unlike: Sequence[Unlike], limit: int = LISTED) -> list[FieldProblem]:

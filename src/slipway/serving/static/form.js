@@ -1,12 +1,18 @@
 // The form works without this file. With it the answer and the curves follow what is typed, and the API key stays
 // for the tab. The service draws everything; this file only swaps what changed.
 const WAIT = 300; // ms without typing
+const PATIENCE = 10_000; // ms for an answer
+const AGAIN = 2_000; // ms, from a service that was away the last time
 
 const form = document.querySelector("form.ask");
 const key = document.getElementById("api-key");
 const kept = `slipway:api-key:${location.pathname}`;
 const announced = document.querySelector("[role=status]");
 const note = document.getElementById("note");
+const root = document.documentElement; // data-away: the service did not answer; data-device: this device did
+const edition = document.querySelector("meta[name=slipway-edition]").content;
+const section = document.getElementById("device");
+const device = section && import(section.dataset.script).then((module) => module.open(section)).catch(() => null);
 const curves = () => [...document.querySelectorAll("[data-live=curve]")];
 
 let version = 0; // of what is typed
@@ -63,13 +69,20 @@ async function update() {
     return;
   }
   const asked = version;
+  const here = stop;
   const slots = curves().filter(inView).map(number);
   const body = new URLSearchParams(new FormData(form));
   body.set(form.dataset.curves, slots.join(" "));
+  const late = setTimeout(() => here.abort(new Error("late")), "away" in root.dataset ? AGAIN : PATIENCE);
   try {
-    const answer = await fetch(form.dataset.preview, { method: "POST", body, signal: stop.signal, headers: { Accept: "text/html" } });
+    const answer = await fetch(form.dataset.preview, { method: "POST", body, signal: here.signal, headers: { Accept: "text/html" } });
+    if (answer.status >= 502 && answer.status <= 504) {
+      throw new Error("away");
+    }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    delete root.dataset.away;
     show(page, answer.status);
+    compare(answer.headers.get("Slipway-Edition"));
     for (const slot of curves()) {
       if (slots.includes(number(slot))) {
         slot.dataset.version = asked;
@@ -77,10 +90,84 @@ async function update() {
     }
   } catch (error) {
     if (error.name !== "AbortError") {
-      tell("Not updated: the service cannot be reached.");
+      root.dataset.away = "";
+      await answerHere(here);
     }
+  } finally {
+    clearTimeout(late);
   }
 }
+
+function compare(served) {
+  if (served && served !== edition) {
+    const link = Object.assign(document.createElement("a"), { href: location.pathname, textContent: "Reload" });
+    tell("The service has a newer version of this page, or another model. ");
+    note.append(link);
+  }
+}
+
+/* Without the service: this device answers, if it has the model */
+
+async function answerHere(asked) {
+  const known = await device;
+  let found = null;
+  try {
+    found = await known?.answer(form);
+  } catch (error) {
+    if (asked === stop) {
+      tell(`Not updated: the service cannot be reached, and this device cannot answer: ${error.message}`);
+    }
+    return;
+  }
+  if (asked !== stop) {
+    return; // something else was typed meanwhile
+  }
+  if (!found) {
+    tell("Not updated: the service cannot be reached.");
+    return;
+  }
+  for (const control of form.querySelectorAll("[aria-invalid]")) {
+    control.removeAttribute("aria-invalid");
+  }
+  if (found.errors.length) {
+    tell(`Not updated. ${found.errors.map(({ field, detail }) => (field ? `${field}: ${detail}` : detail)).join(" ")}`);
+    for (const { field } of found.errors) {
+      mark(form.elements.namedItem(field));
+    }
+    return;
+  }
+  root.dataset.device = "";
+  document.querySelector(".summary")?.remove();
+  document.getElementById("answer-place").replaceChildren(found.section);
+  Object.assign(document.getElementById("brief"), { textContent: found.value, hidden: false });
+  tell("");
+  announced.textContent = `${found.value}, answered on this device`;
+}
+
+function mark(control) {
+  (control instanceof RadioNodeList ? control[0].closest("fieldset") : control)?.setAttribute("aria-invalid", "true");
+}
+
+function restore() {
+  // The worker brings back what was sent when the service could not be reached.
+  const typed = document.getElementById("typed");
+  for (const [name, value] of typed ? JSON.parse(typed.textContent) : []) {
+    const control = form.elements.namedItem(name);
+    if (control && name !== key?.name) {
+      control.value = value;
+    }
+  }
+  if (typed) {
+    document.getElementById("answer-place").replaceChildren(); // of another row
+    document.getElementById("brief").hidden = true;
+    root.dataset.device = "";
+    version += 1;
+    later(0);
+  }
+}
+
+restore();
+addEventListener("online", () => later(0));
 
 function tell(text) {
   note.textContent = text;
@@ -99,6 +186,7 @@ function show(page, status) {
     match(control, page.getElementById(control.id));
   }
   if (value) {
+    delete root.dataset.device;
     document.querySelector(".summary")?.remove();
     tell("");
     announced.textContent = [...page.querySelectorAll("#answer-title, #answer .value, #answer .between")].map((each) => each.textContent).join(" ");

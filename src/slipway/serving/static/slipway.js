@@ -2,6 +2,9 @@
 // mistake at a time and vanish, lets the server list all mistakes of a form at once.
 "use strict";
 
+// Over plain http, but for localhost, a browser has no service workers: the pages then need the network, as any.
+navigator.serviceWorker?.register(document.currentScript.dataset.worker).catch(() => {});
+
 for (const form of document.querySelectorAll("form[data-errors-from-server]")) {
   form.setAttribute("novalidate", "");
   form.addEventListener("submit", (event) => {

@@ -51,6 +51,7 @@ def paths(service: Service) -> Document:
     ready = _object({"live": BOOLEAN, "ready": BOOLEAN})
     server = _object({"name": TEXT, "version": TEXT, "extensions": _list(TEXT)})
     unready = {"503": _error("It does not; error has the reason")}
+    gone = {"404": _error("The service has another model or version")}
     found = {
         "/v2/health/live": {"get": _call("Whether the process answers", alive, {"live": True})},
         "/v2/health/ready": {"get": _call("Whether the model answers", ready, {"live": True, "ready": True}, unready)},
@@ -59,27 +60,27 @@ def paths(service: Service) -> Document:
     model = f"/v2/models/{quote(service.problem.name, safe='')}"
     for path in (model, f"{model}/versions/{version_of(service)}"):
         found |= {
-            path: {"get": _call("What the model takes and gives", _metadata(), metadata_of(service))},
-            f"{path}/ready": {"get": _ready(service, unready)},
-            f"{path}/infer": {"post": _infer(service)},
+            path: {"get": _call("What the model takes and gives", _metadata(), metadata_of(service), gone)},
+            f"{path}/ready": {"get": _ready(service, gone | unready)},
+            f"{path}/infer": {"post": _infer(service, gone)},
         }
     return found
 
 
-def _ready(service: Service, unready: Document) -> Document:
+def _ready(service: Service, errors: Document) -> Document:
     schema = _object({"name": TEXT, "ready": BOOLEAN})
-    return _call("Whether the model answers", schema, {"name": service.problem.name, "ready": True}, unready)
+    return _call("Whether the model answers", schema, {"name": service.problem.name, "ready": True}, errors)
 
 
 def _metadata() -> Document:
-    tensor = _object({"name": TEXT, "datatype": {"type": "string", "enum": list(DATATYPES)}, "shape": _list(INTEGER)})
+    tensor = _object({"name": TEXT, "datatype": DATATYPE, "shape": _list(INTEGER)})
     names = {"name": TEXT, "versions": _list(TEXT), "platform": TEXT}
     return _object(names | {"inputs": _list(tensor), "outputs": _list(tensor)})
 
 
-def _infer(service: Service) -> Document:
+def _infer(service: Service, errors: Document) -> Document:
     serving = service.problem.serving
-    errors = {
+    errors = errors | {
         "400": _error("Not an inference request, or invalid rows; error names the first rows and fields"),
         "413": _error(f"More than {serving.max_body_bytes:,} bytes or {serving.max_rows:,} rows"),
         "415": _error("The body is not application/json, or has binary data"),

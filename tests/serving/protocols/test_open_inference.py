@@ -197,6 +197,7 @@ def answers(service, rows) -> list:
     [
         [],
         [tensor("age", 19.0, 62, 45, 33, datatype="FP32")],
+        [tensor("age", 19.0, 62.0, 45.0, 33.0, datatype="INT64")],
         [tensor("age", "19", "62", "45", "33", datatype="BYTES")],
         [tensor("bmi", 27.9, float("nan"), 33.3, 22.7)],
         [tensor("bmi", "27.9", "NA", "33.3", "22.7", datatype="BYTES")],
@@ -209,6 +210,14 @@ def test_a_field_is_read_from_any_datatype_that_has_its_values(service, changes)
     inputs = list({each["name"]: each for each in [*tensors(ROWS), *changes]}.values())
     answer = service.infer(json.dumps({"inputs": inputs}).encode())
     assert answer.status_code == 200, answer.text
+    assert answer.json["outputs"][0]["data"] == answers(service, ROWS)
+
+
+def test_a_request_of_mlservers_pandas_codec_is_answered(service):
+    """Its shape is [rows, 1], its data flat."""
+    inputs = [each | {"shape": [len(ROWS), 1]} for each in tensors(ROWS)]
+    inputs = [each | {"parameters": {"content_type": "str"}} if each["datatype"] == "BYTES" else each for each in inputs]
+    answer = service.infer({"parameters": {"content_type": "pd"}, "inputs": inputs})
     assert answer.json["outputs"][0]["data"] == answers(service, ROWS)
 
 

@@ -94,10 +94,16 @@ def _cells(tensor: Tensor) -> list[Any]:
         cells = [cell[0] for cell in cells]
     if tensor.datatype not in DATATYPES:
         raise _wrong(tensor, f"has a datatype other than {', '.join(DATATYPES)}")
-    allowed = (*DATATYPES[tensor.datatype], type(None))
-    if (place := next((place for place, cell in enumerate(cells, 1) if type(cell) not in allowed), 0)) > 0:
-        raise _wrong(tensor, f"has a value in row {place} that is not {tensor.datatype} in JSON")
+    kinds = DATATYPES[tensor.datatype]
+    for row, cell in enumerate(cells, 1):
+        if type(cell) not in kinds and cell is not None and not (int in kinds and _is_whole(cell)):
+            raise _wrong(tensor, f"has a value in row {row} that is not {tensor.datatype} in JSON")
     return cells
+
+
+def _is_whole(cell: Any) -> bool:
+    """Whether it is an integer written with a decimal point, as some clients do."""
+    return type(cell) is float and cell.is_integer()
 
 
 def _wrong(tensor: Tensor, says: str) -> Refusal:

@@ -2,22 +2,29 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bundles import make_bundle
+from bundles import files, make_bundle, said, twin
 from conftest import absent
 from many_rows import many_rows
-from servers import serve
+from servers import ROOT, serve
+from slipway.model.encoding import Encoding, Output
 from slipway.store.local import LocalStore
+from slipway.store.pointer import Pointer
+from slipway.table.schema import Field, Schema
 
 pytestmark = pytest.mark.database
 COUNT = 2_000
 DEADLINE = 120
 PYTHON = Path(os.environ.get("KSERVE_VENV") or Path(sys.prefix, "kserve"), "bin", "python")  # make engines fills .venv/kserve
+PAGE = (ROOT / "docs" / "open-inference.md").read_text()
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+[MANIFEST] = [block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "InferenceService" in block]
 START = """
 import json, sys
 
@@ -162,3 +169,57 @@ def test_the_client_made_from_the_openapi_document_reads_every_answer(served):
     assert (found["server"], found["id"], found["rows"]) == ("slipway", "7", [COUNT])
     assert found["inputs"] == {"age": "INT64", "bmi": "FP64", "smoker": "BYTES", "joined": "BYTES"}
     assert "There is no model other" in found["unknown"]
+
+
+CLASSES = """
+import sys, yaml
+from kserve import V1beta1InferenceService, V1beta1InferenceServiceSpec, V1beta1PredictorSpec
+
+manifest = yaml.safe_load(sys.stdin)
+for document, kind in (
+    (manifest, V1beta1InferenceService),
+    (manifest["spec"], V1beta1InferenceServiceSpec),
+    (manifest["spec"]["predictor"], V1beta1PredictorSpec),
+):
+    assert set(document) <= set(kind.attribute_map.values()), (kind, document)
+"""
+
+
+def test_the_manifest_of_the_page_has_no_setting_that_kserve_does_not_know():
+    subprocess.run([PYTHON, "-c", CLASSES], input=MANIFEST, text=True, check=True, timeout=DEADLINE)
+
+
+@pytest.fixture(scope="module")
+def insurance(tmp_path_factory):
+    """A server of a model with the fields of the page, and what it answers to the page's row."""
+    numbers = [
+        Field(name, "number" if name == "bmi" else "integer", minimum=0, maximum=64) for name in ("age", "bmi", "children")
+    ]
+    levels = {"sex": ("female", "male"), "smoker": ("no", "yes"), "region": ("southeast", "southwest")}
+    schema = Schema((*numbers, *(Field(name, "category", levels=each) for name, each in levels.items())))
+    outputs = (
+        *(Output("value", field.name) for field in numbers),
+        *(Output("level", name, levels=each[1:]) for name, each in levels.items()),
+    )
+    row = {"age": 19, "sex": "female", "bmi": 27.9, "children": 0, "smoker": "yes", "region": "southwest"}
+    weights = [[250.0], [30.0], [400.0], [10.0], [23000.0], [-50.0]]
+    made = files("regression", schema=schema, encoding=Encoding(schema, outputs), rows=[row], weights=weights)
+    folder = tmp_path_factory.mktemp("insurance")
+    store = LocalStore(folder / "artifacts")
+    digest = store.add("insurance", made, twin(made)).digest
+    store.point(Pointer(digest, "insurance"))
+    said(store, "insurance", digest)
+    settings = "name: insurance\nsource: table.csv\ntarget: charges\nserving: {protocols: [open-inference]}\n"
+    (folder / "slipway.yaml").write_text(settings)
+    with serve(folder) as server:
+        yield server, json.loads(server.call("POST", "/predict", row)[1])["prediction"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=["kserve", "triton", "requests"])
+def test_the_programs_of_the_page_print_the_answer(insurance, program, tmp_path):
+    server, prediction = insurance
+    assert "localhost:8080" in program
+    code = program.replace("localhost:8080", f"127.0.0.1:{server.port}")
+    done = subprocess.run([PYTHON, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE)
+    assert done.returncode == 0, done.stderr
+    assert f"{prediction:g}" in done.stdout or str(prediction) in done.stdout

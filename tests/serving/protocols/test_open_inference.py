@@ -110,7 +110,9 @@ def odd_rows(count: int) -> list[dict]:
 def test_answers_events_and_counts_are_those_of_predict_to_the_last_bit(tmp_path, task, nested):
     service, rows = Service(tmp_path, task), odd_rows(COUNT)
     expected = service.client.post("/predict", json=rows).json["predictions"]
-    answer = service.infer({"inputs": tensors(rows, nested)}).json
+    given = service.infer({"inputs": tensors(rows, nested)})
+    assert given.headers["Slipway-Bundle"] == service.digest
+    answer = given.json
     assert (answer["model_name"], answer["model_version"]) == (task, service.digest[:12])
     names = ["prediction", *(f"probability_{label}" for label in LABELS[task])]
     assert [each["name"] for each in answer["outputs"]] == names

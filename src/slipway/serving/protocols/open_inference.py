@@ -70,7 +70,9 @@ def infer(model: str, version: str | None = None) -> Response:
     found = answered(service.answer(service.asked(decoded, whole=True), g.call).answers, known)
     outputs = outputs_of({name: found[name] for name in names}, service.predictor.classes)
     given = {} if asked.id is None else {"id": asked.id}
-    return _json({"model_name": service.problem.name, "model_version": version_of(service), **given, "outputs": outputs})
+    answer = _json({"model_name": service.problem.name, "model_version": version_of(service), **given, "outputs": outputs})
+    answer.headers["Slipway-Bundle"] = service.digest
+    return answer
 
 
 def _body() -> bytes:

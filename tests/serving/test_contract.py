@@ -1,7 +1,5 @@
 """schemathesis calls the service in the ways its specification allows, and in ways it does not."""
 
-from importlib.util import find_spec
-
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +11,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
 )
 
+from slipway.kinds import PROTOCOLS
 from specification import definition
 
 load_all_checks()
@@ -30,10 +29,8 @@ CALLS = [
 ]
 
 
-MANY, FEW = (settings(max_examples=count, suppress_health_check=list(HealthCheck)) for count in (40, 20))
+MANY, FEW = (settings(max_examples=count, suppress_health_check=list(HealthCheck)) for count in (40, 12))
 TASKS = ["regression", "binary", "multiclass"]
-MODULES = {"mlflow": "invocations", "open-inference": "open_inference"}
-PROTOCOLS = [name for name, module in MODULES.items() if find_spec(f"slipway.serving.protocols.{module}")]
 
 
 @pytest.mark.parametrize("task", TASKS)

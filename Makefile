@@ -29,7 +29,7 @@ e2e: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Run the tests that need Chrome or
 	SLIPWAY_BROWSER=required SLIPWAY_E2E=required \
 	  $(BIN)/python -m pytest -m "browser or docker" $(if $(JUNIT),--junitxml=$(JUNIT))
 
-engines: $(VENV)/spark.stamp $(VENV)/mlflow.stamp   ## Run the tests that need PostgreSQL, MariaDB, MLflow and Java
+engines: $(VENV)/spark.stamp $(VENV)/mlflow.stamp $(VENV)/kserve.stamp   ## Run the tests that need PostgreSQL, MariaDB, MLflow, clients of KServe, and Java
 	SLIPWAY_ENGINES=required \
 	  $(BIN)/python -m pytest -m "database or spark" $(if $(JUNIT),--junitxml=$(JUNIT))
 
@@ -120,6 +120,7 @@ lock: $(VENV)/lock.stamp   ## Pin the newest versions of everything in requireme
 	$(LOCK) requirements-sql.in -c requirements-dev.txt -o requirements-sql.txt
 	$(LOCK) requirements.in requirements-train.in requirements-spark.in -c requirements-dev.txt -o requirements-spark.txt
 	$(LOCK) deploy/compose/mlflow/requirements.in -o deploy/compose/mlflow/requirements.txt
+	$(LOCK) tests/serving/protocols/requirements.in -o tests/serving/protocols/requirements.txt
 	$(LOCK) requirements-publish.in -c requirements-dev.txt -o requirements-publish.txt
 	$(LOCK) requirements-test.in -c requirements-dev.txt -o requirements-test.txt
 
@@ -159,6 +160,11 @@ $(VENV)/spark.stamp: requirements-spark.txt $(VENV)/dev.stamp
 $(VENV)/mlflow.stamp: deploy/compose/mlflow/requirements.txt $(VENV)/dev.stamp   # apart: MLflow asks for an earlier pyarrow
 	$(PYTHON) -m venv $(VENV)/mlflow
 	$(VENV)/mlflow/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/kserve.stamp: tests/serving/protocols/requirements.txt $(VENV)/dev.stamp   # apart: KServe asks for an earlier pandas
+	$(PYTHON) -m venv $(VENV)/kserve
+	$(VENV)/kserve/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(VENV)/lint.stamp: .github/lint/package-lock.json | $(BIN)/pip

@@ -167,6 +167,8 @@ assert client.post("/predict/file", data="age,bmi,smoker,joined\\n19,20,no,2020-
     found = loaded(code, tmp_path, SLIPWAY_PROBLEM=str(tmp_path / "slipway.yaml"))
     assert {"slipway.serving.factory", "onnxruntime", "flask"} <= found
     assert within(found, HEAVY) == set()
+    spoken = within(found, {"slipway.serving.protocols"})
+    assert spoken == {"slipway.serving.protocols", "slipway.serving.protocols.protocol"}, "protocols that are off are imported"
 
 
 @pytest.mark.parametrize(

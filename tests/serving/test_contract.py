@@ -11,6 +11,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
 )
 
+from slipway.kinds import PROTOCOLS
 from specification import definition
 
 load_all_checks()
@@ -28,7 +29,11 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+MANY, FEW = (settings(max_examples=count, suppress_health_check=list(HealthCheck)) for count in (40, 12))
+TASKS = ["regression", "binary", "multiclass"]
+
+
+@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("method, path, mode", CALLS)
 def test_calls_are_answered_as_described(serve, method, path, mode, task):
     specification = schemathesis.openapi.from_wsgi("/apispec.json", serve(task, "max_rows: 50"))
@@ -37,7 +42,7 @@ def test_calls_are_answered_as_described(serve, method, path, mode, task):
     excluded = [positive_data_acceptance] if path == "/predict/file" else [negative_data_rejection]
 
     @given(case=specification[path][method].as_strategy(generation_mode=mode))
-    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
+    @MANY
     def answered(case):
         response = case.call()
         # Swagger 2 has one schema a status: that of 200 is for one row, and what a list gets is a definition of its own
@@ -53,3 +58,26 @@ def test_every_call_is_tried(serve):
     specification = schemathesis.openapi.from_wsgi("/apispec.json", serve())
     found = {(each.ok().method.upper(), each.ok().path) for each in specification.get_all_operations()}
     assert found == {(method, path) for method, path, _ in CALLS}
+
+
+@pytest.mark.parametrize("task", ["regression", "multiclass"])
+@pytest.mark.parametrize("mode", [ALLOWED, NOT_ALLOWED])
+def test_calls_of_further_protocols_are_answered_as_described(serve, mode, task):
+    app = serve(task, f"max_rows: 50, protocols: [{', '.join(PROTOCOLS)}]")
+    specification = schemathesis.openapi.from_wsgi("/apispec.json", app)
+    calls = [each.ok() for each in specification.get_all_operations()]
+    further = [call for call in calls if (call.method.upper(), call.path) not in {(method, path) for method, path, _ in CALLS}]
+    assert len(further) > len(PROTOCOLS)
+    for call in further:
+        takes_rows = call.method == "post"  # a schema cannot say how the shape and the data of a tensor belong together
+        if mode == ALLOWED or takes_rows:
+            _try(call, mode, [positive_data_acceptance] if takes_rows else [])
+
+
+def _try(call, mode, excluded):
+    @given(case=call.as_strategy(generation_mode=mode))
+    @FEW
+    def answered(case):
+        case.call_and_validate(excluded_checks=excluded)
+
+    answered()

@@ -382,3 +382,96 @@ def test_a_marker_named_after_the_training_is_missing_at_once():
 def test_a_long_integer_is_the_level_that_it_says():
     decoder = decoder_of(Schema((Field("c", "category", levels=("1234567890123456768", "1234567890123456789")),)), serving())
     assert decode(b'{"c": 1234567890123456789}', decoder)[0]["c"].tolist() == [1]
+
+
+WIDE = Schema(tuple(Field(f"x{place}", "number", minimum=-1, maximum=1, missing=0.1) for place in range(300)))
+FORMS = {
+    "rows": lambda rows: {"dataframe_records": rows},
+    "table": lambda rows: {"columns": [*rows[0]], "index": [*range(len(rows))], "data": [[*row.values()] for row in rows]},
+    "columns": lambda rows: {"inputs": columns_of(rows)},
+    "tensors": lambda rows: {
+        "inputs": [
+            {
+                "name": name,
+                "shape": [len(rows), 1],
+                "datatype": "FP64",
+                "parameters": {"kind": []},
+                "data": [[cell] for cell in cells],
+            }
+            for name, cells in columns_of(rows).items()
+        ],
+        "outputs": [{"name": f"probability_{label}", "parameters": {}} for label in range(300)],
+    },
+}
+
+
+def columns_of(rows) -> dict[str, list]:
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+@pytest.mark.parametrize("schema, row", [(WIDE, dict.fromkeys(WIDE.names, 0.5)), (SCHEMA, ROW)], ids=["wide", "narrow"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_document_may_hold_the_largest_number_of_rows_in_any_form(form, schema, row):
+    decoder = decoder_of(schema, serving(rows=50))
+    document = FORMS[form]([row] * 50)
+    assert decoder.document(body(document)) == document
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 8_000_000,
+        b'{"":' * 2_000_000,
+        b"[{}" + b",{}" * 2_000_000,
+        b"[[]" + b",[]" * 2_000_000,
+        b"[0" + b",0" * 4_000_000,
+    ],
+)
+def test_a_document_of_more_than_rows_can_have_is_refused_before_it_is_parsed(monkeypatch, content):
+    monkeypatch.setattr(decoder_module, "parse", lambda body: pytest.fail("parsed"))
+    with pytest.raises(Refusal) as caught:
+        decoder_of(SCHEMA, serving(rows=10_000)).document(content)
+    assert caught.value.status == 413
+
+
+def test_signs_in_the_texts_of_a_document_do_not_count():
+    document = {"inputs": {"smoker": ['[{,\\"' * 10_000]}}
+    assert STRICT.document(b"\xef\xbb\xbf" + body(document)) == document
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"NaN,"])
+def test_a_document_that_is_not_json_is_refused_with_400(content):
+    with pytest.raises(Refusal) as caught:
+        STRICT.document(content)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("rows", [ROWS, [ROW | {"bmi": float("nan")}], [ROW | {"age": "19"}]])
+def test_rows_and_columns_that_are_parsed_are_read_as_those_of_a_body(rows):
+    expected = STRICT.decode(body(rows)).columns
+    for decoded in (STRICT.decode_rows(rows), STRICT.decode_columns(columns_of(rows))):
+        assert decoded.count == len(rows) and list(decoded.columns) == list(expected)
+        assert all(np.array_equal(decoded.columns[name], expected[name], equal_nan=True) for name in expected)
+
+
+@pytest.mark.parametrize("read", [lambda rows: STRICT.decode_rows(rows), lambda rows: STRICT.decode_columns(columns_of(rows))])
+def test_one_row_more_than_is_permitted_is_refused_with_413(read):
+    assert read([ROW] * 100).count == 100
+    with pytest.raises(Refusal) as caught:
+        read([ROW] * 101)
+    assert caught.value.status == 413
+
+
+@pytest.mark.parametrize(
+    "read", [STRICT.decode_rows, lambda rows: STRICT.decode_columns({}), lambda rows: STRICT.decode_columns({"age": []})]
+)
+def test_no_row_at_all_is_refused_with_422(read):
+    with pytest.raises(Refusal, match="at least one row") as caught:
+        read([])
+    assert caught.value.status == 422
+
+
+def test_too_many_cells_of_a_column_are_not_made_rows(monkeypatch):
+    monkeypatch.setattr(Decoder, "decode_rows", lambda *_: pytest.fail("made rows"))
+    with pytest.raises(Refusal, match="at most 100 rows"):
+        STRICT.decode_columns({"age": [19] * 101})

@@ -24,7 +24,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_INTEGER = 100
 AT_ONCE = 256  # rows that are checked together: what is wrong with all of a call's rows would take much memory
 LISTED_OF_A_ROW = 10
-WRAPPING = 10  # objects and lists for each column, in a document that is not a plain list of rows
+WRAPPING = 10  # objects for each column and each of a hundred others, in a document that is not a plain list of rows
 IGNORED = "is not a feature of the model and was not read"
 
 
@@ -102,9 +102,22 @@ class Decoder:
             400 when the body is not JSON in UTF-8, 413 when there is too much in it.
         """
         body = body.removeprefix(BYTE_ORDER_MARK)
-        if len(body) > self.max_rows and self._exceeds(body, WRAPPING) and self._exceeds(_without_texts(body), WRAPPING):
+        if len(body) > self.max_rows and self._exceeds(body, True) and self._exceeds(_without_texts(body), True):
             raise self._too_many()
         return parse(body)
+
+    def decode_columns(self, columns: Mapping[str, Sequence[Any]]) -> Decoded:
+        """The same of columns of the same length, by name.
+
+        Raises
+        ------
+        Refusal
+            As `decode_rows`; of too many rows none is made.
+        """
+        if any(len(cells) > self.max_rows for cells in columns.values()):
+            raise self._too_many()
+        names = list(columns)
+        return self.decode_rows([dict(zip(names, cells)) for cells in zip(*columns.values())])
 
     def decode_rows(self, rows: Sequence[Any], partial: bool = False) -> Decoded:
         """The same of rows that are parsed already: an object each.
@@ -144,11 +157,15 @@ class Decoder:
     def _thorough(self, body: bytes, partial: bool) -> Decoded:
         return self.decode_rows(_rows(parse(body)), partial)
 
-    def _exceeds(self, body: bytes, around: int = 0) -> bool:
-        """Whether there are more signs of objects, lists or values than rows of a permitted number have with those around."""
+    def _exceeds(self, body: bytes, wrapped: bool = False) -> bool:
+        """Whether there are more signs of objects, lists or values than rows of a permitted number have.
+
+        In a document that is `wrapped` around the rows, each cell may be in a list of its own.
+        """
         width = len(self.rules) + len(self._known) + len(self._ids)
-        most = self.max_rows + around * (width + 1)
-        return max(body.count(b"{"), body.count(b"[")) > most or body.count(b",") > most * width
+        objects = self.max_rows + (WRAPPING * (width + 100) if wrapped else 0)
+        lists = objects * width if wrapped else objects
+        return body.count(b"{") > objects or body.count(b"[") > lists or body.count(b",") > objects * width
 
     def _too_many(self) -> Refusal:
         return Refusal(413, f"Expected at most {self.max_rows} rows of {len(self.rules)} fields in one call.")

@@ -1,0 +1,136 @@
+"""The Open Inference Protocol (version 2) over REST: what KServe, Triton and MLServer speak.
+
+The model is called as the problem is, and its version is how its bundle's digest begins.
+"""
+
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, current_app, g, request
+
+from slipway.model.scoring import added_names
+from slipway.serving.body import pieces, require_type
+from slipway.serving.probes import require_ready
+from slipway.serving.protocols.inference_paths import SERVER, metadata_of, paths, version_of
+from slipway.serving.protocols.protocol import Protocol
+from slipway.serving.protocols.tensors import answered, columns_of, names_of, outputs_of, request_of
+from slipway.serving.refusal import Refusal, answer_refusal, shown_name
+from slipway.serving.service import Service
+
+open_inference = Blueprint("open_inference", __name__, url_prefix="/v2")
+MODEL, VERSION = "/models/<model>", "/models/<model>/versions/<version>"
+JSON_LENGTH = "Inference-Header-Content-Length"  # that of the JSON in front of binary data
+LISTED = 5  # problems in the text of an error
+
+
+@open_inference.get("/health/live")
+def live() -> Response:
+    """The process answers."""
+    return _json({"live": True})
+
+
+@open_inference.get("/health/ready")
+def ready() -> Response:
+    """The bundle answers its golden rows as recorded."""
+    require_ready(_service())
+    return _json({"live": True, "ready": True})  # the specification says live, KServe's client reads ready
+
+
+@open_inference.get("", strict_slashes=False)
+def server() -> Response:
+    """What serves."""
+    return _json(SERVER)
+
+
+@open_inference.get(MODEL)
+@open_inference.get(VERSION)
+def metadata(model: str, version: str | None = None) -> Response:
+    """What the model takes and gives."""
+    return _json(metadata_of(_service(model, version)))
+
+
+@open_inference.get(f"{MODEL}/ready")
+@open_inference.get(f"{VERSION}/ready")
+def model_ready(model: str, version: str | None = None) -> Response:
+    """As `ready`, of the model that is named."""
+    service = _service(model, version)
+    require_ready(service)
+    return _json({"name": service.problem.name, "ready": True})
+
+
+@open_inference.post(f"{MODEL}/infer")
+@open_inference.post(f"{VERSION}/infer")
+def infer(model: str, version: str | None = None) -> Response:
+    """Answer rows that come as a tensor for each column."""
+    service = _service(model, version)
+    asked = request_of(service.decoder.document(_body()))
+    known = added_names(service.predictor)
+    names = names_of(asked.outputs, known)
+    decoded = service.decoder.decode_columns(columns_of(asked.inputs))
+    found = answered(service.answer(service.asked(decoded, whole=True), g.call).answers, known)
+    outputs = outputs_of({name: found[name] for name in names}, service.predictor.classes)
+    given = {} if asked.id is None else {"id": asked.id}
+    answer = _json({"model_name": service.problem.name, "model_version": version_of(service), **given, "outputs": outputs})
+    answer.headers["Slipway-Bundle"] = service.digest
+    return answer
+
+
+def _body() -> bytes:
+    """The body, which is JSON alone.
+
+    Raises
+    ------
+    Refusal
+        415 when it is not.
+    """
+    if request.content_type or "Content-Encoding" in request.headers:
+        require_type("application/json")  # tritonclient names no type
+    body = b"".join(pieces(request.stream, request.content_length))
+    if request.headers.get(JSON_LENGTH, str(len(body))) != str(len(body)):
+        raise Refusal(415, "Expected tensors in JSON, not binary data; in tritonclient: binary_data=False.")
+    return body
+
+
+def _service(model: str | None = None, version: str | None = None) -> Service:
+    """The service, if its model is called so.
+
+    Raises
+    ------
+    Refusal
+        404 when it is not.
+    """
+    service: Service = current_app.extensions["slipway"]
+    if model not in (None, service.problem.name):
+        raise Refusal(404, f"There is no model {shown_name(model)}; this service has {service.problem.name}.")
+    if version not in (None, version_of(service)):
+        raise Refusal(404, f"There is no version {shown_name(version)}; this service has {version_of(service)}.")
+    return service
+
+
+def _json(document: dict[str, Any]) -> Response:
+    return Response(msgspec.json.encode(document), mimetype="application/json")
+
+
+@open_inference.errorhandler(Refusal)
+def _refuse(refusal: Refusal) -> Response:
+    """A wrong row is 400, as a wrong tensor is."""
+    refusal.status = 400 if refusal.status == 422 else refusal.status
+    return answer_refusal(refusal)
+
+
+def refused(document: dict[str, Any]) -> dict[str, Any]:
+    """A problem document as the protocol words it: in one text, with the first wrong rows and fields."""
+    told = [_told(problem) for problem in document.get("errors", ())[:LISTED]]
+    if not told:
+        return {"error": document["detail"]}
+    more = document["errors_total"] - len(told)
+    rest = f"; and {more} more" if more > 0 else ""
+    return {"error": f"{document['detail'].removesuffix('.')}: {'; '.join(told)}{rest}"}
+
+
+def _told(problem: dict[str, Any]) -> str:
+    places = [f"row {problem['row']}" if problem["row"] else None, problem["field"], problem["detail"]]
+    return ": ".join(place for place in places if place)
+
+
+OPEN_INFERENCE = Protocol(open_inference, paths, refused)

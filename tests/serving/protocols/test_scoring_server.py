@@ -78,7 +78,9 @@ def installed() -> None:
 
 def make(folder: Path, task: str) -> Path:
     make_bundle(LocalStore(folder / "artifacts"), task)
-    (folder / "slipway.yaml").write_text(f"name: {task}\nsource: table.csv\ntarget: charges\nserving: {{protocols: [mlflow]}}\n")
+    (folder / "slipway.yaml").write_text(
+        f"name: {task}\nsource: table.csv\ntarget: charges\nserving: {{protocols: [mlflow]}}\n"
+    )
     return folder
 
 

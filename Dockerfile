@@ -26,6 +26,10 @@ WORKDIR /app
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin slipway
 COPY --from=libraries /venv /venv
 COPY --from=champion /app .
+# What SageMaker and AWS Lambda start: docker run IMAGE serve, docker run IMAGE lambda.
+RUN printf '#!/bin/sh\ncd /app && PYTHONPATH=/app/src exec python -m slipway.serving.sagemaker\n' > /usr/local/bin/serve \
+    && sed s/sagemaker/lambda_runtime/ /usr/local/bin/serve > /usr/local/bin/lambda \
+    && chmod 755 /usr/local/bin/serve /usr/local/bin/lambda
 # Only heroku.yaml gives it. A box names the commit when it starts a release: one image may serve many commits.
 ARG SLIPWAY_COMMIT
 ENV SLIPWAY_COMMIT=$SLIPWAY_COMMIT

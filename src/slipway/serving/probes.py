@@ -6,6 +6,7 @@ from flask import Blueprint, Response, current_app
 from slipway.errors import SlipwayError
 from slipway.serving.counters import MEDIA_TYPE
 from slipway.serving.refusal import Refusal
+from slipway.serving.service import Service
 
 probes = Blueprint("probes", __name__)
 
@@ -20,12 +21,17 @@ def healthz() -> Response:
 def readyz() -> Response:
     """The bundle answers its golden rows as recorded."""
     service = current_app.extensions["slipway"]
+    require_ready(service)
+    names = {"release": service.release, "commit": service.commit}
+    return _json({"status": "ready", "bundle": service.digest} | {name: text for name, text in names.items() if text})
+
+
+def require_ready(service: Service) -> None:
+    """Refuse with 503, and the reason, unless the model answers as in training."""
     try:
         service.require_ready()
     except SlipwayError as error:
         raise Refusal(503, f"The model is not ready: {error.cause}.") from error
-    names = {"release": service.release, "commit": service.commit}
-    return _json({"status": "ready", "bundle": service.digest} | {name: text for name, text in names.items() if text})
 
 
 @probes.get("/metrics")

@@ -177,8 +177,9 @@ ONE = "exactly one of the input fields dataframe_split, dataframe_records, insta
         ({"instances": [[19, 27.9, "yes", "2020-01-01"]]}, "row 1: expected an object"),
         ({"instances": ROWS, "params": [1]}, "params: expected an object"),
         ({"instances": ROWS, "params": {"max_new_tokens": 3}}, "params: there is no parameter max_new_tokens"),
-        ({"instances": ROWS, "params": {"interval": "often"}}, "interval=0.9"),
-        ({"instances": ROWS, "params": {"interval": None}}, "interval=0.9"),
+        ({"instances": ROWS, "params": {"interval": 0.5}}, "interval=0.9"),
+        ({"instances": ROWS, "params": {"interval": "0.9"}}, "params.interval: expected a number"),
+        ({"instances": ROWS, "params": {"interval": True}}, "params.interval: expected a number"),
     ],
 )
 def test_what_is_no_table_is_refused_as_by_mlflow(client, body, says):

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, current_app, g, request
 
-from slipway.errors import SlipwayError
 from slipway.model.intervals import ENDS
 from slipway.model.scoring import Answers, added_names
 from slipway.serving.api import level_of
 from slipway.serving.body import pieces, require_type
+from slipway.serving.probes import require_ready
 from slipway.serving.protocols import tabular
 from slipway.serving.protocols.invocations_paths import paths
 from slipway.serving.protocols.protocol import Protocol
@@ -35,10 +35,7 @@ invocations = Blueprint("invocations", __name__)
 @invocations.get("/health")
 def ping() -> Response:
     """The bundle answers its golden rows as recorded."""
-    try:
-        _service().require_ready()
-    except SlipwayError as error:
-        raise Refusal(503, f"The model is not ready: {error.cause}.") from error
+    require_ready(_service())
     return Response("\n", mimetype="text/plain")
 
 
@@ -100,7 +97,10 @@ def _level(service: Service, params: Any) -> float | None:
     unknown = [name for name in params if name != "interval"]
     if unknown:
         raise Refusal(422, f"params: there is no parameter {shown_name(unknown[0])}; expected interval at most.")
-    return level_of(service, str(params["interval"]) if "interval" in params else None)
+    level = params.get("interval")
+    if level is not None and type(level) not in (int, float):
+        raise Refusal(422, "params.interval: expected a number.")
+    return level_of(service, None if level is None else str(level))
 
 
 def _records(service: Service, answers: Answers) -> list[dict[str, Any]]:

@@ -77,6 +77,13 @@ def test_a_call_has_the_id_of_lambda_unless_it_has_its_own(app):
     assert answered(app, "GET", "/healthz", x_request_id="mine")["headers"]["X-Request-ID"] == "mine"
 
 
+def test_a_header_with_an_underscore_cannot_pass_for_another(app):
+    sent = event("GET", "/healthz", x_request_id="mine")
+    sent["headers"]["x_request_id"] = "another"
+    answer = json.loads(answer_event(app, json.dumps(sent).encode(), "call-1"))
+    assert answer["headers"]["X-Request-ID"] == "mine"
+
+
 def test_names_in_other_scripts_arrive(app):
     answer = answered(app, "GET", "/%C3%BCmlaut", accept="application/json", x_note="Ζωή")
     assert answer["statusCode"] == 404

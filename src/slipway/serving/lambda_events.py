@@ -61,7 +61,8 @@ def environ_of(event: dict[str, Any], call: str) -> WSGIEnvironment:
     http = event["requestContext"]["http"]
     text = event.get("body") or ""
     body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
-    headers = {name.upper().replace("-", "_"): value.encode().decode("latin-1") for name, value in event["headers"].items()}
+    given = {name: value for name, value in event["headers"].items() if "_" not in name}  # nor does gunicorn take those
+    headers = {name.upper().replace("-", "_"): value.encode().decode("latin-1") for name, value in given.items()}
     fields = {f"HTTP_{name}": value for name, value in headers.items() if name not in ("CONTENT_TYPE", "CONTENT_LENGTH")}
     return {
         "HTTP_X_REQUEST_ID": call,

@@ -29,6 +29,10 @@ COPY --from=champion /app .
 # Only for serving.offline: the runtime that a browser needs, from the npm registry or a mirror of it.
 ARG NPM_CONFIG_REGISTRY
 RUN PYTHONPATH=src python -m slipway.serving.offline.fetch_runtime
+# What SageMaker and AWS Lambda start: docker run IMAGE serve, docker run IMAGE lambda.
+RUN printf '#!/bin/sh\ncd /app && PYTHONPATH=/app/src exec python -m slipway.serving.sagemaker\n' > /usr/local/bin/serve \
+    && sed s/sagemaker/lambda_runtime/ /usr/local/bin/serve > /usr/local/bin/lambda \
+    && chmod 755 /usr/local/bin/serve /usr/local/bin/lambda
 # Only heroku.yaml gives it. A box names the commit when it starts a release: one image may serve many commits.
 ARG SLIPWAY_COMMIT
 ENV SLIPWAY_COMMIT=$SLIPWAY_COMMIT

@@ -28,6 +28,7 @@ HEAVY = {
     "slipway.training",
     "slipway.sources",
 }
+PARQUET = "slipway.serving.protocols.parquet_rows"  # where pyarrow is installed, which an image has not
 
 
 # What a service imports when a call needs it, never at its start.
@@ -60,16 +61,16 @@ def parents(name: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def reached(start: str) -> set[str]:
-    """All modules that importing these may lead to, even within functions."""
-    seen, todo = set(), [name for name in MODULES if name == start or name.startswith(f"{start}.")]
+def reached(start: str, without: str = "") -> set[str]:
+    """All modules that importing these may lead to, even within functions, but for one and what it leads to."""
+    seen, todo = {without}, [name for name in MODULES if name == start or name.startswith(f"{start}.")]
     while todo:
         name = todo.pop()
         if name not in seen:
             seen.add(name)
             todo += [each for each in imports(name) if each in MODULES] if name in MODULES else []
             seen |= {each for each in imports(name) if each not in MODULES}
-    return seen
+    return seen - {without}
 
 
 def within(names: set[str], packages: set[str]) -> set[str]:
@@ -98,7 +99,14 @@ def within(names: set[str], packages: set[str]) -> set[str]:
 )
 def test_doors_that_stay_shut(part, forbidden):
     assert part in MODULES
-    assert within(reached(part), forbidden) == set()
+    assert within(reached(part, PARQUET), forbidden) == set()
+
+
+def test_parquet_alone_leads_the_service_to_arrow_and_it_is_imported_for_parquet_alone():
+    assert {name.partition(".")[0] for name in within(reached(PARQUET), HEAVY)} == {"pyarrow"}
+    for name in within(set(MODULES), {"slipway.serving"}) - {PARQUET}:
+        top = set().union(*(named(node) for node in ast.parse(MODULES[name].read_text(encoding="utf-8")).body))
+        assert PARQUET not in top, name
 
 
 @pytest.mark.parametrize(

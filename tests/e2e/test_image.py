@@ -12,6 +12,7 @@ import pytest
 
 from bundles import ROWS, make_bundle
 from images import BASE, checkout, derive, push
+from lambda_api import runtime_api
 from rehearsal.containers import Docker
 from rehearsal.project import Project, name_base
 from slipway.release.image.key import release_key
@@ -129,6 +130,37 @@ def test_it_stops_gracefully(docker, container):
     assert time.monotonic() - start < 10
     assert docker.inspect(container)["State"]["ExitCode"] == 0, docker("logs", container).stderr
     assert "Traceback" not in docker("logs", container).stderr
+
+
+@pytest.mark.parametrize("user", ["0", "10001", "4711:4711"])
+def test_sagemaker_starts_it_as_any_user_and_stops_it_in_time(docker, image, user):
+    safe = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--user", user)
+    name = docker(
+        "run", "--detach", *safe, "--env", "PORT=9000", "--publish", "127.0.0.1::9000", image, "serve"
+    ).stdout.strip()
+    try:
+        wait_until_ready(docker, name)
+        expected = {"predictions": [{"prediction": call(docker, name, "/predict", ROWS[0]).document["prediction"]}]}
+        assert call(docker, name, "/invocations", {"instances": ROWS[:1]}).document == expected
+        start = time.monotonic()
+        docker("stop", "--time", "30", name)
+        assert time.monotonic() - start < 30 and docker.inspect(name)["State"]["ExitCode"] == 0
+    finally:
+        docker("rm", "--force", name)
+
+
+def test_lambda_starts_it_read_only_as_any_user(docker, image):
+    safe = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--user", "993:990", "--network", "host", "--shm-size", "0")
+    with runtime_api() as api:
+        given = ("--env", f"AWS_LAMBDA_RUNTIME_API={api.address}")
+        name = docker("run", "--detach", *safe, *given, image, "lambda").stdout.strip()
+        try:
+            answer = api.call("POST", "/predict", json.dumps(ROWS[0]), content_type="application/json")
+            assert answer["statusCode"] == 200 and isinstance(json.loads(answer["body"])["prediction"], float)
+            assert api.call("GET", "/readyz")["statusCode"] == 200
+            assert docker("logs", name).stderr == ""
+        finally:
+            docker("rm", "--force", name)
 
 
 def test_it_is_small(docker, image):

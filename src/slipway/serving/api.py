@@ -41,7 +41,7 @@ def prediction(service: Service, call: Call, body: bytes, query: Mapping[str, st
     """
     single = is_single(body)
     partial = _flag(query, "partial") and not single
-    level = asked_level(service, query)
+    level = level_of(service, query.get("interval"))
     decoded = service.decoder.decode(body, partial)
     answered = service.answer(service.asked(decoded, whole=not partial), call)
     answers = service.told(answered.answers, decoded, level)
@@ -82,7 +82,7 @@ def _flag(query: Mapping[str, str], name: str) -> bool:
     return text == "true"
 
 
-def asked_level(service: Service, query: Mapping[str, str]) -> float | None:
+def level_of(service: Service, text: str | None) -> float | None:
     """Which prediction interval is asked for; None when none is.
 
     Raises
@@ -90,7 +90,6 @@ def asked_level(service: Service, query: Mapping[str, str]) -> float | None:
     Refusal
         422 when the bundle does not have it.
     """
-    text = query.get("interval")
     if text is None:
         return None
     if service.predictor.classes:
@@ -112,7 +111,7 @@ def what_if() -> Response:
     """
     require_type("application/json")
     service = _service()
-    level = asked_level(service, arguments(request))
+    level = level_of(service, arguments(request).get("interval"))
     body = b"".join(pieces(request.stream, request.content_length))
     decoded = service.decoder.decode(body)
     if not is_single(body):
@@ -146,7 +145,7 @@ def _fields(service: Service) -> list[str]:
 def predict_file() -> Response:
     """Answer a CSV table with the same table and its predictions; ``?interval=0.9`` is as in ``predict``."""
     service = _service()
-    level = asked_level(service, arguments(request))
+    level = level_of(service, arguments(request).get("interval"))
     request.max_content_length = service.problem.serving.max_upload_bytes
     require_type("text/csv", "multipart/form-data")
     file = _upload()

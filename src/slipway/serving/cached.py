@@ -11,7 +11,7 @@ import msgspec
 from flask import Flask, Response, g, request
 
 from slipway import __version__
-from slipway.serving.api import arguments, asked_level, prediction
+from slipway.serving.api import arguments, level_of, prediction
 from slipway.serving.keys import HEADER
 from slipway.serving.refusal import Refusal, shown_name
 from slipway.serving.service import Service
@@ -45,7 +45,7 @@ class CachedAnswers:
     def answer(self) -> Response:
         """The answer to the row in the query; to HEAD, and to a cache that has it, its headers alone."""
         row, query = self._asked(arguments(request))
-        level = asked_level(self._service, query)
+        level = level_of(self._service, query.get(ARGUMENT))
         tag = self._tag(row, level)
         is_known = request.if_none_match.contains_weak(tag)  # a proxy that compresses makes a weak one of it
         if is_known or request.method == "HEAD":

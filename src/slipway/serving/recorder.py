@@ -20,7 +20,8 @@ from slipway.serving.typed_rows import by_name
 from slipway.table.cell import request_rows
 from slipway.table.schema import UNSEEN, Columns, Schema
 
-PASSING = ("DYNO", "SLIPWAY_RELEASE")  # of Heroku and of a box: the files in such a container end with it
+# Of Lambda, Heroku and a box: the files in such a container end with it.
+PASSING = ("AWS_LAMBDA_RUNTIME_API", "DYNO", "SLIPWAY_RELEASE")
 
 
 class Recorder:

@@ -29,7 +29,7 @@ from slipway.serving.door import Door, Holdings
 from slipway.serving.overload import Backlog, Overload
 from slipway.serving.plain_head import Heads, PlainRequest
 
-QUICK = frozenset({"/predict", "/healthz"})  # with a short body
+QUICK = frozenset({"/predict", "/healthz", "/ping"})  # with a short body
 TURN_SECONDS = 1.0
 SETTLE_SECONDS = 0.25
 IDLE_SECONDS = 0.0005  # that the loop waited; less happens between two requests of a client that is in a hurry

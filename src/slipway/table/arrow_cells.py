@@ -65,14 +65,14 @@ def _by_rule(rule: Rule, cells: pyarrow.Array) -> tuple[np.ndarray, Faults]:
     """A column read cell by cell, each distinct cell once."""
     try:
         encoded = cells if types.is_dictionary(cells.type) else cells.dictionary_encode()
-        distinct = [*_python_cells(encoded.dictionary), None]
+        distinct = [*python_cells(encoded.dictionary), None]
     except pyarrow.ArrowException as error:
         raise TableError(f"column {rule.field.name!r}: unsupported column type {cells.type}") from error
     codes = _numpy(encoded.indices.cast(pyarrow.int64()), len(distinct) - 1)
     return spread(*rule.read(distinct), codes)
 
 
-def _python_cells(cells: pyarrow.Array) -> list[Any]:
+def python_cells(cells: pyarrow.Array) -> list[Any]:
     """The cells as Python has them; as texts where they are times that Python has not, such as those of the year 10000."""
     found: list[Any]
     try:

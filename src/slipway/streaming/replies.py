@@ -1,0 +1,104 @@
+"""A batch of messages → what comes of each, as POST /predict answers one row."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from slipway.errors import SlipwayError
+from slipway.model.scoring import Answers
+from slipway.serving.access import begin, log_failure
+from slipway.serving.api import prediction
+from slipway.serving.refusal import DETAILS, Refusal, problem_document
+from slipway.serving.service import Service
+from slipway.streaming.stream import Message, Reply
+
+
+def replies(service: Service, messages: Sequence[Message]) -> list[Reply]:
+    """What comes of each message, in their order. Rows with nothing to remark are answered together, others one by one.
+
+    Raises
+    ------
+    BundleError
+        When the model itself is broken.
+    """
+    try:
+        together = _answered_together(service, messages)
+    except SlipwayError:
+        raise
+    except Exception as error:  # whichever row it is: alone it becomes a dead letter, and the others are answered
+        log_failure(error, messages[0].id)
+        together = {}
+    return [
+        Reply(message, together[place], False) if place in together else _alone(service, message)
+        for place, message in enumerate(messages)
+    ]
+
+
+def _answered_together(service: Service, messages: Sequence[Message]) -> dict[int, bytes]:
+    """The answers to the messages that get one without a warning, by their places; they are logged."""
+    rows = {place: row for place, message in enumerate(messages) if (row := _row(service, message)) is not None}
+    if not rows:
+        return {}
+    decoded = service.decoder.decode_rows(list(rows.values()), partial=True)
+    asked = service.asked(decoded, whole=False)
+    answers = service.score(asked.columns, asked.reasons, asked.count)
+    unlike = {row for each in service.rules.unlike(answers.columns) for row in each.rows.tolist()}
+    documents, places = service.told(answers, decoded), list(rows)
+    chosen = np.arange(decoded.count) if answers.chosen is None else answers.chosen
+    logged = asked.rows(chosen) if service.recorder.is_on else ()
+    plain = {
+        places[row]: number
+        for number, row in enumerate(chosen.tolist())
+        if number not in unlike and not any(name in rows[places[row]] for name in decoded.ignored)
+    }
+    found = {
+        place: msgspec.json.encode(documents[chosen[number]] | {"bundle": service.digest}) for place, number in plain.items()
+    }
+    for place, number in plain.items() if service.recorder.is_on else ():
+        _log(service, messages[place], answers, number, logged[number])
+    return found
+
+
+def _row(service: Service, message: Message) -> dict[str, Any] | None:
+    """The row of a message; None when it is not one."""
+    try:
+        document = _document(service, message)
+    except Refusal:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _document(service: Service, message: Message) -> Any:
+    if message.body is None:
+        raise Refusal(400, "The message is empty; expected a JSON object, in Redis in the field row.")
+    most = service.problem.serving.max_body_bytes
+    if len(message.body) > most:
+        raise Refusal(413, f"The message is larger than {most} bytes.")
+    return service.decoder.document(message.body)
+
+
+def _log(service: Service, message: Message, answers: Answers, number: int, row: Any) -> None:
+    shares = None if answers.probabilities is None else answers.probabilities[number : number + 1]
+    answer = Answers(None, answers.values[number : number + 1], shares, {}, {})
+    service.recorder.record(begin(message.id), answer, lambda: [row], None, {}, {})
+
+
+def _alone(service: Service, message: Message) -> Reply:
+    """What comes of one message, word for word as of a request."""
+    call = begin(message.id)
+    try:
+        if not isinstance(_document(service, message), dict):
+            raise Refusal(422, "Expected one row, an object.")
+        return Reply(message, prediction(service, call, message.body or b"", {}), False)
+    except Refusal as refusal:
+        service.refused(refusal.counts, call, prediction=True)
+        total = sum(refusal.counts.values())
+        document = problem_document(refusal.status, refusal.detail, refusal.problems, total)
+    except SlipwayError:
+        raise
+    except Exception as error:  # one row must not end the others
+        log_failure(error, message.id)
+        document = problem_document(500, DETAILS[500])
+    return Reply(message, msgspec.json.encode(document | {"bundle": service.digest}), True)

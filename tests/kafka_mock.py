@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 DEADLINE = 60
 
@@ -29,14 +29,10 @@ class Reader:
     """All that is in a topic."""
 
     def __init__(self, address: str, topic: str) -> None:
-        options = {
-            "bootstrap.servers": address,
-            "group.id": f"reader-{topic}",
-            "auto.offset.reset": "earliest",
-            "log_level": 0,
-        }
-        self._consumer = Consumer({**options, "enable.auto.commit": False})
-        self._consumer.subscribe([topic])
+        options = {"bootstrap.servers": address, "group.id": "reader", "enable.auto.commit": False, "log_level": 0}
+        self._consumer = Consumer(options)
+        partitions = self._consumer.list_topics(topic, DEADLINE).topics[topic].partitions
+        self._consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])  # no group to wait for
         self.found: list = []
 
     def until(self, enough) -> list:

@@ -17,7 +17,13 @@ from slipway.project.roads import FOLDERS, road_files
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.txt", "requirements-train.txt", "requirements-dev.txt")
-OTHERS = ("requirements-sql.txt", "requirements-spark.txt", "requirements-test.txt")
+OTHERS = (
+    "requirements-sql.txt",
+    "requirements-spark.txt",
+    "requirements-test.txt",
+    "requirements-redis.txt",
+    "requirements-kafka.txt",
+)
 PIN = re.compile(r"^([a-z0-9-]+)==([^ ;]+)(?: ; [^\\]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})*)$", re.M)
 LEFT_OUT = (".*", "__pycache__", "*.egg-info", "build", "dist", "artifacts")
 

@@ -24,7 +24,11 @@ OURS: Mapping[str, Any] = {
     "enable.idempotence": True,
     "message.timeout.ms": DELIVERY_MILLISECONDS,
 }
-OF_CONSUMER = {"queued.min.messages": 500, "queued.max.messages.kbytes": 16_384}  # read ahead while a batch is answered
+OF_CONSUMER = {
+    "queued.min.messages": 500,  # read ahead while a batch is answered
+    "queued.max.messages.kbytes": 16_384,
+    "session.timeout.ms": 10_000,  # then the partitions of a consumer that was killed go to another
+}
 LOST = {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS, KafkaError._NO_OFFSET}
 HOPELESS = {
     KafkaError._AUTHENTICATION,
@@ -58,11 +62,11 @@ class KafkaStream:
         self._names = names
         self._error: KafkaError | None = None  # the last that was not about one message
         both = {**properties, "bootstrap.servers": servers, "error_cb": self._note, "log_level": 2}
-        reads = {name: OURS[name] for name in ("enable.auto.commit", "auto.offset.reset")} | OF_CONSUMER
+        reads = {name: OURS[name] for name in ("enable.auto.commit", "auto.offset.reset")}
         writes = {name: OURS[name] for name in ("enable.idempotence", "message.timeout.ms")}
         try:
             self._producer = Producer({**both, **writes})
-            self._consumer = Consumer({**both, **reads, "group.id": names.group})
+            self._consumer = Consumer({**OF_CONSUMER, **both, **reads, "group.id": names.group})
         except (KafkaException, ValueError, TypeError):  # what it says may quote a password
             raise StreamError(
                 "a property in the URL of Kafka is not valid", "librdkafka's CONFIGURATION.md lists all"

@@ -29,7 +29,7 @@ e2e: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Run the tests that need Chrome or
 	SLIPWAY_BROWSER=required SLIPWAY_E2E=required \
 	  $(BIN)/python -m pytest -m "browser or docker" $(if $(JUNIT),--junitxml=$(JUNIT))
 
-engines: $(VENV)/spark.stamp $(VENV)/mlflow.stamp   ## Run the tests that need PostgreSQL, MariaDB, MLflow and Java
+engines: $(VENV)/spark.stamp $(VENV)/mlflow.stamp   ## Run the tests that need PostgreSQL, MariaDB, Redis, MLflow and Java
 	SLIPWAY_ENGINES=required \
 	  $(BIN)/python -m pytest -m "database or spark" $(if $(JUNIT),--junitxml=$(JUNIT))
 

@@ -29,7 +29,7 @@ class Reader:
     """All that is in a topic."""
 
     def __init__(self, address: str, topic: str) -> None:
-        options = {"bootstrap.servers": address, "group.id": "reader", "enable.auto.commit": False, "log_level": 0}
+        options = {"bootstrap.servers": address, "group.id": "reader", "allow.auto.create.topics": True, "log_level": 0}
         self._consumer = Consumer(options)
         partitions = self._consumer.list_topics(topic, DEADLINE).topics[topic].partitions
         self._consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])  # no group to wait for

@@ -2,7 +2,7 @@
 
 import pytest
 
-from slipway.errors import ProblemError, StreamError
+from slipway.errors import ProblemError
 from slipway.streaming import broker
 from slipway.streaming.broker import VARIABLE, address, broker_url, open_stream
 from slipway.streaming.stream import Names
@@ -60,7 +60,7 @@ def test_a_client_that_is_absent_is_named(scheme, extra, monkeypatch):
 @pytest.mark.parametrize("text", ["redis://host:port/0", f"redis://:{SECRET}@host:6379/0?socket_timeout={SECRET}"])
 def test_what_redis_refuses_of_a_url_is_not_shown(text):
     pytest.importorskip("redis")
-    with pytest.raises(StreamError, match="the URL of Redis is not valid") as raised:
+    with pytest.raises(ProblemError, match="the URL of Redis is not valid") as raised:
         open_stream(broker_url("", {VARIABLE: text}), NAMES)
     assert SECRET not in str(raised.value)
 
@@ -75,6 +75,6 @@ def test_what_redis_refuses_of_a_url_is_not_shown(text):
 )
 def test_what_kafka_cannot_take_is_said(query, names, says):
     pytest.importorskip("confluent_kafka")
-    with pytest.raises(StreamError, match=says) as raised:
+    with pytest.raises(ProblemError, match=says) as raised:
         open_stream(broker_url("", {VARIABLE: f"kafka://127.0.0.1:1?{query}"}), names)
     assert SECRET not in str(raised.value)

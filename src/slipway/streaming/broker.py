@@ -47,9 +47,7 @@ def open_stream(url: SplitResult, names: Names) -> Stream:
     Raises
     ------
     ProblemError
-        When names are not distinct, or the client is not installed.
-    StreamError
-        When the client refuses the URL or a name.
+        When names are not distinct, the client is not installed, or it refuses the URL or a name.
     """
     if len({names.source, names.answers, names.dead}) < 3:
         raise ProblemError("--from, --to and --dead-letters: expected three different names")

@@ -7,7 +7,7 @@ from typing import Any
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from slipway.errors import StreamError
+from slipway.errors import ProblemError, StreamError
 from slipway.streaming.stream import Away, Message, Names, Reply
 
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}", re.ASCII)
@@ -49,16 +49,21 @@ class KafkaStream:
     properties : mapping of str to str
         Of librdkafka, such as those of TLS and of a login.
     names : Names
+
+    Raises
+    ------
+    ProblemError
+        When a name is not that of a topic, or a property is unknown or one of `OURS`.
     """
 
     def __init__(self, servers: str, properties: Mapping[str, str], names: Names) -> None:
         for topic in (names.source, names.answers, names.dead):
             if not TOPIC.fullmatch(topic):
-                raise StreamError(
+                raise ProblemError(
                     f"{topic!r} is not the name of a topic", "Use letters, digits, dots, hyphens and underscores"
                 )
         if taken := sorted(OURS.keys() & properties.keys()):
-            raise StreamError(f"the URL cannot set {taken[0]}", "Leave it out")
+            raise ProblemError(f"the URL cannot set {taken[0]}", "Leave it out")
         self._names = names
         self._error: KafkaError | None = None  # the last that was not about one message
         both = {**properties, "bootstrap.servers": servers, "error_cb": self._note, "log_level": 2}
@@ -68,7 +73,7 @@ class KafkaStream:
             self._producer = Producer({**both, **writes})
             self._consumer = Consumer({**OF_CONSUMER, **both, **reads, "group.id": names.group})
         except (KafkaException, ValueError, TypeError):  # what it says may quote a password
-            raise StreamError(
+            raise ProblemError(
                 "a property in the URL of Kafka is not valid", "librdkafka's CONFIGURATION.md lists all"
             ) from None
         self._consumer.subscribe([names.source])

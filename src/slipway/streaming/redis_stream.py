@@ -19,7 +19,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from slipway.errors import StreamError
+from slipway.errors import ProblemError, StreamError
 from slipway.streaming.stream import Away, Message, Names, Reply
 
 FIELD = b"row"
@@ -54,6 +54,11 @@ class RedisStream:
     url : str
         As redis-py takes it.
     names : Names
+
+    Raises
+    ------
+    ProblemError
+        When the URL is not valid.
     """
 
     def __init__(self, url: str, names: Names) -> None:
@@ -62,7 +67,7 @@ class RedisStream:
                 url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, retry=Retry(NoBackoff(), 0)
             )
         except (ValueError, TypeError, RedisError):  # what it says may quote a password
-            raise StreamError("the URL of Redis is not valid", "Write it as redis://HOST:6379/0") from None
+            raise ProblemError("the URL of Redis is not valid", "Write it as redis://HOST:6379/0") from None
         self._names = names
         self._consumer = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
         self._settle = self._client.register_script(SETTLE)
@@ -136,7 +141,7 @@ class RedisStream:
                 f"Redis refused the login ({error})", "Set SLIPWAY_STREAM to the URL with its password"
             ) from None
         except PASSING as error:
-            raise Away(str(error)) from error
+            raise Away(str(error).rstrip(".")) from error
         except ResponseError as error:
             says = str(error)
             if says.startswith("NOGROUP"):

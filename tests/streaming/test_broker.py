@@ -1,7 +1,10 @@
 """Which broker a URL names, and that no message shows what may be secret in it."""
 
+from importlib.util import find_spec
+
 import pytest
 
+from conftest import absent
 from slipway.errors import ProblemError
 from slipway.streaming import broker
 from slipway.streaming.broker import VARIABLE, address, broker_url, open_stream
@@ -57,14 +60,16 @@ def test_a_client_that_is_absent_is_named(scheme, extra, monkeypatch):
     assert f"pip install 'slipway-ml[{extra}]'" in str(raised.value) and raised.value.exit_code == 3
 
 
+@pytest.mark.database
 @pytest.mark.parametrize("text", ["redis://host:port/0", f"redis://:{SECRET}@host:6379/0?socket_timeout={SECRET}"])
 def test_what_redis_refuses_of_a_url_is_not_shown(text):
-    pytest.importorskip("redis")
+    require("redis")
     with pytest.raises(ProblemError, match="the URL of Redis is not valid") as raised:
         open_stream(broker_url("", {VARIABLE: text}), NAMES)
     assert SECRET not in str(raised.value)
 
 
+@pytest.mark.database
 @pytest.mark.parametrize(
     "query, names, says",
     [
@@ -74,7 +79,12 @@ def test_what_redis_refuses_of_a_url_is_not_shown(text):
     ],
 )
 def test_what_kafka_cannot_take_is_said(query, names, says):
-    pytest.importorskip("confluent_kafka")
+    require("confluent_kafka")
     with pytest.raises(ProblemError, match=says) as raised:
         open_stream(broker_url("", {VARIABLE: f"kafka://127.0.0.1:1?{query}"}), names)
     assert SECRET not in str(raised.value)
+
+
+def require(client):
+    if not find_spec(client):
+        absent(f"the client {client}")

@@ -3,10 +3,11 @@
 import json
 import signal
 from collections import Counter
+from importlib.util import find_spec
 
 import pytest
 
-from conftest import make_app
+from conftest import absent, make_app
 from consumers import DEADLINE, wait
 from many_rows import many_rows
 from slipway.streaming.stream import Away, Names, Reply
@@ -31,6 +32,8 @@ def until(stream, count):
 
 @pytest.fixture
 def open_stream():
+    if not find_spec("confluent_kafka"):
+        absent("the client of Kafka")
     from slipway.streaming.kafka_stream import KafkaStream
 
     made = []

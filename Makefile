@@ -29,7 +29,7 @@ e2e: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Run the tests that need Chrome or
 	SLIPWAY_BROWSER=required SLIPWAY_E2E=required \
 	  $(BIN)/python -m pytest -m "browser or docker" $(if $(JUNIT),--junitxml=$(JUNIT))
 
-engines: $(VENV)/spark.stamp $(VENV)/mlflow.stamp $(VENV)/kserve.stamp   ## Run the tests that need PostgreSQL, MariaDB, MLflow, clients of KServe, and Java
+engines: $(VENV)/spark.stamp $(VENV)/mlflow.stamp $(VENV)/kserve.stamp   ## Run the tests that need PostgreSQL, MariaDB, Redis, MLflow, KServe's client and Java
 	SLIPWAY_ENGINES=required \
 	  $(BIN)/python -m pytest -m "database or spark" $(if $(JUNIT),--junitxml=$(JUNIT))
 
@@ -116,8 +116,11 @@ lock: $(VENV)/lock.stamp   ## Pin the newest versions of everything in requireme
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements.in requirements-train.in -c requirements.txt -o requirements-train.txt
 	$(LOCK) requirements-release.in -c requirements-train.txt -o requirements-release.txt
-	$(LOCK) requirements.in requirements-train.in requirements-sql.in requirements-dev.in -c requirements-train.txt -o requirements-dev.txt
+	$(LOCK) requirements.in requirements-train.in requirements-sql.in requirements-redis.in requirements-kafka.in requirements-dev.in \
+	  -c requirements-train.txt -o requirements-dev.txt
 	$(LOCK) requirements-sql.in -c requirements-dev.txt -o requirements-sql.txt
+	$(LOCK) requirements-redis.in -c requirements-dev.txt -o requirements-redis.txt
+	$(LOCK) requirements-kafka.in -c requirements-dev.txt -o requirements-kafka.txt
 	$(LOCK) requirements.in requirements-train.in requirements-spark.in -c requirements-dev.txt -o requirements-spark.txt
 	$(LOCK) deploy/compose/mlflow/requirements.in -o deploy/compose/mlflow/requirements.txt
 	$(LOCK) tests/serving/protocols/requirements.in -o tests/serving/protocols/requirements.txt

@@ -85,6 +85,7 @@ def within(names: set[str], packages: set[str]) -> set[str]:
         ("slipway.sources", {"slipway.serving", "slipway.training", "slipway.cli", "flask"}),
         ("slipway.batch", {"sklearn", "scipy", "matplotlib", "onnx", "skl2onnx", "slipway.training", "slipway.cli"}),
         ("slipway.spark.scoring_job", {"sklearn", "onnx", "slipway.training", "slipway.serving", "slipway.cli"}),
+        ("slipway.streaming", HEAVY | {"slipway.cli"}),
         ("slipway.model.predictor", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem"}),
         ("slipway.table.schema", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "onnxruntime"}),
         ("slipway.table.formats", HEAVY | {"slipway.serving", "slipway.cli", "slipway.problem", "onnxruntime"}),

@@ -17,7 +17,13 @@ from slipway.project.roads import FOLDERS, road_files
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.txt", "requirements-train.txt", "requirements-dev.txt")
-OTHERS = ("requirements-sql.txt", "requirements-spark.txt", "requirements-test.txt")
+OTHERS = (
+    "requirements-sql.txt",
+    "requirements-spark.txt",
+    "requirements-test.txt",
+    "requirements-redis.txt",
+    "requirements-kafka.txt",
+)
 PIN = re.compile(r"^([a-z0-9-]+)==([^ ;]+)(?: ; [^\\]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})*)$", re.M)
 LEFT_OUT = (".*", "__pycache__", "*.egg-info", "build", "dist", "artifacts")
 
@@ -92,7 +98,7 @@ def test_the_wheel_says_what_it_needs(wheel):
     assert "Requires-Python: >=3.11" in metadata
     assert re.search("^License(-Expression)?: Apache-2.0$", metadata, re.M)
     needed = [Requirement(text) for text in re.findall("^Requires-Dist: (.+)$", metadata, re.M)]
-    for name in ("", "train", "sql", "spark", "mlflow"):
+    for name in ("", "train", "sql", "spark", "mlflow", "redis", "kafka"):
         asked = {
             str(each).partition(";")[0] for each in needed if str(each.marker) == (f'extra == "{name}"' if name else "None")
         }
@@ -125,7 +131,14 @@ def test_a_lock_names_all_that_is_wanted_with_hashes_and_no_address(lock):
 
 @pytest.mark.parametrize(
     ("small", "large"),
-    [LOCKS[:2], LOCKS[1:], ("requirements-test.txt", LOCKS[2]), ("requirements-sql.txt", LOCKS[2]), (LOCKS[1], OTHERS[1])],
+    [
+        LOCKS[:2],
+        LOCKS[1:],
+        ("requirements-test.txt", LOCKS[2]),
+        ("requirements-sql.txt", LOCKS[2]),
+        (LOCKS[1], OTHERS[1]),
+        *((name, LOCKS[2]) for name in OTHERS[3:]),
+    ],
 )
 def test_the_locks_are_one_set(small, large):
     assert {name: versions for name, versions in pins(large).items() if name in pins(small)} == pins(small)

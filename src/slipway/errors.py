@@ -44,6 +44,12 @@ class StoreError(SlipwayError):
     exit_code = 5
 
 
+class StreamError(SlipwayError):
+    """A stream, or its broker, cannot be read or written."""
+
+    exit_code = 5
+
+
 class ServingError(SlipwayError):
     """The service cannot be started."""
 

@@ -6,7 +6,13 @@ from importlib.util import find_spec
 
 from slipway.problem import SPARK, SQL, Problem
 
-LIBRARY = {"sql": "sqlalchemy", "spark": "pyspark", "mlflow": "mlflow"}  # extra → a library that only it brings
+LIBRARY = {  # extra → a library that only it brings
+    "sql": "sqlalchemy",
+    "spark": "pyspark",
+    "mlflow": "mlflow",
+    "redis": "redis",
+    "kafka": "confluent_kafka",
+}
 
 
 def extras_of(problem: Problem) -> tuple[str, ...]:

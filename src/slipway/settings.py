@@ -48,6 +48,7 @@ VARIABLES = (
     Variable("SLIPWAY_API_KEYS_FILE", "", "Path of a file with one key per line, read again when it changes."),
     Variable("SLIPWAY_LOG", "", "Folder of the prediction log; by default log/ beside slipway.yaml."),
     Variable("SLIPWAY_LOG_KEY", "", "Secret of at least 16 characters for the columns of log.hash."),
+    Variable("SLIPWAY_STREAM", "", "URL of the broker of slipway consume, redis://…, rediss://… or kafka://…, a secret."),
     Variable("SLIPWAY_WEBHOOK", "", "A secret https:// URL that slipway watch tells of a change, in Slack's form."),
     Variable("SLIPWAY_SMTP_URL", "", "The same by e-mail: smtps://USER:PASSWORD@HOST:465/?from=…&to=…, a secret."),
     Variable("SLIPWAY_WHY", "", "Why there was a training, for slipway diff; set by retrain.yaml."),

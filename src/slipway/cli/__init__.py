@@ -20,6 +20,7 @@ COMMANDS = {
     "import": ("slipway.cli.import_model", "Make a bundle of a fitted scikit-learn pipeline."),
     "serve": ("slipway.cli.serve", "Serve the champion."),
     "predict": ("slipway.cli.predict", "Score a table with the champion."),
+    "consume": ("slipway.cli.consume", "Answer the rows of a Redis stream or a Kafka topic."),
     "export": ("slipway.cli.export", "Write the champion as a model of MLflow."),
     "status": ("slipway.cli.status", "Show the champion and the last verdicts."),
     "promote": ("slipway.cli.promote", "Make a bundle the champion by hand."),
@@ -41,9 +42,9 @@ COMMANDS = {
 }
 EPILOG = """\b
 Exit codes: 0 done (a verdict of "kept" is a result, not an error); 1 unexpected; 2 wrong usage;
-3 the problem file or a setting; 4 the table; 5 no champion, a bundle or the store; 6 the service; 7 a release, or what
-slipway doctor found; 8 a repository that cannot be made or upgraded, or a conflict in it; 10, 11, 12 what slipway watch
-found; 130 Ctrl-C; 143 SIGTERM.
+3 the problem file or a setting; 4 the table; 5 no champion, a bundle, the store or a stream; 6 the service; 7 a release,
+or what slipway doctor found; 8 a repository that cannot be made or upgraded, or a conflict in it; 10, 11, 12 what
+slipway watch found; 130 Ctrl-C; 143 SIGTERM.
 """
 
 

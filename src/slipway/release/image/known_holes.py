@@ -15,6 +15,8 @@ REACH = {  # lock → what has its libraries; a hole reaches as far as the first
     "requirements-release.txt": "slipway pull and push in workflows",
     "requirements-sql.txt": "source: sql",
     "requirements-spark.txt": "Spark",
+    "requirements-redis.txt": "slipway consume redis://",
+    "requirements-kafka.txt": "slipway consume kafka://",
     "requirements-test.txt": "tests",
     "requirements-dev.txt": "development and tests",
     "requirements-publish.txt": "publishing the package",

@@ -1,0 +1,162 @@
+"""Redis Streams. An answer is written and its message acknowledged in one step of the server, or neither is."""
+
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+from redis.retry import Retry
+
+from slipway.errors import ProblemError, StreamError
+from slipway.streaming.stream import Away, Message, Names, Reply
+
+FIELD = b"row"
+BLOCK_MILLISECONDS = 1_000
+TIMEOUT_SECONDS = 10
+LEFT_BEHIND_SECONDS = 10  # a message that was read so long ago and is not acknowledged: its consumer is gone, or very slow
+LOOK_SECONDS = 5
+PASSING = (redis.ConnectionError, redis.TimeoutError, MasterDownError, OutOfMemoryError, ReadOnlyError)
+PASSING_WORDS = ("MISCONF", "NOREPLICAS")  # the disk is full; too few replicas
+
+# The message may have been claimed and answered by another consumer meanwhile, or by this one before its connection broke.
+# It is acknowledged last: what a script wrote is not undone when a later command of it fails.
+SETTLE = """
+local at = 2
+while at <= #ARGV do
+  local id, width = ARGV[at], tonumber(ARGV[at + 2])
+  if #redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1) == 1 then
+    redis.call('XADD', KEYS[tonumber(ARGV[at + 1])], '*', unpack(ARGV, at + 3, at + 2 + width))
+    redis.call('XACK', KEYS[1], ARGV[1], id)
+  end
+  at = at + 3 + width
+end
+"""
+ANSWERS, DEAD = 2, 3  # which of the script's keys
+
+
+class RedisStream:
+    """A consumer of a group. The group is made when it is absent, and begins with the oldest entry.
+
+    Parameters
+    ----------
+    url : str
+        As redis-py takes it.
+    names : Names
+
+    Raises
+    ------
+    ProblemError
+        When the URL is not valid.
+    """
+
+    def __init__(self, url: str, names: Names) -> None:
+        try:
+            self._client: Any = redis.Redis.from_url(
+                url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, retry=Retry(NoBackoff(), 0)
+            )
+        except (ValueError, TypeError, RedisError):  # what it says may quote a password
+            raise ProblemError("the URL of Redis is not valid", "Write it as redis://HOST:6379/0") from None
+        self._names = names
+        self._consumer = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
+        self._settle = self._client.register_script(SETTLE)
+        self._has_group = False
+        self._looked, self._cursor = float("-inf"), b"0-0"
+
+    def read(self, most: int) -> Sequence[Message]:
+        """The next entries, those first that a consumer left behind."""
+        with self._told():
+            self._require_group()
+            found = self._left_behind(most)
+            if not found:
+                streams = {self._names.source: ">"}
+                options = {"count": most, "block": BLOCK_MILLISECONDS}
+                read = self._client.xreadgroup(self._names.group, self._consumer, streams, **options)
+                found = read[0][1] if read else []
+        return [Message(entry.decode(), fields.get(FIELD)) for entry, fields in found]
+
+    def settle(self, replies: Sequence[Reply]) -> None:
+        """Write and acknowledge at once; of a message that was settled before, nothing is written again."""
+        arguments: list[Any] = [self._names.group]
+        for message, document, refused in replies:
+            fields = [b"id", message.id, b"problem" if refused else b"answer", document]
+            if refused and message.body is not None:
+                fields += [FIELD, message.body]
+            arguments += [message.id, DEAD if refused else ANSWERS, len(fields), *fields]
+        with self._told():
+            self._require_group()
+            self._settle(keys=[self._names.source, self._names.answers, self._names.dead], args=arguments)
+
+    def waiting(self) -> int | None:
+        """What the group has neither read nor acknowledged."""
+        with self._told():
+            groups = {group["name"]: group for group in self._client.xinfo_groups(self._names.source)}
+        found = groups.get(self._names.group.encode(), {})
+        return None if found.get("lag") is None else int(found["lag"]) + int(found["pending"])
+
+    def close(self) -> None:
+        """Remove this consumer, unless the group still has messages under its name: those are claimed by that name."""
+        with suppress(RedisError):
+            source, group = self._names.source, self._names.group
+            if not self._client.xpending_range(source, group, "-", "+", 1, self._consumer):
+                self._client.xgroup_delconsumer(source, group, self._consumer)
+        self._client.close()
+
+    def _require_group(self) -> None:
+        if not self._has_group:
+            with _unless_there():
+                self._client.xgroup_create(self._names.source, self._names.group, id="0", mkstream=True)
+            self._has_group = True
+
+    def _left_behind(self, most: int) -> list[Any]:
+        """Entries whose consumer is gone, claimed by this one; looked for now and then."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return []
+        idle = LEFT_BEHIND_SECONDS * 1000
+        source, group = self._names.source, self._names.group
+        self._cursor, found, *_ = self._client.xautoclaim(source, group, self._consumer, idle, self._cursor, count=most)
+        if self._cursor == b"0-0":
+            self._looked = now
+        return list(found)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Errors as Away, or as StreamError where waiting is no cure."""
+        try:
+            yield
+        except AuthenticationError as error:
+            raise StreamError(
+                f"Redis refused the login ({error})", "Set SLIPWAY_STREAM to the URL with its password"
+            ) from None
+        except PASSING as error:
+            raise Away(str(error).rstrip(".")) from error
+        except ResponseError as error:
+            says = str(error)
+            if says.startswith("NOGROUP"):
+                self._has_group = False
+                raise Away("the group is gone and is made anew") from error
+            if says.startswith(PASSING_WORDS):
+                raise Away(says) from error
+            raise StreamError(f"Redis: {says}", "Check the names of the streams, and the rights of the user") from error
+
+
+@contextmanager
+def _unless_there() -> Iterator[None]:
+    """Pass over the error that a group is there already."""
+    try:
+        yield
+    except ResponseError as error:
+        if not str(error).startswith("BUSYGROUP"):
+            raise

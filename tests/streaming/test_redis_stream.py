@@ -1,0 +1,232 @@
+"""Redis Streams on a real server, which is killed, full, or misused; and consumers that are killed in the midst."""
+
+import json
+import signal
+from collections import Counter
+
+import pytest
+
+from bundles import ROWS
+from conftest import make_app
+from consumers import DEADLINE, wait
+from many_rows import many_rows
+from slipway.errors import StreamError
+from slipway.streaming.stream import Away, Message, Names, Reply
+
+pytestmark = pytest.mark.database
+
+NAMES = Names("patients", "patients.answers", "patients.dead", "readers")
+COUNT = 5000
+
+
+def fill(client, count=COUNT):
+    pipe = client.pipeline(transaction=False)
+    for row in many_rows(count):
+        pipe.xadd(NAMES.source, {"row": json.dumps(row)})
+    return pipe.execute()
+
+
+def answered(client) -> Counter:
+    return Counter(fields["id"] for _, fields in client.xrange(NAMES.answers))
+
+
+def leave_behind(client, group):
+    """Let all pending messages look as if they had been read long ago."""
+    while pending := [
+        entry["message_id"]
+        for entry in client.xpending_range(NAMES.source, group, "-", "+", COUNT)
+        if entry["time_since_delivered"] < 60_000
+    ]:
+        client.xclaim(NAMES.source, group, "gone", 0, pending, idle=3_600_000, justid=True)
+
+
+@pytest.fixture
+def open_stream():
+    from slipway.streaming.redis_stream import RedisStream
+
+    made = []
+
+    def opened(url, names=NAMES):
+        made.append(RedisStream(url, names))
+        return made[-1]
+
+    yield opened
+    for stream in made:
+        stream.close()
+
+
+def replies(messages, document=b"{}"):
+    return [Reply(message, document, False) for message in messages]
+
+
+def test_what_is_settled_is_read_no_more(redis_server, open_stream):
+    client = redis_server.client()
+    ids = fill(client, 5)
+    client.xadd(NAMES.source, {"other": "x"})
+    stream = open_stream(redis_server.url)
+    first, rest = stream.read(3), stream.read(100)
+    assert [message.id for message in first] == ids[:3] and rest[2] == Message(rest[2].id, None)
+    assert json.loads(first[0].body) == many_rows(1)[0]
+    assert stream.waiting() == 6
+    stream.settle([Reply(first[0], b"{1}", False), Reply(first[1], b"{2}", True), Reply(rest[2], b"{3}", True)])
+    assert [fields for _, fields in client.xrange(NAMES.answers)] == [{"id": ids[0], "answer": "{1}"}]
+    dead = [fields for _, fields in client.xrange(NAMES.dead)]
+    assert dead == [{"id": ids[1], "problem": "{2}", "row": first[1].body.decode()}, {"id": rest[2].id, "problem": "{3}"}]
+    assert stream.waiting() == 3 and not stream.read(100)
+    client.close()
+
+
+def test_what_another_consumer_left_behind_is_answered_once(redis_server, open_stream):
+    client = redis_server.client()
+    fill(client, 5)
+    slow, other = open_stream(redis_server.url), open_stream(redis_server.url)
+    mine = slow.read(100)
+    assert not other.read(100)
+    leave_behind(client, NAMES.group)
+    other._looked = float("-inf")  # as if some seconds had passed
+    claimed = other.read(2)
+    assert claimed == mine[:2]
+    claimed = [*claimed, *other.read(2), *other.read(2)]
+    assert claimed == mine
+    other.settle(replies(claimed))
+    slow.settle(replies(mine))  # it was only slow
+    slow.settle(replies(mine))
+    assert len(answered(client)) == client.xlen(NAMES.answers) == 5 and other.waiting() == 0
+    client.close()
+
+
+def test_a_consumer_leaves_the_group_only_without_messages(redis_server, open_stream):
+    client = redis_server.client()
+    fill(client, 2)
+    done, busy = open_stream(redis_server.url), open_stream(redis_server.url)
+    done.settle(replies(done.read(1)))
+    busy.read(1)
+    assert len(client.xinfo_consumers(NAMES.source, NAMES.group)) == 2
+    done.close()
+    busy.close()
+    [left] = client.xinfo_consumers(NAMES.source, NAMES.group)
+    assert left["pending"] == 1
+    client.close()
+
+
+def test_a_full_server_is_waited_for(redis_server, open_stream):
+    client = redis_server.client()
+    fill(client, 3)
+    stream = open_stream(redis_server.url)
+    found = replies(stream.read(100))
+    client.config_set("maxmemory", 1)
+    with pytest.raises(Away, match="maxmemory"):
+        stream.settle(found)
+    assert client.xpending(NAMES.source, NAMES.group)["pending"] == 3 and not client.xlen(NAMES.answers)
+    client.config_set("maxmemory", 0)
+    stream.settle(found)
+    assert client.xlen(NAMES.answers) == 3
+    client.close()
+
+
+def test_answers_that_cannot_be_written_leave_their_messages(redis_server, open_stream):
+    client = redis_server.client()
+    fill(client, 3)
+    client.set(NAMES.answers, "a string")
+    stream = open_stream(redis_server.url)
+    found = replies(stream.read(100))
+    with pytest.raises(StreamError, match="WRONGTYPE"):
+        stream.settle(found)
+    assert stream.waiting() == 3
+    client.close()
+
+
+def test_a_source_that_is_no_stream_is_said(redis_server, open_stream):
+    with redis_server.client() as client:
+        client.set(NAMES.source, "a string")
+    with pytest.raises(StreamError, match="WRONGTYPE.*Check the names of the streams"):
+        open_stream(redis_server.url).read(1)
+
+
+def test_a_group_that_was_deleted_is_made_anew(redis_server, open_stream):
+    client = redis_server.client()
+    fill(client, 3)
+    stream = open_stream(redis_server.url)
+    found = replies(stream.read(2))
+    client.xgroup_destroy(NAMES.source, NAMES.group)
+    with pytest.raises(Away, match="made anew"):
+        stream.settle(found)
+    stream.settle(found)  # it is not pending there
+    assert not client.xlen(NAMES.answers) and len(stream.read(100)) == 3
+    client.close()
+
+
+def test_errors_show_no_password(redis_server, open_stream):
+    wrong = redis_server.url.replace("pass", "wrong")
+    with pytest.raises(StreamError, match="refused the login") as raised:
+        open_stream(wrong).read(1)
+    assert "wrong" not in str(raised.value)
+    stream = open_stream(redis_server.url)
+    redis_server.kill()
+    with pytest.raises(Away) as away:
+        stream.read(1)
+    assert "pass" not in str(away.value)
+
+
+def test_2000_rows_are_answered_as_by_predict(redis_server, consumer, tmp_path):
+    client, http = redis_server.client(), make_app(tmp_path).test_client()
+    fill(client, 2000)
+    bad = client.xadd(NAMES.source, {"row": json.dumps(ROWS[0] | {"age": "secret"})})
+    with consumer(redis_server.url) as process:
+        wait(lambda: client.xlen(NAMES.dead) == 1 and client.xlen(NAMES.answers) == 2000, process)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0 and out == "2,000 rows answered, 1 dead letters\n"
+    assert "pass" not in err and "secret" not in err and f"patients at 127.0.0.1:{redis_server.port}" in err
+    rows = {entry: json.loads(fields["row"]) for entry, fields in client.xrange(NAMES.source)}
+    for _, fields in client.xrange(NAMES.answers):
+        assert fields["answer"] == http.post("/predict", json=rows[fields["id"]]).text
+    [(_, letter)] = client.xrange(NAMES.dead)
+    assert letter["id"] == bad and json.loads(letter["problem"])["errors"][0]["field"] == "age"
+    assert not client.xinfo_consumers(NAMES.source, "slipway-regression")
+    client.close()
+
+
+def test_consumers_killed_in_the_midst_lose_nothing_and_repeat_nothing(redis_server, consumer):
+    client = redis_server.client()
+    ids = fill(client)
+    for share in (1, 2, 3):
+        with consumer(redis_server.url) as process:
+            wait(lambda share=share: client.xlen(NAMES.answers) >= share * COUNT // 5, process)
+            process.kill()
+            process.wait()
+        leave_behind(client, "slipway-regression")
+    with consumer(redis_server.url) as process:
+        wait(lambda: client.xlen(NAMES.answers) >= COUNT, process)
+    assert answered(client) == Counter(ids)
+    client.close()
+
+
+def test_a_server_killed_in_the_midst_loses_nothing(redis_server, consumer):
+    client = redis_server.client()
+    ids = fill(client)
+    with consumer(redis_server.url) as process:
+        wait(lambda: client.xlen(NAMES.answers) >= COUNT // 5, process)
+        redis_server.kill()
+        redis_server.start()
+        client = redis_server.client()
+        leave_behind(client, "slipway-regression")
+        wait(lambda: client.xlen(NAMES.answers) >= COUNT, process)
+        process.send_signal(signal.SIGTERM)
+        assert "the broker is back" in process.communicate(timeout=DEADLINE)[1]
+    assert answered(client) == Counter(ids)
+    client.close()
+
+
+def test_consumers_of_a_group_share_the_rows(redis_server, consumer):
+    client = redis_server.client()
+    with consumer(redis_server.url) as one, consumer(redis_server.url) as two:
+        wait(lambda: client.info("clients")["blocked_clients"] == 2, one, two)
+        ids = fill(client)
+        wait(lambda: client.xlen(NAMES.answers) >= COUNT, one, two)
+        counts = []
+        for process in (one, two):
+            process.send_signal(signal.SIGINT)
+            counts.append(int(process.communicate(timeout=DEADLINE)[0].split()[0].replace(",", "")))
+    assert answered(client) == Counter(ids) and sum(counts) == COUNT and min(counts) > 0
+    client.close()

@@ -46,12 +46,11 @@ def _circumstances(problem: "Problem") -> dict[str, str]:
     from slipway.store.checkout import Checkout
 
     commit = (Checkout(problem.folder).git("rev-parse", "HEAD") or "").strip()
-    command = click.get_current_context().command_path
     return {
         "slipway.commit": commit,
         "slipway.why": os.environ.get("SLIPWAY_WHY", ""),
         "mlflow.source.type": "LOCAL",
-        "mlflow.source.name": command,
+        "mlflow.source.name": f"slipway {click.get_current_context().info_name}",
         "mlflow.source.git.commit": commit,
     }
 
@@ -70,7 +69,7 @@ def catch_up(problem: "Problem", store: "LocalStore", entries: Iterable[Mapping[
     with connected(problem.name) as server:
         done = log_trainings(server, problem, store, trainings)
         where = server.address
-    click.echo(f"MLflow: {counted(len(done.runs), "new run")} in {where}.")
+    click.echo(f"MLflow: {counted(len(done.runs), 'new run')} in {where}.")
     for digest in dict.fromkeys(done.absent):
         click.echo(f"Not logged: bundle {digest[:12]} is not in {store.bundles}, or is damaged", err=True)
     tell_alias(done)

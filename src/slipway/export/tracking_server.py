@@ -76,17 +76,28 @@ def connected(experiment: str, environ: MutableMapping[str, str] = os.environ, c
     StoreError
         When the server is away, or refuses, within the block, too.
     """
+    with _calling(environ, cure) as client:
+        name = environ.get(EXPERIMENT) or experiment
+        with brief(environ):
+            there = environ.get(EXPERIMENT_ID) or _found(client, name)
+        yield Server(client, without_login(environ[ADDRESS]), there or _made(client, name), environ)
+
+
+def ping(environ: MutableMapping[str, str] = os.environ) -> str:
+    """The address of the server, once it has answered; raises as `connected` does, and changes nothing there."""
+    with _calling(environ, f"Check {ADDRESS} and the login") as client, brief(environ):
+        client.search_experiments(max_results=1)
+    return without_login(environ[ADDRESS])
+
+
+@contextmanager
+def _calling(environ: MutableMapping[str, str], cure: str) -> Iterator["MlflowClient"]:
     require_named(environ)
     with _said(environ, {name: value for name, value in SETTINGS.items() if name not in environ}), _quiet():
         with told(environ[ADDRESS], cure):
             from mlflow import MlflowClient
 
-            client = MlflowClient()
-            with brief(environ):
-                there = environ.get(EXPERIMENT_ID) or _found(client, environ.get(EXPERIMENT) or experiment)
-            if there is None:
-                there = _made(client, environ.get(EXPERIMENT) or experiment)
-            yield Server(client, without_login(environ[ADDRESS]), there, environ)
+            yield MlflowClient()
 
 
 def require_named(environ: Mapping[str, str]) -> None:
@@ -157,7 +168,7 @@ def told(address: str, cure: str) -> Iterator[None]:
     except Exception as error:
         netloc = urlsplit(address).netloc
         says = line(error).replace(netloc, netloc.rpartition("@")[2]) if netloc else line(error)
-        raise StoreError(f"{without_login(address)}: not logged in MLflow ({says})", cure) from error
+        raise StoreError(f"{without_login(address)}: the call to MLflow failed ({says})", cure) from error
 
 
 def without_login(address: str) -> str:

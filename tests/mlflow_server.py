@@ -21,11 +21,11 @@ SOURCE = Path(__file__).resolve().parent.parent / "src"
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, health: str = "/health") -> Iterator[str]:
-    """The address of ``mlflow ARGUMENTS``, once it answers; the program ends with the block."""
+def serving(folder: Path, *arguments: str, health: str = "/health", **own: str) -> Iterator[str]:
+    """The address of ``mlflow ARGUMENTS``, once it answers; the program ends with the block. `own` is its environment."""
     port, log = free_port(), folder / "mlflow.log"
     environ = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-    environ |= {"PYTHONPATH": beside(folder)}
+    environ |= {"PYTHONPATH": beside(folder), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | own  # seven idle programs
     with log.open("wb") as out:
         command = [PROGRAM, *arguments, "--host", "127.0.0.1", "--port", str(port)]
         process = subprocess.Popen(command, cwd=folder, env=environ, stdout=out, stderr=out, start_new_session=True)

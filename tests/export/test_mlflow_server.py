@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import subprocess
-import time
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -16,6 +15,8 @@ from conftest import absent
 from databases import fresh
 from many_rows import many_rows
 from mlflow_server import DEADLINE, PROGRAM, call, program, serving, slipway
+from slipway.problem import load_problem
+from slipway.serving.factory import build
 from slipway.store.local import LocalStore
 from tables import charges
 from tables import problem as trainable
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.database
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = ("regression", "binary", "multiclass")
 COUNT = 2_000
+SERVE = ("models", "serve", "--env-manager", "local", "-m")
 SLIPWAY = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from slipway.cli import main; main()"
 ANSWERS = """
 import json, sys
@@ -117,10 +119,9 @@ def test_trainings_are_runs_and_push_catches_up_with_what_a_silent_server_missed
     one.mkdir()
     trainable(one, charges(), "charges", candidates=["linear"])
     with away, served(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}") as address:
-        begun = time.monotonic()
         missed = slipway(one, "train", "--jobs", "1", MLFLOW_TRACKING_URI=f"http://127.0.0.1:{away.getsockname()[1]}")
         assert missed.returncode == 0 and "Verdict: promoted" in missed.stdout, missed.stderr
-        assert "slipway push logs it later" in missed.stderr.splitlines()[-1] and time.monotonic() - begun < DEADLINE / 2
+        assert "slipway push logs it later" in missed.stderr.splitlines()[-1]
         trainable(one, charges(seed=1), "charges", candidates=["linear"])
         logged = slipway(one, "train", "--jobs", "1", MLFLOW_TRACKING_URI=address)
         assert logged.returncode == 0 and f" in {address}, version 1 of trial\n" in logged.stdout, logged.stderr
@@ -128,6 +129,15 @@ def test_trainings_are_runs_and_push_catches_up_with_what_a_silent_server_missed
             pushed = slipway(one, "push", MLFLOW_TRACKING_URI=address)
             assert (pushed.returncode, pushed.stdout) == (0, f"MLflow: {new} in {address}.\n"), pushed.stderr
         found = state(one, address, "trial")
+        with serving(one, *SERVE, "models:/trial@champion", health="/ping", MLFLOW_TRACKING_URI=address) as model:
+            rows = charges(COUNT, seed=2)[["age", "bmi", "smoker", "region"]].to_dict("records")
+            rows = [
+                each | {"age": int(each["age"]), "bmi": None if each["bmi"] == "NA" else float(each["bmi"])} for each in rows
+            ]
+            status, answer = post(model, json.dumps({"dataframe_records": rows}).encode())
+            assert status == 200, answer
+            service = build(load_problem(one / "slipway.yaml"), {}).test_client()
+            assert answer["predictions"] == of_service(service, rows)
     noted = LocalStore(one / "artifacts").journal.entries()
     assert {each["slipway.judged"] for each in found["runs"]} == {each["at"] for each in noted}
     assert found["states"] == ["FINISHED"] * 2 and min(found["curves"]) > 1
@@ -207,7 +217,7 @@ def test_mlflow_models_serve_answers_and_refuses_as_the_service_does(tmp_path, s
         "inputs": {name: [row[name] for row in rows] for name in names},
     }
     lines = [",".join(names), *(",".join("" if cell is None else str(cell) for cell in row.values()) for row in rows)]
-    with serving(tmp_path, "models", "serve", "-m", "model", "--env-manager", "local", health="/ping") as address:
+    with serving(tmp_path, *SERVE, "model", health="/ping") as address:
         for form, table in forms.items():
             assert post(address, json.dumps({form: table}).encode()) == (200, {"predictions": expected}), form
         assert post(address, "\n".join(lines).encode(), "text/csv") == (200, {"predictions": expected})

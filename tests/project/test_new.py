@@ -37,6 +37,7 @@ USUAL = {
     "Dockerfile",
     "Dockerfile.train",
     "Dockerfile.train.dockerignore",
+    "MLproject",
     "Makefile",
     "Procfile",
     "README.md",

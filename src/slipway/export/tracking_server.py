@@ -93,11 +93,11 @@ def ping(environ: MutableMapping[str, str] = os.environ) -> str:
 @contextmanager
 def _calling(environ: MutableMapping[str, str], cure: str) -> Iterator["MlflowClient"]:
     require_named(environ)
-    with _said(environ, {name: value for name, value in SETTINGS.items() if name not in environ}), _quiet():
-        with told(environ[ADDRESS], cure):
-            from mlflow import MlflowClient
+    own = {name: value for name, value in SETTINGS.items() if name not in environ}
+    with _said(environ, own), _quiet(), told(environ[ADDRESS], cure):
+        from mlflow import MlflowClient
 
-            yield MlflowClient()
+        yield MlflowClient()
 
 
 def require_named(environ: Mapping[str, str]) -> None:

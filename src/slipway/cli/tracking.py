@@ -41,11 +41,16 @@ def log_training(problem: "Problem", store: "LocalStore", digest: str) -> None:
         click.echo(f"slipway: {error}", err=True)
 
 
-def _circumstances(problem: "Problem") -> dict[str, str]:
-    """What no bundle knows of its training, as tags."""
+def commit_of(problem: "Problem") -> str:
+    """The commit that is checked out; empty outside a repository."""
     from slipway.store.checkout import Checkout
 
-    commit = (Checkout(problem.folder).git("rev-parse", "HEAD") or "").strip()
+    return (Checkout(problem.folder).git("rev-parse", "HEAD") or "").strip()
+
+
+def _circumstances(problem: "Problem") -> dict[str, str]:
+    """What no bundle knows of its training, as tags."""
+    commit = commit_of(problem)
     return {
         "slipway.commit": commit,
         "slipway.why": os.environ.get("SLIPWAY_WHY", ""),

@@ -109,8 +109,9 @@ class _Log:
         contents = contents_of(bundle, self._problem, training)
         run = run or self._given(training, contents) or self._made(training, contents)
         own = run.info.run_id != self._server.environ.get(RUN)  # that of mlflow run ends with its program
+        logs = not _is_whole(run)
         try:
-            if not _is_whole(run):
+            if logs:
                 self._fill(run, bundle, training, contents)
             new = not number
             if new:
@@ -125,7 +126,7 @@ class _Log:
             self._client.set_terminated(run.info.run_id, "FINISHED", training.milliseconds)
         self._client.set_tag(run.info.run_id, WHOLE, "true")
         self._there[training.digest, training.judged] = self._client.get_run(run.info.run_id)
-        return replace(done, runs=(*done.runs, run.info.run_id), number=number, new=new)
+        return replace(done, runs=(*done.runs, *[run.info.run_id] * logs), number=number, new=new)
 
     def _given(self, training: Training, contents: Contents) -> "Run | None":
         """The run that mlflow run has begun for this program, unless another training is in it."""

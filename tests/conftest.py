@@ -37,7 +37,7 @@ ASKED = ("SLIPWAY_BROWSER", "SLIPWAY_E2E", "SLIPWAY_ENGINES")  # what .ci/run as
 def own_environment() -> Iterator[None]:
     """No setting of the shell reaches a test, and what a test sets in the environment ends with it."""
     with patch.dict(os.environ):
-        for name in [name for name in os.environ if name.startswith("SLIPWAY_") and name not in ASKED]:
+        for name in [name for name in os.environ if name.startswith(("SLIPWAY_", "MLFLOW_")) and name not in ASKED]:
             del os.environ[name]
         yield
 

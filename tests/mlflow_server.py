@@ -17,14 +17,15 @@ from servers import free_port
 DEADLINE = 120
 VENV = Path(os.environ.get("MLFLOW_VENV") or Path(sys.prefix, "mlflow"))  # make engines fills .venv/mlflow
 PROGRAM, PYTHON = VENV / "bin" / "mlflow", VENV / "bin" / "python"
+SOURCE = Path(__file__).resolve().parent.parent / "src"
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, health: str = "/health") -> Iterator[str]:
-    """The address of ``mlflow ARGUMENTS``, once it answers; the program ends with the block."""
+def serving(folder: Path, *arguments: str, health: str = "/health", **own: str) -> Iterator[str]:
+    """The address of ``mlflow ARGUMENTS``, once it answers; the program ends with the block. `own` is its environment."""
     port, log = free_port(), folder / "mlflow.log"
     environ = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-    environ |= {"PYTHONPATH": beside(folder)}
+    environ |= {"PYTHONPATH": beside(folder), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | own  # seven idle programs
     with log.open("wb") as out:
         command = [PROGRAM, *arguments, "--host", "127.0.0.1", "--port", str(port)]
         process = subprocess.Popen(command, cwd=folder, env=environ, stdout=out, stderr=out, start_new_session=True)
@@ -50,12 +51,39 @@ def call(folder: Path, code: str, *arguments: str, **environ: str) -> str:
     return done.stdout
 
 
+def slipway(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Call ``slipway`` in this Python, which finds MLflow in the venv, as if mlflow-skinny were installed here."""
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join([str(SOURCE), with_mlflow(folder)])} | environ
+    command = [sys.executable, "-m", "slipway", *arguments]
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=DEADLINE)
+
+
+def program(folder: Path) -> Path:
+    """A folder with that ``slipway`` as a program, for the PATH."""
+    there = folder / "bin" / "slipway"
+    there.parent.mkdir()
+    there.write_text(
+        f'#!/bin/sh\nPYTHONPATH={SOURCE}{os.pathsep}{with_mlflow(folder)} exec {sys.executable} -m slipway "$@"\n'
+    )
+    there.chmod(0o755)
+    return there.parent
+
+
 def beside(folder: Path) -> str:
     """A folder on the path of Python that appends this Python's libraries, so that those of the venv come first."""
-    site = folder / "site"
-    site.mkdir(exist_ok=True)
-    (site / "sitecustomize.py").write_text(f"import sys\nsys.path.append({sysconfig.get_paths()['purelib']!r})\n")
-    return str(site)
+    return _appending(folder / "site", sysconfig.get_paths()["purelib"])
+
+
+def with_mlflow(folder: Path) -> str:
+    """The same the other way round: this Python's libraries come first, and MLflow from the venv."""
+    (site,) = VENV.glob("lib/python*/site-packages")
+    return _appending(folder / "with", str(site))
+
+
+def _appending(folder: Path, libraries: str) -> str:
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(f"import sys\nsys.path.append({libraries!r})\n")
+    return str(folder)
 
 
 def _wait(address: str, process: subprocess.Popen, log: Path) -> None:

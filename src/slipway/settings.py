@@ -52,6 +52,7 @@ VARIABLES = (
     Variable("SLIPWAY_WEBHOOK", "", "A secret https:// URL that slipway watch tells of a change, in Slack's form."),
     Variable("SLIPWAY_SMTP_URL", "", "The same by e-mail: smtps://USER:PASSWORD@HOST:465/?from=…&to=…, a secret."),
     Variable("SLIPWAY_WHY", "", "Why there was a training, for slipway diff; set by retrain.yaml."),
+    Variable("MLFLOW_TRACKING_URI", "", "Address of an MLflow server; when set, every training is logged there."),
     Variable("SLIPWAY_TRUSTED_PROXIES", "0", "How many proxies in front set X-Forwarded-For and X-Forwarded-Proto."),
     Variable("SLIPWAY_URL_PREFIX", "", "Path in front of the service, as in /models/charges; every link begins with it."),
     Variable("SLIPWAY_RELEASE", "", "Name of the release, which sets it; reported by /readyz and a header of every answer."),

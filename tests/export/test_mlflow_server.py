@@ -1,6 +1,9 @@
 """Models in a real MLflow: registered on a server, loaded and served from there by MLflow's own code."""
 
 import json
+import os
+import socket
+import subprocess
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -11,13 +14,18 @@ from bundles import ROWS, make_bundle
 from conftest import absent
 from databases import fresh
 from many_rows import many_rows
-from mlflow_server import DEADLINE, PROGRAM, call, serving
+from mlflow_server import DEADLINE, PROGRAM, call, program, serving, slipway
+from slipway.problem import load_problem
+from slipway.serving.factory import build
 from slipway.store.local import LocalStore
+from tables import charges
+from tables import problem as trainable
 
 pytestmark = pytest.mark.database
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = ("regression", "binary", "multiclass")
 COUNT = 2_000
+SERVE = ("models", "serve", "--env-manager", "local", "-m")
 SLIPWAY = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from slipway.cli import main; main()"
 ANSWERS = """
 import json, sys
@@ -32,15 +40,21 @@ with open("answers.json", "w") as file:
     json.dump(model.predict(frame).to_dict("records"), file)
 """
 STATE = """
-import json, mlflow
+import json, sys, mlflow
 
 client = mlflow.MlflowClient()
-versions = client.search_model_versions("name='insurance'")
+name = sys.argv[1]
+versions = client.search_model_versions(f"name='{name}'")
 runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
 print(json.dumps({
     "versions": {each.version: dict(each.tags) for each in versions},
-    "champion": str(client.get_model_version_by_alias("insurance", "champion").version),
-    "runs": [run.data.metrics for run in runs],
+    "champion": str(client.get_model_version_by_alias(name, "champion").version),
+    "runs": [dict(run.data.tags) for run in runs],
+    "metrics": [dict(run.data.metrics) for run in runs],
+    "params": [dict(run.data.params) for run in runs],
+    "states": [run.info.status for run in runs],
+    "curves": [len(client.get_metric_history(run.info.run_id, "learning_curve/rmse")) for run in runs],
+    "files": [sorted(each.path for each in client.list_artifacts(run.info.run_id)) for run in runs],
 }))
 """
 
@@ -86,7 +100,7 @@ def test_a_digest_is_one_version_and_the_alias_follows_the_champion(tmp_path):
         problem(one, "regression")
         assert register(one, address) == f"insurance version 1 is bundle {first[:12]} already\n"
         found = state(one, address)
-        assert found["champion"] == "1" and found["runs"] == [{"rmse": 0.8}] * 2
+        assert found["champion"] == "1" and [each["rmse"] for each in found["metrics"]] == [0.8] * 2
         tags = [(each["slipway.digest"], each["slipway.champion"]) for _, each in sorted(found["versions"].items())]
         assert tags == [(first, "true"), (second, "false")]
 
@@ -100,8 +114,57 @@ def test_a_server_on_postgresql_registers_and_gives_the_champion_back(tmp_path, 
     assert len(json.loads((one / "answers.json").read_text())) == len(ROWS)
 
 
-def state(folder: Path, address: str) -> dict:
-    return json.loads(call(folder, STATE, MLFLOW_TRACKING_URI=address))
+def test_trainings_are_runs_and_push_catches_up_with_what_a_silent_server_missed(tmp_path):
+    one, away = tmp_path / "one", socket.create_server(("127.0.0.1", 0))  # it never answers
+    one.mkdir()
+    trainable(one, charges(), "charges", candidates=["linear"])
+    with away, served(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}") as address:
+        missed = slipway(one, "train", "--jobs", "1", MLFLOW_TRACKING_URI=f"http://127.0.0.1:{away.getsockname()[1]}")
+        assert missed.returncode == 0 and "Verdict: promoted" in missed.stdout, missed.stderr
+        assert "slipway push logs it later" in missed.stderr.splitlines()[-1]
+        trainable(one, charges(seed=1), "charges", candidates=["linear"])
+        logged = slipway(one, "train", "--jobs", "1", MLFLOW_TRACKING_URI=address)
+        assert logged.returncode == 0 and f" in {address}, version 1 of trial\n" in logged.stdout, logged.stderr
+        for new in ("1 new run", "0 new runs"):
+            pushed = slipway(one, "push", MLFLOW_TRACKING_URI=address)
+            assert (pushed.returncode, pushed.stdout) == (0, f"MLflow: {new} in {address}.\n"), pushed.stderr
+        found = state(one, address, "trial")
+        with serving(one, *SERVE, "models:/trial@champion", health="/ping", MLFLOW_TRACKING_URI=address) as model:
+            rows = charges(COUNT, seed=2)[["age", "bmi", "smoker", "region"]].to_dict("records")
+            rows = [
+                each | {"age": int(each["age"]), "bmi": None if each["bmi"] == "NA" else float(each["bmi"])} for each in rows
+            ]
+            status, answer = post(model, json.dumps({"dataframe_records": rows}).encode())
+            assert status == 200, answer
+            service = build(load_problem(one / "slipway.yaml"), {}).test_client()
+            assert answer["predictions"] == of_service(service, rows)
+    noted = LocalStore(one / "artifacts").journal.entries()
+    assert {each["slipway.judged"] for each in found["runs"]} == {each["at"] for each in noted}
+    assert found["states"] == ["FINISHED"] * 2 and min(found["curves"]) > 1
+    assert {"report.html", "card.md", "curves", "model", "verdict.json"} <= set(found["files"][0])
+    champion = LocalStore(one / "artifacts").pointer().digest
+    assert found["versions"][found["champion"]]["slipway.digest"] == champion
+    assert found["versions"][found["champion"]]["slipway.stage"] == "Production"
+
+
+def test_mlflow_run_trains_and_the_run_is_its_own(tmp_path):
+    trainable(tmp_path, charges(), "charges", candidates=["linear"])
+    (tmp_path / "MLproject").write_text((ROOT / "MLproject").read_text())
+    environ = os.environ | {"PATH": f"{program(tmp_path)}{os.pathsep}{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    command = [PROGRAM, "run", ".", "--env-manager", "local"]
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
+        environ.pop(name, None)
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=DEADLINE)
+    assert done.returncode == 0 and "Verdict: promoted" in done.stdout, done.stderr
+    database = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    assert slipway(tmp_path, "push", MLFLOW_TRACKING_URI=database).stdout == f"MLflow: 0 new runs in {database}.\n"
+    found = state(tmp_path, database, "trial")
+    assert found["states"] == ["FINISHED"] and found["runs"][0]["mlflow.project.entryPoint"] == "main"
+    assert "rmse" in found["metrics"][0] and found["params"][0]["settings/candidates"] == "linear"
+
+
+def state(folder: Path, address: str, name: str = "insurance") -> dict:
+    return json.loads(call(folder, STATE, name, MLFLOW_TRACKING_URI=address))
 
 
 def rows_file(folder: Path, rows: list) -> str:
@@ -154,7 +217,7 @@ def test_mlflow_models_serve_answers_and_refuses_as_the_service_does(tmp_path, s
         "inputs": {name: [row[name] for row in rows] for name in names},
     }
     lines = [",".join(names), *(",".join("" if cell is None else str(cell) for cell in row.values()) for row in rows)]
-    with serving(tmp_path, "models", "serve", "-m", "model", "--env-manager", "local", health="/ping") as address:
+    with serving(tmp_path, *SERVE, "model", health="/ping") as address:
         for form, table in forms.items():
             assert post(address, json.dumps({form: table}).encode()) == (200, {"predictions": expected}), form
         assert post(address, "\n".join(lines).encode(), "text/csv") == (200, {"predictions": expected})

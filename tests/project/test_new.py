@@ -37,6 +37,7 @@ USUAL = {
     "Dockerfile",
     "Dockerfile.train",
     "Dockerfile.train.dockerignore",
+    "MLproject",
     "Makefile",
     "Procfile",
     "README.md",
@@ -79,7 +80,7 @@ def table(tmp_path) -> Path:
 def test_without_a_table_it_is_the_insurance_sample(new, tmp_path, wheel):
     result = new("my-insurance")
     assert result.code == 0, result.err
-    assert result.out == "Wrote 24 files to my-insurance. Next: cd my-insurance && make up\n"
+    assert result.out == "Wrote 25 files to my-insurance. Next: cd my-insurance && make up\n"
     folder = tmp_path / "my-insurance"
     assert listed(folder) == usual("my_insurance") | {f"vendor/{wheel.name}"}
     problem = load_problem(folder / "slipway.yaml")
@@ -185,11 +186,11 @@ def test_what_is_left_to_decide_is_said_once_all_is_written(new, tmp_path, table
 def test_one_line_says_what_is_next(new, tmp_path, table, monkeypatch):
     result = new("clinic", "--table", table, "--target", "charges", "--commit-data")
     assert [line for line in result.out.splitlines() if "Next:" in line] == [
-        "Wrote 24 files to clinic. Next: cd clinic && make up"
+        "Wrote 25 files to clinic. Next: cd clinic && make up"
     ]
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    assert new(".").out == "Wrote 24 files. Next: make up\n"
+    assert new(".").out == "Wrote 25 files. Next: make up\n"
 
 
 def test_columns_to_decide_on_come_before_it(new, table):

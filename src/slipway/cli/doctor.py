@@ -76,6 +76,7 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
         check_source,
         check_store,
         check_systems,
+        check_tracking,
     )
     from slipway.errors import ProblemError
     from slipway.problem import load_problem
@@ -105,7 +106,7 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
         "credentials": check_credentials.check(check_credentials.identity(environ), environ, unanswered, elsewhere),
         "roads": check_roads.check(environ, facts.top or folder),
         "systems": check_systems.check(environ, facts.top or folder, facts.in_git, bool(problem and problem.remote)),
-        "store": check_store.check(seen, facts.champion, facts.in_git),
+        "store": check_store.check(seen, facts.champion, facts.in_git) + check_tracking.check(environ),
         "box": _box(root, problem),
     }
     if live is not None and problem and local:

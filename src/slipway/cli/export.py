@@ -8,9 +8,8 @@ import click
 from slipway.cli import options
 
 if TYPE_CHECKING:
-    from slipway.export.model_version import Version
-    from slipway.model.bundle import Bundle
     from slipway.problem import Problem
+    from slipway.store.local import LocalStore
 
 
 @click.group()
@@ -49,47 +48,23 @@ def mlflow(folder: Path | None, digest: str | None, name: str | None, path: str 
     store = open_store(problem.folder)
     bundle = store.bundle(store.find(digest.lower())) if digest else store.champion()
     bundle.require_problem(problem.name)
-    files = model_files(bundle, problem)
+    if bundle.damage:
+        raise bundle.damage
     if folder is not None:
-        write_model(files, folder)
+        write_model(model_files(bundle, problem), folder)
         click.echo(f"{bundle.digest[:12]} is in {folder}: mlflow models serve --env-manager local -m {folder}")
     if name is not None:
-        _register(_version(name, problem, bundle), files)
+        _register(name, problem, store, bundle.digest)
 
 
-def _register(version: "Version", files: dict[str, bytes]) -> None:
-    from slipway.export.model_version import ALIAS, register
+def _register(name: str, problem: "Problem", store: "LocalStore", digest: str) -> None:
+    from slipway.cli.tracking import commit_of, of_bundle, tell_alias
+    from slipway.export.run_log import log_trainings
+    from slipway.export.tracking_server import connected
+    from slipway.export.training_run import Training
 
-    done = register(version, files)
-    before = "" if done.new else " already"
-    click.echo(f"{version.name} version {done.number} is bundle {version.digest[:12]}{before}")
-    if done.without_alias:
-        says = f"The server set no alias ({done.without_alias}); the tag slipway.{ALIAS} of the version tells the same"
-        click.echo(says, err=True)
-
-
-def _version(name: str, problem: "Problem", bundle: "Bundle") -> "Version":
-    from slipway.export.model_version import Version
-    from slipway.model.contents import metrics_of, model_of
-    from slipway.store.checkout import Checkout
-    from slipway.store.local import open_store
-    from slipway.store.verdicts import verdict_on
-
-    store, measured = open_store(problem.folder), metrics_of(bundle)
-    pointer, verdict = store.pointer(), verdict_on(store.verdicts(), bundle.digest)
-    tags = {
-        "slipway.problem": bundle.problem,
-        "slipway.metric": measured.metric,
-        "slipway.commit": (Checkout(problem.folder).git("rev-parse", "HEAD") or "").strip(),
-        "slipway.verdict": verdict.get("outcome", ""),
-        "slipway.judged": verdict.get("at", ""),
-    }
-    return Version(
-        name=name,
-        digest=bundle.digest,
-        champion=pointer is not None and pointer.digest == bundle.digest,
-        tags={key: value for key, value in tags.items() if value},
-        metrics={metric: estimate.value for metric, estimate in measured.holdout.metrics.items()},
-        params={"candidates": ", ".join(member.candidate for member in model_of(bundle).members)},
-        description="; ".join(verdict.get("reasons", ())),
-    )
+    with connected(problem.name) as server:
+        training = Training(digest, of_bundle(store, digest), tags={"slipway.commit": commit_of(problem)})
+        done = log_trainings(server, problem, store, [training], name)
+    click.echo(f"{name} version {done.number} is bundle {digest[:12]}{'' if done.new else ' already'}")
+    tell_alias(done)

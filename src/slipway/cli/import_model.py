@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from slipway.cli import options
+from slipway.cli.tracking import log_training
 from slipway.cli.train import show
 from slipway.threads import pin_threads
 
@@ -47,4 +48,6 @@ def command(model: Path, data: str | None, trust: bool, path: str | None) -> Non
     else:
         fetch(problem, lambda says: click.echo(says, err=True))
     store = open_store(problem.folder)
-    show(import_model(problem, read_pickled(model, problem.folder), store), problem, store)
+    outcome = import_model(problem, read_pickled(model, problem.folder), store)
+    show(outcome, problem, store)
+    log_training(problem, store, outcome.bundle.digest)

@@ -1,11 +1,16 @@
 """slipway push"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from slipway.cli import options
+from slipway.cli import options, tracking
 from slipway.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from slipway.problem import Problem
+    from slipway.store.local import LocalStore
 
 
 @click.command()
@@ -21,25 +26,35 @@ def command(release: Path | None, path: str | None) -> None:
     """Copy the champion's bundle, and new entries of the journal, to the remote store.
 
     Files that are already there are skipped, so the next push completes an interrupted one. Without a champion, only the
-    journal is copied.
+    journal is copied. Where MLFLOW_TRACKING_URI names a server, the trainings that it lacks are logged there, too.
 
     \b
     Example:
       slipway push
     """
-    from slipway.errors import StoreError
     from slipway.problem import load_problem
     from slipway.store.local import open_store
-    from slipway.store.remote import open_remote
-    from slipway.store.transfer import add_entries, push, released
 
     problem = load_problem(path)
-    store, remote = open_store(problem.folder), open_remote(problem)
+    store = open_store(problem.folder)
     entries = store.journal.entries()
+    if problem.remote or release or not tracking.is_asked():
+        entries = _push(problem, store, release)
+    if tracking.is_asked():
+        tracking.catch_up(problem, store, entries)
+
+
+def _push(problem: "Problem", store: "LocalStore", release: Path | None) -> list[dict[str, Any]]:
+    """Copy to the remote store; the entries of both journals."""
+    from slipway.errors import StoreError
+    from slipway.store.remote import open_remote
+    from slipway.store.transfer import add_entries, known_entries, push, released
+
+    remote, entries = open_remote(problem), store.journal.entries()
     judged = any(entry.get("event") == "verdict" for entry in entries)
     if judged and not release and store.pointer() is None:  # the gate kept all: the next training must know of these looks
         click.echo(f"No champion yet; {add_entries(remote, entries)} new in the journal of {remote}.")
-        return
+        return entries
     bundle = store.champion()
     if release:
         try:
@@ -51,3 +66,4 @@ def command(release: Path | None, path: str | None) -> None:
         push(store, remote, bundle.digest, progress.file)
     added = add_entries(remote, entries)
     click.echo(f"{bundle.digest[:12]} is in {remote}; {added} new in its journal.")
+    return known_entries(store, remote) if tracking.is_asked() else entries

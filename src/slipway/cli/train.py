@@ -10,6 +10,7 @@ import click
 
 from slipway.cli import options
 from slipway.cli.progress import FEW, Progress
+from slipway.cli.tracking import log_training
 from slipway.threads import cores, pin_threads
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def command(path: str | None, if_changed: bool, jobs: int | None, data: str | No
         told = Comparing(progress), partial(_read, progress)
         outcome = train(problem, store, inputs, jobs, *told, named, cohort=_production(problem))
     show(outcome, problem, store)
+    log_training(problem, store, outcome.bundle.digest)
 
 
 def _production(problem: "Problem") -> "dict[date, pyarrow.Table] | None":

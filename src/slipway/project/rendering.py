@@ -25,6 +25,7 @@ COMMON = (
     "Dockerfile",
     "Dockerfile.train",
     "Dockerfile.train.dockerignore",
+    "MLproject",
     "Makefile",
     "Procfile",
     "README.md",

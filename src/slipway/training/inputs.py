@@ -17,7 +17,7 @@ from slipway.store.local import LocalStore
 
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "onnx", "onnxruntime")
 # What they hold no training runs; of rows that the monitor brings back from the log, the fingerprint of the data tells.
-ROOMS_OF_OTHERS = {"serving", "cli", "doctor", "release", "batch", "project", "monitoring"}
+ROOMS_OF_OTHERS = {"serving", "cli", "doctor", "release", "batch", "project", "monitoring", "export"}
 
 
 def reason(store: LocalStore, inputs: Mapping[str, str]) -> str:

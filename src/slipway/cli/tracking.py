@@ -1,0 +1,98 @@
+"""What commands log in MLflow; where no server is named, nothing of it is imported."""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from slipway.export.run_log import Logged
+    from slipway.problem import Problem
+    from slipway.store.local import LocalStore
+
+ADDRESS = "MLFLOW_TRACKING_URI"
+LATER = f"The training is in the store; slipway push logs it later. Check {ADDRESS} and the login"
+
+
+def is_asked() -> bool:
+    """Whether a server is named."""
+    return bool(os.environ.get(ADDRESS))
+
+
+def log_training(problem: "Problem", store: "LocalStore", digest: str) -> None:
+    """Log the training that has just ended; whatever goes wrong is told in a line, and changes nothing."""
+    if not is_asked():
+        return
+    from slipway.errors import SlipwayError
+    from slipway.export.run_log import log_trainings
+    from slipway.export.tracking_server import connected
+    from slipway.export.training_run import Training, asked
+
+    try:
+        with connected(problem.name, cure=LATER) as server:
+            said = [each for each in _trainings(store.journal.entries(), problem.name) if each["digest"] == digest][-1]
+            training = Training(digest, said, True, _circumstances(problem), asked(problem))
+            done = log_trainings(server, problem, store, [training])
+            where = f"run {done.runs[0]} in {server.address}" if done.runs else f"logged already in {server.address}"
+        click.echo(f"MLflow:  {where}, version {done.number} of {problem.name}")
+        tell_alias(done)
+    except SlipwayError as error:
+        click.echo(f"slipway: {error}", err=True)
+
+
+def commit_of(problem: "Problem") -> str:
+    """The commit that is checked out; empty outside a repository."""
+    from slipway.store.checkout import Checkout
+
+    return (Checkout(problem.folder).git("rev-parse", "HEAD") or "").strip()
+
+
+def _circumstances(problem: "Problem") -> dict[str, str]:
+    """What no bundle knows of its training, as tags."""
+    commit = commit_of(problem)
+    return {
+        "slipway.commit": commit,
+        "slipway.why": os.environ.get("SLIPWAY_WHY", ""),
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.name": f"slipway {click.get_current_context().info_name}",
+        "mlflow.source.git.commit": commit,
+    }
+
+
+def catch_up(problem: "Problem", store: "LocalStore", entries: Iterable[Mapping[str, Any]]) -> None:
+    """Log the trainings of the journal, and the champion, as far as they are not there yet; StoreError if that fails."""
+    from slipway.export.run_log import log_trainings
+    from slipway.export.tracking_server import connected
+    from slipway.export.training_run import Training
+    from slipway.report.numbers import counted
+
+    trainings = [Training(each["digest"], each) for each in _trainings(entries, problem.name)]
+    pointer = store.pointer()
+    if pointer and pointer.digest not in {each.digest for each in trainings}:
+        trainings.append(Training(pointer.digest, of_bundle(store, pointer.digest)))
+    with connected(problem.name) as server:
+        done = log_trainings(server, problem, store, trainings)
+        where = server.address
+    click.echo(f"MLflow: {counted(len(done.runs), 'new run')} in {where}.")
+    for digest in dict.fromkeys(done.absent):
+        click.echo(f"Not logged: bundle {digest[:12]} is not in {store.bundles}, or is damaged", err=True)
+    tell_alias(done)
+
+
+def of_bundle(store: "LocalStore", digest: str) -> Mapping[str, Any]:
+    """What the gate said of a bundle last, as the journal has it, or else verdict.json; empty when neither has it."""
+    known = [*store.verdicts(), *store.journal.entries()]
+    said = [each for each in known if each.get("event") == "verdict" and each.get("digest") == digest]
+    return said[-1] if said else {}
+
+
+def tell_alias(done: "Logged") -> None:
+    """Say so when the server has no aliases."""
+    if done.without_alias:
+        says = f"The server set no alias ({done.without_alias}); the tag slipway.champion of the version tells the same"
+        click.echo(says, err=True)
+
+
+def _trainings(entries: Iterable[Mapping[str, Any]], problem: str) -> list[Mapping[str, Any]]:
+    return [each for each in entries if each.get("event") == "verdict" and each.get("problem") == problem]

@@ -1,0 +1,202 @@
+"""Trainings as runs of MLflow, each with its model as a version: one run for each training, however often it is logged.
+
+What broke off is completed in the same run by the next call, which knows a whole one by its tag.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from slipway.errors import BundleError
+from slipway.export.mlflow_model import model_files, write_model
+from slipway.export.model_version import ARTIFACTS, DIGEST, Source, Versions, quoted
+from slipway.export.tracking_server import RUN, Server, brief
+from slipway.export.training_run import JUDGED, PROBLEM, Contents, Training, contents_of
+from slipway.model.bundle import Bundle
+from slipway.problem import Problem
+from slipway.store.local import LocalStore
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+WHOLE = "slipway.logged"  # tag of a run that lacks nothing
+OF_A_VERSION = {DIGEST, PROBLEM, JUDGED, "slipway.verdict", "slipway.metric", "slipway.data", "slipway.commit"}
+PER_CALL = 100  # parameters, tags or metrics
+PAGE = 1_000
+
+
+@dataclass(frozen=True)
+class Logged:
+    """What came of it.
+
+    Parameters
+    ----------
+    runs : tuple of str
+        Identities of the runs that were logged or completed now.
+    number : str
+        The version of the last training's bundle.
+    new : bool
+        Whether that version was made now.
+    absent : tuple of str
+        Digests of bundles that are damaged or not in the store, whose trainings were left out.
+    without_alias : str
+        Why the server set no alias; empty if it did, or there was nothing to set it on.
+    """
+
+    runs: tuple[str, ...] = ()
+    number: str = ""
+    new: bool = False
+    absent: tuple[str, ...] = ()
+    without_alias: str = ""
+
+
+def log_trainings(
+    server: Server, problem: Problem, store: LocalStore, trainings: Sequence[Training], name: str = ""
+) -> Logged:
+    """Log what is not there yet, the oldest first, register each model once, and let the alias follow the champion.
+
+    Parameters
+    ----------
+    server : Server
+    problem : Problem
+    store : LocalStore
+        With the bundles, and the pointer to the champion.
+    trainings : sequence of Training
+    name : str
+        Of the registered model; by default that of the problem.
+
+    Raises
+    ------
+    StoreError
+        When the store here cannot be read. What the server refuses is raised as MLflow does.
+    """
+    log, pointer, done = _Log(server, problem, Versions(server.client, name or problem.name)), store.pointer(), Logged()
+    for training in trainings:
+        try:
+            bundle = store.bundle(training.digest)
+            if bundle.damage:
+                raise bundle.damage
+        except BundleError:
+            done = replace(done, absent=(*done.absent, training.digest))
+            continue
+        wanted = bool(name) or pointer is not None and pointer.digest == training.digest
+        done = log.add(bundle, training, done, wanted)
+    if pointer and log.versions.number(pointer.digest):
+        done = replace(done, without_alias=log.versions.crown(pointer.digest))
+    return done
+
+
+class _Log:
+    def __init__(self, server: Server, problem: Problem, versions: Versions) -> None:
+        self._server, self._client, self._problem, self.versions = server, server.client, problem, versions
+        runs = sorted(_runs(server, problem.name), key=_is_whole)  # of several, the whole one counts
+        self._there = {_identity(run): run for run in runs}
+
+    def add(self, bundle: Bundle, training: Training, done: Logged, wanted: bool) -> Logged:
+        """Log one training unless it is there, and register its model unless there is a version of its digest.
+
+        A version, or a run, that somebody deleted stays away, unless the version is `wanted`.
+        """
+        run = self._there.get((training.digest, training.judged))
+        number = self.versions.number(training.digest)
+        if run and _is_whole(run) and (number or not wanted):
+            return replace(done, number=number, new=False)
+        if run and run.info.lifecycle_stage == "deleted":
+            run = None
+        contents = contents_of(bundle, self._problem, training)
+        run = run or self._given(training, contents) or self._made(training, contents)
+        own = run.info.run_id != self._server.environ.get(RUN)  # that of mlflow run ends with its program
+        logs = not _is_whole(run)
+        try:
+            if logs:
+                self._fill(run, bundle, training, contents)
+            new = not number
+            if new:
+                tags = {key: value for key, value in contents.tags.items() if key in OF_A_VERSION}
+                number = self.versions.add(Source(run.info.run_id, run.info.artifact_uri), tags, contents.description)
+        except BaseException:
+            with suppress(Exception), brief(self._server.environ):  # what went wrong first is what is told
+                if own:
+                    self._client.set_terminated(run.info.run_id, "FAILED")
+            raise
+        if own:
+            self._client.set_terminated(run.info.run_id, "FINISHED", training.milliseconds)
+        self._client.set_tag(run.info.run_id, WHOLE, "true")
+        self._there[training.digest, training.judged] = self._client.get_run(run.info.run_id)
+        return replace(done, runs=(*done.runs, *[run.info.run_id] * logs), number=number, new=new)
+
+    def _given(self, training: Training, contents: Contents) -> "Run | None":
+        """The run that mlflow run has begun for this program, unless another training is in it."""
+        given = self._server.environ.get(RUN)
+        if not given or not training.here:
+            return None
+        run = self._client.get_run(given)
+        if DIGEST in run.data.tags:
+            return None
+        self._tag(given, {key: value for key, value in contents.tags.items() if not key.startswith("mlflow.")})
+        return run
+
+    def _made(self, training: Training, contents: Contents) -> "Run":
+        name = " ".join(filter(None, [training.digest[:12], str(training.said.get("outcome", ""))]))
+        begun = training.milliseconds
+        first = {key: contents.tags[key] for key in (DIGEST, PROBLEM, JUDGED) if key in contents.tags}
+        run = self._client.create_run(self._server.experiment, begun, first, name)
+        self._tag(run.info.run_id, contents.tags)
+        return run
+
+    def _tag(self, run: str, tags: Mapping[str, str]) -> None:
+        from mlflow.entities import RunTag
+
+        for some in _parts(tags.items()):
+            self._client.log_batch(run, tags=[RunTag(*each) for each in some])
+
+    def _fill(self, run: "Run", bundle: Bundle, training: Training, contents: Contents) -> None:
+        """Parameters, metrics and files; the same values again change nothing, and other parameters would be refused."""
+        from mlflow.entities import Metric, Param
+
+        identity, when = run.info.run_id, training.milliseconds
+        params = [Param(*each) for each in contents.params.items() if each[0] not in run.data.params]
+        for some in _parts(params):
+            self._client.log_batch(identity, params=some)
+        for measures in _parts(contents.metrics):
+            metrics = [Metric(each.name, each.value, when, each.step) for each in measures]
+            self._client.log_batch(identity, metrics=metrics)
+        with TemporaryDirectory(prefix="slipway-") as folder:
+            files = {f"{ARTIFACTS}/{path}": content for path, content in model_files(bundle, self._problem).items()}
+            write_model(dict(contents.files) | files, Path(folder) / "run")
+            self._client.log_artifacts(identity, str(Path(folder) / "run"))
+
+
+def _parts(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """As many at a time as a call takes."""
+    every = list(values)
+    return (every[begin : begin + PER_CALL] for begin in range(0, len(every), PER_CALL))
+
+
+def _identity(run: "Run") -> tuple[str, str]:
+    return run.data.tags.get(DIGEST, ""), run.data.tags.get(JUDGED, "")
+
+
+def _is_whole(run: "Run") -> bool:
+    return WHOLE in run.data.tags
+
+
+def _runs(server: Server, problem: str) -> Iterator["Run"]:
+    """The runs of a problem, in whatever experiment; deleted ones, too: who deletes one does not want it again."""
+    from mlflow.entities import ViewType
+
+    experiments = [each.experiment_id for each in _pages(server.client.search_experiments, max_results=PAGE)]
+    asked = {"filter_string": f"tags.`{PROBLEM}` = {quoted(problem)}", "run_view_type": ViewType.ALL}
+    yield from _pages(server.client.search_runs, experiments, max_results=PAGE, **asked)
+
+
+def _pages(search: Any, *given: Any, **named: Any) -> Iterator[Any]:
+    token = None
+    while True:
+        page = search(*given, page_token=token, **named)
+        yield from page
+        if not (token := page.token):
+            return

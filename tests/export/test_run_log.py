@@ -1,0 +1,212 @@
+"""Trainings as runs and versions of MLflow, against a stand-in for its client."""
+
+import pytest
+
+from bundles import make_bundle
+from mlflow_client import MlflowException, Server, installed
+from slipway.errors import StoreError
+from slipway.export.run_log import log_trainings
+from slipway.export.tracking_server import connected
+from slipway.export.training_run import Training
+from slipway.problem import read_problem
+from slipway.store.local import LocalStore
+
+ADDRESS = "http://user:secret@mlflow.example:5000"
+OTHER = [[1.0], [2.0], [3.0], [4.0]]
+
+
+@pytest.fixture
+def server(monkeypatch) -> Server:
+    return installed(monkeypatch, Server())
+
+
+@pytest.fixture
+def store(tmp_path) -> LocalStore:
+    return LocalStore(tmp_path / "artifacts")
+
+
+def entry(digest: str, at: str = "2026-11-23T05:00:00+00:00", outcome: str = "promoted") -> dict:
+    reasons = ["it is the first champion", "it is better"]
+    said = {"at": at, "who": "ann@desk", "event": "verdict", "problem": "regression", "digest": digest, "champion": None}
+    return said | {"outcome": outcome, "reasons": reasons, "latency_us": 12.5}
+
+
+def logged(store: LocalStore, *trainings: Training, name: str = "", **environ: str):
+    problem = read_problem("name: regression\nsource: table.csv\ntarget: charges\n", store.root.parent / "slipway.yaml", {})
+    with connected(problem.name, {"MLFLOW_TRACKING_URI": ADDRESS} | environ) as server:
+        return log_trainings(server, problem, store, trainings, name)
+
+
+def training(store: LocalStore, at: str = "2026-11-23T05:00:00+00:00", here: bool = False, **changes) -> Training:
+    digest = make_bundle(store, "regression", **changes).digest
+    return Training(digest, entry(digest, at), here, {"slipway.commit": "c" * 40} if here else {})
+
+
+def test_a_training_becomes_a_run_and_its_bundle_a_version_with_the_alias(server, store):
+    one = training(store)
+    done = logged(store, one)
+    assert (done.runs, done.number, done.new, done.without_alias) == (("run1",), "1", True, "")
+    run = server.runs["run1"]
+    assert (run.experiment, run.info.status, run.info.name) == (
+        "experiment of regression",
+        "FINISHED",
+        f"{one.digest[:12]} promoted",
+    )
+    tags = run.data.tags
+    assert tags["slipway.digest"] == one.digest and tags["slipway.judged"] == one.judged
+    assert tags["slipway.verdict"] == "promoted" and tags["mlflow.user"] == "ann@desk"
+    assert tags["slipway.reasons"] == "it is the first champion; it is better"
+    (made,) = server.versions
+    assert (made.name, made.source, made.run) == ("regression", "mlflow-artifacts:/1/run1/artifacts/model", "run1")
+    assert made.description == "it is the first champion; it is better"
+    assert {key: made.tags[key] for key in ("slipway.digest", "slipway.champion", "slipway.stage")} == {
+        "slipway.digest": one.digest,
+        "slipway.champion": "true",
+        "slipway.stage": "Production",
+    }
+    assert server.aliases == {"champion": "1"}
+    names = server.files["run1"]
+    assert {"report.html", "card.md", "evaluation.json", "verdict.json", "model/MLmodel", "curves/importance.csv"} <= set(
+        names
+    )
+
+
+@pytest.mark.parametrize("tags_in_search", [True, False])
+def test_the_same_training_is_one_run_and_the_same_digest_one_version(server, store, tags_in_search):
+    server.tags_in_search = tags_in_search
+    first = training(store)
+    logged(store, first)
+    assert logged(store, first).runs == ()
+    again = Training(first.digest, entry(first.digest, "2026-11-24T05:00:00+00:00", "kept"))
+    done = logged(store, first, again)
+    assert (done.runs, done.number, done.new) == (("run2",), "1", False)
+    assert len(server.versions) == 1 and server.runs["run2"].data.tags["slipway.verdict"] == "kept"
+
+
+def test_alias_and_tags_follow_the_champion_back_to_an_earlier_version(server, store):
+    first = training(store)
+    second = training(store, "2026-11-24T05:00:00+00:00", weights=OTHER)
+    logged(store, first, second)
+    assert server.aliases == {"champion": "2"}
+    make_bundle(store, "regression")  # the pointer goes back
+    assert logged(store, first, second).runs == () and server.aliases == {"champion": "1"}
+    assert [each.tags["slipway.champion"] for each in server.versions] == ["true", "false"]
+    assert [each.tags["slipway.stage"] for each in server.versions] == ["Production", "Archived"]
+
+
+def test_a_model_that_was_kept_is_a_version_without_alias_or_stage(server, store):
+    champion, kept = training(store), training(store, "2026-11-24T05:00:00+00:00", weights=OTHER, promote=False)
+    logged(store, champion, kept)
+    assert server.aliases == {"champion": "1"}
+    assert [each.tags["slipway.stage"] for each in server.versions] == ["Production", "None"]
+
+
+def test_a_server_without_aliases_is_no_error(server, store):
+    server.refuses["set_registered_model_alias"] = MlflowException("no such endpoint", "ENDPOINT_NOT_FOUND")
+    assert logged(store, training(store)).without_alias == "no such endpoint"
+
+
+def test_another_model_name_has_versions_of_its_own_from_the_same_run(server, store):
+    one = training(store)
+    logged(store, one)
+    done = logged(store, one, name="insurance")
+    assert (done.number, done.new) == ("1", True) and list(server.runs) == ["run1"]
+    assert [(each.name, each.run) for each in server.versions] == [("regression", "run1"), ("insurance", "run1")]
+    assert not logged(store, one, name="insurance").new
+
+
+STEPS = ["log_batch", "log_artifacts", "create_registered_model", "create_model_version", "set_tag"]
+
+
+@pytest.mark.parametrize("call", STEPS)
+def test_what_breaks_off_is_completed_in_the_same_run(server, store, call):
+    one = training(store)
+    server.refuses[call] = MlflowException("disk full")
+    with pytest.raises(StoreError, match=r"the call to MLflow failed .disk full"):
+        logged(store, one)
+    server.refuses.clear()
+    assert logged(store, one).runs == ("run1",)
+    assert list(server.runs) == ["run1"] and server.runs["run1"].info.status == "FINISHED" and len(server.versions) == 1
+    assert logged(store, one).runs == ()
+
+
+def test_a_run_that_breaks_off_is_marked_as_failed(server, store):
+    server.refuses["log_artifacts"] = MlflowException("disk full")
+    with pytest.raises(StoreError):
+        logged(store, training(store))
+    assert server.runs["run1"].info.status == "FAILED"
+
+
+def test_a_version_whose_registration_broke_off_does_not_count(server, store):
+    one = training(store)
+    logged(store, one)
+    server.versions[0].status = "FAILED_REGISTRATION"
+    assert (logged(store, one).number, len(server.versions)) == ("2", 2)
+
+
+def test_a_server_that_refuses_to_search_an_unknown_model_gets_its_first_version(server, store, monkeypatch):
+    refusal = MlflowException("no such model", "RESOURCE_DOES_NOT_EXIST")
+    there = server._search_model_versions
+
+    def search(*given, **named):
+        if not server.versions:
+            raise refusal
+        return there(*given, **named)
+
+    monkeypatch.setattr(server, "_search_model_versions", search)
+    assert logged(store, training(store)).number == "1"
+
+
+def test_runs_and_versions_that_somebody_deleted_stay_away_but_the_champion_comes_back(server, store):
+    kept, champion = training(store, promote=False, weights=OTHER), training(store, "2026-11-24T05:00:00+00:00")
+    logged(store, kept, champion)
+    for run in server.runs.values():
+        run.info.lifecycle_stage = "deleted"
+    server.versions.clear()
+    assert logged(store, kept, champion).runs == ("run3",)
+    assert [each.tags["slipway.digest"] for each in server.versions] == [champion.digest]
+
+
+def test_a_bundle_that_is_gone_or_damaged_is_left_out_and_told(server, store):
+    gone, damaged, there = Training("f" * 64, entry("f" * 64)), training(store, weights=OTHER), training(store)
+    (store.bundles / damaged.digest / "model.onnx").write_bytes(b"")
+    done = logged(store, gone, damaged, there)
+    assert done.absent == (gone.digest, damaged.digest) and done.runs == ("run1",)
+
+
+def test_the_experiment_can_be_named_and_a_run_is_found_in_any(server, store):
+    one = training(store)
+    logged(store, one, MLFLOW_EXPERIMENT_NAME="nightly")
+    assert server.runs["run1"].experiment == "experiment of nightly"
+    assert logged(store, one).runs == ()
+
+
+class TestWithinMlflowRun:
+    """mlflow run begins a run, and ends it when its program ends."""
+
+    @pytest.fixture
+    def given(self, server) -> dict[str, str]:
+        run = server._create_run("0", 0, {"mlflow.user": "root"}, "carefree-wren")
+        return {"MLFLOW_RUN_ID": run.info.run_id, "MLFLOW_EXPERIMENT_ID": "0"}
+
+    def test_the_training_is_logged_in_that_run(self, server, store, given):
+        assert logged(store, training(store, here=True), **given).runs == ("run1",)
+        run = server.runs["run1"]
+        assert run.info.status == "RUNNING" and run.data.tags["slipway.commit"] == "c" * 40
+        assert run.data.tags["mlflow.user"] == "root" and list(server.experiments) == ["Default"]
+
+    def test_what_breaks_off_there_is_completed_there(self, server, store, given):
+        one = training(store, here=True)
+        server.refuses["log_artifacts"] = MlflowException("disk full")
+        with pytest.raises(StoreError):
+            logged(store, one, **given)
+        server.refuses.clear()
+        assert logged(store, Training(one.digest, one.said)).runs == ("run1",)
+
+    def test_a_second_training_of_the_same_program_gets_a_run_of_its_own(self, server, store, given):
+        logged(store, training(store, here=True), **given)
+        second = training(store, "2026-11-24T05:00:00+00:00", here=True, weights=OTHER)
+        assert logged(store, second, **given).runs == ("run2",)
+
+    def test_what_is_caught_up_with_does_not_go_there(self, server, store, given):
+        assert logged(store, training(store), **given).runs == ("run2",)

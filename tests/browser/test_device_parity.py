@@ -1,93 +1,35 @@
 """A model that was trained answers in a browser what the service answers: golden predictions, further rows, and refusals."""
 
-import csv
 import json
 import random
 import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from bundles import files
+from device_models import EXAMPLES, example, trained
 from devices import answers, give, open_model, served
 from many_rows import many_rows
 from recordings import recorded
-from servers import ROOT
 from slipway.model.contents import schema_of
 from slipway.model.predictor import ABSOLUTE, Predictor, close, golden_answers
 from slipway.model.typed_document import Draft
 from slipway.problem import load_problem
 from slipway.serving.factory import build
-from slipway.sources.samples import SAMPLES
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
 from slipway.table.cell import columns_from_rows
 from slipway.table.schema import Field
 from slipway.training.fitting.export import Tree, linear_graph, tree_graph
-from slipway.training.train import train
 
 pytestmark = pytest.mark.browser
 
 TASKS = ("regression", "binary", "multiclass")
 CANDIDATES = ("linear", "forest", "boosting")
-EXAMPLES = {"insurance": ROOT, "loan": ROOT / "examples" / "loan", "truck": ROOT / "examples" / "truck"}
-FEATURES = """
-features:
-  stay: left - joined
-  ratio: income / (`in debt` + 1)
-  size: quantiles(income, 4)
-  season: month(joined)
-  scale: log(income)
-"""
 ROWS = 240
 LIMIT = 30.400000001  # of a tree; as a number of single precision it is another one
-
-
-def table(task: str, rows: int = 300) -> pd.DataFrame:
-    """Numbers, one of them skewed, levels, dates, and missing cells of each; the target hangs on most of them."""
-    draw = np.random.default_rng(3)
-    income, debt = np.round(draw.lognormal(8, 1.5, rows), 2), draw.integers(0, 500, rows)
-    town = draw.choice(["Köln", "Bonn", "Ulm", "Jena", "Hof"], rows, p=[0.4, 0.3, 0.2, 0.07, 0.03])
-    joined = np.datetime64("2020-01-01") + draw.integers(0, 900, rows)
-    left = joined.astype("datetime64[m]") + draw.integers(0, 500_000, rows)
-    raw = np.log(income) - 0.004 * debt + (town == "Bonn") + draw.normal(0, 0.3, rows)
-    answer = np.digitize(raw, {"binary": [7.5], "multiclass": [6.5, 8]}.get(task, []))
-    target = np.exp(np.clip(raw, 0, 12)).round(3) if task == "regression" else np.array(["no", "maybe", "yes"])[answer]
-    frame = pd.DataFrame({"income": income, "in debt": debt, "town": town, "joined": joined, "left": left})
-    frame = frame.astype(str).assign(target=target.astype(str))
-    for place, name in enumerate(("income", "in debt", "town", "left")):
-        frame.loc[place :: 11 + place, name] = "NA"
-    return frame
-
-
-def service_of(folder: Path, text: str):
-    """Train what the text of a slipway.yaml says, and serve it whatever the gate says."""
-    (folder / "slipway.yaml").write_text(text)
-    problem = load_problem(folder / "slipway.yaml", environ={})
-    store = LocalStore(folder / "artifacts")
-    digest = train(problem, store, inputs={"data": "0"}, jobs=1).bundle.digest
-    store.point(Pointer(digest, problem.name))
-    return build(problem, {})
-
-
-def trained(folder: Path, task: str, candidates: str, more: str = FEATURES):
-    folder.mkdir(parents=True)
-    table(task).to_csv(folder / "table.csv", index=False)
-    head = f"name: p\nsource: table.csv\ntarget: target\ntask: {task}\n"
-    return service_of(folder, f"{head}candidates: [{candidates}]\nsearch: {{trials: 1}}\n{more}")
-
-
-def example(folder: Path, name: str):
-    """One of the problems of this repository, small."""
-    folder.mkdir(parents=True)
-    with (folder / "table.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(SAMPLES[name](700 if name == "truck" else 400))
-    lines = (EXAMPLES[name] / "slipway.yaml").read_text().splitlines()
-    kept = [line for line in lines if not line.startswith(("source:", "fetch:"))]
-    cheap = f"\nsource: table.csv\ncandidates: [{'linear' if name == 'truck' else 'boosting'}]\nsearch: {{trials: 1}}\n"
-    return service_of(folder, "\n".join(kept).replace("to: files", "to: none") + cheap)
 
 
 def odd_cell(draw: random.Random, field: Field):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from slipway.serving.service import Service
 
 RULES = "rules.json"  # its name beside the files of the bundle
-MOST_BYTES = 20_000_000  # of all graphs: a browser takes 13 times as much memory for them, which phones have not more of
+MOST_BYTES = 20_000_000  # of all graphs: a browser needs about 13 times as much memory to open them
 
 
 class DeviceRule(msgspec.Struct, frozen=True):

@@ -189,6 +189,28 @@ def test_what_is_not_http_is_refused(server, sent, status):
         assert client.makefile("rb").readline()[9:12] == status
 
 
+def test_the_log_does_not_repeat_what_is_not_http(folder):
+    asked = "/predict?age=19&smoker=Ann"
+    sent = [
+        f"GET {asked} Secret HTTP/1.1\r\nHost: x",
+        f"GET {asked}Secret",
+        f"GET {asked}Secreté HTTP/1.1\r\nHost: x",
+        "GET / HTTP/1.1\r\nX-API-Key Secret",
+        "GET / HTTP/1.1\r\nHost: x\r\nExpect: Secret",
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Secret",
+    ]
+    with serve(folder, WEB_CONCURRENCY="1") as server:
+        for head in sent:
+            with server.connect() as client:
+                client.sendall(f"{head}\r\n\r\n".encode())
+                with client.makefile("rb") as answer:
+                    said = answer.read()
+            assert said.startswith(b"HTTP/1.1 ") and b"Secret" not in said, said
+        _, _, told = server.stop()
+    assert told.count("Invalid request from ip=127.0.0.1: ") == len(sent)
+    assert "Secret" not in told and "Ann" not in told
+
+
 def test_a_unix_socket_is_served(folder, tmp_path):
     path = tmp_path / "web.sock"
     with start(folder, *GUNICORN, "--bind", f"unix:{path}") as process, socket.socket(socket.AF_UNIX) as client:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar
 
+from gunicorn import util
 from gunicorn.config import Config
 from gunicorn.http import wsgi
 from gunicorn.http.errors import NoMoreData
@@ -26,6 +27,7 @@ from gunicorn.workers.base import Worker as BaseWorker
 from slipway.serving.clients import LINGER_SECONDS, Clients, Step
 from slipway.serving.connection import Connection
 from slipway.serving.door import Door, Holdings
+from slipway.serving.malformed import refusal_of
 from slipway.serving.overload import Backlog, Overload
 from slipway.serving.plain_head import Heads, PlainRequest
 
@@ -209,6 +211,15 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
                 self.clients.wait(conn, self._read)
                 if conn.on_disk:
                     self.clients.bound(lambda conn: conn.on_disk, MOST_BODIES * self.largest_body)
+
+    def handle_error(self, req: Any, client: Connection, addr: Any, exc: Exception) -> None:
+        """Refuse what is not HTTP; the rest as gunicorn does."""
+        refusal = refusal_of(exc)
+        if refusal is None:
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.warning("Invalid request from ip=%s: %s", addr[0] if addr else "", refusal[-1])
+        util.write_error(client, *refusal)
 
     def _begin(self, conn: Connection) -> None:
         """Answer a request that has arrived."""

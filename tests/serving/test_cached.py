@@ -110,9 +110,10 @@ def test_a_refusal_is_not_kept(cached, query, says, method, sent):
     assert says in answer.text or method == "HEAD"
 
 
-def test_a_query_that_is_not_utf_8_is_refused(cached):
-    environ = {"QUERY_STRING": "\xff=1"}
-    assert cached.get("/predict", environ_overrides=environ).status_code == 400
+@pytest.mark.parametrize("query", ["\xff=1", "age=19&joined=2020-01-01&smoker=M%FCller", "%C3=1", "smoker=%ED%A0%80"])
+def test_a_query_that_is_not_utf_8_is_refused(serve, query):
+    client = serve(serving=f"{ON}, unknown_levels: warn").test_client()
+    assert client.get("/predict", environ_overrides={"QUERY_STRING": query}).status_code == 400
 
 
 def test_the_order_of_the_cells_and_empty_ones_make_no_other_answer(cached):

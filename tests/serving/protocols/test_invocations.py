@@ -5,6 +5,7 @@ import io
 import json
 import re
 import sys
+import tracemalloc
 
 import pyarrow
 import pytest
@@ -221,6 +222,23 @@ def test_a_table_may_have_columns_that_are_no_fields(client):
     rows = [row | {"comment": "x"} for row in ROWS]
     plain = flat(client.post("/predict", json=ROWS).json["predictions"])
     assert [post(client, form, rows).json["predictions"] for form in ("csv", "parquet")] == [plain, plain]
+
+
+def test_of_columns_that_are_no_fields_nothing_is_kept_in_memory(client):
+    more = 3_000
+    cells = [[*ROWS[0].values(), *(f"{place:03}" for place in range(more))] for _ in range(100)]
+    text = io.StringIO()
+    csv.writer(text).writerows([[*ROWS[0], *(f"c{place}" for place in range(more))], *cells])
+    body = text.getvalue().encode()
+    del cells, text
+    tracemalloc.start()
+    try:
+        answer = client.post("/invocations", data=body, content_type="text/csv")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(answer.json["predictions"]) == 100
+    assert peak < 5 * len(body)
 
 
 @pytest.mark.parametrize("body", [b"", b"PAR1", b"PAR1" * 50, packed(ROWS)[:-9]])

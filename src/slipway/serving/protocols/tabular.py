@@ -75,20 +75,27 @@ def reads_parquet() -> bool:
 
 
 def _of_csv(service: Service, body: Iterator[bytes]) -> Rows:
-    """The rows of a CSV table; like `POST /predict/file` it may have further columns."""
+    """The rows of a CSV table; like `POST /predict/file` it may have further columns, which are not kept."""
     most = service.problem.serving.max_rows
+    wanted = {*service.schema.names, *service.ids}
+    rows: Rows = []
+    wrong: dict[int, str] = {}
     with csv_upload.spool(body) as file:
         sheet = csv_upload.open_sheet(file, service.rules)
-        rows = list(islice(sheet.rows, most + 1))
-    if not rows:
+        size = len(sheet.header)
+        places = {name: place for place, name in enumerate(sheet.header) if name in wanted}
+        for number, row in enumerate(islice(sheet.rows, most + 1)):
+            says = shape_error(row, size)
+            if row is None or says:
+                wrong[number] = says
+            else:
+                rows.append({name: row[place] for name, place in places.items()})
+    if not rows and not wrong:
         raise Refusal(422, "The table has no rows.")
-    if len(rows) > most:
+    if len(rows) + len(wrong) > most:
         raise Refusal(413, f"Expected at most {most} rows in one call.")
-    size = len(sheet.header)
-    _require_shapes({place: wrong for place, row in enumerate(rows) if (wrong := shape_error(row, size))})
-    wanted = {*service.schema.names, *service.ids}
-    places = {name: place for place, name in enumerate(sheet.header) if name in wanted}
-    return [{name: row[place] for name, place in places.items()} for row in rows if row is not None]
+    _require_shapes(wrong)
+    return rows
 
 
 def _of_parquet(service: Service, body: Iterator[bytes]) -> Rows:

@@ -80,6 +80,20 @@ def test_a_preflight_needs_no_key(serve):
     assert app.test_client().options("/predict", headers={"Origin": ORIGIN}).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/invocations", "/v2/models/regression/infer"])
+def test_named_origins_may_call_the_further_protocols(serve, path):
+    on = f"protocols: [mlflow, open-inference], cors_origins: ['{ORIGIN}']"
+    client = serve(serving=on, environ={"SLIPWAY_API_KEYS": "key"}).test_client()
+    for origin, shared in ((ORIGIN, ORIGIN), ("https://other.example", None)):
+        asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        refused = client.post(path, json={}, headers={"Origin": origin, "X-API-Key": "key"})
+        without = client.post(path, json={}, headers={"Origin": origin})
+        answers = client.options(path, headers=asked), refused, without
+        assert [answer.status_code for answer in answers] == [200, 400, 401]
+        assert [answer.headers.get("Access-Control-Allow-Origin") for answer in answers] == [shared] * 3
+        assert [answer.headers["Vary"] for answer in answers] == ["Origin"] * 3
+
+
 def test_a_refusal_is_shared_too(serve):
     client = serve(serving=f"cors_origins: ['{ORIGIN}']").test_client()
     answer = client.post("/predict", json={}, headers={"Origin": ORIGIN})

@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from bundles import ROWS
 from many_rows import many_rows
+from slipway.model.event import read_events
 from slipway.problem import load_problem
 from slipway.serving.factory import build
 from slipway.serving.protocols.invocations import VERSION
@@ -96,6 +97,29 @@ def test_every_form_is_answered_as_predict_answers_to_the_last_bit(tmp_path, ser
         assert (answer.status_code, answer.mimetype) == (200, "application/json"), answer.text
         assert answer.json == {"predictions": flat(answered["predictions"])}, form
         assert answer.headers["Slipway-Bundle"] == answered["bundle"]
+
+
+def test_the_log_has_the_rows_of_every_form_as_predict_logs_them(tmp_path, serve):
+    serve()
+    path = tmp_path / "slipway.yaml"
+    more = f"id: [customer]\nlog: {{to: files}}\nserving: {{{ON}, unknown_levels: warn, out_of_range: warn}}\n"
+    path.write_text(f"name: regression\nsource: table.csv\ntarget: charges\n{more}")
+    app = build(load_problem(path, environ={}), {})
+    client = app.test_client()
+    rows = [{name: row[name] for name in row if name != "charges"} for row in unlike(many_rows(200))]
+    client.post("/predict", json=rows)
+    for form in BODIES:
+        assert post(client, form, rows).status_code == 200
+    post(client, "csv", [{"age": "x"} | {name: row[name] for name in row if name != "age"} for row in rows])
+    app.extensions["slipway"].recorder.close()
+    [file] = (tmp_path / "log").rglob("*.jsonl")
+    expected, *found, refused = read_events(file.read_bytes())
+    assert expected.rows[0]["customer"] == "Ζωή 0" and expected.warned == {"smoker/unseen_level": 4, "age/out_of_range": 4}
+    assert len(found) == len(BODIES)
+    for form, event in zip(BODIES, found):
+        logged = event.rows, event.answers, event.numbers, event.warned, event.refused
+        assert logged == (expected.rows, expected.answers, expected.numbers, expected.warned, expected.refused), form
+    assert (refused.rows, refused.refused) == ([], {"age/type": 200})
 
 
 def test_one_row_may_be_an_object_of_its_values(client):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 WHOLE = "slipway.logged"  # tag of a run that lacks nothing
 OF_A_VERSION = {DIGEST, PROBLEM, JUDGED, "slipway.verdict", "slipway.metric", "slipway.data", "slipway.commit"}
 PER_CALL = 100  # parameters, tags or metrics
-PAGE = 1_000
+PAGE = 500  # an answer takes seconds: a run has some hundred values
 
 
 @dataclass(frozen=True)

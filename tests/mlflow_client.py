@@ -57,8 +57,8 @@ class Server:
 
     def _search_runs(self, experiments, filter_string, run_view_type, max_results, page_token):
         assert run_view_type == ALL
-        key, value = filter_string.removeprefix("tags.`").split("` = ")
-        runs = [each for each in self.runs.values() if each.data.tags.get(key) == value[1:-1]]
+        asked = dict(part.removeprefix("tags.`").split("` = ") for part in filter_string.split(" and "))
+        runs = [run for run in self.runs.values() if all(run.data.tags.get(key) == asked[key][1:-1] for key in asked)]
         return page([each for each in runs if each.experiment in experiments], page_token)
 
     def _create_run(self, experiment, start_time, tags, run_name):

@@ -10,6 +10,7 @@ import pytest
 import slipway
 from bundles import make_bundle
 from mlflow_client import Server, installed
+from slipway.store.journal import to_line
 from slipway.store.local import LocalStore
 from tables import charges, problem
 
@@ -94,6 +95,18 @@ def test_a_server_that_is_away_changes_nothing_and_push_catches_up(run, server, 
     }
 
 
+def test_ctrl_c_while_a_slow_server_is_waited_for_does_not_fail_the_training(run, server, trainable):
+    server.refuses["log_artifacts"] = KeyboardInterrupt()
+    done = run("train", "--jobs", "1")
+    assert done.code == 0 and "Verdict: promoted" in done.out
+    assert done.err.splitlines()[-1] == (
+        "slipway: interrupted, MLflow lacks this training. The training is in the store; slipway push logs it later"
+    )
+    assert server.runs["run1"].info.status == "FAILED"
+    server.refuses.clear()
+    assert run("push").out == "MLflow: 1 new run in http://mlflow.example:5000.\n" and list(server.runs) == ["run1"]
+
+
 def test_without_mlflow_a_training_says_what_to_install(run, server, trainable, monkeypatch):
     monkeypatch.setattr("slipway.export.tracking_server.find_spec", lambda name: None)
     done = run("train", "--jobs", "1")
@@ -113,9 +126,30 @@ def test_push_logs_all_trainings_the_oldest_first_without_a_remote(run, server, 
     judged(store, "f" * 64, "kept", "2026-11-25T05:00:00+00:00")
     code, out, err = run("push")
     assert (code, out) == (0, "MLflow: 2 new runs in http://mlflow.example:5000.\n")
-    assert err == f"Not logged: bundle ffffffffffff is not in {store.bundles}, or is damaged\n"
+    assert err == f"Not logged: 1 bundle absent or damaged in {store.bundles} (ffffffffffff)\n"
     assert [each.data.tags["slipway.verdict"] for each in server.runs.values()] == ["promoted", "kept"]
     assert server.aliases == {"champion": "1"}
+
+
+def test_thousands_of_bundles_that_are_elsewhere_are_a_line(run, server, store):
+    kept = {"event": "verdict", "problem": "regression", "outcome": "kept"}
+    with store.journal.path.open("ab") as file:
+        file.writelines(to_line(kept | {"digest": f"{number:064x}"}) for number in range(2_000))
+    done = run("push")
+    nought = "000000000000"
+    which = f"({nought}, {nought}, {nought}, …)"
+    assert (done.code, done.err) == (0, f"Not logged: 2,000 bundles absent or damaged in {store.bundles} {which}\n")
+    assert len(server.runs) == 1
+
+
+def test_on_another_branch_than_the_default_one_the_alias_stays(run, server, store, monkeypatch):
+    run("push")
+    second = make_bundle(store, "regression", promote=False, weights=[[1.0], [2.0], [3.0], [4.0]])
+    judged(store, second.digest, at="2026-11-24T05:00:00+00:00")
+    monkeypatch.setattr("slipway.store.checkout.Checkout.side_branch", lambda checkout: "feature/bmi")
+    says = "The alias champion stays where it is: feature/bmi is not the default branch\n"
+    for command in (("push",), ("export", "mlflow", "--register", "regression")):
+        assert run(*command).err == says and server.aliases == {"champion": "1"}
 
 
 def test_push_logs_a_champion_that_the_journal_does_not_know(run, server, store):

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from bundles import ROWS, make_bundle
+from conftest import make_app
 from many_rows import many_rows
 from slipway.errors import BundleError, StoreError, TableError
 from slipway.export.mlflow_model import model_files, write_model
@@ -34,16 +35,17 @@ mlflow.pyfunc, mlflow.models, exceptions.MlflowException, errors.INVALID_PARAMET
 sys.modules.update({"mlflow": mlflow, "mlflow.pyfunc": pyfunc, "mlflow.models": models, "mlflow.exceptions": exceptions})
 sys.modules["mlflow.protos.databricks_pb2"] = errors
 
-folder = Path(sys.argv[1])
-sys.path.insert(0, str(folder / "code"))
-exec((folder / "model_code.py").read_text())
-artifacts = {"bundle": str(folder / "artifacts" / "bundle"), "answering": str(folder / "artifacts" / "answering.json")}
-(model,) = made
-model.load_context(SimpleNamespace(artifacts=artifacts))
-answer = model.predict(None, pd.DataFrame(json.load(sys.stdin)))
+sys.path.insert(0, str(Path(sys.argv[1], "code")))  # the same in each of them
+rows, answers = pd.DataFrame(json.load(sys.stdin)), []
+for folder in map(Path, sys.argv[1:]):
+    exec((folder / "model_code.py").read_text())
+    model = made.pop()
+    artifacts = {"bundle": str(folder / "artifacts" / "bundle"), "answering": str(folder / "artifacts" / "answering.json")}
+    model.load_context(SimpleNamespace(artifacts=artifacts))
+    answers.append(model.predict(None, rows).to_dict("records"))
 import slipway
-assert Path(slipway.__file__).is_relative_to(folder), slipway.__file__
-print(json.dumps(answer.to_dict("records")))
+assert Path(slipway.__file__).is_relative_to(sys.argv[1]), slipway.__file__
+print(json.dumps(answers))
 """
 
 
@@ -69,14 +71,11 @@ def of_service(client, rows: list) -> list[dict]:
     ]
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_the_code_in_the_model_answers_as_the_service_to_the_last_bit(tmp_path, serve, task):
+def test_the_code_in_the_model_answers_as_the_service_to_the_last_bit(tmp_path):
     rows = many_rows(COUNT)
-    expected = of_service(serve(task).test_client(), rows)
-    model = exported(task, tmp_path / "other")
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(model)],
+        [sys.executable, "-c", LOAD, *(exported(task, tmp_path / task) for task in TASKS)],
         input=json.dumps(rows),
         cwd=tmp_path,
         env=environ,
@@ -85,7 +84,8 @@ def test_the_code_in_the_model_answers_as_the_service_to_the_last_bit(tmp_path, 
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == expected
+    for task, answers in zip(TASKS, json.loads(done.stdout), strict=True):
+        assert answers == of_service(make_app(tmp_path / f"app of {task}", task).test_client(), rows), task
 
 
 def test_the_files_are_code_and_plain_data_and_name_no_place_of_this_machine(tmp_path):

@@ -1,61 +1,62 @@
-"""Models in a real MLflow: registered on a server, loaded and served from there by MLflow's own code."""
+"""Models in a real MLflow: logged and registered on a server, loaded and served from there by MLflow's own code."""
 
 import json
 import os
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
+import pandas as pd
 import pytest
 
-from bundles import ROWS, make_bundle
-from conftest import absent
+from bundles import make_bundle
+from conftest import absent, make_app
 from databases import fresh
 from many_rows import many_rows
 from mlflow_server import DEADLINE, PROGRAM, call, program, serving, slipway
+from slipway.export.mlflow_model import model_files, write_model
 from slipway.problem import load_problem
 from slipway.serving.factory import build
 from slipway.store.local import LocalStore
-from tables import charges
+from tables import grades
 from tables import problem as trainable
 
 pytestmark = pytest.mark.database
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = ("regression", "binary", "multiclass")
 COUNT = 2_000
-SERVE = ("models", "serve", "--env-manager", "local", "-m")
-SLIPWAY = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from slipway.cli import main; main()"
+OTHER = [[1.0], [2.0], [3.0], [4.0]]
+# slipway export mlflow --register in each folder, one after the other, and the champion after each.
+REGISTER = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT / "src")!r})
+from slipway.cli import main
+
+for folder in sys.argv[1:]:
+    os.chdir(folder)
+    sys.argv = ["slipway", "export", "mlflow", "--register", "insurance"]
+    main()
+    from mlflow import MlflowClient
+    print(MlflowClient().get_model_version_by_alias("insurance", "champion").version)
+"""
 ANSWERS = """
 import json, sys
 import mlflow, pandas as pd
 
-model = mlflow.pyfunc.load_model(sys.argv[1])
-columns = model.metadata.get_input_schema()
-with open(sys.argv[2]) as file:
-    frame = pd.DataFrame(json.load(file))
-frame = frame.astype(dict(zip(columns.input_names(), columns.pandas_types())))
+with open("rows.json") as file:
+    rows = json.load(file)
+answers = {}
+for address in sys.argv[1:]:
+    model = mlflow.pyfunc.load_model(address)
+    columns = model.metadata.get_input_schema()
+    frame = pd.DataFrame(rows).astype(dict(zip(columns.input_names(), columns.pandas_types())))
+    answers[address] = model.predict(frame).to_dict("records")
 with open("answers.json", "w") as file:
-    json.dump(model.predict(frame).to_dict("records"), file)
-"""
-STATE = """
-import json, sys, mlflow
-
-client = mlflow.MlflowClient()
-name = sys.argv[1]
-versions = client.search_model_versions(f"name='{name}'")
-runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
-print(json.dumps({
-    "versions": {each.version: dict(each.tags) for each in versions},
-    "champion": str(client.get_model_version_by_alias(name, "champion").version),
-    "runs": [dict(run.data.tags) for run in runs],
-    "metrics": [dict(run.data.metrics) for run in runs],
-    "params": [dict(run.data.params) for run in runs],
-    "states": [run.info.status for run in runs],
-    "curves": [len(client.get_metric_history(run.info.run_id, "learning_curve/rmse")) for run in runs],
-    "files": [sorted(each.path for each in client.list_artifacts(run.info.run_id)) for run in runs],
-}))
+    json.dump(answers, file)
 """
 
 
@@ -65,112 +66,9 @@ def installed() -> None:
         absent("MLflow: make engines installs it")
 
 
-def problem(folder: Path, task: str, **changes) -> str:
-    """A problem with a champion; its digest."""
-    folder.mkdir(exist_ok=True)
-    (folder / "slipway.yaml").write_text(f"name: {task}\nsource: table.csv\ntarget: charges\n")
-    return make_bundle(LocalStore(folder / "artifacts"), task, **changes).digest
-
-
-def register(folder: Path, address: str) -> str:
-    return call(folder, SLIPWAY, "export", "mlflow", "--register", "insurance", MLFLOW_TRACKING_URI=address)
-
-
 def served(folder: Path, backend: str):
-    return serving(
-        folder,
-        "server",
-        "--backend-store-uri",
-        backend,
-        "--artifacts-destination",
-        str(folder / "artifacts"),
-        "--workers",
-        "1",
-    )
-
-
-def test_a_digest_is_one_version_and_the_alias_follows_the_champion(tmp_path):
-    one = tmp_path / "one"
-    with served(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}") as address:
-        first = problem(one, "regression")
-        assert register(one, address) == f"insurance version 1 is bundle {first[:12]}\n"
-        second = problem(one, "regression", weights=[[1.0], [2.0], [3.0], [4.0]])
-        assert register(one, address) == f"insurance version 2 is bundle {second[:12]}\n"
-        assert state(one, address)["champion"] == "2"
-        problem(one, "regression")
-        assert register(one, address) == f"insurance version 1 is bundle {first[:12]} already\n"
-        found = state(one, address)
-        assert found["champion"] == "1" and [each["rmse"] for each in found["metrics"]] == [0.8] * 2
-        tags = [(each["slipway.digest"], each["slipway.champion"]) for _, each in sorted(found["versions"].items())]
-        assert tags == [(first, "true"), (second, "false")]
-
-
-def test_a_server_on_postgresql_registers_and_gives_the_champion_back(tmp_path, postgres):
-    one = tmp_path / "one"
-    digest = problem(one, "regression")
-    with fresh(postgres) as database, served(tmp_path, database.url) as address:
-        assert register(one, address) == f"insurance version 1 is bundle {digest[:12]}\n"
-        call(one, ANSWERS, "models:/insurance@champion", rows_file(one, ROWS), MLFLOW_TRACKING_URI=address)
-    assert len(json.loads((one / "answers.json").read_text())) == len(ROWS)
-
-
-def test_trainings_are_runs_and_push_catches_up_with_what_a_silent_server_missed(tmp_path):
-    one, away = tmp_path / "one", socket.create_server(("127.0.0.1", 0))  # it never answers
-    one.mkdir()
-    trainable(one, charges(), "charges", candidates=["linear"])
-    with away, served(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}") as address:
-        missed = slipway(one, "train", "--jobs", "1", MLFLOW_TRACKING_URI=f"http://127.0.0.1:{away.getsockname()[1]}")
-        assert missed.returncode == 0 and "Verdict: promoted" in missed.stdout, missed.stderr
-        assert "slipway push logs it later" in missed.stderr.splitlines()[-1]
-        trainable(one, charges(seed=1), "charges", candidates=["linear"])
-        logged = slipway(one, "train", "--jobs", "1", MLFLOW_TRACKING_URI=address)
-        assert logged.returncode == 0 and f" in {address}, version 1 of trial\n" in logged.stdout, logged.stderr
-        for new in ("1 new run", "0 new runs"):
-            pushed = slipway(one, "push", MLFLOW_TRACKING_URI=address)
-            assert (pushed.returncode, pushed.stdout) == (0, f"MLflow: {new} in {address}.\n"), pushed.stderr
-        found = state(one, address, "trial")
-        with serving(one, *SERVE, "models:/trial@champion", health="/ping", MLFLOW_TRACKING_URI=address) as model:
-            rows = charges(COUNT, seed=2)[["age", "bmi", "smoker", "region"]].to_dict("records")
-            rows = [
-                each | {"age": int(each["age"]), "bmi": None if each["bmi"] == "NA" else float(each["bmi"])} for each in rows
-            ]
-            status, answer = post(model, json.dumps({"dataframe_records": rows}).encode())
-            assert status == 200, answer
-            service = build(load_problem(one / "slipway.yaml"), {}).test_client()
-            assert answer["predictions"] == of_service(service, rows)
-    noted = LocalStore(one / "artifacts").journal.entries()
-    assert {each["slipway.judged"] for each in found["runs"]} == {each["at"] for each in noted}
-    assert found["states"] == ["FINISHED"] * 2 and min(found["curves"]) > 1
-    assert {"report.html", "card.md", "curves", "model", "verdict.json"} <= set(found["files"][0])
-    champion = LocalStore(one / "artifacts").pointer().digest
-    assert found["versions"][found["champion"]]["slipway.digest"] == champion
-    assert found["versions"][found["champion"]]["slipway.stage"] == "Production"
-
-
-def test_mlflow_run_trains_and_the_run_is_its_own(tmp_path):
-    trainable(tmp_path, charges(), "charges", candidates=["linear"])
-    (tmp_path / "MLproject").write_text((ROOT / "MLproject").read_text())
-    environ = os.environ | {"PATH": f"{program(tmp_path)}{os.pathsep}{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    command = [PROGRAM, "run", ".", "--env-manager", "local"]
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
-        environ.pop(name, None)
-    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=DEADLINE)
-    assert done.returncode == 0 and "Verdict: promoted" in done.stdout, done.stderr
-    database = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    assert slipway(tmp_path, "push", MLFLOW_TRACKING_URI=database).stdout == f"MLflow: 0 new runs in {database}.\n"
-    found = state(tmp_path, database, "trial")
-    assert found["states"] == ["FINISHED"] and found["runs"][0]["mlflow.project.entryPoint"] == "main"
-    assert "rmse" in found["metrics"][0] and found["params"][0]["settings/candidates"] == "linear"
-
-
-def state(folder: Path, address: str, name: str = "insurance") -> dict:
-    return json.loads(call(folder, STATE, name, MLFLOW_TRACKING_URI=address))
-
-
-def rows_file(folder: Path, rows: list) -> str:
-    path = folder / "rows.json"
-    path.write_text(json.dumps(rows))
-    return str(path)
+    stores = ("--backend-store-uri", backend, "--artifacts-destination", str(folder / "artifacts"))
+    return serving(folder, "server", *stores, "--workers", "1")
 
 
 def of_service(client, rows: list) -> list[dict]:
@@ -183,14 +81,122 @@ def of_service(client, rows: list) -> list[dict]:
     ]
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_the_loader_of_mlflow_answers_as_the_service_to_the_last_bit(tmp_path, serve, task):
+def problem(folder: Path, task: str, **changes) -> str:
+    """A problem with a champion, its MLflow model in `model`, and its digest."""
+    folder.mkdir()
+    (folder / "slipway.yaml").write_text(f"name: {task}\nsource: table.csv\ntarget: charges\n")
+    bundle = make_bundle(LocalStore(folder / "artifacts"), task, **changes)
+    write_model(model_files(bundle, load_problem(folder / "slipway.yaml", {})), folder / "model")
+    return bundle.digest
+
+
+def test_a_server_on_postgresql_keeps_a_digest_once_and_mlflow_loads_it_and_folders(tmp_path, postgres):
+    """The alias follows the champion, from wherever it is registered, and goes back."""
+    first, second = problem(tmp_path / "one", "regression"), problem(tmp_path / "two", "regression", weights=OTHER)
+    problem(tmp_path / "again", "regression")
+    others = [task for task in TASKS if task != "regression" and problem(tmp_path / task, task)]
     rows = many_rows(COUNT)
-    expected = of_service(serve(task).test_client(), rows)
-    problem(tmp_path, task)
-    call(tmp_path, SLIPWAY, "export", "mlflow", "model")
-    call(tmp_path, ANSWERS, "model", rows_file(tmp_path, rows))
-    assert json.loads((tmp_path / "answers.json").read_text()) == expected
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    with fresh(postgres) as database, served(tmp_path, database.url) as address:
+        folders = [str(tmp_path / name) for name in ("one", "two", "again")]
+        said = call(tmp_path, REGISTER, *folders, MLFLOW_TRACKING_URI=address).splitlines()
+        models = ["models:/insurance@champion", *(f"{task}/model" for task in others)]
+        call(tmp_path, ANSWERS, *models, MLFLOW_TRACKING_URI=address)
+    registered = [f"insurance version 1 is bundle {first[:12]}", "1", f"insurance version 2 is bundle {second[:12]}", "2"]
+    assert said == [*registered, f"insurance version 1 is bundle {first[:12]} already", "1"]
+    answers = json.loads((tmp_path / "answers.json").read_text())
+    for model, task in zip(models, ("regression", *others)):
+        assert answers[model] == of_service(make_app(tmp_path / f"app of {task}", task).test_client(), rows), task
+
+
+def table(seed: int, rows: int = 300) -> pd.DataFrame:
+    """Numbers, one of which may be missing, an integer, and one of two labels."""
+    return grades(rows, seed).assign(age=[18 + number % 40 for number in range(rows)])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("trainings")
+
+
+@pytest.fixture(scope="module")
+def address(folder) -> Iterator[str]:
+    """A server on SQLite: it missed a training, mlflow run logged one there, and a push catches up."""
+    there = folder / "server"
+    there.mkdir()
+    with served(there, f"sqlite:///{there / 'mlflow.db'}") as address:
+        yield address
+
+
+def test_a_silent_server_stops_no_training_and_mlflow_run_trains_in_its_own_run(folder, address):
+    with socket.create_server(("127.0.0.1", 0)) as away:  # it never answers
+        silent = f"http://127.0.0.1:{away.getsockname()[1]}"
+        trainable(folder, table(seed=0), "grade", candidates=["linear"])
+        missed = slipway(folder, "train", "--jobs", "1", MLFLOW_TRACKING_URI=silent)
+    assert missed.returncode == 0 and "Verdict: promoted" in missed.stdout, missed.stderr
+    assert "slipway push logs it later" in missed.stderr.splitlines()[-1]
+    trainable(folder, table(seed=1), "grade", candidates=["linear"])
+    (folder / "MLproject").write_text((ROOT / "MLproject").read_text())
+    path = f"{program(folder)}{os.pathsep}{os.environ['PATH']}"
+    environ = os.environ | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_TRACKING_URI": address}
+    command = [PROGRAM, "run", ".", "--env-manager", "local"]
+    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=DEADLINE)
+    assert done.returncode == 0 and f" in {address}, version 1 of trial\n" in done.stdout, done.stderr
+
+
+def test_push_catches_up_once(folder, address):
+    for new in ("1 new run", "0 new runs"):
+        pushed = slipway(folder, "push", MLFLOW_TRACKING_URI=address)
+        assert (pushed.returncode, pushed.stdout) == (0, f"MLflow: {new} in {address}.\n"), pushed.stderr
+    experiments = ask(address, "experiments/search", {"max_results": 9})["experiments"]
+    runs = ask(address, "runs/search", {"experiment_ids": [each["experiment_id"] for each in experiments]})["runs"]
+    tags = [pairs(run["data"]["tags"]) for run in runs]
+    noted = LocalStore(folder / "artifacts").journal.entries()
+    assert sorted(each["slipway.judged"] for each in tags) == sorted(each["at"] for each in noted)
+    assert [each["mlflow.project.entryPoint"] for each in tags if "mlflow.project.entryPoint" in each] == ["main"]
+    assert sum(pairs(run["data"].get("params", [])).get("settings/candidates") == "linear" for run in runs) == 1
+    for run in runs:
+        assert run["info"]["status"] == "FINISHED" and "roc_auc" in {each["key"] for each in run["data"]["metrics"]}
+        of = {"run_id": run["info"]["run_id"]}
+        curve = ask(address, "metrics/get-history", metric_key="learning_curve/roc_auc", **of)["metrics"]
+        files = {each["path"] for each in ask(address, "artifacts/list", **of)["files"]}
+        assert len(curve) > 1 and {"report.html", "card.md", "curves", "model", "verdict.json"} <= files
+    version = ask(address, "registered-models/alias", name="trial", alias="champion")["model_version"]
+    found = pairs(version["tags"])
+    assert found["slipway.digest"] == LocalStore(folder / "artifacts").pointer().digest
+    assert found["slipway.stage"] == "Production"
+
+
+def test_mlflow_serves_the_champion_in_all_forms_as_the_service_does(folder, address):
+    frame = table(seed=2, rows=COUNT).drop(columns="grade").apply(pd.to_numeric, errors="coerce")
+    assert frame["z"].isna().any()
+    rows = [{key: None if cell != cell else cell for key, cell in row.items()} for row in frame.to_dict("records")]
+    expected = of_service(build(load_problem(folder / "slipway.yaml"), {}).test_client(), rows)
+    names = list(rows[0])
+    forms = {
+        "dataframe_records": rows,
+        "dataframe_split": {"columns": names, "data": [list(row.values()) for row in rows]},
+        "instances": rows,
+        "inputs": {name: [row[name] for row in rows] for name in names},
+    }
+    serve = ("models", "serve", "--env-manager", "local", "-m", "models:/trial@champion")
+    with serving(folder, *serve, health="/ping", MLFLOW_TRACKING_URI=address) as model:
+        for form, body in forms.items():
+            assert post(model, json.dumps({form: body}).encode()) == (200, {"predictions": expected}), form
+        assert post(model, frame.to_csv(index=False).encode(), "text/csv") == (200, {"predictions": expected})
+        status, said = post(model, json.dumps({"dataframe_records": [rows[1] | {"age": 19.5}]}).encode())
+        assert status == 400 and "row 1: age: has a fraction" in said["message"]
+
+
+def ask(address: str, what: str, body: dict | None = None, **query: str) -> dict:
+    """What MLflow's API answers."""
+    data, kind = json.dumps(body).encode() if body else None, {"Content-Type": "application/json"}
+    with urlopen(Request(f"{address}/api/2.0/mlflow/{what}?{urlencode(query)}", data, kind), timeout=DEADLINE) as answer:
+        return json.load(answer)
+
+
+def pairs(listed: list[dict]) -> dict[str, str]:
+    return {each["key"]: each["value"] for each in listed}
 
 
 def post(address: str, body: bytes, kind: str = "application/json") -> tuple[int, dict]:
@@ -201,25 +207,3 @@ def post(address: str, body: bytes, kind: str = "application/json") -> tuple[int
     except HTTPError as error:
         with error:
             return error.code, json.load(error)
-
-
-def test_mlflow_models_serve_answers_and_refuses_as_the_service_does(tmp_path, serve):
-    rows = many_rows(COUNT)
-    expected = of_service(serve("binary").test_client(), rows)
-    problem(tmp_path, "binary")
-    call(tmp_path, SLIPWAY, "export", "mlflow", "model")
-    names = list(rows[0])
-    split = {"columns": names, "data": [list(row.values()) for row in rows]}
-    forms = {
-        "dataframe_records": rows,
-        "dataframe_split": split,
-        "instances": rows,
-        "inputs": {name: [row[name] for row in rows] for name in names},
-    }
-    lines = [",".join(names), *(",".join("" if cell is None else str(cell) for cell in row.values()) for row in rows)]
-    with serving(tmp_path, *SERVE, "model", health="/ping") as address:
-        for form, table in forms.items():
-            assert post(address, json.dumps({form: table}).encode()) == (200, {"predictions": expected}), form
-        assert post(address, "\n".join(lines).encode(), "text/csv") == (200, {"predictions": expected})
-        status, said = post(address, json.dumps({"dataframe_records": [rows[0] | {"age": 19.5}]}).encode())
-        assert status == 400 and "row 1: age: has a fraction" in said["message"]

@@ -1,13 +1,15 @@
 """Trainings as runs and versions of MLflow, against a stand-in for its client."""
 
+import shutil
+
 import pytest
 
 from bundles import make_bundle
 from mlflow_client import MlflowException, Server, installed
-from slipway.errors import StoreError
-from slipway.export.run_log import log_trainings
+from slipway.errors import BundleError, StoreError
+from slipway.export.run_log import Logged, log_trainings
 from slipway.export.tracking_server import connected
-from slipway.export.training_run import Training
+from slipway.export.training_run import Training, contents_of
 from slipway.problem import read_problem
 from slipway.store.local import LocalStore
 
@@ -31,10 +33,10 @@ def entry(digest: str, at: str = "2026-11-23T05:00:00+00:00", outcome: str = "pr
     return said | {"outcome": outcome, "reasons": reasons, "latency_us": 12.5}
 
 
-def logged(store: LocalStore, *trainings: Training, name: str = "", **environ: str):
+def logged(store: LocalStore, *trainings: Training, name: str = "", crowns: bool = True, **environ: str):
     problem = read_problem("name: regression\nsource: table.csv\ntarget: charges\n", store.root.parent / "slipway.yaml", {})
     with connected(problem.name, {"MLFLOW_TRACKING_URI": ADDRESS} | environ) as server:
-        return log_trainings(server, problem, store, trainings, name)
+        return log_trainings(server, problem, store, trainings, name, crowns)
 
 
 def training(store: LocalStore, at: str = "2026-11-23T05:00:00+00:00", here: bool = False, **changes) -> Training:
@@ -172,6 +174,51 @@ def test_a_bundle_that_is_gone_or_damaged_is_left_out_and_told(server, store):
     (store.bundles / damaged.digest / "model.onnx").write_bytes(b"")
     done = logged(store, gone, damaged, there)
     assert done.absent == (gone.digest, damaged.digest) and done.runs == ("run1",)
+
+
+def test_what_is_logged_needs_no_bundle_any_more(server, store):
+    """CI has the champion's bundle alone, and the journal knows thousands of others."""
+    first, champion = training(store, promote=False, weights=OTHER), training(store, "2026-11-24T05:00:00+00:00")
+    logged(store, first, champion)
+    shutil.rmtree(store.bundles)
+    assert logged(store, first, champion) == Logged(number="2")
+
+
+def test_the_runs_of_other_bundles_are_not_asked_for_to_log_one(server, store, monkeypatch):
+    first, second = training(store, promote=False, weights=OTHER), training(store, "2026-11-24T05:00:00+00:00")
+    asked = []
+    there = server._search_runs
+    monkeypatch.setattr(server, "_search_runs", lambda *given, **named: asked.append(named) or there(*given, **named))
+    logged(store, first)
+    logged(store, first, second)
+    assert [first.digest in each["filter_string"] for each in asked] == [True, False]
+
+
+def test_versions_are_listed_once_however_many_are_made(server, store):
+    trainings = [training(store, weights=[[1.0], [2.0], [3.0], [4.0 + each]]) for each in range(3)]
+    logged(store, *trainings)
+    assert len(server.versions) == 3 and server.calls["search_model_versions"] == 1
+
+
+def test_the_alias_and_its_tags_can_stay_with_another_version(server, store):
+    logged(store, training(store))
+    second = training(store, "2026-11-24T05:00:00+00:00", weights=OTHER)
+    assert logged(store, second, crowns=False).number == "2" and server.aliases == {"champion": "1"}
+    assert [each.tags["slipway.champion"] for each in server.versions] == ["true", "false"]
+    assert [each.tags["slipway.stage"] for each in server.versions] == ["Production", "None"]
+
+
+def test_a_document_that_does_not_read_stops_no_later_training(server, store, monkeypatch):
+    unread, after = training(store, promote=False, weights=OTHER), training(store, "2026-11-24T05:00:00+00:00")
+
+    def refuse(bundle, *given):
+        if bundle.digest == unread.digest:
+            raise BundleError("metrics.json: not valid")
+        return contents_of(bundle, *given)
+
+    monkeypatch.setattr("slipway.export.run_log.contents_of", refuse)
+    done = logged(store, unread, after)
+    assert (done.absent, len(done.runs)) == ((unread.digest,), 1)
 
 
 def test_the_experiment_can_be_named_and_a_run_is_found_in_any(server, store):

@@ -62,6 +62,23 @@ def test_an_error_is_told_in_a_line_without_the_password_of_the_address(server):
     assert "run the same command again" in caught.value.cure
 
 
+@pytest.mark.parametrize(
+    "address, shown",
+    [
+        ("http://user:secret@[mlflow.example:5000", "http://[mlflow.example:5000"),
+        ("postgresql://user:se/cret@host/mlflow", "postgresql://host/mlflow"),
+        ("postgresql://host/mlflow?user=ann&password=secret", "postgresql://host/mlflow"),
+        ("sqlite:////home/ann@desk/mlflow.db", "sqlite:////home/ann@desk/mlflow.db"),
+        ("databricks", "databricks"),
+    ],
+)
+def test_neither_login_nor_query_of_an_address_is_shown(server, address, shown):
+    server.refuses["search_experiments"] = ConnectionError(f"cannot reach {address}")
+    with pytest.raises(StoreError) as caught:
+        ping({"MLFLOW_TRACKING_URI": address})
+    assert caught.value.cause == f"{shown}: the call to MLflow failed (cannot reach {shown})"
+
+
 def test_an_error_of_slipway_itself_stays_what_it_is(server):
     with pytest.raises(BundleError, match="damaged"), connected("insurance", {"MLFLOW_TRACKING_URI": ADDRESS}):
         raise BundleError("damaged")

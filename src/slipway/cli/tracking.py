@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from slipway.store.local import LocalStore
 
 ADDRESS = "MLFLOW_TRACKING_URI"
-LATER = f"The training is in the store; slipway push logs it later. Check {ADDRESS} and the login"
+STORED = "The training is in the store; slipway push logs it later"
+LATER = f"{STORED}. Check {ADDRESS} and the login"
+NAMED = 3  # bundles in a line
 
 
 def is_asked() -> bool:
@@ -21,7 +23,7 @@ def is_asked() -> bool:
 
 
 def log_training(problem: "Problem", store: "LocalStore", digest: str) -> None:
-    """Log the training that has just ended; whatever goes wrong is told in a line, and changes nothing."""
+    """Log the training that has just ended; whatever goes wrong, Ctrl-C too, is told in a line, and changes nothing."""
     if not is_asked():
         return
     from slipway.errors import SlipwayError
@@ -33,12 +35,15 @@ def log_training(problem: "Problem", store: "LocalStore", digest: str) -> None:
         with connected(problem.name, cure=LATER) as server:
             said = [each for each in _trainings(store.journal.entries(), problem.name) if each["digest"] == digest][-1]
             training = Training(digest, said, True, _circumstances(problem), asked(problem))
-            done = log_trainings(server, problem, store, [training])
+            branch = side_branch(problem)
+            done = log_trainings(server, problem, store, [training], crowns=not branch)
             where = f"run {done.runs[0]} in {server.address}" if done.runs else f"logged already in {server.address}"
         click.echo(f"MLflow:  {where}, version {done.number} of {problem.name}")
-        tell_alias(done)
+        tell_alias(done, branch)
     except SlipwayError as error:
         click.echo(f"slipway: {error}", err=True)
+    except KeyboardInterrupt:
+        click.echo(f"slipway: interrupted, MLflow lacks this training. {STORED}", err=True)
 
 
 def commit_of(problem: "Problem") -> str:
@@ -46,6 +51,13 @@ def commit_of(problem: "Problem") -> str:
     from slipway.store.checkout import Checkout
 
     return (Checkout(problem.folder).git("rev-parse", "HEAD") or "").strip()
+
+
+def side_branch(problem: "Problem") -> str:
+    """The branch whose champion is not yet the team's, so that the alias stays; empty on the default branch."""
+    from slipway.store.checkout import Checkout
+
+    return Checkout(problem.folder).side_branch()
 
 
 def _circumstances(problem: "Problem") -> dict[str, str]:
@@ -71,13 +83,16 @@ def catch_up(problem: "Problem", store: "LocalStore", entries: Iterable[Mapping[
     pointer = store.pointer()
     if pointer and pointer.digest not in {each.digest for each in trainings}:
         trainings.append(Training(pointer.digest, of_bundle(store, pointer.digest)))
+    branch = side_branch(problem)
     with connected(problem.name) as server:
-        done = log_trainings(server, problem, store, trainings)
+        done = log_trainings(server, problem, store, trainings, crowns=not branch)
         where = server.address
     click.echo(f"MLflow: {counted(len(done.runs), 'new run')} in {where}.")
-    for digest in dict.fromkeys(done.absent):
-        click.echo(f"Not logged: bundle {digest[:12]} is not in {store.bundles}, or is damaged", err=True)
-    tell_alias(done)
+    if absent := list(dict.fromkeys(done.absent)):
+        which = ", ".join(digest[:12] for digest in absent[:NAMED]) + (", …" if len(absent) > NAMED else "")
+        says = f"{counted(len(absent), 'bundle')} absent or damaged in {store.bundles} ({which})"
+        click.echo(f"Not logged: {says}", err=True)
+    tell_alias(done, branch)
 
 
 def of_bundle(store: "LocalStore", digest: str) -> Mapping[str, Any]:
@@ -87,8 +102,10 @@ def of_bundle(store: "LocalStore", digest: str) -> Mapping[str, Any]:
     return said[-1] if said else {}
 
 
-def tell_alias(done: "Logged") -> None:
-    """Say so when the server has no aliases."""
+def tell_alias(done: "Logged", branch: str) -> None:
+    """Say so when the alias was left where it is, or the server has none."""
+    if branch:
+        click.echo(f"The alias champion stays where it is: {branch} is not the default branch", err=True)
     if done.without_alias:
         says = f"The server set no alias ({done.without_alias}); the tag slipway.champion of the version tells the same"
         click.echo(says, err=True)

@@ -63,9 +63,13 @@ class Versions:
         """The number of a new version."""
         self._require_model()
         made = self._client.create_model_version(
-            self.name, f"{source.artifacts}/{ARTIFACTS}", source.run, tags=tags, description=description or None
+            self.name,
+            f"{source.artifacts}/{ARTIFACTS}",
+            source.run,
+            tags=tags | _marks({}, champion=False),
+            description=description or None,
         )
-        self._known = self._listed()
+        self._known.insert(0, self._client.get_model_version(self.name, made.version))
         return str(made.version)
 
     def _require_model(self) -> None:

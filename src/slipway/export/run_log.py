@@ -4,7 +4,7 @@ What broke off is completed in the same run by the next call, which knows a whol
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 WHOLE = "slipway.logged"  # tag of a run that lacks nothing
 OF_A_VERSION = {DIGEST, PROBLEM, JUDGED, "slipway.verdict", "slipway.metric", "slipway.data", "slipway.commit"}
 PER_CALL = 100  # parameters, tags or metrics
-PAGE = 1_000
+PAGE = 500  # an answer takes seconds: a run has some hundred values
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Logged:
     new : bool
         Whether that version was made now.
     absent : tuple of str
-        Digests of bundles that are damaged or not in the store, whose trainings were left out.
+        Digests of bundles that are damaged or not in the store, whose trainings are not there and were left out.
     without_alias : str
         Why the server set no alias; empty if it did, or there was nothing to set it on.
     """
@@ -54,7 +54,12 @@ class Logged:
 
 
 def log_trainings(
-    server: Server, problem: Problem, store: LocalStore, trainings: Sequence[Training], name: str = ""
+    server: Server,
+    problem: Problem,
+    store: LocalStore,
+    trainings: Sequence[Training],
+    name: str = "",
+    crowns: bool = True,
 ) -> Logged:
     """Log what is not there yet, the oldest first, register each model once, and let the alias follow the champion.
 
@@ -67,38 +72,48 @@ def log_trainings(
     trainings : sequence of Training
     name : str
         Of the registered model; by default that of the problem.
+    crowns : bool
+        Whether the alias follows the pointer.
 
     Raises
     ------
     StoreError
         When the store here cannot be read. What the server refuses is raised as MLflow does.
     """
-    log, pointer, done = _Log(server, problem, Versions(server.client, name or problem.name)), store.pointer(), Logged()
+    log, pointer, done = _Log(server, problem, store, name), store.pointer(), Logged()
+    log.find(trainings)
     for training in trainings:
+        wanted = bool(name) or pointer is not None and pointer.digest == training.digest
         try:
-            bundle = store.bundle(training.digest)
-            if bundle.damage:
-                raise bundle.damage
+            done = log.add(training, done, wanted)
         except BundleError:
             done = replace(done, absent=(*done.absent, training.digest))
-            continue
-        wanted = bool(name) or pointer is not None and pointer.digest == training.digest
-        done = log.add(bundle, training, done, wanted)
-    if pointer and log.versions.number(pointer.digest):
+    if crowns and pointer and log.versions.number(pointer.digest):
         done = replace(done, without_alias=log.versions.crown(pointer.digest))
     return done
 
 
 class _Log:
-    def __init__(self, server: Server, problem: Problem, versions: Versions) -> None:
-        self._server, self._client, self._problem, self.versions = server, server.client, problem, versions
-        runs = sorted(_runs(server, problem.name), key=_is_whole)  # of several, the whole one counts
-        self._there = {_identity(run): run for run in runs}
+    def __init__(self, server: Server, problem: Problem, store: LocalStore, name: str) -> None:
+        self._server, self._client, self._problem, self._store = server, server.client, problem, store
+        self.versions = Versions(server.client, name or problem.name)
+        self._there: dict[tuple[str, str], Run] = {}
 
-    def add(self, bundle: Bundle, training: Training, done: Logged, wanted: bool) -> Logged:
+    def find(self, trainings: Sequence[Training]) -> None:
+        """Look for the runs of these trainings."""
+        digests = {each.digest for each in trainings}
+        runs = _runs(self._server, self._problem.name, digests.pop() if len(digests) == 1 else "")
+        self._there = {_identity(run): run for run in sorted(runs, key=_is_whole)}  # of several, the whole one counts
+
+    def add(self, training: Training, done: Logged, wanted: bool) -> Logged:
         """Log one training unless it is there, and register its model unless there is a version of its digest.
 
         A version, or a run, that somebody deleted stays away, unless the version is `wanted`.
+
+        Raises
+        ------
+        BundleError
+            When it is not there yet, and the bundle is damaged or not in the store.
         """
         run = self._there.get((training.digest, training.judged))
         number = self.versions.number(training.digest)
@@ -106,27 +121,35 @@ class _Log:
             return replace(done, number=number, new=False)
         if run and run.info.lifecycle_stage == "deleted":
             run = None
+        bundle = self._store.bundle(training.digest)
+        if bundle.damage:
+            raise bundle.damage
         contents = contents_of(bundle, self._problem, training)
         run = run or self._given(training, contents) or self._made(training, contents)
-        own = run.info.run_id != self._server.environ.get(RUN)  # that of mlflow run ends with its program
-        logs = not _is_whole(run)
-        try:
+        logs, new = not _is_whole(run), not number
+        with self._ending(run, training):
             if logs:
                 self._fill(run, bundle, training, contents)
-            new = not number
             if new:
                 tags = {key: value for key, value in contents.tags.items() if key in OF_A_VERSION}
                 number = self.versions.add(Source(run.info.run_id, run.info.artifact_uri), tags, contents.description)
+        self._there[training.digest, training.judged] = self._client.get_run(run.info.run_id)
+        return replace(done, runs=(*done.runs, *[run.info.run_id] * logs), number=number, new=new)
+
+    @contextmanager
+    def _ending(self, run: "Run", training: Training) -> Iterator[None]:
+        """End the run when the block does, as failed or as whole; that of mlflow run ends with its program."""
+        identity, own = run.info.run_id, run.info.run_id != self._server.environ.get(RUN)
+        try:
+            yield
         except BaseException:
             with suppress(Exception), brief(self._server.environ):  # what went wrong first is what is told
                 if own:
-                    self._client.set_terminated(run.info.run_id, "FAILED")
+                    self._client.set_terminated(identity, "FAILED")
             raise
         if own:
-            self._client.set_terminated(run.info.run_id, "FINISHED", training.milliseconds)
-        self._client.set_tag(run.info.run_id, WHOLE, "true")
-        self._there[training.digest, training.judged] = self._client.get_run(run.info.run_id)
-        return replace(done, runs=(*done.runs, *[run.info.run_id] * logs), number=number, new=new)
+            self._client.set_terminated(identity, "FINISHED", training.milliseconds)
+        self._client.set_tag(identity, WHOLE, "true")
 
     def _given(self, training: Training, contents: Contents) -> "Run | None":
         """The run that mlflow run has begun for this program, unless another training is in it."""
@@ -184,12 +207,13 @@ def _is_whole(run: "Run") -> bool:
     return WHOLE in run.data.tags
 
 
-def _runs(server: Server, problem: str) -> Iterator["Run"]:
-    """The runs of a problem, in whatever experiment; deleted ones, too: who deletes one does not want it again."""
+def _runs(server: Server, problem: str, digest: str) -> Iterator["Run"]:
+    """The runs of a problem, or of a bundle, in any experiment; deleted ones, too: who deletes one does not want it again."""
     from mlflow.entities import ViewType
 
     experiments = [each.experiment_id for each in _pages(server.client.search_experiments, max_results=PAGE)]
-    asked = {"filter_string": f"tags.`{PROBLEM}` = {quoted(problem)}", "run_view_type": ViewType.ALL}
+    wanted = f"tags.`{PROBLEM}` = {quoted(problem)}" + (f" and tags.`{DIGEST}` = {quoted(digest)}" if digest else "")
+    asked = {"filter_string": wanted, "run_view_type": ViewType.ALL}
     yield from _pages(server.client.search_runs, experiments, max_results=PAGE, **asked)
 
 

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from slipway.errors import ProblemError, SlipwayError, StoreError
 from slipway.extras import LIBRARY
@@ -166,15 +165,20 @@ def told(address: str, cure: str) -> Iterator[None]:
     except SlipwayError:
         raise
     except Exception as error:
-        netloc = urlsplit(address).netloc
-        says = line(error).replace(netloc, netloc.rpartition("@")[2]) if netloc else line(error)
-        raise StoreError(f"{without_login(address)}: the call to MLflow failed ({says})", cure) from error
+        shown, login = without_login(address), _login(address)
+        says = line(error).replace(address, shown)
+        raise StoreError(f"{shown}: the call to MLflow failed ({says.replace(login, '') if login else says})", cure) from error
 
 
 def without_login(address: str) -> str:
-    """An address as it may be shown."""
-    netloc = urlsplit(address).netloc
-    return address.replace(netloc, netloc.rpartition("@")[2]) if netloc else address
+    """An address as it may be shown: without user, password and query."""
+    return address.replace(_login(address), "", 1).partition("?")[0]
+
+
+def _login(address: str) -> str:
+    """USER:PASSWORD@ of an address, also of one that is not valid; empty if there is none, and for a file."""
+    rest = address.partition("://")[2]
+    return "" if rest.startswith("/") else "".join(rest.rpartition("@")[:2])
 
 
 def line(error: Exception) -> str:

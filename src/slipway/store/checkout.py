@@ -11,6 +11,7 @@ from slipway.store import verdicts
 from slipway.store.local import LocalStore
 from slipway.store.pointer import FILE
 
+MAIN = ("main", "master")  # the default branch where origin does not name one
 LIMIT = 1_000_000  # bytes of one bundle: every committed bundle stays in the history for ever
 
 
@@ -35,6 +36,18 @@ class Checkout:
         """The repository's top folder; None outside a repository."""
         found = self.git("rev-parse", "--show-toplevel")
         return Path(found.removesuffix("\n")) if found else None
+
+    def side_branch(self) -> str:
+        """The branch that is checked out, if it is another than the default one; empty where git does not tell."""
+        branch = self._ref("symbolic-ref", "--quiet", "--short", "HEAD")
+        default = self._ref("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
+        places = ("refs/heads", "refs/remotes/origin")
+        usual = (name for name in MAIN if any(self._ref("rev-parse", "--verify", "--quiet", f"{at}/{name}") for at in places))
+        default = default or next(usual, "")
+        return branch if default and branch != default else ""
+
+    def _ref(self, *arguments: str) -> str:
+        return (self.git(*arguments) or "").strip()
 
     def bundles(self, store: LocalStore) -> set[str]:
         """Digests of the bundles in the next commit."""

@@ -19,7 +19,8 @@ OCI = {
     "mediaType": "application/vnd.oci.image.manifest.v1+json",
     "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "sha256:aa", "size": 1},
     "layers": [
-        {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": f"sha256:{each}", "size": 2} for each in ("bb", "cc")
+        {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": f"sha256:{digits}", "size": 2}
+        for digits in ("bb", "cc")
     ],
 }
 

@@ -18,6 +18,7 @@ DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 TARGETS = [target["expr"] for panel in PANELS for target in panel["targets"]]
+EXPRESSIONS = [*(rule["expr"] for rule in ALERTS), *TARGETS]
 SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
 
 
@@ -31,13 +32,13 @@ def served(tmp_path_factory) -> set[str]:
     return {name.removesuffix("_total") + end for name, kind in types.items() for end in SUFFIXES[kind]}
 
 
-@pytest.mark.parametrize("expression", [*(rule["expr"] for rule in ALERTS), *TARGETS])
+@pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_every_metric_is_one_of_the_service(served, expression):
     names = set(re.findall(r"\bslipway_\w+", expression))
     assert names <= served and (names or "up{" in expression)
 
 
-@pytest.mark.parametrize("expression", [text for text in (*(rule["expr"] for rule in ALERTS), *TARGETS) if "endpoint=~" in text])
+@pytest.mark.parametrize("expression", [text for text in EXPRESSIONS if "endpoint=~" in text])
 def test_calls_of_every_protocol_count(tmp_path, expression):
     app = start(tmp_path, settings=f"serving: {{protocols: [{', '.join(PROTOCOLS)}], cache_seconds: 60}}\n")
     predicting = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint in PREDICTIONS}

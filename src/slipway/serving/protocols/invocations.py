@@ -15,7 +15,7 @@ from slipway.serving.api import level_of
 from slipway.serving.body import pieces, require_type
 from slipway.serving.probes import require_ready
 from slipway.serving.protocols import tabular
-from slipway.serving.protocols.invocations_paths import paths
+from slipway.serving.protocols.invocations_paths import paths, predicting
 from slipway.serving.protocols.protocol import Protocol
 from slipway.serving.refusal import Refusal, shown_name
 from slipway.serving.service import Service
@@ -125,4 +125,4 @@ def _told(error: dict[str, Any]) -> str:
     return f"{row}{error['detail']}" if error["field"] is None else f"{row}{error['field']}: {error['detail']}"
 
 
-MLFLOW = Protocol(invocations, paths, refused)
+MLFLOW = Protocol(invocations, paths, refused, predicting)

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, g, request
 from slipway.model.scoring import added_names
 from slipway.serving.body import pieces, require_type
 from slipway.serving.probes import require_ready
-from slipway.serving.protocols.inference_paths import SERVER, metadata_of, paths, version_of
+from slipway.serving.protocols.inference_paths import SERVER, metadata_of, paths, predicting, version_of
 from slipway.serving.protocols.protocol import Protocol
 from slipway.serving.protocols.tensors import answered, columns_of, names_of, outputs_of, request_of
 from slipway.serving.refusal import Refusal, answer_refusal, shown_name
@@ -133,4 +133,4 @@ def _told(problem: dict[str, Any]) -> str:
     return ": ".join(place for place in places if place)
 
 
-OPEN_INFERENCE = Protocol(open_inference, paths, refused)
+OPEN_INFERENCE = Protocol(open_inference, paths, refused, predicting)

@@ -23,8 +23,11 @@ class Protocol:
         Its part of the specification, by path.
     refused : callable
         A problem document → the error as the protocol words it.
+    predicting : callable
+        The paths of a service that predict → their endpoints in the metrics.
     """
 
     blueprint: Blueprint
     paths: "Callable[[Service], Document]"
     refused: Callable[[dict[str, Any]], dict[str, Any]]
+    predicting: "Callable[[Service], dict[str, str]]"

@@ -10,6 +10,7 @@ from bundles import ROWS
 from conftest import make_app
 from consumers import DEADLINE, wait
 from many_rows import many_rows
+from servers import ROOT
 from slipway.errors import StreamError
 from slipway.streaming.stream import Away, Message, Names, Reply
 
@@ -106,6 +107,91 @@ def test_a_consumer_leaves_the_group_only_without_messages(redis_server, open_st
     busy.close()
     [left] = client.xinfo_consumers(NAMES.source, NAMES.group)
     assert left["pending"] == 1
+    client.close()
+
+
+def test_consumers_that_were_killed_are_forgotten_once_nothing_is_pending(redis_server, open_stream, monkeypatch):
+    from slipway.streaming import redis_stream
+
+    client = redis_server.client()
+    fill(client, 2)
+    busy, done, live = (open_stream(redis_server.url) for _ in range(3))
+    busy.read(1)
+    done.settle(replies(done.read(1)))
+    live.read(1)
+    monkeypatch.setattr(redis_stream, "FORGOTTEN_SECONDS", 0.5)  # the last read of `live` waited longer than that
+    live.read(1)
+    open_stream(redis_server.url).read(1)
+    left = {each["name"] for each in client.xinfo_consumers(NAMES.source, NAMES.group)}
+    assert busy._consumer in left and done._consumer not in left and len(left) == 3
+    client.close()
+
+
+def test_a_row_that_arrives_while_a_consumer_leaves_is_not_lost(redis_server, open_stream):
+    client = redis_server.client()
+    fill(client, 1)
+    stream = open_stream(redis_server.url)
+    stream._require_group()
+    remove = stream._remove
+
+    def late(consumer):  # a read whose answer this consumer did not wait for
+        client.xreadgroup(NAMES.group, consumer, {NAMES.source: ">"})
+        remove(consumer)
+
+    stream._remove = late
+    stream.close()
+    assert client.xpending(NAMES.source, NAMES.group)["pending"] == 1
+    client.close()
+
+
+def test_large_dead_letters_are_settled_in_pieces(redis_server, open_stream, monkeypatch):
+    from slipway.streaming import redis_stream
+
+    monkeypatch.setattr(redis_stream, "LARGEST", 10_000)
+    client = redis_server.client()
+    sizes = [20_000, 4_000, 4_000, 4_000, 1, 9_000]
+    for size in sizes:
+        client.xadd(NAMES.source, {"row": "x" * size})
+    stream = open_stream(redis_server.url)
+    found, calls = stream.read(100), []
+    settle = stream._settle
+    stream._settle = lambda keys, args: (calls.append(args), settle(keys=keys, args=args))
+    stream.settle([Reply(message, b"{}", True) for message in found])
+    assert [len(fields["row"]) for _, fields in client.xrange(NAMES.dead)] == sizes and stream.waiting() == 0
+    assert [sum(argument == b"id" for argument in call) for call in calls] == [1, 2, 2, 1]
+    client.close()
+
+
+def test_a_failover_while_it_waits_is_waited_for(redis_server, open_stream):
+    from redis.exceptions import ResponseError
+
+    def fail_over(name, keys, **options):
+        raise ResponseError("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)")
+
+    stream = open_stream(redis_server.url)
+    stream._client.xreadgroup = fail_over
+    with pytest.raises(Away, match="instance state changed"):
+        stream.read(1)
+
+
+RIGHTS = "-@all +xgroup +xreadgroup +xautoclaim +xpending +xadd +xack +xinfo +evalsha +script|load"
+
+
+def test_a_user_needs_no_more_than_these_rights(redis_server, open_stream):
+    client = redis_server.client()
+    page = (ROOT / "docs/streaming.md").read_text()
+    assert RIGHTS in page
+    keys = [f"~{name}" for name in NAMES[:3]]
+    client.execute_command("ACL", "SETUSER", "consumer", "on", ">word", "resetkeys", *keys, *RIGHTS.split())
+    fill(client, 3)
+    stream = open_stream(redis_server.url.replace(":pass%2Fw%3Ard%401", "consumer:word"))
+    stream.settle(replies(stream.read(2)))
+    assert stream.waiting() == 1 and client.xlen(NAMES.answers) == 2
+    stream.close()
+    assert not client.xinfo_consumers(NAMES.source, NAMES.group)
+    client.execute_command("ACL", "SETUSER", "consumer", "-xautoclaim")
+    with pytest.raises(StreamError, match="no permissions.*the rights of the user"):
+        open_stream(redis_server.url.replace(":pass%2Fw%3Ard%401", "consumer:word")).read(1)
     client.close()
 
 

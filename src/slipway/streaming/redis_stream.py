@@ -12,7 +12,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
+    ClusterDownError,
     MasterDownError,
+    MovedError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
@@ -28,7 +30,7 @@ BLOCK_MILLISECONDS = 1_000
 TIMEOUT_SECONDS = 10
 LEFT_BEHIND_SECONDS = 10  # a message that was read so long ago and is not acknowledged: its consumer is gone, or very slow
 LOOK_SECONDS = 5
-PASSING = (redis.ConnectionError, redis.TimeoutError, MasterDownError, OutOfMemoryError, ReadOnlyError)
+PASSING = (redis.ConnectionError, redis.TimeoutError, MasterDownError, ClusterDownError, OutOfMemoryError, ReadOnlyError)
 PASSING_WORDS = ("MISCONF", "NOREPLICAS", "UNBLOCKED")  # the disk is full; too few replicas; a failover
 FORGOTTEN_SECONDS = 3_600  # a consumer that has not read for so long and left nothing behind is removed: it was killed
 LARGEST = 8 << 20  # bytes of one call of the script, or one message; nobody else is served meanwhile
@@ -159,7 +161,13 @@ class RedisStream:
                 f"Redis refused the login ({error})", "Set SLIPWAY_STREAM to the URL with its password"
             ) from None
         except PASSING as error:
+            with suppress(RedisError, OSError):
+                self._client.connection_pool.disconnect()  # the name may stand for another server by now
             raise Away(str(error).rstrip(".")) from error
+        except MovedError as error:
+            raise StreamError(
+                f"Redis: another node of the cluster has the streams, {error.host}:{error.port}", "Name that node in the URL"
+            ) from error
         except ResponseError as error:
             says = str(error)
             if says.startswith("NOGROUP"):

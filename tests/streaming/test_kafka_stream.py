@@ -263,3 +263,27 @@ def test_consumers_killed_in_the_midst_lose_nothing(kafka, consumer, topic):
     for message, origin in zip(found, origins(found)):
         assert by_origin.setdefault(origin, (message.key(), message.value())) == (message.key(), message.value())
     assert len(by_origin) == COUNT
+
+
+def test_rows_in_hand_while_another_consumer_joins_are_lost_by_neither(kafka, open_stream, topic):
+    fill(kafka, NAMES.source, rows(200))
+    first = open_stream(kafka, **{"session.timeout.ms": "6000"})
+    in_hand, theirs = until(first, 200), []
+    second = open_stream(kafka, **{"session.timeout.ms": "6000"})
+    wait(lambda: theirs.extend(second.read(500)) or second._consumer.assignment())
+
+    def settle(stream, messages):
+        stream.settle([Reply(message, b"{}", False) for message in messages])
+
+    settle(first, in_hand)  # its commit is refused, for the partitions are given out anew
+    settle(second, theirs)
+    fill(kafka, NAMES.source, [(f"late-{number}", b"{}") for number in range(100)])
+
+    def share():
+        for stream in (first, second):
+            if found := stream.read(500):
+                settle(stream, found)
+
+    wait(lambda: share() or all(stream._consumer.assignment() and not stream.waiting() for stream in (first, second)))
+    expected = {name.encode() for name, _ in rows(200)} | {b"late-%d" % number for number in range(100)}
+    assert {each.key() for each in topic(NAMES.answers, lambda all: len({each.key() for each in all}) == 300)} == expected

@@ -23,6 +23,8 @@ NAMES = Names("patients", "answers", "dead", "group")
         (f"redis:{SECRET}", "expected redis://"),
         (f"redis://[{SECRET}", "BROKER: not a URL"),
         ("", "no broker is named. Name one"),
+        (f"kafka://user:{SECRET}@host:9092", "BROKER: a URL of Kafka has no login before the host"),
+        ("kafka://host:9092/patients", "and no path"),
     ],
 )
 def test_a_command_line_is_refused(given, says):
@@ -40,7 +42,16 @@ def test_the_command_line_comes_first():
     assert address(broker_url("kafka://a:1,b:2", {VARIABLE: "redis://other:6379"})) == "a:1,b:2"
 
 
-@pytest.mark.parametrize("text", [f"http://user:{SECRET}@host", f"redis://[{SECRET}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"http://user:{SECRET}@host",
+        f"redis://[{SECRET}",
+        f"kafka://u:{SECRET}@h",
+        f"redis://:{SECRET}/{SECRET}@h",
+        f"redis://:1#{SECRET}@h",
+    ],
+)
 def test_a_variable_that_is_wrong_is_not_shown(text):
     with pytest.raises(ProblemError, match=VARIABLE) as raised:
         broker_url("", {VARIABLE: text})
@@ -61,7 +72,9 @@ def test_a_client_that_is_absent_is_named(scheme, extra, monkeypatch):
 
 
 @pytest.mark.database
-@pytest.mark.parametrize("text", ["redis://host:port/0", f"redis://:{SECRET}@host:6379/0?socket_timeout={SECRET}"])
+@pytest.mark.parametrize(
+    "text", ["redis://host:port/0", f"redis://:{SECRET}@host:6379/0?db={SECRET}", f"redis://h?{SECRET}=1"]
+)
 def test_what_redis_refuses_of_a_url_is_not_shown(text):
     require("redis")
     with pytest.raises(ProblemError, match="the URL of Redis is not valid") as raised:
@@ -70,10 +83,20 @@ def test_what_redis_refuses_of_a_url_is_not_shown(text):
 
 
 @pytest.mark.database
+@pytest.mark.parametrize("option", ["protocol=3", "decode_responses=true", "socket_timeout=0.3", "retry=1"])
+def test_what_the_reading_rests_on_cannot_be_set(option):
+    require("redis")
+    with pytest.raises(ProblemError, match=f"the URL cannot set {option.split('=')[0]}"):
+        open_stream(broker_url("", {VARIABLE: f"redis://host?{option}"}), NAMES)
+
+
+@pytest.mark.database
 @pytest.mark.parametrize(
     "query, names, says",
     [
-        (f"sasl.password={SECRET}&no.such=1", NAMES, "a property in the URL of Kafka is not valid"),
+        (f"sasl.password={SECRET}&no.such=1", NAMES, "the property no.such in the URL of Kafka is not valid"),
+        (f"sasl.password=ab&{SECRET}=x", NAMES, "a property in the URL of Kafka is not valid"),
+        (f"security.protocol={SECRET}", NAMES, "the property security.protocol in"),
         ("enable.auto.commit=true", NAMES, "the URL cannot set enable.auto.commit"),
         ("", NAMES._replace(answers="two words"), "'two words' is not the name of a topic"),
     ],
@@ -83,6 +106,16 @@ def test_what_kafka_cannot_take_is_said(query, names, says):
     with pytest.raises(ProblemError, match=says) as raised:
         open_stream(broker_url("", {VARIABLE: f"kafka://127.0.0.1:1?{query}"}), names)
     assert SECRET not in str(raised.value)
+
+
+@pytest.mark.database
+def test_a_plus_in_the_url_of_kafka_is_a_plus(monkeypatch):
+    require("confluent_kafka")
+    from slipway.streaming import kafka_stream
+
+    monkeypatch.setattr(kafka_stream, "KafkaStream", lambda servers, properties, names: properties)
+    url = broker_url("", {VARIABLE: "kafka://h:1?sasl.password=a+b%2Fc%20d=="})
+    assert open_stream(url, NAMES) == {"sasl.password": "a+b/c d=="}
 
 
 def require(client):

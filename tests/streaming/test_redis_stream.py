@@ -1,43 +1,16 @@
-"""Redis Streams on a real server, which is killed, full, or misused; and consumers that are killed in the midst."""
+"""Redis Streams on a real server, which is killed, full, or misused."""
 
 import json
-import signal
-from collections import Counter
 
 import pytest
 
-from bundles import ROWS
-from conftest import make_app
-from consumers import DEADLINE, wait
+from consumers import NAMES, answered, fill, leave_behind
 from many_rows import many_rows
+from servers import ROOT
 from slipway.errors import StreamError
-from slipway.streaming.stream import Away, Message, Names, Reply
+from slipway.streaming.stream import Away, Message, Reply
 
 pytestmark = pytest.mark.database
-
-NAMES = Names("patients", "patients.answers", "patients.dead", "readers")
-COUNT = 5000
-
-
-def fill(client, count=COUNT):
-    pipe = client.pipeline(transaction=False)
-    for row in many_rows(count):
-        pipe.xadd(NAMES.source, {"row": json.dumps(row)})
-    return pipe.execute()
-
-
-def answered(client) -> Counter:
-    return Counter(fields["id"] for _, fields in client.xrange(NAMES.answers))
-
-
-def leave_behind(client, group):
-    """Let all pending messages look as if they had been read long ago."""
-    while pending := [
-        entry["message_id"]
-        for entry in client.xpending_range(NAMES.source, group, "-", "+", COUNT)
-        if entry["time_since_delivered"] < 60_000
-    ]:
-        client.xclaim(NAMES.source, group, "gone", 0, pending, idle=3_600_000, justid=True)
 
 
 @pytest.fixture
@@ -109,6 +82,105 @@ def test_a_consumer_leaves_the_group_only_without_messages(redis_server, open_st
     client.close()
 
 
+def test_consumers_that_were_killed_are_forgotten_once_nothing_is_pending(redis_server, open_stream, monkeypatch):
+    from slipway.streaming import redis_stream
+
+    client = redis_server.client()
+    fill(client, 2)
+    busy, done, live = (open_stream(redis_server.url) for _ in range(3))
+    busy.read(1)
+    done.settle(replies(done.read(1)))
+    assert not live.read(1)  # and waits a second
+    monkeypatch.setattr(redis_stream, "FORGOTTEN_SECONDS", 0.5)
+    open_stream(redis_server.url).read(1)
+    left = {each["name"] for each in client.xinfo_consumers(NAMES.source, NAMES.group)}
+    assert busy._consumer in left and done._consumer not in left and live._consumer not in left
+    [entry] = fill(client, 1)
+    assert [message.id for message in live.read(1)] == [entry]  # it was only slow
+    client.close()
+
+
+def test_a_row_that_arrives_while_a_consumer_leaves_is_not_lost(redis_server, open_stream):
+    client = redis_server.client()
+    fill(client, 1)
+    stream = open_stream(redis_server.url)
+    stream._require_group()
+    remove = stream._remove
+
+    def late(consumer):  # a read whose answer this consumer did not wait for
+        client.xreadgroup(NAMES.group, consumer, {NAMES.source: ">"})
+        remove(consumer)
+
+    stream._remove = late
+    stream.close()
+    assert client.xpending(NAMES.source, NAMES.group)["pending"] == 1
+    client.close()
+
+
+def test_large_dead_letters_are_settled_in_pieces(redis_server, open_stream, monkeypatch):
+    from slipway.streaming import redis_stream
+
+    monkeypatch.setattr(redis_stream, "LARGEST", 10_000)
+    client = redis_server.client()
+    sizes = [20_000, 4_000, 4_000, 4_000, 1, 9_000]
+    for size in sizes:
+        client.xadd(NAMES.source, {"row": "x" * size})
+    stream = open_stream(redis_server.url)
+    found, calls = stream.read(100), []
+    settle = stream._settle
+    stream._settle = lambda keys, args: (calls.append(args), settle(keys=keys, args=args))
+    stream.settle([Reply(message, b"{}", True) for message in found])
+    assert [len(fields["row"]) for _, fields in client.xrange(NAMES.dead)] == sizes and stream.waiting() == 0
+    assert [sum(argument == b"id" for argument in call) for call in calls] == [1, 2, 2, 1]
+    client.close()
+
+
+def test_a_failover_while_it_waits_is_waited_for(redis_server, open_stream):
+    from redis.exceptions import ResponseError
+
+    def fail_over(*_, **options):
+        raise ResponseError("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)")
+
+    stream = open_stream(redis_server.url)
+    stream._client.xreadgroup = fail_over
+    with pytest.raises(Away, match="instance state changed"):
+        stream.read(1)
+
+
+RIGHTS = "-@all +xgroup +xreadgroup +xautoclaim +xpending +xadd +xack +xinfo +evalsha +script|load"
+
+
+def test_a_user_needs_no_more_than_these_rights(redis_server, open_stream):
+    client = redis_server.client()
+    assert RIGHTS in (ROOT / "docs/streaming.md").read_text().replace("'", "")
+    keys = [f"~{name}" for name in NAMES[:3]]
+    client.execute_command("ACL", "SETUSER", "consumer", "on", ">word", "resetkeys", *keys, *RIGHTS.split())
+    fill(client, 3)
+    stream = open_stream(redis_server.url.replace(":pass%2Fw%3Ard%401", "consumer:word"))
+    stream.settle(replies(stream.read(2)))
+    assert stream.waiting() == 1 and client.xlen(NAMES.answers) == 2
+    stream.close()
+    assert not client.xinfo_consumers(NAMES.source, NAMES.group)
+    client.execute_command("ACL", "SETUSER", "consumer", "-xautoclaim")
+    with pytest.raises(StreamError, match="no permissions.*the rights of the user"):
+        open_stream(redis_server.url.replace(":pass%2Fw%3Ard%401", "consumer:word")).read(1)
+    client.close()
+
+
+def test_after_a_failover_the_host_is_resolved_again(redis_server, open_stream):
+    client = redis_server.client()
+    stream = open_stream(redis_server.url)
+    assert not stream.read(1)
+    [before] = [each["id"] for each in client.client_list() if each["cmd"] == "xreadgroup"]
+    client.replicaof("127.0.0.1", 1)
+    with pytest.raises(Away, match="read only"):
+        stream.read(1)
+    client.replicaof("no", "one")
+    stream.read(1)
+    assert before not in [each["id"] for each in client.client_list()]
+    client.close()
+
+
 def test_a_full_server_is_waited_for(redis_server, open_stream):
     client = redis_server.client()
     fill(client, 3)
@@ -166,67 +238,3 @@ def test_errors_show_no_password(redis_server, open_stream):
     with pytest.raises(Away) as away:
         stream.read(1)
     assert "pass" not in str(away.value)
-
-
-def test_2000_rows_are_answered_as_by_predict(redis_server, consumer, tmp_path):
-    client, http = redis_server.client(), make_app(tmp_path).test_client()
-    fill(client, 2000)
-    bad = client.xadd(NAMES.source, {"row": json.dumps(ROWS[0] | {"age": "secret"})})
-    with consumer(redis_server.url) as process:
-        wait(lambda: client.xlen(NAMES.dead) == 1 and client.xlen(NAMES.answers) == 2000, process)
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=DEADLINE)
-    assert process.returncode == 0 and out == "2,000 rows answered, 1 dead letters\n"
-    assert "pass" not in err and "secret" not in err and f"patients at 127.0.0.1:{redis_server.port}" in err
-    rows = {entry: json.loads(fields["row"]) for entry, fields in client.xrange(NAMES.source)}
-    for _, fields in client.xrange(NAMES.answers):
-        assert fields["answer"] == http.post("/predict", json=rows[fields["id"]]).text
-    [(_, letter)] = client.xrange(NAMES.dead)
-    assert letter["id"] == bad and json.loads(letter["problem"])["errors"][0]["field"] == "age"
-    assert not client.xinfo_consumers(NAMES.source, "slipway-regression")
-    client.close()
-
-
-def test_consumers_killed_in_the_midst_lose_nothing_and_repeat_nothing(redis_server, consumer):
-    client = redis_server.client()
-    ids = fill(client)
-    for share in (1, 2, 3):
-        with consumer(redis_server.url) as process:
-            wait(lambda share=share: client.xlen(NAMES.answers) >= share * COUNT // 5, process)
-            process.kill()
-            process.wait()
-        leave_behind(client, "slipway-regression")
-    with consumer(redis_server.url) as process:
-        wait(lambda: client.xlen(NAMES.answers) >= COUNT, process)
-    assert answered(client) == Counter(ids)
-    client.close()
-
-
-def test_a_server_killed_in_the_midst_loses_nothing(redis_server, consumer):
-    client = redis_server.client()
-    ids = fill(client)
-    with consumer(redis_server.url) as process:
-        wait(lambda: client.xlen(NAMES.answers) >= COUNT // 5, process)
-        redis_server.kill()
-        redis_server.start()
-        client = redis_server.client()
-        leave_behind(client, "slipway-regression")
-        wait(lambda: client.xlen(NAMES.answers) >= COUNT, process)
-        process.send_signal(signal.SIGTERM)
-        assert "the broker is back" in process.communicate(timeout=DEADLINE)[1]
-    assert answered(client) == Counter(ids)
-    client.close()
-
-
-def test_consumers_of_a_group_share_the_rows(redis_server, consumer):
-    client = redis_server.client()
-    with consumer(redis_server.url) as one, consumer(redis_server.url) as two:
-        wait(lambda: client.info("clients")["blocked_clients"] == 2, one, two)
-        ids = fill(client)
-        wait(lambda: client.xlen(NAMES.answers) >= COUNT, one, two)
-        counts = []
-        for process in (one, two):
-            process.send_signal(signal.SIGINT)
-            counts.append(int(process.communicate(timeout=DEADLINE)[0].split()[0].replace(",", "")))
-    assert answered(client) == Counter(ids) and sum(counts) == COUNT and min(counts) > 0
-    client.close()

@@ -42,4 +42,4 @@ def command(given: str, source: str, answers: str | None, dead: str | None, grou
         stream = open_stream(url, names)
         say(f"{source} at {address(url)} → {names.answers}, by bundle {service.digest[:12]}")
         tally = consume(stream, service, ending, say)
-    click.echo(f"{tally.answered:,} rows answered, {tally.dead:,} dead letters")
+    say(f"{tally.answered:,} rows answered, {tally.dead:,} dead letters")

@@ -10,6 +10,8 @@ from slipway.streaming.stream import Names, Stream
 VARIABLE = "SLIPWAY_STREAM"
 EXTRAS = {"redis": "redis", "rediss": "redis", "kafka": "kafka"}  # scheme → extra
 
+ESCAPES = "/ as %2F, # as %23, ? as %3F, @ as %40, & as %26 and % as %25"
+
 
 def broker_url(given: str, environ: Mapping[str, str]) -> SplitResult:
     """The URL of the command line, or else of the environment.
@@ -28,6 +30,11 @@ def broker_url(given: str, environ: Mapping[str, str]) -> SplitResult:
         raise ProblemError("no broker is named", f"Name one: slipway consume redis://HOST:6379/0 …, or set {VARIABLE}")
     if url.scheme not in EXTRAS or not url.netloc:
         raise ProblemError(f"{where}: expected redis://, rediss:// or kafka:// and a host")
+    if url.fragment or "@" in url.path:
+        raise ProblemError(f"{where}: a character of the password ends the URL early", f"Write {ESCAPES}")
+    if url.scheme == "kafka" and ("@" in url.netloc or url.path.strip("/")):
+        cure = "Write kafka://HOST:PORT,HOST:PORT?sasl.username=…&sasl.password=…"
+        raise ProblemError(f"{where}: a URL of Kafka has no login before the host, and no path", cure)
     if given and ("@" in url.netloc or url.query):
         cure = f"Set {VARIABLE} to the URL, and leave BROKER out"
         raise ProblemError(
@@ -60,4 +67,5 @@ def open_stream(url: SplitResult, names: Names) -> Stream:
         return RedisStream(url.geturl(), names)
     from slipway.streaming.kafka_stream import KafkaStream
 
-    return KafkaStream(address(url), dict(parse_qsl(url.query)), names)
+    properties = dict(parse_qsl(url.query.replace("+", "%2B")))  # no form: base64 has a plus, and passwords are base64
+    return KafkaStream(address(url), properties, names)

@@ -1,8 +1,9 @@
 """Topics of Kafka, and of what speaks its protocol. Offsets are committed once the broker has all answers of a batch."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -24,6 +25,7 @@ OURS: Mapping[str, Any] = {
     "enable.idempotence": True,
     "message.timeout.ms": DELIVERY_MILLISECONDS,
 }
+OF_PRODUCER = {"partitioner": "murmur2_random"}  # as Java's: a key is in the partition of the same number in all topics
 OF_CONSUMER = {
     "queued.min.messages": 500,  # read ahead while a batch is answered
     "queued.max.messages.kbytes": 16_384,
@@ -31,12 +33,19 @@ OF_CONSUMER = {
 }
 LOST = {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS, KafkaError._NO_OFFSET}
 HOPELESS = {
+    KafkaError._FATAL,
     KafkaError._AUTHENTICATION,
     KafkaError.SASL_AUTHENTICATION_FAILED,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_MAX_SIZE_REACHED,
+    KafkaError.INVALID_SESSION_TIMEOUT,
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL,
+    KafkaError.MSG_SIZE_TOO_LARGE,
     KafkaError.TOPIC_EXCEPTION,
 }
+PROPERTY = re.compile(r'property:? "([a-z]+(?:\.[a-z]+)+)"')  # anything else may be a piece of a password
 
 
 class KafkaStream:
@@ -66,15 +75,19 @@ class KafkaStream:
             raise ProblemError(f"the URL cannot set {taken[0]}", "Leave it out")
         self._names = names
         self._error: KafkaError | None = None  # the last that was not about one message
+        self._is_found = False  # the topic
+        self._safe: set[str] = set()  # messages whose replies the broker has, until they are committed
         both = {**properties, "bootstrap.servers": servers, "error_cb": self._note, "log_level": 2}
         reads = {name: OURS[name] for name in ("enable.auto.commit", "auto.offset.reset")}
         writes = {name: OURS[name] for name in ("enable.idempotence", "message.timeout.ms")}
         try:
-            self._producer = Producer({**both, **writes})
+            self._producer = Producer({**OF_PRODUCER, **both, **writes})
             self._consumer = Consumer({**OF_CONSUMER, **both, **reads, "group.id": names.group})
-        except (KafkaException, ValueError, TypeError):  # what it says may quote a password
+        except (KafkaException, ValueError, TypeError) as error:  # what it says may quote a password
+            named = PROPERTY.findall(str(error))
+            which = f"the property {named[-1]}" if named else "a property"
             raise ProblemError(
-                "a property in the URL of Kafka is not valid", "librdkafka's CONFIGURATION.md lists all"
+                f"{which} in the URL of Kafka is not valid", "librdkafka's CONFIGURATION.md lists all"
             ) from None
         self._consumer.subscribe([names.source])
 
@@ -85,15 +98,13 @@ class KafkaStream:
         for error in filter(None, (message.error() for message in found)):
             self._error = error
         read = [message for message in found if not message.error()]  # none may be dropped: its offset would be passed over
-        if not read and self._error:
+        if not read and (self._error or not self._is_found):
             self._probe()
         return [Message(f"{each.topic()}/{each.partition()}/{each.offset()}", each.value(), each) for each in read]
 
     def settle(self, replies: Sequence[Reply]) -> None:
-        """Write all, wait until the broker has them, and commit. When that fails midway, all are written again."""
-        failed = self._written([self._record(reply) for reply in replies])
-        if failed:
-            self._require(failed)
+        """Write all, wait until the broker has them, and commit. Repeated, it writes what the broker does not have."""
+        self._write([reply for reply in replies if reply.message.id not in self._safe])
         last = {reply.message.native.partition(): reply.message.native.offset() for reply in replies}
         offsets = [TopicPartition(self._names.source, partition, offset + 1) for partition, offset in last.items()]
         try:
@@ -101,6 +112,7 @@ class KafkaStream:
         except KafkaException as error:
             if error.args[0].code() not in LOST:  # the partition is another consumer's by now, which reads it again
                 self._require(error.args[0])
+        self._safe.clear()
 
     def waiting(self) -> int | None:
         """What is behind the position of this consumer in its partitions, as the last fetch saw it."""
@@ -117,34 +129,48 @@ class KafkaStream:
         with suppress(KafkaException, RuntimeError):
             self._consumer.close()
 
-    def _record(self, reply: Reply) -> dict[str, Any]:
-        message = reply.message.native
-        origin = (ORIGIN, reply.message.id.encode())
+    def _write(self, replies: Sequence[Reply]) -> None:
+        """Write them together; then alone what was too large, for a broker may have refused a whole batch of small ones."""
+        errors = self._sent({reply.message.id: self._forms(reply)[0] for reply in replies})
+        for reply in replies:
+            name, forms = reply.message.id, iter(self._forms(reply))
+            while name in errors and errors[name].code() == KafkaError.MSG_SIZE_TOO_LARGE and (form := next(forms, None)):
+                errors = {each: error for each, error in errors.items() if each != name} | self._sent({name: form})
+            if name in errors:
+                self._require(errors[name], self._names.dead if reply.refused else self._names.answers)
+
+    def _forms(self, reply: Reply) -> list[dict[str, Any]]:
+        """The record of a reply, and smaller ones, without what need not be in it."""
+        name, message = reply.message.id.encode(), reply.message.native
+        ours, given = [(ORIGIN, name)], _headers(message)
         if not reply.refused:
-            key = message.key() if message.key() is not None else reply.message.id.encode()
-            return {"topic": self._names.answers, "key": key, "value": reply.document, "headers": [origin]}
-        headers = [*(message.headers() or ()), origin, (PROBLEM, reply.document)]
-        return {"topic": self._names.dead, "key": message.key(), "value": message.value(), "headers": headers}
+            whole = {"topic": self._names.answers, "key": message.key(), "value": reply.document, "headers": given + ours}
+            bare = whole | {"key": name, "headers": ours}
+            return [bare | {"headers": given + ours} if message.key() is None else whole, bare]
+        ours += [(PROBLEM, reply.document)]
+        whole = {"topic": self._names.dead, "key": message.key(), "value": message.value(), "headers": given + ours}
+        return [whole, whole | {"value": None}, whole | {"key": None, "value": None, "headers": ours}]
 
-    def _written(self, records: Sequence[Mapping[str, Any]]) -> KafkaError | None:
-        """Why one of them is not at the broker; None when all are."""
-        failed: list[KafkaError] = []
-        for record in records:
-            self._produce(record, failed.append)
-        left = self._producer.flush(2 * DELIVERY_MILLISECONDS / 1000)
-        return failed[0] if failed else KafkaError(KafkaError._MSG_TIMED_OUT) if left else None
+    def _sent(self, records: Mapping[str, dict[str, Any]]) -> dict[str, KafkaError]:
+        """Records by the ids of their messages → why some of them are not at the broker."""
+        errors = dict.fromkeys(records, KafkaError(KafkaError._MSG_TIMED_OUT))
 
-    def _produce(self, record: Mapping[str, Any], failed: Callable[[KafkaError], None]) -> None:
-        def delivered(error: KafkaError | None, _: object) -> None:
-            if error and error.code() == KafkaError.MSG_SIZE_TOO_LARGE and record.get("value") is not None:
-                self._produce({**record, "value": None}, failed)  # a dead letter with its reason is larger than its message
-            elif error:
-                failed(error)
+        def delivered(name: str, error: KafkaError | None, _: object) -> None:
+            if error:
+                errors[name] = error
+            else:
+                del errors[name]
+                self._safe.add(name)
 
-        try:
-            self._producer.produce(**record, on_delivery=delivered)
-        except KafkaException as error:
-            delivered(error.args[0], None)
+        for name, record in records.items():
+            try:
+                self._producer.produce(**record, on_delivery=partial(delivered, name))
+            except KafkaException as error:
+                errors[name] = error.args[0]
+            except BufferError:
+                errors[name] = KafkaError(KafkaError._QUEUE_FULL)
+        self._producer.flush(2 * DELIVERY_MILLISECONDS / 1000)
+        return dict(errors)
 
     def _note(self, error: KafkaError) -> None:
         self._error = error
@@ -155,13 +181,28 @@ class KafkaStream:
         if error and error.code() in HOPELESS:
             self._require(error)
         try:
-            self._consumer.list_topics(self._names.source, timeout=ANSWER_SECONDS)
+            topic = self._consumer.list_topics(self._names.source, timeout=ANSWER_SECONDS).topics[self._names.source]
         except KafkaException as failure:
             self._error = error
             self._require(failure.args[0])
+        else:
+            if topic.error:
+                self._require(topic.error, self._names.source)
+            self._is_found = True
 
-    def _require(self, error: KafkaError) -> None:
+    def _require(self, error: KafkaError, topic: str = "") -> None:
         """Raise what an error means."""
-        if error.code() in HOPELESS:
-            raise StreamError(f"Kafka: {error.str()}", "Check the names of the topics, the login and its rights")
-        raise Away(error.str())
+        says = f"{topic}: {error.str()}" if topic else error.str()
+        if error.code() in HOPELESS or error.fatal():
+            raise StreamError(
+                f"Kafka: {says}", "Check the names of the topics, their largest message, the login and its rights"
+            )
+        raise Away(says)
+
+
+def _headers(message: Any) -> list[tuple[str, bytes | None]]:
+    """Those that came with a message; without ours, which a dead letter has that was sent again."""
+    try:
+        return [each for each in message.headers() or () if each[0] not in (ORIGIN, PROBLEM)]
+    except UnicodeDecodeError:  # in a name: the client cannot read any
+        return []

@@ -10,8 +10,9 @@ import pytest
 
 from bundles import make_bundle
 from page import Page
-from servers import start
+from servers import ROOT, start
 from slipway.errors import ServingError
+from slipway.serving.offline.on_device import SCRIPTS
 from slipway.serving.offline.web_runtime import BINARY, KINDS, MODULE, NAME, packed
 from slipway.store.local import LocalStore
 
@@ -71,6 +72,11 @@ def test_a_browser_verifies_each_of_them(offered):
     for address, expected in {**json.loads(said["files"]), **json.loads(said["runtime"])}.items():
         with client.get(address) as answer:
             assert expected == f"sha256-{b64encode(sha256(answer.data).digest()).decode()}", address
+
+
+def test_the_size_of_the_scripts_is_the_documented_one():
+    sent = sum(path.stat().st_size for path in SCRIPTS.glob("*.js"))
+    assert f"| scripts of Slipway | {sent / 1000:.0f} kB |" in (ROOT / "docs" / "app.md").read_text()
 
 
 @pytest.mark.parametrize("name", [MODULE, BINARY])

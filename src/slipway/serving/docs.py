@@ -17,7 +17,6 @@ from slipway.model.intervals import levels
 from slipway.serving.definitions import Document, cells, definitions
 from slipway.serving.examples import answer_example, example_table, refusal_example
 from slipway.serving.keys import HEADER
-from slipway.serving.protocols import protocols_of
 from slipway.serving.refusal import MEDIA_TYPE, problem_document
 from slipway.serving.service import Service
 
@@ -85,6 +84,8 @@ def specification(service: Service, prefix: str = "") -> Document:
 
 
 def _paths(service: Service) -> Document:
+    from slipway.serving.protocols import protocols_of
+
     serving = service.problem.serving
     status = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
     text = {"description": "Prometheus text format", "schema": {"type": "string"}}

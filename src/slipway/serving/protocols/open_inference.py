@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, current_app, g, request
 
-from slipway.model.scoring import added_names
+from slipway.model.scoring import added_names, answer_columns
 from slipway.serving.body import pieces, require_type
 from slipway.serving.probes import require_ready
 from slipway.serving.protocols.inference_paths import SERVER, metadata_of, paths, version_of
 from slipway.serving.protocols.protocol import Protocol
-from slipway.serving.protocols.tensors import answered, columns_of, names_of, outputs_of, request_of
+from slipway.serving.protocols.tensors import columns_of, names_of, outputs_of, request_of
 from slipway.serving.refusal import Refusal, answer_refusal, shown_name
 from slipway.serving.service import Service
 
@@ -67,7 +67,7 @@ def infer(model: str, version: str | None = None) -> Response:
     known = added_names(service.predictor)
     names = names_of(asked.outputs, known)
     decoded = service.decoder.decode_columns(columns_of(asked.inputs))
-    found = answered(service.answer(service.asked(decoded, whole=True), g.call).answers, known)
+    found = answer_columns(service.answer(service.asked(decoded, whole=True), g.call).answers, known)
     outputs = outputs_of({name: found[name] for name in names}, service.predictor.classes)
     given = {} if asked.id is None else {"id": asked.id}
     answer = _json({"model_name": service.problem.name, "model_version": version_of(service), **given, "outputs": outputs})

@@ -76,7 +76,8 @@ def _value(shape: Shape, values: list[str], files: Mapping[str, str]) -> Any:
         assert not values, "a flag has no value"
         return True
     if shape.type_name == "list" and not values[0].startswith("file://"):
-        return values
+        is_plain = shape.member.type_name != "structure"
+        return values if is_plain else [dict(pair.split("=", 1) for pair in each.split(",")) for each in values]
     text = _content(values, files)
     if shape.type_name == "string":
         return text

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import textwrap
 from pathlib import Path
 
@@ -11,7 +12,17 @@ from aws_commands import require_known
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BLOCK = re.compile(r'^( *)```(sh|json title="(?P<name>[\w.]+)")\n(?P<text>.*?)^\1```', re.MULTILINE | re.DOTALL)
-PAGES = {"sagemaker": 20, "lambda": 17}
+PAGES = {"sagemaker": 23, "lambda": 19}
+MADE = "docker.json"  # by a command of the page
+OCI = {
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.oci.image.manifest.v1+json",
+    "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "sha256:aa", "size": 1},
+    "layers": [
+        {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": f"sha256:{digits}", "size": 2}
+        for digits in ("bb", "cc")
+    ],
+}
 
 
 def read(page: str) -> tuple[list[str], dict[str, str]]:
@@ -32,7 +43,27 @@ def test_every_command_is_one_of_aws_with_its_options_and_values(page, least):
     commands, files = read(page)
     assert len(commands) >= least
     for command in commands:
-        require_known(command, files)
+        require_known(command, files | {MADE: "{}"})
+
+
+def test_an_oci_manifest_becomes_one_of_docker(tmp_path):
+    (tmp_path / "oci.json").write_text(json.dumps(OCI))
+    text = (DOCS / "sagemaker.md").read_text()
+    [command] = re.findall(r"^sed (?:.*\\\n)*.*$", text, re.MULTILINE)
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path)
+    made = json.loads((tmp_path / MADE).read_text())
+    layer = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+    assert made["mediaType"] == "application/vnd.docker.distribution.manifest.v2+json"
+    assert made["config"] == OCI["config"] | {"mediaType": "application/vnd.docker.container.image.v1+json"}
+    assert made["layers"] == [each | {"mediaType": layer} for each in OCI["layers"]]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_version_is_waited_for_before_an_alias_has_it(page):
+    commands, _ = read(page)
+    published = [place for place, command in enumerate(commands) if "publish-version" in command]
+    assert all("wait published-version-active" in commands[place + 1] for place in published)
+    assert bool(published) == (page == "lambda")
 
 
 @pytest.mark.parametrize("page", PAGES)

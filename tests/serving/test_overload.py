@@ -9,6 +9,7 @@ import pytest
 
 from bundles import ROWS
 from servers import DEADLINE, serve
+from slipway.problem import load_problem
 from slipway.serving.overload import LATE_SECONDS, LONGEST_STEP, Backlog, Overload
 from slipway.serving.plain_head import PlainRequest
 
@@ -18,7 +19,7 @@ import time
 from slipway.serving import overload
 from slipway.serving.worker import Worker
 
-Worker.overload = overload.Overload("0" * 12, {}, lambda times: None)
+Worker.overload = overload.Overload("0" * 12, {}, lambda *counted: None)
 
 def app(environ, start_response):
     said = environ["wsgi.input"].read().decode()
@@ -68,14 +69,14 @@ def test_a_machine_that_stood_still_is_not_overloaded():
 
 def test_refusals_are_counted_together():
     counts = []
-    overload = Overload("0" * 12, {}, counts.append)
+    overload = Overload("0" * 12, {}, lambda *counted: counts.append(counted))
     request = PlainRequest("POST", "/predict", "/predict", "", "http", 1, 0, {})
     for _ in range(3):
         overload.refuse(request, closes=False)
     assert counts == []
     overload.tell()
     overload.tell()
-    assert counts == [3]
+    assert counts == [("/predict", 3)]
 
 
 def refused(overload: Overload, **fields: str) -> list[str]:
@@ -84,16 +85,16 @@ def refused(overload: Overload, **fields: str) -> list[str]:
 
 
 def test_a_page_of_another_origin_may_read_that_it_was_refused():
-    overload = Overload("0" * 12, {}, lambda times: None, (ORIGIN,))
+    overload = Overload("0" * 12, {}, lambda *counted: None, (ORIGIN,))
     ours, theirs = (refused(overload, HTTP_ORIGIN=f"https://{name}.example") for name in ("shop", "other"))
     assert f"Access-Control-Allow-Origin: {ORIGIN}" in ours and "Vary: Origin" in ours
     assert any("Retry-After" in line for line in ours if line.startswith("Access-Control-Expose-Headers: "))
     assert not any("Access-Control" in line for line in theirs) and "Vary: Origin" in theirs
-    assert not any("Vary" in line for line in refused(Overload("0" * 12, {}, lambda times: None)))
+    assert not any("Vary" in line for line in refused(Overload("0" * 12, {}, lambda *counted: None)))
 
 
 def test_a_release_may_have_a_name_in_latin_1():
-    assert "Slipway-Release: zurück" in refused(Overload("0" * 12, {"Slipway-Release": "zurück"}, lambda times: None))
+    assert "Slipway-Release: zurück" in refused(Overload("0" * 12, {"Slipway-Release": "zurück"}, lambda *counted: None))
 
 
 def test_a_refusal_is_a_problem_that_says_when_to_ask_again(folder, tmp_path):
@@ -128,6 +129,34 @@ def test_a_refusal_is_a_problem_that_says_when_to_ask_again(folder, tmp_path):
     assert all(set(line) == {"at", "id", "method", "path", "status", "bundle", "ms", "rows"} for line in logged)
     first = next(line for line in logged if line["status"] == 503)
     assert (first["id"], first["method"], first["rows"]) == ("mine", "POST", 0)
+
+
+def test_calls_of_further_protocols_are_refused_in_their_words(folder, tmp_path):
+    (tmp_path / "artifacts").symlink_to(folder / "artifacts")
+    (tmp_path / "slipway.yaml").write_text(
+        (folder / "slipway.yaml").read_text() + "serving:\n  protocols: [mlflow, open-inference]\n"
+    )
+    name = load_problem(tmp_path / "slipway.yaml", environ={}).name
+    with serve(tmp_path, "-c", ALWAYS_LATE, "app:app", WEB_CONCURRENCY="1", SLIPWAY_URL_PREFIX="/models") as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE)
+        answer, metadata = ask(connection, "GET", f"/v2/models/{name}")
+        version = json.loads(metadata)["versions"][0]
+        found = {}
+        for path in ("/invocations", f"/v2/models/{name}/infer", f"/v2/models/{name}/versions/{version}/infer"):
+            for prefix in ("", "/models"):
+                answer, body = ask(connection, "POST", prefix + path, b"{}")
+                assert (answer.status, answer.headers["Retry-After"]) == (503, "1"), path
+                assert answer.headers["Content-Type"] == "application/json"
+                found[path] = json.loads(body)
+        assert ask(connection, "GET", "/ping")[0].status == 200
+        _, page = ask(connection, "GET", "/metrics")
+        connection.close()
+    mlflow, *inference = found.values()
+    assert mlflow["error_code"] == "TEMPORARILY_UNAVAILABLE" and mlflow["message"].startswith("Too many requests")
+    assert all([*each] == ["error"] and each["error"].startswith("Too many requests") for each in inference)
+    models = "/v2/models/<model>"
+    for endpoint in ("/invocations", f"{models}/infer", f"{models}/versions/<version>/infer"):
+        assert f'endpoint="{endpoint}",method="POST",status="503"}} 2.0'.encode() in page
 
 
 @pytest.fixture

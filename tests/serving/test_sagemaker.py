@@ -6,7 +6,7 @@ import pytest
 
 from bundles import ROWS
 from servers import serve, start
-from slipway.errors import ProblemError
+from slipway.errors import ProblemError, ServingError
 from slipway.serving.sagemaker import prepare
 from slipway.serving.worker import QUICK
 
@@ -36,6 +36,14 @@ def test_a_protocol_that_does_not_exist_is_told(tmp_path):
     (tmp_path / "slipway.yaml").write_text("name: one\nsource: table.csv\ntarget: charges\nserving: {protocols: [grpc]}\n")
     with pytest.raises(ProblemError, match="protocols"):
         prepare({"SLIPWAY_PROBLEM": str(tmp_path / "slipway.yaml")})
+
+
+@pytest.mark.parametrize("variable", ["SLIPWAY_API_KEYS", "SLIPWAY_API_KEYS_FILE"])
+def test_it_does_not_start_with_keys_that_nobody_could_send(tmp_path, variable):
+    (tmp_path / "slipway.yaml").write_text("name: one\nsource: table.csv\ntarget: charges\n")
+    with pytest.raises(ServingError, match=f"{variable} is set") as caught:
+        prepare({"SLIPWAY_PROBLEM": str(tmp_path / "slipway.yaml"), variable: "secret"})
+    assert "secret" not in str(caught.value)
 
 
 def test_it_answers_and_ends_at_a_signal(folder):

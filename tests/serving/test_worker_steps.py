@@ -84,7 +84,7 @@ def test_who_is_refused_is_sent_to_a_worker_that_has_fewer_clients(shop, others,
     shop.client(worker)
     conn, theirs = shop.client(worker, POST)
     worker.holdings.set(2, others)
-    worker._turn_away(conn, Overload("0" * 12, {}, lambda times: None))
+    worker._turn_away(conn, Overload("0" * 12, {}, lambda *counted: None))
     assert b"Connection: " + connection + b"\r\n" in theirs.recv(1 << 16)
     assert (conn in worker.clients.waiting) == (connection == b"keep-alive")
 

@@ -36,7 +36,7 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     app.register_error_handler(refusal.Refusal, refusal.answer_refusal)
     app.register_error_handler(HTTPException, refusal.answer_http_error)
     app.register_error_handler(Exception, refusal.answer_failure)
-    spoken = _spoken(problem)
+    spoken = spoken_by(problem)
     app.extensions[refusal.WORDINGS] = {protocol.blueprint.name: protocol.refused for protocol in spoken}
     for blueprint in (api, probes, pages, installable, production, *(protocol.blueprint for protocol in spoken)):
         app.register_blueprint(blueprint)
@@ -56,8 +56,8 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     return app
 
 
-def _spoken(problem: Problem) -> "list[Protocol]":
-    """The further protocols that are switched on."""
+def spoken_by(problem: Problem) -> "list[Protocol]":
+    """The further protocols of a service; the room of protocols is imported only if there are some."""
     if not problem.serving.protocols:
         return []
     from slipway.serving.protocols import protocols_of

@@ -6,7 +6,6 @@ Each worker makes its own app and ONNX session after the fork. Numerical librari
 import gc
 import os
 import sys
-from functools import partial
 from typing import TYPE_CHECKING
 
 from gunicorn.arbiter import Arbiter
@@ -83,16 +82,24 @@ def post_worker_init(worker: Worker) -> None:
 
 def _prepare(worker: Worker, service: "Service") -> None:
     """Tell the worker which calls are quick, and how to refuse those that it has no time for."""
+    from slipway.serving.factory import spoken_by
     from slipway.serving.headers import secured
-    from slipway.serving.overload import Overload
+    from slipway.serving.overload import Overload, wording_of
     from slipway.serving.prefix import VARIABLE
     from slipway.serving.worker import QUICK
 
     prefix = os.environ.get(VARIABLE, "").rstrip("/")
-    count = partial(service.metrics.count_not_begun, "/predict")
-    worker.largest_body = service.problem.serving.max_upload_bytes
-    worker.quick = QUICK | {prefix + path for path in QUICK}
-    worker.overload = Overload(service.digest, secured(service.release), count, service.problem.serving.cors_origins, prefix)
+    serving = service.problem.serving
+    others = {
+        path: wording_of(endpoint, "application/json", protocol.refused)
+        for protocol in spoken_by(service.problem)
+        for path, endpoint in protocol.predicting(service).items()
+    }
+    worker.largest_body = serving.max_upload_bytes
+    quick = QUICK | others.keys()
+    worker.quick = quick | {prefix + path for path in quick}
+    count = service.metrics.count_not_begun
+    worker.overload = Overload(service.digest, secured(service.release), count, serving.cors_origins, prefix, others)
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:

@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import MutableMapping
 
-from slipway.errors import SlipwayError
+from slipway.api_keys import FILE, VARIABLE
+from slipway.errors import ServingError, SlipwayError
 from slipway.problem import load_problem
 from slipway.settings import variable_of
 
@@ -28,7 +29,17 @@ def main() -> int:
 
 
 def prepare(environ: MutableMapping[str, str]) -> None:
-    """Switch the protocol on, beside those that are on, and set the port unless it is set."""
+    """Switch the protocol on, beside those that are on, and set the port unless it is set.
+
+    Raises
+    ------
+    ServingError
+        When keys are asked for: SageMaker forwards none, and its alarms see no 401.
+    """
+    for variable in (VARIABLE, FILE):
+        if environ.get(variable):
+            says = f"{variable} is set, and SageMaker forwards no key: every call would be refused"
+            raise ServingError(says, "Unset it: SageMaker checks callers by IAM. Elsewhere start the image without `serve`")
     names = load_problem(environ=environ).serving.protocols
     environ[variable_of("serving.protocols")] = ",".join(dict.fromkeys([*names, "mlflow"]))
     environ.setdefault("PORT", PORT)

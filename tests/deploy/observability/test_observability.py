@@ -9,6 +9,8 @@ import yaml
 
 from looks import leave
 from page import start
+from slipway.kinds import PROTOCOLS
+from slipway.serving.refusal import PREDICTIONS
 
 FOLDER = Path(__file__).resolve().parents[3] / "deploy" / "observability"
 RULES = yaml.safe_load((FOLDER / "alerts.yaml").read_text())
@@ -16,6 +18,7 @@ DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 TARGETS = [target["expr"] for panel in PANELS for target in panel["targets"]]
+EXPRESSIONS = [*(rule["expr"] for rule in ALERTS), *TARGETS]
 SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
 
 
@@ -29,10 +32,19 @@ def served(tmp_path_factory) -> set[str]:
     return {name.removesuffix("_total") + end for name, kind in types.items() for end in SUFFIXES[kind]}
 
 
-@pytest.mark.parametrize("expression", [*(rule["expr"] for rule in ALERTS), *TARGETS])
+@pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_every_metric_is_one_of_the_service(served, expression):
     names = set(re.findall(r"\bslipway_\w+", expression))
     assert names <= served and (names or "up{" in expression)
+
+
+@pytest.mark.parametrize("expression", [text for text in EXPRESSIONS if "endpoint=~" in text])
+def test_calls_of_every_protocol_count(tmp_path, expression):
+    app = start(tmp_path, settings=f"serving: {{protocols: [{', '.join(PROTOCOLS)}], cache_seconds: 60}}\n")
+    predicting = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint in PREDICTIONS}
+    assert {"/predict", "/invocations", "/v2/models/<model>/infer"} < predicting
+    for pattern in re.findall(r'endpoint=~"([^"]+)"', expression):
+        assert all(re.fullmatch(pattern, path) for path in predicting)
 
 
 def test_the_names_would_not_pass_unseen(served):

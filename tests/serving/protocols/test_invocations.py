@@ -22,9 +22,10 @@ PARQUET = "application/vnd.apache.parquet"
 ON = "protocols: [mlflow]"
 
 
-@pytest.fixture
-def client(serve):
-    return serve(serving=ON).test_client()
+@pytest.fixture(scope="module")
+def client(folder):
+    problem = load_problem(folder / "slipway.yaml", environ={"SLIPWAY_SERVING_PROTOCOLS": "mlflow"})
+    return build(problem, {}).test_client()
 
 
 def flat(answers: list[dict]) -> list[dict]:

@@ -77,6 +77,14 @@ def service(tmp_path):
     made.app.extensions["slipway"].recorder.close()
 
 
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory):
+    """A service that is asked for nothing that it can answer."""
+    made = Service(tmp_path_factory.mktemp("refusing"))
+    yield made
+    made.app.extensions["slipway"].recorder.close()
+
+
 def tensor(name: str, *data, datatype: str = "", **more) -> dict:
     return {
         "name": name,
@@ -311,10 +319,10 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_what_cannot_be_answered_is_refused_as_a_whole(service, case):
+def test_what_cannot_be_answered_is_refused_as_a_whole(refusing, case):
     body, says = BAD[case]
-    assert says in service.refused(body)
-    assert ("slipway_rows_predicted_total", "/v2/models/<model>/infer") not in service.counts()
+    assert says in refusing.refused(body)
+    assert ("slipway_rows_predicted_total", "/v2/models/<model>/infer") not in refusing.counts()
 
 
 def test_an_error_names_the_first_wrong_rows_counts_all_and_repeats_none(service):

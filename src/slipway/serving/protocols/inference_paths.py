@@ -57,14 +57,27 @@ def paths(service: Service) -> Document:
         "/v2/health/ready": {"get": _call("Whether the model answers", ready, {"live": True, "ready": True}, unready)},
         "/v2": {"get": _call("What serves", server, SERVER)},
     }
-    model = f"/v2/models/{quote(service.problem.name, safe='')}"
-    for path in (model, f"{model}/versions/{version_of(service)}"):
+    for path in _models(service):
         found |= {
             path: {"get": _call("What the model takes and gives", _metadata(), metadata_of(service), gone)},
             f"{path}/ready": {"get": _ready(service, gone | unready)},
             f"{path}/infer": {"post": _infer(service, gone)},
         }
     return found
+
+
+def _models(service: Service) -> tuple[str, str]:
+    model = f"/v2/models/{quote(service.problem.name, safe='')}"
+    return model, f"{model}/versions/{version_of(service)}"
+
+
+def predicting(service: Service) -> dict[str, str]:
+    """The addresses that predict, and their names in the metrics."""
+    plain, versioned = _models(service)
+    return {
+        f"{plain}/infer": "/v2/models/<model>/infer",
+        f"{versioned}/infer": "/v2/models/<model>/versions/<version>/infer",
+    }
 
 
 def _ready(service: Service, errors: Document) -> Document:
@@ -84,7 +97,7 @@ def _infer(service: Service, errors: Document) -> Document:
         "400": _error("Not an inference request, or invalid rows; error names the first rows and fields"),
         "413": _error(f"More than {serving.max_body_bytes:,} bytes or {serving.max_rows:,} rows"),
         "415": _error("The body is not application/json, or has binary data"),
-        "503": _error("The model cannot answer"),
+        "503": _error("The model cannot answer; or, with Retry-After, too many calls at once"),
     }
     call = _call(f"Predict {service.predictor.target}", _answer(service), _example(service), errors)
     call["description"] = (

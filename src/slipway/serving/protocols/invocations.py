@@ -15,7 +15,7 @@ from slipway.serving.api import level_of
 from slipway.serving.body import pieces, require_type
 from slipway.serving.probes import require_ready
 from slipway.serving.protocols import tabular
-from slipway.serving.protocols.invocations_paths import paths
+from slipway.serving.protocols.invocations_paths import paths, predicting
 from slipway.serving.protocols.protocol import Protocol, wrong_cell
 from slipway.serving.refusal import Refusal, shown_name
 from slipway.serving.service import Service
@@ -116,4 +116,4 @@ def refused(problem: dict[str, Any]) -> dict[str, Any]:
     return {"error_code": code, "message": message}
 
 
-MLFLOW = Protocol(invocations, paths, refused)
+MLFLOW = Protocol(invocations, paths, refused, predicting)

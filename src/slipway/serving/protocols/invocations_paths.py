@@ -6,6 +6,7 @@ from slipway.serving.definitions import Document
 from slipway.serving.examples import answer_example, example_row
 from slipway.serving.service import Service
 
+INVOCATIONS = "/invocations"
 ERROR: Document = {
     "type": "object",
     "required": ["error_code", "message"],
@@ -23,11 +24,16 @@ def paths(service: Service) -> Document:
     says = "Whether the bundle answers its golden rows as in training"
     version = {"200": {"description": "The version", "schema": TEXT}}
     return {
-        "/invocations": {"post": _invoke(service)},
+        INVOCATIONS: {"post": _invoke(service)},
         "/ping": {"get": _get(says, ready)},
         "/health": {"get": _get(says, ready)},
         "/version": {"get": _get("The version of MLflow whose protocol this is", version)},
     }
+
+
+def predicting(service: Service) -> dict[str, str]:
+    """The address that predicts, which is its name in the metrics too."""
+    return {INVOCATIONS: INVOCATIONS}
 
 
 def _get(summary: str, responses: Document) -> Document:
@@ -58,6 +64,7 @@ def _invoke(service: Service) -> Document:
             "400": _error("Not JSON in UTF-8, not a table, or rows that cannot be answered; message names them"),
             "413": _error(f"More than {serving.max_body_bytes:,} bytes or {serving.max_rows:,} rows"),
             "415": _error("The body is neither application/json nor text/csv"),
+            "503": _error("The model cannot answer; or, with Retry-After, too many calls at once", "TEMPORARILY_UNAVAILABLE"),
         },
     }
     if service.keys.needed:

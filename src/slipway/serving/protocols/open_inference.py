@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, g, request
 from slipway.model.scoring import added_names, answer_columns
 from slipway.serving.body import pieces, require_type
 from slipway.serving.probes import require_ready
-from slipway.serving.protocols.inference_paths import SERVER, metadata_of, paths, version_of
+from slipway.serving.protocols.inference_paths import SERVER, metadata_of, paths, predicting, version_of
 from slipway.serving.protocols.protocol import Protocol, wrong_cell
 from slipway.serving.protocols.tensors import columns_of, names_of, outputs_of, request_of
 from slipway.serving.refusal import Refusal, shown_name
@@ -121,4 +121,4 @@ def refused(document: dict[str, Any]) -> dict[str, Any]:
     return {"error": f"{document['detail'].removesuffix('.')}: {'; '.join(told)}{rest}"}
 
 
-OPEN_INFERENCE = Protocol(open_inference, paths, refused)
+OPEN_INFERENCE = Protocol(open_inference, paths, refused, predicting)

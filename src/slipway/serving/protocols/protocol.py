@@ -23,11 +23,14 @@ class Protocol:
         Its part of the specification, by path.
     refused : callable
         A problem document → the error as the protocol words it. Invalid rows are answered with 400 in place of 422.
+    predicting : callable
+        The paths of a service that predict → their endpoints in the metrics.
     """
 
     blueprint: Blueprint
     paths: "Callable[[Service], Document]"
     refused: Callable[[dict[str, Any]], dict[str, Any]]
+    predicting: "Callable[[Service], dict[str, str]]"
 
 
 def wrong_cell(error: Mapping[str, Any]) -> str:

@@ -128,8 +128,8 @@ class Serving(Struct, frozen=True, kw_only=True):
     cache_seconds: Annotated[
         int,
         Meta(ge=0),
-        "Seconds for which caches may keep an answer of GET /predict?FIELD=VALUE&…. Its ETag changes with the bundle. 0 switches "
-        "the address off.",
+        "Seconds for which caches may keep an answer of GET /predict?FIELD=VALUE&…. Its ETag changes with the bundle. "
+        "0 switches the address off.",
     ] = 0
     offline: Annotated[
         Flag,

@@ -15,7 +15,7 @@ from servers import DEADLINE
 from slipway.model.encoding import Encoding, Output
 from slipway.problem import load_problem
 from slipway.serving.factory import build
-from slipway.serving.offline.web_runtime import NAME
+from slipway.serving.offline.web_runtime import BINARY, MODULE, NAME
 from slipway.table.schema import Field, Schema
 
 pytestmark = pytest.mark.browser
@@ -24,6 +24,24 @@ OFFLINE = "serving: {offline: true}\n"
 OTHERS = [[300.0], [30.0], [23000.0], [1.0]]  # of another model
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
 KEPT = "caches.keys().then(names => arguments[0](names))"
+RUNTIME = "slipway:/:runtime"
+RUNTIMES = f"""
+const [done] = arguments;
+caches.open("{RUNTIME}").then((cache) => cache.keys()).then((found) => done(found.map((each) => each.url)));
+"""
+AGED = f"""
+const [[name, other], done] = arguments;
+(async () => {{
+  const cache = await caches.open("{RUNTIME}");
+  for (const request of await cache.keys()) {{ if (request.url.endsWith(name)) {{ await cache.delete(request); }} }}
+  await cache.put(other, new Response("of another version"));
+}})().then(done);
+"""  # as a device that downloaded an earlier runtime
+NOTES = """
+window.notes = [];
+const note = document.getElementById("note");
+new MutationObserver(() => window.notes.push(note.textContent)).observe(note, {childList: true});
+"""
 
 
 class Site:
@@ -150,17 +168,19 @@ def test_a_golden_row_is_answered_without_the_server_as_with_it(phone, site, web
     site.stop()
     phone.get(site.address)
     assert is_away(phone)
+    phone.execute_script(NOTES)
     for row, expected in zip(golden.rows, golden.predictions, strict=True):
         phone.execute_script("document.querySelector('#answer')?.remove()")
         fill(phone, row)
         found = answered_here(phone)
         told = expected["prediction"]
         assert float(found) == pytest.approx(told, rel=1e-5) if task == "regression" else found == told
+    assert phone.execute_script("return window.notes.filter(Boolean)") == ["Opening the model…"], "once"
     assert phone.execute_script("return document.documentElement.scrollWidth") <= 390
 
 
-def test_what_was_sent_in_vain_comes_back_and_is_answered(phone, site, web_runtime):
-    site.release(web_runtime, "regression", OFFLINE)
+def test_what_was_sent_in_vain_comes_back_and_is_answered_until_the_server_is_back(phone, site, web_runtime):
+    app = site.release(web_runtime, "regression", OFFLINE)
     visit(phone, site)
     download(phone)
     phone.execute_script("document.querySelector('[name=age]').value = '45'")
@@ -172,6 +192,11 @@ def test_what_was_sent_in_vain_comes_back_and_is_answered(phone, site, web_runti
     note = phone.find_element(By.ID, "note")
     wait(phone, lambda _: note.text.startswith("Not updated. age: "))
     assert phone.find_element(By.NAME, "age").get_attribute("aria-invalid") == "true"
+    site.serve(app)
+    fill(phone, {"age": "46"})
+    wait(phone, lambda _: phone.find_elements(By.CSS_SELECTOR, "#answer .diverging"))
+    assert not is_away(phone) and not phone.find_elements(By.CSS_SELECTOR, ".device-mark")
+    assert phone.find_element(By.ID, "field-0-curve").is_displayed()
 
 
 def test_without_the_download_the_page_opens_and_says_why_it_does_not_answer(phone, site):
@@ -191,32 +216,21 @@ def test_without_the_download_the_page_opens_and_says_why_it_does_not_answer(pho
     assert phone.current_url == site.address and is_away(phone)
 
 
-def test_when_the_server_is_back_it_answers(phone, site, web_runtime):
-    app = site.release(web_runtime, "regression", OFFLINE)
-    visit(phone, site)
-    download(phone)
-    site.stop()
-    phone.get(site.address)
-    fill(phone, {"age": "45"})
-    answered_here(phone)
-    site.serve(app)
-    fill(phone, {"age": "46"})
-    wait(phone, lambda _: phone.find_elements(By.CSS_SELECTOR, "#answer .diverging"))
-    assert not is_away(phone) and not phone.find_elements(By.CSS_SELECTOR, ".device-mark")
-    assert phone.find_element(By.ID, "field-0-curve").is_displayed()
-
-
-def test_another_model_reaches_the_phone_at_the_next_load_and_nothing_of_the_old_one_stays(phone, site, web_runtime):
-    site.release(web_runtime, "regression", OFFLINE)
+def test_another_model_and_a_revert_reach_the_phone_at_the_next_load_and_nothing_of_the_old_one_stays(
+    phone, site, web_runtime
+):
+    before = site.release(web_runtime, "regression", OFFLINE)
     first = visit(phone, site)
     download(phone)
     app = site.release(web_runtime, "regression", OFFLINE, weights=OTHERS)
+    phone.execute_async_script(AGED, [MODULE, f"{site.address}offline/onnxruntime-web-0.0.0/{MODULE}"])
     second = visit(phone, site)
     assert second != first
     served = app.extensions["slipway"].digest
     assert phone.find_element(By.CSS_SELECTOR, ".footer code").text == served[:12]
-    wait(phone, lambda _: sorted(kept(phone)) == sorted([f"slipway:/:{second}", f"slipway:/:{NAME}"]))
+    wait(phone, lambda _: sorted(kept(phone)) == sorted([f"slipway:/:{second}", RUNTIME]))
     wait(phone, lambda _: "This device has the model" in phone.find_element(By.ID, "device-state").text)
+    assert {name.rsplit("/", 2)[1] for name in phone.execute_async_script(RUNTIMES)} == {NAME}
     site.stop()
     phone.get(site.address)
     fill(phone, app.extensions["slipway"].golden.rows[0])
@@ -224,12 +238,19 @@ def test_another_model_reaches_the_phone_at_the_next_load_and_nothing_of_the_old
     assert float(answered_here(phone)) == pytest.approx(expected, rel=1e-5)
     loads = phone.execute_script("return performance.getEntriesByType('navigation').length")
     assert loads == 1
+    site.serve(before)
+    assert visit(phone, site) == first
+    wait(phone, lambda _: sorted(kept(phone)) == sorted([f"slipway:/:{first}", RUNTIME]))
+    site.release()
+    third = visit(phone, site)
+    wait(phone, lambda _: kept(phone) == [f"slipway:/:{third}"])
+    assert not phone.find_elements(By.ID, "device"), "it is switched off"
 
 
-def test_an_open_page_says_that_there_is_another_model(phone, site, web_runtime):
-    site.release(web_runtime, "regression", OFFLINE)
+def test_an_open_page_says_that_there_is_another_model(phone, site):
+    site.release()
     visit(phone, site)
-    site.release(web_runtime, "regression", OFFLINE, weights=OTHERS)
+    site.release(weights=OTHERS)
     fill(phone, {"age": "45"})
     note = phone.find_element(By.ID, "note")
     wait(phone, lambda _: "another model" in note.text)
@@ -237,23 +258,33 @@ def test_an_open_page_says_that_there_is_another_model(phone, site, web_runtime)
     wait(phone, lambda _: not phone.find_element(By.ID, "note").is_displayed())
 
 
-def test_switched_off_it_forgets_the_model(phone, site, web_runtime):
-    site.release(web_runtime, "regression", OFFLINE)
-    visit(phone, site)
-    download(phone)
-    site.release()
-    second = visit(phone, site)
-    wait(phone, lambda _: kept(phone) == [f"slipway:/:{second}"])
-    assert not phone.find_elements(By.ID, "device")
-
-
-def test_a_removed_download_is_gone(phone, site, web_runtime):
-    site.release(web_runtime, "regression", OFFLINE)
+def test_nothing_is_downloaded_before_the_button_nor_stays_after_it_is_removed_or_does_not_fit(phone, site, web_runtime):
+    app = site.release(web_runtime, "regression", OFFLINE)
     edition = visit(phone, site)
+    wait(phone, lambda _: phone.find_element(By.ID, "device-download").is_displayed())
+    loaded = phone.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)")
+    assert [name for name in loaded if "/offline/" in name] == [f"{site.address}offline/{edition}/device.js"]
+    full = {"origin": site.address.rstrip("/"), "quotaSize": 5_000_000}
+    phone.execute_cdp_cmd("Storage.overrideQuotaForOrigin", full)
+    state = phone.find_element(By.ID, "device-state")
+    phone.find_element(By.ID, "device-download").click()
+    wait(phone, lambda _: "too little space" in state.text)
+    assert kept(phone) == [f"slipway:/:{edition}"]
+    phone.execute_cdp_cmd("Storage.overrideQuotaForOrigin", {"origin": full["origin"]})
     download(phone)
+    assert phone.switch_to.active_element.get_attribute("id") == "device-remove"
     phone.find_element(By.ID, "device-remove").click()
     wait(phone, lambda _: phone.find_element(By.ID, "device-download").is_displayed())
     assert kept(phone) == [f"slipway:/:{edition}"]
+    assert phone.switch_to.active_element.get_attribute("id") == "device-download"
+    app.extensions["slipway-device"].sums[BINARY] = app.extensions["slipway-device"].sums[MODULE]
+    visit(phone, site)
+    wait(phone, lambda _: phone.find_element(By.ID, "device-download").is_displayed())
+    phone.find_element(By.ID, "device-download").click()
+    wait(phone, lambda _: "The download failed" in phone.find_element(By.ID, "device-state").text)
+    [module] = phone.execute_async_script(RUNTIMES)
+    assert module.endswith(MODULE), "what is not the locked file is not kept"
+    assert phone.find_element(By.ID, "device-remove").is_displayed()
 
 
 def test_where_there_is_no_worker_any_more_the_old_one_goes(phone, site):

@@ -110,7 +110,7 @@ def test_under_a_prefix_everything_is_below_it(serve):
     assert all(icon["src"].startswith(f"{PREFIX}/static/") for icon in found["icons"])
     worker = constants(client)
     assert worker["SCOPE"] == f"{PREFIX}/" and worker["NAMES"]["edition"].startswith(f"slipway:{PREFIX}/:")
-    assert all(address.startswith(f"{PREFIX}/") for address in worker["ASSETS"] + worker["PAGES"])
+    assert all(address.startswith(f"{PREFIX}/") for address in [*worker["ASSETS"], *worker["PAGES"]])
 
 
 def test_the_edition_changes_with_what_is_served_and_with_nothing_else(serve):

@@ -3,6 +3,7 @@
 What a browser keeps of them is named by their edition, so that nothing of another release stays.
 """
 
+from base64 import b64encode
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +19,7 @@ installable = Blueprint("installable", __name__)
 
 ASSETS = ("icon.svg", "slipway.css", "slipway.js", "form.js", "upload.js")
 PAGES = ("pages.form", "pages.model", "pages.report")  # what an installed page shows without the server, once it has seen them
+OTHERS = ("flasgger.apidocs", "production.live")
 SURFACE, GROUND = "#ffffff", "#f5f7f8"  # of look.css
 STATIC = Path(__file__).parent / "static"
 EDITION_HEADER = "Slipway-Edition"
@@ -65,14 +67,24 @@ def asset(name: str) -> str:
     return url_for("static", filename=name, v=edition())
 
 
+def integrity(content: bytes) -> str:
+    """With which a browser verifies what it keeps: an answer of another release or of a proxy would stay."""
+    return f"sha256-{b64encode(sha256(content).digest()).decode()}"
+
+
+def _assets() -> dict[str, str]:
+    """What the pages load, and the integrity of each."""
+    found = {asset(name): integrity((STATIC / name).read_bytes()) for name in ASSETS}
+    found[asset(LOOK.name)] = integrity(LOOK.read_bytes())
+    return found | {url_for("installable.manifest"): integrity(manifest().get_data())}
+
+
 def browser_caches() -> dict[str, str]:
     """The names of its caches in a browser. One origin may have several services, each under a path of its own."""
     here, scope = _service(), url_for("pages.form")
     names = {"edition": f"slipway:{scope}:{edition()}"}
     if here.problem.serving.offline:
-        from slipway.serving.offline.web_runtime import NAME
-
-        names["runtime"] = f"slipway:{scope}:{NAME}"
+        names["runtime"] = f"slipway:{scope}:runtime"  # outlives editions: it says that this device wants the model
     return names
 
 
@@ -119,7 +131,8 @@ def worker() -> Response:
         names=names,
         scope=url_for("pages.form"),
         pages=[url_for(page) for page in PAGES],
-        assets=[*map(asset, (*ASSETS, "look.css")), url_for("installable.manifest")],
+        others=[url_for(page) for page in OTHERS],
+        assets=_assets(),
         secret=FORM_FIELD,
     )
     return Response(script, mimetype="text/javascript")

@@ -45,6 +45,7 @@ class Registry:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 registry.asked.append(self.path)
+                registry.authorization = self.headers["Authorization"]
                 self.send_response(registry.status)
                 self.send_header("Content-Length", str(registry.length or len(registry.content)))
                 self.end_headers()
@@ -130,7 +131,21 @@ def test_a_registry_that_does_not_have_it_is_named_without_its_password(registry
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["file:///tmp", "registry.npmjs.org", "ftp://x"])
+def test_a_password_without_a_port_is_not_shown(folder):
+    with pytest.raises(ServingError, match=r"http://127\.0\.0\.1/.*cannot be fetched") as caught:
+        fetch_runtime(folder, {"NPM_CONFIG_REGISTRY": "http://me:secret@127.0.0.1/npm"})
+    assert "secret" not in str(caught.value)
+
+
+def test_a_name_and_a_password_reach_the_registry_as_they_are(registry, folder):
+    address = registry.environ["NPM_CONFIG_REGISTRY"].replace("//", "//me:s%3Ac%2Fret@")
+    fetch_runtime(folder, {"NPM_CONFIG_REGISTRY": address}, sum_of(registry.content))
+    assert base64.b64decode(registry.authorization.removeprefix("Basic ")) == b"me:s:c/ret" and is_complete(folder)
+
+
+@pytest.mark.parametrize(
+    "address", ["file:///tmp", "registry.npmjs.org", "ftp://x", "http://[::1", "http://a:b", "https://", "http://a?b"]
+)
 def test_what_is_no_registry_is_refused(folder, address):
     with pytest.raises(ServingError, match="NPM_CONFIG_REGISTRY is not the address of a registry"):
         fetch_runtime(folder, {"NPM_CONFIG_REGISTRY": address})

@@ -3,14 +3,16 @@
 import gzip
 import json
 import re
+from base64 import b64encode
 from hashlib import sha256
 
 import pytest
 
 from bundles import make_bundle
 from page import Page
-from servers import start
+from servers import ROOT, start
 from slipway.errors import ServingError
+from slipway.serving.offline.on_device import SCRIPTS
 from slipway.serving.offline.web_runtime import BINARY, KINDS, MODULE, NAME, packed
 from slipway.store.local import LocalStore
 
@@ -38,7 +40,7 @@ def offered(serve, runtime):
 
 def test_the_form_names_what_a_device_needs(offered):
     client, said = offered
-    files = {address.rpartition("/")[2]: client.get(address) for address in said["files"].split(" ")}
+    files = {address.rpartition("/")[2]: client.get(address) for address in json.loads(said["files"])}
     assert {
         "device.js",
         "predict.js",
@@ -59,9 +61,22 @@ def test_the_form_names_what_a_device_needs(offered):
 
 def test_the_size_that_it_names_is_what_is_downloaded(offered, runtime):
     client, said = offered
-    sent = sum(len(client.get(address).data) for address in said["files"].split(" ") if not address.endswith("manifest.json"))
+    sent = sum(len(client.get(address).data) for address in json.loads(said["files"]))
     sent += sum(packed(runtime, name).stat().st_size for name in KINDS)
     assert said["size"] == f"{sent / 1e6:.1f} MB" and client.application.extensions["slipway-device"].size == sent
+
+
+def test_a_browser_verifies_each_of_them(offered):
+    """Else a login page that a proxy answers instead would be kept as a script, and the script of another release too."""
+    client, said = offered
+    for address, expected in {**json.loads(said["files"]), **json.loads(said["runtime"])}.items():
+        with client.get(address) as answer:
+            assert expected == f"sha256-{b64encode(sha256(answer.data).digest()).decode()}", address
+
+
+def test_the_size_of_the_scripts_is_the_documented_one():
+    sent = sum(path.stat().st_size for path in SCRIPTS.glob("*.js"))
+    assert f"| scripts of Slipway | {sent / 1000:.0f} kB |" in (ROOT / "docs" / "app.md").read_text()
 
 
 @pytest.mark.parametrize("name", [MODULE, BINARY])
@@ -109,10 +124,16 @@ def test_the_edition_changes_with_the_policies_and_the_switch(serve, runtime):
 def test_under_a_prefix_every_address_has_it(serve, runtime):
     client = serve(serving=OFFLINE, environ={"SLIPWAY_URL_PREFIX": "/models/charges"}).test_client()
     section = Page(client.get("/").text).one("section", id="device")[0]
-    found = [*section["data-files"].split(" "), section["data-module"], section["data-binary"], section["data-base"]]
+    found = [
+        *json.loads(section["data-files"]),
+        *json.loads(section["data-runtime"]),
+        section["data-module"],
+        section["data-binary"],
+        section["data-base"],
+    ]
     assert all(address.startswith("/models/charges/offline/") for address in found)
     assert client.get(section["data-module"]).status_code == 200
-    assert section["data-runtime-cache"] == f"slipway:/models/charges/:{NAME}"
+    assert section["data-runtime-cache"] == "slipway:/models/charges/:runtime"
 
 
 def test_switched_off_there_is_none_of_it(client):
@@ -130,6 +151,13 @@ def test_keys_and_a_public_model_exclude_each_other(serve, runtime, tmp_path, va
 
 def test_without_the_runtime_it_says_what_to_run(serve):
     with pytest.raises(ServingError, match=rf"{NAME} is missing.*Run python -m slipway\.serving\.offline\.fetch_runtime"):
+        serve(serving=OFFLINE)
+
+
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"x" * 999)[:-9]])
+def test_a_damaged_runtime_is_named(serve, runtime, content):
+    packed(runtime, BINARY).write_bytes(content)
+    with pytest.raises(ServingError, match=rf"{BINARY}\.gz cannot be read: .* Remove .*, and run python -m"):
         serve(serving=OFFLINE)
 
 

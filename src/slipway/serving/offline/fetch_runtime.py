@@ -7,6 +7,7 @@ import base64
 import gzip
 import hashlib
 import os
+import re
 import shutil
 import sys
 import tarfile
@@ -15,8 +16,8 @@ from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.parse import unquote, urlsplit
+from urllib.request import Request, urlopen
 
 from slipway.errors import ServingError, SlipwayError
 from slipway.problem import load_problem
@@ -28,6 +29,7 @@ REGISTRY = "https://registry.npmjs.org"
 SECONDS = 60.0  # without a byte
 PIECE = 1 << 20
 MOST_BYTES = 100 << 20
+ADDRESS = re.compile(r"https?://(?:[^/@\s]*@)?(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d+)?(?:/[^\s?#]*)?")
 
 
 def fetch_runtime(folder: Path, environ: Mapping[str, str] = os.environ, sha512: str = SHA512) -> None:
@@ -41,7 +43,7 @@ def fetch_runtime(folder: Path, environ: Mapping[str, str] = os.environ, sha512:
     if is_complete(folder):
         return
     registry = (environ.get(VARIABLE) or REGISTRY).rstrip("/")
-    if urlsplit(registry).scheme not in ("http", "https"):
+    if not ADDRESS.fullmatch(registry):
         raise ServingError(f"{VARIABLE} is not the address of a registry", f"Set it like {REGISTRY}, or unset it")
     with tempfile.TemporaryFile() as file:
         _download(f"{registry}/onnxruntime-web/-/{NAME}.tgz", file, sha512)
@@ -56,7 +58,7 @@ def _download(address: str, file: IO[bytes], sha512: str) -> None:
     cure = f"Set {VARIABLE} to a registry that can be reached, or switch serving.offline off"
     digest = hashlib.sha512()
     try:
-        with urlopen(address, timeout=SECONDS) as answer:
+        with urlopen(_request(address), timeout=SECONDS) as answer:
             while piece := answer.read(PIECE):
                 digest.update(piece)
                 file.write(piece)
@@ -69,6 +71,15 @@ def _download(address: str, file: IO[bytes], sha512: str) -> None:
             f"{_shown(address)}: not the package that this Slipway is locked to (SHA-512)",
             f"Run it again. If it fails again, the registry has another file: set {VARIABLE} to one that has the original",
         )
+
+
+def _request(address: str) -> Request:
+    """A name and password go into a header, which the host of a redirect does not get."""
+    request = Request(_shown(address))
+    name, at, _ = urlsplit(address).netloc.rpartition("@")
+    if at:
+        request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(unquote(name).encode()).decode()}")
+    return request
 
 
 def _shown(address: str) -> str:

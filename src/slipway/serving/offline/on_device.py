@@ -1,6 +1,6 @@
 """What a device downloads to answer without the server. Only a service with ``serving.offline`` has these addresses."""
 
-import gzip
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,9 @@ from slipway.errors import ServingError
 from slipway.model.bundle import MANIFEST
 from slipway.report.numbers import number
 from slipway.serving.headers import POLICY
-from slipway.serving.installable import edition
+from slipway.serving.installable import edition, integrity
 from slipway.serving.offline.device_rules import RULES, device_files, device_rules
-from slipway.serving.offline.web_runtime import BINARY, KINDS, MODULE, packed, require_runtime
+from slipway.serving.offline.web_runtime import BINARY, KINDS, MODULE, packed, require_runtime, unpacked
 from slipway.serving.offline.web_runtime import NAME as RUNTIME
 from slipway.serving.service import Service
 
@@ -41,6 +41,8 @@ class Download:
         Files of the bundle.
     rules : bytes
         The policies of the service, which are not in the bundle.
+    sums : mapping of str to str
+        The integrity of every file, by its name.
     size : int
         Bytes, as far as nothing in front of the service packs them further.
     """
@@ -49,6 +51,7 @@ class Download:
     scripts: Mapping[str, Path]
     names: tuple[str, ...]
     rules: bytes
+    sums: Mapping[str, str]
     size: int
 
 
@@ -74,10 +77,18 @@ def download_of(service: Service) -> Download:
     names, rules = device_files(service.bundle), device_rules(service)
     runtime = require_runtime(service.problem)
     scripts = {path.name: path for path in sorted(SCRIPTS.glob("*.js"))}
-    listed = service.bundle.files
-    size = len(rules) + sum(listed[name]["bytes"] for name in names if name in listed)
-    size += sum(path.stat().st_size for path in (*scripts.values(), *(packed(runtime, name) for name in KINDS)))
-    return Download(runtime, scripts, names, rules, size)
+    contents = {RULES: rules} | {name: path.read_bytes() for name, path in scripts.items()}
+    contents |= {name: _read(service, name) for name in names}
+    size = sum(map(len, contents.values())) + sum(packed(runtime, name).stat().st_size for name in KINDS)
+    sums = {name: integrity(content) for name, content in contents.items()}
+    sums |= {name: integrity(unpacked(runtime, name)) for name in KINDS}
+    return Download(runtime, scripts, names, rules, sums, size)
+
+
+def _read(service: Service, name: str) -> bytes:
+    """A file of the bundle, verified but for the manifest, which the digest names."""
+    bundle = service.bundle
+    return (bundle.folder / name).read_bytes() if name == MANIFEST else bundle.read(name)
 
 
 def _here() -> Download:
@@ -90,13 +101,14 @@ def offer() -> dict[str, str]:
     here = _here()
     script = url_for("on_device.file", key=edition(), name=SCRIPT)
     base = script.removesuffix(SCRIPT)
-    module, binary = (url_for("on_device.runtime", name=name) for name in (MODULE, BINARY))
+    runtime = {name: url_for("on_device.runtime", name=name) for name in (MODULE, BINARY)}
     return {
         "script": script,
         "base": base,
-        "files": " ".join(base + name for name in (*here.scripts, RULES, *here.names)),
-        "module": module,
-        "binary": binary,
+        "files": json.dumps({base + name: here.sums[name] for name in (*here.scripts, RULES, *here.names)}),
+        "runtime": json.dumps({address: here.sums[name] for name, address in runtime.items()}),
+        "module": runtime[MODULE],
+        "binary": runtime[BINARY],
         "size": f"{number(here.size / 1e6, 1)} MB",
     }
 
@@ -113,8 +125,7 @@ def file(key: str, name: str) -> BaseResponse:
         return _unchanging(Response(here.rules, mimetype="application/json"))
     if name not in here.names:
         abort(404)
-    bundle = current_app.extensions["slipway"].bundle
-    content = (bundle.folder / name).read_bytes() if name == MANIFEST else bundle.read(name)
+    content = _read(current_app.extensions["slipway"], name)
     kind = "application/json" if name.endswith(".json") else "application/octet-stream"
     return _unchanging(Response(content, mimetype=kind))
 
@@ -129,7 +140,7 @@ def runtime(name: str) -> BaseResponse:
         response: BaseResponse = send_file(path, mimetype=KINDS[name], download_name=name)
         response.headers["Content-Encoding"] = "gzip"
     else:
-        response = Response(gzip.decompress(path.read_bytes()), mimetype=KINDS[name])
+        response = Response(unpacked(_here().runtime, name), mimetype=KINDS[name])
     response.vary.add("Accept-Encoding")
     return _unchanging(response)
 

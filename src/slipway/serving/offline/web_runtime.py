@@ -1,5 +1,7 @@
 """onnxruntime-web, with which a device runs the model: the locked version, and where a service keeps it."""
 
+import gzip
+import zlib
 from pathlib import Path
 
 from slipway.errors import ServingError
@@ -22,6 +24,15 @@ def runtime_folder(problem: Problem) -> Path:
 def packed(folder: Path, name: str) -> Path:
     """One of the files as it is kept."""
     return folder / f"{name}.gz"
+
+
+def unpacked(folder: Path, name: str) -> bytes:
+    """One of the files as a browser wants it; ServingError when it cannot be read."""
+    path = packed(folder, name)
+    try:
+        return gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise ServingError(f"{path} cannot be read: {error}", f"Remove {folder}, and run {FETCH}") from error
 
 
 def is_complete(folder: Path) -> bool:

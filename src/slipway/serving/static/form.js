@@ -112,7 +112,7 @@ async function answerHere(asked) {
   const known = await device;
   let found = null;
   try {
-    found = await known?.answer(form);
+    found = await known?.answer(form, () => tell("Opening the model…"));
   } catch (error) {
     if (asked === stop) {
       tell(`Not updated: the service cannot be reached, and this device cannot answer: ${error.message}`);

@@ -7,9 +7,10 @@ const EDITION = {{ edition|tojson }};
 const NAMES = {{ names|tojson }}; // of the caches
 const SCOPE = {{ scope|tojson }};
 const PAGES = {{ pages|tojson }};
-const ASSETS = {{ assets|tojson }};
+const OTHERS = {{ others|tojson }}; // without the server they lead to the form
+const ASSETS = {{ assets|tojson }}; // and the integrity of each
 const SECRET = {{ secret|tojson }}; // a field of the form that is not written down
-const WAIT = 10_000; // ms for a page
+const WAIT = 10_000; // ms for an answer
 const OURS = `slipway:${SCOPE}:`;
 
 self.addEventListener("install", (event) => event.waitUntil(install()));
@@ -21,7 +22,8 @@ async function install() {
     throw new Error("another edition answers already"); // the browser tries again at the next visit
   }
   const cache = await caches.open(NAMES.edition);
-  await cache.addAll(ASSETS.map((address) => new Request(address, { cache: "reload" })));
+  const requests = Object.entries(ASSETS).map(([address, integrity]) => new Request(address, { cache: "reload", integrity }));
+  await cache.addAll(requests);
   await cache.put(SCOPE, form);
   await self.skipWaiting();
 }
@@ -42,28 +44,32 @@ self.addEventListener("fetch", (event) => {
   if (origin !== self.location.origin || !pathname.startsWith(SCOPE)) {
     return;
   }
-  if (request.mode === "navigate" && request.method === "GET") {
-    event.respondWith(page(request, pathname));
-  } else if (request.mode === "navigate" && request.method === "POST" && pathname === SCOPE) {
+  const isPage = request.mode === "navigate" && [...PAGES, ...OTHERS].includes(pathname); // the origin may have other programs
+  if (isPage && request.method === "GET") {
+    event.respondWith(page(event, pathname));
+  } else if (isPage && request.method === "POST" && pathname === SCOPE) {
     event.respondWith(asked(request));
-  } else if (request.method === "GET" && (ASSETS.includes(pathname + search) || pathname.startsWith(`${SCOPE}offline/`))) {
+  } else if (request.method === "GET" && (pathname + search in ASSETS || pathname.startsWith(`${SCOPE}offline/`))) {
     event.respondWith(kept(request));
   }
 });
 
-/* Pages: from the network, or else as they were last seen */
+/* From the network, or null when it does not answer in time */
 
-async function page(request, pathname) {
-  let answer = null;
-  try {
-    const late = new Promise((_, reject) => setTimeout(reject, WAIT));
-    answer = await Promise.race([fetch(request), late]);
-  } catch {}
+function heard(request) {
+  const late = new Promise((_, reject) => setTimeout(reject, WAIT));
+  return Promise.race([fetch(request), late]).catch(() => null);
+}
+
+/* Pages: from the network, or else as they were last seen. A fault of what is kept must not break one that came */
+
+async function page(event, pathname) {
+  const answer = await heard(event.request);
   if (!answer || isAway(answer)) {
     return (await seen(pathname)) ?? answer ?? Response.error();
   }
   if (answer.ok && PAGES.includes(pathname)) {
-    await take(answer, pathname);
+    event.waitUntil(take(answer.clone(), pathname).catch(() => {}));
   }
   return answer;
 }
@@ -71,17 +77,31 @@ async function page(request, pathname) {
 async function take(answer, pathname) {
   const edition = answer.headers.get(HEADER);
   if (edition === EDITION) {
-    const copy = answer.clone();
-    await (await caches.open(NAMES.edition)).put(pathname, copy).catch(() => {}); // the disk may be full
-  } else if (edition === null && answer.headers.get("Content-Type")?.startsWith("text/html")) {
-    await forget([]); // a Slipway from before there was a worker, or another program
+    await (await caches.open(NAMES.edition)).put(pathname, answer);
+    const { installing, waiting } = self.registration; // of another edition, which has a cache already
+    if (!installing && !waiting) {
+      await forget(Object.values(NAMES));
+    }
+  } else if (edition === null && (await isGone())) {
+    await forget([]);
     await self.registration.unregister();
   }
 }
 
+/* A Slipway from before there was a worker, or another program; but not the login page of a proxy */
+
+async function isGone() {
+  const { status } = await fetch(self.location.href, { cache: "no-store" });
+  return status === 404 || status === 410;
+}
+
 const isAway = (answer) => answer.status >= 502 && answer.status <= 504; // a proxy, or the service itself, says so
 
-async function seen(pathname, typed = null) {
+function seen(pathname, typed = null) {
+  return read(pathname, typed).catch(() => null); // the storage may be broken
+}
+
+async function read(pathname, typed) {
   const cache = await caches.open(NAMES.edition);
   const found = await cache.match(pathname);
   if (!found) {
@@ -102,10 +122,7 @@ async function seen(pathname, typed = null) {
 
 async function asked(request) {
   const copy = request.clone();
-  let answer = null;
-  try {
-    answer = await fetch(request);
-  } catch {}
+  const answer = await heard(request);
   if (answer && !isAway(answer)) {
     return answer;
   }
@@ -116,11 +133,15 @@ async function asked(request) {
 /* Scripts, styles, and what a device answers with: their addresses change with the edition */
 
 async function kept(request) {
+  return (await found(request).catch(() => null)) ?? fetch(request);
+}
+
+async function found(request) {
   for (const name of Object.values(NAMES)) {
-    const found = (await caches.has(name)) && (await (await caches.open(name)).match(request));
-    if (found) {
-      return found;
+    const answer = (await caches.has(name)) && (await (await caches.open(name)).match(request));
+    if (answer) {
+      return answer;
     }
   }
-  return fetch(request);
+  return null;
 }

@@ -1,29 +1,27 @@
 // The form's part on the device: downloads what answers a row, and shows the answer. Everything is kept in two caches of
 // the browser, which the service worker reads: that of this edition, and that of the runtime, which outlives editions.
-import { openModel } from "./predict.js";
-
 const MOST = 10; // labels shown
+const PAINT = 50; // ms
 const SPACE = "\u00a0";
 
 export async function open(section) {
-  const { base, module, binary, files, editionCache, runtimeCache } = section.dataset;
+  const { base, module, binary, files, runtime, editionCache, runtimeCache } = section.dataset;
   if (!navigator.serviceWorker || !globalThis.caches) {
     return null;
   }
-  const kept = new Map([[runtimeCache, [module, binary]], [editionCache, files.split(" ")]]);
+  const kept = new Map([[runtimeCache, JSON.parse(runtime)], [editionCache, JSON.parse(files)]]); // {address: integrity}
   let model = null;
   const device = {
-    async answer(form) {
+    /* `opening` is called before what takes seconds, in which the page does not react */
+    async answer(form, opening) {
       if (!(await complete(kept))) {
         return null;
       }
-      model ??= load(base, module, binary);
-      try {
-        return shown(await (await model).answer(typed(form)), form);
-      } catch (error) {
-        model = null;
-        throw error;
+      if (!model) {
+        opening();
+        model = new Promise((painted) => setTimeout(painted, PAINT)).then(() => load(base, module, binary));
       }
+      return shown(await (await model).answer(typed(form)), form);
     },
   };
   await offer(section, kept, () => { model = null; });
@@ -31,7 +29,7 @@ export async function open(section) {
 }
 
 async function load(base, module, binary) {
-  const ort = await import(module);
+  const [ort, { openModel }] = await Promise.all([import(module), import("./predict.js")]);
   ort.env.wasm.numThreads = 1; // more of them need pages that are isolated from other origins
   ort.env.wasm.wasmPaths = { wasm: new URL(binary, location.href).href };
   return openModel({ base, ort });
@@ -42,26 +40,36 @@ async function load(base, module, binary) {
 async function offer(section, kept, changed) {
   const state = document.getElementById("device-state");
   const [download, remove] = ["device-download", "device-remove"].map((id) => document.getElementById(id));
+  const [runtime] = kept.keys();
+  const begun = () => caches.has(runtime);
+  let busy = false;
   const tell = async (text = "") => {
-    const ready = await complete(kept);
-    [download.hidden, remove.hidden] = [ready, !ready];
+    const [ready, some] = [await complete(kept), await begun()];
+    const focused = [download, remove].includes(document.activeElement);
+    [download.hidden, remove.hidden] = [ready, !some];
+    if (focused) {
+      (ready ? remove : download).focus(); // the one that was pressed may be hidden now
+    }
     state.textContent = text || (ready
       ? "This device has the model: it answers when the service cannot be reached."
       : "Download the model once, and this form answers on this device when the service cannot be reached.");
   };
   const take = async () => {
-    download.disabled = true;
-    try {
-      await fill(kept, (part) => { state.textContent = `Downloading: ${part}`; });
-      await navigator.storage?.persist?.();
-      await tell();
-    } catch (error) {
-      await tell(`The download failed: ${error.message}. Reload the page, and try again.`);
-    } finally {
-      download.disabled = false;
+    if (busy) {
+      return;
     }
+    busy = true;
+    await fill(kept, (part) => { state.textContent = `Downloading: ${part}`; }).then(() => tell(), async (error) => {
+      const isFull = error.name === "QuotaExceededError";
+      await (isFull ? empty(kept) : null); // rather than to try it again at each visit
+      await tell(isFull ? "This device has too little space for the model." : `The download failed: ${error.message}. Reload the page, and try again.`);
+    });
+    busy = false;
   };
-  download.addEventListener("click", take);
+  download.addEventListener("click", () => {
+    navigator.storage?.persist?.().catch(() => {}); // a browser may ask, which somebody need not answer
+    take();
+  });
   remove.addEventListener("click", async () => {
     await empty(kept);
     changed();
@@ -69,42 +77,47 @@ async function offer(section, kept, changed) {
   });
   await tell();
   section.hidden = false;
-  const [runtime] = kept.keys();
-  if ((await caches.has(runtime)) && !(await complete(kept))) {
-    take(); // of a new edition: who has downloaded the model wants it
+  if ((await begun()) && !(await complete(kept)) && !("away" in document.documentElement.dataset)) {
+    take(); // of a new edition or runtime: who has downloaded the model wants it
   }
 }
 
 async function complete(kept) {
-  for (const [name, addresses] of kept) {
+  for (const [name, files] of kept) {
     const found = (await caches.has(name)) ? await (await caches.open(name)).keys() : [];
-    const paths = new Set(found.map(({ url }) => new URL(url).pathname));
-    if (!addresses.every((address) => paths.has(address))) {
+    const paths = new Set(found.map(pathOf));
+    if (!Object.keys(files).every((address) => paths.has(address))) {
       return false;
     }
   }
   return true;
 }
 
+const pathOf = ({ url }) => new URL(url).pathname;
+
 async function fill(kept, tell) {
-  const count = [...kept.values()].flat().length;
+  const count = [...kept.values()].flatMap(Object.keys).length;
   let done = 0;
-  for (const [name, addresses] of kept) {
+  for (const [name, files] of kept) {
     const cache = await caches.open(name);
-    for (const address of addresses) {
+    for (const [address, integrity] of Object.entries(files)) {
       tell(`${(done += 1)} of ${count}`);
       if (!(await cache.match(address))) {
-        await cache.add(address);
+        await cache.add(new Request(address, { cache: "reload", integrity }));
       }
     }
   }
+  const [[name, files]] = kept;
+  const runtimes = await caches.open(name);
+  const old = (await runtimes.keys()).filter((request) => !(pathOf(request) in files)); // of another version
+  await Promise.all(old.map((request) => runtimes.delete(request)));
 }
 
 async function empty(kept) {
-  const [[runtime], [edition, addresses]] = kept;
+  const [[runtime], [edition, files]] = kept;
   await caches.delete(runtime);
   const cache = await caches.open(edition);
-  await Promise.all(addresses.map((address) => cache.delete(address)));
+  await Promise.all(Object.keys(files).map((address) => cache.delete(address)));
 }
 
 /* The row, as the service reads a form: slipway/serving/form.py */
@@ -152,8 +165,9 @@ const said = ({ field, detail }) => (field ? `${field}: ${detail}` : detail);
 
 function bars(probabilities) {
   const ranked = Object.entries(probabilities).sort(([, one], [, other]) => other - one).slice(0, MOST);
+  const others = Object.keys(probabilities).length - ranked.length;
   const rows = ranked.map(([label, probability]) => make("tr", {}, make("th", { scope: "row" }, make("bdi", {}, label)), make("td", { className: "amount" }, share(probability))));
-  return make("div", {}, make("h3", {}, "How probable each label is"), make("table", { className: "bars" }, make("tbody", {}, ...rows)));
+  return make("div", {}, make("h3", {}, "How probable each label is"), make("table", { className: "bars" }, make("tbody", {}, ...rows)), ...(others ? [make("p", { className: "quiet" }, `and ${others} less probable label${others > 1 ? "s" : ""}`)] : []));
 }
 
 /* Numbers for reading: slipway/report/numbers.py */

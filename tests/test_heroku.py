@@ -22,6 +22,7 @@ from bundles import ROWS, make_bundle
 from s3 import KEYS, client, serve_s3
 from servers import DEADLINE, Server, free_port
 from slipway.problem import SETTINGS
+from slipway.serving.offline.web_runtime import KINDS, NAME, packed
 from slipway.settings import VARIABLES
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
@@ -117,6 +118,17 @@ def test_the_build_fetches_the_runtime_of_a_form_that_answers_offline(tree):
     make_bundle(LocalStore(tree.folder / "artifacts"), "regression")
     done = tree.build(SLIPWAY_SERVING_OFFLINE="true", NPM_CONFIG_REGISTRY=f"http://127.0.0.1:{free_port()}")
     assert done.returncode == 6 and re.search(r"onnxruntime-web-[\d.]+\.tgz: cannot be fetched", done.stderr), done.stderr
+
+
+def test_a_build_of_what_could_not_start_fails(tree):
+    store = LocalStore(tree.folder / "artifacts")
+    make_bundle(store, "regression")
+    for name in KINDS:
+        path = packed(store.root / NAME, name)
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    done = tree.build(SLIPWAY_SERVING_OFFLINE="true", SLIPWAY_API_KEYS="secret")
+    assert done.returncode == 6 and "serving.offline and API keys exclude each other" in done.stderr, done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,12 @@ import itertools
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -137,17 +139,17 @@ def worker(folder: Path) -> Figures:
 
 
 def _call(address: tuple[str, int], one: Any, counter: Counter) -> int:
-    """Call it again and again over one connection, and end it; what a call counts."""
+    """Call it again and again over one connection, and end it; what a call counts, from one answer to the next."""
     body, headers = json.dumps(ROW), {"Content-Type": "application/json"}
     connection = http.client.HTTPConnection(*address, timeout=30)
     try:
-        for number in range(2 * CALLS):
-            if number == CALLS:
-                before = next(counter)
+        counts = []
+        for _ in range(2 * CALLS):
             connection.request("POST", "/predict", body, headers)
             with connection.getresponse() as answer:
                 assert (answer.status, bool(answer.read())) == (200, True)
-        return (next(counter) - before) // CALLS
+            counts.append(next(counter))
+        return round(statistics.median(after - before - 1 for before, after in pairwise(counts[CALLS:])))
     finally:
         one.alive = False
         connection.close()

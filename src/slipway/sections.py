@@ -122,18 +122,19 @@ class Serving(Struct, frozen=True, kw_only=True):
     cors_origins: Annotated[Texts, "Origins whose pages may call the API; none by default."] = ()
     protocols: Annotated[
         Protocols,
-        "Protocols besides Slipway's own. mlflow: POST /invocations and GET /ping, as of mlflow models serve, which SageMaker "
-        "calls too. open-inference: /v2, the Open Inference Protocol, as of KServe.",
+        "Protocols besides Slipway's own. mlflow: POST /invocations and GET /ping, like mlflow models serve; SageMaker calls "
+        "them, too. open-inference: /v2, the Open Inference Protocol, which KServe and Triton speak.",
     ] = ()
     cache_seconds: Annotated[
         int,
         Meta(ge=0),
-        "How long caches may keep the answer of GET /predict?FIELD=VALUE&…, which is keyed by the bundle; 0: no such address.",
+        "Seconds for which caches may keep an answer of GET /predict?FIELD=VALUE&…. Its ETag changes with the bundle. "
+        "0 switches the address off.",
     ] = 0
     offline: Annotated[
         Flag,
         "Whether the form, installed on a phone or a computer, answers without the server. The model is then public: whoever "
-        "opens the page downloads it.",
+        "opens the page can download it.",
     ] = False
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from page import Page
 from slipway.report.look import LOOK
-from slipway.serving.installable import GROUND, HEADER, SURFACE
+from slipway.serving.installable import EDITION_HEADER, GROUND, SURFACE
 
 PREFIX = "/models/charges"
 WEIGHTS = [[300.0], [30.0], [23000.0], [1.0]]
@@ -84,7 +84,7 @@ def test_the_worker_is_asked_for_at_every_visit_and_names_its_edition(client):
     assert (answer.status_code, answer.mimetype) == (200, "text/javascript")
     assert answer.headers["Cache-Control"] == "no-cache"
     found = constants(client)
-    assert found["EDITION"] == edition(client) == client.get("/").headers[HEADER]
+    assert found["EDITION"] == edition(client) == client.get("/").headers[EDITION_HEADER]
     assert found["NAMES"] == {"edition": f"slipway:/:{edition(client)}"} and found["SCOPE"] == "/"
     assert found["PAGES"] == ["/", "/model", "/report"]
 

@@ -8,7 +8,7 @@ import msgspec
 from slipway.errors import TableError
 from slipway.model.bundle import read_bundle
 from slipway.model.predictor import Predictor
-from slipway.model.scoring import added_names
+from slipway.model.scoring import added_names, answer_columns
 from slipway.model.tables import answers_to
 from slipway.sections import Serving
 from slipway.table.faults import LISTED
@@ -72,8 +72,7 @@ class FramePredictor:
         answers = answers_to(self._predictor, frame.assign(**dict.fromkeys(absent)), self._rules)
         if answers.reasons:
             raise TableError(_refused(dict(answers.reasons)), "Correct these rows, or leave them out")
-        shares = () if answers.probabilities is None else answers.probabilities.T.tolist()
-        return dict(zip(added_names(self._predictor), (answers.values.tolist(), *shares)))
+        return answer_columns(answers, added_names(self._predictor))
 
 
 def _refused(reasons: dict[int, str]) -> str:

@@ -1,7 +1,7 @@
 """Typed rows → answers, the one way in which requests, uploads, batches and notebooks are answered."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -124,6 +124,12 @@ def score(predictor: Predictor, columns: Columns, reasons: Mapping[int, str], co
 def added_names(predictor: Predictor, *more: str) -> tuple[str, ...]:
     """The columns that an answer adds: the prediction, the probability of each label, and `more`."""
     return ("prediction", *(f"probability_{label}" for label in predictor.classes), *more)
+
+
+def answer_columns(answers: Answers, names: Iterable[str]) -> dict[str, list[Any]]:
+    """Columns of rows that were all answered: the prediction and the probability of each label, which are called so."""
+    shares = () if answers.probabilities is None else answers.probabilities.T.tolist()
+    return dict(zip(names, (answers.values.tolist(), *shares)))
 
 
 def added_columns(answers: Answers, count: int) -> list[list[Any]]:

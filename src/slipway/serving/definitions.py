@@ -106,8 +106,8 @@ def row_schema(service: Service) -> Document:
     return document | ({"required": required} if required else {})
 
 
-def cells(service: Service) -> list[Document]:
-    """The parameters of a query that has the row; its cells are written as in CSV."""
+def row_parameters(service: Service) -> list[Document]:
+    """The same row as parameters of a query, whose cells are written as in CSV."""
     found = []
     for rule in service.rules:
         field = rule.field

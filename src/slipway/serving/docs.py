@@ -14,10 +14,9 @@ from werkzeug.wrappers import Response
 from slipway import __version__
 from slipway.model.curves import FIELDS, POINTS
 from slipway.model.intervals import levels
-from slipway.serving.definitions import Document, cells, definitions
+from slipway.serving.definitions import Document, definitions, row_parameters
 from slipway.serving.examples import answer_example, example_table, refusal_example
 from slipway.serving.keys import HEADER
-from slipway.serving.protocols import protocols_of
 from slipway.serving.refusal import MEDIA_TYPE, problem_document
 from slipway.serving.service import Service
 
@@ -85,6 +84,8 @@ def specification(service: Service, prefix: str = "") -> Document:
 
 
 def _paths(service: Service) -> Document:
+    from slipway.serving.protocols import protocols_of
+
     serving = service.problem.serving
     status = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
     text = {"description": "Prometheus text format", "schema": {"type": "string"}}
@@ -149,7 +150,7 @@ def _predict(service: Service) -> Document:
 
 
 def _predict_cached(service: Service) -> Document:
-    seconds, columns = service.problem.serving.cache_seconds, cells(service)
+    seconds, columns = service.problem.serving.cache_seconds, row_parameters(service)
     names = {column["name"] for column in columns}  # an argument that is named like a column is none
     return {
         "summary": f"Predict {service.predictor.target} for one row; caches may keep the answer for {seconds:,} s",

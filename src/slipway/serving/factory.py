@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import flask
 from werkzeug.exceptions import HTTPException
@@ -15,8 +16,10 @@ from slipway.serving.installable import installable
 from slipway.serving.live_view import production
 from slipway.serving.pages import pages
 from slipway.serving.probes import probes
-from slipway.serving.protocols import protocols_of
 from slipway.serving.service import Service, open_service
+
+if TYPE_CHECKING:
+    from slipway.serving.protocols.protocol import Protocol
 
 
 def build(problem: Problem | None = None, environ: Mapping[str, str] = os.environ) -> flask.Flask:
@@ -33,7 +36,7 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     app.register_error_handler(refusal.Refusal, refusal.answer_refusal)
     app.register_error_handler(HTTPException, refusal.answer_http_error)
     app.register_error_handler(Exception, refusal.answer_failure)
-    spoken = protocols_of(problem.serving.protocols)
+    spoken = spoken_by(problem)
     app.extensions[refusal.WORDINGS] = {protocol.blueprint.name: protocol.refused for protocol in spoken}
     for blueprint in (api, probes, pages, installable, production, *(protocol.blueprint for protocol in spoken)):
         app.register_blueprint(blueprint)
@@ -51,6 +54,15 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     prefix.install(app, environ.get(prefix.VARIABLE, ""))
     _trust_proxies(app, environ.get("SLIPWAY_TRUSTED_PROXIES") or "0")
     return app
+
+
+def spoken_by(problem: Problem) -> "list[Protocol]":
+    """The further protocols of a service; the room of protocols is imported only if there are some."""
+    if not problem.serving.protocols:
+        return []
+    from slipway.serving.protocols import protocols_of
+
+    return protocols_of(problem.serving.protocols)
 
 
 def checked(problem: Problem) -> Service:

@@ -22,7 +22,7 @@ PAGES = ("pages.form", "pages.model", "pages.report")  # what an installed page 
 OTHERS = ("flasgger.apidocs", "production.live")
 SURFACE, GROUND = "#ffffff", "#f5f7f8"  # of look.css
 STATIC = Path(__file__).parent / "static"
-HEADER = "Slipway-Edition"
+EDITION_HEADER = "Slipway-Edition"
 DIGITS = 16
 EXTENSION = "slipway-edition"
 MOST_LETTERS = 12  # of the name under an icon
@@ -79,8 +79,8 @@ def _assets() -> dict[str, str]:
     return found | {url_for("installable.manifest"): integrity(manifest().get_data())}
 
 
-def stores() -> dict[str, str]:
-    """The names of the browser's caches. One origin may have several services, each under a path of its own."""
+def browser_caches() -> dict[str, str]:
+    """The names of its caches in a browser. One origin may have several services, each under a path of its own."""
     here, scope = _service(), url_for("pages.form")
     names = {"edition": f"slipway:{scope}:{edition()}"}
     if here.problem.serving.offline:
@@ -123,10 +123,10 @@ def _icon(name: str, sizes: str, kind: str = "image/png") -> dict[str, str]:
 @installable.get("/service-worker.js")
 def worker() -> Response:
     """The worker of this edition: another edition is another file, which a browser notices at the next visit."""
-    names = stores()
+    names = browser_caches()
     script = render_template(
         "service-worker.js",
-        header=HEADER,
+        header=EDITION_HEADER,
         edition=edition(),
         names=names,
         scope=url_for("pages.form"),

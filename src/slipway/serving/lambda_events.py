@@ -13,6 +13,7 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 import msgspec
 
 from slipway.errors import ServingError
+from slipway.serving.refusal import MEDIA_TYPE, problem_document
 
 MOST_BYTES = 6 << 20  # of an answer, as JSON
 TOO_LARGE = "The answer is larger than Lambda delivers, 6 MB. Send fewer rows."
@@ -35,9 +36,8 @@ def answer_event(application: WSGIApplication, content: bytes, call: str) -> byt
     answer = msgspec.json.encode(_document(*_asked(application, environ)))
     if len(answer) <= MOST_BYTES:
         return answer
-    problem = {"type": "about:blank", "title": "Content Too Large", "status": 413, "detail": TOO_LARGE}
-    headers = [("Content-Type", "application/problem+json")]
-    return msgspec.json.encode(_document("413", headers, msgspec.json.encode(problem)))
+    problem = msgspec.json.encode(problem_document(413, TOO_LARGE))
+    return msgspec.json.encode(_document("413", [("Content-Type", MEDIA_TYPE)], problem))
 
 
 def _asked(application: WSGIApplication, environ: WSGIEnvironment) -> tuple[str, Headers, bytes]:

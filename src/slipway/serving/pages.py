@@ -21,7 +21,7 @@ from slipway.serving.answer import Answer, explain
 from slipway.serving.examples import golden_examples
 from slipway.serving.form import FEW_FIELDS, FIRST, as_typed, controls, groups, read_row, typical
 from slipway.serving.headers import DOCUMENT_POLICY
-from slipway.serving.installable import HEADER, asset, edition, stores
+from slipway.serving.installable import EDITION_HEADER, asset, browser_caches, edition
 from slipway.serving.keys import FORM_FIELD
 from slipway.serving.live_view import is_shown
 from slipway.serving.refusal import Refusal
@@ -66,7 +66,7 @@ def _frame() -> dict[str, Any]:
 @pages.after_request
 def _name_edition(response: Response) -> Response:
     """An installed page keeps what is of its own edition."""
-    response.headers[HEADER] = edition()
+    response.headers[EDITION_HEADER] = edition()
     return response
 
 
@@ -183,7 +183,7 @@ def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequenc
 def _device() -> dict[str, str]:
     from slipway.serving.offline.on_device import offer
 
-    return offer() | {f"{name}-cache": cache for name, cache in stores().items()}
+    return offer() | {f"{name}-cache": cache for name, cache in browser_caches().items()}
 
 
 def _service() -> Service:

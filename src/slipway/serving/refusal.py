@@ -117,6 +117,7 @@ def _answer(document: dict[str, Any], headers: Mapping[str, str] | None = None) 
     status = document["status"]
     wording = current_app.extensions[WORDINGS].get(request.blueprint)
     if wording:
+        status = 400 if status == 422 else status  # the protocols know no 422
         return Response(msgspec.json.encode(wording(document)), status, headers, mimetype="application/json")
     if for_a_person():
         page = render_template(

@@ -101,6 +101,6 @@ def test_a_graph_that_members_share_is_named_once(tmp_path):
 def test_a_model_that_is_too_large_is_refused_with_the_cure(tmp_path, monkeypatch):
     bundle = make_bundle(LocalStore(tmp_path / "artifacts"), "binary")
     monkeypatch.setattr(module, "MOST_BYTES", bundle.files["model.onnx"]["bytes"] - 1)
-    with pytest.raises(ServingError, match="a device is sent at most") as caught:
+    with pytest.raises(ServingError, match="a device may get at most") as caught:
         device_files(bundle)
-    assert "Switch serving.offline off" in caught.value.cure
+    assert "Set serving.offline to false" in caught.value.cure

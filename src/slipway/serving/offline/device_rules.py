@@ -117,8 +117,8 @@ def device_files(bundle: Bundle) -> tuple[str, ...]:
     size = sum(bundle.files[name]["bytes"] for name in graphs)
     if size > MOST_BYTES:
         raise ServingError(
-            f"serving.offline: the model has {size / 1e6:.0f} MB; a device is sent at most {MOST_BYTES / 1e6:.0f} MB",
-            "Switch serving.offline off, or train without the candidate that is so large: forest, as a rule",
+            f"serving.offline: the model has {size / 1e6:.0f} MB; a device may get at most {MOST_BYTES / 1e6:.0f} MB",
+            "Set serving.offline to false, or train without the candidate that is so large, usually forest",
         )
     lists = (LISTS[SERVING],) if LISTS[SERVING] in bundle.lists else ()
     return (MANIFEST, *lists, "schema.json", MODEL, "golden.json", *graphs)

@@ -4,11 +4,13 @@ A protocol turns its body into rows, and the answers into its own document; what
 """
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from slipway.serving.protocols.protocol import Protocol
+if TYPE_CHECKING:
+    from slipway.serving.protocols.protocol import Protocol
 
 
-def protocols_of(names: Collection[str]) -> list[Protocol]:
+def protocols_of(names: Collection[str]) -> "list[Protocol]":
     """Those of the names; what is not switched on is not imported."""
     found = []
     if "mlflow" in names:

@@ -16,7 +16,7 @@ from slipway.serving.body import pieces, require_type
 from slipway.serving.probes import require_ready
 from slipway.serving.protocols import tabular
 from slipway.serving.protocols.invocations_paths import paths, predicting
-from slipway.serving.protocols.protocol import Protocol
+from slipway.serving.protocols.protocol import Protocol, wrong_cell
 from slipway.serving.refusal import Refusal, shown_name
 from slipway.serving.service import Service
 
@@ -49,13 +49,9 @@ def version() -> Response:
 def invoke() -> Response:
     """Answer all rows of a table, or none."""
     service = _service()
-    try:
-        rows, params = _asked(service)
-        level = _level(service, params)
-        found = service.answer(service.asked(service.decoder.decode_rows(rows), whole=True), g.call)
-    except Refusal as refusal:
-        refusal.status = 400 if refusal.status == 422 else refusal.status
-        raise
+    rows, params = _asked(service)
+    level = _level(service, params)
+    found = service.answer(service.asked(service.decoder.decode_rows(rows), whole=True), g.call)
     document = {"predictions": _records(service, found.answers.between(service.intervals, level))}
     response = Response(msgspec.json.encode(document), mimetype="application/json")
     response.headers["Slipway-Bundle"] = service.digest
@@ -116,13 +112,8 @@ def refused(problem: dict[str, Any]) -> dict[str, Any]:
     message = problem["detail"]
     if listed:
         more = " …" if problem["errors_total"] > len(listed) else ""
-        message = f"{message} {'; '.join(map(_told, listed))}{more}"
+        message = f"{message} {'; '.join(map(wrong_cell, listed))}{more}"
     return {"error_code": code, "message": message}
-
-
-def _told(error: dict[str, Any]) -> str:
-    row = "" if error["row"] is None else f"row {error['row']}: "
-    return f"{row}{error['detail']}" if error["field"] is None else f"{row}{error['field']}: {error['detail']}"
 
 
 MLFLOW = Protocol(invocations, paths, refused, predicting)

@@ -1,6 +1,7 @@
 """MLflow's protocol in the specification of the API."""
 
 from slipway.model.intervals import levels
+from slipway.model.scoring import added_names
 from slipway.serving.definitions import Document
 from slipway.serving.examples import answer_example, example_row
 from slipway.serving.service import Service
@@ -107,8 +108,7 @@ def _table(service: Service) -> Document:
 
 def _record(service: Service) -> Document:
     answer = answer_example(service)
-    shares = {f"probability_{label}": share for label, share in answer.get("probabilities", {}).items()}
-    return {"prediction": answer["prediction"]} | shares
+    return dict(zip(added_names(service.predictor), [answer["prediction"], *answer.get("probabilities", {}).values()]))
 
 
 def _error(description: str, code: str = "BAD_REQUEST") -> Document:

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, current_app, g, request
 
-from slipway.model.scoring import added_names
+from slipway.model.scoring import added_names, answer_columns
 from slipway.serving.body import pieces, require_type
 from slipway.serving.probes import require_ready
 from slipway.serving.protocols.inference_paths import SERVER, metadata_of, paths, predicting, version_of
-from slipway.serving.protocols.protocol import Protocol
-from slipway.serving.protocols.tensors import answered, columns_of, names_of, outputs_of, request_of
-from slipway.serving.refusal import Refusal, answer_refusal, shown_name
+from slipway.serving.protocols.protocol import Protocol, wrong_cell
+from slipway.serving.protocols.tensors import columns_of, names_of, outputs_of, request_of
+from slipway.serving.refusal import Refusal, shown_name
 from slipway.serving.service import Service
 
 open_inference = Blueprint("open_inference", __name__, url_prefix="/v2")
@@ -67,7 +67,7 @@ def infer(model: str, version: str | None = None) -> Response:
     known = added_names(service.predictor)
     names = names_of(asked.outputs, known)
     decoded = service.decoder.decode_columns(columns_of(asked.inputs))
-    found = answered(service.answer(service.asked(decoded, whole=True), g.call).answers, known)
+    found = answer_columns(service.answer(service.asked(decoded, whole=True), g.call).answers, known)
     outputs = outputs_of({name: found[name] for name in names}, service.predictor.classes)
     given = {} if asked.id is None else {"id": asked.id}
     answer = _json({"model_name": service.problem.name, "model_version": version_of(service), **given, "outputs": outputs})
@@ -111,26 +111,14 @@ def _json(document: dict[str, Any]) -> Response:
     return Response(msgspec.json.encode(document), mimetype="application/json")
 
 
-@open_inference.errorhandler(Refusal)
-def _refuse(refusal: Refusal) -> Response:
-    """A wrong row is 400, as a wrong tensor is."""
-    refusal.status = 400 if refusal.status == 422 else refusal.status
-    return answer_refusal(refusal)
-
-
 def refused(document: dict[str, Any]) -> dict[str, Any]:
     """A problem document as the protocol words it: in one text, with the first wrong rows and fields."""
-    told = [_told(problem) for problem in document.get("errors", ())[:LISTED]]
+    told = list(map(wrong_cell, document.get("errors", ())[:LISTED]))
     if not told:
         return {"error": document["detail"]}
     more = document["errors_total"] - len(told)
     rest = f"; and {more} more" if more > 0 else ""
     return {"error": f"{document['detail'].removesuffix('.')}: {'; '.join(told)}{rest}"}
-
-
-def _told(problem: dict[str, Any]) -> str:
-    places = [f"row {problem['row']}" if problem["row"] else None, problem["field"], problem["detail"]]
-    return ": ".join(place for place in places if place)
 
 
 OPEN_INFERENCE = Protocol(open_inference, paths, refused, predicting)

@@ -1,6 +1,6 @@
 """What a protocol of the service consists of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ class Protocol:
     paths : callable
         Its part of the specification, by path.
     refused : callable
-        A problem document → the error as the protocol words it.
+        A problem document → the error as the protocol words it. Invalid rows are answered with 400 in place of 422.
     predicting : callable
         The paths of a service that predict → their endpoints in the metrics.
     """
@@ -31,3 +31,9 @@ class Protocol:
     paths: "Callable[[Service], Document]"
     refused: Callable[[dict[str, Any]], dict[str, Any]]
     predicting: "Callable[[Service], dict[str, str]]"
+
+
+def wrong_cell(error: Mapping[str, Any]) -> str:
+    """One of the errors of a problem document, in a line: row, field and what is wrong."""
+    places = [None if error["row"] is None else f"row {error['row']}", error["field"], error["detail"]]
+    return ": ".join(place for place in places if place is not None)

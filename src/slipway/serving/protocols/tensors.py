@@ -1,12 +1,11 @@
 """Rows and answers as the Open Inference Protocol has them: one tensor for each column, in JSON."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from slipway.model.scoring import Answers
 from slipway.serving.refusal import Refusal, shown_name
 from slipway.table.rules import SURROGATE
 
@@ -136,9 +135,3 @@ def outputs_of(columns: Mapping[str, Sequence[Any]], classes: Sequence[str]) -> 
         {"name": name, "shape": [len(cells)], "datatype": datatype_of(name, classes), "data": cells}
         for name, cells in columns.items()
     ]
-
-
-def answered(answers: Answers, names: Iterable[str]) -> dict[str, list[Any]]:
-    """All columns of an answer, which are called so: the predictions, and the probabilities of each label."""
-    shares = [] if answers.probabilities is None else answers.probabilities.T.tolist()
-    return dict(zip(names, [answers.values.tolist(), *shares]))

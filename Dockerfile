@@ -20,15 +20,19 @@ COPY requirements.txt .
 RUN /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt \
     && rm -rf /venv/lib/python3*/site-packages/pip /venv/lib/python3*/site-packages/setuptools /venv/bin/pip*
 
+# Only for serving.offline: the runtime that a browser needs, from the npm registry or a mirror of it.
+FROM libraries AS app
+WORKDIR /app
+COPY --from=champion /app .
+ARG NPM_CONFIG_REGISTRY
+RUN PYTHONPATH=src /venv/bin/python -m slipway.serving.offline.fetch_runtime
+
 FROM base
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PORT=8080 ORT_DISABLE_TELEMETRY=1
 WORKDIR /app
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin slipway
 COPY --from=libraries /venv /venv
-COPY --from=champion /app .
-# Only for serving.offline: the runtime that a browser needs, from the npm registry or a mirror of it.
-ARG NPM_CONFIG_REGISTRY
-RUN PYTHONPATH=src python -m slipway.serving.offline.fetch_runtime
+COPY --from=app /app .
 # What SageMaker and AWS Lambda start: docker run IMAGE serve, docker run IMAGE lambda.
 RUN printf '#!/bin/sh\ncd /app && PYTHONPATH=/app/src exec python -m slipway.serving.sagemaker\n' > /usr/local/bin/serve \
     && sed s/sagemaker/lambda_runtime/ /usr/local/bin/serve > /usr/local/bin/lambda \

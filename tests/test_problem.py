@@ -275,6 +275,13 @@ def test_the_environment_names_the_file(path):
             "https://a.de,https://b.de",
             lambda problem: problem.serving.cors_origins == ("https://a.de", "https://b.de"),
         ),
+        (
+            "SERVING_PROTOCOLS",
+            "open-inference, mlflow",
+            lambda problem: problem.serving.protocols == ("open-inference", "mlflow"),
+        ),
+        ("SERVING_CACHE_SECONDS", "60", lambda problem: problem.serving.cache_seconds == 60),
+        ("SERVING_OFFLINE", "true", lambda problem: problem.serving.offline is True),
     ],
 )
 def test_the_environment_overrides_the_file(path, variable, value, read):
@@ -292,6 +299,12 @@ def test_every_serving_and_gate_setting_is_tried_from_the_environment():
     [
         ("SEED", "many", "SLIPWAY_SEED: expected an integer of 0 or more, got the string 'many'"),
         ("SERVING_MAX_ROWS", "0", "SLIPWAY_SERVING_MAX_ROWS: expected an integer of 1 or more, got 0"),
+        (
+            "SERVING_PROTOCOLS",
+            "mlflow,kserve",
+            "SLIPWAY_SERVING_PROTOCOLS: expected a list of mlflow, open-inference, each at most once",
+        ),
+        ("SERVING_OFFLINE", "often", "SLIPWAY_SERVING_OFFLINE: expected true or false, got the string 'often'"),
         ("SERVING_MAX_ROWS", "[", "SLIPWAY_SERVING_MAX_ROWS: expected an integer of 1 or more"),
         ("GATE_CONFIDENCE", "2026-13-45", "SLIPWAY_GATE_CONFIDENCE: expected a number from 0.5 to 0.999"),
         ("TASK", "anything", "SLIPWAY_TASK: expected one of regression, binary, multiclass"),

@@ -102,7 +102,8 @@ class Column:
             return name
         if {self._kind, name} <= NUMBERS:
             return NUMBER
-        raise Misfit(self.name, f"the type is {self._kind} in some rows and {name} in others")
+        some, others = sorted((self._kind, name))
+        raise Misfit(self.name, f"the type is {some} in some rows and {others} in others")
 
     def _require_exact(self, values: Sequence[Any], kinds: set[type], array: pyarrow.Array) -> None:
         """Misfit when doubles in the same column would round an integer."""

@@ -39,18 +39,20 @@ def command(release: Path | None, path: str | None) -> None:
     store = open_store(problem.folder)
     entries = store.journal.entries()
     if problem.remote or release or not tracking.is_asked():
-        entries = _push(problem, store, release)
+        entries = _push(problem, store, entries, release)
     if tracking.is_asked():
         tracking.catch_up(problem, store, entries)
 
 
-def _push(problem: "Problem", store: "LocalStore", release: Path | None) -> list[dict[str, Any]]:
-    """Copy to the remote store; the entries of both journals."""
+def _push(
+    problem: "Problem", store: "LocalStore", entries: list[dict[str, Any]], release: Path | None
+) -> list[dict[str, Any]]:
+    """Copy to the remote store, with the entries of the journal here; the entries of both journals."""
     from slipway.errors import StoreError
     from slipway.store.remote import open_remote
     from slipway.store.transfer import add_entries, known_entries, push, released
 
-    remote, entries = open_remote(problem), store.journal.entries()
+    remote = open_remote(problem)
     judged = any(entry.get("event") == "verdict" for entry in entries)
     if judged and not release and store.pointer() is None:  # the gate kept all: the next training must know of these looks
         click.echo(f"No champion yet; {add_entries(remote, entries)} new in the journal of {remote}.")

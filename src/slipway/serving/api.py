@@ -6,7 +6,7 @@ from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from flask import Blueprint, Request, Response, current_app, g, request
+from flask import Blueprint, Request, Response, g, request
 
 from slipway.model.curves import FIELDS, curves
 from slipway.model.intervals import levels
@@ -15,7 +15,7 @@ from slipway.serving.body import PIECE, pieces, require_type
 from slipway.serving.call import Call
 from slipway.serving.decoder import is_single
 from slipway.serving.refusal import Refusal, shown_name
-from slipway.serving.service import Service
+from slipway.serving.service import Service, current_service
 
 api = Blueprint("api", __name__)
 
@@ -30,7 +30,7 @@ def predict() -> Response:
         raise g.call.failure
     require_type("application/json")
     body = b"".join(pieces(request.stream, request.content_length))
-    return Response(prediction(_service(), g.call, body, arguments(request)), mimetype="application/json")
+    return Response(prediction(current_service(), g.call, body, arguments(request)), mimetype="application/json")
 
 
 def prediction(service: Service, call: Call, body: bytes, query: Mapping[str, str]) -> bytes:
@@ -54,11 +54,6 @@ def prediction(service: Service, call: Call, body: bytes, query: Mapping[str, st
     if warnings:
         document["warnings"] = [warning.to_json() for warning in warnings]
     return msgspec.json.encode(document)
-
-
-def _service() -> Service:
-    found: Service = current_app.extensions["slipway"]
-    return found
 
 
 def arguments(asked: Request) -> Mapping[str, str]:
@@ -114,7 +109,7 @@ def what_if() -> Response:
     ``?interval=0.9`` is as in ``predict``, of the row as it stands.
     """
     require_type("application/json")
-    service = _service()
+    service = current_service()
     level = level_of(service, arguments(request).get("interval"))
     body = b"".join(pieces(request.stream, request.content_length))
     decoded = service.decoder.decode(body)
@@ -148,7 +143,7 @@ def _fields(service: Service) -> list[str]:
 @api.post("/predict/file")
 def predict_file() -> Response:
     """Answer a CSV table with the same table and its predictions; ``?interval=0.9`` is as in ``predict``."""
-    service = _service()
+    service = current_service()
     level = level_of(service, arguments(request).get("interval"))
     request.max_content_length = service.problem.serving.max_upload_bytes
     require_type("text/csv", "multipart/form-data")

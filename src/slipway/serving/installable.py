@@ -13,7 +13,7 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, ur
 from slipway import __version__
 from slipway.report.look import LOOK
 from slipway.serving.keys import FORM_FIELD
-from slipway.serving.service import Service
+from slipway.serving.service import Service, current_service
 
 installable = Blueprint("installable", __name__)
 
@@ -81,7 +81,7 @@ def _assets() -> dict[str, str]:
 
 def browser_caches() -> dict[str, str]:
     """The names of its caches in a browser. One origin may have several services, each under a path of its own."""
-    here, scope = _service(), url_for("pages.form")
+    here, scope = current_service(), url_for("pages.form")
     names = {"edition": f"slipway:{scope}:{edition()}"}
     if here.problem.serving.offline:
         names["runtime"] = f"slipway:{scope}:runtime"  # outlives editions: it says that this device wants the model
@@ -91,7 +91,7 @@ def browser_caches() -> dict[str, str]:
 @installable.get("/manifest.webmanifest")
 def manifest() -> Response:
     """What a browser shows of the app, and where it starts."""
-    problem, start = _service().problem, url_for("pages.form")
+    problem, start = current_service().problem, url_for("pages.form")
     name = problem.name
     document = {
         "id": start,
@@ -136,8 +136,3 @@ def worker() -> Response:
         secret=FORM_FIELD,
     )
     return Response(script, mimetype="text/javascript")
-
-
-def _service() -> Service:
-    here: Service = current_app.extensions["slipway"]
-    return here

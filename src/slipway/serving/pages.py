@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, render_template, request, send_file, url_for
+from flask import Blueprint, Response, g, render_template, request, send_file, url_for
 
 from slipway import __version__
 from slipway.model.curves import curves
@@ -25,7 +25,7 @@ from slipway.serving.installable import EDITION_HEADER, asset, browser_caches, e
 from slipway.serving.keys import FORM_FIELD
 from slipway.serving.live_view import is_shown
 from slipway.serving.refusal import Refusal
-from slipway.serving.service import Service
+from slipway.serving.service import current_service
 from slipway.serving.snippets import snippets
 from slipway.serving.trace import Trace, traces
 from slipway.table.faults import visible
@@ -49,7 +49,7 @@ CURVES = "slipway:curves"
 @pages.app_context_processor
 def _frame() -> dict[str, Any]:
     """What the frame of every page shows, the error page's too."""
-    here = _service()
+    here = current_service()
     places = {"Predict": "pages.form", "Model": "pages.model", "Report": "pages.report", "API": "flasgger.apidocs"}
     if is_shown(here.recorder.folder):
         places["Live"] = "production.live"
@@ -73,7 +73,7 @@ def _name_edition(response: Response) -> Response:
 @pages.get("/")
 def form() -> str:
     """The form, holding a typical row and, where no key is needed, the answer to it."""
-    here = _service()
+    here = current_service()
     typed = {field.name: typical(field) for field in here.schema}
     if here.keys.needed:
         return _page(typed)
@@ -86,7 +86,7 @@ def form() -> str:
 @pages.post("/")
 def ask() -> str:
     """The same page with the answer; to a golden row when one was clicked."""
-    here = _service()
+    here = current_service()
     chosen = _places(EXAMPLE, len(here.golden.rows))
     if len(chosen) == 1:
         typed = as_typed(here.schema, here.golden.rows[chosen[0]])
@@ -97,7 +97,7 @@ def ask() -> str:
 @pages.post("/preview")
 def preview() -> str:
     """The same page while somebody types: no prediction that counts, and the curves of the fields in view."""
-    names = _service().schema.names
+    names = current_service().schema.names
     return _page(_typed(), _asked(_typed(), [names[place] for place in _places(CURVES, len(names))]))
 
 
@@ -105,7 +105,7 @@ def preview() -> str:
 def _refused(refusal: Refusal) -> tuple[str, int, Mapping[str, str]]:
     """The form again, with what was typed and with all that is wrong."""
     if request.endpoint != "pages.preview":
-        _service().refused(refusal.counts, g.call, prediction=EXAMPLE not in request.form)
+        current_service().refused(refusal.counts, g.call, prediction=EXAMPLE not in request.form)
     errors = [(problem.field or "", problem.detail) for problem in refusal.problems]
     if not errors:
         errors = [(FORM_FIELD if refusal.status == 401 else "", refusal.detail)]
@@ -141,7 +141,7 @@ def _asked(typed: Mapping[str, str], curved: Sequence[str] = (), counts: bool = 
     Refusal
         When the row is not answered.
     """
-    here = _service()
+    here = current_service()
     row = read_row(here.schema, typed)
     decoded = here.decoder.decode(json.dumps(row).encode())
     answers = here.answer(here.asked(decoded, whole=False), g.call).answers if counts else here.score(decoded.columns, {}, 1)
@@ -155,7 +155,7 @@ def _asked(typed: Mapping[str, str], curved: Sequence[str] = (), counts: bool = 
 
 
 def _page(typed: Mapping[str, str], asked: _Asked | None = None, errors: Sequence[tuple[str, str]] = ()) -> str:
-    here = _service()
+    here = current_service()
     schema = here.schema
     shown = controls(here.rules, typed, dict(errors), asked.traces if asked else {})
     places = {control.field.name: control.target for control in shown} | {FORM_FIELD: "api-key"}
@@ -186,15 +186,10 @@ def _device() -> dict[str, str]:
     return offer() | {f"{name}-cache": cache for name, cache in browser_caches().items()}
 
 
-def _service() -> Service:
-    here: Service = current_app.extensions["slipway"]
-    return here
-
-
 @pages.get("/model")
 def model() -> str:
     """The model card."""
-    here = _service()
+    here = current_service()
     metrics = here.measured
     return render_template(
         "model.html",
@@ -226,13 +221,13 @@ def look() -> Response:
 @pages.get("/report")
 def report() -> str:
     """The report of the training, with the verdict."""
-    return render_template("report.html", body=_service().report)
+    return render_template("report.html", body=current_service().report)
 
 
 @pages.get("/report.html")
 def report_file() -> Response:
     """The same as a file that needs nothing else, to keep or to send."""
-    here = _service()
+    here = current_service()
     response = Response(standalone(here.documents), mimetype="text/html")
     response.headers["Content-Security-Policy"] = DOCUMENT_POLICY
     response.headers["Content-Disposition"] = f"attachment; filename=report-{here.digest[:12]}.html"

@@ -1,5 +1,8 @@
 """Probes for machines: liveness, readiness and metrics."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 from flask import Blueprint, Response, current_app
 
@@ -14,7 +17,7 @@ probes = Blueprint("probes", __name__)
 @probes.get("/healthz")
 def healthz() -> Response:
     """The process answers."""
-    return _json({"status": "alive"})
+    return json_answer({"status": "alive"})
 
 
 @probes.get("/readyz")
@@ -23,7 +26,7 @@ def readyz() -> Response:
     service = current_app.extensions["slipway"]
     require_ready(service)
     names = {"release": service.release, "commit": service.commit}
-    return _json({"status": "ready", "bundle": service.digest} | {name: text for name, text in names.items() if text})
+    return json_answer({"status": "ready", "bundle": service.digest} | {name: text for name, text in names.items() if text})
 
 
 def require_ready(service: Service) -> None:
@@ -40,5 +43,6 @@ def metrics() -> Response:
     return Response(current_app.extensions["slipway"].metrics.page(), content_type=MEDIA_TYPE)
 
 
-def _json(document: dict[str, str]) -> Response:
+def json_answer(document: Mapping[str, Any]) -> Response:
+    """A document as JSON."""
     return Response(msgspec.json.encode(document), mimetype="application/json")

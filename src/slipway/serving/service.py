@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from flask import current_app
 from markupsafe import Markup
 
 from slipway.model.bundle import Bundle
@@ -39,7 +40,7 @@ DOCUMENTS = ("schema.json", "model.json", "golden.json", "metrics.json", "evalua
 
 
 class Service:
-    """Found as ``app.extensions["slipway"]``.
+    """Found as ``app.extensions["slipway"]``, and by `current_service`.
 
     Parameters
     ----------
@@ -239,6 +240,12 @@ def _infinite(rows: Sequence[int]) -> Refusal:
 
 def _refused(problems: Sequence[FieldProblem]) -> dict[str, Any]:
     return {"prediction": None, "errors": [problem.to_json() for problem in problems]}
+
+
+def current_service() -> Service:
+    """That of the application which answers now."""
+    found: Service = current_app.extensions["slipway"]
+    return found
 
 
 def open_service(problem: Problem, environ: Mapping[str, str] = os.environ) -> Service:

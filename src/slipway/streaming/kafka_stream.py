@@ -17,14 +17,9 @@ READ_SECONDS = 1.0
 ANSWER_SECONDS = 10.0
 DELIVERY_MILLISECONDS = 10_000
 # What the promises of a consumer rest on; none of it can be set by the URL.
-OURS: Mapping[str, Any] = {
-    "bootstrap.servers": "",
-    "group.id": "",
-    "enable.auto.commit": False,
-    "auto.offset.reset": "earliest",
-    "enable.idempotence": True,
-    "message.timeout.ms": DELIVERY_MILLISECONDS,
-}
+READS: Mapping[str, Any] = {"enable.auto.commit": False, "auto.offset.reset": "earliest"}
+WRITES: Mapping[str, Any] = {"enable.idempotence": True, "message.timeout.ms": DELIVERY_MILLISECONDS}
+OURS = {"bootstrap.servers", "group.id", *READS, *WRITES}
 OF_PRODUCER = {"partitioner": "murmur2_random"}  # as Java's: a key is in the partition of the same number in all topics
 OF_CONSUMER = {
     "queued.min.messages": 500,  # read ahead while a batch is answered
@@ -71,18 +66,16 @@ class KafkaStream:
                 raise ProblemError(
                     f"{topic!r} is not the name of a topic", "Use letters, digits, dots, hyphens and underscores"
                 )
-        if taken := sorted(OURS.keys() & properties.keys()):
+        if taken := sorted(OURS & properties.keys()):
             raise ProblemError(f"the URL cannot set {taken[0]}", "Leave it out")
         self._names = names
         self._error: KafkaError | None = None  # the last that was not about one message
         self._is_found = False  # the topic
         self._safe: set[str] = set()  # messages whose replies the broker has, until they are committed
         both = {**properties, "bootstrap.servers": servers, "error_cb": self._note, "log_level": 2}
-        reads = {name: OURS[name] for name in ("enable.auto.commit", "auto.offset.reset")}
-        writes = {name: OURS[name] for name in ("enable.idempotence", "message.timeout.ms")}
         try:
-            self._producer = Producer({**OF_PRODUCER, **both, **writes})
-            self._consumer = Consumer({**OF_CONSUMER, **both, **reads, "group.id": names.group})
+            self._producer = Producer({**OF_PRODUCER, **both, **WRITES})
+            self._consumer = Consumer({**OF_CONSUMER, **both, **READS, "group.id": names.group})
         except (KafkaException, ValueError, TypeError) as error:  # what it says may quote a password
             named = PROPERTY.findall(str(error))
             which = f"the property {named[-1]}" if named else "a property"

@@ -98,7 +98,8 @@ def _alone(service: Service, message: Message) -> Reply:
     try:
         _require_size(service, message)
         body = message.body or b""
-        if not isinstance(service.decoder.document(body), dict):
+        if not is_single(body):
+            service.decoder.document(body)  # what is not JSON is refused for that
             raise Refusal(422, "Expected one row, an object.")
         return Reply(message, prediction(service, call, body, {}), False)
     except Refusal as refusal:

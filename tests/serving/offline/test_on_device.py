@@ -154,7 +154,7 @@ def test_without_the_runtime_it_says_what_to_run(serve):
         serve(serving=OFFLINE)
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"x" * 999)[:-9]])
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"x" * 999)[:-9]], ids=["no gzip", "cut short"])
 def test_a_damaged_runtime_is_named(serve, runtime, content):
     packed(runtime, BINARY).write_bytes(content)
     with pytest.raises(ServingError, match=rf"{BINARY}\.gz cannot be read: .* Remove .*, and run python -m"):

@@ -6,19 +6,18 @@ refused with 400, as MLflow does, where ``POST /predict`` answers 422.
 
 from typing import Any
 
-import msgspec
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, g, request
 
 from slipway.model.intervals import ENDS
 from slipway.model.scoring import Answers, added_names
 from slipway.serving.api import level_of
 from slipway.serving.body import pieces, require_type
-from slipway.serving.probes import require_ready
+from slipway.serving.probes import json_answer, require_ready
 from slipway.serving.protocols import tabular
 from slipway.serving.protocols.invocations_paths import paths, predicting
 from slipway.serving.protocols.protocol import Protocol, wrong_cell
 from slipway.serving.refusal import Refusal, shown_name
-from slipway.serving.service import Service
+from slipway.serving.service import Service, current_service
 
 VERSION = "3.17.2"  # of MLflow, whose protocol this is
 CODES = {  # of MLflow, mlflow.exceptions.ERROR_CODE_TO_HTTP_STATUS; all else is BAD_REQUEST
@@ -35,7 +34,7 @@ invocations = Blueprint("invocations", __name__)
 @invocations.get("/health")
 def ping() -> Response:
     """The bundle answers its golden rows as recorded."""
-    require_ready(_service())
+    require_ready(current_service())
     return Response("\n", mimetype="text/plain")
 
 
@@ -48,19 +47,14 @@ def version() -> Response:
 @invocations.post("/invocations")
 def invoke() -> Response:
     """Answer all rows of a table, or none."""
-    service = _service()
+    service = current_service()
     rows, params = _asked(service)
     level = _level(service, params)
     found = service.answer(service.asked(service.decoder.decode_rows(rows), whole=True), g.call)
     document = {"predictions": _records(service, found.answers.between(service.intervals, level))}
-    response = Response(msgspec.json.encode(document), mimetype="application/json")
+    response = json_answer(document)
     response.headers["Slipway-Bundle"] = service.digest
     return response
-
-
-def _service() -> Service:
-    found: Service = current_app.extensions["slipway"]
-    return found
 
 
 def _asked(service: Service) -> tuple[list[Any], Any]:

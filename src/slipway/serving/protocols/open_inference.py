@@ -5,17 +5,16 @@ The model is called as the problem is, and its version is how its bundle's diges
 
 from typing import Any
 
-import msgspec
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, g, request
 
 from slipway.model.scoring import added_names, answer_columns
 from slipway.serving.body import pieces, require_type
-from slipway.serving.probes import require_ready
+from slipway.serving.probes import json_answer, require_ready
 from slipway.serving.protocols.inference_paths import SERVER, metadata_of, paths, predicting, version_of
 from slipway.serving.protocols.protocol import Protocol, wrong_cell
 from slipway.serving.protocols.tensors import columns_of, names_of, outputs_of, request_of
 from slipway.serving.refusal import Refusal, shown_name
-from slipway.serving.service import Service
+from slipway.serving.service import Service, current_service
 
 open_inference = Blueprint("open_inference", __name__, url_prefix="/v2")
 MODEL, VERSION = "/models/<model>", "/models/<model>/versions/<version>"
@@ -26,27 +25,27 @@ LISTED = 5  # problems in the text of an error
 @open_inference.get("/health/live")
 def live() -> Response:
     """The process answers."""
-    return _json({"live": True})
+    return json_answer({"live": True})
 
 
 @open_inference.get("/health/ready")
 def ready() -> Response:
     """The bundle answers its golden rows as recorded."""
     require_ready(_service())
-    return _json({"live": True, "ready": True})  # the specification says live, KServe's client reads ready
+    return json_answer({"live": True, "ready": True})  # the specification says live, KServe's client reads ready
 
 
 @open_inference.get("", strict_slashes=False)
 def server() -> Response:
     """What serves."""
-    return _json(SERVER)
+    return json_answer(SERVER)
 
 
 @open_inference.get(MODEL)
 @open_inference.get(VERSION)
 def metadata(model: str, version: str | None = None) -> Response:
     """What the model takes and gives."""
-    return _json(metadata_of(_service(model, version)))
+    return json_answer(metadata_of(_service(model, version)))
 
 
 @open_inference.get(f"{MODEL}/ready")
@@ -55,7 +54,7 @@ def model_ready(model: str, version: str | None = None) -> Response:
     """As `ready`, of the model that is named."""
     service = _service(model, version)
     require_ready(service)
-    return _json({"name": service.problem.name, "ready": True})
+    return json_answer({"name": service.problem.name, "ready": True})
 
 
 @open_inference.post(f"{MODEL}/infer")
@@ -70,7 +69,9 @@ def infer(model: str, version: str | None = None) -> Response:
     found = answer_columns(service.answer(service.asked(decoded, whole=True), g.call).answers, known)
     outputs = outputs_of({name: found[name] for name in names}, service.predictor.classes)
     given = {} if asked.id is None else {"id": asked.id}
-    answer = _json({"model_name": service.problem.name, "model_version": version_of(service), **given, "outputs": outputs})
+    answer = json_answer(
+        {"model_name": service.problem.name, "model_version": version_of(service), **given, "outputs": outputs}
+    )
     answer.headers["Slipway-Bundle"] = service.digest
     return answer
 
@@ -99,16 +100,12 @@ def _service(model: str | None = None, version: str | None = None) -> Service:
     Refusal
         404 when it is not.
     """
-    service: Service = current_app.extensions["slipway"]
+    service = current_service()
     if model not in (None, service.problem.name):
         raise Refusal(404, f"There is no model {shown_name(model)}; this service has {service.problem.name}.")
     if version not in (None, version_of(service)):
         raise Refusal(404, f"There is no version {shown_name(version)}; this service has {version_of(service)}.")
     return service
-
-
-def _json(document: dict[str, Any]) -> Response:
-    return Response(msgspec.json.encode(document), mimetype="application/json")
 
 
 def refused(document: dict[str, Any]) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class Decoder:
         Refusal
             As `decode_rows`; of too many rows none is made.
         """
-        self._require_rows(max(map(len, columns.values()), default=0))
+        self.require_rows(max(map(len, columns.values()), default=0))
         names = list(columns)
         return self.decode_rows([dict(zip(names, cells)) for cells in zip(*columns.values())])
 
@@ -130,13 +130,13 @@ class Decoder:
         Refusal
             As `decode`, without the 400.
         """
-        self._require_rows(len(rows))
+        self.require_rows(len(rows))
         read = self._fast.convert(rows) if self._fast else None
         return Decoded(read[0], len(read[1]), rows=read[1]) if read else self._walked(rows, partial)
 
     def _thorough(self, body: bytes, partial: bool) -> Decoded:
         rows = _rows(parse(body))
-        self._require_rows(len(rows))
+        self.require_rows(len(rows))
         return self._walked(rows, partial)
 
     def _walked(self, rows: Sequence[Any], partial: bool) -> Decoded:
@@ -148,6 +148,19 @@ class Decoder:
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         ignored, objects = tuple(sorted(walk.ignored)), list(map(_object, rows))
         return Decoded(columns, len(rows), walk.wrong, ignored, objects, True, walk.counts)
+
+    def require_rows(self, count: int) -> None:
+        """Refuse a call of so many rows, if it cannot be answered.
+
+        Raises
+        ------
+        Refusal
+            422 for none, 413 for too many.
+        """
+        if not count:
+            raise Refusal(422, "The list is empty; expected at least one row.")
+        if count > self.max_rows:
+            raise self._too_many()
 
     def ids(self, decoded: Decoded) -> list[dict[str, Any]]:
         """The ids of each row, as far as it has them."""
@@ -172,12 +185,6 @@ class Decoder:
         objects = self.max_rows + (WRAPPING * (width + 100) if wrapped else 0)
         lists = objects * width if wrapped else objects
         return body.count(b"{") > objects or body.count(b"[") > lists or body.count(b",") > objects * width
-
-    def _require_rows(self, count: int) -> None:
-        if not count:
-            raise Refusal(422, "The list is empty; expected at least one row.")
-        if count > self.max_rows:
-            raise self._too_many()
 
     def _too_many(self) -> Refusal:
         return Refusal(413, f"Expected at most {self.max_rows} rows of {len(self.rules)} fields in one call.")

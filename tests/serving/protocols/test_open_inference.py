@@ -1,5 +1,6 @@
 """The Open Inference Protocol: tensors are answered, refused, counted and logged as the rows of POST /predict are."""
 
+import gzip
 import json
 
 import pytest
@@ -8,13 +9,20 @@ from bundles import ROWS
 from inference_service import SPEAKS, Service, odd_rows, tensors
 
 COUNT = 2_000
+INFER = "/v2/models/regression/infer"
+LENGTH = "Inference-Header-Content-Length"
 LABELS = {"regression": [], "binary": ["N", "Y"], "multiclass": ["a", "b", "c"]}
 
 
+@pytest.mark.parametrize(
+    "changes, warned",
+    [({}, {"smoker/unseen_level": 40, "age/out_of_range": 29}), ({"age": 20, "smoker": "no"}, {})],
+    ids=["odd", "plain"],
+)
 @pytest.mark.parametrize("nested", [False, True], ids=["flat", "nested"])
 @pytest.mark.parametrize("task", LABELS)
-def test_answers_events_and_counts_are_those_of_predict_to_the_last_bit(tmp_path, task, nested):
-    service, rows = Service(tmp_path, task), odd_rows(COUNT)
+def test_answers_events_and_counts_are_those_of_predict_to_the_last_bit(tmp_path, task, nested, changes, warned):
+    service, rows = Service(tmp_path, task), [row | changes for row in odd_rows(COUNT)]
     expected = service.client.post("/predict", json=rows).json["predictions"]
     given = service.infer({"inputs": tensors(rows, nested)})
     assert given.headers["Slipway-Bundle"] == service.digest
@@ -30,7 +38,7 @@ def test_answers_events_and_counts_are_those_of_predict_to_the_last_bit(tmp_path
     of_predict, of_infer = service.events()
     assert of_infer.rows == of_predict.rows and of_infer.rows[1]["person"] == "p1"
     assert of_infer.answers == of_predict.answers and of_infer.numbers == of_predict.numbers
-    assert of_infer.warned == of_predict.warned == {"smoker/unseen_level": 40, "age/out_of_range": 29}
+    assert of_infer.warned == of_predict.warned == warned
     counts = service.counts()
     assert counts["slipway_rows_predicted_total", "/v2/models/<model>/infer"] == COUNT
     assert counts["slipway_rows_predicted_total", "/predict"] == COUNT
@@ -59,30 +67,50 @@ def test_an_error_names_the_first_wrong_rows_counts_all_and_repeats_none(service
     assert (counts["slipway_fields_rejected_total", "type"], counts["slipway_fields_rejected_total", "missing"]) == (4, 4)
 
 
-def test_binary_data_is_refused_and_json_of_a_given_length_is_not(service):
+@pytest.mark.parametrize("type", ["application/json", "application/octet-stream", None], ids=["json", "KServe", "Triton"])
+def test_who_sends_binary_data_is_told_how_to_send_json(service, type):
     body = json.dumps({"inputs": tensors(ROWS)}).encode()
-    length = "Inference-Header-Content-Length"
-    assert "binary_data=False" in service.refused(body + b"\x00\x01", 415, **{length: str(len(body))})
-    assert service.infer(body, **{length: str(len(body))}).status_code == 200
+    answer = service.client.post(INFER, data=body + b"\x00\x01", content_type=type, headers={LENGTH: str(len(body))})
+    assert answer.status_code == 415
+    assert answer.json == {
+        "error": "Expected tensors in JSON, not binary. In the clients of Triton and KServe: binary_data=False."
+    }
+
+
+def test_the_length_of_the_json_may_be_that_of_the_body(service):
+    body = json.dumps({"inputs": tensors(ROWS)}).encode()
+    assert service.infer(body, **{LENGTH: str(len(body))}).status_code == 200
+
+
+@pytest.mark.parametrize("length", ["", "x", "-1", "1e2", "99999", "9" * 5_000])
+def test_a_length_that_is_none_of_the_body_is_refused(service, length):
+    says = service.refused(json.dumps({"inputs": tensors(ROWS)}).encode(), 400, **{LENGTH: length})
+    assert says == "Inference-Header-Content-Length is not a number of bytes of the body."
+
+
+ANOTHER = "Expected the header Content-Type: application/json."
+ENCODED = "Expected a body without Content-Encoding."
 
 
 @pytest.mark.parametrize(
-    "headers",
+    "headers, says",
     [
-        {"Content-Type": "application/octet-stream"},
-        {"Content-Type": "application/json; charset=latin-1"},
-        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
-        {"Content-Encoding": "gzip"},
+        ({"Content-Type": "application/octet-stream"}, ANOTHER),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, ANOTHER),
+        ({"Content-Type": "application/json; charset=latin-1"}, "Expected application/json in UTF-8."),
+        ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, ENCODED),
+        ({"Content-Encoding": "gzip"}, ENCODED),
+        ({"Content-Encoding": "deflate", LENGTH: "7"}, ENCODED),
     ],
 )
-def test_another_type_of_body_is_refused(service, headers):
-    answer = service.client.post("/v2/models/regression/infer", data=b"{}", headers=headers)
-    assert answer.status_code == 415 and set(answer.json) == {"error"}
+def test_another_type_of_body_is_refused(service, headers, says):
+    answer = service.client.post(INFER, data=gzip.compress(b"{}"), headers=headers)
+    assert (answer.status_code, answer.json) == (415, {"error": says})
 
 
 def test_a_body_without_a_type_is_json(service):
     body = json.dumps({"inputs": tensors(ROWS)}).encode()
-    assert service.client.post("/v2/models/regression/infer", data=body).status_code == 200
+    assert service.client.post(INFER, data=body).status_code == 200
 
 
 @pytest.mark.parametrize("nested", [False, True], ids=["flat", "nested"])

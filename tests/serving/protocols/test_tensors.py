@@ -72,6 +72,7 @@ def test_the_outputs_that_are_named_are_given(tmp_path, wanted, given):
     assert [each["name"] for each in answer.json["outputs"]] == given
 
 
+NO_COLUMN = "has a shape other than [rows] or [rows, 1]; expected a tensor for each field."
 BAD = {
     "not JSON": (b"{", "The body is not JSON"),
     "empty": (b"", "The body is empty"),
@@ -83,8 +84,9 @@ BAD = {
     "no data": ({"inputs": [{"name": "age", "shape": [1], "datatype": "INT64"}]}, "`data` - at `$.inputs[0]`"),
     "a name": ({"inputs": [tensor("age", 1) | {"name": 7}]}, "`$.inputs[0].name`"),
     "shape": ({"inputs": [tensor("age", 1, shape=["1"])]}, "`$.inputs[0].shape[0]`"),
-    "no shape": ({"inputs": [tensor("age", 1, shape=[])]}, "Input age has a shape other than [rows] or [rows, 1]."),
-    "a row": ({"inputs": [tensor("age", 1, 2, shape=[1, 2])]}, "Input age has a shape other than [rows] or [rows, 1]."),
+    "no shape": ({"inputs": [tensor("age", 1, shape=[])]}, f"Input age {NO_COLUMN}"),
+    "a row": ({"inputs": [tensor("age", 1, 2, shape=[1, 2])]}, f"Input age {NO_COLUMN}"),
+    "a matrix": ({"inputs": [tensor("input-0", [1, 2], [3, 4], shape=[2, 2])]}, f"Input input-0 {NO_COLUMN}"),
     "fewer": ({"inputs": [tensor("age", 1, 2, shape=[3])]}, "Input age has 2 values, and a shape of another number."),
     "negative": ({"inputs": [tensor("age", 1, shape=[-1])]}, "Input age has 1 values, and a shape of another number."),
     "huge": ({"inputs": [tensor("age", 1, shape=[10**90])]}, "Input age has 1 values, and a shape of another number."),

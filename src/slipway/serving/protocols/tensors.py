@@ -86,7 +86,7 @@ def _cells(tensor: Tensor) -> list[Any]:
     """One value for each row; null is a missing cell."""
     shape, cells = tensor.shape, tensor.data
     if len(shape) not in (1, 2) or shape[1:] not in ([], [1]):
-        raise _wrong(tensor, "has a shape other than [rows] or [rows, 1]")
+        raise _wrong(tensor, "has a shape other than [rows] or [rows, 1]; expected a tensor for each field")
     if len(cells) != shape[0]:
         raise _wrong(tensor, f"has {len(cells)} values, and a shape of another number")
     if len(shape) == 2 and set(map(type, cells)) == {list} and set(map(len, cells)) == {1}:

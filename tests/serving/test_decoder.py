@@ -1,5 +1,6 @@
 import json
 import tracemalloc
+from decimal import Decimal
 
 import hypothesis.strategies as some
 import numpy as np
@@ -366,11 +367,15 @@ def test_nan_of_a_field_without_a_range_is_missing():
     assert caught.value.counts == {"x/missing": 1}
 
 
-def test_half_of_a_surrogate_pair_is_no_id():
+@pytest.mark.parametrize("cell", ["\ud800", Decimal("1.5"), [1], b"1"], ids=["half a pair", "decimal", "list", "bytes"])
+def test_what_cannot_name_a_row_is_no_id(cell):
     assert OPEN.ids(OPEN.decode_rows([{"x": 1, "id": "a"}])) == [{"id": "a"}]
     with pytest.raises(Refusal) as caught:
-        OPEN.decode_rows([{"x": 1, "id": "\ud800"}])
+        OPEN.decode_rows([{"x": 1, "id": cell}])
     assert caught.value.counts == {"id/type": 1}
+
+
+def test_a_name_with_half_of_a_surrogate_pair_is_no_field():
     with pytest.raises(Refusal) as caught:
         OPEN.decode_rows([{"x": 1, "\ud800": 1}])
     assert caught.value.counts == {"/unknown_field": 1}

@@ -261,7 +261,7 @@ def parse(body: bytes) -> Any:
     """
     if not body.strip(b" \t\r\n"):
         raise Refusal(400, "The body is empty; expected JSON: an object, or a list of objects.")
-    if LONG not in body.translate(ZEROS):  # integers of which msgspec keeps every digit
+    if LONG not in body.translate(ZEROS):  # of longer integers msgspec keeps every digit
         with suppress(*UNEXPECTED):
             return msgspec.json.decode(body)
     try:

@@ -25,7 +25,7 @@ class TypedRows:
     def __init__(self, rules: Rules, ids: Sequence[str]) -> None:
         self._layout = Layout(rule.field for rule in rules)
         self._width = len(rules)
-        self._has_ids = bool(ids)
+        self._ids = tuple(ids)
         self._readers = [(place, _reader(rule)) for place, rule in enumerate(rules) if not rule.is_number]
         self._marked = [
             (place, list(rule.reader.numeric_markers))
@@ -49,7 +49,7 @@ class TypedRows:
         """The same of objects that are parsed already."""
         try:
             found = msgspec.convert(rows, self._rows)
-            return None if self._has_ids and not all(map(self._are_ids, found)) else (self._block(found), found)
+            return (self._block(found), found) if not self._ids or all(map(self._has_ids, rows)) else None
         except UNEXPECTED:
             return None
 
@@ -61,9 +61,9 @@ class TypedRows:
                 raise LookupError(markers)
         return Block(self._layout, matrix)
 
-    def _are_ids(self, row: Any) -> bool:
-        """Whether those of a struct can name a row, which text with half of a surrogate pair cannot; msgspec parses none."""
-        return all(cell is None or is_id(cell) for cell in astuple(row)[self._width :])
+    def _has_ids(self, row: Mapping[str, Any]) -> bool:
+        """Whether what an object has as ids can name a row: half of a surrogate pair, or a Decimal, msgspec converts too."""
+        return all(row.get(name) is None or is_id(row[name]) for name in self._ids)
 
     def _cells(self, row: Any) -> list[Any]:
         """Those of a struct as a block has them; LookupError for a text that is not as expected."""

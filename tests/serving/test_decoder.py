@@ -1,5 +1,6 @@
 import json
 import tracemalloc
+from decimal import Decimal
 
 import hypothesis.strategies as some
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given
 from bundles import ROWS, SCHEMA
 from slipway.sections import Serving
 from slipway.serving import decoder as decoder_module
-from slipway.serving.decoder import Decoder, is_single
+from slipway.serving.decoder import Decoder, is_single, parse
 from slipway.serving.refusal import Refusal
 from slipway.table.rules import Rules
 from slipway.table.schema import MISSING, UNSEEN, Field, Schema
@@ -327,6 +328,73 @@ def test_the_fast_way_agrees_with_the_thorough_one(decoder, document):
     if fast is not None:
         assert {name: repr(column.tolist()) for name, column in fast[0].items()} == thorough
     assert outcome(lambda given: decoder.decode(given).columns, content) == thorough
+
+
+OPEN = Decoder(Rules(Schema((Field("x", "number"), Field("y", "integer", missing=0.1))), serving()), 10, ids=("id",))
+
+
+@pytest.mark.parametrize("decoder", [STRICT, LENIENT, OPEN], ids=["reject", "warn", "no range"])
+@given(data=some.data())
+def test_parsed_rows_are_read_alike_the_fast_way_and_the_thorough_one(decoder, data):
+    cells = some.floats() | some.none() | some.integers(-3, 3) | some.text(some.characters(), max_size=1)
+    of_open = some.fixed_dictionaries({"x": cells}, optional={"y": cells, "id": cells})
+    rows = data.draw(some.lists(of_open if decoder is OPEN else ALMOST_ROWS, min_size=1, max_size=3))
+    content = json.dumps(rows).encode()
+    assert outcome(lambda _: decoder.decode_rows(rows).columns, content) == outcome(
+        lambda _: decoder._walked(rows, False).columns, content
+    )
+
+
+@pytest.mark.parametrize("rows", [[ROW], [ROW, ROW | {"age": 19.0}], [ROW | {"bmi": None}]])
+def test_parsed_rows_that_are_valid_are_taken_the_fast_way(monkeypatch, rows):
+    monkeypatch.setattr(Decoder, "_walked", lambda *_: pytest.fail("read one by one"))
+    assert STRICT.decode_rows(rows).count == STRICT.decode_columns(columns_of(rows)).count == len(rows)
+
+
+@pytest.mark.parametrize("name", ["x", "y"])
+@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "1e999"])
+def test_an_infinite_number_of_a_field_without_a_range_is_refused(name, number):
+    with pytest.raises(Refusal) as caught:
+        OPEN.decode_rows(parse(b'[{"x": 1, "%s": %s}]' % (name.encode(), number.encode())))
+    assert caught.value.counts == {f"{name}/not_finite": 1}
+
+
+def test_nan_of_a_field_without_a_range_is_missing():
+    decoded = OPEN.decode_rows([{"x": 1, "y": float("nan")}])
+    assert np.isnan(decoded.columns["y"]).all() and decoded.objects
+    with pytest.raises(Refusal) as caught:
+        OPEN.decode_rows([{"x": float("nan")}])
+    assert caught.value.counts == {"x/missing": 1}
+
+
+@pytest.mark.parametrize("cell", ["\ud800", Decimal("1.5"), [1], b"1"], ids=["half a pair", "decimal", "list", "bytes"])
+def test_what_cannot_name_a_row_is_no_id(cell):
+    assert OPEN.ids(OPEN.decode_rows([{"x": 1, "id": "a"}])) == [{"id": "a"}]
+    with pytest.raises(Refusal) as caught:
+        OPEN.decode_rows([{"x": 1, "id": cell}])
+    assert caught.value.counts == {"id/type": 1}
+
+
+def test_a_name_with_half_of_a_surrogate_pair_is_no_field():
+    with pytest.raises(Refusal) as caught:
+        OPEN.decode_rows([{"x": 1, "\ud800": 1}])
+    assert caught.value.counts == {"/unknown_field": 1}
+
+
+NUMBERS = ["1", "-0", "1.0", "1e400", "1e-400", "9" * 100, "9" * 101, "9" * 400, f"-{'1' * 5_000}", "9" * 19, "NaN"]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_numbers_of_a_document_keep_up_to_100_digits(number):
+    expected = int(number) if number.lstrip("-").isdigit() and len(number) <= 100 else float(number)
+    found = parse(f'{{"a": [{number}]}}'.encode())["a"][0]
+    assert repr(found) == repr(expected)
+
+
+@given(JSON)
+def test_any_document_is_parsed_as_pythons_parser_does(document):
+    content = json.dumps(document)
+    assert repr(parse(content.encode())) == repr(json.loads(content))
 
 
 @given(some.data())

@@ -19,6 +19,11 @@ def require_type(*expected: str) -> None:
         raise Refusal(415, f"Expected the header Content-Type: {named}.")
     if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise Refusal(415, f"Expected {named} in UTF-8.")
+    require_plain()
+
+
+def require_plain() -> None:
+    """Refuse a body that is compressed."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Refusal(415, "Expected a body without Content-Encoding.")
 

@@ -8,20 +8,24 @@ rows of a permitted number goes neither way: to parse a body of brackets takes a
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 
 from slipway.serving.refusal import Refusal, shown_name
-from slipway.serving.typed_rows import TypedRows, by_name, fit_for_struct, is_id
+from slipway.serving.typed_rows import UNEXPECTED, TypedRows, by_name, fit_for_struct, is_id
 from slipway.table.faults import LISTED, FieldProblem, tally_key
 from slipway.table.rules import Rules, Unlike, warnings
 from slipway.table.schema import Columns
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_INTEGER = 100
+LONG = b"0" * (LONGEST_INTEGER + 1)
+ZEROS = bytes.maketrans(b"123456789", b"000000000")
 AT_ONCE = 256  # rows that are checked together: what is wrong with all of a call's rows would take much memory
 LISTED_OF_A_ROW = 10
 WRAPPING = 10  # objects for each column and each of a hundred others, in a document that is not a plain list of rows
@@ -114,8 +118,7 @@ class Decoder:
         Refusal
             As `decode_rows`; of too many rows none is made.
         """
-        if any(len(cells) > self.max_rows for cells in columns.values()):
-            raise self._too_many()
+        self.require_rows(max(map(len, columns.values()), default=0))
         names = list(columns)
         return self.decode_rows([dict(zip(names, cells)) for cells in zip(*columns.values())])
 
@@ -127,10 +130,16 @@ class Decoder:
         Refusal
             As `decode`, without the 400.
         """
-        if not rows:
-            raise Refusal(422, "The list is empty; expected at least one row.")
-        if len(rows) > self.max_rows:
-            raise self._too_many()
+        self.require_rows(len(rows))
+        read = self._fast.convert(rows) if self._fast else None
+        return Decoded(read[0], len(read[1]), rows=read[1]) if read else self._walked(rows, partial)
+
+    def _thorough(self, body: bytes, partial: bool) -> Decoded:
+        rows = _rows(parse(body))
+        self.require_rows(len(rows))
+        return self._walked(rows, partial)
+
+    def _walked(self, rows: Sequence[Any], partial: bool) -> Decoded:
         walk = Walk(self.rules, self._known, self._ids, partial)
         parts = [walk.check(begin, rows[begin : begin + AT_ONCE]) for begin in range(0, len(rows), AT_ONCE)]
         if walk.counts and not partial:
@@ -139,6 +148,19 @@ class Decoder:
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         ignored, objects = tuple(sorted(walk.ignored)), list(map(_object, rows))
         return Decoded(columns, len(rows), walk.wrong, ignored, objects, True, walk.counts)
+
+    def require_rows(self, count: int) -> None:
+        """Refuse a call of so many rows, if it cannot be answered.
+
+        Raises
+        ------
+        Refusal
+            422 for none, 413 for too many.
+        """
+        if not count:
+            raise Refusal(422, "The list is empty; expected at least one row.")
+        if count > self.max_rows:
+            raise self._too_many()
 
     def ids(self, decoded: Decoded) -> list[dict[str, Any]]:
         """The ids of each row, as far as it has them."""
@@ -153,9 +175,6 @@ class Decoder:
         if chosen is not None:
             found = [replace(each, row=int(chosen[each.row - 1]) + 1) for each in found if each.row is not None]
         return [*ignored, *found][:LISTED]
-
-    def _thorough(self, body: bytes, partial: bool) -> Decoded:
-        return self.decode_rows(_rows(parse(body)), partial)
 
     def _exceeds(self, body: bytes, wrapped: bool = False) -> bool:
         """Whether there are more signs of objects, lists or values than rows of a permitted number have.
@@ -242,6 +261,9 @@ def parse(body: bytes) -> Any:
     """
     if not body.strip(b" \t\r\n"):
         raise Refusal(400, "The body is empty; expected JSON: an object, or a list of objects.")
+    if LONG not in body.translate(ZEROS):  # of longer integers msgspec keeps every digit
+        with suppress(*UNEXPECTED):
+            return msgspec.json.decode(body)
     try:
         return json.loads(body.decode("utf-8"), parse_int=_integer, parse_constant=float)
     except UnicodeDecodeError as error:

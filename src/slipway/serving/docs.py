@@ -17,7 +17,7 @@ from slipway.model.intervals import levels
 from slipway.serving.definitions import Document, definitions, row_parameters
 from slipway.serving.examples import answer_example, example_table, refusal_example
 from slipway.serving.keys import HEADER
-from slipway.serving.refusal import MEDIA_TYPE, problem_document
+from slipway.serving.refusal import MEDIA_TYPE, PROTOCOLS, problem_document
 from slipway.serving.service import Service
 
 CONFIG = {"specs": [{"endpoint": "apispec", "title": "API"}]}  # as Flasgger's view reads it
@@ -84,9 +84,7 @@ def specification(service: Service, prefix: str = "") -> Document:
 
 
 def _paths(service: Service) -> Document:
-    from slipway.serving.protocols import protocols_of
-
-    serving = service.problem.serving
+    serving, spoken = service.problem.serving, current_app.extensions[PROTOCOLS].values()
     status = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
     text = {"description": "Prometheus text format", "schema": {"type": "string"}}
     return {
@@ -102,7 +100,7 @@ def _paths(service: Service) -> Document:
             )
         },
         "/metrics": {"get": _get("Metrics of all workers", text) | {"produces": ["text/plain", MEDIA_TYPE]}},
-        **{path: calls for protocol in protocols_of(serving.protocols) for path, calls in protocol.paths(service).items()},
+        **{path: calls for protocol in spoken for path, calls in protocol.paths(service).items()},
     }
 
 

@@ -36,9 +36,8 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     app.register_error_handler(refusal.Refusal, refusal.answer_refusal)
     app.register_error_handler(HTTPException, refusal.answer_http_error)
     app.register_error_handler(Exception, refusal.answer_failure)
-    spoken = spoken_by(problem)
-    app.extensions[refusal.WORDINGS] = {protocol.blueprint.name: protocol.refused for protocol in spoken}
-    for blueprint in (api, probes, pages, installable, production, *(protocol.blueprint for protocol in spoken)):
+    app.extensions[refusal.PROTOCOLS] = spoken = _spoken(problem)
+    for blueprint in (api, probes, pages, installable, production, *(protocol.blueprint for protocol in spoken.values())):
         app.register_blueprint(blueprint)
     if problem.serving.cache_seconds:
         from slipway.serving import cached
@@ -56,10 +55,10 @@ def build(problem: Problem | None = None, environ: Mapping[str, str] = os.enviro
     return app
 
 
-def spoken_by(problem: Problem) -> "list[Protocol]":
-    """The further protocols of a service; the room of protocols is imported only if there are some."""
+def _spoken(problem: Problem) -> "dict[str, Protocol]":
+    """The further protocols, by their blueprints; their room is imported only if there are some."""
     if not problem.serving.protocols:
-        return []
+        return {}
     from slipway.serving.protocols import protocols_of
 
     return protocols_of(problem.serving.protocols)

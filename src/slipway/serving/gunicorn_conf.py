@@ -82,17 +82,17 @@ def post_worker_init(worker: Worker) -> None:
 
 def _prepare(worker: Worker, service: "Service") -> None:
     """Tell the worker which calls are quick, and how to refuse those that it has no time for."""
-    from slipway.serving.factory import spoken_by
     from slipway.serving.headers import secured
     from slipway.serving.overload import Overload, wording_of
     from slipway.serving.prefix import VARIABLE
+    from slipway.serving.refusal import PROTOCOLS
     from slipway.serving.worker import QUICK
 
     prefix = os.environ.get(VARIABLE, "").rstrip("/")
     serving = service.problem.serving
     others = {
         path: wording_of(endpoint, "application/json", protocol.refused)
-        for protocol in spoken_by(service.problem)
+        for protocol in worker.wsgi.extensions[PROTOCOLS].values()
         for path, endpoint in protocol.predicting(service).items()
     }
     worker.largest_body = serving.max_upload_bytes

@@ -8,7 +8,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from flask import Flask, Response, current_app, request
 
 from slipway.errors import ServingError
-from slipway.serving.refusal import WORDINGS
+from slipway.serving.refusal import PROTOCOLS
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -89,7 +89,7 @@ def shared(origins: Collection[str], origin: str | None) -> dict[str, str]:
 
 def _share(response: Response) -> Response:
     origins = current_app.extensions["slipway"].problem.serving.cors_origins
-    if not origins or request.blueprint not in ("api", *current_app.extensions[WORDINGS]):
+    if not origins or request.blueprint not in ("api", *current_app.extensions[PROTOCOLS]):
         return response
     response.vary.add(VARY)
     found = shared(origins, request.headers.get("Origin"))

@@ -17,7 +17,7 @@ from slipway.table.faults import FieldProblem
 
 MEDIA_TYPE = "application/problem+json"
 PREDICTIONS = {"api.predict", "api.predict_file", "api.cached", "invocations.invoke", "open_inference.infer"}
-WORDINGS = "slipway-wordings"  # extension of the app: blueprint → a problem as its protocol words it
+PROTOCOLS = "slipway-protocols"  # extension of the app: blueprint → the protocol that it speaks
 LONGEST_NAME = 100
 DETAILS = {
     404: "Nothing at this address; /apidocs lists the valid ones.",
@@ -115,10 +115,10 @@ def answer_failure(error: Exception) -> Response:
 
 def _answer(document: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     status = document["status"]
-    wording = current_app.extensions[WORDINGS].get(request.blueprint)
-    if wording:
+    protocol = current_app.extensions[PROTOCOLS].get(request.blueprint)
+    if protocol:
         status = 400 if status == 422 else status  # the protocols know no 422
-        return Response(msgspec.json.encode(wording(document)), status, headers, mimetype="application/json")
+        return Response(msgspec.json.encode(protocol.refused(document)), status, headers, mimetype="application/json")
     if for_a_person():
         page = render_template(
             "error.html",

@@ -1,5 +1,6 @@
-"""The fast way to read a request: msgspec decodes it straight into a struct of the schema's types."""
+"""The fast way to read a request: msgspec makes structs of the schema's types of it."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import GenericAlias
 from typing import Annotated, Any
@@ -14,6 +15,8 @@ from slipway.table.rules import SURROGATE, Rule, Rules
 from slipway.table.schema import MISSING
 
 UNSAFE_IN_NAMES = set('"\\')
+LARGEST = sys.float_info.max
+UNEXPECTED = (msgspec.DecodeError, RecursionError, UnicodeError, LookupError)
 
 
 class TypedRows:
@@ -22,6 +25,7 @@ class TypedRows:
     def __init__(self, rules: Rules, ids: Sequence[str]) -> None:
         self._layout = Layout(rule.field for rule in rules)
         self._width = len(rules)
+        self._ids = tuple(ids)
         self._readers = [(place, _reader(rule)) for place, rule in enumerate(rules) if not rule.is_number]
         self._marked = [
             (place, list(rule.reader.numeric_markers))
@@ -29,22 +33,37 @@ class TypedRows:
             if rule.is_number and rule.reader.numeric_markers
         ]
         row = _struct(rules, ids)
-        self._decoder = msgspec.json.Decoder(row | GenericAlias(list, (row,)))
+        self._rows = GenericAlias(list, (row,))
+        self._decoder = msgspec.json.Decoder(row | self._rows)
 
     def decode(self, body: bytes, max_rows: int) -> tuple[Block, list[Any]] | None:
         """Typed columns, and the rows as structs; None when anything at all is not as expected."""
         try:
             found = self._decoder.decode(body)
             rows = found if type(found) is list else [found]
-            if not 0 < len(rows) <= max_rows:
-                return None
-            cells = [self._cells(row) for row in rows]
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, LookupError):
+            return (self._block(rows), rows) if 0 < len(rows) <= max_rows else None
+        except UNEXPECTED:
             return None
-        matrix = np.array(cells, dtype=np.float64)  # None becomes NaN
-        if self._marked and any(np.isin(matrix[:, place], markers).any() for place, markers in self._marked):
+
+    def convert(self, rows: Sequence[Any]) -> tuple[Block, list[Any]] | None:
+        """The same of objects that are parsed already."""
+        try:
+            found = msgspec.convert(rows, self._rows)
+            return (self._block(found), found) if not self._ids or all(map(self._has_ids, rows)) else None
+        except UNEXPECTED:
             return None
-        return Block(self._layout, matrix), rows
+
+    def _block(self, rows: Iterable[Any]) -> Block:
+        """The columns of structs; LookupError for a cell that is not as expected."""
+        matrix = np.array([self._cells(row) for row in rows], dtype=np.float64)  # None becomes NaN
+        for place, markers in self._marked:
+            if np.isin(matrix[:, place], markers).any():
+                raise LookupError(markers)
+        return Block(self._layout, matrix)
+
+    def _has_ids(self, row: Mapping[str, Any]) -> bool:
+        """Whether what an object has as ids can name a row: half of a surrogate pair, or a Decimal, msgspec converts too."""
+        return all(row.get(name) is None or is_id(row[name]) for name in self._ids)
 
     def _cells(self, row: Any) -> list[Any]:
         """Those of a struct as a block has them; LookupError for a text that is not as expected."""
@@ -96,8 +115,8 @@ def _struct(rules: Iterable[Rule], ids: Sequence[str]) -> type[msgspec.Struct]:
 
 
 def _number(rule: Rule) -> Any:
-    """A number that is answered; msgspec takes no infinite one."""
-    low, high = (bound if np.isfinite(bound) else None for bound in (rule.low, rule.high))
+    """A number that is answered. It has bounds, which NaN and infinity are not within."""
+    low, high = max(rule.low, -LARGEST), min(rule.high, LARGEST)
     return Annotated[float, msgspec.Meta(ge=low, le=high, multiple_of=1 if rule.field.type == "integer" else None)]
 
 

@@ -304,7 +304,7 @@ def test_too_many_rows_are_refused_with_413(serve, form):
     client = serve(serving=f"{ON}, max_rows: 3").test_client()
     answer = post(client, form, ROWS)
     assert (answer.status_code, answer.json["error_code"]) == (413, "BAD_REQUEST")
-    assert "at most 3 rows" in answer.json["message"]
+    assert answer.json["message"] == "Expected at most 3 rows of 4 fields in one call."
     assert post(client, form, ROWS[:3]).status_code == 200
 
 

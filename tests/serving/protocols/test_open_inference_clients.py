@@ -43,7 +43,15 @@ def refusal(call):
 """
 KSERVE = """
 import asyncio
+import numpy as np
 from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
+
+
+async def refused(client, inputs):
+    try:
+        await client.infer(address, InferRequest(model, inputs), model_name=model)
+    except Exception as caught:
+        return str(caught)
 
 
 async def play():
@@ -53,13 +61,12 @@ async def play():
         states += [await client.is_model_ready(address, name) for name in (model, "other")]
         inputs = [InferInput(name, [len(rows)], datatypes[name], cells) for name, cells in columns.items()]
         answer = await client.infer(address, InferRequest(model, inputs, request_id="7"), model_name=model)
-        error = ""
-        try:
-            await client.infer(address, InferRequest(model, inputs[:3]), model_name=model)
-        except Exception as caught:
-            error = str(caught)
+        error = await refused(client, inputs[:3])
+        binary = InferInput("age", [len(rows)], "INT64")
+        binary.set_data_from_numpy(np.array(columns["age"]))
         outputs = {each.name: each.data for each in answer.outputs}
-        print(json.dumps({"states": states, "id": answer.id, "outputs": outputs, "error": error}))
+        said = {"states": states, "id": answer.id, "outputs": outputs, "error": error}
+        print(json.dumps(said | {"binary": await refused(client, [binary, *inputs[1:]])}))
 
 
 asyncio.run(play())
@@ -155,6 +162,7 @@ def test_the_client_of_kserve_gets_the_answers_of_predict_to_the_last_bit(served
     assert (found["states"], found["id"]) == ([True, True, True, False], "7")
     assert found["outputs"] == of_predict(served)
     assert "row 1: joined: is missing" in found["error"] and "400 BAD REQUEST" in found["error"]
+    assert "binary_data=False" in found["binary"]
 
 
 def test_the_client_of_triton_gets_the_answers_of_predict_to_the_last_bit(served):

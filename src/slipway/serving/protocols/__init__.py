@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from slipway.serving.protocols.protocol import Protocol
 
 
-def protocols_of(names: Collection[str]) -> "list[Protocol]":
-    """Those of the names; what is not switched on is not imported."""
+def protocols_of(names: Collection[str]) -> "dict[str, Protocol]":
+    """Those of the names, by their blueprints; what is not switched on is not imported."""
     found = []
     if "mlflow" in names:
         from slipway.serving.protocols.invocations import MLFLOW
@@ -21,4 +21,4 @@ def protocols_of(names: Collection[str]) -> "list[Protocol]":
         from slipway.serving.protocols.open_inference import OPEN_INFERENCE
 
         found.append(OPEN_INFERENCE)
-    return found
+    return {protocol.blueprint.name: protocol for protocol in found}

@@ -96,7 +96,7 @@ def _infer(service: Service, errors: Document) -> Document:
     errors = errors | {
         "400": _error("Not an inference request, or invalid rows; error names the first rows and fields"),
         "413": _error(f"More than {serving.max_body_bytes:,} bytes or {serving.max_rows:,} rows"),
-        "415": _error("The body is not application/json, or has binary data"),
+        "415": _error("The body is not application/json, is compressed, or has binary data"),
         "503": _error("The model cannot answer; or, with Retry-After, too many calls at once"),
     }
     call = _call(f"Predict {service.predictor.target}", _answer(service), _example(service), errors)

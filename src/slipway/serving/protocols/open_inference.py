@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, g, request
 
 from slipway.model.scoring import added_names, answer_columns
-from slipway.serving.body import pieces, require_type
+from slipway.serving.body import pieces, require_plain, require_type
 from slipway.serving.probes import json_answer, require_ready
 from slipway.serving.protocols.inference_paths import SERVER, metadata_of, paths, predicting, version_of
 from slipway.serving.protocols.protocol import Protocol, wrong_cell
@@ -82,13 +82,18 @@ def _body() -> bytes:
     Raises
     ------
     Refusal
-        415 when it is not.
+        415 when it is not, 400 when the length of its JSON is none.
     """
-    if request.content_type or "Content-Encoding" in request.headers:
-        require_type("application/json")  # tritonclient names no type
+    require_plain()
     body = b"".join(pieces(request.stream, request.content_length))
-    if request.headers.get(JSON_LENGTH, str(len(body))) != str(len(body)):
-        raise Refusal(415, "Expected tensors in JSON, not binary data; in tritonclient: binary_data=False.")
+    if JSON_LENGTH in request.headers:
+        length = request.headers.get(JSON_LENGTH, -1, type=int)
+        if not 0 <= length <= len(body):
+            raise Refusal(400, f"{JSON_LENGTH} is not a number of bytes of the body.")
+        if length < len(body):  # before the type: KServe's client sends it as application/octet-stream
+            raise Refusal(415, "Expected tensors in JSON, not binary. In the clients of Triton and KServe: binary_data=False.")
+    if request.content_type:  # tritonclient names none
+        require_type("application/json")
     return body
 
 

@@ -6,22 +6,22 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
+from slipway.serving.decoder import Decoder
 from slipway.serving.refusal import Refusal
 from slipway.table.arrow_cells import python_cells
 
 
-def read_rows(content: bytes, names: Sequence[str], most: int) -> list[dict[str, Any]]:
-    """The columns that are named, as far as there are such, of at most so many rows.
+def read_rows(content: bytes, names: Sequence[str], decoder: Decoder) -> list[dict[str, Any]]:
+    """The columns that are named, as far as there are such, of as many rows as the decoder takes.
 
     Raises
     ------
     Refusal
-        422 when it is not Parquet, 413 for too many rows.
+        422 when it is not Parquet, or has no rows; 413 for too many.
     """
     try:
         file = parquet.ParquetFile(pyarrow.BufferReader(content))
-        if file.metadata.num_rows > most:
-            raise Refusal(413, f"Expected at most {most} rows in one call.")
+        decoder.require_rows(file.metadata.num_rows)
         wanted = [name for name in names if name in file.schema_arrow.names]
         table = file.read(columns=wanted, use_threads=False)
         columns = [python_cells(table.column(name)) for name in wanted]

@@ -76,7 +76,6 @@ def reads_parquet() -> bool:
 
 def _of_csv(service: Service, body: Iterator[bytes]) -> Rows:
     """The rows of a CSV table; like `POST /predict/file` it may have further columns, which are not kept."""
-    most = service.problem.serving.max_rows
     wanted = {*service.schema.names, *service.ids}
     rows: Rows = []
     wrong: dict[int, str] = {}
@@ -84,7 +83,7 @@ def _of_csv(service: Service, body: Iterator[bytes]) -> Rows:
         sheet = csv_upload.open_sheet(file, service.rules)
         size = len(sheet.header)
         places = {name: place for place, name in enumerate(sheet.header) if name in wanted}
-        for number, row in enumerate(islice(sheet.rows, most + 1)):
+        for number, row in enumerate(islice(sheet.rows, service.decoder.max_rows + 1)):
             says = shape_error(row, size)
             if row is None or says:
                 wrong[number] = says
@@ -92,8 +91,7 @@ def _of_csv(service: Service, body: Iterator[bytes]) -> Rows:
                 rows.append({name: row[place] for name, place in places.items()})
     if not rows and not wrong:
         raise Refusal(422, "The table has no rows.")
-    if len(rows) + len(wrong) > most:
-        raise Refusal(413, f"Expected at most {most} rows in one call.")
+    service.decoder.require_rows(len(rows) + len(wrong))
     _require_shapes(wrong)
     return rows
 
@@ -101,7 +99,7 @@ def _of_csv(service: Service, body: Iterator[bytes]) -> Rows:
 def _of_parquet(service: Service, body: Iterator[bytes]) -> Rows:
     from slipway.serving.protocols.parquet_rows import read_rows
 
-    return read_rows(b"".join(body), [*service.schema.names, *service.ids], service.problem.serving.max_rows)
+    return read_rows(b"".join(body), [*service.schema.names, *service.ids], service.decoder)
 
 
 READERS: dict[str, Callable[[Service, Iterator[bytes]], Rows]] = {CSV: _of_csv, PARQUET: _of_parquet}

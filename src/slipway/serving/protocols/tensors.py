@@ -86,14 +86,16 @@ def _cells(tensor: Tensor) -> list[Any]:
     """One value for each row; null is a missing cell."""
     shape, cells = tensor.shape, tensor.data
     if len(shape) not in (1, 2) or shape[1:] not in ([], [1]):
-        raise _wrong(tensor, "has a shape other than [rows] or [rows, 1]")
+        raise _wrong(tensor, "has a shape other than [rows] or [rows, 1]; expected a tensor for each field")
     if len(cells) != shape[0]:
         raise _wrong(tensor, f"has {len(cells)} values, and a shape of another number")
-    if len(shape) == 2 and cells and all(type(cell) is list and len(cell) == 1 for cell in cells):
-        cells = [cell[0] for cell in cells]
+    if len(shape) == 2 and set(map(type, cells)) == {list} and set(map(len, cells)) == {1}:
+        cells = [cell for [cell] in cells]
     if tensor.datatype not in DATATYPES:
         raise _wrong(tensor, f"has a datatype other than {', '.join(DATATYPES)}")
     kinds = DATATYPES[tensor.datatype]
+    if set(map(type, cells)) <= {*kinds, type(None)}:
+        return cells
     for row, cell in enumerate(cells, 1):
         if type(cell) not in kinds and cell is not None and not (int in kinds and _is_whole(cell)):
             raise _wrong(tensor, f"has a value in row {row} that is not {tensor.datatype} in JSON")

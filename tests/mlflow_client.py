@@ -88,7 +88,8 @@ class Server:
         self.files[run] = {each.relative_to(folder).as_posix(): each.read_bytes() for each in paths}
 
     def _set_terminated(self, run, status, end_time=None):
-        self.runs[run].info.status = status
+        info = self.runs[run].info
+        info.status, info.end_time = status, end_time
 
     def _search_model_versions(self, filter_string, max_results, page_token):
         found = [each for each in self.versions if filter_string == f"name='{each.name}'"]

@@ -73,6 +73,19 @@ def test_a_training_becomes_a_run_and_its_bundle_a_version_with_the_alias(server
     )
 
 
+def test_a_run_lasts_as_long_as_its_training_also_one_that_breaks_off(server, store):
+    one = training(store)
+    timed = Training(one.digest, dict(one.said) | {"seconds": 90.25})
+    server.refuses["log_artifacts"] = MlflowException("disk full")
+    with pytest.raises(StoreError):
+        logged(store, timed)
+    info = server.runs["run1"].info
+    assert (info.status, info.end_time - info.start_time) == ("FAILED", 90_250)
+    server.refuses.clear()
+    logged(store, timed)
+    assert (info.status, info.end_time - info.start_time, info.end_time) == ("FINISHED", 90_250, timed.ended)
+
+
 @pytest.mark.parametrize("tags_in_search", [True, False])
 def test_the_same_training_is_one_run_and_the_same_digest_one_version(server, store, tags_in_search):
     server.tags_in_search = tags_in_search

@@ -145,10 +145,10 @@ class _Log:
         except BaseException:
             with suppress(Exception), brief(self._server.environ):  # what went wrong first is what is told
                 if own:
-                    self._client.set_terminated(identity, "FAILED")
+                    self._client.set_terminated(identity, "FAILED", training.ended)
             raise
         if own:
-            self._client.set_terminated(identity, "FINISHED", training.milliseconds)
+            self._client.set_terminated(identity, "FINISHED", training.ended)
         self._client.set_tag(identity, WHOLE, "true")
 
     def _given(self, training: Training, contents: Contents) -> "Run | None":
@@ -164,9 +164,8 @@ class _Log:
 
     def _made(self, training: Training, contents: Contents) -> "Run":
         name = " ".join(filter(None, [training.digest[:12], str(training.said.get("outcome", ""))]))
-        begun = training.milliseconds
         first = {key: contents.tags[key] for key in (DIGEST, PROBLEM, JUDGED) if key in contents.tags}
-        run = self._client.create_run(self._server.experiment, begun, first, name)
+        run = self._client.create_run(self._server.experiment, training.begun, first, name)
         self._tag(run.info.run_id, contents.tags)
         return run
 
@@ -180,7 +179,7 @@ class _Log:
         """Parameters, metrics and files; the same values again change nothing, and other parameters would be refused."""
         from mlflow.entities import Metric, Param
 
-        identity, when = run.info.run_id, training.milliseconds
+        identity, when = run.info.run_id, training.ended
         params = [Param(*each) for each in contents.params.items() if each[0] not in run.data.params]
         for some in _parts(params):
             self._client.log_batch(identity, params=some)

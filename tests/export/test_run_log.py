@@ -121,6 +121,12 @@ def test_a_server_without_aliases_is_no_error(server, store):
     assert logged(store, training(store)).without_alias == "no such endpoint"
 
 
+def test_why_there_is_no_alias_is_told_without_the_password(server, store):
+    says = f"API request to {ADDRESS}/api/2.0/mlflow/registered-models/alias failed with exception refused"
+    server.refuses["set_registered_model_alias"] = MlflowException(says)
+    assert logged(store, training(store)).without_alias == says.replace("user:secret@", "")
+
+
 def test_another_model_name_has_versions_of_its_own_from_the_same_run(server, store):
     one = training(store)
     logged(store, one)

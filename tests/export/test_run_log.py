@@ -287,7 +287,7 @@ def test_a_deleted_double_is_not_taken_for_the_run(server, store, monkeypatch):
     meanwhile(monkeypatch, server, "create_run", lambda: logged(store, one))
     logged(store, one)
     server.versions.clear()
-    assert (logged(store, one).number, server.versions[0].run_id) == ("1", active(server)[0])
+    assert (logged(store, one).number, server.versions[0].run_id, active(server)) == ("1", "run1", ["run1"])
 
 
 def test_the_alias_and_its_tags_can_stay_with_another_version(server, store):

@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from importlib.machinery import ModuleSpec
+from itertools import count
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -34,6 +35,7 @@ class Server:
         self.versions, self.runs, self.files, self.refuses = [], {}, {}, {}
         self.models, self.aliases, self.experiments = set(), {}, {"Default": "0"}
         self.tags_in_search, self.calls = True, Counter()
+        self.identities = (f"run{number}" for number in count(1))
 
     def __getattr__(self, call: str):
         def made(*given, **named):
@@ -62,7 +64,7 @@ class Server:
         return page([each for each in runs if each.experiment in experiments], page_token)
 
     def _create_run(self, experiment, start_time, tags, run_name):
-        identity = f"run{len(self.runs) + 1}"
+        identity = next(self.identities)
         info = SimpleNamespace(run_id=identity, artifact_uri=f"mlflow-artifacts:/1/{identity}/artifacts")
         info.lifecycle_stage, info.status, info.start_time, info.name = "active", "RUNNING", start_time, run_name
         data = SimpleNamespace(tags=dict(tags), params={}, metrics=[])
@@ -88,10 +90,14 @@ class Server:
         self.files[run] = {each.relative_to(folder).as_posix(): each.read_bytes() for each in paths}
 
     def _set_terminated(self, run, status, end_time=None):
-        self.runs[run].info.status = status
+        info = self.runs[run].info
+        info.status, info.end_time = status, end_time
 
-    def _search_model_versions(self, filter_string, max_results, page_token):
-        found = [each for each in self.versions if filter_string == f"name='{each.name}'"]
+    def _delete_run(self, run):
+        self.runs[run].info.lifecycle_stage = "deleted"
+
+    def _search_model_versions(self, filter_string, max_results, page_token=None):
+        found = [each for each in self.versions if filter_string in (f"name='{each.name}'", f"run_id='{each.run_id}'")]
         return page([each if self.tags_in_search else bare(each) for each in found], page_token)
 
     def _get_model_version(self, name, number):
@@ -103,11 +109,14 @@ class Server:
         self.models.add(name)
 
     def _create_model_version(self, name, source, run_id, tags, description):
-        number = str(sum(each.name == name for each in self.versions) + 1)
+        number = str(max((int(each.version) for each in self.versions if each.name == name), default=0) + 1)
         made = SimpleNamespace(name=name, version=number, source=source, tags=dict(tags), status="READY")
-        made.description, made.run = description, run_id
+        made.description, made.run_id = description, run_id
         self.versions.append(made)
         return made
+
+    def _delete_model_version(self, name, number):
+        self.versions.remove(self._get_model_version(name, number))
 
     def _set_model_version_tag(self, name, number, key, value):
         self._get_model_version(name, number).tags[key] = value

@@ -158,6 +158,20 @@ def test_push_logs_a_champion_that_the_journal_does_not_know(run, server, store)
     assert server.runs["run1"].data.tags["slipway.judged"] == "2026-11-23T05:00:00+00:00"  # verdict.json knows it
 
 
+def test_a_run_that_another_process_doubled_is_told(run, server, store):
+    made, left = server._create_run, [lambda: run("push")]
+
+    def late(*given, **named):  # another push comes first
+        if left:
+            left.pop()()
+        return made(*given, **named)
+
+    server._create_run = late
+    done = run("push")
+    says = "Another process logged the same training at the same moment: a second run, run2, was deleted\n"
+    assert (done.code, done.out, done.err) == (0, "MLflow: 0 new runs in http://mlflow.example:5000.\n", says)
+
+
 def test_after_a_rollback_the_next_push_moves_the_alias(run, server, store):
     first = store.pointer().digest
     second = make_bundle(store, "regression", promote=False, weights=[[1.0], [2.0], [3.0], [4.0]])

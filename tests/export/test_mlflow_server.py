@@ -155,7 +155,10 @@ def test_push_catches_up_once(folder, address):
     assert sorted(each["slipway.judged"] for each in tags) == sorted(each["at"] for each in noted)
     assert [each["mlflow.project.entryPoint"] for each in tags if "mlflow.project.entryPoint" in each] == ["main"]
     assert sum(pairs(run["data"].get("params", [])).get("settings/candidates") == "linear" for run in runs) == 1
-    for run in runs:
+    seconds = {each["at"]: each["seconds"] for each in noted}
+    for run, of in zip(runs, tags):
+        lasted = run["info"]["end_time"] - run["info"]["start_time"]
+        assert "mlflow.project.entryPoint" in of or lasted == round(1000 * seconds[of["slipway.judged"]]) > 0
         assert run["info"]["status"] == "FINISHED" and "roc_auc" in {each["key"] for each in run["data"]["metrics"]}
         of = {"run_id": run["info"]["run_id"]}
         curve = ask(address, "metrics/get-history", metric_key="learning_curve/roc_auc", **of)["metrics"]

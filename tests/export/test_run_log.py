@@ -59,7 +59,7 @@ def test_a_training_becomes_a_run_and_its_bundle_a_version_with_the_alias(server
     assert tags["slipway.verdict"] == "promoted" and tags["mlflow.user"] == "ann@desk"
     assert tags["slipway.reasons"] == "it is the first champion; it is better"
     (made,) = server.versions
-    assert (made.name, made.source, made.run) == ("regression", "mlflow-artifacts:/1/run1/artifacts/model", "run1")
+    assert (made.name, made.source, made.run_id) == ("regression", "mlflow-artifacts:/1/run1/artifacts/model", "run1")
     assert made.description == "it is the first champion; it is better"
     assert {key: made.tags[key] for key in ("slipway.digest", "slipway.champion", "slipway.stage")} == {
         "slipway.digest": one.digest,
@@ -71,6 +71,19 @@ def test_a_training_becomes_a_run_and_its_bundle_a_version_with_the_alias(server
     assert {"report.html", "card.md", "evaluation.json", "verdict.json", "model/MLmodel", "curves/importance.csv"} <= set(
         names
     )
+
+
+def test_a_run_lasts_as_long_as_its_training_also_one_that_breaks_off(server, store):
+    one = training(store)
+    timed = Training(one.digest, dict(one.said) | {"seconds": 90.25})
+    server.refuses["log_artifacts"] = MlflowException("disk full")
+    with pytest.raises(StoreError):
+        logged(store, timed)
+    info = server.runs["run1"].info
+    assert (info.status, info.end_time - info.start_time) == ("FAILED", 90_250)
+    server.refuses.clear()
+    logged(store, timed)
+    assert (info.status, info.end_time - info.start_time, info.end_time) == ("FINISHED", 90_250, timed.ended)
 
 
 @pytest.mark.parametrize("tags_in_search", [True, False])
@@ -108,12 +121,18 @@ def test_a_server_without_aliases_is_no_error(server, store):
     assert logged(store, training(store)).without_alias == "no such endpoint"
 
 
+def test_why_there_is_no_alias_is_told_without_the_password(server, store):
+    says = f"API request to {ADDRESS}/api/2.0/mlflow/registered-models/alias failed with exception refused"
+    server.refuses["set_registered_model_alias"] = MlflowException(says)
+    assert logged(store, training(store)).without_alias == says.replace("user:secret@", "")
+
+
 def test_another_model_name_has_versions_of_its_own_from_the_same_run(server, store):
     one = training(store)
     logged(store, one)
     done = logged(store, one, name="insurance")
     assert (done.number, done.new) == ("1", True) and list(server.runs) == ["run1"]
-    assert [(each.name, each.run) for each in server.versions] == [("regression", "run1"), ("insurance", "run1")]
+    assert [(each.name, each.run_id) for each in server.versions] == [("regression", "run1"), ("insurance", "run1")]
     assert not logged(store, one, name="insurance").new
 
 
@@ -191,13 +210,84 @@ def test_the_runs_of_other_bundles_are_not_asked_for_to_log_one(server, store, m
     monkeypatch.setattr(server, "_search_runs", lambda *given, **named: asked.append(named) or there(*given, **named))
     logged(store, first)
     logged(store, first, second)
-    assert [first.digest in each["filter_string"] for each in asked] == [True, False]
+    assert [first.digest in each["filter_string"] for each in asked] == [True, True, False, False]
 
 
 def test_versions_are_listed_once_however_many_are_made(server, store):
     trainings = [training(store, weights=[[1.0], [2.0], [3.0], [4.0 + each]]) for each in range(3)]
     logged(store, *trainings)
-    assert len(server.versions) == 3 and server.calls["search_model_versions"] == 1
+    assert len(server.versions) == 3 and server.calls["search_model_versions"] == 1 + 3  # before; after, in pages of one
+
+
+def meanwhile(monkeypatch, server, call: str, do) -> None:
+    """Let another process do something before a call of this one, once."""
+    made, left = getattr(server, f"_{call}"), [do]
+
+    def called(*given, **named):
+        if left:
+            left.pop()()
+        return made(*given, **named)
+
+    monkeypatch.setattr(server, f"_{call}", called)
+
+
+def active(server) -> list[str]:
+    return [name for name, run in server.runs.items() if run.info.lifecycle_stage == "active"]
+
+
+@pytest.mark.parametrize("theirs, mine", [("run1", "run2"), ("run2", "run1")])
+def test_two_processes_that_log_a_training_at_once_leave_one_run_and_one_version(server, store, monkeypatch, theirs, mine):
+    one, others, server.identities = training(store), [], iter([theirs, mine])
+    meanwhile(monkeypatch, server, "create_run", lambda: others.append(logged(store, one)))
+    done = logged(store, one)
+    assert others == [Logged((theirs,), "1", True)] and active(server) == [theirs] == [server.versions[0].run_id]
+    assert done == Logged((), "1", doubles=(mine,))
+    assert [each.version for each in server.versions] == ["1"] and server.aliases == {"champion": "1"}
+    assert logged(store, one).runs == () and len(server.runs) == 2
+
+
+@pytest.mark.parametrize("theirs, mine", [("run2", "run3"), ("run3", "run2")])
+def test_of_two_runs_of_a_digest_that_has_a_version_one_stays(server, store, monkeypatch, theirs, mine):
+    first = training(store)
+    logged(store, first)
+    again, server.identities = Training(first.digest, entry(first.digest, "2026-11-24T05:00:00+00:00")), iter([theirs, mine])
+    meanwhile(monkeypatch, server, "create_run", lambda: logged(store, again))
+    done = logged(store, again)
+    assert active(server) == ["run1", "run2"] and done.doubles == ("run3",) and len(server.versions) == 1
+    assert done.runs == (("run2",) if mine == "run2" else ())
+
+
+def test_a_run_that_another_process_completes_meanwhile_gets_one_version(server, store, monkeypatch):
+    one = training(store)
+    meanwhile(monkeypatch, server, "log_artifacts", lambda: logged(store, one))
+    done = logged(store, one)
+    assert (done.runs, done.number, done.doubles) == (("run1",), "1", ())
+    assert len(server.versions) == 1 and active(server) == ["run1"]
+
+
+def test_of_two_runs_with_a_version_each_both_stay(server, store, monkeypatch):
+    one = training(store)
+    meanwhile(monkeypatch, server, "create_run", lambda: logged(store, one, name="insurance"))
+    done = logged(store, one)
+    assert active(server) == ["run1", "run2"] and (done.runs, done.number, done.doubles) == (("run2",), "1", ())
+
+
+def test_a_run_of_mlflow_run_is_never_a_double(server, store, monkeypatch):
+    one = training(store, here=True)
+    given = server._create_run("0", 0, {}, "carefree-wren").info.run_id
+    other = Training(one.digest, one.said)
+    meanwhile(monkeypatch, server, "get_run", lambda: logged(store, other))
+    done = logged(store, one, MLFLOW_RUN_ID=given, MLFLOW_EXPERIMENT_ID="0")
+    assert active(server) == [given, "run2"] and (done.runs, done.doubles) == ((given,), ())
+    assert [each.run_id for each in server.versions] == ["run2"]
+
+
+def test_a_deleted_double_is_not_taken_for_the_run(server, store, monkeypatch):
+    one = training(store)
+    meanwhile(monkeypatch, server, "create_run", lambda: logged(store, one))
+    logged(store, one)
+    server.versions.clear()
+    assert (logged(store, one).number, server.versions[0].run_id, active(server)) == ("1", "run1", ["run1"])
 
 
 def test_the_alias_and_its_tags_can_stay_with_another_version(server, store):

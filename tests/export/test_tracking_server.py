@@ -63,6 +63,23 @@ def test_an_error_is_told_in_a_line_without_the_password_of_the_address(server):
 
 
 @pytest.mark.parametrize(
+    "says, told",
+    [
+        ("for url: https://bucket.example/model?X-Amz-Signature=secret (403)", "for url: https://bucket.example/model (403)"),
+        ("'https://other:secret@host/path?sig=secret'", "'https://host/path'"),
+        ("s3://key:sec@ret@bucket/model, http://host/a@b", "s3://bucket/model, http://host/a@b"),
+        ("is it there?", "is it there?"),
+        (f"{'x' * 380}{ADDRESS}", f"{'x' * 380}http://mlflow.exampl"),
+    ],
+)
+def test_no_login_and_no_signature_of_any_address_is_told(server, says, told):
+    server.refuses["search_experiments"] = ConnectionError(says)
+    with pytest.raises(StoreError) as caught:
+        ping({"MLFLOW_TRACKING_URI": ADDRESS})
+    assert caught.value.cause == f"http://mlflow.example:5000: the call to MLflow failed ({told})"
+
+
+@pytest.mark.parametrize(
     "address, shown",
     [
         ("http://user:secret@[mlflow.example:5000", "http://[mlflow.example:5000"),

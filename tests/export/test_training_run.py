@@ -76,7 +76,18 @@ def test_a_bundle_of_which_nobody_said_anything_is_told_by_itself(tmp_path):
     found = contents(tmp_path, "regression", said={})
     assert "slipway.verdict" not in found.tags and "slipway.judged" not in found.tags
     assert "verdict.json" not in found.files and "report.html" in found.files
-    assert Training("a" * 64, {}).milliseconds > Training("a" * 64, SAID).milliseconds == 1_795_410_000_000
+    assert Training("a" * 64, {}).ended > Training("a" * 64, SAID).ended == 1_795_410_000_000
+
+
+@pytest.mark.parametrize("more, seconds", [({"seconds": 61.5}, 61.5), ({}, 0), ({"seconds": None}, 0)])
+def test_a_training_began_its_duration_before_the_verdict(more, seconds):
+    training = Training("a" * 64, SAID | more)
+    assert training.ended - training.begun == 1000 * seconds
+
+
+def test_where_nobody_judged_the_moment_stays_the_same():
+    training = Training("a" * 64, {})
+    assert training.begun == training.ended == training.ended
 
 
 def test_long_texts_are_cut_and_say_so(tmp_path):

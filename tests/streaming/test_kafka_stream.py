@@ -245,6 +245,21 @@ def test_2000_rows_are_answered_as_by_predict(kafka, consumer, topic, tmp_path):
     assert (letter.key(), letter.value()) == (b"bad", b'{"age": "secret"}')
 
 
+def test_a_consumer_that_is_asked_to_end_in_the_midst_repeats_nothing(kafka, consumer):
+    from kafka_mock import Reader
+
+    reader = Reader(kafka, NAMES.answers)
+    fill(kafka, NAMES.source, rows())
+    with consumer(f"kafka://{kafka}{QUICK}") as process:
+        reader.until(lambda all: len(all) >= COUNT // 5)
+        process.send_signal(signal.SIGTERM)
+        assert "rows answered, 0 dead letters" in process.communicate(timeout=DEADLINE)[1] and process.returncode == 0
+    with consumer(f"kafka://{kafka}{QUICK}"):
+        found = reader.until(lambda all: len({message.key() for message in all}) == COUNT)
+    reader.close()
+    assert len(found) == len(set(origins(found))) == COUNT
+
+
 def test_consumers_killed_in_the_midst_lose_nothing(kafka, consumer, topic):
     from kafka_mock import Reader
 

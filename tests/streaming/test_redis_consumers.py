@@ -47,6 +47,37 @@ def test_consumers_killed_in_the_midst_lose_nothing_and_repeat_nothing(redis_ser
     client.close()
 
 
+def test_a_consumer_that_is_asked_to_end_in_the_midst_leaves_nothing_in_hand(redis_server, consumer):
+    client = redis_server.client()
+    ids = fill(client)
+    with consumer(redis_server.url) as process:
+        wait(lambda: client.xlen(NAMES.answers) >= COUNT // 5, process)
+        process.send_signal(signal.SIGTERM)
+        err = process.communicate(timeout=DEADLINE)[1]
+    done = client.xlen(NAMES.answers)
+    assert process.returncode == 0 and err.endswith(f"slipway: {done:,} rows answered, 0 dead letters\n")
+    assert not client.xpending(NAMES.source, "slipway-regression")["pending"]
+    assert not client.xinfo_consumers(NAMES.source, "slipway-regression")
+    with consumer(redis_server.url) as process:
+        wait(lambda: client.xlen(NAMES.answers) >= COUNT, process)
+    assert done < COUNT and answered(client) == Counter(ids)
+    client.close()
+
+
+def test_a_consumer_goes_on_after_flushall(redis_server, consumer):
+    client = redis_server.client()
+    fill(client, 100)
+    with consumer(redis_server.url) as process:
+        wait(lambda: client.xlen(NAMES.answers) == 100, process)
+        client.flushall()
+        ids = fill(client, 100)
+        wait(lambda: client.xlen(NAMES.answers) >= 100, process)
+        process.send_signal(signal.SIGTERM)
+        err = process.communicate(timeout=DEADLINE)[1]
+    assert process.returncode == 0 and "the broker is back" in err and answered(client) == Counter(ids)
+    client.close()
+
+
 def test_a_server_killed_in_the_midst_loses_nothing(redis_server, consumer):
     client = redis_server.client()
     ids = fill(client)

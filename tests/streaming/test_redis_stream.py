@@ -1,6 +1,7 @@
 """Redis Streams on a real server, which is killed, full, or misused."""
 
 import json
+from threading import Thread
 
 import pytest
 
@@ -147,6 +148,78 @@ def test_a_failover_while_it_waits_is_waited_for(redis_server, open_stream):
         stream.read(1)
 
 
+SCRIPT = "Error running script (call to f_6b1bf486c81ceb7edf3c093f4c48582e38c0e791): @user_script:5: "  # of Redis 6
+
+
+@pytest.mark.parametrize(
+    "says, told",
+    [
+        ("@user_script: 5: -OOM command not allowed when used memory > 'maxmemory'.   ", "^OOM .* 'maxmemory'$"),
+        ("@user_script: 5: -READONLY You can't write against a read only replica.", "^READONLY"),
+        ("NOGROUP No such key 'patients' or consumer group 'readers'", "made anew"),
+    ],
+)
+def test_what_redis_6_says_of_a_script_is_waited_for_too(redis_server, open_stream, says, told):
+    from redis.exceptions import ResponseError
+
+    def refuse(**_):
+        raise ResponseError(SCRIPT + says)
+
+    stream = open_stream(redis_server.url)
+    stream._settle = refuse
+    with pytest.raises(Away, match=told):
+        stream.settle(replies([Message("1-1", b"{}")]))
+    says = "WRONGTYPE Operation against a key holding the wrong kind of value"
+    with pytest.raises(StreamError, match="^Redis: WRONGTYPE"):
+        stream.settle(replies([Message("1-1", b"{}")]))
+
+
+def test_entries_that_were_trimmed_unread_are_passed_over(redis_server, open_stream):
+    client = redis_server.client()
+    ids = fill(client, 4)
+    open_stream(redis_server.url).read(3)
+    leave_behind(client, NAMES.group)
+    client.xdel(NAMES.source, *ids[:2])
+    stream = open_stream(redis_server.url)
+    claim = stream._client.xautoclaim
+
+    def of_redis_6(*given, **options):
+        cursor, found, *_ = claim(*given, **options)
+        return cursor, [(None, None), *found, (None, None)]
+
+    stream._client.xautoclaim = of_redis_6
+    assert [message.id for message in stream.read(100)] == ids[2:3]
+    assert [message.id for message in stream.read(100)] == ids[3:]
+    client.close()
+
+
+def test_a_server_that_runs_somebodys_script_is_waited_for(redis_server, open_stream):
+    from redis.exceptions import ResponseError
+
+    client, busy = redis_server.client(), redis_server.client()
+    [entry] = fill(client, 1)
+    stream = open_stream(redis_server.url)
+    stream.waiting()
+    client.config_set("lua-time-limit", 1)
+
+    def run():
+        with pytest.raises(ResponseError, match="killed"):
+            busy.eval("while true do end", 0)
+
+    thread = Thread(target=run)
+    thread.start()
+    try:
+        with pytest.raises(Away, match="^BUSY Redis is busy"):
+            while True:  # until the script has begun
+                stream.waiting()
+    finally:
+        client.script_kill()
+        thread.join()
+    assert [message.id for message in stream.read(1)] == [entry]
+    client.close()
+    busy.close()
+
+
 RIGHTS = "-@all +xgroup +xreadgroup +xautoclaim +xpending +xadd +xack +xinfo +evalsha +script|load"
 
 
@@ -225,6 +298,24 @@ def test_a_group_that_was_deleted_is_made_anew(redis_server, open_stream):
         stream.settle(found)
     stream.settle(found)  # it is not pending there
     assert not client.xlen(NAMES.answers) and len(stream.read(100)) == 3
+    client.close()
+
+
+def test_after_flushall_the_group_is_made_anew(redis_server, open_stream):
+    client = redis_server.client()
+    fill(client, 3)
+    stream = open_stream(redis_server.url)
+    found = replies(stream.read(2))
+    client.flushall()
+    with pytest.raises(Away, match="made anew"):
+        stream.waiting()
+    assert stream.waiting() == 0
+    client.flushall()
+    with pytest.raises(Away, match="made anew"):
+        stream.settle(found)
+    stream.settle(found)
+    ids = fill(client, 3)
+    assert [message.id for message in stream.read(100)] == ids and not client.xlen(NAMES.answers)
     client.close()
 
 

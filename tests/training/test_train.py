@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from trainings import trained
     ],
 )
 def test_the_first_useful_model_becomes_champion(tmp_path, store, frame, target, task):
+    begun = time.monotonic()
     outcome = trained(tmp_path, store, frame, target)
     assert outcome.verdict.outcome == "promoted"
     assert store.pointer().digest == outcome.bundle.digest
@@ -54,6 +56,7 @@ def test_the_first_useful_model_becomes_champion(tmp_path, store, frame, target,
     assert set(outcome.bundle.parts["judging"]) == {"twin.json", *twins}
     entry = store.journal.entries()[-1]
     assert (entry["event"], entry["outcome"], entry["digest"]) == ("verdict", "promoted", outcome.bundle.digest)
+    assert 0 < entry["seconds"] <= time.monotonic() - begun + 0.001
 
 
 def test_what_is_served_learned_from_all_rows_and_its_twin_from_those_not_held_out(tmp_path, store):

@@ -58,7 +58,7 @@ def mlflow(folder: Path | None, digest: str | None, name: str | None, path: str 
 
 
 def _register(name: str, problem: "Problem", store: "LocalStore", digest: str) -> None:
-    from slipway.cli.tracking import commit_of, of_bundle, side_branch, tell_alias
+    from slipway.cli.tracking import commit_of, of_bundle, side_branch, tell_rest
     from slipway.export.run_log import log_trainings
     from slipway.export.tracking_server import connected
     from slipway.export.training_run import Training
@@ -68,4 +68,4 @@ def _register(name: str, problem: "Problem", store: "LocalStore", digest: str) -
         training = Training(digest, of_bundle(store, digest), tags={"slipway.commit": commit_of(problem)})
         done = log_trainings(server, problem, store, [training], name, crowns=not branch)
     click.echo(f"{name} version {done.number} is bundle {digest[:12]}{'' if done.new else ' already'}")
-    tell_alias(done, branch)
+    tell_rest(done, branch)

@@ -39,7 +39,7 @@ def log_training(problem: "Problem", store: "LocalStore", digest: str) -> None:
             done = log_trainings(server, problem, store, [training], crowns=not branch)
             where = f"run {done.runs[0]} in {server.address}" if done.runs else f"logged already in {server.address}"
         click.echo(f"MLflow:  {where}, version {done.number} of {problem.name}")
-        tell_alias(done, branch)
+        tell_rest(done, branch)
     except SlipwayError as error:
         click.echo(f"slipway: {error}", err=True)
     except KeyboardInterrupt:
@@ -92,7 +92,7 @@ def catch_up(problem: "Problem", store: "LocalStore", entries: Iterable[Mapping[
         which = ", ".join(digest[:12] for digest in absent[:NAMED]) + (", …" if len(absent) > NAMED else "")
         says = f"{counted(len(absent), 'bundle')} absent or damaged in {store.bundles} ({which})"
         click.echo(f"Not logged: {says}", err=True)
-    tell_alias(done, branch)
+    tell_rest(done, branch)
 
 
 def of_bundle(store: "LocalStore", digest: str) -> Mapping[str, Any]:
@@ -102,8 +102,10 @@ def of_bundle(store: "LocalStore", digest: str) -> Mapping[str, Any]:
     return said[-1] if said else {}
 
 
-def tell_alias(done: "Logged", branch: str) -> None:
-    """Say so when the alias was left where it is, or the server has none."""
+def tell_rest(done: "Logged", branch: str) -> None:
+    """Say which runs were doubled and are gone, and that the alias was left where it is, or the server has none."""
+    for each in done.doubles:
+        click.echo(f"Another process logged the same training at the same moment: a second run, {each}, was deleted", err=True)
     if branch:
         click.echo(f"The alias champion stays where it is: {branch} is not the default branch", err=True)
     if done.without_alias:

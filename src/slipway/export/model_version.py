@@ -1,5 +1,6 @@
 """A bundle as a version of a registered model: one version for each digest, and the champion among them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ class Versions:
         self._known = self._listed()
 
     def _listed(self) -> list[Any]:
-        """All of them, the newest first. Azure ML cannot search by tag, and may leave tags out."""
+        """All of them, the oldest first. Azure ML cannot search by tag, and may leave tags out."""
         from mlflow.exceptions import MlflowException
 
         found: list[Any] = []
@@ -52,10 +53,10 @@ class Versions:
                 raise
             found += [each if each.tags else self._client.get_model_version(self.name, each.version) for each in page]
             if not (token := page.token):
-                return sorted(found, key=lambda each: int(each.version), reverse=True)
+                return sorted(found, key=lambda each: int(each.version))
 
     def number(self, digest: str) -> str:
-        """The version of a digest, empty if there is none; one whose registration broke off does not count."""
+        """The first version of a digest, empty if there is none; one whose registration broke off does not count."""
         ready = (each for each in self._known if each.status == "READY" and each.tags.get(DIGEST) == digest)
         return str(next((each.version for each in ready), ""))
 
@@ -69,8 +70,20 @@ class Versions:
             tags=tags | _marks({}, champion=False),
             description=description or None,
         )
-        self._known.insert(0, self._client.get_model_version(self.name, made.version))
+        self._known.append(self._client.get_model_version(self.name, made.version))
         return str(made.version)
+
+    def give_way(self, made: Mapping[str, str]) -> None:
+        """Delete versions that were made just now, by digest, where another process had made one meanwhile."""
+        self._known = self._listed()
+        late = {number for digest, number in made.items() if int(self.number(digest) or number) < int(number)}
+        for number in late:
+            self._client.delete_model_version(self.name, number)
+        self._known = [each for each in self._known if str(each.version) not in late]
+
+    def come_from(self, run: str) -> bool:
+        """Whether a version comes from a run, also one of another model."""
+        return bool(self._client.search_model_versions(f"run_id='{run}'", max_results=1))
 
     def _require_model(self) -> None:
         from mlflow.exceptions import MlflowException

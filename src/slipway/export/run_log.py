@@ -1,6 +1,7 @@
 """Trainings as runs of MLflow, each with its model as a version: one run for each training, however often it is logged.
 
-What broke off is completed in the same run by the next call, which knows a whole one by its tag.
+What broke off is completed in the same run by the next call, which knows a whole one by its tag. Where two processes log the
+same training at once, each looks again after it has written: the later one finds both runs, and deletes all but one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,6 +45,8 @@ class Logged:
         Digests of bundles that are damaged or not in the store, whose trainings are not there and were left out.
     without_alias : str
         Why the server set no alias; empty if it did, or there was nothing to set it on.
+    doubles : tuple of str
+        Identities of runs that were deleted, for another process logged the same training at the same moment.
     """
 
     runs: tuple[str, ...] = ()
@@ -51,6 +54,7 @@ class Logged:
     new: bool = False
     absent: tuple[str, ...] = ()
     without_alias: str = ""
+    doubles: tuple[str, ...] = ()
 
 
 def log_trainings(
@@ -88,6 +92,8 @@ def log_trainings(
             done = log.add(training, done, wanted)
         except BundleError:
             done = replace(done, absent=(*done.absent, training.digest))
+    if done.runs or log.made:
+        done = log.single(done, trainings[-1].digest)
     if crowns and pointer and log.versions.number(pointer.digest):
         done = replace(done, without_alias=log.versions.crown(pointer.digest))
     return done
@@ -97,13 +103,14 @@ class _Log:
     def __init__(self, server: Server, problem: Problem, store: LocalStore, name: str) -> None:
         self._server, self._client, self._problem, self._store = server, server.client, problem, store
         self.versions = Versions(server.client, name or problem.name)
+        self.made: dict[str, str] = {}  # versions, by digest
         self._there: dict[tuple[str, str], Run] = {}
 
     def find(self, trainings: Sequence[Training]) -> None:
         """Look for the runs of these trainings."""
         digests = {each.digest for each in trainings}
         runs = _runs(self._server, self._problem.name, digests.pop() if len(digests) == 1 else "")
-        self._there = {_identity(run): run for run in sorted(runs, key=_is_whole)}  # of several, the whole one counts
+        self._there = {_identity(run): run for run in sorted(runs, key=_weight)}  # of several, the last counts
 
     def add(self, training: Training, done: Logged, wanted: bool) -> Logged:
         """Log one training unless it is there, and register its model unless there is a version of its digest.
@@ -133,8 +140,35 @@ class _Log:
             if new:
                 tags = {key: value for key, value in contents.tags.items() if key in OF_A_VERSION}
                 number = self.versions.add(Source(run.info.run_id, run.info.artifact_uri), tags, contents.description)
+                self.made[training.digest] = number
         self._there[training.digest, training.judged] = self._client.get_run(run.info.run_id)
         return replace(done, runs=(*done.runs, *[run.info.run_id] * logs), number=number, new=new)
+
+    def single(self, done: Logged, last: str) -> Logged:
+        """Leave one version, and one run, of what another process has logged meanwhile, too: the same ones, whoever looks."""
+        self.versions.give_way(self.made)
+        number = self.versions.number(last) or done.number
+        done = replace(done, number=number, new=self.made.get(last) == number)
+        if not done.runs:
+            return done
+        now = [identity for identity, run in self._there.items() if run.info.run_id in done.runs]
+        same: dict[tuple[str, str], list[str]] = {identity: [] for identity in now}
+        digests = {digest for digest, _ in now}
+        for run in _runs(self._server, self._problem.name, digests.pop() if len(digests) == 1 else ""):
+            if _identity(run) in same and _is_whole(run) and _is_ended(run):
+                same[_identity(run)].append(run.info.run_id)
+        doubles = [each for runs in same.values() for each in self._doubles(runs)]
+        for each in doubles:
+            self._client.delete_run(each)
+        left = tuple(each for each in done.runs if each not in doubles)
+        return replace(done, runs=left, doubles=tuple(doubles))
+
+    def _doubles(self, runs: Sequence[str]) -> list[str]:
+        """All but one, and but those with a version: a run that is deleted loses its files some day."""
+        if len(runs) < 2:
+            return []
+        bare = [each for each in sorted(runs) if not self.versions.come_from(each)]
+        return bare if len(bare) < len(runs) else bare[1:]
 
     @contextmanager
     def _ending(self, run: "Run", training: Training) -> Iterator[None]:
@@ -145,10 +179,10 @@ class _Log:
         except BaseException:
             with suppress(Exception), brief(self._server.environ):  # what went wrong first is what is told
                 if own:
-                    self._client.set_terminated(identity, "FAILED")
+                    self._client.set_terminated(identity, "FAILED", training.ended)
             raise
         if own:
-            self._client.set_terminated(identity, "FINISHED", training.milliseconds)
+            self._client.set_terminated(identity, "FINISHED", training.ended)
         self._client.set_tag(identity, WHOLE, "true")
 
     def _given(self, training: Training, contents: Contents) -> "Run | None":
@@ -164,9 +198,8 @@ class _Log:
 
     def _made(self, training: Training, contents: Contents) -> "Run":
         name = " ".join(filter(None, [training.digest[:12], str(training.said.get("outcome", ""))]))
-        begun = training.milliseconds
         first = {key: contents.tags[key] for key in (DIGEST, PROBLEM, JUDGED) if key in contents.tags}
-        run = self._client.create_run(self._server.experiment, begun, first, name)
+        run = self._client.create_run(self._server.experiment, training.begun, first, name)
         self._tag(run.info.run_id, contents.tags)
         return run
 
@@ -180,7 +213,7 @@ class _Log:
         """Parameters, metrics and files; the same values again change nothing, and other parameters would be refused."""
         from mlflow.entities import Metric, Param
 
-        identity, when = run.info.run_id, training.milliseconds
+        identity, when = run.info.run_id, training.ended
         params = [Param(*each) for each in contents.params.items() if each[0] not in run.data.params]
         for some in _parts(params):
             self._client.log_batch(identity, params=some)
@@ -205,6 +238,15 @@ def _identity(run: "Run") -> tuple[str, str]:
 
 def _is_whole(run: "Run") -> bool:
     return WHOLE in run.data.tags
+
+
+def _weight(run: "Run") -> tuple[bool, bool]:
+    return _is_whole(run), run.info.lifecycle_stage == "active"
+
+
+def _is_ended(run: "Run") -> bool:
+    """Whether it is there, and no program of mlflow run is in it."""
+    return (run.info.lifecycle_stage, run.info.status) == ("active", "FINISHED")
 
 
 def _runs(server: Server, problem: str, digest: str) -> Iterator["Run"]:

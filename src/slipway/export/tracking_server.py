@@ -6,6 +6,7 @@ among them; the logged models of MLflow 3 are not everywhere.
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ SETTINGS = {
 }
 # Of a call that tells whether somebody is there: one that is not takes 10 seconds in all, also where packets are lost.
 BRIEF = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "4"}
+LOGIN = re.compile(r"(?<=://)[^\s/]*@")
+QUERY = re.compile(r"(://[^\s?'\"]+)\?[^\s'\")]*")  # that of a signed address is as good as a password
+LONGEST = 400  # characters of a line
 AGAIN = f"The bundle is unchanged in the store: check {ADDRESS} and the login, and run the same command again"
 
 
@@ -165,9 +169,7 @@ def told(address: str, cure: str) -> Iterator[None]:
     except SlipwayError:
         raise
     except Exception as error:
-        shown, login = without_login(address), _login(address)
-        says = line(error).replace(address, shown)
-        raise StoreError(f"{shown}: the call to MLflow failed ({says.replace(login, '') if login else says})", cure) from error
+        raise StoreError(f"{without_login(address)}: the call to MLflow failed ({line(error, address)})", cure) from error
 
 
 def without_login(address: str) -> str:
@@ -181,6 +183,7 @@ def _login(address: str) -> str:
     return "" if rest.startswith("/") else "".join(rest.rpartition("@")[:2])
 
 
-def line(error: Exception) -> str:
-    """The first line of what an error says, if it says anything."""
-    return next(iter(str(error).splitlines()), "")[:400] or type(error).__name__
+def line(error: Exception, address: str = "") -> str:
+    """The first line of what an error says, if it says anything, without logins and queries of this and of other addresses."""
+    says = next(iter(str(error).splitlines()), "").replace(address, without_login(address)).replace(_login(address), "")
+    return QUERY.sub(r"\1", LOGIN.sub("", says))[:LONGEST] or type(error).__name__

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from slipway.export.model_version import DIGEST
@@ -52,14 +53,20 @@ class Training:
         """When the gate judged, in ISO 8601; together with the digest it names the training."""
         return str(self.said.get("at", ""))
 
-    @property
-    def milliseconds(self) -> int:
-        """The same since 1970-01-01; now where nobody judged."""
+    @cached_property
+    def ended(self) -> int:
+        """The same in milliseconds since 1970-01-01; now where nobody judged."""
         try:
             when = datetime.fromisoformat(self.judged)
         except ValueError:
             when = datetime.now(UTC)
         return int(when.timestamp() * 1000)
+
+    @property
+    def begun(self) -> int:
+        """When it began, in milliseconds since 1970-01-01; its end where the entry, of an earlier version, has no duration."""
+        seconds = self.said.get("seconds")
+        return self.ended - round(1000 * seconds) if isinstance(seconds, (int, float)) else self.ended
 
 
 @dataclass(frozen=True)

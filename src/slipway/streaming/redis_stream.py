@@ -1,6 +1,7 @@
 """Redis Streams. An answer is written and its message acknowledged in one step of the server, or neither is."""
 
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +32,10 @@ TIMEOUT_SECONDS = 10
 LEFT_BEHIND_SECONDS = 10  # a message that was read so long ago and is not acknowledged: its consumer is gone, or very slow
 LOOK_SECONDS = 5
 PASSING = (redis.ConnectionError, redis.TimeoutError, MasterDownError, ClusterDownError, OutOfMemoryError, ReadOnlyError)
-PASSING_WORDS = ("MISCONF", "NOREPLICAS", "UNBLOCKED")  # the disk is full; too few replicas; a failover
+# The disk is full; too few replicas; a failover; somebody's script takes long. The others have classes, but not in a script.
+PASSING_WORDS = ("MISCONF", "NOREPLICAS", "UNBLOCKED", "BUSY ", "OOM", "READONLY", "MASTERDOWN")
+IN_A_SCRIPT = re.compile(r"Error running script \(call to \w+\): (?:@user_script: ?\d+: )+-?")  # Redis 6 puts it first
+GONE = ("NOGROUP", "no such key")  # the group; with the stream
 FORGOTTEN_SECONDS = 3_600  # a consumer that has not read for so long and left nothing behind is removed: it was killed
 LARGEST = 8 << 20  # bytes of one call of the script, or one message; nobody else is served meanwhile
 # What the reading rests on; none of it can be set by the URL.
@@ -117,6 +121,7 @@ class RedisStream:
     def waiting(self) -> int | None:
         """What the group has neither read nor acknowledged."""
         with self._told():
+            self._require_group()
             groups = {group["name"]: group for group in self._client.xinfo_groups(self._names.source)}
         found = groups.get(self._names.group.encode(), {})
         return None if found.get("lag") is None else int(found["lag"]) + int(found["pending"])
@@ -149,7 +154,7 @@ class RedisStream:
         self._cursor, found, *_ = self._client.xautoclaim(source, group, self._consumer, idle, self._cursor, count=most)
         if self._cursor == b"0-0":
             self._looked = now
-        return list(found)
+        return [each for each in found if each[0]]  # Redis 6 has nothing for an entry that was trimmed
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -160,20 +165,18 @@ class RedisStream:
             raise StreamError(
                 f"Redis refused the login ({error})", "Set SLIPWAY_STREAM to the URL with its password"
             ) from None
-        except PASSING as error:
-            with suppress(RedisError, OSError):
-                self._client.connection_pool.disconnect()  # the name may stand for another server by now
-            raise Away(str(error).rstrip(".")) from error
         except MovedError as error:
             raise StreamError(
                 f"Redis: another node of the cluster has the streams, {error.host}:{error.port}", "Name that node in the URL"
             ) from error
-        except ResponseError as error:
-            says = str(error)
-            if says.startswith("NOGROUP"):
+        except (*PASSING, ResponseError) as error:
+            says = IN_A_SCRIPT.sub("", str(error)).strip().rstrip(".")
+            if says.startswith(GONE):
                 self._has_group = False
                 raise Away("the group is gone and is made anew") from error
-            if says.startswith(PASSING_WORDS):
+            if isinstance(error, PASSING) or says.startswith(PASSING_WORDS):
+                with suppress(RedisError, OSError):
+                    self._client.connection_pool.disconnect()  # the name may stand for another server by now
                 raise Away(says) from error
             raise StreamError(f"Redis: {says}", "Check the names of the streams, and the rights of the user") from error
 

@@ -4,6 +4,7 @@ The rows that it learned from are unknown, so nothing can be measured on it. A c
 for it in the gate. Without a clone the model is not judged, and only ``slipway promote`` makes it champion.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,7 +80,7 @@ def import_model(problem: Problem, given: Pickled, store: LocalStore) -> Outcome
     TableError
         When the table does not fit the pipeline, or a part of it cannot be exported exactly.
     """
-    pipeline = given.pipeline
+    begun, pipeline = time.monotonic(), given.pipeline
     estimator = parts_of(pipeline)[1]
     exported_as(estimator)
     try:
@@ -96,7 +97,7 @@ def import_model(problem: Problem, given: Pickled, store: LocalStore) -> Outcome
         CANDIDATES[IMPORTED] = candidate_of(pipeline, names)
         made, found = _made(problem, table, brought)
         says = CLONE.format(f"{int(table.used.sum()):,}") if made.judged else UNKNOWN
-        outcome = concluded(problem, store, champions, table, made, found, (says, *given.remarks))
+        outcome = concluded(problem, store, champions, table, made, found, begun, (says, *given.remarks))
     kept.prune(problem.data.keep, problem.data.max_bytes, champions.data())
     return outcome
 

@@ -1,5 +1,6 @@
 """One training: table → challenger → bundle → verdict."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -70,6 +71,7 @@ def train(
     TableError
         When the table does not fit the problem, or no candidate can be exported exactly.
     """
+    begun = time.monotonic()
     find(problem)
     if problem.search.engine == "spark":
         library()  # missing, it would be missed at the end of a long search
@@ -80,7 +82,7 @@ def train(
             table = read_kept(problem, kept, data)
         else:
             table = read(problem, champions.columns_needed(), kept if problem.data.keep else None, reading, given)
-        outcome = _learned(problem, store, champions, table, inputs, jobs or cores(), progress, cohort)
+        outcome = _learned(problem, store, champions, table, begun, inputs, jobs or cores(), progress, cohort)
     kept.prune(problem.data.keep, problem.data.max_bytes, champions.data())
     return outcome
 
@@ -90,6 +92,7 @@ def _learned(
     store: LocalStore,
     champions: Champions,
     table: Table,
+    begun: float,
     inputs: Mapping[str, str] | None,
     jobs: int,
     progress: Callable[[Step], None],
@@ -108,7 +111,7 @@ def _learned(
         found = replace(found, entries=whole.placed(found.entries))
     made = challenger(table, found.entries, problem.gate.confidence, start, jobs, whole.models if whole else None)
     said = [*worth.said, *(whole.said if whole else [])]
-    outcome = concluded(problem, store, champions, table, made, found, said, inputs, jobs, cohort)
+    outcome = concluded(problem, store, champions, table, made, found, begun, said, inputs, jobs, cohort)
     return replace(outcome, estimated_us=Speed(table.learned).microseconds(made.entry.trial) if made.entry.trial else None)
 
 
@@ -119,12 +122,13 @@ def concluded(
     table: Table,
     made: Challenger,
     found: Found,
+    begun: float,
     learned: Sequence[str] = (),
     inputs: Mapping[str, str] | None = None,
     jobs: int = 1,
     cohort: Mapping[date, pyarrow.Table] | None = None,
 ) -> Outcome:
-    """Write the bundle, pass the gate, and note the verdict; what nothing judged is kept."""
+    """Write the bundle, pass the gate, and note the verdict; what nothing judged is kept. `begun`: by the monotonic clock."""
     leaks = suspects(table.learned)
     remarked = [*remarks(table), *map(str, leaks), *learned, *found.remarks]
     bundle = store.add(problem.name, documents(problem, table, made, found.entries, remarked, jobs), made.judging)
@@ -136,7 +140,8 @@ def concluded(
     if pointer and not champions.bundle(pointer):
         inputs = None  # once the champion is here, --if-changed trains again
     looked = {"look": verdict.look.to_json()} if verdict.look else {}
-    decision = entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs, latency_us=latency, **looked)
+    measured = {"latency_us": latency, "seconds": round(time.monotonic() - begun, 3)}
+    decision = entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs, **measured, **looked)
     told = {"against": champion, "sources": list(problem.source)} | changes(champions.bundle(pointer), bundle)
     store.decide(decision, told)
     return Outcome(bundle, verdict, champion, latency)

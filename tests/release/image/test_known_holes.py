@@ -3,14 +3,16 @@
 import json
 import re
 import socket
+import subprocess
 import sys
 
 import pytest
 
+from servers import ROOT
 from slipway.errors import ReleaseError
 from slipway.release import __main__ as commands
 from slipway.release.image.advisories import Advisory, Unanswered, advisories
-from slipway.release.image.known_holes import audit, holes
+from slipway.release.image.known_holes import REACH, audit, holes
 from web import Web, serve_web
 
 PINS = [("idna", "3.20"), ("numpy", "2.4.1"), ("scikit-learn", "1.8.0"), ("werkzeug", "3.1.9")]
@@ -176,6 +178,24 @@ def test_libraries_with_extras_and_spaces_are_asked_about(folder, osv):
     audit(folder, (), osv.url)
     asked = [(each["package"]["name"], each["version"]) for each in json.loads(osv.sent["/querybatch"])["queries"]]
     assert {("urllib3", "1.26.0"), ("requests", "2.0.0")} <= set(asked)
+
+
+def test_every_lock_of_this_repository_is_asked_about_in_one_batch(osv, monkeypatch):
+    tracked = subprocess.run(["git", "ls-files", "*requirements*.txt"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(tracked.stdout.split()) == set(REACH)
+    asked = []
+    monkeypatch.setattr("slipway.release.image.known_holes.advisories", lambda pins, _: asked.extend(pins) or [[]] * len(pins))
+    assert holes(ROOT, (), osv.url) == []
+    assert {"kserve", "mlflow", "numpy"} <= {name for name, _ in asked} and len(asked) <= 1000  # the most of OSV's querybatch
+
+
+def test_a_hole_of_a_lock_in_a_folder_is_told_with_its_reach(folder, osv):
+    there = folder / "tests/serving/protocols/requirements.txt"
+    there.parent.mkdir(parents=True)
+    there.write_text("idna==3.20\nkserve==0.21.0\n")
+    tell(osv, [[], ["PYSEC-2099-9"], [], [], []], [record("kserve", "PYSEC-2099-9")])
+    says = "kserve 0.21.0: PYSEC-2099-9, no version fixes it yet. Reach: tests with KServe's and Triton's clients"
+    assert audit(folder, (), osv.url) == [says]
 
 
 def test_a_folder_without_locks_has_no_clean_bill(tmp_path, osv):

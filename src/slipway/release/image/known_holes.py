@@ -20,6 +20,8 @@ REACH = {  # lock → what has its libraries; a hole reaches as far as the first
     "requirements-test.txt": "tests",
     "requirements-dev.txt": "development and tests",
     "requirements-publish.txt": "publishing the package",
+    "deploy/compose/mlflow/requirements.txt": "the MLflow server of deploy/compose, and tests",
+    "tests/serving/protocols/requirements.txt": "tests with KServe's and Triton's clients",
 }
 CURE = (
     "Update the lock (make lock here, slipway upgrade in a repository that slipway new made) and push. "

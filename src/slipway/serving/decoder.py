@@ -17,8 +17,9 @@ from msgspec import Struct
 from slipway.serving.refusal import Refusal, shown_name
 from slipway.serving.typed_rows import TypedRows, by_name, fit_for_struct, is_id
 from slipway.table.faults import LISTED, FieldProblem, tally_key
-from slipway.table.rules import Rules, Unlike, warnings
+from slipway.table.rules import Rules
 from slipway.table.schema import Columns
+from slipway.table.unlike import Unlike, warnings
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_INTEGER = 100

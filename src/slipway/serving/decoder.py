@@ -16,12 +16,12 @@ from msgspec import Struct
 
 from slipway.serving.refusal import Refusal, shown_name
 from slipway.serving.typed_rows import TypedRows, by_name, fit_for_struct, is_id
+from slipway.table.dialect import BOM
 from slipway.table.faults import LISTED, FieldProblem, tally_key
 from slipway.table.rules import Rules
 from slipway.table.schema import Columns
 from slipway.table.unlike import Unlike, warnings
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_INTEGER = 100
 AT_ONCE = 256  # rows that are checked together: what is wrong with all of a call's rows would take much memory
 LISTED_OF_A_ROW = 10
@@ -88,7 +88,7 @@ class Decoder:
             400 when the body is not JSON in UTF-8, 413 for too many rows; unless `partial`, 422
             with every wrong row and field.
         """
-        body = body.removeprefix(BYTE_ORDER_MARK)
+        body = body.removeprefix(BOM)
         if len(body) > self.max_rows and self._exceeds(body) and self._exceeds(_without_texts(body)):
             raise self._too_many()
         read = self._fast.decode(body, self.max_rows) if self._fast else None
@@ -102,7 +102,7 @@ class Decoder:
         Refusal
             400 when the body is not JSON in UTF-8, 413 when there is too much in it.
         """
-        body = body.removeprefix(BYTE_ORDER_MARK)
+        body = body.removeprefix(BOM)
         if len(body) > self.max_rows and self._exceeds(body, True) and self._exceeds(_without_texts(body), True):
             raise self._too_many()
         return parse(body)
@@ -174,7 +174,7 @@ class Decoder:
 
 def is_single(body: bytes) -> bool:
     """Whether a body that was decoded is one object."""
-    return body.removeprefix(BYTE_ORDER_MARK).lstrip(b" \t\r\n").startswith(b"{")
+    return body.removeprefix(BOM).lstrip(b" \t\r\n").startswith(b"{")
 
 
 class Walk:

@@ -17,8 +17,8 @@ from slipway.model.encoding import NUMBERED, Encoding, Output
 from slipway.serving.offline.device_rules import device_rules
 from slipway.table.cell import typed_text
 from slipway.table.date_parts import PARTS
-from slipway.table.rules import warnings
 from slipway.table.schema import Feature, Field, Schema
+from slipway.table.unlike import warnings
 
 pytestmark = pytest.mark.browser
 

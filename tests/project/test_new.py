@@ -171,7 +171,7 @@ def vendor(folder: Path) -> set[str]:
 def test_without_a_terminal_the_table_is_not_committed_unless_told(new, tmp_path, table):
     result = new("clinic", "--table", table, "--target", "charges")
     assert result.code == 0
-    assert "GitHub's runners do not get data/patients.csv yet" in result.err
+    assert "The runners of your CI do not get data/patients.csv yet" in result.err
     assert "--commit-data" in result.err and "--fetch COMMAND" in result.err
     assert not {name for name in added(tmp_path / "clinic") if name.startswith("data/")}
 

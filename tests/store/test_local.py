@@ -237,6 +237,18 @@ def test_a_bundle_is_found_by_the_start_of_its_digest(store):
             store.find(prefix)
 
 
+def test_a_bundle_is_chosen_by_its_digest_in_any_case_or_as_the_champion(store):
+    champion, other = store.add("trial", OLD), store.add("trial", NEW)
+    store.promote(champion, "promote", "by hand")
+    assert store.chosen("trial", other.digest[:12].upper()).digest == other.digest
+    assert store.chosen("trial", None).digest == champion.digest
+    with pytest.raises(StoreError, match="at least 6"):
+        store.chosen("trial", "")
+    for digits in (None, other.digest):
+        with pytest.raises(BundleError, match="belongs to the problem trial, not to churn"):
+            store.chosen("churn", digits)
+
+
 def test_who_asks_for_another_bundle_is_told_which_there_are(store):
     with pytest.raises(StoreError, match="There are none yet: run slipway train"):
         store.find("0" * 6)

@@ -3,7 +3,8 @@ import numpy as np
 from bundles import ROWS, SCHEMA, block_of
 from slipway.sections import Serving
 from slipway.table.cell import columns_from_rows
-from slipway.table.rules import Rules, Unlike
+from slipway.table.rules import Rules
+from slipway.table.unlike import Unlike
 
 COLUMNS = columns_from_rows(SCHEMA, ROWS)
 

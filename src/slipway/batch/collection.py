@@ -21,7 +21,7 @@ from slipway.errors import TableError
 from slipway.model.scoring import Answers
 from slipway.sections import Collection
 from slipway.sources.bson_cells import value_at
-from slipway.sources.mongodb import connect, open_collection, server_url, told
+from slipway.sources.mongodb import connect, open_collection, place, server_url, told
 from slipway.sources.mongodb_query import Query
 from slipway.table.schema import fresh_names, require_columns
 
@@ -66,7 +66,7 @@ class Documents:
         row, wanted = position["row"], self.settings.filter
         if row:
             wanted = {"$and": [wanted, _behind(json_util.loads(position["id"], json_options=IDS))]}
-        with connect(server_url(self.settings), self.settings.url) as client, told(self.settings.url, named(self.settings)):
+        with connect(server_url(self.settings), self.settings.url) as client, told(self.settings.url, place(self.settings)):
             found = _collection(client, self.settings)
             with found.find(wanted, sort=[("_id", 1)], batch_size=DOCUMENTS) as cursor:
                 while some := list(islice(cursor, DOCUMENTS)):
@@ -105,8 +105,8 @@ class Upserts:
     def encode(self, rows: Rows, answers: Answers) -> list[Operation]:
         """The answered documents."""
         found = []
-        for place, cells in answers.rows():
-            document = rows.originals[place] | dict(zip(self.added, cells))
+        for row, cells in answers.rows():
+            document = rows.originals[row] | dict(zip(self.added, cells))
             found.append(ReplaceOne({"_id": document["_id"]}, document, upsert=True))
         return found
 
@@ -139,7 +139,7 @@ class CollectionPlace:
     def grow(self, size: int) -> Iterator["Growing"]:
         """Where documents are put."""
         with connect(server_url(self.settings), self.settings.url) as client:
-            with told(self.settings.url, named(self.settings)):
+            with told(self.settings.url, place(self.settings)):
                 found = _collection(client, self.settings)
             yield Growing(found, self.settings)
 
@@ -161,7 +161,7 @@ class Growing:
 
     def append(self, operations: Sequence[Operation]) -> None:
         if operations:
-            with told(self.settings.url, named(self.settings), "written"):
+            with told(self.settings.url, place(self.settings), "written"):
                 self.collection.bulk_write(operations, ordered=False)
 
     def sync(self) -> None:
@@ -170,11 +170,6 @@ class Growing:
 
 def _collection(client: MongoClient[Any], settings: Collection) -> OpenCollection[Any]:
     return Query(settings, None).collection(client)
-
-
-def named(settings: Collection) -> str:
-    """A collection, for messages."""
-    return f"{settings.database}.{settings.collection}"
 
 
 def collection_of(settings: Collection, name: str) -> Collection:
@@ -193,13 +188,13 @@ def open_documents(settings: Collection, location: str, needed: tuple[str, ...],
     names = _names_taken(settings, batches.names, added)
     added, rows = fresh_names(added, names), batches.rows or 0
     part = Documents(settings, location, needed, added, rows)
-    identity = [named(settings), json_util.dumps(settings.filter), dict(settings.fields), list(added)]
+    identity = [place(settings), json_util.dumps(settings.filter), dict(settings.fields), list(added)]
     return Source(location, names, (part,), (rows,), identity)
 
 
 def _names_taken(settings: Collection, names: tuple[str, ...], added: tuple[str, ...]) -> tuple[str, ...]:
     """These names, and those like `added` that any document has; all are asked for at once, as each question reads all."""
-    with connect(server_url(settings), settings.url) as client, told(settings.url, named(settings)):
+    with connect(server_url(settings), settings.url) as client, told(settings.url, place(settings)):
         found = _collection(client, settings)
         while True:
             fresh = fresh_names(added, names)

@@ -195,10 +195,7 @@ def _loaded(problem: Problem, digest: str | None, runner: type[Runner]) -> Predi
 
 def find_bundle(problem: Problem, digest: str | None) -> Bundle:
     """The champion's bundle, or the one whose digest starts so, verified; StoreError or BundleError as `load_champion`."""
-    store = open_store(problem.folder)
-    bundle = store.bundle(store.find(digest.lower())) if digest else store.champion()
-    bundle.require_problem(problem.name)
-    return bundle
+    return open_store(problem.folder).chosen(problem.name, digest or None)
 
 
 def default_rejects(out: str) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import mysql
 from slipway.batch.sql_columns import MYSQL, kind_of
 from slipway.errors import TableError
 from slipway.problem import Problem
-from slipway.sources.sql_server import nearest
+from slipway.sources.nearest import nearest
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, Connection, FromClause

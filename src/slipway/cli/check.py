@@ -43,6 +43,7 @@ def command(table: str | None, path: str | None) -> None:
     """
     from slipway.model.contents import schema_of
     from slipway.problem import SPARK, load_problem
+    from slipway.report.numbers import counted
     from slipway.sources.fetch import fetch
     from slipway.sources.source import open_location
     from slipway.store.local import open_store
@@ -75,9 +76,7 @@ def command(table: str | None, path: str | None) -> None:
         click.echo(f"{finding.column}: {finding.says}")
     for remark in _reviewed(frame, problem, [name for name in schema.names if name in frame.columns]):
         click.echo(remark)
-    rows = "1 row" if len(frame) == 1 else f"{len(frame):,} rows"
-    findings = "1 finding" if len(found) == 1 else f"{len(found)} findings"
-    click.echo(f"{where}: {rows}, {findings} against the schema of {by}")
+    click.echo(f"{where}: {counted(len(frame), 'row')}, {counted(len(found), 'finding')} against the schema of {by}")
     if by == source:
         click.echo(
             f"{_absent(pointer)}: the table was compared with the source, {by}. From the same table nothing can differ."
@@ -128,6 +127,7 @@ def _frame(batches: "Batches", problem: "Problem", where: str) -> "pd.DataFrame"
 
 def _on_cluster(described: "Problem", problem: "Problem", by: str) -> None:
     """Count the table of `described` where it lies."""
+    from slipway.report.numbers import counted
     from slipway.sources.spark import SparkTable
     from slipway.spark import check
 
@@ -137,8 +137,7 @@ def _on_cluster(described: "Problem", problem: "Problem", by: str) -> None:
         click.echo(f"{finding.column}: {finding.says}")
     for sentence in found.sentences:
         click.echo(f"{sentence}; unlike training")
-    rows = "1 row" if found.rows == 1 else f"{found.rows:,} rows"
-    findings = "1 finding" if len(found.findings) == 1 else f"{len(found.findings)} findings"
+    rows, findings = counted(found.rows, "row"), counted(len(found.findings), "finding")
     moved = f", {len(found.moves)} drifted" if found.moves else ""
     refused = f" ({found.answered:,} answered, {found.refused:,} refused)"
     click.echo(f"{source.where}: {rows}{refused}, {findings}{moved} against the schema of {by}")

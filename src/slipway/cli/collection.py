@@ -1,9 +1,9 @@
 """A MongoDB collection as a command line names it: mongodb:COLLECTION, or mongodb://HOST/DATABASE/COLLECTION."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import click
@@ -11,7 +11,8 @@ import click
 from slipway.errors import ProblemError
 
 if TYPE_CHECKING:
-    from slipway.sections import Collection
+    from slipway import problem, sections
+    from slipway.training.data.sample import Sample
 
 CURE = "Use mongodb://HOST/DATABASE/COLLECTION, or mongodb:COLLECTION with the server and database of slipway.yaml"
 SCHEMES = ("mongodb", "mongodb+srv")
@@ -34,7 +35,7 @@ def is_collection(text: str) -> bool:
     return text.partition(":")[0] in SCHEMES
 
 
-def named(text: str, argument: str, settings: Callable[[], "Collection"]) -> Named:
+def named(text: str, argument: str, settings: "Callable[[], sections.Collection]") -> Named:
     """The collection that `argument` of a command names.
 
     Parameters
@@ -62,6 +63,33 @@ def named(text: str, argument: str, settings: Callable[[], "Collection"]) -> Nam
         cure = f"Set it in slipway.yaml or as SLIPWAY_MONGODB_DATABASE, or use mongodb://HOST/DATABASE/{collection}"
         raise ProblemError("mongodb.database is missing", cure)
     return Named(server_url(there), there.url, there.database, collection)
+
+
+def section_of(text: str, collection: Named) -> dict[str, Any]:
+    """What slipway.yaml says of a collection: never the URL, which may have a password."""
+    from slipway.sections import Collection as MongoSettings
+
+    variable = {} if "://" in text or collection.where == MongoSettings().url else {"url": collection.where}
+    return {"source": "mongodb", "mongodb": variable | {"database": collection.database, "collection": collection.collection}}
+
+
+def sample_of(draft: "problem.Problem", collection: Named, needed: Collection[str]) -> "tuple[Sample, dict[str, str]]":
+    """A sample of a collection, and which fields cannot be columns and why; TableError when one of them is `needed`."""
+    from msgspec.structs import replace
+
+    from slipway.sources.mongodb import UnfitField, open_collection, place
+    from slipway.training.data.sample import draw
+
+    settings = replace(draft.mongodb, url=collection.where)
+    unfit: dict[str, str] = {}
+    while True:
+        batches = open_collection(settings, without=unfit, server=collection.url)
+        try:
+            return draw(batches, batches.names, draft.sample.cells // len(batches.names), place(settings)), unfit
+        except UnfitField as error:
+            if error.field in needed or error.field in unfit:
+                raise
+            unfit[error.field] = error.why
 
 
 def _of_url(scheme: str, rest: str, argument: str) -> Named:

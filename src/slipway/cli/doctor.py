@@ -68,9 +68,7 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
     """
     from slipway.doctor import (
         check_checkout,
-        check_credentials,
         check_extras,
-        check_github,
         check_log,
         check_roads,
         check_source,
@@ -80,7 +78,6 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
     )
     from slipway.errors import ProblemError
     from slipway.problem import load_problem
-    from slipway.release.workflow.workflow_settings import registry_of
     from slipway.store.checkout import Checkout
     from slipway.store.local import open_store
 
@@ -96,14 +93,11 @@ def examine(path: str | None, environ: Mapping[str, str], root: Path, live: str 
     retrained = check_source.check(problem, check_source.gather(problem), facts.workflows) if problem else []
     needed = check_extras.check(problem) if problem else []
     logged = check_log.check_here(problem.log, environ) if problem else []
-    registry = registry_of(environ).host
-    unanswered = check_credentials.answers(registry) if check_credentials.well_formed(registry) else ""
     origin = Checkout(folder).git("remote", "get-url", "origin")
-    elsewhere = bool(origin) and check_github.name_of(origin, environ) is None
     groups = {
         "checkout": check_checkout.check(facts, refused, seen.bundle) + needed + retrained + logged,
         "GitHub": _github(origin, facts.workflows, environ),
-        "credentials": check_credentials.check(check_credentials.identity(environ), environ, unanswered, elsewhere),
+        "credentials": _credentials(origin, environ),
         "roads": check_roads.check(environ, facts.top or folder),
         "systems": check_systems.check(environ, facts.top or folder, facts.in_git, bool(problem and problem.remote)),
         "store": check_store.check(seen, facts.champion, facts.in_git) + check_tracking.check(environ),
@@ -151,6 +145,16 @@ def _github(origin: str | None, workflows: Mapping[str, str], environ: Mapping[s
 
     name = name_of(origin, environ)
     return check(look(name, environ) if name else None, on_own_machine(workflows, roads(environ)), origin)
+
+
+def _credentials(origin: str | None, environ: Mapping[str, str]) -> list["Finding"]:
+    from slipway.doctor.check_credentials import answers, check, identity, well_formed
+    from slipway.doctor.check_github import name_of
+    from slipway.release.workflow.workflow_settings import registry_of
+
+    registry = registry_of(environ).host
+    unanswered = answers(registry) if well_formed(registry) else ""
+    return check(identity(environ), environ, unanswered, elsewhere=bool(origin) and name_of(origin, environ) is None)
 
 
 def _box(root: Path, problem: "Problem | None") -> list["Finding"]:

@@ -46,8 +46,7 @@ def mlflow(folder: Path | None, digest: str | None, name: str | None, path: str 
 
     problem = load_problem(path)
     store = open_store(problem.folder)
-    bundle = store.bundle(store.find(digest.lower())) if digest else store.champion()
-    bundle.require_problem(problem.name)
+    bundle = store.chosen(problem.name, digest or None)
     if bundle.damage:
         raise bundle.damage
     if folder is not None:

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from slipway.cli.collection import Named, is_collection, named
-from slipway.cli.database import PREFIX, is_database, sample_of, section_of
+from slipway.cli import collection, database
 from slipway.errors import ProblemError
 from slipway.kinds import TASKS
-from slipway.problem import SPARK
+from slipway.problem import FILE, SPARK
 
 if TYPE_CHECKING:
     from slipway import problem
@@ -35,7 +34,7 @@ Say = Callable[[str, str], None]  # what was found in a table; what was written,
 @click.option("--positive", help="For two classes: the label whose probability is answered.")
 @click.option("--task", type=click.Choice(TASKS), help="What kind of answer; by default what the target looks like.")
 @click.option("--name", help="Name of the problem; by default that of the table.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default="slipway.yaml", show_default=True)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=FILE, show_default=True)
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 def command(
     table: str,
@@ -64,7 +63,7 @@ def command(
         raise ProblemError(f"{output}: already exists", "Add --force to overwrite it, or --output to write another")
     text, say = problem_for(table, target, output, ids, positive, task, name)
     _write(output, text)
-    say(f"Wrote {output}", "slipway train" + ("" if str(output) == "slipway.yaml" else f" --problem {output}"))
+    say(f"Wrote {output}", "slipway train" + ("" if str(output) == FILE else f" --problem {output}"))
 
 
 def problem_for(
@@ -91,16 +90,11 @@ def problem_for(
     from slipway.training.inspection.review import review
     from slipway.training.inspection.written import read_as_written
 
-    collection = named(table, "the table", lambda: _here().mongodb) if is_collection(table) else None
-    database = is_database(table)
-    if database:
-        origin: dict[str, Any] = section_of(table, lambda: _here().sql)
-    else:
-        origin = _section(table, collection) if collection else {"source": _source(table, output)}
-    name = name or _name(table, collection)
+    named = collection.named(table, "the table", lambda: _here().mongodb) if collection.is_collection(table) else None
+    origin = _origin(table, named, output)
     now = {"source": str(Path(table).resolve())} if moved and "source" in moved else {}  # the folder may not be there yet
     given = {
-        "name": name,
+        "name": name or _name(table, named),
         **origin,
         **now,
         **_cluster(table),
@@ -110,20 +104,17 @@ def problem_for(
         "id": list(ids),
     }
     draft = read_problem(yaml.safe_dump({key: value for key, value in given.items() if value}), output, {})
-    if database:
-        sample, unfit = sample_of(draft, {target, *ids})
-    else:
-        sample, unfit = _from_collection(draft, collection, {target, *ids}) if collection else (_sample(draft), {})
+    sample, unfit = _sample(draft, table, named, {target, *ids})
     written = read_as_written(sample.table.to_pandas())
     read = read_target(written.frame, draft)
     features(written.frame, draft)  # tells an id that is no column
     findings = profile(written, read, ids)
-    if unfit and database:
+    if unfit and database.is_database(table):
         findings = [*findings, *(Finding(name, "drop", why) for name, why in unfit.items())]
         unfit = {}
     elif unfit:
         origin["mongodb"]["fields"] = {column: column for column in written.frame.columns}
-    written_so = partial(problem_text, draft, _origin(draft, origin | dict(moved or {}), unfit), read, written, findings)
+    written_so = partial(problem_text, draft, _lines(draft, origin | dict(moved or {}), unfit), read, written, findings)
     learned = [finding.name for finding in findings if finding.use == "feature"]
     found = review(sample.table.to_pandas(date_as_object=False), read_problem(written_so(), output, {}), learned)
     text = written_so(found.order)
@@ -134,25 +125,25 @@ def problem_for(
         if found.order:
             _say_order(found.order)
         _say_next(wrote, then, output, written, [read.name, *learned])
-        if collection and not os.environ.get(draft.mongodb.url):
+        if named and not os.environ.get(draft.mongodb.url):
             click.echo(f"Before that, set {draft.mongodb.url} to the URL of the server.")
 
     return text, say
 
 
-def _name(table: str, collection: Named | None) -> str:
+def _name(table: str, named: collection.Named | None) -> str:
     """What the problem is called if nobody says: as its table."""
     if table.startswith(SPARK):
         return problem_name(_spark_name(table.removeprefix(SPARK).strip()))
-    if table.startswith(PREFIX):
-        return problem_name(table.removeprefix(PREFIX))
-    return problem_name(collection.collection if collection else Path(table).name.split(".")[0])
+    if table.startswith(database.PREFIX):
+        return problem_name(table.removeprefix(database.PREFIX))
+    return problem_name(named.collection if named else Path(table).name.split(".")[0])
 
 
-def _spark_name(named: str) -> str:
-    if " " in named:  # a query
+def _spark_name(text: str) -> str:
+    if " " in text:  # a query
         return ""
-    return Path(named).name.split(".")[0] if "/" in named else named.rpartition(".")[2]
+    return Path(text).name.split(".")[0] if "/" in text else text.rpartition(".")[2]
 
 
 def _cluster(table: str) -> dict[str, Any]:
@@ -166,6 +157,13 @@ def problem_name(text: str) -> str:
     return re.sub(r"\W+", "-", text).strip("-") or "problem"
 
 
+def _origin(table: str, named: collection.Named | None, output: Path) -> dict[str, Any]:
+    """What slipway.yaml says of where the table is."""
+    if database.is_database(table):
+        return database.section_of(table, lambda: _here().sql)
+    return collection.section_of(table, named) if named else {"source": _source(table, output)}
+
+
 def _source(table: str, output: Path) -> str:
     """What `source` says in a file at `output`."""
     return (
@@ -175,47 +173,27 @@ def _source(table: str, output: Path) -> str:
     )
 
 
-def _section(table: str, collection: Named) -> dict[str, Any]:
-    """What slipway.yaml says of a collection: never the URL, which may have a password."""
-    from slipway.sections import Collection as MongoSettings
-
-    variable = {} if "://" in table or collection.where == MongoSettings().url else {"url": collection.where}
-    return {"source": "mongodb", "mongodb": variable | {"database": collection.database, "collection": collection.collection}}
-
-
 def _here() -> "problem.Problem":
     """What the problem file here says, if there is one, and the environment: servers, and what they call their databases."""
-    from slipway.problem import FILE, load_problem, read_problem
+    from slipway.problem import load_problem, read_problem
 
     path = Path(os.environ.get("SLIPWAY_PROBLEM") or FILE)
     return load_problem(path) if path.exists() else read_problem("{name: a, source: a, target: a}", path, os.environ)
 
 
-def _sample(draft: "problem.Problem") -> "Sample":
+def _sample(
+    draft: "problem.Problem", table: str, named: collection.Named | None, needed: Collection[str]
+) -> tuple["Sample", dict[str, str]]:
+    """A sample of the table, and which of its columns cannot be read and why; TableError when one of them is `needed`."""
+    if database.is_database(table):
+        return database.sample_of(draft, needed)
+    if named:
+        return collection.sample_of(draft, named, needed)
     from slipway.sources.source import open_source
     from slipway.training.data.sample import draw
 
     batches = open_source(draft)
-    return draw(batches, batches.names, draft.sample.cells // len(batches.names), ", ".join(draft.source))
-
-
-def _from_collection(draft: "problem.Problem", collection: Named, needed: Collection[str]) -> tuple["Sample", dict[str, str]]:
-    """A sample of a collection, and which fields cannot be columns and why; TableError when one of them is `needed`."""
-    from msgspec.structs import replace
-
-    from slipway.sources.mongodb import UnfitField, open_collection, place
-    from slipway.training.data.sample import draw
-
-    settings = replace(draft.mongodb, url=collection.where)
-    unfit: dict[str, str] = {}
-    while True:
-        batches = open_collection(settings, without=unfit, server=collection.url)
-        try:
-            return draw(batches, batches.names, draft.sample.cells // len(batches.names), place(settings)), unfit
-        except UnfitField as error:
-            if error.field in needed or error.field in unfit:
-                raise
-            unfit[error.field] = error.why
+    return draw(batches, batches.names, draft.sample.cells // len(batches.names), ", ".join(draft.source)), {}
 
 
 def _write(output: Path, text: str) -> None:
@@ -227,7 +205,7 @@ def _write(output: Path, text: str) -> None:
         raise unwritable(output, error, ProblemError) from error
 
 
-def _origin(draft: "problem.Problem", origin: Mapping[str, Any], unfit: Mapping[str, str]) -> list[str]:
+def _lines(draft: "problem.Problem", origin: Mapping[str, Any], unfit: Mapping[str, str]) -> list[str]:
     """The lines on where the table is."""
     from slipway.training.inspection.problem_file import scalar, shown
 
@@ -246,10 +224,11 @@ def _origin(draft: "problem.Problem", origin: Mapping[str, Any], unfit: Mapping[
 
 
 def _say(rows: int, target: "Target", table: "Written", findings: "Sequence[Finding]", unfit: Mapping[str, str]) -> None:
+    from slipway.report.numbers import counted
     from slipway.training.inspection.problem_file import shown
 
     kinds = {use: [finding for finding in findings if finding.use == use] for use in ("feature", "id", "drop")}
-    columns = "1 column" if len(kinds["feature"]) == 1 else f"{len(kinds['feature'])} columns"
+    columns = counted(len(kinds["feature"]), "column")
     click.echo(f"Read {rows:,} rows: {columns} to learn {shown(target.name)} from ({target.task}).")
     for name, why in unfit.items():
         click.echo(f"  {shown(name)}: left out: {shown(why)}")

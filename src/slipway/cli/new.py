@@ -3,30 +3,32 @@
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from slipway.errors import ProjectError
+from slipway.problem import FILE
 from slipway.project.roads import FOLDERS
 
 if TYPE_CHECKING:
     from slipway.cli.init import Say
     from slipway.project.answers import Answers
     from slipway.project.own_table import OwnTable
+    from slipway.project.repository import Repository
 
-FILE = "slipway.yaml"
 LATER = (
-    "GitHub's runners do not get {source} yet: they train nothing. Commit it (git add --force {source}), or set fetch in "
-    "slipway.yaml. slipway new does so with --commit-data, or with --fetch COMMAND"
+    "The runners of your CI do not get {source} yet: they train nothing. Commit it (git add --force {source}), or set fetch "
+    "in slipway.yaml. slipway new does so with --commit-data, or with --fetch COMMAND"
 )
 INSIDE = (
     "{folder} is inside the git repository {top}, so it did not become one. GitHub runs workflows only at the top of a "
     "repository: to release the model, move the folder out and run git init in it"
 )
 WHERE = """\
-Tests and retraining on GitHub need {source}. Where do its runners get it?
+Tests and retraining in CI need {source}. Where do its runners get it?
   commit   from the repository: commit it ({size:,} bytes)
   fetch    from a command that writes it, such as: aws s3 cp s3://bucket/table.csv {source}
   later    nowhere yet"""
@@ -68,16 +70,14 @@ def command(
       slipway new insurance
       slipway new insurance --road fargate
     """
-    _require_both(folder, table, target)
-    if (committed and fetch) or (table is None and (committed or fetch)):
-        raise click.UsageError("--commit-data and --fetch exclude each other, and both need --table")
+    _require_fit(folder, table, target, committed, fetch)
     from msgspec.structs import replace
 
     from slipway.cli.init import problem_name
     from slipway.extras import extras_of
     from slipway.problem import read_problem
     from slipway.project.answers import Answers
-    from slipway.project.creation import contents, require_free, write
+    from slipway.project.creation import contents
     from slipway.project.distribution import origin
     from slipway.project.own_table import own_table
     from slipway.project.repository import repository
@@ -101,13 +101,7 @@ def command(
     extras = extras_of(read_problem(text, folder / FILE, {}))
     made = repository(replace(answers, extras=extras), slipway)
     files = contents(made, {FILE: text.encode()})
-    if not force:
-        require_free(folder, files)
-    if own:
-        if not force:
-            own.require_free()
-        own.copy()
-    write(folder, made, files)
+    _write(folder, made, files, own, force)
     _initialise(folder)
     if answers.package != typed.replace("-", "_"):
         click.echo(f"The problem is called {answers.name}; src/{answers.package}/ is for candidates of your own.")
@@ -119,8 +113,8 @@ def command(
         say(f"Wrote {len(files)} files to {folder}", f"cd {shlex.quote(str(folder))} && make up")
 
 
-def _require_both(folder: Path, table: str | None, target: str | None) -> None:
-    """UsageError naming what is missing to learn from a table of one's own."""
+def _require_fit(folder: Path, table: str | None, target: str | None, committed: bool, fetch: str | None) -> None:
+    """UsageError when options on a table of one's own are missing, or exclude each other."""
     made = f"slipway new {shlex.quote(str(folder))}"
     if table is not None and target is None:
         example = f"{made} --table {shlex.quote(table)} --target COLUMN"
@@ -128,6 +122,8 @@ def _require_both(folder: Path, table: str | None, target: str | None) -> None:
     if target is not None and table is None:
         example = f"{made} --table FILE.csv --target {shlex.quote(target)}"
         raise click.UsageError(f"--target needs --table, what to learn from: {example}")
+    if (committed and fetch) or (table is None and (committed or fetch)):
+        raise click.UsageError("--commit-data and --fetch exclude each other, and both need --table")
 
 
 def _asked(own: "OwnTable") -> tuple[bool, str | None]:
@@ -153,6 +149,19 @@ def _described(
     except ModuleNotFoundError as error:
         cure = 'Install the libraries for training as well: pip install "slipway-ml[train]"'
         raise ProjectError(f"--table needs the library {error.name}, which is not installed", cure) from error
+
+
+def _write(folder: Path, made: "Repository", files: Mapping[str, bytes], own: "OwnTable | None", force: bool) -> None:
+    """The table and the files, unless one of them would overwrite another."""
+    from slipway.project.creation import require_free, write
+
+    if not force:
+        require_free(folder, files)
+        if own:
+            own.require_free()
+    if own:
+        own.copy()
+    write(folder, made, files)
 
 
 def _initialise(folder: Path) -> None:

@@ -27,8 +27,7 @@ def command(digest: str, in_git: bool, path: str | None) -> None:
 
     problem = load_problem(path)
     store = open_store(problem.folder)
-    bundle = store.bundle(store.find(digest.lower()))
-    bundle.require_problem(problem.name)
+    bundle = store.chosen(problem.name, digest)
     if in_git:
         Checkout(store.root).keep(store, bundle)
     store.promote(bundle, "promote", "promoted by hand")

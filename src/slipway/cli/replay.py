@@ -37,8 +37,7 @@ def command(digest: str, days: int, path: str | None) -> None:
 
     problem = load_problem(path)
     store = open_store(problem.folder)
-    challenger = store.bundle(store.find(digest.lower()))
-    challenger.require_problem(problem.name)
+    challenger = store.chosen(problem.name, digest)
     log, now = options.log_of(problem), datetime.now(UTC).replace(tzinfo=None)
     collect(log, problem.id, problem.log.keep_days, now, partial(click.echo, err=True), options.remote_of(problem))
     found = replay(problem, store, log, challenger, days, now)

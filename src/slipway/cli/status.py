@@ -65,9 +65,11 @@ def _champion(store: "LocalStore", pointer: "Pointer") -> dict[str, Any]:
 
 
 def _lines(status: dict[str, Any]) -> list[str]:
+    from slipway.report.numbers import counted
+
     champion = status["champion"]
-    count = len(status["bundles"])
-    lines = [f"problem   {status['problem']}", f"store     {status['store']} ({count} bundle{'' if count == 1 else 's'})"]
+    bundles = counted(len(status["bundles"]), "bundle")
+    lines = [f"problem   {status['problem']}", f"store     {status['store']} ({bundles})"]
     if champion is None:
         return [*lines, "champion  none yet: run slipway train"]
     lines.append(f"champion  {champion['digest']}")

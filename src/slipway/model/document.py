@@ -22,3 +22,11 @@ def parse(content: bytes) -> Any:
         return json.loads(content)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def parsed_or_none(content: bytes) -> Any:
+    """JSON; None when it is not."""
+    try:
+        return parse(content)
+    except ValueError:
+        return None

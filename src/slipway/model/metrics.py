@@ -11,7 +11,7 @@ import numpy as np
 
 from slipway.problem import LESS_IS_BETTER
 
-TINY = np.finfo(np.float64).eps
+TINY = np.finfo(np.float64).eps  # a probability of 0 would cost infinitely much, and no division is by 0
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from slipway.model.metrics import Scored
-
-TINY = np.finfo(np.float64).eps  # a probability of 0 would cost infinitely much
+from slipway.model.metrics import TINY, Scored
 
 
 def deciding(metric: str) -> str:

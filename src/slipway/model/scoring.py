@@ -12,8 +12,9 @@ from slipway.model.evaluation import Intervals
 from slipway.model.intervals import interval
 from slipway.model.predictor import Predictor
 from slipway.table.faults import NO_ANSWER, Faults
-from slipway.table.rules import Rules, Unlike, notes
+from slipway.table.rules import Rules
 from slipway.table.schema import Columns
+from slipway.table.unlike import Unlike, notes
 
 SAMPLE = 1_000
 KEYS = 8

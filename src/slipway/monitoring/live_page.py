@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from slipway.monitoring.decision import NAMES, importance_of
 from slipway.monitoring.drift import Move
 from slipway.monitoring.watched import Watched
 from slipway.report import numbers
-from slipway.report.frame import framed
+from slipway.report.frame import framed, templates_of
 from slipway.table.faults import visible
 
 STYLES = Path(__file__).parent / "templates" / "live.css"
@@ -27,13 +26,7 @@ HEADLINES = {
 DECISIONS = 20  # of the journal
 DRAWN = 30  # levels: more bars than that are thinner than a line
 
-_templates = Environment(
-    loader=PackageLoader("slipway.monitoring"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_templates = templates_of("slipway.monitoring")
 _templates.filters |= {"number": numbers.number, "share": numbers.share, "brief": numbers.brief, "visible": visible}
 
 

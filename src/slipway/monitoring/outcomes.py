@@ -10,7 +10,7 @@ from slipway.errors import TableError
 from slipway.monitoring.row_keys import Logged, id_key, plainly, request_key
 from slipway.problem import Problem
 from slipway.sources.batches import Batches
-from slipway.table.cell import Reader, problem_reader, typed_text
+from slipway.table.cell import USUAL, Reader, problem_reader, typed_text
 from slipway.table.dates import parse_datetime
 from slipway.table.formats import number
 from slipway.table.identity import key_of
@@ -167,7 +167,7 @@ def _present(name: str, text: str | None) -> str:
 
 
 def _text(cell: Any) -> str | None:
-    return Reader().text(cell)
+    return USUAL.text(cell)
 
 
 def _seen_at(cell: Any, now: datetime) -> datetime | None:

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from slipway.errors import ReleaseError, SlipwayError
 from slipway.release.box.pack import build
-from slipway.release.cloudrun.traffic_shift import deploy as deploy_to_cloud_run
-from slipway.release.fargate.release import deploy as deploy_to_fargate
 from slipway.release.image.advisories import SERVICE, Unanswered
 from slipway.release.image.commit import chosen_commit
 from slipway.release.image.delivery import deliver, write_request
@@ -17,7 +15,7 @@ from slipway.release.image.key import release_key
 from slipway.release.image.known_holes import audit
 from slipway.release.image.registry import find_image
 from slipway.release.image.tested import key_of_tests, note_passed, passed
-from slipway.release.request import MOST_BYTES, read_request
+from slipway.release.request import MOST_BYTES, Request, read_request
 from slipway.release.workflow.junit import summary
 from slipway.release.workflow.proposal import propose
 from slipway.release.workflow.requirements import store_requirements
@@ -79,6 +77,11 @@ def _parser() -> argparse.ArgumentParser:
     made = commands.add_parser("build", help="write the release program for the box")
     made.add_argument("target", type=Path)
     deployed = commands.add_parser("deploy", help="make the request on standard input live; run in a checkout of its commit")
+    _add_roads(deployed)
+    return parser
+
+
+def _add_roads(deployed: argparse.ArgumentParser) -> None:
     roads = deployed.add_subparsers(dest="road", required=True)
     fargate = roads.add_parser("fargate", help="on a service of ECS")
     kubernetes = roads.add_parser("kubernetes", help="on a cluster of Kubernetes")
@@ -92,7 +95,6 @@ def _parser() -> argparse.ArgumentParser:
         road.add_argument(
             "--repository", required=True, help="of the image: HOST/REPO, as in SLIPWAY_REGISTRY/SLIPWAY_REPOSITORY"
         )
-    return parser
 
 
 def _answer(asked: argparse.Namespace) -> Iterable[str]:
@@ -186,21 +188,30 @@ def _deploy(asked: argparse.Namespace) -> Iterator[str]:
         pointer = open_store(HERE).pointer()
         if pointer is None:
             raise ReleaseError("this commit has no champion", "Run it in a checkout of the commit that is released")
-        if asked.road == "fargate":
-            yield from deploy_to_fargate(asked.name, asked.repository, request, pointer.digest)
-        elif asked.road == "cloudrun":
-            yield from deploy_to_cloud_run(asked.name, asked.repository, asked.region, request, pointer.digest)
-        elif asked.road == "webapp":
-            from slipway.release.webapp.web_release import deploy as deploy_to_web_app
-
-            yield from deploy_to_web_app(asked.name, asked.repository, asked.group, request, pointer.digest)
-        else:
-            from slipway.release.kubernetes.deployment import deploy
-
-            yield from deploy(asked.name, asked.repository, asked.overlay, request, pointer.digest)
+        yield from _on_road(asked, request, pointer.digest)
     except SlipwayError as error:
         yield f"{RESULT}FAILED: {' '.join(str(error).split())}"
         raise
+
+
+def _on_road(asked: argparse.Namespace, request: Request, bundle: str) -> Iterator[str]:
+    """A job takes one road: the others are not imported."""
+    match asked.road:
+        case "fargate":
+            from slipway.release.fargate import release
+
+            return release.deploy(asked.name, asked.repository, request, bundle)
+        case "cloudrun":
+            from slipway.release.cloudrun import traffic_shift
+
+            return traffic_shift.deploy(asked.name, asked.repository, asked.region, request, bundle)
+        case "webapp":
+            from slipway.release.webapp import web_release
+
+            return web_release.deploy(asked.name, asked.repository, asked.group, request, bundle)
+    from slipway.release.kubernetes import deployment
+
+    return deployment.deploy(asked.name, asked.repository, asked.overlay, request, bundle)
 
 
 def _summarize(result: str) -> None:

@@ -1,14 +1,12 @@
 """Time for a program that waits long, and that a cancelled job may end."""
 
-import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from slipway.errors import ReleaseError
-
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+from slipway.release.signals import on_cancel
 
 
 class Cancelled(ReleaseError):
@@ -48,9 +46,5 @@ class Clock:
 def interruptible() -> Iterator[Clock]:
     """A clock that the signals of a cancelled job end."""
     clock = Clock()
-    before = [signal.signal(number, lambda number, frame: clock.end()) for number in SIGNALS]
-    try:
+    with on_cancel(clock.end):
         yield clock
-    finally:
-        for number, handler in zip(SIGNALS, before):
-            signal.signal(number, handler)

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from slipway.errors import ReleaseError
-from slipway.model.document import parse
+from slipway.model.document import parsed_or_none
 from slipway.release.clock import Clock
 
 MOST_BYTES = 1 << 20
@@ -63,7 +63,7 @@ class PublicAddress:
                     "GET", f"{self.prefix}/readyz", headers={**self.headers, "Host": self._named, "Connection": "close"}
                 )
                 answer = connection.getresponse()
-                return answer.status, _parsed(answer.read(MOST_BYTES))
+                return answer.status, parsed_or_none(answer.read(MOST_BYTES))
             except HTTPException as error:
                 raise OSError(f"the answer is not HTTP ({type(error).__name__})") from error
 
@@ -139,10 +139,3 @@ def _difference(status: int, document: Any, release: str) -> str:
 
 def _reason(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
-
-
-def _parsed(content: bytes) -> Any:
-    try:
-        return parse(content)
-    except ValueError:
-        return None

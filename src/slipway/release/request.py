@@ -19,6 +19,9 @@ EXPECTED = (
     "main.yaml of this version of Slipway does, or python -m slipway.release deliver --request FILE"
 )
 
+# Variables of the service that each release sets itself, on all roads beyond the box.
+OURS = ("SLIPWAY_RELEASE", "SLIPWAY_COMMIT", "SLIPWAY_TRUSTED_PROXIES")
+
 # Cures of every road.
 EARLIER = (
     "To release an earlier commit, revert to it; on GitHub also: Actions → main → Run workflow, with its commit. "

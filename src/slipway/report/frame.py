@@ -5,9 +5,14 @@ from markupsafe import Markup
 
 from slipway.report.look import LOOK
 
-_templates = Environment(
-    loader=PackageLoader("slipway.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-)
+
+def templates_of(package: str) -> Environment:
+    """The templates of HTML in a package."""
+    loader = PackageLoader(package)
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+_templates = templates_of("slipway.report")
 
 
 def framed(title: str, body: Markup, styles: str = "") -> bytes:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from slipway.model.contents import Estimate, Metrics, Ranked
@@ -21,7 +20,7 @@ from slipway.report.figures import (
     worse_parts,
 )
 from slipway.report.fit import fit_figures
-from slipway.report.frame import framed
+from slipway.report.frame import framed, templates_of
 from slipway.report.meanings import MEANINGS, called
 from slipway.report.worries import worries
 from slipway.table.faults import visible
@@ -31,9 +30,7 @@ SPARK = (60, 16)
 BASELINE = "baseline"
 EARLIER = "Earlier rounds used fewer folds and rows: the means of what left in them cannot be compared with the others."
 
-_templates = Environment(
-    loader=PackageLoader("slipway.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-)
+_templates = templates_of("slipway.report")
 _templates.filters |= {
     "brief": numbers.brief,
     "number": numbers.number,

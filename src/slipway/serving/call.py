@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 
 from slipway.model.scoring import Answers
-from slipway.table.rules import Unlike
 from slipway.table.schema import Columns
+from slipway.table.unlike import Unlike
 
 
 class Call(msgspec.Struct):

@@ -18,11 +18,12 @@ from msgspec import Struct
 
 from slipway.serving.refusal import Refusal, shown_name
 from slipway.serving.typed_rows import UNEXPECTED, TypedRows, by_name, fit_for_struct, is_id
+from slipway.table.dialect import BOM
 from slipway.table.faults import LISTED, FieldProblem, tally_key
-from slipway.table.rules import Rules, Unlike, warnings
+from slipway.table.rules import Rules
 from slipway.table.schema import Columns
+from slipway.table.unlike import Unlike, warnings
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_INTEGER = 100
 LONG = b"0" * (LONGEST_INTEGER + 1)
 ZEROS = bytes.maketrans(b"123456789", b"000000000")
@@ -91,7 +92,7 @@ class Decoder:
             400 when the body is not JSON in UTF-8, 413 for too many rows; unless `partial`, 422
             with every wrong row and field.
         """
-        body = body.removeprefix(BYTE_ORDER_MARK)
+        body = body.removeprefix(BOM)
         if len(body) > self.max_rows and self._exceeds(body) and self._exceeds(_without_texts(body)):
             raise self._too_many()
         read = self._fast.decode(body, self.max_rows) if self._fast else None
@@ -105,7 +106,7 @@ class Decoder:
         Refusal
             400 when the body is not JSON in UTF-8, 413 when there is too much in it.
         """
-        body = body.removeprefix(BYTE_ORDER_MARK)
+        body = body.removeprefix(BOM)
         if len(body) > self.max_rows and self._exceeds(body, True) and self._exceeds(_without_texts(body), True):
             raise self._too_many()
         return parse(body)
@@ -192,7 +193,7 @@ class Decoder:
 
 def is_single(body: bytes) -> bool:
     """Whether a body that was decoded is one object."""
-    return body.removeprefix(BYTE_ORDER_MARK).lstrip(b" \t\r\n").startswith(b"{")
+    return body.removeprefix(BOM).lstrip(b" \t\r\n").startswith(b"{")
 
 
 class Walk:

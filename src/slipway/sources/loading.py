@@ -24,12 +24,11 @@ from pymongo.errors import BulkWriteError
 from slipway.errors import TableError
 from slipway.problem import Problem
 from slipway.sources.batches import Batches
-from slipway.table.cell import Reader, problem_reader
+from slipway.table.cell import USUAL, Reader, problem_reader
 from slipway.table.identity import key_of
 from slipway.table.texts import Texts
 
 WRITTEN = 1_000  # documents of one call
-USUAL = Reader()
 DUPLICATE = 11000  # code of an _id, or of another unique key, that is there
 PLAIN = (
     types.is_integer,

@@ -1,10 +1,9 @@
 """What is asked of a MongoDB collection, the beginning of its answer, and what to say when there is none."""
 
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from struct import Struct
 from typing import Any
 
@@ -19,6 +18,7 @@ from pymongo.errors import ConfigurationError, ExecutionTimeout, OperationFailur
 from slipway import sections
 from slipway.errors import TableError
 from slipway.sources.mongodb_server import connect, place, server_url
+from slipway.sources.nearest import nearest
 
 FETCHED = 10_000  # documents of one answer of the server, which sends 16 MiB at most
 DECODED = 500  # documents decoded at once: their objects stay in the processor's cache
@@ -189,8 +189,8 @@ def nothing_found(answer: Answer) -> TableError:
         return TableError(f"{where}: {place} has no documents", cure)
     if collections:
         says = f"{where}: the database {database} has no collection {collection}"
-        return TableError(says, _nearest(collection, collections))
-    return TableError(f"{where}: the server has no database {database}", _nearest(database, databases))
+        return TableError(says, nearest(collection, collections))
+    return TableError(f"{where}: the server has no database {database}", nearest(database, databases))
 
 
 def field_missing(answer: Answer, name: str, path: str) -> TableError:
@@ -198,7 +198,7 @@ def field_missing(answer: Answer, name: str, path: str) -> TableError:
     query = answer.query
     one = query.collection(answer.client).find_one(query.settings.filter) or {}
     says = f"{query.settings.url}: no document of {query.place} has the field {path} of column {name!r}"
-    return TableError(says, _nearest(path, list(_paths_in(one))))
+    return TableError(says, nearest(path, list(_paths_in(one))))
 
 
 def _paths_in(document: Mapping[str, Any], within: str = "") -> Iterator[str]:
@@ -207,8 +207,3 @@ def _paths_in(document: Mapping[str, Any], within: str = "") -> Iterator[str]:
             yield from _paths_in(value, f"{within}{key}.")
         else:
             yield within + key
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    close = get_close_matches(name, known, 1, 0.6)
-    return f"Did you mean {close[0]}?" if close else f"It has {', '.join(sorted(known)[:10]) or 'none'}"

@@ -2,14 +2,14 @@
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slipway.errors import ProblemError, TableError
 from slipway.sections import Sql
+from slipway.sources.nearest import nearest
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, Table
@@ -198,9 +198,3 @@ def found_table(connection: "Connection", name: str, variable: str = "") -> tupl
     known = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
     says = f"{variable + ': ' if variable else ''}{place(Sql(table=name), connection.engine)}: there is no such table"
     raise TableError(says, nearest(table, known))
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """The cure of a wrong name."""
-    close = get_close_matches(name, known, 1, 0.6)
-    return f"Did you mean {close[0]}?" if close else f"It has {', '.join(sorted(known)[:10]) or 'none'}"

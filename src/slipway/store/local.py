@@ -102,6 +102,20 @@ class LocalStore:
             raise BundleError(f"bundle {digest[:12]} is not in {self.bundles}", NOT_HERE)
         return read_bundle(folder, digest)
 
+    def chosen(self, problem: str, digits: str | None) -> Bundle:
+        """The bundle whose digest starts so, in any case, or the champion; it must be one of `problem`.
+
+        Raises
+        ------
+        StoreError
+            If there is none, or several.
+        BundleError
+            If it is missing, damaged or of another problem.
+        """
+        bundle = self.bundle(self.find(digits.lower())) if digits is not None else self.champion()
+        bundle.require_problem(problem)
+        return bundle
+
     def pointer(self) -> Pointer | None:
         """The champion, or None before the first promotion."""
         path = self.root / FILE

@@ -109,6 +109,9 @@ class Reader:
         return [self.text(cell) for cell in cells]
 
 
+USUAL = Reader()
+
+
 def reader_of(field: Field, markers: Collection[str] = ()) -> Reader:
     """The reader of a field's cells; `markers` are texts that mean a missing cell besides those that the field names."""
     quotes = any(map(_is_quoted, field.levels))  # of a bundle whose training took them for a part of the text

@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 
 from slipway.errors import TableError
-from slipway.table.cell import UNLIKE, Markers, Reader, encode, no_markers, numbers, reader_of
+from slipway.table.cell import UNLIKE, USUAL, Markers, Reader, encode, no_markers, numbers, reader_of
 from slipway.table.dates import ISO
 from slipway.table.faults import Faults
 from slipway.table.rules import Rule, spread
 from slipway.table.schema import MISSING, Columns, Field, Schema, an
 
-PLAIN = Reader()
 SHOWN = 3
 
 
@@ -61,7 +60,7 @@ class Cells:
         return np.nonzero(self.spread(chosen, False))[0] + 1
 
 
-def cells_of(column: pd.Series, reader: Reader = PLAIN) -> Cells:
+def cells_of(column: pd.Series, reader: Reader = USUAL) -> Cells:
     """Read one column."""
     try:
         codes, distinct = pd.factorize(_plain(column), use_na_sentinel=True)

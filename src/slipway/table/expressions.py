@@ -26,18 +26,18 @@ MOST_BINS = 20
 LARGEST = float(np.finfo(np.float32).max)  # trees read numbers of single precision
 QUOTED = re.compile(r"""(`[^`]*`)|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(#)""")
 Compute = Callable[[Columns], np.ndarray]
-OPERATORS: dict[type[ast.operator], Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
+OPERATORS: dict[type[ast.operator], tuple[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]] = {
+    ast.Add: ("+", operator.add),
+    ast.Sub: ("-", operator.sub),
+    ast.Mult: ("*", operator.mul),
+    ast.Div: ("/", operator.truediv),
 }
-SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 OF_ONE: dict[str, Callable[[np.ndarray], np.ndarray]] = {"log": np.log, "sqrt": np.sqrt, "abs": np.abs}
 OF_SEVERAL: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"min": np.minimum, "max": np.maximum}
 BINNING = ("bin", "quantiles")
 FUNCTIONS = (*OF_ONE, *OF_SEVERAL, *PARTS, *BINNING)
-ALLOWED = f"Use columns, numbers, + - * / ( ) and {', '.join(FUNCTIONS)}"
+SIGNS = " ".join(sign for sign, _ in OPERATORS.values())
+ALLOWED = f"Use columns, numbers, {SIGNS} ( ) and {', '.join(FUNCTIONS)}"
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,9 @@ def _formula(node: ast.expr) -> Any:
     if isinstance(node, ast.UnaryOp):
         inner = _formula(node.operand)
         return ["negative", inner] if isinstance(node.op, ast.USub) else inner
-    if isinstance(node, ast.BinOp) and type(node.op) in SIGNS:
-        return [SIGNS[type(node.op)], _formula(node.left), _formula(node.right)]
+    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+        sign, _ = OPERATORS[type(node.op)]
+        return [sign, _formula(node.left), _formula(node.right)]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         return [node.func.id, *map(_formula, node.args)]
     raise TableError(f"{ast.unparse(node)!r} is not supported", ALLOWED)
@@ -245,7 +246,7 @@ def _column(name: str, types: Mapping[str, str]) -> Part:
 
 def _calculation(node: ast.BinOp, types: Mapping[str, str]) -> Part:
     left, right = _part(node.left, types), _part(node.right, types)
-    calculate = OPERATORS[type(node.op)]
+    _, calculate = OPERATORS[type(node.op)]
     if not (left.is_date and right.is_date and isinstance(node.op, ast.Sub)):  # days from one date to another
         _plain(left, node.left)
         _plain(right, node.right)

@@ -3,9 +3,8 @@
 import re
 from typing import Any
 
-from slipway.table.cell import Reader
+from slipway.table.cell import USUAL
 
-READER = Reader()
 WHOLE = re.compile(r"(-?\d+)\.0+")  # an integer in a column that pandas made floating, because a cell was missing
 BETWEEN = "\x1f"  # stands between the ids of a row that has several
 
@@ -18,7 +17,7 @@ def id_text(cell: Any) -> str | None:
     ValueError
         When the cell is a list, an object, bytes or a time of day.
     """
-    text = READER.text(cell)
+    text = USUAL.text(cell)
     if text is None:
         return None
     whole = WHOLE.fullmatch(text)

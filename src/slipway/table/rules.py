@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -19,35 +18,18 @@ from slipway.problem import Problem
 from slipway.sections import Serving
 from slipway.table.block import Block
 from slipway.table.cell import Markers, Reader, encode, no_markers, reader_of
-from slipway.table.faults import LISTED, Fault, Faults, FieldProblem, visible
+from slipway.table.faults import Fault, Faults, visible
 from slipway.table.schema import MISSING, UNSEEN, Columns, Field, Schema, an
+from slipway.table.unlike import UNSEEN_LEVEL, Unlike, beyond
 
 A_DATE = "a date such as 2026-01-31 or 2026-01-31T08:30:00"
 MOST_LEVELS = 12
 MOST_LETTERS = 200
 LONGEST_LEVEL = 60
 SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can have half of a pair, UTF-8 cannot: no log could hold it
-UNSEEN_LEVEL = "a level that training never saw"
 KINDS = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
 INFINITE = re.compile(r"[+-]?(inf|infinity)", re.IGNORECASE)
 Limits = tuple[float | None, float | None]
-
-
-@dataclass(frozen=True)
-class Unlike:
-    """How some rows are unlike training, though they are answered.
-
-    Parameters
-    ----------
-    field, reason, detail : str
-    rows : ndarray of int
-        Which of them, from 0.
-    """
-
-    field: str
-    reason: str
-    detail: str
-    rows: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -277,29 +259,6 @@ class Rules:
 def rules_of(schema: Schema, problem: Problem) -> Rules:
     """The rules of a schema under the policies of a problem."""
     return Rules(schema, problem.serving, problem.limits, problem.markers)
-
-
-def beyond(field: Field) -> str:
-    """What is told of a value outside of a field's range that is answered."""
-    return f"a {'date' if field.type == 'date' else 'number'} outside the range seen in training, {field.range}"
-
-
-def warnings(unlike: Sequence[Unlike], limit: int = LISTED) -> list[FieldProblem]:
-    """The first `limit` of them, by row and field."""
-    found = [
-        FieldProblem(row + 1, each.field, each.reason, each.detail) for each in unlike for row in each.rows[:limit].tolist()
-    ]
-    return sorted(found, key=attrgetter("row"))[:limit]
-
-
-def notes(unlike: Sequence[Unlike], count: int) -> list[str]:
-    """Those of each of `count` rows in one text; empty where there is none."""
-    found = [""] * count
-    for each in unlike:
-        says = str(FieldProblem(None, each.field, each.reason, each.detail))
-        for row in each.rows.tolist():
-            found[row] += f"; {says}" if found[row] else says
-    return found
 
 
 def spread(values: np.ndarray, faults: Faults, codes: np.ndarray) -> tuple[np.ndarray, Faults]:

@@ -11,10 +11,10 @@ from typing import IO
 
 from slipway.errors import ReleaseError
 from slipway.release.box.state import Box
+from slipway.release.signals import SIGNALS, on_cancel
 
 LOCK_SECONDS = 300
 PAUSE = 0.05
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Cancelled(BaseException):
@@ -65,17 +65,14 @@ def _take(lock: IO[str], seconds: float) -> None:
 def cancellable() -> Iterator[None]:
     """A cancelled job sends signals: they end a run like any other failure."""
 
-    def end(number: int, frame: object) -> None:
+    def end() -> None:
         raise Cancelled
 
-    before = [signal.signal(number, end) for number in SIGNALS]
     try:
-        yield
+        with on_cancel(end):
+            yield
     except Cancelled as error:
         raise ReleaseError("cancelled") from error
-    finally:
-        for number, handler in zip(SIGNALS, before):
-            signal.signal(number, handler)
 
 
 def cancel() -> None:

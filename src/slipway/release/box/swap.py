@@ -12,9 +12,10 @@ from slipway.release.box import plan as steps
 from slipway.release.box.drain import Drainer, drain_group, overdue
 from slipway.release.box.execution import Execution
 from slipway.release.box.history import History
-from slipway.release.box.lock import LOCK_SECONDS, SIGNALS, Busy, Cancelled, cancellable, exclusive
+from slipway.release.box.lock import LOCK_SECONDS, Busy, Cancelled, cancellable, exclusive
 from slipway.release.box.state import Box, Release, kept
 from slipway.release.request import EARLIER, Request, new_id
+from slipway.release.signals import SIGNALS
 
 READY_SECONDS = 5  # a busy release answers later than an idle one
 PAUSE = 0.5  # seconds between two looks at a neighbour that drains

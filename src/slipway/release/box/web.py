@@ -9,7 +9,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-from slipway.model.document import parse
+from slipway.model.document import parsed_or_none
 
 MOST_BYTES = 1 << 20
 PROXY = ("127.0.0.1", 8099)  # where release/ec2/nginx.conf answers this machine alone
@@ -46,7 +46,7 @@ def ask(address: Path | tuple[str, int], path: str, body: object = None, key: st
         with closing(_Connection(address, seconds)) as connection:
             connection.request("GET" if body is None else "POST", path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
-            return Answer(answer.status, _parsed(answer.read(MOST_BYTES)))
+            return Answer(answer.status, parsed_or_none(answer.read(MOST_BYTES)))
     except (HTTPException, ValueError) as error:
         raise OSError(f"the answer is not HTTP ({type(error).__name__})") from error
 
@@ -78,13 +78,6 @@ class _Timed(socket.socket):
             raise TimeoutError("timed out")
         self.settimeout(left)
         return super().recv_into(*arguments)
-
-
-def _parsed(content: bytes) -> Any:
-    try:
-        return parse(content)
-    except ValueError:
-        return None
 
 
 def in_flight(socket_path: str, table: Path = Path("/proc/net/unix")) -> int:

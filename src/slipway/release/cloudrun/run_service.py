@@ -8,11 +8,10 @@ from typing import Any
 
 from slipway.errors import ReleaseError
 from slipway.release.cloudrun.gcloud import UP, Gcloud, GcloudError
-from slipway.release.request import Request, release_text
+from slipway.release.request import OURS, Request, release_text
 
 TAG = "next"  # of the newest revision that a release made; its address answers before the service's own does
 KEY_DIGITS = 63  # of 64: a label holds no more
-OURS = ("SLIPWAY_RELEASE", "SLIPWAY_COMMIT", "SLIPWAY_TRUSTED_PROXIES")
 RESTARTED = "slipway-restarted"
 OF_GCLOUD = ("client.knative.dev/", "run.googleapis.com/client-", "run.googleapis.com/operation-")  # differ from call to call
 
@@ -158,7 +157,7 @@ class CloudRun:
 
     def prepare(self, release: Release, image: str) -> None:
         """Make the revision of a release, without traffic, and wait until Cloud Run finds it ready."""
-        variables = {"SLIPWAY_RELEASE": release.id, "SLIPWAY_COMMIT": release.commit, "SLIPWAY_TRUSTED_PROXIES": "1"}
+        variables = dict(zip(OURS, (release.id, release.commit, "1"), strict=True))
         self.gcloud(
             *("run", "services", "update", self.name, self._place, f"--image={image}", "--no-traffic"),
             *(f"--tag={TAG}", f"--revision-suffix={release.id}"),

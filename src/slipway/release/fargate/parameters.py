@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.errors import ReleaseError
+from slipway.release.request import OURS
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-OURS = ("SLIPWAY_RELEASE", "SLIPWAY_COMMIT", "SLIPWAY_TRUSTED_PROXIES")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from slipway.errors import ReleaseError
 from slipway.release.fargate.aws import UP
 from slipway.release.fargate.parameters import Settings
-from slipway.release.request import Request, release_text
+from slipway.release.request import OURS, Request, release_text
 
 APP = "app"  # the container that serves
 PREVIOUS = "slipway.previous"
@@ -149,11 +149,7 @@ def _app(definition: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _environment(app: Mapping[str, Any], release: Release, settings: Settings, proxies: int) -> list[dict[str, str]]:
-    ours = {
-        "SLIPWAY_RELEASE": release.id,
-        "SLIPWAY_COMMIT": release.commit,
-        "SLIPWAY_TRUSTED_PROXIES": str(proxies),
-    }
+    ours = dict(zip(OURS, (release.id, release.commit, str(proxies)), strict=True))
     kept = {each["name"]: each["value"] for each in app.get("environment", []) if each["name"] not in ours}
     for name in settings.names:
         if name in kept:  # ECS would refuse the revision

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from slipway.errors import ReleaseError
-from slipway.release.clock import SIGNALS
+from slipway.release.signals import SIGNALS
 
 
 class OrderedEnd:

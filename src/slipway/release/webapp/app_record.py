@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from slipway.errors import ReleaseError
-from slipway.release.request import FIELDS, Request, release_text, require_form
+from slipway.release.request import FIELDS, OURS, Request, release_text, require_form
 
 RECORD = "WEBAPP_RELEASE"  # key, run and image, as JSON
-OURS = ("SLIPWAY_RELEASE", "SLIPWAY_COMMIT", "SLIPWAY_TRUSTED_PROXIES", RECORD)
+SET = (*OURS, RECORD)
 IMAGE = "DOCKER_CUSTOM_IMAGE_NAME"  # of apps made elsewhere: App Service runs it instead of the image of the configuration
 
 
@@ -42,7 +42,7 @@ class Release:
         record = {name: getattr(self.request, name) for name in FIELDS}
         record |= {"repository": self.repository, "settings": self.settings}
         text = json.dumps(record, separators=(",", ":"))
-        return dict(zip(OURS, (self.id, self.request.commit, "1", text), strict=True))
+        return dict(zip(SET, (self.id, self.request.commit, "1", text), strict=True))
 
     def __str__(self) -> str:
         return release_text(self.id, self.request.run_number, self.request.commit, self.request.digest)
@@ -63,7 +63,7 @@ def release_of(settings: Mapping[str, str]) -> Release | None:
 
 def users_settings(settings: Mapping[str, str], sticky: Collection[str] = ()) -> dict[str, str]:
     """What people set: neither by a release, nor staying with its slot; nor what would choose another image."""
-    return {name: value for name, value in settings.items() if name not in (*OURS, IMAGE) and name not in sticky}
+    return {name: value for name, value in settings.items() if name not in (*SET, IMAGE) and name not in sticky}
 
 
 def mark_of(settings: Mapping[str, str]) -> str:

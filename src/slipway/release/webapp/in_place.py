@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from slipway.errors import ReleaseError
 from slipway.release.clock import Cancelled, Clock
 from slipway.release.public_address import PublicAddress, require_release
-from slipway.release.webapp.app_record import IMAGE, OURS, Release, release_of, users_settings
+from slipway.release.webapp.app_record import IMAGE, SET, Release, release_of, users_settings
 from slipway.release.webapp.app_service import Look, WebApp
 
 START_SECONDS = 600
@@ -63,7 +63,7 @@ class InPlace:
         before, app = release_of(self.seen.settings), self.app.with_clock(self.steady)
         try:
             app.put_image(before.image if before else self.seen.image)
-            former = {name: value for name, value in self.seen.settings.items() if name in (*OURS, IMAGE)}
+            former = {name: value for name, value in self.seen.settings.items() if name in (*SET, IMAGE)}
             app.put_settings({**users_settings(app.settings()), **former})
             if before:
                 require_release(self._address, before.id, None, self.steady, START_SECONDS)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from slipway.errors import ReleaseError
 from slipway.release.image.key import PLATFORMS
 from slipway.release.workflow.workflow_settings import (
+    PROVIDER,
     REGION,
+    TENANT,
     Need,
     only_credentials,
     problem_of,
@@ -43,13 +45,10 @@ OVERLAY = Need(
     r"(eks|gke|aks)[a-z0-9-]*",
 )
 CLUSTER = Need("SLIPWAY_CLUSTER", "variable", "the name of the cluster")
-GOOGLE = (
-    Need("GCP_WORKLOAD_IDENTITY_PROVIDER", "variable", "the provider that trusts GitHub, projects/…/providers/…", shared=True),
-    Need("GCP_SERVICE_ACCOUNT", "variable", "the service account of the deployment"),
-)
+GOOGLE = (PROVIDER, Need("GCP_SERVICE_ACCOUNT", "variable", "the service account of the deployment"))
 AZURE = (
     Need("AZURE_CLIENT_ID", "variable", "the client id of the identity of the deployment"),
-    Need("AZURE_TENANT_ID", "variable", "its tenant", shared=True),
+    TENANT,
     Need("AZURE_SUBSCRIPTION_ID", "variable", "the subscription of the cluster or the Web App", shared=True),
 )
 GROUP = Need("AZURE_RESOURCE_GROUP", "variable", "the resource group of the cluster or the Web App")

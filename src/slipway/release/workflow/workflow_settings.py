@@ -53,14 +53,18 @@ KEYS = (
     Need("AWS_ACCESS_KEY_ID", "secret", "the access key, unless AWS_ROLE_ARN names a role"),
     Need("AWS_SECRET_ACCESS_KEY", "secret", "its secret, unless AWS_ROLE_ARN names a role"),
 )
+TENANT = Need("AZURE_TENANT_ID", "variable", "its tenant", shared=True)
+PROVIDER = Need(
+    "GCP_WORKLOAD_IDENTITY_PROVIDER", "variable", "the provider that trusts GitHub, projects/…/providers/…", shared=True
+)
 LOGINS = {
     "azure": (
         Need("AZURE_CLIENT_ID", "variable", "the client id of the identity that pushes", environment="release"),
-        Need("AZURE_TENANT_ID", "variable", "its tenant"),
+        TENANT,
         Need("AZURE_SUBSCRIPTION_ID", "variable", "the subscription of the registry"),
     ),
     "google": (
-        Need("GCP_WORKLOAD_IDENTITY_PROVIDER", "variable", "the provider that trusts GitHub, projects/…/providers/…"),
+        PROVIDER,
         Need("GCP_SERVICE_ACCOUNT", "variable", "the service account that pushes", environment="release"),
     ),
     "password": (

@@ -18,7 +18,8 @@ from slipway.table.cell import MISSING_MARKERS
 from slipway.table.derived import derived
 from slipway.table.expressions import formula
 from slipway.table.faults import NO_ANSWER
-from slipway.table.rules import UNSEEN_LEVEL, Rule, beyond
+from slipway.table.rules import Rule
+from slipway.table.unlike import UNSEEN_LEVEL, beyond
 
 if TYPE_CHECKING:
     from slipway.model.evaluation import Intervals

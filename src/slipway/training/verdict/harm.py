@@ -20,7 +20,7 @@ from scipy.special import stdtr, stdtrit
 from slipway.model.meeting import Harm
 from slipway.model.metrics import Scored
 from slipway.model.row_losses import deciding, losses_of
-from slipway.report.numbers import aligned, number
+from slipway.report.numbers import aligned, counted, number
 from slipway.training.measures.units import FEWEST_UNITS, Units
 
 ALPHA = 0.05  # of refusing a challenger that is within the tolerance on all parts
@@ -126,8 +126,7 @@ def told(found: Sequence[Harm], loss: str) -> list[str]:
     """A sentence for each part that refuses the challenger; one for all when none does."""
     refused = [harm for harm in found if harm.refused]
     if not refused:
-        parts = "1 part" if len(found) == 1 else f"{len(found)} parts"
-        return [f"no harm was shown on {parts} of the rows, which does not prove that there is none"]
+        return [f"no harm was shown on {counted(len(found), 'part')} of the rows, which does not prove that there is none"]
     more = len(refused) - SPOKEN
     others = [f"harm on {more} more parts"] if more > 0 else []
     return [_sentence(harm, WORDS[loss]) for harm in refused[:SPOKEN]] + others

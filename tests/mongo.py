@@ -57,7 +57,7 @@ def serve_mongo() -> Iterator[str]:
 def collection(url: str, documents: Sequence[dict] = ()) -> Iterator[Collection]:
     """A collection with these documents, in a database of its own that is dropped at the end."""
     name = f"test_{secrets.token_hex(6)}"
-    with MongoClient(url, serverSelectionTimeoutMS=10_000) as client:
+    with MongoClient(url, serverSelectionTimeoutMS=60_000) as client:
         made = client[name]["rows"]
         if documents:
             made.insert_many(documents)

@@ -7,6 +7,7 @@ import sys
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from unittest.mock import patch
 
 import pandas as pd
 import pyarrow as pa
@@ -16,6 +17,7 @@ from pyarrow import parquet
 import slipway
 from mongo import PASSWORD, USER, own_mongo
 from slipway.sections import Collection
+from slipway.sources import mongodb_server
 from slipway.sources.batches import frame_of
 from slipway.sources.mongodb import open_collection
 from slipway.sources.source import open_location
@@ -258,7 +260,8 @@ def test_a_table_with_an_id_of_its_own(rows, run):
     ],
 )
 def test_a_target_that_is_none(rows, run, target, code, says):
-    got, out, err = run("load", "table.csv", target)
+    with patch.dict(mongodb_server.TIMES, serverSelectionTimeoutMS=100):
+        got, out, err = run("load", "table.csv", target)
     assert (got, out) == (code, "") and says in err.splitlines()[-1]
     assert "hunter2" not in err and rows.database.list_collection_names() == []
 

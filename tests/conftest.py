@@ -27,8 +27,12 @@ if TYPE_CHECKING:
     from clusters import Cluster
     from databases import Database
 
-hypothesis.settings.register_profile("untimed", hypothesis.settings(deadline=None))  # no test is timed
-hypothesis.settings.load_profile("untimed")
+# No test is timed, and none meets other examples on another day; apps and folders may be shared by the examples of a test.
+UNTIMED = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture]
+hypothesis.settings.register_profile(
+    "repeatable", hypothesis.settings(deadline=None, derandomize=True, suppress_health_check=UNTIMED)
+)
+hypothesis.settings.load_profile("repeatable")
 
 ASKED = ("SLIPWAY_BROWSER", "SLIPWAY_E2E", "SLIPWAY_ENGINES")  # what .ci/run asks of the tests themselves
 

@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-DEADLINE = 30
+from servers import DEADLINE
+
 BASE = "/2018-06-01/runtime"
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from unittest.mock import patch
 
 import pytest
 from pymongo import MongoClient
@@ -54,10 +55,20 @@ def serve_mongo() -> Iterator[str]:
 
 
 @contextmanager
+def patient() -> Iterator[None]:
+    """Give a server of a machine with much else to do longer than production's to answer before it counts as gone."""
+    from slipway.sources import mongodb_query, mongodb_server
+
+    times = {"serverSelectionTimeoutMS": 20_000, "connectTimeoutMS": 60_000}
+    with patch.dict(mongodb_server.TIMES, times), patch.object(mongodb_query, "PATIENCE", 60_000):
+        yield
+
+
+@contextmanager
 def collection(url: str, documents: Sequence[dict] = ()) -> Iterator[Collection]:
     """A collection with these documents, in a database of its own that is dropped at the end."""
     name = f"test_{secrets.token_hex(6)}"
-    with MongoClient(url, serverSelectionTimeoutMS=10_000) as client:
+    with patient(), MongoClient(url, serverSelectionTimeoutMS=60_000) as client:
         made = client[name]["rows"]
         if documents:
             made.insert_many(documents)

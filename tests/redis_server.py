@@ -12,9 +12,8 @@ from pathlib import Path
 
 import redis
 
-from servers import free_port
+from servers import DEADLINE, free_port
 
-DEADLINE = 30
 PASSWORD = "pass/w:rd@1"
 
 

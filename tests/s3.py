@@ -3,7 +3,6 @@
 import os
 import re
 import secrets
-import socket
 import subprocess
 import sys
 import threading
@@ -227,13 +226,6 @@ def flipped(raw: bytes) -> bytes:
 def without_sums(raw: bytes) -> bytes:
     """An answer of a server that makes no sums of objects."""
     return re.sub(rb"(?i)x-amz-checksum-[^\r]*\r\n", b"", raw)
-
-
-def refused_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as some
 from pyarrow import parquet
 
@@ -317,7 +317,7 @@ def test_every_door_refuses_a_negative_number_where_training_saw_none(house):
 @given(rows=some.lists(ROW, min_size=1, max_size=12), separator=some.sampled_from([",", ";"]))
 @example(rows=[GOOD], separator=";")
 @example(rows=[("19", "27,9", "1.5", "yes", "1.0", "31.12.2021", "1900-01-01")], separator=";")
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 def test_every_door_reads_and_answers_alike(house, server, rows, separator):
     folder, problem, client, predictor = house
     text = csv_text(rows, separator)

@@ -152,7 +152,7 @@ def make_box(
         if others:
             box.run("nginx", "-s", "reload")
         for service in (box, *(neighbour(box, *each) for each in (others or {}).items())):
-            service.configure(sockets_mount=mounts[service.service][1], ready_seconds=30)
+            service.configure(sockets_mount=mounts[service.service][1])
             stack.callback(remove, docker, service)
         yield box
 

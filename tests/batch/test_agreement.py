@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import make_app
@@ -132,7 +132,7 @@ def compare(both, content: bytes) -> None:
     last=st.booleans(),
     block=st.sampled_from([1 << 20, 64, 7]),
 )
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80)
 def test_odd_cells_and_odd_tables(both, rows, ends, last, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "MOST", block)

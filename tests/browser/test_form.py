@@ -10,9 +10,17 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from page import crowded
+from servers import DEADLINE
 
 pytestmark = pytest.mark.browser
 
+# The next status of the page, which is gone after two seconds.
+HEAR = """
+  const status = document.querySelector("[role=status]");
+  window.heard = new Promise((hear) => {
+    new MutationObserver(() => hear(status.textContent)).observe(status, {childList: true});
+  });
+"""
 ANSWERS = {"regression": "36,167", "binary": "Y", "multiclass": "a"}
 
 
@@ -22,7 +30,7 @@ def next_page(browser):
     browser.execute_script("window.isOld = true")
     yield
     # Between two pages the driver has no document to ask, which it reports in several ways.
-    patient = WebDriverWait(browser, 10, poll_frequency=0.05, ignored_exceptions=[WebDriverException])
+    patient = WebDriverWait(browser, DEADLINE, poll_frequency=0.05, ignored_exceptions=[WebDriverException])
     arrived = "return !window.isOld && document.readyState === 'complete'"
     patient.until(lambda _: browser.execute_script(arrived))
 
@@ -34,7 +42,7 @@ def predict(browser):
 
 def wait(browser, found):
     """Until `found` says so of the page; the page changes by itself."""
-    return WebDriverWait(browser, 10, poll_frequency=0.05, ignored_exceptions=[WebDriverException]).until(found)
+    return WebDriverWait(browser, DEADLINE, poll_frequency=0.05, ignored_exceptions=[WebDriverException]).until(found)
 
 
 def answered(browser):
@@ -130,9 +138,9 @@ def test_the_copy_button_copies(browse):
     origin = browser.current_url.rstrip("/")
     allowed = {"origin": origin, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
     browser.execute_cdp_cmd("Browser.grantPermissions", allowed)
+    browser.execute_script(HEAR)
     browser.find_element(By.CSS_SELECTOR, "[data-copy=curl]").click()
-    status = browser.find_element(By.CSS_SELECTOR, "[role=status]")
-    WebDriverWait(browser, 10).until(lambda _: status.text == "Copied")
+    assert browser.execute_async_script("heard.then(arguments[0])") == "Copied"
     copied = browser.execute_async_script("navigator.clipboard.readText().then(arguments[0], arguments[0])")
     assert copied == browser.find_element(By.ID, "curl").get_attribute("textContent")
 
@@ -284,7 +292,7 @@ def test_the_page_fits_its_window_and_follows_the_scheme(browse, width, scheme):
         browser.get(f"{origin}report")
         require_fit(browser, width, scheme)
         browser.get(f"{origin}apidocs/")
-        WebDriverWait(browser, 10).until(lambda _: browser.find_elements(By.CLASS_NAME, "opblock"))
+        WebDriverWait(browser, DEADLINE).until(lambda _: browser.find_elements(By.CLASS_NAME, "opblock"))
         require_fit(browser, width, scheme)
         card = browser.find_element(By.CLASS_NAME, "swagger").value_of_css_property("background-color")
         assert card == {"light": "rgba(255, 255, 255, 1)", "dark": "rgba(24, 33, 40, 1)"}[scheme]

@@ -10,6 +10,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from conftest import absent
+from servers import DEADLINE
 from slipway.model.encoding import Encoding, Output
 from slipway.table.schema import Field, Schema
 
@@ -84,6 +85,6 @@ def test_one_snippet_is_open_at_a_time_and_stays_open_while_somebody_types(brows
     field.clear()
     field.send_keys("45")
     changed = "return document.getElementById('javascript') !== window.before"
-    WebDriverWait(browser, 10, poll_frequency=0.05).until(lambda _: browser.execute_script(changed))
+    WebDriverWait(browser, DEADLINE, poll_frequency=0.05).until(lambda _: browser.execute_script(changed))
     assert '"age": 45,' in snippet(browser, "javascript")
     assert browser.execute_script(shown)[-1:] == ["javascript"]

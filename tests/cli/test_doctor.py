@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bundles import make_bundle
-from s3 import DENIED, aws, client, proxied, refused_port, serve_s3
+from s3 import DENIED, aws, client, proxied, serve_s3
+from servers import free_port
 from slipway.cli.doctor import examine
 from slipway.doctor.finding import Finding
 from slipway.store.local import LocalStore
@@ -102,7 +103,7 @@ def test_all_is_well_after_a_push(look, repository, s3):
 
 def test_a_bundle_that_is_in_the_last_commit(look, repository):
     git(repository, "add", "--force", "artifacts/bundles")
-    with aws(f"http://127.0.0.1:{refused_port()}"):
+    with aws(f"http://127.0.0.1:{free_port()}"):
         assert named(look(SLIPWAY_REMOTE="")["checkout"], "bundle").state == "missing", "it is staged, not committed"
         git(repository, "-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "--quiet", "-m", "Bundle")
         assert named(look(SLIPWAY_REMOTE="")["checkout"], "bundle").says == "in git"
@@ -158,7 +159,7 @@ def test_keys_that_aws_refuses(look, s3):
 
 
 def test_aws_that_cannot_be_reached(look):
-    with aws(f"http://127.0.0.1:{refused_port()}"):
+    with aws(f"http://127.0.0.1:{free_port()}"):
         assert named(look(SLIPWAY_REMOTE="")["credentials"], "AWS").state == "skipped"
 
 
@@ -189,7 +190,7 @@ def test_the_registry_has_to_answer(look, web, s3, page, state):
     web.pages["/v2/"] = page
     with aws(s3):
         assert named(look()["credentials"], "AWS_ECR_LOGIN_URI").state == state
-        closed = named(look(AWS_ECR_LOGIN_URI=f"127.0.0.1:{refused_port()}")["credentials"], "AWS_ECR_LOGIN_URI")
+        closed = named(look(AWS_ECR_LOGIN_URI=f"127.0.0.1:{free_port()}")["credentials"], "AWS_ECR_LOGIN_URI")
     assert closed.state == "failed" and "cannot be reached" in closed.says
 
 
@@ -237,7 +238,7 @@ def test_no_secret_is_shown(repository, web, s3):
     }
     web.pages["/repos/acme/insurance"] = (200, {"private": False})
     with aws(s3):
-        for endpoint in (s3, f"http://127.0.0.1:{refused_port()}"):
+        for endpoint in (s3, f"http://127.0.0.1:{free_port()}"):
             done = slipway(repository, "doctor", **secrets | {"GITHUB_API_URL": web.url, "AWS_ENDPOINT_URL": endpoint})
             assert done.returncode == 7
             assert "hidden" not in (done.stdout + done.stderr).lower() and "ghp_origin" not in done.stdout + done.stderr

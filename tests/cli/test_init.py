@@ -22,7 +22,6 @@ from slipway.store.pointer import Pointer
 from slipway.table.cell import Reader
 from slipway.table.inference import features, read_target
 
-RANDOM = np.random.default_rng(5)
 ODD = (
     "\0",
     "\x1b[31m",
@@ -75,18 +74,19 @@ def run(tmp_path, monkeypatch):
 
 def lending(rows=900) -> pd.DataFrame:
     """A loan book with a date, an id, a constant, free text, and two columns that were written after the outcome."""
-    bad = RANDOM.random(rows) < 0.3
-    amount = RANDOM.integers(1_000, 40_000, rows)
-    days = pd.to_timedelta(RANDOM.integers(0, 1_500, rows), unit="D")
+    random = np.random.default_rng(5)
+    bad = random.random(rows) < 0.3
+    amount = random.integers(1_000, 40_000, rows)
+    days = pd.to_timedelta(random.integers(0, 1_500, rows), unit="D")
     return pd.DataFrame(
         {
             "member_id": [f"m{number}" for number in range(rows)],
             "amount": amount,
-            "grade": RANDOM.choice([" A", " B", " ?"], rows),
-            "ratio": np.where(RANDOM.random(rows) < 0.05, "unknown", np.round(RANDOM.uniform(0, 40, rows), 2).astype(str)),
+            "grade": random.choice([" A", " B", " ?"], rows),
+            "ratio": np.where(random.random(rows) < 0.05, "unknown", np.round(random.uniform(0, 40, rows), 2).astype(str)),
             "issued": (pd.Timestamp("2015-01-01") + days).strftime("%Y-%m-%d"),
             "country": "us",
-            "title": [f"title {number}" for number in RANDOM.permutation(rows)],
+            "title": [f"title {number}" for number in random.permutation(rows)],
             "recoveries": np.where(bad, amount // 3, 0),
             "collected_on": np.where(bad, "2019-05-01", ""),
             "status": np.where(bad, "Charged Off", "Fully Paid"),
@@ -112,7 +112,8 @@ def test_a_table_of_every_habit_needs_no_edit(run, tmp_path):
 
 
 def test_a_few_missing_cells_are_not_none(run, tmp_path):
-    frame = pd.DataFrame({"x": RANDOM.random(2_000), "y": RANDOM.random(2_000)})
+    random = np.random.default_rng(5)
+    frame = pd.DataFrame({"x": random.random(2_000), "y": random.random(2_000)})
     frame.loc[7, "x"] = None
     frame.to_csv("few.csv", index=False)
     assert run("init", "few.csv", "--target", "y").exit_code == 0
@@ -120,7 +121,8 @@ def test_a_few_missing_cells_are_not_none(run, tmp_path):
 
 
 def test_columns_of_parquet_that_nobody_can_learn_from_are_left_out(run):
-    frame = pd.DataFrame({"x": RANDOM.random(200), "k": RANDOM.choice(["a", "b"], 200), "y": RANDOM.random(200)})
+    random = np.random.default_rng(5)
+    frame = pd.DataFrame({"x": random.random(200), "k": random.choice(["a", "b"], 200), "y": random.random(200)})
     odd = {"parts": [[1]] * 200, "clock": [time(10)] * 200, "raw": [b"x"] * 200}
     frame.assign(**odd).to_parquet("book.parquet")
     done = run("init", "book.parquet", "--target", "y")
@@ -183,11 +185,12 @@ def test_a_file_that_cannot_be_written_says_what_to_do(run, monkeypatch):
 
 
 def test_hostile_names_and_labels_survive_the_file(run):
+    random = np.random.default_rng(5)
     frame = pd.DataFrame(
         {
-            "yes": RANDOM.normal(size=80),
-            'q"uote: #1': RANDOM.choice(["on", "off"], 80),
-            "t": RANDOM.choice(["no", "yes"], 80),
+            "yes": random.normal(size=80),
+            'q"uote: #1': random.choice(["on", "off"], 80),
+            "t": random.choice(["no", "yes"], 80),
             "constant: x # y": "c\nd",
         }
     )
@@ -210,6 +213,7 @@ ODD_CELLS = st.lists(
 @settings(max_examples=40)
 @given(names=ODD_NAMES, cells=ODD_CELLS)
 def test_what_init_writes_means_the_columns_that_it_saw(names, cells):
+    random = np.random.default_rng(5)
     key, constant, number, level, other, target = names
     always, marker, *labels = cells
     frame = pd.DataFrame(
@@ -218,7 +222,7 @@ def test_what_init_writes_means_the_columns_that_it_saw(names, cells):
             constant: always,
             number: [marker, *(str(row / 7) for row in range(39))],
             level: ["a", "a", "b", "b"] * 10,
-            other: RANDOM.random(40),
+            other: random.random(40),
             target: labels * 20,
         }
     )
@@ -235,8 +239,9 @@ def test_what_init_writes_means_the_columns_that_it_saw(names, cells):
 
 
 def test_a_cell_of_csv_with_a_control_character(run):
-    frame = pd.DataFrame({"x": RANDOM.random(60), "c\x1b[2J": "a\0b", "k": RANDOM.choice(["\u2028c", "b\0"], 60)})
-    frame.assign(y=RANDOM.random(60)).to_csv("t.csv", index=False)
+    random = np.random.default_rng(5)
+    frame = pd.DataFrame({"x": random.random(60), "c\x1b[2J": "a\0b", "k": random.choice(["\u2028c", "b\0"], 60)})
+    frame.assign(y=random.random(60)).to_csv("t.csv", index=False)
     done = run("init", "t.csv", "--target", "y")
     assert done.exit_code == 0, done.output
     assert load_problem("slipway.yaml", environ={}).drop == ("c\x1b[2J",)
@@ -244,7 +249,8 @@ def test_a_cell_of_csv_with_a_control_character(run):
 
 
 def test_a_column_of_parquet_without_a_name(run, tmp_path):
-    pd.DataFrame({"x": RANDOM.random(60), " ": 1.0, "y": RANDOM.random(60)}).to_parquet("t.parquet")
+    random = np.random.default_rng(5)
+    pd.DataFrame({"x": random.random(60), " ": 1.0, "y": random.random(60)}).to_parquet("t.parquet")
     done = run("init", "t.parquet", "--target", "y")
     assert done.exit_code == 4 and "t.parquet: column 2 has no name" in done.output
     assert not (tmp_path / "slipway.yaml").exists()
@@ -264,7 +270,8 @@ def test_a_column_of_parquet_without_a_name(run, tmp_path):
     ],
 )
 def test_options_that_no_problem_can_have(run, tmp_path, option, code, says):
-    pd.DataFrame({"x": RANDOM.random(60), "y": RANDOM.random(60)}).to_csv("t.csv", index=False)
+    random = np.random.default_rng(5)
+    pd.DataFrame({"x": random.random(60), "y": random.random(60)}).to_csv("t.csv", index=False)
     done = run("init", "t.csv", *option)
     assert done.exit_code == code and done.output.startswith(f"slipway: {says}"), done.output
     assert not (tmp_path / "slipway.yaml").exists()

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from s3 import refused_port
+from servers import free_port
 from slipway.doctor import check_github as github
 from slipway.doctor.finding import Finding
 from web import Web, serve_web
@@ -105,7 +105,7 @@ def test_what_github_answers(web, status, document, workflows, state, says):
 
 
 def test_without_github_it_cannot_be_told():
-    found = visibility(Web(url=f"http://127.0.0.1:{refused_port()}"), ["main.yaml"])
+    found = visibility(Web(url=f"http://127.0.0.1:{free_port()}"), ["main.yaml"])
     assert found.state == "skipped" and "cannot be reached (ConnectionRefusedError)" in found.says
     [elsewhere] = github.check(None, ["main.yaml"], "https://gitlab.com/acme/insurance")
     assert elsewhere.state == "skipped"

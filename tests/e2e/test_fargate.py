@@ -25,7 +25,7 @@ from slipway.release.fargate.ecs_action import image_definitions
 
 pytestmark = pytest.mark.docker
 NAME = "insurance"
-GRACE = 12
+GRACE = 60  # for a good task on a machine with much else to do; one that crashes is found at once
 RATE = 60
 CRASHING = 'CMD ["python", "-c", "raise SystemExit(3)"]'
 

@@ -15,12 +15,12 @@ from images import BASE, checkout, derive, push
 from lambda_api import runtime_api
 from rehearsal.containers import Docker
 from rehearsal.project import Project, name_base
+from servers import DEADLINE
 from slipway.release.image.key import release_key
 from slipway.serving.offline.web_runtime import KINDS, NAME, packed
 
 pytestmark = pytest.mark.docker
 MEGABYTE = 1_000_000
-DEADLINE = 30
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +125,7 @@ def test_its_health_check_passes_on_another_port(docker, container):
 
 def test_it_stops_gracefully(docker, container):
     call(docker, container, "/predict", ROWS)
-    start = time.monotonic()
     docker("stop", container)
-    assert time.monotonic() - start < 10
     assert docker.inspect(container)["State"]["ExitCode"] == 0, docker("logs", container).stderr
     assert "Traceback" not in docker("logs", container).stderr
 
@@ -142,9 +140,8 @@ def test_sagemaker_starts_it_as_any_user_and_stops_it_in_time(docker, image, use
         wait_until_ready(docker, name)
         expected = {"predictions": [{"prediction": call(docker, name, "/predict", ROWS[0]).document["prediction"]}]}
         assert call(docker, name, "/invocations", {"instances": ROWS[:1]}).document == expected
-        start = time.monotonic()
-        docker("stop", "--time", "30", name)
-        assert time.monotonic() - start < 30 and docker.inspect(name)["State"]["ExitCode"] == 0
+        docker("stop", "--time", "30", name)  # and then kills it, which is another exit code
+        assert docker.inspect(name)["State"]["ExitCode"] == 0
     finally:
         docker("rm", "--force", name)
 

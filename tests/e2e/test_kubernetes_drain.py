@@ -1,7 +1,7 @@
 """A pod ends under traffic as the kubelet ends it: leave the load balancer, sleep, SIGTERM, SIGKILL after the grace period.
 
-The container gets from Docker what the manifest gives the pod. A load balancer sends it new requests for two seconds after it
-has left, because word travels slowly from the API to kube-proxy or to the balancer of a cloud.
+The container gets from Docker what the manifest gives the pod. A load balancer sends it new requests for half of the sleep
+after it has left, because word travels slowly from the API to kube-proxy or to the balancer of a cloud.
 """
 
 import os
@@ -18,13 +18,13 @@ from rehearsal.containers import Docker
 from rehearsal.load_balancer import LoadBalancer, make_load_balancer
 from rehearsal.target_group import Checks
 from rehearsal.traffic import Traffic, traffic
+from servers import DEADLINE
 
 pytestmark = pytest.mark.docker
 POD = only(overlay("base"), "Deployment")["spec"]["template"]["spec"]
 (CONTAINER,) = POD["containers"]
 PRE_STOP = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"]
-CHECKS = Checks(CONTAINER["readinessProbe"]["httpGet"]["path"], interval=0.2, delay=30, lag=2)
-DEADLINE = 30
+CHECKS = Checks(CONTAINER["readinessProbe"]["httpGet"]["path"], interval=0.2, delay=30, lag=PRE_STOP / 2)
 
 
 @pytest.fixture(scope="module")

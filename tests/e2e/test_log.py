@@ -70,9 +70,10 @@ def disk(tmp_path) -> Iterator[Path]:
 
 @pytest.fixture
 def logging_box(docker, registry, repository, disk) -> Iterator[Box]:
-    """A box that has this file system where the engine has it."""
+    """A box that has this file system where the engine has it, and a disk of its own: `watch` reports one that fills up."""
     login = (registry.host, "AWS", registry.password)
-    with make_box(docker, repository, login, "--mount", f"type=bind,source={disk},target={disk}") as box:
+    own = ("--tmpfs", "/var/lib/slipway:mode=711,size=2g")
+    with make_box(docker, repository, login, *own, "--mount", f"type=bind,source={disk},target={disk}") as box:
         box.configure(log_mount=str(disk), log_remote="s3://bucket/artifacts")
         box.write(f"{box.settings}/service.env", "SLIPWAY_LOG_TO=files\n")
         yield box

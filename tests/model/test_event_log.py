@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from servers import DEADLINE
 from slipway.model import event_log
 from slipway.model.event_log import EventLog
-
-DEADLINE = 20
 
 
 class Told:

@@ -4,8 +4,6 @@ from sklearn.metrics import log_loss
 
 from slipway.model.row_losses import deciding, losses_of_labels, losses_of_numbers
 
-RANDOM = np.random.default_rng(0)
-
 
 def test_losses_of_numbers():
     found = losses_of_numbers(np.array([1.0, 2.0]), np.array([3.0, 1.5]))
@@ -14,7 +12,8 @@ def test_losses_of_numbers():
 
 @pytest.mark.parametrize("labels", [2, 3])
 def test_losses_of_labels_have_the_means_of_scikit_learn(labels):
-    shares, truth = RANDOM.dirichlet(np.ones(labels), 50), RANDOM.integers(0, labels, 50)
+    random = np.random.default_rng(0)
+    shares, truth = random.dirichlet(np.ones(labels), 50), random.integers(0, labels, 50)
     scores, chosen = (shares[:, 1] if labels == 2 else shares), shares.argmax(axis=1)
     found = losses_of_labels(truth, scores, chosen)
     assert found.keys() == {"log_loss", "error"}

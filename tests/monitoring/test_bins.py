@@ -28,8 +28,9 @@ def draft(task: str, **changes: bytes) -> Draft:
 
 
 def test_numbers_are_counted_as_training_counts_them():
+    random = np.random.default_rng(1)
     column = number()
-    values = RANDOM.normal(size=2_000).clip(-4, 4)
+    values = random.normal(size=2_000).clip(-4, 4)
     found = count(column, values)
     assert found[4:].tolist() == np.histogram(values, column.edges)[0].tolist()
     assert found[:4].tolist() == [0, 0, 0, 0] and found.shape == column.counts.shape

@@ -6,6 +6,7 @@ import pytest
 
 import s3
 from logs import DAY, FILLED, IDS, NOW, collected, event, fill, label_keys, put, rows_in, start, upload
+from servers import DEADLINE
 from slipway.errors import StoreError
 from slipway.model.event import RAW
 from slipway.monitoring.collector import collect
@@ -62,7 +63,7 @@ def test_tables_are_copied_several_at_a_time(bucket, here, there, kind):
     collected(here)
     if kind == "get":
         collected(here, remote=bucket.remote())
-    together = threading.Barrier(len(here.parts(ROWS)), timeout=20)
+    together = threading.Barrier(len(here.parts(ROWS)), timeout=DEADLINE)
 
     def fault(call, forward):
         if call.kind == kind and f"/{ROWS}/" in call.path:

@@ -8,7 +8,7 @@ import pytest
 
 from addresses import serve_answers
 from certificates import certificate
-from s3 import refused_port
+from servers import free_port
 from slipway.errors import ReleaseError
 from slipway.release.fargate.release import public_address
 from slipway.release.public_address import PublicAddress, require_reachable, require_release
@@ -72,7 +72,7 @@ def test_another_bundle_of_the_same_release_is_final():
 
 
 def test_what_does_not_answer_is_named():
-    nowhere = PublicAddress("127.0.0.1", refused_port())
+    nowhere = PublicAddress("127.0.0.1", free_port())
     with pytest.raises(ReleaseError, match=r"it does not answer \(Connection refused\)"):
         require_release(nowhere, "new", BUNDLE, Clock())
     with pytest.raises(ReleaseError, match=r"does not answer \(Connection refused\); nothing was changed"):
@@ -86,7 +86,7 @@ def test_any_answer_at_all_is_one_that_can_be_reached():
 
 def test_no_proxy_is_asked(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{refused_port()}")
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
     with serve_answers([(200, READY)]) as server:
         assert at(server).ask() == (200, READY)
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import hypothesis.strategies as some
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from bundles import ROWS
 from conftest import make_app
@@ -121,7 +121,7 @@ lengths = mostly("exact", "longer", "shorter", "none", "-1", "+5", "1_0", "٣", 
 
 
 @given(environ=environs, body=bodies, length=lengths)
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 def test_any_call_leaves_the_same(ways, environ, body, length):
     compare(ways, environ, body, length)
 

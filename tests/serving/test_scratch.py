@@ -57,6 +57,7 @@ def test_it_goes_with_its_process_and_not_with_a_child(make):
 def test_one_whose_process_was_killed_goes_at_the_next_start(make):
     killed, left = make()
     _, used = make()
+    assert killed.stdout.readline() == "the child ended\n"  # which has the lock, too
     killed.kill()
     killed.wait()
     (left / "counter.db").write_bytes(b"1")

@@ -25,7 +25,7 @@ from slipway.store.local import LocalStore
 pytestmark = pytest.mark.spark
 PARTS, ROWS = 20, 5_000  # 100,000 rows
 FREE = 4  # of these parts; the others wait for the file `go`
-PATIENCE = 8 * DEADLINE  # a session starts slowly where much else runs
+PATIENCE = 2 * DEADLINE  # a session starts slowly where much else runs
 OLD = pyarrow.table({"old": [1]})
 SETTINGS = "spark.sql.files.openCostInBytes 128m\n"  # a task for each file
 COMMAND = f"""

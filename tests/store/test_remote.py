@@ -4,6 +4,7 @@ from hashlib import sha256
 import pytest
 
 import s3
+from servers import free_port
 from slipway.errors import StoreError
 from slipway.store.remote import ATTEMPTS, Overtaken
 
@@ -265,7 +266,7 @@ def test_half_a_key_and_a_profile_that_is_not_there(bucket, monkeypatch):
 
 @pytest.mark.parametrize("endpoint", ["nonsense", "http://127.0.0.1:{port}"])
 def test_an_endpoint_that_cannot_be_reached(bucket, monkeypatch, endpoint):
-    endpoint = endpoint.format(port=s3.refused_port())
+    endpoint = endpoint.format(port=free_port())
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     with pytest.raises(StoreError, match=f"{bucket.url}.*{endpoint}.*Check the network and AWS_ENDPOINT_URL"):
         bucket.remote().sizes("x")

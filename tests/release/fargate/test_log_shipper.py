@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import s3
+from servers import DEADLINE
 from slipway.model.event import CLOSED, OPEN, RAW
 from task_role import serve_role
 
@@ -71,12 +73,12 @@ class Task:
         self.app.stdin.flush()
         assert self.app.stdout.readline() == "written\n"
 
-    def ship(self, pause: float = 600, last: float = 20) -> subprocess.Popen:
+    def ship(self, pause: float = 600, last: float = DEADLINE) -> subprocess.Popen:
         return self.run(SHIPPER, self.log, self.remote, pause, last)
 
     def close(self) -> None:
         self.app.stdin.close()
-        self.app.wait(20)
+        self.app.wait(DEADLINE)
 
     def files(self) -> list[str]:
         return sorted(path.name for path in (self.log / RAW).rglob("*") if path.is_file())
@@ -104,12 +106,10 @@ def stop(process: subprocess.Popen) -> None:
 @pytest.fixture
 def until() -> Callable[[Callable[[], bool]], None]:
     def wait(condition: Callable[[], bool]) -> None:
-        ticks = threading.Event()
-        for _ in range(2_000):
-            if condition():
-                return
+        ticks, deadline = threading.Event(), time.monotonic() + DEADLINE
+        while not condition():
+            assert time.monotonic() < deadline, "it never came"
             ticks.wait(0.01)
-        raise AssertionError("it never came")
 
     return wait
 
@@ -120,7 +120,7 @@ def test_after_the_app_has_ended_all_of_its_rows_are_sent_and_none_is_asked_for(
     shipper = task.ship()
     stop(shipper)
     said = shipper.stdout.read()
-    shipper.wait(30)
+    shipper.wait(DEADLINE)
     assert (shipper.returncode, arrived(bucket), task.files()) == (0, b"one\n", [])
     assert "shipped 1 files of the prediction log" in said
     assert {call.kind for call in bucket.proxy.calls} == {"put"}, "its role may do nothing else"
@@ -133,7 +133,7 @@ def test_of_both_stopped_at_once_it_waits_for_the_app_to_close_its_file(task, bu
     task.write("two")
     assert shipper.poll() is None and task.files()[0].endswith(OPEN)
     task.close()
-    assert (shipper.wait(30), arrived(bucket), task.files()) == (0, b"one\ntwo\n", [])
+    assert (shipper.wait(DEADLINE), arrived(bucket), task.files()) == (0, b"one\ntwo\n", [])
 
 
 def test_rows_of_an_app_that_was_killed_are_sent(task, bucket):
@@ -143,7 +143,7 @@ def test_rows_of_an_app_that_was_killed_are_sent(task, bucket):
     assert task.files()[0].endswith(OPEN)
     shipper = task.ship()
     stop(shipper)
-    assert (shipper.wait(30), arrived(bucket), task.files()) == (0, b"one\n", [])
+    assert (shipper.wait(DEADLINE), arrived(bucket), task.files()) == (0, b"one\n", [])
 
 
 def test_meanwhile_it_sends_what_is_closed_and_leaves_what_is_written(task, bucket, until):
@@ -155,7 +155,7 @@ def test_meanwhile_it_sends_what_is_closed_and_leaves_what_is_written(task, buck
     until(lambda: task.files() == [path.name])  # deleted once it has arrived
     task.close()
     stop(shipper)
-    assert shipper.wait(30) == 0 and sorted(arrived(bucket).splitlines()) == [b"closed", b"open"]
+    assert shipper.wait(DEADLINE) == 0 and sorted(arrived(bucket).splitlines()) == [b"closed", b"open"]
 
 
 def test_a_bucket_that_refuses_for_a_while_is_asked_again(task, bucket):
@@ -165,7 +165,7 @@ def test_a_bucket_that_refuses_for_a_while_is_asked_again(task, bucket):
     shipper = task.ship()
     stop(shipper)
     said = shipper.stdout.read()
-    shipper.wait(30)
+    shipper.wait(DEADLINE)
     assert (shipper.returncode, arrived(bucket)) == (0, b"one\n")
     assert said.count("S3 refused (503 SlowDown)") == 2
 
@@ -177,7 +177,7 @@ def test_what_cannot_be_sent_in_time_is_said_to_be_lost(task, bucket):
     shipper = task.ship(last=2)
     stop(shipper)
     said = shipper.stdout.read()
-    shipper.wait(30)
+    shipper.wait(DEADLINE)
     assert "403 AccessDenied). Give the role of this box or task s3:PutObject" in said, "it is no box"
     assert shipper.returncode == 1 and "1 files of the prediction log end with this task and are lost" in said
 
@@ -186,7 +186,7 @@ def test_without_rows_it_ends_at_once(task, bucket):
     task.close()
     shipper = task.ship()
     stop(shipper)
-    assert shipper.wait(30) == 0 and bucket.proxy.calls == []
+    assert shipper.wait(DEADLINE) == 0 and bucket.proxy.calls == []
 
 
 def test_the_last_shipment_ends_before_the_container_is_killed():

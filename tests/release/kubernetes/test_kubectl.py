@@ -7,7 +7,7 @@ import pytest
 
 from kube import BUNDLE, KUBECTL, Cluster, Time, run
 from kube_api import kubeconfig, serve_api
-from s3 import refused_port
+from servers import free_port
 from slipway.errors import ReleaseError
 from slipway.release.kubernetes import kubectl
 from slipway.release.kubernetes.deployment import ClusterRelease
@@ -81,7 +81,7 @@ def test_a_kind_that_the_cluster_does_not_have_is_named(real):
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_cluster_that_is_not_there_or_not_known_is_said_in_one_line(real, monkeypatch, tmp_path, known):
-    config = kubeconfig(tmp_path, refused_port()) if known else tmp_path / "nothing"
+    config = kubeconfig(tmp_path, free_port()) if known else tmp_path / "nothing"
     monkeypatch.setenv("KUBECONFIG", str(config))
     with pytest.raises(
         ReleaseError, match="^kubectl get: The connection to the server .* was refused - did you specify"

@@ -51,7 +51,8 @@ def test_verdicts(challenger, champion, gate, outcome, says):
 
 
 def test_a_gain_that_may_be_chance_is_not_enough():
-    rival = Scored(Y, GOOD.scores + RANDOM.normal(0, 0.05, 400))
+    random = np.random.default_rng(1)
+    rival = Scored(Y, GOOD.scores + random.normal(0, 0.05, 400))
     better, worse = sorted([GOOD, rival], key=lambda one: np.mean((one.scores - Y) ** 2))
     sure, unsure = (judge(RMSE, better, worse, DUMMY, GATE, Look(allowed, 2, HELD)) for allowed in (0.999, 0.001))
     assert 0.001 < sure.meeting.chance == unsure.meeting.chance < 0.999
@@ -179,8 +180,9 @@ def test_a_chance_is_a_percentage_that_people_read(share, says):
 
 
 def test_for_a_metric_of_which_more_is_better_the_sign_turns():
+    random = np.random.default_rng(1)
     y = (Y > 10).astype(int)
-    good, bad = Scored(y, 1 / (1 + np.exp(10 - GOOD.scores)), 0.5), Scored(y, RANDOM.random(400), 0.5)
+    good, bad = Scored(y, 1 / (1 + np.exp(10 - GOOD.scores)), 0.5), Scored(y, random.random(400), 0.5)
     goal, dummy = Goal("roc_auc", None, 0), Scored(y, np.full(400, 0.5), 0.5)
     assert judge(goal, good, bad, dummy, GATE, FIRST).promoted
     assert not judge(goal, bad, good, dummy, GATE, FIRST).promoted

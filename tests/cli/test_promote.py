@@ -153,7 +153,8 @@ def own_settings_of_git(tmp_path, monkeypatch):
 def test_without_the_option_git_is_not_touched(repository, digests):
     done = repository.slipway("promote", digests[0])
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("Commit artifacts/champion.json and verdict.json to release it.\n")
+    said = "Commit artifacts/champion.json and verdict.json to release it."
+    assert done.stdout.endswith(f"{said}\nA running service answers with it after a restart or a release.\n")
     assert repository.git("diff", "--cached", "--name-only") == ""
     assert repository.committed() == set()
 

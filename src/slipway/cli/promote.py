@@ -38,3 +38,4 @@ def command(digest: str, in_git: bool, path: str | None) -> None:
         click.echo(
             f"{bundle.digest[:12]} is the champion. Commit {store.root.name}/champion.json and verdict.json to release it."
         )
+    click.echo("A running service answers with it after a restart or a release.")

@@ -25,3 +25,4 @@ def command(path: str | None) -> None:
     click.echo(
         f"{bundle.digest[:12]} is the champion again. Commit {store.root.name}/champion.json and verdict.json to release it."
     )
+    click.echo("A running service answers with it after a restart or a release.")

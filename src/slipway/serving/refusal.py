@@ -18,6 +18,7 @@ from slipway.table.faults import FieldProblem
 MEDIA_TYPE = "application/problem+json"
 PREDICTIONS = {"api.predict", "api.predict_file", "api.cached", "invocations.invoke", "open_inference.infer"}
 PROTOCOLS = "slipway-protocols"  # extension of the app: blueprint → the protocol that it speaks
+SWITCHED = {"invocations": "mlflow", "ping": "mlflow", "v2": "open-inference"}  # how an address begins → its protocol
 LONGEST_NAME = 100
 DETAILS = {
     404: "Nothing at this address; /apidocs lists the valid ones.",
@@ -83,10 +84,20 @@ def answer_http_error(error: HTTPException) -> BaseResponse:
     if error.code is None or error.code < 400:  # a redirect travels as an exception too
         return error.get_response()
     detail = DETAILS.get(error.code) or error.description or ""
+    if error.code == 404:
+        detail = _switched_off() or detail
     if error.code == 413:
         detail = _excess()
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     return _answer(problem_document(error.code, detail), headers)
+
+
+def _switched_off() -> str:
+    """Which protocol this address would speak; empty if none, or if it is on."""
+    name = SWITCHED.get(request.path.split("/")[1])
+    if name is None or name in current_app.extensions["slipway"].problem.serving.protocols:
+        return ""
+    return f"Switched off: serving.protocols in slipway.yaml does not list {name}."
 
 
 def _excess() -> str:

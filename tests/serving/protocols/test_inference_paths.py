@@ -96,7 +96,9 @@ def test_the_specification_is_valid_and_its_examples_answer_as_they_stand(tmp_pa
 def test_a_service_that_does_not_speak_it_has_no_such_address(serve):
     client = serve().test_client()
     for path in ("/v2", "/v2/health/live", "/v2/models/regression"):
-        assert client.get(path).status_code == 404
+        answer = client.get(path)
+        assert answer.status_code == 404
+        assert answer.json["detail"] == "Switched off: serving.protocols in slipway.yaml does not list open-inference."
     assert not [path for path in client.get("/apispec.json").json["paths"] if path.startswith("/v2")]
 
 

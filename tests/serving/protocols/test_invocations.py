@@ -342,7 +342,9 @@ def test_answers_are_counted_and_a_prefix_is_understood(serve):
 def test_switched_off_there_is_no_such_address(serve):
     client = serve().test_client()
     assert [client.get(path).status_code for path in ("/ping", "/version", "/health")] == [404] * 3
-    assert client.post("/invocations", json={"instances": ROWS}).status_code == 404
+    called = client.post("/invocations", json={"instances": ROWS})
+    says = "Switched off: serving.protocols in slipway.yaml does not list mlflow."
+    assert [(answer.status_code, answer.json["detail"]) for answer in (called, client.get("/ping"))] == [(404, says)] * 2
     assert "/invocations" not in client.get("/apispec.json").json["paths"]
 
 

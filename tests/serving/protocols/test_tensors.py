@@ -87,9 +87,9 @@ BAD = {
     "no shape": ({"inputs": [tensor("age", 1, shape=[])]}, f"Input age {NO_COLUMN}"),
     "a row": ({"inputs": [tensor("age", 1, 2, shape=[1, 2])]}, f"Input age {NO_COLUMN}"),
     "a matrix": ({"inputs": [tensor("input-0", [1, 2], [3, 4], shape=[2, 2])]}, f"Input input-0 {NO_COLUMN}"),
-    "fewer": ({"inputs": [tensor("age", 1, 2, shape=[3])]}, "Input age has 2 values, and a shape of another number."),
-    "negative": ({"inputs": [tensor("age", 1, shape=[-1])]}, "Input age has 1 values, and a shape of another number."),
-    "huge": ({"inputs": [tensor("age", 1, shape=[10**90])]}, "Input age has 1 values, and a shape of another number."),
+    "fewer": ({"inputs": [tensor("age", 1, 2, shape=[3])]}, "Input age has 2 values, but its shape says 3."),
+    "negative": ({"inputs": [tensor("age", 1, shape=[-1])]}, "Input age has 1 value, but its shape says -1."),
+    "huge": ({"inputs": [tensor("age", 1, shape=[10**90])]}, "Input age has 1 value, but its shape says 1,000,000,0"),
     "infinite shape": (b'{"inputs": [{"name": "age", "shape": [1e999], "datatype": "INT64", "data": [1]}]}', "shape[0]`"),
     "rows": (
         {"inputs": [*tensors(ROWS)[:2], tensor("smoker", "no")]},

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from slipway.report.numbers import counted
 from slipway.serving.refusal import Refusal, shown_name
 from slipway.table.rules import SURROGATE
 
@@ -88,7 +89,7 @@ def _cells(tensor: Tensor) -> list[Any]:
     if len(shape) not in (1, 2) or shape[1:] not in ([], [1]):
         raise _wrong(tensor, "has a shape other than [rows] or [rows, 1]; expected a tensor for each field")
     if len(cells) != shape[0]:
-        raise _wrong(tensor, f"has {len(cells)} values, and a shape of another number")
+        raise _wrong(tensor, f"has {counted(len(cells), 'value')}, but its shape says {shape[0]:,}")
     if len(shape) == 2 and set(map(type, cells)) == {list} and set(map(len, cells)) == {1}:
         cells = [cell for [cell] in cells]
     if tensor.datatype not in DATATYPES:

@@ -1,5 +1,6 @@
 """Raw files of the log as a service writes them, and jobs on a log that die at each step: python logs.py JOB ARGUMENTS."""
 
+import fcntl
 import http.client
 import io
 import itertools
@@ -8,7 +9,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -37,6 +39,14 @@ def event(request: str, rows: list[dict[str, Any]], answers: list[Any] | None = 
     """An answer of a day, at nine o'clock."""
     made = [float(number) for number in range(len(rows))] if answers is None else answers
     return Event(at=at or f"{DAY}T09:00:00.000Z", id=request, bundle=BUNDLE + "0" * 52, rows=rows, answers=made, **more)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """A service that still writes the file."""
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def put(

@@ -57,7 +57,7 @@ class Checkouts:
     def labels(self, table: Path) -> dict[str, int]:
         """`slipway labels`: how many were new, duplicate, corrected and not taken; and of all, how many have a prediction."""
         said = self.run("slipway", "labels", str(table))
-        return {what: int(number.replace(",", "")) for number, what in re.findall(r"([\d,]+) ([a-z]+ ?[a-z]*)", said)}
+        return {what: int(number.replace(",", "")) for number, what in re.findall(r"(\d[\d,]*) ([a-z]+ ?[a-z]*)", said)}
 
     def watch(self) -> dict[str, Any]:
         """`slipway watch`: the line that it adds to the journal."""

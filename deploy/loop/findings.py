@@ -61,7 +61,7 @@ def of_rows(plan: Plan, found: Fortnight) -> list[Finding]:
 def of_labels(found: Fortnight) -> list[Finding]:
     told, matched = sum(day.labels for day in found.days), len(found.delivered & found.logged.keys())
     again, stand = found.again, found.standing
-    have, wait = stand.get("have a", -1), stand.get("wait for", -1)
+    have, wait = stand.get("with a", -1), stand.get("waiting for", -1)
     return [
         Finding("a table of labels that comes twice adds nothing", _told(again), again["new"] == 0 < again["duplicate"]),
         Finding(

@@ -37,7 +37,9 @@ def rows(mongo_rows, tmp_path, monkeypatch):
 
 def told(rows, new=0, changed=0, same=0) -> str:
     place = f"{rows.database.name}.{rows.name}"
-    return f"{new + changed + same:,} rows are in {place}: {new:,} new, {changed:,} changed, {same:,} as they were.\n"
+    number = new + changed + same
+    all_rows = f"{number:,} row{'s' if number != 1 else ''}"
+    return f"{all_rows} loaded into {place}: {new:,} new, {changed:,} changed, {same:,} as they were.\n"
 
 
 def documents(rows) -> list[dict]:
@@ -273,7 +275,7 @@ def test_a_password_in_the_command_is_warned_of(run, tmp_path, monkeypatch):
         address = server.url.removeprefix("mongodb://").rstrip("/")
         password = PASSWORD.replace("/", "%2F").replace(":", "%3A").replace("@", "%40")
         code, out, err = run("load", "table.csv", f"mongodb://{USER}:{password}@{address}/a/rows?authSource=admin")
-        assert code == 0 and out.startswith("4 rows are in a.rows: 4 new")
+        assert code == 0 and out.startswith("4 rows loaded into a.rows: 4 new")
         assert err.startswith("Note: ps and the shell history show the password in this command.")
         code, _, err = run("load", "table.csv", f"mongodb://{USER}:hunter2@{address}/a/rows?authSource=admin")
         assert code == 4 and f"{address}: the server refuses the user or the password" in err and "hunter2" not in err

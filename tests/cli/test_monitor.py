@@ -78,4 +78,4 @@ def test_a_store_that_cannot_be_reached_leaves_the_look_of_this_machine(run, ope
     assert done.code == 5 and "NoSuchBucket" in done.err
     leave(Path("log"))
     done = run("monitor")
-    assert done.code == 0 and "This is the last look of this machine" in done.err and len(opened) == 1
+    assert done.code == 0 and "This is the page of this machine's last run" in done.err and len(opened) == 1

@@ -47,7 +47,7 @@ def call(folder: Path, *arguments: str, **options) -> subprocess.CompletedProces
 
 def test_the_last_line_counts_and_says_where_the_rejects_are(folder):
     done = call(folder, "in.csv", "-o", "out.csv")
-    assert (done.returncode, done.stdout) == (0, "1 rows scored, 1 rejected: see out.rejects.csv\n")
+    assert (done.returncode, done.stdout) == (0, "1 row scored, 1 rejected: see out.rejects.csv\n")
     assert (folder / "out.csv").read_text() == ANSWERED
 
 
@@ -198,7 +198,7 @@ def test_the_line_for_cron_works_as_cron_runs_it(folder):
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), (folder / "batch.log").read_text()
     assert (folder / "scored.csv").read_text() == ANSWERED
-    assert (folder / "batch.log").read_text().count("1 rows scored, 1 rejected: see scored.rejects.csv") == 2
+    assert (folder / "batch.log").read_text().count("1 row scored, 1 rejected: see scored.rejects.csv") == 2
 
 
 WORKFLOW = re.search(r"```yaml\n(name: batch.*?)```", PAGE, re.S)[1]

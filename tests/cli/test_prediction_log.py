@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bundles import make_bundle
-from logs import FILLED, event, label_keys, put, rows_in
+from logs import FILLED, event, label_keys, put, rows_in, writing
+from slipway.model.event import OPEN
 from slipway.monitoring.known_labels import in_force
 from slipway.monitoring.partitions import Log
 from slipway.store.local import LocalStore
@@ -64,12 +65,29 @@ def test_labels_are_counted(run, log):
         0,
         [
             "4 rows read: 3 new, 0 duplicate, 0 corrected, 1 not taken.",
-            "Of all labels in the log, 2 have a prediction, 1 wait for it, 0 have waited for 90 days.",
+            "All labels in the log: 2 with a prediction, 1 waiting for one, 0 without one for 90 days.",
         ],
     )
     assert run("labels", "o.csv").out.startswith("4 rows read: 0 new, 3 duplicate, 0 corrected, 1 not taken.")
     Path("more.csv").write_text("request_id,row,label\na,1,Y\n")
     assert run("labels", "more.csv").out.startswith("1 row read: 1 new")
+
+
+def test_what_the_service_is_still_writing_is_told(run, log):
+    """A label of a prediction in there would otherwise look as if its id were wrong."""
+    Path("o.csv").write_text("patient,approved\n7,Y\n8,N\n")
+    paths = [
+        put(log, event(name, [{"patient": 7, "age": 1}], at=f"{TODAY}T00:00:00Z"), name=name, day=TODAY, ending=OPEN)
+        for name in ("x", "y")
+    ]
+    with writing(paths[0]):
+        with writing(paths[1]):
+            assert run("collect").out.splitlines()[1:] == ["2 raw files left, still being written by the service."]
+        assert run("labels", "o.csv").out.splitlines()[1:] == [
+            "All labels in the log: 1 with a prediction, 1 waiting for one, 0 without one for 90 days.",
+            "1 raw file left, still being written by the service: labels of predictions in there wait, for an hour at most.",
+        ]
+    assert run("labels", "o.csv").out.count("\n") == 2
 
 
 def test_wrong_rows_are_named_up_to_a_number_and_a_table_of_nothing_else_is_an_error(run, log):

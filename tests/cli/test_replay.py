@@ -31,6 +31,7 @@ def test_days(run, production):
     challenger = production.challenger.digest
     assert run("replay", challenger).out == "Nothing was logged in the last 7 days.\n"
     assert "20 logged rows" in run("replay", challenger, "--days", 10).out
+    assert run("replay", challenger, "--days", 1).out == "Nothing was logged in the last day.\n"
     for days in (0, 91):
         assert run("replay", challenger, "--days", days).code == 2
 

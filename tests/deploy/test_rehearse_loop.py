@@ -138,7 +138,7 @@ def fortnight(flagged: dict[int, list[str]], **changes) -> Fortnight:
         for number in range(1, 15)
     ]
     known = {name: 1 for day in days for name in day.heard.answered if name != "5b"}
-    said = {"new": 0, "duplicate": 1, "corrected": 0, "have a": 1, "wait for": 0}
+    said = {"new": 0, "duplicate": 1, "corrected": 0, "with a": 1, "waiting for": 0}
     usual = {"delivered": {"1a"}, "again": said, "standing": said, "dropped": {"disk_full": 1}, "logged": Counter(known)}
     return Fortnight(days, **usual | changes)
 
@@ -195,7 +195,7 @@ def test_rows_that_are_dropped_on_another_day_are_no_part_of_the_plan():
         ({"delivered": {"1a", "2a"}}, [True, False]),
         ({"delivered": {"5b"}}, [True, False]),
         ({"again": WHOLE.again | {"new": 1}}, [False, True]),
-        ({"standing": WHOLE.standing | {"have a": 2}}, [True, False]),
+        ({"standing": WHOLE.standing | {"with a": 2}}, [True, False]),
     ],
 )
 def test_labels_must_add_up(changes, holds):

@@ -53,7 +53,7 @@ def test_what_did_not_arrive_is_told_after_the_next_look(note):
     channel = Channel(fails="HTTP 500")
     assert (
         looks(note, "drift drift", channel)
-        == ["hook: the message did not arrive (HTTP 500); it is sent again after the next look"] * 2
+        == ["hook: the message did not arrive (HTTP 500); it is sent again after the next run"] * 2
     )
     channel.fails = ""
     looks(note, "drift drift", channel)

@@ -1,12 +1,10 @@
 """slipway collect: raw files become tables, once, whatever happens."""
 
-import fcntl
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from logs import DAY, FILLED, IDS, NOW, collected, event, fill, put, rows_in, rows_in_raw, rows_read, start
+from logs import DAY, FILLED, IDS, NOW, collected, event, fill, put, rows_in, rows_in_raw, rows_read, start, writing
 from slipway.errors import StoreError
 from slipway.model.event import FORM, OPEN, RAW
 from slipway.monitoring.collector import collect
@@ -20,14 +18,6 @@ def log(tmp_path) -> Log:
     made = Log(tmp_path / "log")
     made.make()
     return made
-
-
-@contextmanager
-def writing(path: Path):
-    """A service that still writes the file."""
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def files(log: Log, kind: str) -> list[str]:

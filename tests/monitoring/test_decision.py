@@ -1,5 +1,6 @@
-"""What a decision says of flags that come before the wobble of columns is known."""
+"""What a decision says of flags that come before the wobble of columns is known, and of what one look alone suspects."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from slipway.monitoring.decision import UNSURE, Evidence, decide
 from slipway.monitoring.drift import CALIBRATED, Day, look
+from slipway.monitoring.loss import Bound, LiveLoss
 from watched import number, shifted
 
 TODAY = date(2026, 11, 22)
@@ -22,8 +24,8 @@ def decided(days: int, shift: float):
     return found, decide(evidence(found))
 
 
-def evidence(found) -> Evidence:
-    return Evidence(
+def evidence(found, **known) -> Evidence:
+    usual = Evidence(
         today=TODAY,
         last=found.day,
         look=found,
@@ -35,6 +37,7 @@ def evidence(found) -> Evidence:
         learned=1_000,
         labelled=0,
     )
+    return replace(usual, **known)
 
 
 @pytest.mark.parametrize("days, shift, told", [(5, 1.0, True), (CALIBRATED + 5, 1.0, False), (5, 0.0, False)])
@@ -44,10 +47,45 @@ def test_flags_of_the_first_weeks_are_told_to_be_unsure(days, shift, told):
     assert (UNSURE in decision.reasons) is told
 
 
-def test_what_one_look_alone_suspects_is_named():
+SUSPICION = "Suspected, until rows of another day confirm it: bmi."
+MANY = "There are 800 new labelled rows."
+
+
+def suspecting():
+    """The first look at a column that has moved."""
     columns, random = [number()], np.random.default_rng(1)
-    seen = [Day(TODAY - timedelta(days=1), 2_000, [random.multinomial(2_000, shifted(1.0))])]
-    found = look(columns, seen, [])
-    decision = decide(evidence(found))
+    return look(columns, [Day(TODAY - timedelta(days=1), 2_000, [random.multinomial(2_000, shifted(1.0))])], [])
+
+
+def test_what_one_look_alone_suspects_is_named():
+    decision = decide(evidence(suspecting()))
     assert decision.outcome == "quiet" and not decision.train
-    assert decision.reasons == ("Suspected, until a look on another day confirms it: bmi.",)
+    assert decision.reasons == (SUSPICION,)
+
+
+@pytest.mark.parametrize(
+    "known, outcome, reasons",
+    [
+        ({"labelled": 800}, "quiet", (SUSPICION, MANY)),
+        (
+            {"labelled": 800, "tried": TODAY},
+            "quiet",
+            (SUSPICION, MANY, "The last training was on 2026-11-22: none before 2026-11-29."),
+        ),
+        ({"doubts": ("Labels are late.",)}, "broken", ("Labels are late.", SUSPICION)),
+        (
+            {"loss": LiveLoss(1.0, 1.1, Bound(900, 2.0, 1.9), Bound(900, 2.0, 1.9))},
+            "worse",
+            ("The loss is above its limit: at least 1.900 on labelled rows; 1.100 is allowed, 1.000 usual.", SUSPICION),
+        ),
+    ],
+)
+def test_no_other_reason_hides_what_is_suspected(known, outcome, reasons):
+    decision = decide(evidence(suspecting(), **known))
+    assert (decision.outcome, decision.reasons) == (outcome, reasons)
+
+
+def test_what_is_flagged_is_not_called_suspected_too():
+    found, decision = decided(CALIBRATED + 5, 1.0)
+    assert found.flagged and decision.outcome == "drift"
+    assert not any(each.startswith("Suspected") for each in decision.reasons)

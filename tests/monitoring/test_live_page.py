@@ -1,5 +1,6 @@
 """The page at its largest: many columns, long names, many levels, all of them flagged, and twenty earlier looks."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from page import Page
+from slipway.monitoring import cohorts
 from slipway.monitoring.bins import Column
 from slipway.monitoring.cohorts import Cohorts
 from slipway.monitoring.decision import Decision, Evidence, decide
@@ -52,7 +54,7 @@ def looked(part: str) -> Look:
     return look(watched, days, [look(watched, days[:1]).suspects])
 
 
-def decided(found: Look) -> Decision:
+def decided(found: Look, labelled: int = 0) -> Decision:
     evidence = Evidence(
         today=TODAY,
         last=found.day,
@@ -63,32 +65,75 @@ def decided(found: Look) -> Decision:
         tried=TODAY - timedelta(10),
         known=True,
         learned=1_000,
-        labelled=0,
+        labelled=labelled,
     )
     return decide(evidence)
 
 
-@pytest.mark.parametrize("part", ["shape", "missing"])
-def test_it_stays_below_half_a_megabyte(part):
-    found = looked(part)
-    decision = decided(found)
-    importance = {each.column.name: 1 / FIELDS for each in found.moves}
-    of = Watched(
+def watched(found: Look, labels: Sequence[cohorts.Day] = ()) -> Watched:
+    losses = Losses("log_loss", Cohorts(tuple(labels), None), ())
+    return Watched(
         problem="wide",
         bundle=SimpleNamespace(digest="0" * 64),
         at=datetime(2026, 11, 22, 6),
         days=(),
         look=found,
-        losses=Losses("log_loss", Cohorts((), None), ()),
+        losses=losses,
         loss=None,
         estimate={},
-        importance=importance,
-        decision=decision,
+        importance={each.column.name: 1 / FIELDS for each in found.moves},
+        decision=decided(found, losses.labelled),
         trained=TODAY - timedelta(10),
         tried=TODAY - timedelta(10),
     )
-    assert len(found.flagged) == len(of.sentences) == FIELDS
+
+
+@pytest.mark.parametrize("part", ["shape", "missing"])
+def test_it_stays_below_half_a_megabyte(part):
+    of = watched(looked(part))
+    decision = of.decision
+    assert len(of.look.flagged) == len(of.sentences) == FIELDS
     noted = {"at": "2026-11-22T06:00:00", "outcome": decision.outcome, "reasons": list(decision.reasons)}
     made = page(of, [noted] * 20)
     assert len(made) <= 500_000, f"{len(made):,} bytes"
     Page(made.decode())
+
+
+def first(shift: float, rows: int = 2_000) -> Look:
+    """The first look at one column, on one day."""
+    return look([number()], [Day(TODAY - timedelta(1), rows, [np.round(rows * shifted(shift)).astype(int)])])
+
+
+def labels(day: int, labelled: int, matured: bool = False) -> cohorts.Day:
+    return cohorts.Day(TODAY - timedelta(day), 800, labelled, matured)
+
+
+def test_what_is_suspected_stands_above_all_else():
+    shown = page(watched(first(1.0), [labels(1, 800)])).decode()
+    assert "<h1>Columns may have moved</h1>" in shown and "Nothing to do" not in shown
+    assert "Suspected, until rows of another day confirm it: bmi. There are 800 new labelled rows." in shown
+    assert "<th>bmi (suspected)</th>" in shown
+
+
+@pytest.mark.parametrize("labelled, says", [(0, "Nothing to do"), (800, "Time to train the next model")])
+def test_nothing_to_do_is_said_when_nothing_is(labelled, says):
+    shown = page(watched(first(0.0), [labels(1, labelled)])).decode()
+    assert f"<h1>{says}</h1>" in shown and "suspected)" not in shown
+
+
+@pytest.mark.parametrize(
+    "days, says",
+    [
+        ((), "Nobody knows until labels arrive."),
+        ((labels(2, 0),), "Nobody knows until labels arrive."),
+        ((labels(2, 799), labels(1, 1)), "Nobody knows yet. 800 rows with a label: a day counts once 90% of its labels have"),
+        ((labels(2, 1, matured=True),), "Nobody knows. 1 row with a label, and none that can be compared with the hold-out."),
+    ],
+)
+def test_it_says_why_nobody_knows_the_loss(days, says):
+    assert says in page(watched(first(0.0), days)).decode()
+
+
+def test_one_day_is_the_last_day():
+    assert "2,000 rows of the last day, compared" in page(watched(first(0.0))).decode()
+    assert "100 rows of the last day: too few to compare." in page(watched(first(0.0, rows=100))).decode()

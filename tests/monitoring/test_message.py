@@ -9,7 +9,7 @@ from slipway.monitoring.message import LONGEST, message
 
 def look(outcome: str = "drift", sentences=(), reasons=("Columns moved: age.",), train=False, problem="charges"):
     decision = SimpleNamespace(outcome=outcome, reasons=reasons, train=train)
-    return SimpleNamespace(problem=problem, decision=decision, sentences=list(sentences))
+    return SimpleNamespace(problem=problem, decision=decision, look=None, sentences=list(sentences))
 
 
 def test_it_says_what_why_and_where():
@@ -27,6 +27,13 @@ def test_it_says_what_why_and_where():
 @pytest.mark.parametrize("outcome, good", [("quiet", True), ("drift", False), ("worse", False), ("broken", False)])
 def test_only_quiet_is_good(outcome, good):
     assert message(look(outcome), "p").good == good
+
+
+def test_quiet_may_have_something_to_say():
+    again = look("quiet", reasons=("Suspected, until rows of another day confirm it: age.",))
+    again.look = SimpleNamespace(unconfirmed=["age"])
+    assert message(again, "p").title == "charges: columns may have moved"
+    assert message(look("quiet", reasons=("Nothing moved beyond chance.",)), "p").title == "charges: nothing to do"
 
 
 def test_it_is_bounded():

@@ -60,6 +60,19 @@ def test_a_line_of_an_earlier_version_has_no_intervals():
 
 def test_without_labels_nobody_knows():
     assert told(look())[2].endswith("no label has come.")
+    assert told(look(labelled=800))[2].endswith("nobody knows: 800 labels came, too few or too early.")
+
+
+@pytest.mark.parametrize(
+    "outcome, suspected, says",
+    [
+        ("quiet", [], "nothing moved beyond chance"),
+        ("quiet", ["field/age"], "columns are suspected to have moved"),
+        ("drift", ["field/age"], "columns moved"),
+    ],
+)
+def test_a_quiet_look_may_suspect_columns(outcome, suspected, says):
+    assert f": {says}; it answered" in told(look(suspected=suspected) | {"outcome": outcome})[0]
 
 
 def test_what_moved_is_listed_and_a_name_stays_a_name():

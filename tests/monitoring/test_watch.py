@@ -344,6 +344,7 @@ def test_a_look_is_noted_and_shown(production):
     noted = [each for each in production.store.journal.entries() if each["event"] == "watch"]
     assert [each["outcome"] for each in noted] == ["quiet", "drift"]
     assert "field/age" in noted[-1]["figures"]["flagged"]
+    assert [("field/age" in each["figures"]["suspected"]) for each in noted] == [True, False]
     assert any(each.startswith("`age`: ") for each in noted[-1]["figures"]["sentences"])
     page = (production.log.root / "live.html").read_text()
     assert "Columns moved" in page and page.count('<td class="when">20') == 2 and "http" not in page.replace("http-equiv", "")

@@ -39,7 +39,7 @@ def test_a_number_in_words():
     found = sentence(move(BMI, 0, 100, 0, 0, 180, 180, 540), importance=0.31, answers=True, worse=None)
     assert said(found) == (
         "`bmi`: 60.0 % at 34.7 or more, 33.3 % in training, median 30.35 → 37.75 (0.52 sd); since 2026-11-14; "
-        "31.0 % of the importance; the answers moved, too; the loss is unknown until labels arrive."
+        "31.0 % of the importance; the answers moved, too; the loss is not known yet."
     )
 
 
@@ -88,7 +88,7 @@ def test_answers_are_compared_with_the_hold_out():
     found = said(sentence(move(score, 0, 0, 20, 80), None, True, None))
     assert found == (
         "The answers: 80.0 % at 0.5 or more, 50.0 % on the hold-out, median 0.5 → 0.6875 (0.52 sd); since 2026-11-14; "
-        "the loss is unknown until labels arrive."
+        "the loss is not known yet."
     )
     assert said(sentence(move(label, 20, 80), None, True, None)).startswith("The answered labels: 80.0 % yes, 50.0 % on the")
 

@@ -236,7 +236,7 @@ def test_2000_rows_are_answered_as_by_predict(kafka, consumer, topic, tmp_path):
     assert (
         process.returncode == 0
         and not out
-        and err.endswith("slipway: 2,000 rows answered, 1 dead letters\n")
+        and err.endswith("slipway: 2,000 rows answered, 1 dead letter\n")
         and "secret" not in err
     )
     assert Counter(message.key().decode() for message in found) == Counter(given.keys())

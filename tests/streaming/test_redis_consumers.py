@@ -21,7 +21,7 @@ def test_2000_rows_are_answered_as_by_predict(redis_server, consumer, tmp_path):
         wait(lambda: client.xlen(NAMES.dead) == 1 and client.xlen(NAMES.answers) == 2000, process)
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=DEADLINE)
-    assert process.returncode == 0 and not out and err.endswith("slipway: 2,000 rows answered, 1 dead letters\n")
+    assert process.returncode == 0 and not out and err.endswith("slipway: 2,000 rows answered, 1 dead letter\n")
     assert "pass" not in err and "secret" not in err and f"patients at 127.0.0.1:{redis_server.port}" in err
     rows = {entry: json.loads(fields["row"]) for entry, fields in client.xrange(NAMES.source)}
     for _, fields in client.xrange(NAMES.answers):

@@ -32,7 +32,7 @@ COMMANDS = {
     "labels": ("slipway.cli.labels", "Add what really happened to the prediction log."),
     "watch": ("slipway.cli.watch", "Tell what moved in production, and what to do."),
     "due": ("slipway.cli.due", "Say whether the next model is due."),
-    "monitor": ("slipway.cli.monitor", "Open the page of the last look at production."),
+    "monitor": ("slipway.cli.monitor", "Open the page of the last slipway watch."),
     "replay": ("slipway.cli.replay", "Compare a bundle with the champion on what production was asked."),
     "log": ("slipway.cli.log", "Delete a person's rows from the prediction log."),
     "doctor": ("slipway.cli.doctor", "Report what is missing for production."),

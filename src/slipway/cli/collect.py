@@ -33,7 +33,7 @@ def command(path: str | None) -> None:
     )
     for number, noun, says in (
         (done.torn, "incomplete line", "skipped, as a crash or a full disk leaves them"),
-        (done.held, "raw file", "left: the service is still writing to it"),
+        (done.held, "raw file", "left, still being written by the service"),
         (done.left, "raw file", "left: this version cannot read it"),
         (done.removed, "file", f"older than {problem.log.keep_days} days deleted"),
     ):

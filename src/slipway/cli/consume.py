@@ -5,6 +5,7 @@ import os
 import click
 
 from slipway.cli import options
+from slipway.report.numbers import counted
 
 
 @click.command()
@@ -42,4 +43,4 @@ def command(given: str, source: str, answers: str | None, dead: str | None, grou
         stream = open_stream(url, names)
         say(f"{source} at {address(url)} → {names.answers}, by bundle {service.digest[:12]}")
         tally = consume(stream, service, ending, say)
-    say(f"{tally.answered:,} rows answered, {tally.dead:,} dead letters")
+    say(f"{counted(tally.answered, 'row')} answered, {counted(tally.dead, 'dead letter')}")

@@ -67,10 +67,13 @@ def command(location: str, path: str | None) -> None:
     added = add(log, outcomes, now, where, remote)
     says = f"{added.new:,} new, {added.duplicate:,} duplicate, {added.corrected:,} corrected"
     click.echo(f"{counted(outcomes.read, 'row')} read: {says}, {len(outcomes.faults):,} not taken.")
-    collect(log, problem.id, problem.log.keep_days, now, partial(click.echo, err=True), remote)
+    done = collect(log, problem.id, problem.log.keep_days, now, partial(click.echo, err=True), remote)
     stand = standing(log, problem.id, now)
-    says = f"{stand.matched:,} have a prediction, {stand.waiting:,} wait for it, {stand.orphan:,} have waited for 90 days"
-    click.echo(f"Of all labels in the log, {says}.")
+    says = f"{stand.matched:,} with a prediction, {stand.waiting:,} waiting for one, {stand.orphan:,} without one for 90 days"
+    click.echo(f"All labels in the log: {says}.")
+    if done.held:
+        left = f"{counted(done.held, 'raw file')} left, still being written by the service"
+        click.echo(f"{left}: labels of predictions in there wait, for an hour at most.")
 
 
 def _opened(problem: "Problem", location: str) -> "tuple[Batches, str]":

@@ -8,6 +8,7 @@ import click
 from slipway.cli import options
 from slipway.cli.collection import named
 from slipway.cli.progress import Progress
+from slipway.report.numbers import counted
 
 
 @click.command()
@@ -54,5 +55,6 @@ def command(table: str, target: str, ids: tuple[str, ...], path: str | None) -> 
                 f"{done:,} of {total:,} rows",
             ),
         )
-    rows = loaded.new + loaded.changed + loaded.same
-    click.echo(f"{rows:,} rows are in {place}: {loaded.new:,} new, {loaded.changed:,} changed, {loaded.same:,} as they were.")
+    rows = counted(loaded.new + loaded.changed + loaded.same, "row")
+    says = f"{loaded.new:,} new, {loaded.changed:,} changed, {loaded.same:,} as they were"
+    click.echo(f"{rows} loaded into {place}: {says}.")

@@ -13,7 +13,7 @@ from slipway.cli import options
 def command(path: str | None, no_browser: bool) -> None:
     """Open the page of the last slipway watch in the browser.
 
-    With a remote store, the page of the last look that any machine took.
+    With a remote store, the page of the last slipway watch on any machine.
 
     \b
     Example:
@@ -33,7 +33,7 @@ def command(path: str | None, no_browser: bool) -> None:
     except StoreError as error:
         if not page.is_file():
             raise
-        click.echo(f"slipway: {error}. This is the last look of this machine", err=True)
+        click.echo(f"slipway: {error}. This is the page of this machine's last run", err=True)
     if not page.is_file():
         raise StoreError(f"{page}: there is no page yet", "Run slipway watch")
     click.echo(page)

@@ -14,6 +14,7 @@ from slipway.cli.collection import is_collection
 from slipway.cli.database import is_database
 from slipway.cli.progress import Progress
 from slipway.errors import ProblemError
+from slipway.report.numbers import counted
 from slipway.threads import pin_threads
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _score_on_cluster(master: str, path: str | None, *asked: Any) -> None:
 
 def _say(scored: int, rejected: int, rejects: str) -> None:
     see = f": see {rejects}" if rejected else ""
-    click.echo(f"{scored:,} rows scored, {rejected:,} rejected{see}")
+    click.echo(f"{counted(scored, 'row')} scored, {rejected:,} rejected{see}")
 
 
 @contextmanager
@@ -135,5 +136,5 @@ class _Scoring:
             self._before = mark.rows
             return
         rate = (mark.rows - self._before) / max(time.monotonic() - self._begun, 1e-3)
-        says = f"{mark.rows:,} rows, {rate:,.0f} a second"
+        says = f"{counted(mark.rows, 'row')}, {rate:,.0f} a second"
         self._progress.advance("Scoring", mark.rows, self._share(mark.position), says)

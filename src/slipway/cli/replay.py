@@ -6,6 +6,7 @@ from functools import partial
 import click
 
 from slipway.cli import options
+from slipway.report.numbers import last
 
 
 @click.command()
@@ -42,7 +43,7 @@ def command(digest: str, days: int, path: str | None) -> None:
     collect(log, problem.id, problem.log.keep_days, now, partial(click.echo, err=True), options.remote_of(problem))
     found = replay(problem, store, log, challenger, days, now)
     if found is None:
-        click.echo(f"Nothing was logged in the last {days} days.")
+        click.echo(f"Nothing was logged in {last(days, 'day')}.")
     elif found.obstacle:
         raise TableError(found.sentences[0].removesuffix("."))
     else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slipway.cli import options
+from slipway.report.numbers import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +26,9 @@ def command(path: str | None) -> None:
     """Look at what production was asked and answered: what moved, whether the model is worse, what to do.
 
     Collects the log, compares its whole days with the champion's training, and writes log/live.html, log/live.json and a line
-    of the journal. The exit code says what was found: 0 nothing, 10 columns moved, 11 the loss is above its limit, 12 what
-    feeds the model is broken. SLIPWAY_WEBHOOK and SLIPWAY_SMTP_URL are told when that changes.
+    of the journal. The exit code says what was found: 0 nothing, or only a suspicion, 10 columns moved, 11 the
+    loss is above its limit, 12 what feeds the model is broken. SLIPWAY_WEBHOOK and SLIPWAY_SMTP_URL are told when that
+    changes.
 
     \b
     Example:
@@ -76,4 +78,4 @@ def _show(found: "Watched", page: "Path") -> None:
         click.echo(f"  {sentence}")
     if found.decision.train:
         click.echo("  Train the next model: slipway train")
-    click.echo(f"  {found.rows:,} rows of {len(found.days)} days; {page}")
+    click.echo(f"  {counted(found.rows, 'row')} of {counted(len(found.days), 'day')}; {page}")

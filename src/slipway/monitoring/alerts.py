@@ -89,7 +89,7 @@ def tell(message: Message, channels: Sequence[Channel], note: Note) -> list[str]
             if told.get(channel.name, UNTOLD) == message.outcome:
                 continue
             if reason := channel.send(message):
-                failed.append(f"{channel.name}: the message did not arrive ({reason}); it is sent again after the next look")
+                failed.append(f"{channel.name}: the message did not arrive ({reason}); it is sent again after the next run")
             else:
                 told[channel.name] = message.outcome
                 note.write(told)

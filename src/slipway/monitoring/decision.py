@@ -91,7 +91,8 @@ def decide(of: Evidence) -> Decision:
 
     A broken pipe is told to a person and never trained on, and so are doubtful labels. A loss beyond its limit asks for
     training, and so does the plain rule of slipway.yaml; drift does only where it is of an important field and there are new
-    labels to learn from. Many new labels do by themselves, and so does age. Flags of the first weeks are told to be unsure.
+    labels to learn from. Many new labels do by themselves, and so does age. What is suspected is always told,
+    and flags of the first weeks are told to be unsure.
     """
     decision = _decided(of)
     if of.look and of.look.flagged and not of.look.calibrated:
@@ -100,8 +101,9 @@ def decide(of: Evidence) -> Decision:
 
 
 def _decided(of: Evidence) -> Decision:
+    suspicion = _suspicion(of.look)
     if broken := _broken(of):
-        return Decision("broken", tuple(broken), False)
+        return Decision("broken", _told(*broken, suspicion), False)
     if of.last is None:
         return Decision(
             "quiet", ("The champion answered no row on the last 28 whole days (UTC); those of today count tomorrow.",), False
@@ -110,15 +112,19 @@ def _decided(of: Evidence) -> Decision:
     worse = _worse(of)
     outcome: Outcome = "worse" if worse else "drift" if flagged else "quiet"
     told = {"worse": worse, "drift": f"Columns moved: {_named(flagged)}."}.get(outcome, "")
+    first, last = (told, suspicion) if told else (suspicion, "")
     wanted = _wanted(of, outcome, flagged)
     if not wanted:
-        few = "They are of little importance, or there are too few new labels to learn from."
-        return Decision(outcome, (told, few) if told else (_unflagged(of.look),), False)
-    reasons = tuple(dict.fromkeys(filter(None, (told, wanted))))
-    if of.today - of.tried >= COOL_DOWN:
-        return Decision(outcome, reasons, True)
-    later = f"The last training was on {of.tried}: none before {of.tried + COOL_DOWN}."
-    return Decision(outcome, (*reasons, later), False)
+        few = "They are of little importance, or there are too few new labels to learn from." if told else ""
+        return Decision(outcome, _told(first, few, last) or ("Nothing moved beyond chance.",), False)
+    train = of.today - of.tried >= COOL_DOWN
+    later = "" if train else f"The last training was on {of.tried}: none before {of.tried + COOL_DOWN}."
+    return Decision(outcome, _told(first, wanted, later, last), train)
+
+
+def _told(*reasons: str) -> tuple[str, ...]:
+    """Those that say something, each once."""
+    return tuple(dict.fromkeys(filter(None, reasons)))
 
 
 def _broken(of: Evidence) -> list[str]:
@@ -148,12 +154,11 @@ def _crossed(loss: LiveLoss) -> str:
     return f"The loss is above its limit: at least {low} on labelled rows; {allowed} is allowed, {usual} usual."
 
 
-def _unflagged(found: Look | None) -> str:
-    """What a look says that confirms nothing."""
-    suspected = [move for move in found.moves if any(change.suspected for change in move.changes)] if found else []
-    if not suspected:
-        return "Nothing moved beyond chance."
-    return f"Suspected, until a look on another day confirms it: {_named(suspected)}."
+def _suspicion(found: Look | None) -> str:
+    """What a look suspects and does not confirm; empty if nothing."""
+    if not found or not found.unconfirmed:
+        return ""
+    return f"Suspected, until rows of another day confirm it: {_named(found.unconfirmed)}."
 
 
 def _named(moves: Sequence[Move]) -> str:

@@ -96,6 +96,11 @@ class Move:
     flagged: bool
 
     @property
+    def suspected(self) -> bool:
+        """Whether this look suspects it; to be flagged, the one before must, too."""
+        return any(change.suspected for change in self.changes)
+
+    @property
     def effect(self) -> float:
         """The largest of its parts."""
         return max(change.effect for change in self.changes)
@@ -126,6 +131,11 @@ class Look:
     @property
     def flagged(self) -> tuple[Move, ...]:
         return tuple(move for move in self.moves if move.flagged)
+
+    @property
+    def unconfirmed(self) -> tuple[Move, ...]:
+        """What this look suspects and the one before did not."""
+        return tuple(move for move in self.moves if move.suspected and not move.flagged)
 
     @property
     def suspects(self) -> Suspects | None:

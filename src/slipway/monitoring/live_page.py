@@ -23,11 +23,13 @@ HEADLINES = {
     "worse": "The model has become worse",
     "broken": "What feeds the model is broken",
 }
+SUSPECTED, TRAIN = "Columns may have moved", "Time to train the next model"  # quiet, and yet something to know
 DECISIONS = 20  # of the journal
 DRAWN = 30  # levels: more bars than that are thinner than a line
 
 _templates = templates_of("slipway.monitoring")
 _templates.filters |= {"number": numbers.number, "share": numbers.share, "brief": numbers.brief, "visible": visible}
+_templates.filters |= {"counted": numbers.counted, "last": numbers.last}
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Line:
     effect, floor : float
         In standard deviations; of the part that moved most.
     importance : float or None
-    flagged : bool
+    mark : str
+        ``flagged``, ``suspected`` or empty.
     now, then : str
         Paths of a drawing of 120 × 30: bars of the window, steps of the reference.
     says : str
@@ -51,7 +54,7 @@ class Line:
     effect: float
     floor: float
     importance: float | None
-    flagged: bool
+    mark: str
     now: str
     then: str
     says: str
@@ -66,10 +69,10 @@ def page(of: Watched, decisions: Sequence[Mapping[str, Any]] = ()) -> bytes:
     decisions : sequence of mapping
         Lines of the journal on earlier looks, the oldest first.
     """
-    moves = sorted(of.look.moves, key=lambda move: (not move.flagged, -move.effect)) if of.look else []
+    moves = sorted(of.look.moves, key=lambda move: (not move.flagged, not move.suspected, -move.effect)) if of.look else []
     rendered = _templates.get_template("live.html").render(
         of=of,
-        headline=HEADLINES[of.decision.outcome],
+        headline=headline(of),
         lines=[_line(move, importance_of(move, of.importance)) for move in moves],
         traffic=_bars(np.array([day.rows for day in of.days])),
         decisions=list(reversed(decisions))[:DECISIONS],
@@ -77,6 +80,15 @@ def page(of: Watched, decisions: Sequence[Mapping[str, Any]] = ()) -> bytes:
         height=HEIGHT,
     )
     return framed(f"{visible(of.problem)}: production", Markup(rendered), STYLES.read_text(encoding="utf-8").strip())
+
+
+def headline(of: Watched) -> str:
+    """What was found, in a few words."""
+    if of.decision.outcome == "quiet" and of.look and of.look.unconfirmed:
+        return SUSPECTED
+    if of.decision.outcome == "quiet" and of.decision.train:
+        return TRAIN
+    return HEADLINES[of.decision.outcome]
 
 
 def _line(move: Move, importance: float | None) -> Line:
@@ -88,10 +100,9 @@ def _line(move: Move, importance: float | None) -> Line:
     if column.levels:
         now, then = _frequent(now, then)
     top = max(now.max(), then.max()) or 1.0
+    mark = "flagged" if move.flagged else "suspected" if move.suspected else ""
     says = f"{name}: {elsewhere} of the rows are in other bins than in training"
-    return Line(
-        visible(name), most.effect, most.floor, importance, move.flagged, _bars(now, top), _steps(then, top), visible(says)
-    )
+    return Line(visible(name), most.effect, most.floor, importance, mark, _bars(now, top), _steps(then, top), visible(says))
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:

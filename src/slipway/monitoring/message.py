@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slipway.monitoring.live_page import HEADLINES
+from slipway.monitoring.live_page import headline
 from slipway.monitoring.watched import Watched
 from slipway.table.faults import visible
 
@@ -39,7 +39,7 @@ def message(of: Watched, page: str) -> Message:
 
     The names in it are those of training: nothing that a client sent is repeated.
     """
-    title = _line(f"{of.problem}: {HEADLINES[of.decision.outcome].lower()}")
+    title = _line(f"{of.problem}: {headline(of).lower()}")
     train = ["Train the next model: slipway train"] if of.decision.train else []
     text = [title, *of.decision.reasons, *_bounded(of.sentences), *train, f"{page} has the rest; slipway monitor opens it."]
     return Message(of.decision.outcome, title, "\n".join(map(_line, text)))

@@ -126,6 +126,7 @@ def figures(of: Watched) -> dict[str, Any]:
         "calibrated": bool(of.look and of.look.calibrated),
         "effects": {move.column.key: round(move.effect, 4) for move in of.look.moves} if of.look else {},
         "flagged": [move.column.key for move in of.look.flagged] if of.look else [],
+        "suspected": [move.column.key for move in of.look.unconfirmed] if of.look else [],
         "sentences": of.sentences,
         "loss": loss
         and {

@@ -6,7 +6,7 @@ from typing import Any
 
 from slipway.monitoring.memory import EVENT
 from slipway.report.markdown import plain
-from slipway.report.numbers import aligned, share
+from slipway.report.numbers import aligned, counted, share
 
 FRESH = timedelta(days=2)  # older than that, a look was not what a training was started for
 OUTCOMES = {
@@ -15,6 +15,7 @@ OUTCOMES = {
     "worse": "the model has become worse",
     "broken": "what feeds the model is broken",
 }
+SUSPECTED = "columns are suspected to have moved"
 
 Entry = Mapping[str, Any]
 
@@ -38,8 +39,10 @@ def why_now(look: Entry | None, given: str) -> list[str]:
 def told(look: Entry) -> list[str]:
     """What was found: the loss beside that of the hold-out, and what moved."""
     found = look["figures"]
-    rows = f"{found['rows']:,} rows on {found['days']} of the last 28 days"
-    lines = [f"Of the champion before, on {str(look['at'])[:10]}: {OUTCOMES[look['outcome']]}; it answered {rows}."]
+    rows = f"{counted(found['rows'], 'row')} on {found['days']} of the last 28 days"
+    unsure = look["outcome"] == "quiet" and found.get("suspected")
+    outcome = SUSPECTED if unsure else OUTCOMES[look["outcome"]]
+    lines = [f"Of the champion before, on {str(look['at'])[:10]}: {outcome}; it answered {rows}."]
     lines += ["", *_loss(found)]
     if sentences := found.get("sentences"):
         lines += ["", "What moved:", "", *(f"- {plain(each.replace('`', ''))}" for each in sentences)]
@@ -49,7 +52,9 @@ def told(look: Entry) -> list[str]:
 def _loss(found: Mapping[str, Any]) -> list[str]:
     loss = found["loss"]
     if not loss or loss["mean"] is None:
-        return ["Whether its answers were as good as on the hold-out nobody knows: no label has come."]
+        came = found.get("labelled")
+        why = f"{counted(came, 'label')} came, too few or too early" if came else "no label has come"
+        return [f"Whether its answers were as good as on the hold-out nobody knows: {why}."]
     name, held = loss["name"].replace("_", " "), loss.get("holdout")
     if not held:
         mean, usual = aligned([loss["mean"], loss["usual"]])

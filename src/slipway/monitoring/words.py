@@ -9,7 +9,7 @@ from slipway.monitoring.bins import LABEL, SCORE, Column, Part
 from slipway.monitoring.drift import Move
 from slipway.report.numbers import brief, number, share
 
-LOSS = {None: "the loss is unknown until labels arrive", True: "the loss is worse", False: "the loss is within its limit"}
+LOSS = {None: "the loss is not known yet", True: "the loss is worse", False: "the loss is within its limit"}
 ANSWERS = {SCORE: "The answers", LABEL: "The answered labels"}
 
 
@@ -24,7 +24,7 @@ def sentence(move: Move, importance: float | None, answers: bool, worse: bool | 
     answers : bool
         Whether the answers are flagged, too.
     worse : bool or None
-        Whether the loss has crossed its limit; None until labels arrive.
+        Whether the loss has crossed its limit; None until enough labels arrived.
     """
     column = move.column
     of_answers = column.key in ANSWERS

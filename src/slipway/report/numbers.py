@@ -57,6 +57,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def last(number: int, noun: str) -> str:
+    """A period that ends now: the last day, the last 28 days."""
+    return f"the last {noun}" if number == 1 else f"the last {counted(number, noun)}"
+
+
 def settings(values: dict[str, Any]) -> str:
     """The settings of an estimator in one line: max iter 100, categories as sets: yes."""
     return ", ".join(_setting(name, value) for name, value in sorted(values.items()))

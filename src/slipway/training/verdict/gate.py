@@ -239,7 +239,7 @@ def _chances(met: Meeting) -> str:
 
 
 def _claim(look: Look) -> str:
-    earlier = f" ({look.kept} of the earlier ones ended with kept)" if look.number > 1 else ""
+    earlier = f" ({look.kept or 'none'} of the earlier ones ended with kept)" if look.number > 1 else ""
     if look.yearly is None:
         return (
             f"comparison {look.number} this year{earlier}, counting only those known on this machine, because {look.unknown}: "

@@ -15,7 +15,7 @@ def verdict(store: LocalStore) -> Iterator[str]:
         yield "No champion yet: run the pipeline with *train*, or `slipway train`."
         return
     yield from _told(f"Champion `{pointer.digest[:12]}`", store.verdict(pointer))
-    last = (store.verdicts() or [{}])[-1]
+    last = store.journal.last_verdict()
     if last.get("outcome") == "kept":
         yield from _told(f"The last training: challenger `{str(last.get('digest'))[:12]}`", last)
 

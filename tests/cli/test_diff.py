@@ -18,6 +18,8 @@ from slipway.model.changes import changes
 from slipway.store.local import LocalStore
 from slipway.store.pointer import Pointer
 
+RECORDED = "With the code of this checkout, the bundle answers all 4 of its own golden rows as recorded."
+
 
 @pytest.fixture
 def store(tmp_path, monkeypatch) -> LocalStore:
@@ -50,7 +52,7 @@ def test_what_the_verdict_tells_is_shown(store):
     assert done.exit_code == 0, done.output
     assert "- rmse 1 against 2" in done.output
     assert "Golden predictions: 4 of 4 change." in done.output
-    assert done.output.rstrip().endswith("Golden predictions: all 4 unchanged.")  # answered by this code
+    assert done.output.rstrip().endswith(RECORDED)  # answered by this code
 
 
 def test_the_verdict_comes_first_then_what_changes(store):
@@ -111,7 +113,7 @@ def test_what_cannot_be_replayed_is_said_and_the_rest_is_shown(store, asked):
     shutil.rmtree(store.bundles / before)
     said = diff("HEAD").output
     assert f"They could not be replayed: bundle {before[:12]} is not in" in said
-    assert said.rstrip().endswith("Golden predictions: all 4 unchanged.")
+    assert said.rstrip().endswith(RECORDED)
 
 
 def test_an_error_of_the_replay_is_no_markdown(store, asked, monkeypatch):
@@ -143,7 +145,44 @@ def test_the_same_bundle_is_said_to_be_the_same(store):
 def test_changes_against_another_champion_are_not_passed_off_as_these(store):
     told = store.verdict(store.pointer())["changes"] | {"against": "f" * 64}
     said(store, "regression", store.pointer().digest, changes=told)
-    assert "The verdict has no changes" in diff("HEAD").output
+    for path in store.bundles.iterdir():
+        shutil.rmtree(path)
+    shown = diff("HEAD").output
+    assert "What changes is unknown: the two bundles are not both here. Run slipway pull." in shown
+    assert "How good it is" not in shown and "Golden predictions" not in shown
+
+
+def test_a_champion_set_by_hand_is_compared_by_the_bundles(store):
+    """As after slipway promote: the verdict has no changes."""
+    before = Pointer.from_bytes(git("show", "HEAD:artifacts/champion.json"), "").digest
+    said(store, "regression", store.pointer().digest, event="promote", champion=before, reasons=["promoted by hand"])
+    shown = diff("HEAD").output
+    assert shown.splitlines()[2] == "**Promoted by hand.**"
+    assert "#### How good it is" in shown and "Golden predictions: 4 of 4 change." in shown
+
+
+def test_after_a_revert_the_earlier_verdict_is_not_passed_off_as_a_new_one(store):
+    """The first champion is back; it became one when there was none."""
+    first = json.loads(git("show", "HEAD:artifacts/champion.json"))["digest"]
+    git("add", "artifacts/champion.json")
+    git("commit", "--quiet", "--message", "second")
+    second = store.pointer().digest
+    store.point(Pointer(first, "regression"))
+    said(store, "regression", first, champion=None, reasons=["rmse 1 against the baseline's 2"])
+    lines = [line for line in diff("HEAD").output.splitlines() if line]
+    assert lines[1:5] == [
+        "**The verdict on this model is not about this change.**",
+        f"{second[:12]} → **{first[:12]}**",
+        "Why it became the champion when there was none:",
+        "- rmse 1 against the baseline's 2",
+    ]
+    assert "Golden predictions: 4 of 4 change." in lines and lines[-1] == RECORDED
+
+
+def test_a_champion_of_whom_nobody_said_anything_is_compared_too(store):
+    (store.root / "verdict.json").unlink()
+    shown = diff("HEAD").output
+    assert "**Nobody said why it is the champion.**" in shown and "Golden predictions: 4 of 4 change." in shown
 
 
 def test_a_pointer_of_format_1_tells_its_own_changes(store):

@@ -370,14 +370,29 @@ def test_a_name_of_a_connection_is_no_variable():
     assert named == {"slipway-delivery", "slipway-deployment"}
 
 
-def test_the_verdict_of_a_checkout_without_a_champion(tmp_path):
+def told(folder: Path) -> str:
+    """What verdict.py says in a checkout."""
     done = subprocess.run(
         [sys.executable, FOLDER / "verdict.py"],
-        cwd=tmp_path,
+        cwd=folder,
         env={"PYTHONPATH": str(Path(slipway.__file__).parents[1])},
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    assert "No champion yet" in done.stdout
+    return done.stdout
+
+
+def test_the_verdict_of_a_checkout_without_a_champion(tmp_path):
+    assert "No champion yet" in told(tmp_path)
+
+
+def test_the_verdict_of_a_training_that_was_kept_is_beside_the_champions(tmp_path):
+    """The journal alone has it."""
+    store, said = LocalStore(tmp_path / "artifacts"), {"event": "verdict", "problem": "charges"}
+    store.decide(said | {"digest": "a" * 64, "outcome": "promoted", "reasons": ["rmse 1 against 2"]})
+    alone = told(tmp_path)
+    assert "Champion `aaaaaaaaaaaa`: promoted\n- rmse 1 against 2" in alone and "challenger" not in alone
+    store.decide(said | {"digest": "b" * 64, "outcome": "kept", "reasons": ["no gain"]})
+    assert told(tmp_path) == f"{alone}\nThe last training: challenger `bbbbbbbbbbbb`: kept\n- no gain\n"

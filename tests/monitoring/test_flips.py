@@ -5,8 +5,9 @@ import pytest
 
 from slipway.model.contents import Estimate
 from slipway.model.evaluation import IntervalLevel, Intervals
+from slipway.model.scoring import Answers
 from slipway.monitoring.bins import Column
-from slipway.monitoring.flips import Flips, Pairs, pairs_of_numbers
+from slipway.monitoring.flips import Flips, Pairs, pairs_of_labels, pairs_of_numbers
 from slipway.table.schema import MISSING, UNSEEN
 from watched import LEVELS, number
 
@@ -82,3 +83,15 @@ def test_flips_that_are_spread_evenly_have_no_spot():
     for _ in range(200):
         seen += bool(flips_in(column, random.normal(size=500), random.random(500) < 0.1).spots)
     assert seen <= 0.05 * 200 + 2 * np.sqrt(200 * 0.05 * 0.95)
+
+
+def test_a_label_that_stays_is_shown_with_the_probability_that_moved():
+    """The classes of the two need not have one order."""
+    before = Answers(None, np.array(["yes", "no"], dtype=object), np.array([[0.4, 0.6], [0.7, 0.3]]), {}, {})
+    after = Answers(None, np.array(["yes", "yes"], dtype=object), np.array([[0.9, 0.1], [0.55, 0.45]]), {}, {})
+    flips = Flips([])
+    flips.add(pairs_of_labels(before, after, ("no", "yes"), ("yes", "no")), np.ones(2), {}, (["a", "b"], [0, 1]))
+    assert [(each.request, each.before, each.after) for each in flips.most] == [
+        ("a", "yes (0.6000)", "yes (0.9000)"),
+        ("b", "no (0.7000)", "yes (0.5500)"),
+    ]

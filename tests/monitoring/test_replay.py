@@ -53,7 +53,7 @@ def test_labels_that_change(tmp_path, task):
     assert found.flips.most[0].by == pytest.approx(moved.max())
     assert found.flips.quantiles([0.5]) == pytest.approx([np.median(moved)])
     most = found.flips.most[0]
-    assert (most.before, most.after) == (before[most.number], after[most.number])
+    assert most.before.startswith(f"{before[most.number]} (0.") and most.after.startswith(f"{after[most.number]} (")
 
 
 def test_a_class_that_the_champion_does_not_know(tmp_path):

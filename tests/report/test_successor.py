@@ -133,6 +133,13 @@ def test_where_it_loses_the_worst_come_first_and_the_others_are_left_out():
     assert many[-1] == "… and 5 more." and "mean loss before" in many[0]
 
 
+def test_whether_the_code_answers_as_recorded():
+    says = "With the code of this checkout, the bundle answers all 4 of its own golden rows as recorded."
+    assert successor.recorded({"rows": 4, "changed": 0, "shown": []}) == [says]
+    found = lines(successor.recorded({"rows": 4, "changed": 1, "shown": [[1, 1.5, 1.0]]}))
+    assert found[0].endswith("golden rows differently:") and found[-1] == "| 1 | 1.5 | 1 |"
+
+
 def test_golden_predictions():
     assert successor.golden(None)[0].startswith("Golden predictions: none to compare")
     assert successor.golden({"rows": 4, "changed": 0, "shown": []}) == ["Golden predictions: all 4 unchanged."]

@@ -1,5 +1,6 @@
 import gzip
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from pyarrow.csv import write_csv
 from slipway.errors import TableError
 from slipway.problem import load_problem
 from slipway.sources.batches import frame_of
+from slipway.sources.local_files import LocalFiles
 from slipway.sources.source import open_location, open_source
 from slipway.table import csv_file as csv
 from slipway.table.cells import cells_of
@@ -150,6 +152,17 @@ def test_sources_that_are_not_there(tmp_path, source, message):
     (tmp_path / "table.xls").write_text("a")
     with pytest.raises(TableError, match=message):
         table(tmp_path, f'"{source}"')
+
+
+def test_an_absent_file_is_looked_for_in_the_folder_only_where_its_path_is_relative(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, says in (
+        ("absent.csv", f"absent.csv: there is no such file in {tmp_path}. Paths are relative to that folder"),
+        (f"{tmp_path}/absent.csv", f"{tmp_path}/absent.csv: there is no such file. Check the path"),
+    ):
+        with pytest.raises(TableError) as caught:
+            LocalFiles(name, Path()).paths()
+        assert str(caught.value) == says
 
 
 def test_files_with_other_columns_are_refused(tmp_path):

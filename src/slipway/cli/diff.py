@@ -54,9 +54,8 @@ def command(base: str, path: str | None) -> None:
     else:
         for line in _succession(store, old, new):
             click.echo(line)
-    try:
-        bundle = store.bundle(new.digest)
-    except BundleError:
+    bundle = _here(store, new)
+    if bundle is None:
         click.echo("The bundle is not in this checkout, so this code did not answer its golden rows; the box will.")
         return
     for line in _answered(problem, store, None if same else old, bundle):
@@ -64,24 +63,28 @@ def command(base: str, path: str | None) -> None:
 
 
 def _succession(store: "LocalStore", old: "Pointer | None", new: "Pointer") -> Iterator[str]:
-    """What verdict.json and the journal say of a new model."""
+    """What verdict.json and the journal say of a new model, and what changes with it."""
     from slipway.report import successor
 
     verdict = store.verdict(new)
-    found = _told(old, verdict)
-    yield f"**{successor.sentence(verdict)}**"
+    against = _against(verdict)
+    judged = not verdict or against == (old.digest if old else None)
+    yield f"**{successor.sentence(verdict) if judged else 'The verdict on this model is not about this change.'}**"
     yield f"\n{old.digest[:12] if old else 'none'} → **{new.digest[:12]}**\n"
+    if not judged:
+        yield f"Why it became the champion {f'after {against[:12]}' if against else 'when there was none'}:\n"
     yield from successor.reasons(verdict)
     yield ""
     yield from _production(store, old)
+    found = _changes(store, old, new, verdict)
     if found is None:
-        yield "The verdict has no changes, because the champion was set by hand.\n"
+        yield "What changes is unknown: the two bundles are not both here. Run slipway pull.\n"
         return
-    before = store.verdict(old) if old else {}
-    yield from _section("Data", successor.data(before, verdict))
-    yield from _section("Model", successor.model(before, verdict))
+    before, told = store.verdict(old) if old else {}, {**verdict, "changes": found}
+    yield from _section("Data", successor.data(before, told))
+    yield from _section("Model", successor.model(before, told))
     yield from _section("How good it is", successor.metrics(found))
-    yield from _section("Where it loses", successor.losers(verdict))
+    yield from _section("Where it loses", successor.losers(verdict) if judged else [])
     yield from [*successor.golden(found["golden"]), ""]
 
 
@@ -97,11 +100,11 @@ def _production(store: "LocalStore", old: "Pointer | None") -> Iterator[str]:
 def _answered(problem: "Problem", store: "LocalStore", old: "Pointer | None", bundle: "Bundle") -> Iterator[str]:
     """What the code of this checkout answers with the bundle."""
     from slipway.model.changes import replayed
-    from slipway.report.successor import golden
+    from slipway.report.successor import recorded
 
     if old is not None:
         yield from _section(f"On the last {DAYS} days of production", _replay(problem, store, old, bundle))
-    yield from ["With the code of this checkout:", "", *golden(replayed(bundle))]
+    yield from recorded(replayed(bundle))
 
 
 def _replay(problem: "Problem", store: "LocalStore", old: "Pointer", bundle: "Bundle") -> list[str]:
@@ -127,11 +130,31 @@ def _section(title: str, lines: list[str]) -> list[str]:
     return [f"#### {title}", "", *lines, ""] if lines else []
 
 
-def _told(old: "Pointer | None", verdict: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The changes that a verdict tells, when they are against the same champion."""
-    found = verdict.get("changes")
-    against = old.digest if old else None
-    return found if isinstance(found, dict) and found.get("against") == against else None
+def _against(verdict: Mapping[str, Any]) -> str | None:
+    """Digest of the champion before the one that a verdict made; None if there was none."""
+    found: str | None = verdict.get("champion") or (verdict.get("changes") or {}).get("against")
+    return found
+
+
+def _changes(store: "LocalStore", old: "Pointer | None", new: "Pointer", verdict: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The changes from one to the other: as the verdict tells them, else from both bundles; None without them."""
+    told = verdict.get("changes") or {}
+    if told and told.get("against") == (old.digest if old else None):
+        return dict(told)
+    before, after = _here(store, old) if old else None, _here(store, new)
+    if after is None or (old and before is None):
+        return None
+    from slipway.model.changes import changes
+
+    return {"sources": told.get("sources")} | changes(before, after)
+
+
+def _here(store: "LocalStore", pointer: "Pointer") -> "Bundle | None":
+    """The bundle, if it is in this checkout and intact."""
+    try:
+        return store.bundle(pointer.digest)
+    except BundleError:
+        return None
 
 
 def _pointer_of(commit: str, path: Path) -> "Pointer | None":

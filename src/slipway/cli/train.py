@@ -170,3 +170,5 @@ def show(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> None:
         click.echo("\nNext: slipway serve")
     elif outcome.champion is None:
         click.echo(f"\nNext: improve it, or serve it anyway: slipway promote {outcome.bundle.digest[:12]}")
+    else:
+        click.echo(f"\nThe champion stays {outcome.champion[:12]}: there is nothing to commit.")

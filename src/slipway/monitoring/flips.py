@@ -14,7 +14,7 @@ from slipway.model.evaluation import Intervals
 from slipway.model.intervals import interval
 from slipway.model.scoring import Answers
 from slipway.monitoring.bins import Column
-from slipway.report.numbers import number
+from slipway.report.numbers import aligned, number
 from slipway.table.schema import MISSING, UNSEEN, Columns
 
 FAR = 0.05  # of the earlier number, where the model has no interval
@@ -40,6 +40,8 @@ class Pairs:
         Whether the label is another, or the number moved far.
     by_interval : bool
         Whether a number flips when it leaves the earlier model's interval.
+    chances : tuple of ndarray of shape (n,), or None
+        Of labels: their probability before and after.
     """
 
     before: np.ndarray
@@ -47,6 +49,15 @@ class Pairs:
     moved: np.ndarray
     flipped: np.ndarray
     by_interval: bool = False
+    chances: tuple[np.ndarray, np.ndarray] | None = None
+
+    def said(self, place: int) -> tuple[str, str]:
+        """A row's answers before and after; a label with its probability."""
+        answers = _said(self.before[place]), _said(self.after[place])
+        if self.chances is None:
+            return answers
+        told = aligned([float(each[place]) for each in self.chances])
+        return f"{answers[0]} ({told[0]})", f"{answers[1]} ({told[1]})"
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,17 @@ def pairs_of_labels(before: Answers, after: Answers, one: Sequence[str], other: 
         of_all[:, [names.index(name) for name in classes]] = answers.probabilities
         shares.append(of_all)
     moved = np.abs(shares[1] - shares[0]).sum(axis=1) / 2
-    return Pairs(before.values, after.values, moved, before.values != after.values)
+    chances = _chance(shares[0], before.values, names), _chance(shares[1], after.values, names)
+    return Pairs(before.values, after.values, moved, before.values != after.values, chances=chances)
+
+
+def _chance(shares: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """The probability of each label, where the columns of `shares` are `names`."""
+    found = np.zeros(len(labels))
+    for column, name in enumerate(names):
+        chosen = labels == name
+        found[chosen] = shares[chosen, column]
+    return found
 
 
 @dataclass
@@ -154,7 +175,7 @@ class Flips:
         requests, numbers = calls
         some = np.argsort(-pairs.moved, kind="stable")[:SHOWN].tolist()
         found = [
-            Moved(requests[place], numbers[place], _said(pairs.before[place]), _said(pairs.after[place]), float(by))
+            Moved(requests[place], numbers[place], *pairs.said(place), float(by))
             for place in some
             if (by := pairs.moved[place]) > 0
         ]

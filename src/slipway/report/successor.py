@@ -115,6 +115,13 @@ def golden(found: Json | None) -> list[str]:
     ]
 
 
+def recorded(found: Json | None) -> list[str]:
+    """Whether the code of this checkout answers a bundle's own golden rows as the training recorded them."""
+    if found and not found["changed"]:
+        return [f"With the code of this checkout, the bundle answers all {found['rows']} of its own golden rows as recorded."]
+    return ["With the code of this checkout, the bundle answers its own golden rows differently:", "", *golden(found)]
+
+
 def _answer(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 

@@ -77,5 +77,9 @@ class LocalFiles:
         scheme, separator, _ = self.location.partition("://")
         if separator:
             raise TableError(f"{prefix}{scheme}:// is not read by this version", "Name files, or s3://bucket/key")
-        cure = "Paths are relative to that folder" + (FETCH if self.setting == "source" else "")
-        raise TableError(f"{prefix}{self.location}: there is no such file in {self.folder}", cure)
+        absolute = Path(self.location).is_absolute()
+        where = "" if absolute else f" in {self.folder.absolute()}"
+        cure = "Check the path" if absolute else "Paths are relative to that folder"
+        raise TableError(
+            f"{prefix}{self.location}: there is no such file{where}", cure + (FETCH if self.setting == "source" else "")
+        )

@@ -59,6 +59,10 @@ class Journal:
             raise StoreError(f"{self.path}: cannot be read ({error.strerror})") from error
         return read_entries(content)
 
+    def last_verdict(self) -> dict[str, Any]:
+        """What the last training ended with; empty before the first."""
+        return next((each for each in reversed(self.entries()) if each.get("event") == "verdict"), {})
+
 
 def to_line(entry: Mapping[str, Any]) -> bytes:
     """An entry as a line of a journal's file; text that is not UTF-8, e.g. in a user's name, is escaped as in JSON."""

@@ -136,7 +136,7 @@ class LocalStore:
 
     def _first_champion(self) -> str:
         """What to do for a first champion; the gate may have kept the model of the last training."""
-        last: dict[str, Any] = next((each for each in reversed(self.journal.entries()) if each.get("event") == "verdict"), {})
+        last = self.journal.last_verdict()
         if last.get("outcome") == "kept" and last.get("digest") in self.digests():
             return f"The gate kept the last model: improve it, or serve it anyway: slipway promote {last['digest'][:12]}"
         return "Run slipway train first; commit the file to release it"
@@ -157,7 +157,7 @@ class LocalStore:
             raise unwritable(self.root / name, error) from error
 
     def verdicts(self) -> list[Mapping[str, Any]]:
-        """What made the last champions, and what the last training ended with; the oldest first.
+        """What made the last champions, the oldest first.
 
         None when the file cannot be read, as after a merge conflict: nothing is served, promoted or undone by it.
         """
@@ -189,17 +189,17 @@ class LocalStore:
         return verdicts.verdict_on(self.verdicts(), pointer.digest) or pointer.verdict
 
     def decide(self, decision: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> None:
-        """Write down a decision, an entry of the journal: as a verdict, in the pointer if it promotes, and in the journal.
+        """Write down a decision, an entry of the journal: in the journal, and one that promotes as verdict and pointer.
 
         Whatever a crash cuts off, the pointer names a bundle, and nothing is said of it that is not true.
         """
         before, digest = self.pointer(), decision["digest"]
-        if before is None or before.digest != digest:  # the champion keeps what made it one
+        changed = before is None or before.digest != digest  # the champion keeps what made it one
+        if changed and decision["outcome"] == "promoted":
             told = dict(decision) | ({"changes": changes} if changes else {})
             said = verdicts.to_bytes(decision["problem"], verdicts.with_verdict(self.verdicts(), told))
             self._replace(verdicts.FILE, said)
-            if decision["outcome"] == "promoted":
-                self.point(Pointer(digest, decision["problem"]))
+            self.point(Pointer(digest, decision["problem"]))
         self.journal.append(decision)
 
     def promote(self, bundle: Bundle, event: str, reason: str) -> None:

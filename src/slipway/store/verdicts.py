@@ -1,7 +1,8 @@
-"""verdict.json: why each champion became one, and what the last training ended with. It is committed beside the pointer.
+"""verdict.json: why each champion became one. It is committed beside the pointer, and changes only with it.
 
-Verdicts have a time and depend on the champion, so no bundle holds them, and no release key covers this file: the same
-bundle is the same release, whatever was said of it.
+So a revert of a commit meets in this file what it meets in the pointer; a refusal is in the journal alone. Verdicts have a
+time and depend on the champion, so no bundle holds them, and no release key covers this file: the same bundle is the same
+release, whatever was said of it.
 """
 
 import json
@@ -19,7 +20,7 @@ Verdict = Mapping[str, Any]
 
 
 def with_verdict(verdicts: Sequence[Verdict], entry: Mapping[str, Any]) -> list[Verdict]:
-    """The verdicts and the one of a journal's entry: the last promotions, and a refusal only if it is the last."""
+    """The last promotions and that of a journal's entry; a refusal that an earlier version wrote is left out."""
     promotions = [each for each in verdicts if each["outcome"] == "promoted"]
     return [*promotions[-MOST:], {key: value for key, value in entry.items() if key not in PRIVATE}]
 

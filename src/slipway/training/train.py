@@ -142,6 +142,6 @@ def concluded(
     looked = {"look": verdict.look.to_json()} if verdict.look else {}
     measured = {"latency_us": latency, "seconds": round(time.monotonic() - begun, 3)}
     decision = entry("verdict", bundle, champion, verdict.to_json(), inputs=inputs, **measured, **looked)
-    told = {"against": champion, "sources": list(problem.source)} | changes(champions.bundle(pointer), bundle)
-    store.decide(decision, told)
+    told = {"against": champion, "sources": list(problem.source)}
+    store.decide(decision, told | changes(champions.bundle(pointer), bundle) if verdict.promoted else None)
     return Outcome(bundle, verdict, champion, latency)

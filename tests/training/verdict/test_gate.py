@@ -38,7 +38,7 @@ def test_without_a_champion_a_useful_model_is_promoted():
         (GOOD, GOOD, GATE, "kept", "not certain enough"),
         (GOOD, BAD, Gate(minimum_gain=0.9), "kept", "below gate.minimum_gain, 0.9"),
         (GOOD, BAD, Gate(minimum=0.1), "kept", "misses gate.minimum, 0.1"),
-        (GOOD, BAD, Gate(minimum=0.6), "promoted", "comparison 1 this year, within a limit of 10% for the year"),
+        (GOOD, BAD, Gate(minimum=0.6), "promoted", "comparison 1 this year; false promotions are limited to 10% in a year"),
         (DUMMY, BAD, GATE, "kept", "a baseline that ignores all features"),
         (DUMMY, None, GATE, "kept", "a baseline that ignores all features"),
     ],
@@ -62,8 +62,11 @@ def test_a_gain_that_may_be_chance_is_not_enough():
 
 
 def test_no_yearly_limit_is_claimed_when_looks_may_be_unknown():
-    verdict = judge(RMSE, GOOD, BAD, DUMMY, GATE, Look(0.06, 3, HELD, None, "remote is not set"))
-    assert verdict.reasons[1].endswith("comparison 3 known this year, with no limit for the year, because remote is not set")
+    verdict = judge(RMSE, GOOD, BAD, DUMMY, GATE, Look(0.06, 3, HELD, None, "remote is not set", 1))
+    assert verdict.reasons[1].endswith(
+        "comparison 3 this year (1 of the earlier ones ended with kept), counting only those known on this machine, "
+        "because remote is not set: the yearly limit on false promotions is not guaranteed"
+    )
     assert verdict.meeting.yearly is None
 
 

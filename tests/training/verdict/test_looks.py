@@ -53,6 +53,7 @@ def test_the_looks_of_a_year_share_its_budget_the_first_have_most_of_it():
 def test_a_promotion_costs_nothing():
     looks = played([rows(0, 500)] * 4, ["promoted", "kept", "promoted", "kept"])
     assert allowed(looks) == pytest.approx([0.1 * 2 / 3, 0.1 * 2 / 3, 0.1 / 6, 0.1 / 6])
+    assert [look.kept for look in looks] == [0, 0, 1, 1]
 
 
 def test_the_next_year_begins_anew():

@@ -239,9 +239,13 @@ def _chances(met: Meeting) -> str:
 
 
 def _claim(look: Look) -> str:
+    earlier = f" ({look.kept or 'none'} of the earlier ones ended with kept)" if look.number > 1 else ""
     if look.yearly is None:
-        return f"comparison {look.number} known this year, with no limit for the year, because {look.unknown}"
-    return f"comparison {look.number} this year, within a limit of {percent(look.yearly)} for the year"
+        return (
+            f"comparison {look.number} this year{earlier}, counting only those known on this machine, because {look.unknown}: "
+            "the yearly limit on false promotions is not guaranteed"
+        )
+    return f"comparison {look.number} this year{earlier}; false promotions are limited to {percent(look.yearly)} in a year"
 
 
 def _disagreement(met: Meeting) -> Iterator[str]:

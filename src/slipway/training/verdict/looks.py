@@ -97,6 +97,8 @@ class Look:
         The budget of the year; None when the looks of other machines are unknown.
     unknown : str
         Why they are.
+    kept : int
+        Of the earlier looks of this year, those that ended with *kept*: they cost, promotions do not.
     """
 
     allowed: float
@@ -104,6 +106,7 @@ class Look:
     held: Held
     yearly: float | None = None
     unknown: str = ""
+    kept: int = 0
 
     def to_json(self) -> dict[str, Any]:
         noted: dict[str, Any] = msgspec.to_builtins(Noted(self.allowed, self.held))
@@ -137,10 +140,12 @@ class Looks:
         this = Past(now, "", digest, champion, "", Noted(0.0, held))
         years = _divided([*self.past, this], lambda first, each: each.at - first.at >= YEAR)
         year = years[-1][:-1]
+        kept = 0
         for number, each in enumerate(year, start=1):
             if each.same(this):
-                return Look(each.look.allowed, number, held, yearly, self.unknown)
-        return Look(self._allowed(years[-1]), len(year) + 1, held, yearly, self.unknown)
+                return Look(each.look.allowed, number, held, yearly, self.unknown, kept)
+            kept += each.outcome != "promoted"
+        return Look(self._allowed(years[-1]), len(year) + 1, held, yearly, self.unknown, kept)
 
     def _allowed(self, year: Sequence[Past]) -> float:
         """The part of the last look: of what the year had left when its rows were first looked at, 4 / (k (k + 1) (k + 2))

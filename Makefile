@@ -27,7 +27,7 @@ test: $(VENV)/dev.stamp   ## Run all tests that need no browser, Docker, databas
 
 e2e: $(VENV)/dev.stamp $(VENV)/lint.stamp   ## Run the tests that need Chrome or Chromium, its driver, Docker with Compose, and Node.js
 	SLIPWAY_BROWSER=required SLIPWAY_E2E=required \
-	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder -m "browser or docker" $(if $(JUNIT),--junitxml=$(JUNIT))
+	  $(BIN)/python -m pytest -m "browser or docker" $(if $(JUNIT),--junitxml=$(JUNIT))
 
 engines: $(VENV)/spark.stamp $(VENV)/mlflow.stamp $(VENV)/kserve.stamp   ## Run the tests that need PostgreSQL, MariaDB, Redis, MLflow, KServe's client and Java
 	SLIPWAY_ENGINES=required \

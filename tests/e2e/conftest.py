@@ -19,14 +19,6 @@ NAME = "insurance"
 WEIGHTS = [[[250.0 + change], [30.0], [23000.0], [1.0]] for change in range(3)]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with containers share one engine: of several workers, one has them all."""
-    for item in items:
-        if item.get_closest_marker("docker"):
-            item.add_marker(pytest.mark.xdist_group("docker"))
-
-
 @pytest.fixture(scope="session")
 def docker(tmp_path_factory) -> Iterator[Docker]:
     """The engine's client, with settings of its own."""

@@ -63,7 +63,7 @@ def make_test(folder: Path, *only: str, **environ: str) -> subprocess.CompletedP
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", *only, "tests"],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src")} | dict.fromkeys(RUNNERS, "") | environ,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")} | dict.fromkeys((*RUNNERS, "SLIPWAY_LOG_KEY"), "") | environ,
         capture_output=True,
         text=True,
     )
@@ -142,10 +142,11 @@ def task(request) -> str:
 
 @pytest.fixture
 def recorded_one(task, tmp_path) -> Path:
-    """A repository whose champion answers a task; it logs, as `slipway new` writes it."""
+    """A repository whose champion answers a task; it logs, and the log has a hash instead of a column."""
     folder, bundle = tmp_path / task, recorded(FORMAT, task)
     made = repository(Answers(name=task, data="data/table.csv"), Origin("slipway-ml==0.1.0 --hash=sha256:0"))
-    settings = f"name: {task}\nsource: none.csv\ntarget: {TABLES[task][1]}\nlog: {{to: files}}\n"
+    frame, target, _ = TABLES[task]
+    settings = f"name: {task}\nsource: none.csv\ntarget: {target}\nlog: {{to: files, hash: [{frame.columns[0]}]}}\n"
     write(folder, made, contents(made, {"slipway.yaml": settings.encode()}))
     store = LocalStore(folder / "artifacts")
     shutil.copytree(bundle, store.bundles / bundle.name)

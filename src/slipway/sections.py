@@ -110,8 +110,8 @@ class Serving(Struct, frozen=True, kw_only=True):
         "warn: answer all with a warning. reject: reject all. "
         "Dates are always answered, with a warning.",
     ] = "near"
-    max_rows: Annotated[int, Meta(ge=1), "Most rows of one call of POST /predict."] = 10_000
-    max_body_bytes: Annotated[int, Meta(ge=1_024), "Largest body of POST /predict and of the form."] = 8 * MEBIBYTE
+    max_rows: Annotated[int, Meta(ge=1), "Most rows of one call, and of a batch of slipway consume."] = 10_000
+    max_body_bytes: Annotated[int, Meta(ge=1_024), "Largest body of a call, other than POST /predict/file."] = 8 * MEBIBYTE
     max_upload_bytes: Annotated[int, Meta(ge=1_024), "Largest body of POST /predict/file."] = 100 * MEBIBYTE
     max_row_microseconds: Annotated[
         float,

@@ -253,7 +253,7 @@ def test_train_tells_the_verdict_and_does_it_once(run, tmp_path):
     assert run("train", "--if-changed").out == "Nothing changed since the last training; the champion stays.\n"
     again = run("train", "--jobs", "1")
     assert again.code == 0 and "Verdict: kept" in again.out, "kept is a result, not an error"
-    assert re.search(r"\nThe champion stays [0-9a-f]{12}: there is nothing to commit\.\n\Z", again.out)
+    assert re.search(r"\nThe champion stays [0-9a-f]{12}: this training adds nothing to commit\.\n\Z", again.out)
     assert (tmp_path / "artifacts" / "champion.json").read_bytes() == before
 
 

@@ -171,7 +171,7 @@ def test_after_a_revert_the_earlier_verdict_is_not_passed_off_as_a_new_one(store
     said(store, "regression", first, champion=None, reasons=["rmse 1 against the baseline's 2"])
     lines = [line for line in diff("HEAD").output.splitlines() if line]
     assert lines[1:5] == [
-        "**The verdict on this model is not about this change.**",
+        "**The verdict on this model comes from an earlier change.**",
         f"{second[:12]} → **{first[:12]}**",
         "Why it became the champion when there was none:",
         "- rmse 1 against the baseline's 2",

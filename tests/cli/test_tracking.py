@@ -80,6 +80,18 @@ def test_a_training_is_logged_with_what_the_bundle_cannot_know(run, server, trai
     assert run("push").out == "MLflow: 0 new runs in http://mlflow.example:5000.\n"
 
 
+def test_the_champion_that_is_trained_again_brings_the_training_that_made_it_one(run, server, trainable, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    run("train", "--jobs", "1")
+    [first], journal = trainable.journal.entries(), trainable.journal.path
+    journal.write_bytes(to_line(first | {"at": "2026-01-01T05:00:00+00:00"}))  # two in one second would be one
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", ADDRESS)
+    done = run("train", "--jobs", "1")
+    assert done.out.endswith("MLflow:  run run2 in http://mlflow.example:5000, version 1 of trial\n")
+    assert [each.data.tags["slipway.verdict"] for each in server.runs.values()] == ["promoted", "kept"]
+    assert server.versions[0].run_id == "run1" and server.versions[0].tags["slipway.verdict"] == "promoted"
+
+
 def test_a_server_that_is_away_changes_nothing_and_push_catches_up(run, server, trainable):
     server.refuses["get_experiment_by_name"] = ConnectionError("refused")
     done = run("train", "--jobs", "1")

@@ -282,6 +282,33 @@ def test_a_run_of_mlflow_run_is_never_a_double(server, store, monkeypatch):
     assert [each.run_id for each in server.versions] == ["run2"]
 
 
+def test_a_run_of_mlflow_run_that_has_ended_is_no_double_either(server, store, monkeypatch):
+    first = training(store)
+    logged(store, first)
+    said = entry(first.digest, "2026-11-24T05:00:00+00:00")
+    given = server._create_run("0", 0, {"mlflow.source.type": "PROJECT"}, "carefree-wren").info.run_id
+
+    def project():
+        logged(store, Training(first.digest, said, True), MLFLOW_RUN_ID=given, MLFLOW_EXPERIMENT_ID="0")
+        server._set_terminated(given, "FINISHED")
+
+    meanwhile(monkeypatch, server, "create_run", project)
+    done = logged(store, Training(first.digest, said), MLFLOW_EXPERIMENT_ID="0")
+    assert active(server) == ["run1", given] and done.doubles == ("run3",)
+
+
+@pytest.mark.parametrize("has", ["theirs", "mine"])
+def test_of_two_runs_the_one_that_knows_the_commit_stays(server, store, monkeypatch, has):
+    first = training(store)
+    logged(store, first)
+    said, known = entry(first.digest, "2026-11-24T05:00:00+00:00"), {"slipway.commit": "c" * 40}
+    theirs, mine = (Training(first.digest, said, tags=known if has == whose else {}) for whose in ("theirs", "mine"))
+    meanwhile(monkeypatch, server, "create_run", lambda: logged(store, theirs))
+    logged(store, mine)
+    [left] = {*active(server)} - {"run1"}
+    assert server.runs[left].data.tags["slipway.commit"] == "c" * 40
+
+
 def test_a_deleted_double_is_not_taken_for_the_run(server, store, monkeypatch):
     one = training(store)
     meanwhile(monkeypatch, server, "create_run", lambda: logged(store, one))

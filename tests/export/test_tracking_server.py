@@ -68,6 +68,10 @@ def test_an_error_is_told_in_a_line_without_the_password_of_the_address(server):
         ("for url: https://bucket.example/model?X-Amz-Signature=secret (403)", "for url: https://bucket.example/model (403)"),
         ("'https://other:secret@host/path?sig=secret'", "'https://host/path'"),
         ("s3://key:sec@ret@bucket/model, http://host/a@b", "s3://bucket/model, http://host/a@b"),
+        (
+            "Max retries exceeded with url: /model?X-Amz-Signature=s%2F (reset)",
+            "Max retries exceeded with url: /model (reset)",
+        ),
         ("is it there?", "is it there?"),
         (f"{'x' * 380}{ADDRESS}", f"{'x' * 380}http://mlflow.exampl"),
     ],

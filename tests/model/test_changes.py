@@ -40,7 +40,14 @@ def test_a_probability_that_moves_is_a_change_even_when_the_label_stays(store):
     after = make_bundle(store, "binary", weights=[[0.031], [0.01], [1.5], [0.02]])
     golden = changes(before, after)["golden"]
     assert golden["changed"] == 4
-    assert all(old == new for _, old, new in golden["shown"])
+    assert all(old == new and before != after for _, old, new, before, after in golden["shown"])
+    assert golden["shown"][0][3] == before.json("golden.json")["predictions"][0]["probabilities"][golden["shown"][0][1]]
+
+
+def test_metrics_of_another_task_are_not_compared(store):
+    before, after = make_bundle(store, "binary"), make_bundle(store, "multiclass")
+    found = changes(before, after)["metrics"]
+    assert found and {before for before, _ in found.values()} == {None}
 
 
 def test_the_same_bundle_changes_nothing(store):

@@ -66,11 +66,11 @@ def test_what_one_look_alone_suspects_is_named():
 @pytest.mark.parametrize(
     "known, outcome, reasons",
     [
-        ({"labelled": 800}, "quiet", (SUSPICION, MANY)),
+        ({"labelled": 800}, "quiet", (MANY, SUSPICION)),
         (
             {"labelled": 800, "tried": TODAY},
             "quiet",
-            (SUSPICION, MANY, "The last training was on 2026-11-22: none before 2026-11-29."),
+            (MANY, "The last training was on 2026-11-22: none before 2026-11-29.", SUSPICION),
         ),
         ({"doubts": ("Labels are late.",)}, "broken", ("Labels are late.", SUSPICION)),
         (

@@ -111,7 +111,7 @@ def labels(day: int, labelled: int, matured: bool = False) -> cohorts.Day:
 def test_what_is_suspected_stands_above_all_else():
     shown = page(watched(first(1.0), [labels(1, 800)])).decode()
     assert "<h1>Columns may have moved</h1>" in shown and "Nothing to do" not in shown
-    assert "Suspected, until rows of another day confirm it: bmi. There are 800 new labelled rows." in shown
+    assert "There are 800 new labelled rows. Suspected, until rows of another day confirm it: bmi." in shown
     assert "<th>bmi (suspected)</th>" in shown
 
 

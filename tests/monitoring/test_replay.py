@@ -213,7 +213,9 @@ def test_models_of_different_things_are_not_compared(production, tmp_path):
 
 def test_the_champion_meets_the_one_before(production):
     production.ask(rows_of(5))
-    with pytest.raises(StoreError, match="no earlier champion"):
+    with pytest.raises(
+        StoreError, match="is the champion, and the journal has none before it. Compare another bundle with it"
+    ):
         production.replay(production.champion)
     production.store.promote(production.challenger, "promote", "by hand")
     found = production.replay(production.challenger)

@@ -107,6 +107,15 @@ def test_model_before_and_after():
     ]
 
 
+def test_a_promotion_by_hand_takes_away_neither_source_nor_time():
+    trained, byhand = {"latency_us": 11.0, "changes": CHANGES}, {"changes": CHANGES | {"sources": None}}
+    for before, after in ((trained, byhand), (byhand, trained)):
+        told = lines([*successor.data(before, after), *successor.model(before, after)])
+        assert not [line for line in told if line.startswith(("| source", "| one row"))]
+    first = lines([*successor.data({}, trained), *successor.model({}, trained)])
+    assert "| source | – | table.csv, log |" in first and "| one row, in µs, measured by each training | – | 11 |" in first
+
+
 def test_a_verdict_of_an_earlier_version_says_less():
     changes = {"metric": "rmse", "metrics": {"rmse": [0.9, 0.8]}, "golden": None, "against": None}
     assert successor.data({}, {"changes": changes}) == [] == successor.model({}, {"changes": changes})
@@ -143,10 +152,13 @@ def test_whether_the_code_answers_as_recorded():
 def test_golden_predictions():
     assert successor.golden(None)[0].startswith("Golden predictions: none to compare")
     assert successor.golden({"rows": 4, "changed": 0, "shown": []}) == ["Golden predictions: all 4 unchanged."]
-    found = successor.golden({"rows": 4, "changed": 2, "shown": [[1, 1234.5678, 1.0], [3, "N", "Y"]]})
+    found = successor.golden(
+        {"rows": 4, "changed": 2, "shown": [[1, 1234.5678, 1.0], [3, "N", "Y"], [4, "N", "N", 0.51, 0.9]]}
+    )
     assert lines(found) == [
         "Golden predictions: 2 of 4 change.",
         "| row | before | after |",
         "| 1 | 1234.57 | 1 |",
         "| 3 | N | Y |",
+        "| 4 | N (0.5100) | N (0.9000) |",
     ]

@@ -69,7 +69,7 @@ def _succession(store: "LocalStore", old: "Pointer | None", new: "Pointer") -> I
     verdict = store.verdict(new)
     against = _against(verdict)
     judged = not verdict or against == (old.digest if old else None)
-    yield f"**{successor.sentence(verdict) if judged else 'The verdict on this model is not about this change.'}**"
+    yield f"**{successor.sentence(verdict) if judged else 'The verdict on this model comes from an earlier change.'}**"
     yield f"\n{old.digest[:12] if old else 'none'} → **{new.digest[:12]}**\n"
     if not judged:
         yield f"Why it became the champion {f'after {against[:12]}' if against else 'when there was none'}:\n"

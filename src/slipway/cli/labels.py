@@ -35,8 +35,9 @@ def command(location: str, path: str | None) -> None:
       seen_at                                                 optional: when that was known; default: now
       acted                                                   optional: whether the answer was acted on
 
-    A label by id belongs to all predictions with that id. The same table twice adds nothing; of several labels, the one seen
-    last counts, and the others are kept. A label may come before its prediction. Collects the log, too.
+    A label by id is of one prediction: the last with that id before the label was seen. The same table twice adds nothing; of
+    several labels, the one seen last counts, and the others are kept. A label may be added before its prediction is collected.
+    Collects the log, too.
 
     \b
     Example:

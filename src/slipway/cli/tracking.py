@@ -33,11 +33,12 @@ def log_training(problem: "Problem", store: "LocalStore", digest: str) -> None:
 
     try:
         with connected(problem.name, cure=LATER) as server:
-            said = [each for each in _trainings(store.journal.entries(), problem.name) if each["digest"] == digest][-1]
-            training = Training(digest, said, True, _circumstances(problem), asked(problem))
+            *earlier, said = [each for each in _trainings(store.journal.entries(), problem.name) if each["digest"] == digest]
+            trainings = [Training(digest, each) for each in earlier if each["outcome"] == "promoted"]  # why it is the champion
+            trainings.append(Training(digest, said, True, _circumstances(problem), asked(problem)))
             branch = side_branch(problem)
-            done = log_trainings(server, problem, store, [training], crowns=not branch)
-            where = f"run {done.runs[0]} in {server.address}" if done.runs else f"logged already in {server.address}"
+            done = log_trainings(server, problem, store, trainings, crowns=not branch)
+            where = f"run {done.runs[-1]} in {server.address}" if done.runs else f"logged already in {server.address}"
         click.echo(f"MLflow:  {where}, version {done.number} of {problem.name}")
         tell_rest(done, branch)
     except SlipwayError as error:

@@ -171,4 +171,4 @@ def show(outcome: "Outcome", problem: "Problem", store: "LocalStore") -> None:
     elif outcome.champion is None:
         click.echo(f"\nNext: improve it, or serve it anyway: slipway promote {outcome.bundle.digest[:12]}")
     else:
-        click.echo(f"\nThe champion stays {outcome.champion[:12]}: there is nothing to commit.")
+        click.echo(f"\nThe champion stays {outcome.champion[:12]}: this training adds nothing to commit.")

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 WHOLE = "slipway.logged"  # tag of a run that lacks nothing
-OF_A_VERSION = {DIGEST, PROBLEM, JUDGED, "slipway.verdict", "slipway.metric", "slipway.data", "slipway.commit"}
+COMMIT = "slipway.commit"  # tag of a run that the program logged which trained
+OF_A_VERSION = {DIGEST, PROBLEM, JUDGED, "slipway.verdict", "slipway.metric", "slipway.data", COMMIT}
 PER_CALL = 100  # parameters, tags or metrics
 PAGE = 500  # an answer takes seconds: a run has some hundred values
 
@@ -152,23 +153,28 @@ class _Log:
         if not done.runs:
             return done
         now = [identity for identity, run in self._there.items() if run.info.run_id in done.runs]
-        same: dict[tuple[str, str], list[str]] = {identity: [] for identity in now}
+        same: dict[tuple[str, str], list[Run]] = {identity: [] for identity in now}
         digests = {digest for digest, _ in now}
         for run in _runs(self._server, self._problem.name, digests.pop() if len(digests) == 1 else ""):
             if _identity(run) in same and _is_whole(run) and _is_ended(run):
-                same[_identity(run)].append(run.info.run_id)
+                same[_identity(run)].append(run)
         doubles = [each for runs in same.values() for each in self._doubles(runs)]
         for each in doubles:
             self._client.delete_run(each)
         left = tuple(each for each in done.runs if each not in doubles)
         return replace(done, runs=left, doubles=tuple(doubles))
 
-    def _doubles(self, runs: Sequence[str]) -> list[str]:
-        """All but one, and but those with a version: a run that is deleted loses its files some day."""
+    def _doubles(self, runs: Sequence["Run"]) -> list[str]:
+        """All but one, and but those with a version and that of mlflow run: a run that is deleted loses its files some day.
+
+        The one that stays knows the commit, if any does.
+        """
         if len(runs) < 2:
             return []
-        bare = [each for each in sorted(runs) if not self.versions.come_from(each)]
-        return bare if len(bare) < len(runs) else bare[1:]
+        stays = [each for each in runs if _is_of_project(each) or self.versions.come_from(each.info.run_id)]
+        bare = sorted((each for each in runs if each not in stays), key=lambda run: (not _knows_commit(run), run.info.run_id))
+        lacks = not stays or any(map(_knows_commit, bare)) and not any(map(_knows_commit, stays))
+        return [each.info.run_id for each in bare[int(lacks) :]]
 
     @contextmanager
     def _ending(self, run: "Run", training: Training) -> Iterator[None]:
@@ -238,6 +244,15 @@ def _identity(run: "Run") -> tuple[str, str]:
 
 def _is_whole(run: "Run") -> bool:
     return WHOLE in run.data.tags
+
+
+def _is_of_project(run: "Run") -> bool:
+    """Whether mlflow run made it: what else its program logged is in there, too."""
+    return bool(run.data.tags.get("mlflow.source.type") == "PROJECT")
+
+
+def _knows_commit(run: "Run") -> bool:
+    return COMMIT in run.data.tags
 
 
 def _weight(run: "Run") -> tuple[bool, bool]:

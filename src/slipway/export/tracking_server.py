@@ -34,7 +34,7 @@ SETTINGS = {
 # Of a call that tells whether somebody is there: one that is not takes 10 seconds in all, also where packets are lost.
 BRIEF = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "4"}
 LOGIN = re.compile(r"(?<=://)[^\s/]*@")
-QUERY = re.compile(r"(://[^\s?'\"]+)\?[^\s'\")]*")  # that of a signed address is as good as a password
+QUERY = re.compile(r"(/[^\s?'\"]*)\?[^\s'\")]*")  # that of a signed address is as good as a password
 LONGEST = 400  # characters of a line
 AGAIN = f"The bundle is unchanged in the store: check {ADDRESS} and the login, and run the same command again"
 

@@ -27,7 +27,10 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 JUDGES = re.compile(r"judging\.json|twin\.json|twin(-\d+)?\.onnx")
 PULL = "Run slipway pull to repair it, or slipway train with the same data: only training needs the part that judged"
-TRAIN_AGAIN = "The bundle is damaged: run slipway pull to repair it, or delete its folder and run slipway train"
+TRAIN_AGAIN = (
+    "The bundle is damaged: run slipway pull to repair it, or git restore --source=COMMIT FOLDER if a commit has it, "
+    "or delete its folder and run slipway train"
+)
 
 
 class Listed(TypedDict):

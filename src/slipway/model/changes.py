@@ -21,19 +21,25 @@ def changes(before: Bundle | None, after: Bundle) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``metric``; ``metrics``: name → pair, each on its own hold-out; ``golden``: ``rows``, how many of
-        them are answered otherwise (``changed``) and the first ten of those (``shown``: row from 1, before, after); None when
-        there is no bundle before, or it reads other fields; ``data``: pairs of ``rows`` learned from and ``held`` out, of the
-        ``boundary`` in time (text), of the target's ``median``, and label → pair of ``shares``; ``model``: pairs of its
-        ``members`` (candidate and settings), ``bytes`` and ``threshold``, the fields ``added`` and ``removed``, and field →
-        pair of its share of the ``importance``.
+        ``metric``; ``metrics``: name → pair, each on its own hold-out, without that before if it has another target or task;
+        ``golden``: ``rows``, how many of them are answered otherwise (``changed``) and the first ten of those (``shown``: row
+        from 1, before, after, and of labels the probability of each); None when there is no bundle before, or it reads other
+        fields; ``data``: pairs of ``rows`` learned from and ``held`` out, of the ``boundary`` in time (text), of the target's
+        ``median``, and label → pair of ``shares``; ``model``: pairs of its ``members`` (candidate and settings), ``bytes`` and
+        ``threshold``, the fields ``added`` and ``removed``, and field → pair of its share of the ``importance``.
     """
-    old = metrics_of(before).holdout.metrics if before else {}
+    old = metrics_of(before).holdout.metrics if before and _asked(before) == _asked(after) else {}
     new = metrics_of(after)
     metrics = {name: [old[name].value if name in old else None, one.value] for name, one in new.holdout.metrics.items()}
     golden = _golden(before, after) if before else None
     told = {"metric": new.metric, "metrics": metrics, "golden": golden}
     return told | {"data": _data(before, after), "model": _model(before, after)}
+
+
+def _asked(bundle: Bundle) -> tuple[str, str]:
+    """Target and task: the metrics of others cannot be compared."""
+    model = model_of(bundle)
+    return model.target, model.task
 
 
 def _data(before: Bundle | None, after: Bundle) -> dict[str, Any]:
@@ -106,8 +112,15 @@ def _golden(before: Bundle, after: Bundle) -> dict[str, Any] | None:
         return None
     answers = golden_answers(predictor, columns_from_rows(predictor.schema, golden.rows))
     pairs = list(enumerate(zip(golden.predictions, answers), start=1))
-    changed = [(row, old["prediction"], new["prediction"]) for row, (old, new) in pairs if not _same(old, new)]
-    return {"rows": len(pairs), "changed": len(changed), "shown": [list(each) for each in changed[:SHOWN]]}
+    changed = [
+        [row, old["prediction"], new["prediction"], *_chances(old, new)] for row, (old, new) in pairs if not _same(old, new)
+    ]
+    return {"rows": len(pairs), "changed": len(changed), "shown": changed[:SHOWN]}
+
+
+def _chances(*answers: Answer) -> list[float]:
+    """The probabilities of the labels that are answered; none of numbers."""
+    return [each["probabilities"][str(each["prediction"])] for each in answers if "probabilities" in each]
 
 
 def _fields(bundle: Bundle) -> list[tuple[Any, ...]]:

@@ -91,8 +91,8 @@ def decide(of: Evidence) -> Decision:
 
     A broken pipe is told to a person and never trained on, and so are doubtful labels. A loss beyond its limit asks for
     training, and so does the plain rule of slipway.yaml; drift does only where it is of an important field and there are new
-    labels to learn from. Many new labels do by themselves, and so does age. What is suspected is always told,
-    and flags of the first weeks are told to be unsure.
+    labels to learn from. Many new labels do by themselves, and so does age. What is suspected is always told, after
+    the rest, and flags of the first weeks are told to be unsure.
     """
     decision = _decided(of)
     if of.look and of.look.flagged and not of.look.calibrated:
@@ -112,14 +112,13 @@ def _decided(of: Evidence) -> Decision:
     worse = _worse(of)
     outcome: Outcome = "worse" if worse else "drift" if flagged else "quiet"
     told = {"worse": worse, "drift": f"Columns moved: {_named(flagged)}."}.get(outcome, "")
-    first, last = (told, suspicion) if told else (suspicion, "")
     wanted = _wanted(of, outcome, flagged)
     if not wanted:
         few = "They are of little importance, or there are too few new labels to learn from." if told else ""
-        return Decision(outcome, _told(first, few, last) or ("Nothing moved beyond chance.",), False)
+        return Decision(outcome, _told(told, few, suspicion) or ("Nothing moved beyond chance.",), False)
     train = of.today - of.tried >= COOL_DOWN
     later = "" if train else f"The last training was on {of.tried}: none before {of.tried + COOL_DOWN}."
-    return Decision(outcome, _told(first, wanted, later, last), train)
+    return Decision(outcome, _told(told, wanted, later, suspicion), train)  # what asks for a training comes first
 
 
 def _told(*reasons: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow
 from pyarrow import compute
 
+from slipway.errors import StoreError
 from slipway.model.bundle import Bundle
 from slipway.model.evaluation import Intervals, evaluation_of
 from slipway.model.predictor import close
@@ -84,8 +85,16 @@ def replay(
 
 def _rival(store: LocalStore, challenger: Bundle) -> Bundle:
     """The champion, or the one before if the challenger is the champion."""
-    pointer = store.require_pointer()
-    found = store.bundle(store.previous() if pointer.digest == challenger.digest else pointer.digest)
+    digest = store.require_pointer().digest
+    if digest == challenger.digest:
+        try:
+            digest = store.previous()
+        except StoreError as error:
+            says = f"{digest[:12]} is the champion, and the journal has none before it"
+            raise StoreError(
+                says, "Compare another bundle with it: slipway replay DIGEST; slipway status lists them"
+            ) from error
+    found = store.bundle(digest)
     found.require_problem(challenger.problem)
     return found
 

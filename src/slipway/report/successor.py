@@ -51,7 +51,7 @@ def data(before: Json, verdict: Json) -> list[str]:
     """What both learned from; `before` is the verdict that made the champion before, if it had one."""
     changes = verdict["changes"]
     found: Json = changes.get("data") or {}
-    sources = [(each.get("changes") or {}).get("sources") for each in (before, verdict)]
+    sources = _recorded(before, verdict, lambda said: (said.get("changes") or {}).get("sources"))
     rows = [
         ("rows learned from", *_pair(found.get("rows"), "{:,}".format)),
         ("rows held out", *_pair(found.get("held"), "{:,}".format)),
@@ -66,7 +66,7 @@ def data(before: Json, verdict: Json) -> list[str]:
 def model(before: Json, verdict: Json) -> list[str]:
     """What both are."""
     found: Json = verdict["changes"].get("model") or {}
-    microseconds = [each.get("latency_us") for each in (before, verdict)]
+    microseconds = _recorded(before, verdict, lambda said: said.get("latency_us"))
     rows = [
         ("model", *_pair(found.get("members"), _families)),
         ("settings", *_pair(found.get("members"), _settings)),
@@ -107,7 +107,7 @@ def golden(found: Json | None) -> list[str]:
         return ["Golden predictions: none to compare (the first model, or a model with other fields)."]
     if not found["changed"]:
         return [f"Golden predictions: all {found['rows']} unchanged."]
-    rows = [(str(row), _answer(before), _answer(after)) for row, before, after in found["shown"]]
+    rows = [(str(row), *_answers(before, after, chances)) for row, before, after, *chances in found["shown"]]
     return [
         f"Golden predictions: {found['changed']} of {found['rows']} change.",
         "",
@@ -122,8 +122,20 @@ def recorded(found: Json | None) -> list[str]:
     return ["With the code of this checkout, the bundle answers its own golden rows differently:", "", *golden(found)]
 
 
+def _answers(before: object, after: object, chances: Sequence[float]) -> tuple[str, str]:
+    """Both sides as texts, labels with their probabilities; verdicts of earlier versions have none."""
+    told = [f" ({chance})" for chance in aligned(chances)] or ["", ""]
+    return _answer(before) + told[0], _answer(after) + told[1]
+
+
 def _answer(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _recorded(before: Json, verdict: Json, tell: Any) -> list[Any] | None:
+    """What the verdicts of two trainings have; None where that of one lacks it, as after a promotion by hand."""
+    pair = [tell(before), tell(verdict)]
+    return pair if pair[1] is not None and (pair[0] is not None or not before) else None
 
 
 def _pair(pair: Sequence[Any] | None, tell: Any) -> tuple[str, str]:

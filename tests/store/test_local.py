@@ -4,6 +4,7 @@ import itertools
 import os
 import shutil
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import killed
 from slipway.errors import BundleError, StoreError
 from slipway.model.bundle import MANIFEST, digest_of, packed
+from slipway.store.atomic import locked
 from slipway.store.journal import entry
 from slipway.store.local import LocalStore, open_store
 from slipway.store.pointer import Pointer
@@ -99,6 +101,36 @@ def test_a_killed_decision_leaves_a_champion_of_whom_nothing_wrong_is_said(tmp_p
         assert store.verdict(store.pointer())["reasons"] == ["better still"]
         assert names(store.root) == ["bundles", "champion.json", "journal.jsonl", "verdict.json"]
     assert seen == {(False, False), (True, False), (True, True)}
+
+
+def stopped_between_verdict_and_pointer(folder: Path):
+    """A store and the process that was stopped while it wrote a decision there."""
+    for step in itertools.count(1):
+        store = prepared(folder / str(step))
+        slow = killed.start(store.root, "decide", step, by=signal.SIGSTOP)
+        assert os.WIFSTOPPED(os.waitpid(slow.pid, os.WUNTRACED)[1]), "never between the two"
+        if store.verdicts() and store.pointer() == POINTER:
+            return store, slow
+        slow.kill()
+        slow.wait(60)
+
+
+def test_of_two_decisions_at_once_one_waits_and_both_verdicts_stay(tmp_path):
+    store, slow = stopped_between_verdict_and_pointer(tmp_path)
+    other = threading.Thread(target=store.decide, args=(killed.DECISION | {"digest": "c" * 64, "reasons": ["by hand"]},))
+    try:
+        with pytest.raises(BlockingIOError), locked(store.bundles, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            pytest.fail("nobody would have waited")
+        other.start()
+        slow.send_signal(signal.SIGCONT)
+        assert slow.wait(60) == 0
+        other.join(60)
+    finally:
+        slow.kill()
+        slow.wait(60)
+    assert store.pointer().digest == "c" * 64
+    assert [each["reasons"] for each in store.verdicts()] == [["better"], ["by hand"]]
+    assert [each.get("digest") for each in store.journal.entries()] == [None, "b" * 64, "c" * 64]
 
 
 def test_a_killed_append_keeps_what_was_there_and_the_next_one_works(tmp_path):

@@ -1,6 +1,7 @@
 """The store: where bundles, the pointer, the verdicts and the journal live."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,17 +52,23 @@ class LocalStore:
 
     def keep(self, digest: str, files: Mapping[str, bytes]) -> Bundle:
         """Write the bundle `digest` from its files, lists and manifest, like `add`; BundleError if they do not match."""
+        with self._alone():
+            clean(self.bundles)
+            if not self._sound(digest, files):
+                self._write(digest, files)
+        return read_bundle(self.bundles / digest, digest)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else adds a bundle or decides meanwhile; the folder of the bundles is made if it is missing."""
         try:
             if not self.bundles.is_dir():
                 self.bundles.mkdir(parents=True, exist_ok=True)
                 sync_folder(self.root)
             with locked(self.bundles):
-                clean(self.bundles)
-                if not self._sound(digest, files):
-                    self._write(digest, files)
+                yield
         except OSError as error:
             raise unwritable(self.bundles, error) from error
-        return read_bundle(self.bundles / digest, digest)
 
     def _sound(self, digest: str, files: Mapping[str, bytes]) -> bool:
         """Whether all these files are there, and no byte is damaged."""
@@ -191,16 +198,18 @@ class LocalStore:
     def decide(self, decision: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> None:
         """Write down a decision, an entry of the journal: in the journal, and one that promotes as verdict and pointer.
 
-        Whatever a crash cuts off, the pointer names a bundle, and nothing is said of it that is not true.
+        Whatever a crash cuts off, the pointer names a bundle, and nothing is said of it that is not true. Of two at the
+        same moment one waits for the other.
         """
-        before, digest = self.pointer(), decision["digest"]
-        changed = before is None or before.digest != digest  # the champion keeps what made it one
-        if changed and decision["outcome"] == "promoted":
-            told = dict(decision) | ({"changes": changes} if changes else {})
-            said = verdicts.to_bytes(decision["problem"], verdicts.with_verdict(self.verdicts(), told))
-            self._replace(verdicts.FILE, said)
-            self.point(Pointer(digest, decision["problem"]))
-        self.journal.append(decision)
+        with self._alone():
+            before, digest = self.pointer(), decision["digest"]
+            changed = before is None or before.digest != digest  # the champion keeps what made it one
+            if changed and decision["outcome"] == "promoted":
+                told = dict(decision) | ({"changes": changes} if changes else {})
+                said = verdicts.to_bytes(decision["problem"], verdicts.with_verdict(self.verdicts(), told))
+                self._replace(verdicts.FILE, said)
+                self.point(Pointer(digest, decision["problem"]))
+            self.journal.append(decision)
 
     def promote(self, bundle: Bundle, event: str, reason: str) -> None:
         """Make a verified bundle the champion by hand, and in the journal; the present champion keeps its verdict."""

@@ -184,7 +184,7 @@ ONE = "exactly one of the input fields dataframe_split, dataframe_records, insta
         ({}, ONE),
         ({"not": "a serialized dataframe"}, ONE),
         ({"dataframe_records": [], "dataframe_split": {"data": []}}, ONE),
-        ({"instances": ROWS, "signature_name": "x"}, ONE),
+        ({"signature_name": "x", "instances": ROWS}, "no field signature_name beside instances; expected params at most"),
         ({"dataframe_records": split(ROWS)}, "dataframe_records: expected a list of objects"),
         ({"dataframe_records": None}, "dataframe_records: expected a list of objects"),
         ({"dataframe_split": ROWS}, "dataframe_split: expected an object with columns"),

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from slipway.serving import csv_upload
-from slipway.serving.refusal import Refusal
+from slipway.serving.refusal import Refusal, shown_name
 from slipway.serving.service import Service
 from slipway.table.dialect import shape_error
 from slipway.table.faults import LISTED, FieldProblem, tally_key
@@ -27,9 +27,12 @@ def rows_of(document: Any) -> Rows:
         422 when it is in none, or its parts do not fit together.
     """
     given = [name for name in FORMS if name in document] if isinstance(document, dict) else []
-    if len(given) != 1 or document.keys() - {*given, "params"}:
+    if len(given) != 1:
         raise Refusal(422, ONE)
     form = given[0]
+    unknown = [name for name in document if name not in (form, "params")]
+    if unknown:
+        raise Refusal(422, f"There is no field {shown_name(unknown[0])} beside {form}; expected params at most.")
     table = document[form]
     if form == "dataframe_split":
         return _of_split(table)

@@ -108,7 +108,7 @@ def labels(day: int, labelled: int, matured: bool = False) -> cohorts.Day:
     return cohorts.Day(TODAY - timedelta(day), 800, labelled, matured)
 
 
-def test_what_is_suspected_stands_above_all_else():
+def test_what_is_suspected_heads_the_page_and_ends_the_reasons():
     shown = page(watched(first(1.0), [labels(1, 800)])).decode()
     assert "<h1>Columns may have moved</h1>" in shown and "Nothing to do" not in shown
     assert "There are 800 new labelled rows. Suspected, until rows of another day confirm it: bmi." in shown

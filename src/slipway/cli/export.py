@@ -60,11 +60,11 @@ def _register(name: str, problem: "Problem", store: "LocalStore", digest: str) -
     from slipway.cli.tracking import commit_of, of_bundle, side_branch, tell_rest
     from slipway.export.run_log import log_trainings
     from slipway.export.tracking_server import connected
-    from slipway.export.training_run import Training
+    from slipway.export.training_run import COMMIT, Training
 
     branch = side_branch(problem)
     with connected(problem.name) as server:
-        training = Training(digest, of_bundle(store, digest), tags={"slipway.commit": commit_of(problem)})
+        training = Training(digest, of_bundle(store, digest), tags={COMMIT: commit_of(problem)})
         done = log_trainings(server, problem, store, [training], name, crowns=not branch)
     click.echo(f"{name} version {done.number} is bundle {digest[:12]}{'' if done.new else ' already'}")
     tell_rest(done, branch)

@@ -63,9 +63,11 @@ def side_branch(problem: "Problem") -> str:
 
 def _circumstances(problem: "Problem") -> dict[str, str]:
     """What no bundle knows of its training, as tags."""
+    from slipway.export.training_run import COMMIT
+
     commit = commit_of(problem)
     return {
-        "slipway.commit": commit,
+        COMMIT: commit,
         "slipway.why": os.environ.get("SLIPWAY_WHY", ""),
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": f"slipway {click.get_current_context().info_name}",

@@ -15,7 +15,7 @@ from slipway.errors import BundleError
 from slipway.export.mlflow_model import model_files, write_model
 from slipway.export.model_version import ARTIFACTS, DIGEST, Source, Versions, quoted
 from slipway.export.tracking_server import RUN, Server, brief
-from slipway.export.training_run import JUDGED, PROBLEM, Contents, Training, contents_of
+from slipway.export.training_run import COMMIT, JUDGED, PROBLEM, Contents, Training, contents_of
 from slipway.model.bundle import Bundle
 from slipway.problem import Problem
 from slipway.store.local import LocalStore
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 WHOLE = "slipway.logged"  # tag of a run that lacks nothing
-COMMIT = "slipway.commit"  # tag of a run that the program logged which trained
 OF_A_VERSION = {DIGEST, PROBLEM, JUDGED, "slipway.verdict", "slipway.metric", "slipway.data", COMMIT}
 PER_CALL = 100  # parameters, tags or metrics
 PAGE = 500  # an answer takes seconds: a run has some hundred values

@@ -19,6 +19,7 @@ from slipway.report.documents import documents_of, joined
 from slipway.report.page import BASELINE, best_of_each, standalone
 
 JUDGED, PROBLEM = "slipway.judged", "slipway.problem"  # tags of a run
+COMMIT = "slipway.commit"  # tag of a run whose program knew which commit was checked out
 LONGEST_TAG, LONGEST_PARAM = 5_000, 500  # characters that also earlier servers take
 UNKEYED = re.compile(r"[^/\w.\- ]")  # what the name of a metric or parameter may not have on every server
 # What decides a training beside what its bundle says; a mapping or a filter may hold values of rows.
